@@ -1,0 +1,74 @@
+"""Every environment variable, in one place. Nothing is read before `Settings()` is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from warehouse.errors import ConfigurationError
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """The configuration, read from `LADDER_*` environment variables.
+
+    The table in the README documents each variable; a test keeps the two equal.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LADDER_", env_ignore_empty=True)
+
+    home: Path = Field(
+        default=Path(".ladder"), description="data directory: lake, embedded servers, Dagster home, secrets"
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL 15 to 18 to use in place of the embedded one"
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="Redis 7+ or Valkey 8+ to use in place of the embedded one"
+    )
+    lake_url: str | None = Field(default=None, description="directory of the lake (default: `lake` under home)")
+    postgres_port: int = Field(default=0, ge=0, le=65535, description="port of the embedded PostgreSQL (0: a free one, kept)")
+    valkey_port: int = Field(default=0, ge=0, le=65535, description="port of the embedded Valkey (0: a free one, kept)")
+    opendota_url: str = Field(default="https://api.opendota.com/api", description="base URL of OpenDota, with its path")
+    opendota_key: SecretStr | None = Field(default=None, description="OpenDota API key, sent as a header")
+    opendota_call_budget: int = Field(default=1500, ge=1, description="requests one pass may spend")
+    opendota_match_budget: int = Field(default=100, ge=0, description="match details one pass may fetch")
+    opendota_rescan_days: int = Field(default=7, ge=1, description="a player's whole history is read again after this")
+    as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
+    api_host: str = Field(default="127.0.0.1", description="address that `ladder serve` binds")
+    api_port: int = Field(default=8765, ge=0, le=65535, description="port that `ladder serve` binds")
+    dagster_port: int = Field(default=3000, ge=0, le=65535, description="port of the Dagster web UI")
+    log_level: str = Field(default="warning", description="debug, info, warning or error")
+
+    @field_validator("opendota_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @property
+    def lake_path(self) -> Path:
+        """Directory of the lake."""
+        if self.lake_url is None:
+            return self.home / "lake"
+        return Path(self.lake_url.removeprefix("file://"))
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        ConfigurationError: a variable has a value that cannot be used; names the variable.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "LADDER_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(f"{name}: {first['msg'].lower()}", f"correct {name} and try again") from None
+    settings.home = settings.home.absolute()
+    return settings
