@@ -1,12 +1,12 @@
 """The errors a user sees.
 
-    LadderError               says what is wrong and what to do next, in one line; the CLI prints it and exits 1
-    +-- ConfigurationError    a setting, a URL or a key is wrong
-    +-- DatabaseError         PostgreSQL cannot be reached, is too old, or lacks rights
-    +-- LakeError             the lake cannot be written or read (disk full, no rights, damaged file)
-    +-- UpstreamError         a source cannot be read (see `ingestion.errors` for permanent and transient)
-    +-- BuildError            dbt could not build or a test failed; the old generation keeps serving
-    +-- PublicationError      a generation could not be turned
+LadderError               says what is wrong and what to do next, in one line; the CLI prints it and exits 1
++-- ConfigurationError    a setting, a URL or a key is wrong
++-- DatabaseError         PostgreSQL cannot be reached, is too old, or lacks rights
++-- LakeError             the lake cannot be written or read (disk full, no rights, damaged file)
++-- UpstreamError         a source cannot be read (see `ingestion.errors` for permanent and transient)
++-- BuildError            dbt could not build or a test failed; the old generation keeps serving
++-- PublicationError      a generation could not be turned
 """
 
 from __future__ import annotations

@@ -1,0 +1,154 @@
+"""Staging tables as data: one definition drives decoding, DDL, COPY and merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from psycopg import sql
+
+__all__ = ["BOOKKEEPING", "Column", "ColumnType", "Table"]
+
+ColumnType = Literal["bigint", "integer", "boolean", "double precision", "text", "jsonb"]
+Privacy = Literal["public", "pseudonymous"]
+
+#: Columns that every staging table carries besides the source's own.
+BOOKKEEPING: tuple[tuple[str, str], ...] = (
+    ("_batch_id", "bigint NOT NULL"),
+    ("_observed_at", "timestamptz NOT NULL"),
+    ("_loaded_at", "timestamptz NOT NULL"),
+    ("_deleted_at", "timestamptz"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a staging table, under the source's own name and type.
+
+    Args:
+        name: column name; also where the value stands in a record, unless `path` says otherwise.
+        type: PostgreSQL type.
+        description: what it holds, with its unit.
+        path: keys that lead to the value inside a record, e.g. `("profile", "account_id")`.
+        is_lenient: the source has sent this number as text; digits in text are accepted.
+        is_required: a record without it is a reject. Key columns always are.
+        from_request: the value comes from the request's parameters, not from the record.
+        privacy: `public`, or `pseudonymous` for what identifies a person who may ask to be forgotten.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    path: tuple[str, ...] = ()
+    is_lenient: bool = False
+    is_required: bool = False
+    from_request: bool = False
+    privacy: Privacy = "public"
+
+    @property
+    def record_path(self) -> tuple[str, ...]:
+        """Keys that lead to the value inside a record."""
+        return self.path or (self.name,)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A staging table: `staging_<source>.<name>`.
+
+    Args:
+        source: name of the source, e.g. `opendota`.
+        name: table name, e.g. `player_matches`.
+        key: names of the columns that identify a row.
+        columns: the source's columns, key columns included.
+        description: what one row is.
+        ignored: top-level keys of a record that are known and deliberately not stored as columns;
+            they stay in the lake and do not count as drift.
+    """
+
+    source: str
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    description: str
+    ignored: frozenset[str] = field(default=frozenset())
+
+    def __post_init__(self) -> None:
+        """Refuse a key that is not a column."""
+        missing = set(self.key) - set(self.column_names)
+        if missing:
+            raise ValueError(f"{self.source}.{self.name}: key columns {sorted(missing)} are not defined")
+
+    @property
+    def schema(self) -> str:
+        """Schema of the table."""
+        return f"staging_{self.source}"
+
+    @property
+    def feed_name(self) -> str:
+        """Name of the table, in the same schema, that holds old images of changed rows."""
+        return f"{self.name}__feed"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the source's columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def content_names(self) -> tuple[str, ...]:
+        """Names of the columns outside the key."""
+        return tuple(name for name in self.column_names if name not in self.key)
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Qualified name for use in a query."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def feed_identifier(self) -> sql.Identifier:
+        """Qualified name of the feed for use in a query."""
+        return sql.Identifier(self.schema, self.feed_name)
+
+    def __str__(self) -> str:
+        """`schema.name`."""
+        return f"{self.schema}.{self.name}"
+
+    def create_statements(self) -> list[sql.Composed]:
+        """DDL of the table and its feed; running it again changes nothing."""
+        columns = [
+            sql.SQL("{} {}{}").format(
+                sql.Identifier(column.name),
+                sql.SQL(column.type),
+                sql.SQL(" NOT NULL" if column.name in self.key else ""),
+            )
+            for column in self.columns
+        ]
+        bookkeeping = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in BOOKKEEPING]
+        feed_bookkeeping = [
+            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.removesuffix(" NOT NULL")))
+            for n, t in BOOKKEEPING
+        ]
+        comma = sql.SQL(", ")
+        return [
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
+                self.identifier,
+                comma.join(columns + bookkeeping),
+                comma.join(map(sql.Identifier, self.key)),
+            ),
+            # A batch's rows stand together on disk, so a block-range index finds them at next to no cost a row.
+            sql.SQL(
+                "CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_batch_id) WITH (pages_per_range = 16)"
+            ).format(sql.Identifier(f"{self.name}__batch"), self.identifier),
+            sql.SQL(
+                "CREATE TABLE IF NOT EXISTS {} (_feed_batch_id bigint NOT NULL, _operation text NOT NULL, {})"
+            ).format(self.feed_identifier, comma.join(columns + feed_bookkeeping)),
+            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_feed_batch_id)").format(
+                sql.Identifier(f"{self.feed_name}__batch"), self.feed_identifier
+            ),
+            sql.SQL("COMMENT ON TABLE {} IS {}").format(self.identifier, sql.Literal(self.description)),
+            *(
+                sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
+                    self.identifier, sql.Identifier(column.name), sql.Literal(column.description)
+                )
+                for column in self.columns
+            ),
+        ]
