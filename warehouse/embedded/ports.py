@@ -1,0 +1,53 @@
+"""The port of an embedded server: the one that was set, or a free one that the home keeps."""
+
+from __future__ import annotations
+
+import random
+import socket
+from pathlib import Path
+
+from warehouse.embedded.home import Home
+from warehouse.errors import ConfigurationError
+
+__all__ = ["choose_port", "is_free"]
+
+# Below the range that systems hand to outgoing connections: a kept port must not be lost to one of those.
+AUTOMATIC = range(15000, 30000)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As the servers do: connections of an earlier server that have not timed out do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def choose_port(home: Home, *, asked: int, kept: Path, product: str, variable: str) -> int:
+    """The port to listen on.
+
+    An automatic port stays the same from start to start, so that the bookmarks of SQL clients stay good,
+    unless somebody else took it meanwhile.
+
+    Raises:
+        ConfigurationError: the port that was asked for is taken.
+    """
+    if asked:
+        if not is_free(asked):
+            raise ConfigurationError(
+                f"port {asked} for {product} is in use or not allowed",
+                f"set {variable} to a free port, or to 0",
+            )
+        return asked
+    if kept.exists():
+        text = kept.read_text(encoding="utf-8").strip()
+        if text.isdigit() and int(text) in AUTOMATIC and is_free(int(text)):
+            return int(text)
+    port = next(port for port in random.sample(AUTOMATIC, len(AUTOMATIC)) if is_free(port))
+    home.write(kept, f"{port}\n")
+    return port

@@ -1,0 +1,167 @@
+"""The embedded PostgreSQL: a warehouse on a small machine, on 127.0.0.1, with scram passwords."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from warehouse.embedded.binaries import postgres_bin
+from warehouse.embedded.launch import run_tool
+from warehouse.embedded.postgres_configuration import ACCESS, render_configuration
+from warehouse.embedded.server import Server
+from warehouse.errors import DatabaseError
+
+__all__ = ["Postgres"]
+
+ADMIN = "ladder_admin"
+DATABASE = "ladder"
+
+
+class Postgres(Server):
+    """The PostgreSQL of a home."""
+
+    name = "postgres"
+    product = "PostgreSQL"
+    port_variable = "LADDER_POSTGRES_PORT"
+    start_limit_s = 300.0  # recovery after a crash replays up to max_wal_size
+    # Fast shutdown first: it rolls back, writes a checkpoint and ends. Immediate leaves recovery for later.
+    endings = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
+
+    @property
+    def folder(self) -> Path:
+        """The data directory."""
+        return self.home.postgres / "data"
+
+    @property
+    def _logs(self) -> Path:
+        return self.home.postgres / "log"
+
+    def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
+        """Create the cluster at the first start, and write the configuration at each."""
+        account = self.home.account
+        self.home.folder(self._logs, 0o700, account)
+        if not self.folder.exists():
+            self._create(lock)
+        self.home.give(self.folder, account)
+        self._forget_stale_pid()
+        configuration = self.home.servers / "postgresql.conf"
+        access = self.home.servers / "pg_hba.conf"
+        self.home.write(access, ACCESS, account)
+        self.home.write(configuration, render_configuration(logs=self._logs, access=access), account)
+        return [
+            *(postgres_bin("postgres"), "-D", self.folder, "-c", f"config_file={configuration}"),
+            # On the command line ALTER SYSTEM cannot move the server to where nobody looks for it.
+            *("-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", "unix_socket_directories="),
+        ]
+
+    def is_ready(self) -> bool:
+        """Whether our process says that it takes connections (in `postmaster.pid`, as pg_ctl reads it)."""
+        process = self.process()
+        if process is None:
+            return False
+        lines = self._postmaster_lines()
+        return len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready"
+
+    def address(self) -> str:
+        """`postgresql://` URL of the administrator, password percent-encoded."""
+        password = quote(self.home.password("postgres", create=False), safe="")
+        return f"postgresql://{ADMIN}:{password}@127.0.0.1:{self.port()}/{DATABASE}"
+
+    def reason(self) -> str:
+        """The newest fatal message, from the server's own log or from what it said before it had one."""
+        logs = [log for log in (*self._logs.glob("*.log"), self.log) if log.exists()]
+        for log in sorted(logs, key=lambda log: log.stat().st_mtime_ns, reverse=True):
+            for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
+                for level in ("FATAL:", "PANIC:"):
+                    if level in line:
+                        self.log = log
+                        return line.partition(level)[2].strip()
+        return super().reason()
+
+    def _create(self, lock: int) -> None:
+        """Initialise in a folder of its own and rename, so that `data` is a whole cluster or is not there."""
+        account = self.home.account
+        for abandoned in self.home.postgres.glob("initialising-*"):
+            shutil.rmtree(abandoned)
+        place = Path(tempfile.mkdtemp(dir=self.home.postgres, prefix="initialising-"))
+        try:
+            cluster, password = place / "data", place / "password"
+            place.chmod(0o711)
+            self.home.folder(cluster, 0o700, account)
+            self.home.write(password, self.home.password("postgres", create=True) + "\n", account)
+            self._tool(
+                cluster,
+                lock,
+                *("initdb", "-D", cluster, "--username", ADMIN, "--pwfile", password),
+                *("--auth", "scram-sha-256", "--encoding", "UTF8"),
+                # Collation by code point, from PostgreSQL itself: the same on every machine, for ever.
+                *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+            )
+            self._tool(
+                cluster,
+                lock,
+                "postgres",
+                "--single",
+                "-D",
+                cluster,
+                "postgres",
+                text=f"CREATE DATABASE {DATABASE}\n",
+            )
+            cluster.rename(self.folder)
+            _sync(self.home.postgres)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _tool(self, folder: Path, lock: int, name: str, *arguments: str | Path, text: str = "") -> None:
+        command = (postgres_bin(name), *arguments)
+        code, said = run_tool(self.home, command, folder=folder, lock=lock, text=text)
+        if code != 0:
+            self.home.write(self.log, said)
+            complaints = [
+                line for line in said.splitlines() if "FATAL" in line or "error:" in line or "PANIC" in line
+            ]
+            raise DatabaseError(
+                f"PostgreSQL could not be set up: {complaints[-1] if complaints else f'{name} failed'}",
+                f"see {self.log}",
+            )
+
+    def _forget_stale_pid(self) -> None:
+        """Remove the pid file of a dead server whose number now belongs to something else.
+
+        PostgreSQL would take that process for a postmaster and refuse to start. We hold the record's lock, so
+        none of our own processes is left; a postmaster that somebody started by hand on this data stays alone.
+        """
+        lines = self._postmaster_lines()
+        if not lines or not lines[0].isdigit():
+            return
+        try:
+            process = psutil.Process(int(lines[0]))
+            if process.name() == "postgres" and str(self.folder) in " ".join(process.cmdline()):
+                raise DatabaseError(
+                    f"process {process.pid}, which ladder did not start, already serves {self.folder}",
+                    "stop it first",
+                )
+        except psutil.NoSuchProcess:
+            return
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)
+
+    def _postmaster_lines(self) -> list[str]:
+        try:
+            return (self.folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,87 @@
+"""The embedded Valkey: a cache on 127.0.0.1, with a password."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from warehouse.embedded.binaries import valkey_bin
+from warehouse.embedded.server import Server
+
+__all__ = ["Valkey"]
+
+CONFIGURATION = """\
+# Written by ladder at each start.
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir {folder}
+daemonize no
+# The command line names this file; ladder knows its process by that.
+set-proc-title no
+loglevel notice
+
+# A cache: everything here is published again from PostgreSQL.
+save ""
+appendonly no
+
+maxmemory 256mb
+# Answers carry a time to live and cost one query to refill. The pointer to the published generation and the
+# boards carry none: evicting them would cost every answer, or a whole board, so they are left out.
+maxmemory-policy volatile-lru
+# Old boards are large; their memory is given back off the request path.
+lazyfree-lazy-user-del yes
+lazyfree-lazy-expire yes
+lazyfree-lazy-eviction yes
+"""
+
+
+class Valkey(Server):
+    """The Valkey of a home."""
+
+    name = "valkey"
+    product = "Valkey"
+    port_variable = "LADDER_VALKEY_PORT"
+    start_limit_s = 30.0
+    endings = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
+
+    @property
+    def folder(self) -> Path:
+        """Valkey's working directory."""
+        return self.home.valkey
+
+    def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
+        """Write the configuration, which also keeps the password off the command line."""
+        account = self.home.account
+        self.home.folder(self.folder, 0o700, account)
+        configuration = self.home.servers / "valkey.conf"
+        text = CONFIGURATION.format(
+            port=port, password=self.home.password("valkey", create=True), folder=_quoted(self.folder)
+        )
+        self.home.write(configuration, text, account)
+        return [valkey_bin(), configuration]
+
+    def is_ready(self) -> bool:
+        """Whether our process answers."""
+        if self.process() is None:
+            return False
+        password = self.home.password("valkey", create=False)
+        try:
+            with socket.create_connection(("127.0.0.1", self.port()), timeout=2.0) as connection:
+                connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+                with connection.makefile("rb") as answers:
+                    return answers.readline() == b"+OK\r\n" and answers.readline() == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def address(self) -> str:
+        """`redis://` URL with the password, database 0."""
+        password = quote(self.home.password("valkey", create=False), safe="")
+        return f"redis://:{password}@127.0.0.1:{self.port()}/0"
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
