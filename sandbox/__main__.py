@@ -1,0 +1,85 @@
+"""Run the sandbox as a process: `python -m sandbox --seed 7 --players 60`.
+
+Its first line of output is OpenDota's base URL. It stops on SIGTERM and SIGINT, and with
+`--until-stdin-closes` when whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+
+import uvicorn
+
+from sandbox.faults import Faults
+from sandbox.limits import Limits
+from sandbox.opendota import OpenDota
+from sandbox.server import build_app, listen, uvicorn_server
+from sandbox.world import DEFAULT_NOW, World
+
+
+def main() -> None:
+    """Parse the arguments, build the world, serve until told to stop."""
+    arguments = _arguments()
+    world = World(arguments.seed, arguments.players, days=arguments.days, now=arguments.now)
+    limits = Limits(
+        per_minute=arguments.per_minute,
+        per_day=arguments.per_day,
+        per_minute_with_key=arguments.per_minute,
+        keys=frozenset(arguments.key),
+    )
+    app = build_app(OpenDota(world, limits=limits, faults=Faults()))
+    server = uvicorn_server(app)
+    # A client that hangs must not keep the process from ending.
+    server.config.timeout_graceful_shutdown = 1
+    try:
+        listener = listen(arguments.port)
+    except OSError as error:
+        sys.exit(f"the sandbox cannot listen on port {arguments.port}: {error.strerror}; choose another or 0")
+    with listener:
+        sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}/api\n")
+        sys.stdout.flush()
+        if arguments.until_stdin_closes:
+            threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+        server.run(sockets=[listener])
+
+
+def _stop_at_end_of_input(server: uvicorn.Server) -> None:
+    # Not sys.stdin: its lock would be held by this thread while the interpreter ends.
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True
+
+
+def _arguments() -> argparse.Namespace:
+    limits = Limits()
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--players", type=_positive, default=200, help="people who can be tracked")
+    parser.add_argument("--days", type=_positive, default=180, help="history before now")
+    parser.add_argument("--now", type=_moment, default=DEFAULT_NOW, help="the world's date, ISO 8601")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--key", action="append", default=[], help="an API key that is accepted; repeatable")
+    parser.add_argument("--per-minute", type=int, default=limits.per_minute)
+    parser.add_argument("--per-day", type=int, default=limits.per_day)
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
+    return parser.parse_args()
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    main()

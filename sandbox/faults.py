@@ -1,0 +1,114 @@
+"""Faults a simulated upstream shows on request, decided by seed and request alone.
+
+A fault is transient: it hits the same request (path and query) `tries` times, then the request succeeds.
+The same holds for a malformed record: it is served wrong `tries` times, then right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow"]
+
+_KINDS: tuple[Kind, ...] = ("too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow")
+_SPOILED: tuple[tuple[str, str], ...] = (
+    ("hero_id", "not a hero"),
+    ("kills", "many"),
+    ("duration", "n/a"),
+    ("start_time", "yesterday"),
+    ("game_mode", "?"),
+)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Chances (0..1) that a request meets each kind, and a schedule by request number (first request is 1).
+
+    `server_error` starts a burst: this request and the following ones, `burst` in all, answer 500. `hang`
+    waits `hang_s` seconds and drops the connection; `truncate` sends fewer bytes than it announced; `cut`
+    sends half a JSON document as if it were whole; `duplicate_page` serves the first page again; `slow`
+    waits `slow_s` seconds. `malformed` is the chance that a record of a player's matches carries text where
+    a number belongs.
+    """
+
+    seed: int = 0
+    too_many: float = 0.0
+    server_error: float = 0.0
+    hang: float = 0.0
+    truncate: float = 0.0
+    cut: float = 0.0
+    duplicate_page: float = 0.0
+    slow: float = 0.0
+    malformed: float = 0.0
+    schedule: Mapping[int, Kind] = field(default_factory=dict)
+    path_contains: str = ""  # only requests whose path contains this
+    tries: int = 1
+    burst: int = 3
+    hang_s: float = 30.0
+    slow_s: float = 0.5
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A record served wrong: which, in which field, with what text."""
+
+    account_id: int
+    match_id: int
+    field: str
+    value: str
+
+
+class FaultPlan:
+    """Carries out `Faults` for one upstream: remembers what each request and record has met."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.malformed: list[Malformed] = []
+        self._met: dict[str, int] = {}
+        self._burst_left = 0
+
+    def next(self, number: int, path: str, query: str) -> Kind | None:
+        """The fault that request `number` meets, if any."""
+        faults = self.faults
+        if self._burst_left:
+            self._burst_left -= 1
+            return "server_error"
+        kind = faults.schedule.get(number)
+        if kind is None and faults.path_contains in path:
+            kind = self._drawn(f"{path}?{query}")
+        if kind == "server_error":
+            self._burst_left = faults.burst - 1
+        return kind
+
+    def spoil(self, account_id: int, records: list[dict[str, Any]]) -> None:
+        """Put text where a number belongs in some records of a player's matches."""
+        if not self.faults.malformed:
+            return
+        for record in records:
+            key = f"record {account_id} {record['match_id']}"
+            if self._chance(key) >= self.faults.malformed or not self._meets(key):
+                continue
+            candidates = [(name, text) for name, text in _SPOILED if name in record]
+            name, text = candidates[record["match_id"] % len(candidates)]
+            record[name] = text
+            self.malformed.append(Malformed(account_id, record["match_id"], name, text))
+
+    def _drawn(self, key: str) -> Kind | None:
+        chance = self._chance(key)
+        for kind in _KINDS:
+            chance -= getattr(self.faults, kind)
+            if chance < 0:
+                return kind if self._meets(key) else None
+        return None
+
+    def _meets(self, key: str) -> bool:
+        """Count another meeting; False once there have been `tries`."""
+        self._met[key] = self._met.get(key, 0) + 1
+        return self._met[key] <= self.faults.tries
+
+    def _chance(self, key: str) -> float:
+        digest = hashlib.blake2b(f"{self.faults.seed} {key}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") / 2**64

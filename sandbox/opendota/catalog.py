@@ -1,0 +1,121 @@
+"""OpenDota's answers about the game: constants, hero statistics, the distribution of ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.dota_facts import (
+    CLUSTER_REGIONS,
+    GAME_MODES,
+    HEROES,
+    LOBBY_TYPES,
+    PATCHES,
+    REGIONS,
+    UPCOMING_HERO,
+    Hero,
+    Mode,
+)
+from sandbox.opendota.players import iso
+from sandbox.simulation import DAY_S, RANKED_LOBBY
+from sandbox.world import World
+
+_STATS_DAYS = 30
+_TURBO = 23
+
+Answer = dict[str, Any]
+
+
+def constants(world: World, resource: str, at: int) -> Answer | list[Answer] | None:
+    """`/constants/{resource}`; None when there is no such resource."""
+    if resource == "heroes":
+        return {str(hero.hero_id): _hero(hero) for hero in heroes_at(world, at)}
+    if resource == "game_mode":
+        return {str(mode.mode_id): _mode(mode) for mode in GAME_MODES}
+    if resource == "lobby_type":
+        return {str(mode.mode_id): _mode(mode) for mode in LOBBY_TYPES}
+    if resource == "patch":
+        return [
+            {"name": patch.name, "date": iso(patch.released_at), "id": patch.patch_id}
+            for patch in PATCHES
+            if patch.released_at <= at
+        ]
+    if resource == "region":
+        return {str(region): name for region, name in REGIONS.items()}
+    if resource == "cluster":
+        return {str(cluster): region for cluster, region in CLUSTER_REGIONS.items()}
+    return None
+
+
+def heroes_at(world: World, at: int) -> tuple[Hero, ...]:
+    """The heroes the constants list at a moment (s): a new one comes after its first matches."""
+    return HEROES if at < world.new_hero_listed_at else (*HEROES, UPCOMING_HERO)
+
+
+def hero_stats(world: World, at: int) -> list[Answer]:
+    """`/heroStats`: picks and wins of the last 30 days by medal, in turbo and in leagues."""
+    tape = world.tape
+    recent = (tape.visible_at <= at) & (tape.result_at <= at) & (tape.start_time > at - _STATS_DAYS * DAY_S)
+    medal = tape.average_rank // 10
+    public = recent & np.isin(tape.lobby_type, (0, RANKED_LOBBY)) & (tape.game_mode != _TURBO)
+    groups: dict[str, npt.NDArray[np.bool_]] = {str(m): public & (medal == m) for m in range(1, 9)}
+    groups |= {"turbo": recent & (tape.game_mode == _TURBO), "pro": recent & (tape.league > 0), "pub": public}
+    tables = {name: _picks_and_wins(world, rows) for name, rows in groups.items()}
+    answers = []
+    for hero in heroes_at(world, at):
+        row = _hero(hero) | {"hero_id": hero.hero_id}
+        for name, (picks, wins) in tables.items():
+            many = "s" if name == "turbo" else ""
+            row |= {
+                f"{name}_pick{many}": int(picks[hero.hero_id]),
+                f"{name}_win{many}": int(wins[hero.hero_id]),
+            }
+        answers.append(row | {"pro_ban": 0})
+    return answers
+
+
+def distributions(world: World, at: int) -> Answer:
+    """`/distributions`: how many people hold each rank tier."""
+    _, tiers = world.standings(at)
+    values, held = np.unique(tiers[tiers > 0], return_counts=True)
+    rows = [
+        {"bin": tier, "bin_name": tier, "count": count, "cumulative_sum": total}
+        for tier, count, total in zip(values.tolist(), held.tolist(), np.cumsum(held).tolist(), strict=True)
+    ]
+    return {
+        "ranks": {"command": "SELECT", "rowCount": len(rows), "rows": rows, "sum": {"count": int(held.sum())}}
+    }
+
+
+def _picks_and_wins(
+    world: World, rows: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    tape = world.tape
+    hero = tape.hero[rows]
+    win = np.repeat(np.stack([tape.radiant_win[rows], ~tape.radiant_win[rows]], axis=1), 5, axis=1)
+    size = UPCOMING_HERO.hero_id + 1
+    return np.bincount(hero.ravel(), minlength=size), np.bincount(hero[win], minlength=size)
+
+
+def _hero(hero: Hero) -> Answer:
+    return {
+        "id": hero.hero_id,
+        "name": hero.name,
+        "primary_attr": hero.primary_attr,
+        "attack_type": hero.attack_type,
+        "roles": ["Carry"] if hero.primary_attr == "agi" else ["Support"],
+        "img": f"/apps/dota2/images/dota_react/heroes/{hero.name.removeprefix('npc_dota_hero_')}.png?",
+        "base_health": 120,
+        "base_mana": 75,
+        "base_armor": 0,
+        "turn_rate": None,
+        "cm_enabled": hero is not UPCOMING_HERO,
+        "legs": 2,
+        "localized_name": hero.localized_name,
+    }
+
+
+def _mode(mode: Mode) -> Answer:
+    return {"id": mode.mode_id, "name": mode.name, "balanced": mode.balanced}

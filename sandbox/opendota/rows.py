@@ -1,0 +1,169 @@
+"""One player's matches as OpenDota lists them: selection by query, and the fields of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.dota_facts import CLUSTER_REGIONS, LONGEST_INSIGNIFICANT_S
+from sandbox.simulation import DAY_S, is_balanced, patch_at
+from sandbox.tape import UNKNOWN, slot_of
+from sandbox.world import World
+
+PARSER_VERSION = 22
+
+# Always in a record, whatever is projected.
+_BASE_FIELDS = ("match_id", "player_slot", "radiant_win", "duration", "game_mode", "lobby_type")
+DEFAULT_FIELDS = (
+    "match_id",
+    "player_slot",
+    "radiant_win",
+    "hero_id",
+    "start_time",
+    "duration",
+    "game_mode",
+    "lobby_type",
+    "version",
+    "kills",
+    "deaths",
+    "assists",
+    "average_rank",
+    "leaver_status",
+    "party_size",
+    "hero_variant",
+)
+_MORE_FIELDS = ("cluster", "region", "patch", "leagueid")
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Values = list[int | bool | None]
+Record = dict[str, int | bool | str | None]
+
+_SLOTS = np.array([slot_of(column) for column in range(10)])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Matches of one person at a moment: positions on the tape and columns, newest first."""
+
+    world: World
+    at: int  # s
+    match: Ints
+    column: Ints
+
+    @classmethod
+    def of(cls, world: World, person: int, at: int) -> Rows:
+        """All listed matches of a person; none of a private one."""
+        match, column = world.matches_of(person, at)
+        if world.people.private[person]:
+            match, column = match[:0], column[:0]
+        return cls(world, at, match, column)
+
+    def __len__(self) -> int:
+        """How many matches are selected."""
+        return len(self.match)
+
+    def where(self, chosen: Bools) -> Rows:
+        """The rows for which `chosen` holds."""
+        return replace(self, match=self.match[chosen], column=self.column[chosen])
+
+    def at_positions(self, positions: Ints | slice) -> Rows:
+        """The rows at these positions, in this order."""
+        return replace(self, match=self.match[positions], column=self.column[positions])
+
+    @property
+    def is_significant(self) -> Bools:
+        """OpenDota's rule: both balanced, a known result, more than 360 s."""
+        tape = self.world.tape
+        known = tape.result_at[self.match] <= self.at
+        return (
+            is_balanced(tape.take(self.match)) & known & (tape.duration[self.match] > LONGEST_INSIGNIFICANT_S)
+        )
+
+    @property
+    def is_win(self) -> Bools:
+        """Whether the player's side won (False while the result is unknown)."""
+        tape = self.world.tape
+        known = tape.result_at[self.match] <= self.at
+        won: Bools = (self.column < 5) == tape.radiant_win[self.match]
+        return known & won
+
+    def field(self, name: str) -> Values:
+        """The values of one field of the records; None where the upstream shows null."""
+        values, known = self.column_of(name)
+        plain: Values = values.tolist()
+        if known is None or known.all():
+            return plain
+        return [value if is_known else None for value, is_known in zip(plain, known.tolist(), strict=True)]
+
+    def records(self, names: tuple[str, ...]) -> list[Record]:
+        """The rows as OpenDota's objects."""
+        columns = [self.field(name) for name in names]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def column_of(self, name: str) -> tuple[Ints | Bools, Bools | None]:
+        """The values of one field and which of them are known (None: all)."""
+        tape, match, column = self.world.tape, self.match, self.column
+        if name in ("match_id", "start_time", "duration", "game_mode", "lobby_type", "cluster"):
+            return getattr(tape, name)[match], None
+        if name in ("kills", "deaths", "assists"):
+            return getattr(tape, name)[match, column], None
+        if name == "radiant_win":
+            return tape.radiant_win[match], tape.result_at[match] <= self.at
+        if name == "version":
+            return np.full(len(match), PARSER_VERSION), tape.parsed_at[match] <= self.at
+        if name == "average_rank":
+            values = tape.average_rank[match]
+            return values, (values != UNKNOWN) & (tape.details_at[match] <= self.at)
+        if name == "leaver_status":
+            values = tape.leaver[match, column]
+            return values, values != UNKNOWN
+        if name in ("party_size", "hero_variant"):
+            values = (tape.party if name == "party_size" else tape.facet)[match, column]
+            return values, (values != UNKNOWN) & (tape.details_at[match] <= self.at)
+        if name == "region":
+            values = np.array(
+                [CLUSTER_REGIONS.get(cluster, UNKNOWN) for cluster in tape.cluster[match].tolist()]
+            )
+            return values, values != UNKNOWN
+        if name == "player_slot":
+            return _SLOTS[column], None
+        if name == "hero_id":
+            return tape.hero[match, column], None
+        if name == "patch":
+            return patch_at(tape.start_time[match]), None
+        return tape.league[match], None
+
+
+def matching(rows: Rows, query: Mapping[str, str]) -> Rows:
+    """The rows a query selects. Without `significant=0` only significant ones, as upstream."""
+    tape = rows.world.tape
+    chosen = np.ones(len(rows), dtype=np.bool_)
+    if query.get("significant", "1") != "0":
+        chosen &= rows.is_significant
+    for name in ("hero_id", "game_mode", "lobby_type", "patch", "region"):
+        if name in query:
+            values, known = rows.column_of(name)
+            chosen &= (values == int(query[name])) & (True if known is None else known)
+    if "date" in query:
+        chosen &= tape.start_time[rows.match] >= rows.at - float(query["date"]) * DAY_S
+    if "win" in query:
+        chosen &= rows.is_win == (query["win"] == "1")
+    if "is_radiant" in query:
+        chosen &= (rows.column < 5) == (query["is_radiant"] == "1")
+    return rows.where(chosen)
+
+
+def page(rows: Rows, query: Mapping[str, str], projected: list[str]) -> list[Record]:
+    """The records of one page: `sort` (largest first), `offset`, `limit` and the projected fields."""
+    if (sort := query.get("sort")) in (*DEFAULT_FIELDS, *_MORE_FIELDS):
+        values = np.array([-1 if value is None else value for value in rows.field(sort)])
+        rows = rows.at_positions(np.argsort(-values, kind="stable"))
+    offset = int(query.get("offset", 0))
+    end = offset + int(query["limit"]) if "limit" in query else None
+    known = [name for name in projected if name in (*DEFAULT_FIELDS, *_MORE_FIELDS)]
+    names = tuple(dict.fromkeys((*_BASE_FIELDS, *known))) if projected else DEFAULT_FIELDS
+    return rows.at_positions(slice(offset, end)).records(names)

@@ -1,0 +1,56 @@
+"""What a simulated upstream was asked: requests, and the ranks its profiles showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sandbox.world import Rank
+
+
+@dataclass
+class LoggedRequest:
+    """One request, as it came; `status` is 0 while it is being answered."""
+
+    number: int  # from 1
+    path: str
+    query: str
+    status: int = 0
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class ObservedRank:
+    """The rank a profile showed at a moment of the world (Unix s)."""
+
+    account_id: int
+    at: int
+    rank: Rank
+
+
+@dataclass
+class RequestLog:
+    """Every request since the start or the last `clear`."""
+
+    entries: list[LoggedRequest] = field(default_factory=list)
+    ranks: list[ObservedRank] = field(default_factory=list)
+    _opened: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many requests are in the log."""
+        return len(self.entries)
+
+    def open(self, path: str, query: str) -> LoggedRequest:
+        """Note a request that begins."""
+        self._opened += 1
+        entry = LoggedRequest(self._opened, path, query)
+        self.entries.append(entry)
+        return entry
+
+    def observe_rank(self, account_id: int, at: int, rank: Rank) -> None:
+        """Note the rank shown in a profile."""
+        self.ranks.append(ObservedRank(account_id, at, rank))
+
+    def clear(self) -> None:
+        """Forget the requests; numbering goes on."""
+        self.entries.clear()

@@ -1,0 +1,103 @@
+"""Serves the simulated upstreams over HTTP on loopback, in a thread of this process.
+
+`serve` is for tests; `python -m sandbox` runs the same application as a process of its own, driven through
+the control endpoints under `/sandbox` (see `sandbox.control`).
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from sandbox.control import control_routes
+from sandbox.faults import Faults, Malformed
+from sandbox.limits import Limits
+from sandbox.opendota import OpenDota
+from sandbox.request_log import ObservedRank, RequestLog
+from sandbox.world import World
+
+_START_S = 10.0
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox: `url` is OpenDota's base URL, `control_url` that of the control endpoints."""
+
+    url: str
+    control_url: str
+    world: World
+    opendota: OpenDota
+
+    @property
+    def requests(self) -> RequestLog:
+        """The requests OpenDota was asked: `.count`, `.entries` (path, query, status, fault), `.clear()`."""
+        return self.opendota.log
+
+    @property
+    def malformed(self) -> list[Malformed]:
+        """Every record served with a wrong type so far."""
+        return self.opendota.plan.malformed
+
+    @property
+    def observed_ranks(self) -> list[ObservedRank]:
+        """The rank each served profile showed, in order."""
+        return self.opendota.log.ranks
+
+    def advance(self, *, days: float = 0, seconds: int = 0) -> int:
+        """Move the world's clock forward and return its new `now` (Unix s)."""
+        return self.world.advance(days=days, seconds=seconds)
+
+    def set_faults(self, faults: Faults | None) -> None:
+        """Show these faults from now on; None ends them."""
+        self.opendota.set_faults(faults or Faults())
+
+
+def build_app(opendota: OpenDota) -> Starlette:
+    """OpenDota under `/api` and the control endpoints under `/sandbox`."""
+    return Starlette(routes=[Mount("/sandbox", routes=control_routes(opendota)), Mount("/api", app=opendota)])
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback; port 0 takes a free one."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=256)
+    return listener
+
+
+def uvicorn_server(app: Starlette) -> uvicorn.Server:
+    """A quiet server: faults break connections on purpose, which uvicorn would report as errors."""
+    return uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, log_level="critical", access_log=False)
+    )
+
+
+@contextmanager
+def serve(
+    world: World, *, port: int = 0, limits: Limits | None = None, faults: Faults | None = None
+) -> Iterator[Sandbox]:
+    """Serve a world until the block ends. Connections that still hang then are dropped."""
+    opendota = OpenDota(world, limits=limits or Limits(), faults=faults or Faults())
+    server = uvicorn_server(build_app(opendota))
+    with listen(port) as listener:
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
+        )
+        thread.start()
+        deadline = time.monotonic() + _START_S
+        while not server.started:
+            if time.monotonic() > deadline or not thread.is_alive():
+                raise RuntimeError("the sandbox's server did not start")
+            time.sleep(0.005)
+        try:
+            yield Sandbox(f"{base}/api", f"{base}/sandbox", world, opendota)
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()

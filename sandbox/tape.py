@@ -1,0 +1,79 @@
+"""The tape: every match the world has played, as columns.
+
+A match is written once and never changes. What changes upstream (a match appears, is parsed, gets its
+details or its result) is a time on the tape: a view of the world at a moment compares that time with the
+moment. So the world's history does not depend on the steps in which its clock was moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+NEVER = 1 << 62  # a time (s) that does not come
+UNKNOWN = -1  # in a column whose upstream value is null
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """`n` matches in order of match id. Times are Unix seconds, UTC."""
+
+    match_id: Ints
+    start_time: Ints
+    duration: Ints  # s
+    game_mode: Ints
+    lobby_type: Ints
+    cluster: Ints
+    radiant_win: npt.NDArray[np.bool_]  # what happened, whether or not upstream tells
+    average_rank: Ints  # UNKNOWN when nobody was calibrated
+    ranked_players: Ints  # how many of the ten were calibrated
+    visible_at: Ints  # the upstream lists the match
+    details_at: Ints  # party size, average rank and facet are known
+    parsed_at: Ints  # the replay is parsed
+    result_at: Ints  # radiant_win is known
+    league: Ints  # 0 outside leagues, as are the three below
+    series: Ints
+    radiant_team: Ints
+    dire_team: Ints
+    # n x 10; columns 0-4 are Radiant, 5-9 Dire
+    person: Ints
+    hero: Ints  # hero id; 0 where upstream does not know
+    kills: Ints
+    deaths: Ints
+    assists: Ints
+    leaver: Ints
+    party: Ints
+    facet: Ints
+
+    def __len__(self) -> int:
+        """How many matches there are."""
+        return len(self.match_id)
+
+    @property
+    def end_time(self) -> Ints:
+        """When each match was over (s)."""
+        return self.start_time + self.duration
+
+    def take(self, rows: Ints) -> Tape:
+        """The matches at these positions, in this order."""
+        return Tape(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+def join(tapes: Sequence[Tape]) -> Tape:
+    """One tape out of consecutive ones."""
+    return Tape(
+        **{
+            field.name: np.concatenate([getattr(tape, field.name) for tape in tapes])
+            for field in fields(Tape)
+        }
+    )
+
+
+def slot_of(column: int) -> int:
+    """Upstream's player slot for a column of the tape: 0-4 Radiant, 128-132 Dire."""
+    return column if column < 5 else column + 123

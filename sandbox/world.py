@@ -1,0 +1,139 @@
+"""The simulated world: people, their matches and a clock. Upstreams are views of it (see `sandbox.opendota`).
+
+Everything follows from the seed. The clock is the world's own and moves only by `advance`; no answer
+depends on the wall clock. The same seed advanced to the same moment is the same world, whatever the steps.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.people import People, make_people
+from sandbox.pro_scene import ProScene
+from sandbox.ranks import IMMORTAL, tiers_of
+from sandbox.simulation import DAY_S, Simulation, rating_changes
+from sandbox.tape import Tape, join
+
+DEFAULT_NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+_NEW_HERO_PLAYED_S = 20 * DAY_S  # before the world's first "now"
+_NEW_HERO_LISTED_S = 5 * DAY_S  # after it
+
+Ints = npt.NDArray[np.int64]
+
+
+class Rank(NamedTuple):
+    """What a profile shows: both None while uncalibrated; `leaderboard_rank` only for the best Immortals."""
+
+    rank_tier: int | None
+    leaderboard_rank: int | None
+
+
+class World:
+    """One deterministic world.
+
+    `players` is how many people can be tracked; `days` the history before `now` (rounded down to a whole
+    UTC day for the history's start). Attributes: `now` (Unix s), `start` (s), `people`, `pro_scene`,
+    `tape`.
+    """
+
+    def __init__(
+        self, seed: int = 7, players: int = 200, *, days: int = 180, now: datetime = DEFAULT_NOW
+    ) -> None:
+        self.seed = seed
+        self.players = players
+        self.now = int(now.timestamp())
+        self.start = self.now // DAY_S * DAY_S - days * DAY_S
+        self.new_hero_listed_at = self.now + _NEW_HERO_LISTED_S
+        self.people: People = make_people(seed, players, days)
+        self.pro_scene = ProScene(self.people)
+        self._simulation = Simulation(
+            seed, self.people, self.pro_scene, start=self.start, new_hero_at=self.now - _NEW_HERO_PLAYED_S
+        )
+        self._adopt(self._play_until(self.now))
+
+    def advance(self, *, days: float = 0, seconds: int = 0) -> int:
+        """Move the clock forward and return the new `now` (Unix s)."""
+        step = int(days * DAY_S) + seconds
+        if step < 0:
+            raise ValueError("the world's clock only moves forward")
+        new = self._play_until(self.now + step)
+        if new:
+            self._adopt([self.tape, *new])
+        # Last, so that a request answered meanwhile sees either the old moment or the new one.
+        self.now += step
+        return self.now
+
+    def suggested_players(self, count: int = 40) -> list[int]:
+        """Account ids worth tracking: `count` people, friends among them, one in nineteen private."""
+        return [int(account) for account in self.people.account_id[: min(count, self.players)]]
+
+    def set_private(self, account_id: int, private: bool) -> None:
+        """Let a person hide their matches, or show them again, from now on."""
+        person = self.people.person_of(account_id)
+        if person is None:
+            raise ValueError(f"no such account in this world: {account_id}")
+        self.people.private[person] = private
+
+    def matches_of(self, person: int, at: int) -> tuple[Ints, Ints]:
+        """Positions on the tape and columns of a person's matches listed at a moment, newest first."""
+        low, high = np.searchsorted(self._by_person, (person, person + 1))
+        cells = self._cells[low:high][::-1]
+        match = cells // 10
+        listed = self.tape.visible_at[match] <= at
+        return match[listed], cells[listed] % 10
+
+    def rank(self, person: int, at: int) -> Rank:
+        """A person's rank at a moment (s)."""
+        mmr, tiers = self.standings(at)
+        if tiers[person] == 0:
+            return Rank(None, None)
+        immortals = np.flatnonzero(tiers == IMMORTAL)
+        board = immortals[np.lexsort((immortals, -mmr[immortals]))][: (len(immortals) + 1) // 2]
+        place = np.flatnonzero(board == person)
+        return Rank(int(tiers[person]), int(place[0]) + 1 if len(place) else None)
+
+    def standings(self, at: int) -> tuple[Ints, Ints]:
+        """MMR and rank tier (0 uncalibrated) of everybody at a moment (s)."""
+        past = self._rated_at <= at
+        count = len(self.people)
+        change = np.bincount(self._rated_person[past], weights=self._rated_change[past], minlength=count)
+        played = np.bincount(self._rated_person[past], minlength=count)
+        mmr = np.maximum(self.people.start_mmr + change.astype(np.int64), 1)
+        return mmr, np.where(played >= self.people.calibration, tiers_of(mmr), 0)
+
+    def rank_history(self, person: int, at: int) -> list[tuple[int, int]]:
+        """`(moment, tier)` whenever a person's shown tier changed, oldest first, up to a moment (s)."""
+        mine = (self._rated_person == person) & (self._rated_at <= at)
+        moments = np.concatenate([[self.start], self._rated_at[mine]])
+        mmr = self.people.start_mmr[person] + np.concatenate([[0], np.cumsum(self._rated_change[mine])])
+        tiers = tiers_of(np.maximum(mmr, 1))
+        shown = np.arange(len(tiers)) >= self.people.calibration[person]
+        moments, tiers = moments[shown], tiers[shown]
+        changed = np.diff(tiers, prepend=0) != 0
+        return list(zip(moments[changed].tolist(), tiers[changed].tolist(), strict=True))
+
+    def _play_until(self, moment: int) -> list[Tape]:
+        tapes = []
+        while self._simulation.played_until < moment:
+            tapes.append(self._simulation.play_day())
+        return tapes
+
+    def _adopt(self, tapes: list[Tape]) -> None:
+        """Take over a longer tape, with its index by person and the history of ratings."""
+        tape = join(tapes)
+        person = tape.person.ravel()
+        self._cells = np.argsort(person, kind="stable")  # cells are match x 10 + column, oldest first
+        self._by_person = person[self._cells]
+        change = rating_changes(tape).ravel()
+        rated = np.flatnonzero(change)
+        ended = tape.end_time[rated // 10]
+        order = rated[np.argsort(ended, kind="stable")]
+        self._rated_at = tape.end_time[order // 10]
+        self._rated_person = person[order]
+        self._rated_change = change[order]
+        self.tape = tape
