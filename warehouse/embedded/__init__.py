@@ -5,15 +5,14 @@ Commands take leases: whoever needs a server starts it or joins it, and the last
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from warehouse.embedded.binaries import postgres_bin
 from warehouse.embedded.home import Home
+from warehouse.embedded.lease import hold_leases
 from warehouse.embedded.postgres import Postgres
-from warehouse.embedded.server import Lease, Server
 from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.embedded.valkey import Valkey
 from warehouse.errors import ConfigurationError
@@ -51,8 +50,24 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
     """
     postgres, valkey = _embedded(settings, database=database, redis=redis)
     servers = [server for server in (postgres, valkey) if server]
-    with unwinding_on_termination(), _leases(settings, servers):
+    if not servers:
         yield _addresses(settings, postgres, valkey)
+        return
+    home = Home(settings.home)
+    with unwinding_on_termination(), ExitStack() as stack:
+        try:
+            home.create()
+            leases = stack.enter_context(hold_leases(home, servers))
+            with home.start_lock() as lock:
+                # Launched together and then waited for: they come up side by side.
+                for server, lease in leases:
+                    server.start(lock, lease)
+                for server, lease in leases:
+                    server.await_ready(lock, lease)
+            addresses = _addresses(settings, postgres, valkey)
+        except OSError as error:
+            raise _unusable(settings, error) from error
+        yield addresses
 
 
 def find_running(settings: Settings) -> Servers | None:
@@ -62,6 +77,8 @@ def find_running(settings: Settings) -> Servers | None:
         if any(server and not server.is_ready() for server in (postgres, valkey)):
             return None
         return _addresses(settings, postgres, valkey)
+    except (FileNotFoundError, ValueError):
+        return None  # stopped while we looked
     except OSError as error:
         raise _unusable(settings, error) from error
 
@@ -85,41 +102,9 @@ def _addresses(settings: Settings, postgres: Postgres | None, valkey: Valkey | N
     )
 
 
-@contextmanager
-def _leases(settings: Settings, servers: Sequence[Server]) -> Iterator[None]:
-    if not servers:
-        yield
-        return
-    home = Home(settings.home)
-    holder = os.getpid()
-    leases: list[tuple[Server, Lease]] = []
-    try:
-        try:
-            home.create()
-            with home.start_lock() as lock:
-                for server in servers:
-                    leases.append((server, Lease(home, server.name)))
-                # Launched together and then waited for: they come up side by side.
-                for server, lease in leases:
-                    server.start(lock, lease)
-                for server, lease in leases:
-                    server.await_ready(lock, lease)
-        except OSError as error:
-            raise _unusable(settings, error) from error
-        yield
-    finally:
-        # A fork of the holder shares its lease, and must not stop servers when it leaves.
-        if leases and os.getpid() == holder:
-            with home.start_lock():
-                for server, lease in leases:
-                    if lease.is_last():
-                        server.stop()
-        for _, lease in leases:
-            lease.close()
-
-
 def _unusable(settings: Settings, error: OSError) -> ConfigurationError:
+    place = f" ({error.filename})" if error.filename else ""
     return ConfigurationError(
-        f"cannot use the data directory {settings.home}: {error.strerror} ({error.filename})",
+        f"cannot use the data directory {settings.home}: {error.strerror}{place}",
         "set LADDER_HOME to a directory of your own with room to write",
     )

@@ -42,7 +42,8 @@ class Home:
     """The data directory as the embedded servers see it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        # Resolved, since servers are known by the path they were started with.
+        self.path = path.resolve()
         self.secrets = self.path / "secrets"
         self.servers = self.path / "servers"
         self.postgres = self.path / "postgres"
@@ -91,12 +92,18 @@ class Home:
     def folder(self, path: Path, mode: int, owner: Account | None = None) -> None:
         """Make a folder with exactly this mode, whatever the umask; its owner is the keeper by default."""
         path.mkdir(exist_ok=True)
-        path.chmod(mode)
+        # Root follows no link: what it opens or gives away must lie in the home.
+        flags = os.O_RDONLY | os.O_DIRECTORY | (os.O_NOFOLLOW if os.geteuid() == 0 else 0)
+        descriptor = os.open(path, flags)
+        try:
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
         self.give(path, owner or self.keeper)
 
     def give(self, path: Path, owner: Account) -> None:
         """Hand a path, and all below it where the owner changes, to `owner`; only root has anything to do."""
-        if os.geteuid() != 0 or path.lstat().st_uid == owner.uid:
+        if os.geteuid() != 0 or path.is_symlink() or path.lstat().st_uid == owner.uid:
             return
         for folder, folders, files in os.walk(path):
             for name in (*folders, *files):

@@ -74,6 +74,7 @@ def serve(
             stderr=output,
             env=_environment(),
             pass_fds=(record,),
+            start_new_session=True,
             check=False,
         )
     _raise_for(done.returncode, home, command)
@@ -97,7 +98,7 @@ def _raise_for(code: int, home: Home, command: Sequence[str | Path]) -> None:
     if code == launcher.CANNOT_BECOME:
         raise ConfigurationError(
             f"root cannot hand {program.name} to user id {home.account.uid}, which it must not run without",
-            "run ladder as a normal user",
+            "run ladder as a normal user, or set LADDER_DATABASE_URL and LADDER_REDIS_URL",
         )
     if code == launcher.CANNOT_REACH:
         raise ConfigurationError(

@@ -2,10 +2,10 @@
 
     python -I -S launcher.py MODE UID GID LOCK_FD PORT FOLDER PROGRAM [ARGUMENT ...]
 
-MODE `run` becomes PROGRAM at once; `serve` leaves a child behind in a session of its own (so that Ctrl-C in
-the terminal passes the server by, and no parent has to reap it). The child writes `<pid> <port>` into LOCK_FD,
-an open and locked file which the server keeps: the lock lives exactly as long as the server. UID and GID of -1
-keep the user.
+MODE `run` becomes PROGRAM at once; `serve` leaves a child behind in a session of its own, so that Ctrl-C in
+the terminal passes the server by, and no parent has to reap it. The child writes `<pid> <port>` into LOCK_FD,
+an open and locked file which the server keeps: the lock lives exactly as long as the server. UID and GID of
+-1 keep the user.
 
 It starts for every server, so it imports the standard library only.
 Exit codes: `CANNOT_BECOME`, `CANNOT_REACH`, `CANNOT_EXECUTE`.

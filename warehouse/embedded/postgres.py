@@ -40,6 +40,11 @@ class Postgres(Server):
         return self.home.postgres / "data"
 
     @property
+    def mark(self) -> str:
+        """The argument of `-D`."""
+        return str(self.folder)
+
+    @property
     def _logs(self) -> Path:
         return self.home.postgres / "log"
 
@@ -49,6 +54,11 @@ class Postgres(Server):
         self.home.folder(self._logs, 0o700, account)
         if not self.folder.exists():
             self._create(lock)
+        elif not self.password_file.exists():
+            raise DatabaseError(
+                f"the password of {self.folder} is gone",
+                f"restore {self.password_file}, or move {self.folder} away to begin anew",
+            )
         self.home.give(self.folder, account)
         self._forget_stale_pid()
         configuration = self.home.servers / "postgresql.conf"
@@ -71,19 +81,20 @@ class Postgres(Server):
 
     def address(self) -> str:
         """`postgresql://` URL of the administrator, password percent-encoded."""
-        password = quote(self.home.password("postgres", create=False), safe="")
+        password = quote(self.home.password(self.name, create=False), safe="")
         return f"postgresql://{ADMIN}:{password}@127.0.0.1:{self.port()}/{DATABASE}"
 
-    def reason(self) -> str:
-        """The newest fatal message, from the server's own log or from what it said before it had one."""
-        logs = [log for log in (*self._logs.glob("*.log"), self.log) if log.exists()]
-        for log in sorted(logs, key=lambda log: log.stat().st_mtime_ns, reverse=True):
-            for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
-                for level in ("FATAL:", "PANIC:"):
-                    if level in line:
-                        self.log = log
-                        return line.partition(level)[2].strip()
-        return super().reason()
+    def logs(self) -> list[Path]:
+        """What the server says before it has a log of its own, and its logs by day of the week."""
+        return [*super().logs(), *self._logs.glob("*.log")]
+
+    def leftovers(self) -> list[psutil.Process]:
+        """Children that a killed postmaster left behind: a busy one goes on until its query ends."""
+        return [
+            process
+            for process in psutil.process_iter(["name", "cwd"])
+            if process.info["name"] == "postgres" and process.info["cwd"] == str(self.folder)
+        ]
 
     def _create(self, lock: int) -> None:
         """Initialise in a folder of its own and rename, so that `data` is a whole cluster or is not there."""
@@ -95,7 +106,7 @@ class Postgres(Server):
             cluster, password = place / "data", place / "password"
             place.chmod(0o711)
             self.home.folder(cluster, 0o700, account)
-            self.home.write(password, self.home.password("postgres", create=True) + "\n", account)
+            self.home.write(password, self.home.password(self.name, create=True) + "\n", account)
             self._tool(
                 cluster,
                 lock,
@@ -136,14 +147,14 @@ class Postgres(Server):
         """Remove the pid file of a dead server whose number now belongs to something else.
 
         PostgreSQL would take that process for a postmaster and refuse to start. We hold the record's lock, so
-        none of our own processes is left; a postmaster that somebody started by hand on this data stays alone.
+        none of our own processes is left; a postmaster that somebody started by hand is not touched.
         """
         lines = self._postmaster_lines()
         if not lines or not lines[0].isdigit():
             return
         try:
             process = psutil.Process(int(lines[0]))
-            if process.name() == "postgres" and str(self.folder) in " ".join(process.cmdline()):
+            if process.name() == "postgres" and self.mark in process.cmdline():
                 raise DatabaseError(
                     f"process {process.pid}, which ladder did not start, already serves {self.folder}",
                     "stop it first",

@@ -6,7 +6,6 @@ kernel keeps it exactly as long as the process (and PostgreSQL's children) live.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
@@ -20,38 +19,20 @@ import psutil
 
 from warehouse.embedded.home import Home, try_lock
 from warehouse.embedded.launch import serve
+from warehouse.embedded.lease import Lease
 from warehouse.embedded.ports import choose_port, is_free
 from warehouse.errors import ConfigurationError, DatabaseError
 
-__all__ = ["Lease", "Server"]
+__all__ = ["Server"]
 
 POLL_S = 0.005
 LOG_LIMIT_BYTES = 1_000_000
 ATTEMPTS = 3  # a free port may be taken by somebody else before the server has it
-
-
-class Lease:
-    """One user of a server. The kernel drops the lock of a killed process with its descriptor."""
-
-    def __init__(self, home: Home, name: str) -> None:
-        path = home.servers / f"{name}.leases"
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        home.give(path, home.keeper)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-
-    def is_last(self) -> bool:
-        """Whether nobody else holds a lease; ask under the start lock only."""
-        alone = try_lock(self._descriptor)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-        return alone
-
-    def close(self) -> None:
-        """Give the lease up."""
-        os.close(self._descriptor)
+FAREWELL_S = 2.0  # idle children of a killed postmaster leave at once
 
 
 class Server(ABC):
-    """One of the two servers of a home. Everything but `address` and `is_ready` runs under the start lock."""
+    """One of the two servers of a home. `start`, `await_ready` and `stop` run under the start lock."""
 
     name: ClassVar[str]
     product: ClassVar[str]
@@ -62,16 +43,25 @@ class Server(ABC):
 
     def __init__(self, home: Home, asked_port: int) -> None:
         self.home = home
+        self.log = home.servers / f"{self.name}.log"
+        self.password_file = home.secrets / self.name
         self._asked_port = asked_port
         self._record = home.servers / f"{self.name}.server"
         self._kept_port = home.servers / f"{self.name}.port"
-        self.log = home.servers / f"{self.name}.log"
-        self._attempts = 0
+        self._launches = 0
+        self._launched_port = 0
+        self._log_sizes: dict[Path, int] = {}
+        self._joined: psutil.Process | None = None
 
     @property
     @abstractmethod
     def folder(self) -> Path:
-        """Where the server works; part of its command line or of the configuration named there."""
+        """Where the server works."""
+
+    @property
+    @abstractmethod
+    def mark(self) -> str:
+        """The argument on its command line that belongs to this home only."""
 
     @abstractmethod
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
@@ -85,10 +75,13 @@ class Server(ABC):
     def address(self) -> str:
         """URL of the running server, with its password."""
 
-    def reason(self) -> str:
-        """The last complaint in the log."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1].strip() if lines else "it left no message"
+    def logs(self) -> list[Path]:
+        """Every file that the server may complain in."""
+        return [self.log] if self.log.exists() else []
+
+    def leftovers(self) -> list[psutil.Process]:
+        """Processes of ours that may outlive the server."""
+        return []
 
     def process(self) -> psutil.Process | None:
         """Our running process: alive by its record, and started for this home by its command line.
@@ -98,16 +91,18 @@ class Server(ABC):
         try:
             pid, _ = self._record.read_text(encoding="utf-8").split()
             process = psutil.Process(int(pid))
-            if process.status() != psutil.STATUS_ZOMBIE and str(self.home.path) in " ".join(
-                process.cmdline()
-            ):
+            if process.status() != psutil.STATUS_ZOMBIE and self.mark in process.cmdline():
                 return process
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             pass
         return None
 
     def port(self) -> int:
-        """Port of the running server."""
+        """Port of the running server.
+
+        Raises:
+            ValueError: it has just gone.
+        """
         _, port = self._record.read_text(encoding="utf-8").split()
         return int(port)
 
@@ -116,6 +111,7 @@ class Server(ABC):
 
         Raises:
             ConfigurationError: the port that is set cannot be had.
+            DatabaseError: something that is not our server holds its record.
         """
         if self.process() and self._asked_port not in (0, self.port()):
             if not lease.is_last():
@@ -134,7 +130,7 @@ class Server(ABC):
             os.close(record)
 
     def await_ready(self, lock: int, lease: Lease) -> None:
-        """Wait until the server that `start` launched takes requests.
+        """Wait until the server that `start` launched or found takes requests.
 
         Raises:
             DatabaseError: it did not come up; names the log.
@@ -142,15 +138,19 @@ class Server(ABC):
         deadline = time.monotonic() + self.start_limit_s
         while not self.is_ready():
             if self._is_gone():
-                if not self._asked_port and not is_free(self._last_port) and self._attempts < ATTEMPTS:
+                found_leaving = self._launches == 0
+                lost_port = not self._asked_port and not is_free(self._launched_port)
+                if found_leaving or (lost_port and self._launches < ATTEMPTS):
                     self.start(lock, lease)
                     continue
-                raise DatabaseError(f"{self.product} did not start: {self.reason()}", f"see {self.log}")
+                log, complaint = self._complaint()
+                raise DatabaseError(f"{self.product} did not start: {complaint}", f"see {log}")
             if time.monotonic() > deadline:
                 raise DatabaseError(
                     f"{self.product} is not ready after {self.start_limit_s:.0f} s", f"see {self.log}"
                 )
             time.sleep(POLL_S)
+        self._joined = self.process()
 
     def stop(self) -> None:
         """Ask the server to end, press it where it does not, and wait until it is gone.
@@ -160,44 +160,92 @@ class Server(ABC):
         """
         for ending, seconds in self.endings:
             process = self.process()
-            if process is not None:
+            if process is None:
+                self._end_leftovers()
+            else:
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(ending)
-            deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline:
-                if self._is_gone():
-                    return
-                time.sleep(POLL_S)
+            if self._await_gone(seconds):
+                return
         raise DatabaseError(f"{self.product} cannot be stopped", f"see {self.log}")
 
+    def stop_without_home(self) -> None:
+        """End the process we used after somebody removed its data under it: there is nothing left to save."""
+        if self._joined is not None:
+            with suppress(psutil.NoSuchProcess):
+                self._joined.send_signal(signal.SIGQUIT)
+
     def _launch(self, lock: int, record: int) -> None:
-        self._attempts += 1
-        self._last_port = choose_port(
+        self._launches += 1
+        self._launched_port = choose_port(
             self.home,
             asked=self._asked_port,
             kept=self._kept_port,
             product=self.product,
             variable=self.port_variable,
         )
-        command = self.prepare(self._last_port, lock)
+        command = self.prepare(self._launched_port, lock)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".log.old"))
-        serve(self.home, command, folder=self.folder, record=record, port=self._last_port, log=self.log)
+        self._log_sizes = {log: log.stat().st_size for log in self.logs()}
+        serve(
+            self.home,
+            command,
+            folder=self.folder,
+            record=record,
+            port=self._launched_port,
+            log=self.log,
+        )
 
     def _lock_record(self) -> int | None:
         """Lock the record for a new server; None when a running one holds it."""
         record = os.open(self._record, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.home.give(self._record, self.home.keeper)
-        deadline = time.monotonic() + self.start_limit_s
-        while not try_lock(record):
-            # Locked without a live process: the starter was killed before its server said its pid, or the
-            # postmaster was and its children are still leaving.
-            if self.process() or time.monotonic() > deadline:
-                os.close(record)
-                return None
+        is_ours = False
+        try:
+            self.home.give(self._record, self.home.keeper)
+            is_ours = self._await_lock(record)
+            if is_ours:
+                os.ftruncate(record, 0)
+        except BaseException:
+            os.close(record)
+            raise
+        if is_ours:
+            return record
+        os.close(record)
+        return None
+
+    def _await_lock(self, record: int) -> bool:
+        """Whether the record could be locked; false as soon as a running server turns up.
+
+        It is held without a live process where the starter was killed before its server said its pid, and
+        where a server was killed and its children have not left.
+        """
+        for _ in range(ATTEMPTS):
+            deadline = time.monotonic() + FAREWELL_S
+            while time.monotonic() < deadline:
+                if try_lock(record):
+                    return True
+                if self.process():
+                    return False
+                time.sleep(POLL_S)
+            self._end_leftovers()
+        raise DatabaseError(
+            f"a process that ladder does not know holds {self._record}",
+            "end it (it may be a server whose directory was moved while it ran)",
+        )
+
+    def _end_leftovers(self) -> None:
+        for process in self.leftovers():
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGQUIT)
+
+    def _await_gone(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._is_gone():
+            if time.monotonic() > deadline:
+                return False
             time.sleep(POLL_S)
-        os.ftruncate(record, 0)
-        return record
+        return True
 
     def _is_gone(self) -> bool:
         record = os.open(self._record, os.O_RDWR | os.O_CLOEXEC)
@@ -205,3 +253,16 @@ class Server(ABC):
             return try_lock(record)
         finally:
             os.close(record)
+
+    def _complaint(self) -> tuple[Path, str]:
+        """The last fatal message since the launch (or the last one of any kind), with its log."""
+        said: list[tuple[Path, str]] = []
+        for log in self.logs():
+            with open(log, encoding="utf-8", errors="replace") as file:
+                file.seek(min(self._log_sizes.get(log, 0), log.stat().st_size))
+                said += [(log, line.strip()) for line in file if line.strip()]
+        for log, line in reversed(said):
+            for level in ("FATAL:", "PANIC:"):
+                if level in line:
+                    return log, line.partition(level)[2].strip()
+        return said[-1] if said else (self.log, "it left no message")

@@ -53,22 +53,30 @@ class Valkey(Server):
         """Valkey's working directory."""
         return self.home.valkey
 
+    @property
+    def mark(self) -> str:
+        """Valkey is started with its configuration only."""
+        return str(self._configuration)
+
+    @property
+    def _configuration(self) -> Path:
+        return self.home.servers / "valkey.conf"
+
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
         """Write the configuration, which also keeps the password off the command line."""
         account = self.home.account
         self.home.folder(self.folder, 0o700, account)
-        configuration = self.home.servers / "valkey.conf"
         text = CONFIGURATION.format(
-            port=port, password=self.home.password("valkey", create=True), folder=_quoted(self.folder)
+            port=port, password=self.home.password(self.name, create=True), folder=_quoted(self.folder)
         )
-        self.home.write(configuration, text, account)
-        return [valkey_bin(), configuration]
+        self.home.write(self._configuration, text, account)
+        return [valkey_bin(), self._configuration]
 
     def is_ready(self) -> bool:
         """Whether our process answers."""
         if self.process() is None:
             return False
-        password = self.home.password("valkey", create=False)
+        password = self.home.password(self.name, create=False)
         try:
             with socket.create_connection(("127.0.0.1", self.port()), timeout=2.0) as connection:
                 connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
@@ -79,7 +87,7 @@ class Valkey(Server):
 
     def address(self) -> str:
         """`redis://` URL with the password, database 0."""
-        password = quote(self.home.password("valkey", create=False), safe="")
+        password = quote(self.home.password(self.name, create=False), safe="")
         return f"redis://:{password}@127.0.0.1:{self.port()}/0"
 
 

@@ -1,0 +1,76 @@
+"""Who uses a server: the last one out stops it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from warehouse.embedded.home import Home, try_lock
+
+if TYPE_CHECKING:
+    from warehouse.embedded.server import Server
+
+__all__ = ["Lease", "hold_leases"]
+
+
+class Lease:
+    """One user of a server: a shared lock, which the kernel drops however the user dies."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        self._path = home.servers / f"{name}.leases"
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        home.give(self._path, home.keeper)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Whether nobody else holds a lease; ask under the start lock only."""
+        is_alone = try_lock(self._descriptor)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        return is_alone
+
+    def is_void(self) -> bool:
+        """Whether the home was removed (and perhaps made anew) since the lease was taken."""
+        try:
+            return not os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return True
+
+    def close(self) -> None:
+        """Give the lease up."""
+        os.close(self._descriptor)
+
+
+@contextmanager
+def hold_leases(home: Home, servers: Sequence[Server]) -> Iterator[Sequence[tuple[Server, Lease]]]:
+    """Count this process in; on the way out stop the servers that nobody else uses."""
+    holder = os.getpid()
+    leases: list[tuple[Server, Lease]] = []
+    try:
+        with home.start_lock():
+            for server in servers:
+                leases.append((server, Lease(home, server.name)))
+        yield leases
+    finally:
+        try:
+            # A fork of the holder shares its leases, and must not stop anything when it leaves.
+            if os.getpid() == holder:
+                _leave(home, leases)
+        finally:
+            for _, lease in leases:
+                lease.close()
+
+
+def _leave(home: Home, leases: Sequence[tuple[Server, Lease]]) -> None:
+    for server, lease in leases:
+        if lease.is_void():
+            server.stop_without_home()
+    standing = [(server, lease) for server, lease in leases if not lease.is_void()]
+    if standing:
+        with home.start_lock():
+            # Valkey takes milliseconds; PostgreSQL's checkpoint may tempt somebody to interrupt, so it comes last.
+            for server, lease in reversed(standing):
+                if lease.is_last():
+                    server.stop()
