@@ -1,0 +1,1 @@
+"""The warehouse: lake, staging tables, books, publication."""

@@ -105,9 +105,7 @@ def page_reject(table: Table, body: bytes, reason: str) -> Reject:
 
 
 def _is_flat(table: Table) -> bool:
-    return not any(
-        column.type in ("jsonb", "text") or column.is_lenient or column.path for column in table.columns
-    )
+    return not any(column.type in ("jsonb", "text") or column.is_lenient or column.path for column in table.columns)
 
 
 def _read_flat(table: Table, body: bytes, params: Mapping[str, Any]) -> pl.DataFrame | None:
@@ -148,9 +146,7 @@ def _is_required(table: Table, column: Column) -> bool:
     return column.is_required or column.name in table.key
 
 
-def _convert(
-    table: Table, index: int, record: dict[str, Any], params: Mapping[str, Any]
-) -> list[Any] | Reject:
+def _convert(table: Table, index: int, record: dict[str, Any], params: Mapping[str, Any]) -> list[Any] | Reject:
     row: list[Any] = []
     for column in table.columns:
         if column.from_request:
@@ -176,9 +172,7 @@ def _convert(
 def _cast(column: Column, value: Any) -> Any:
     if column.type == "jsonb":
         return msgspec.json.encode(value).decode()
-    converted = msgspec.convert(
-        value, _PYTHON[column.type], strict=not (column.is_lenient and isinstance(value, str))
-    )
+    converted = msgspec.convert(value, _PYTHON[column.type], strict=not (column.is_lenient and isinstance(value, str)))
     if column.type == "text":
         text = str(converted)
         if "\x00" in text:

@@ -29,27 +29,17 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         default=None, description="Redis 7+ or Valkey 8+ to use in place of the embedded one"
     )
-    lake_url: str | None = Field(
-        default=None, description="directory of the lake (default: `lake` under home)"
-    )
+    lake_url: str | None = Field(default=None, description="directory of the lake (default: `lake` under home)")
     postgres_port: int = Field(
         default=0, ge=0, le=65535, description="port of the embedded PostgreSQL (0: a free one, kept)"
     )
-    valkey_port: int = Field(
-        default=0, ge=0, le=65535, description="port of the embedded Valkey (0: a free one, kept)"
-    )
-    opendota_url: str = Field(
-        default="https://api.opendota.com/api", description="base URL of OpenDota, with its path"
-    )
+    valkey_port: int = Field(default=0, ge=0, le=65535, description="port of the embedded Valkey (0: a free one, kept)")
+    opendota_url: str = Field(default="https://api.opendota.com/api", description="base URL of OpenDota, with its path")
     opendota_key: SecretStr | None = Field(default=None, description="OpenDota API key, sent as a header")
     opendota_call_budget: int = Field(default=1500, ge=1, description="requests one pass may spend")
     opendota_match_budget: int = Field(default=100, ge=0, description="match details one pass may fetch")
-    opendota_rescan_days: int = Field(
-        default=7, ge=1, description="a player's whole history is read again after this"
-    )
-    as_of_date: str | None = Field(
-        default=None, description="date that windows hang on (default: newest play date)"
-    )
+    opendota_rescan_days: int = Field(default=7, ge=1, description="a player's whole history is read again after this")
+    as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
     api_host: str = Field(default="127.0.0.1", description="address that `ladder serve` binds")
     api_port: int = Field(default=8765, ge=0, le=65535, description="port that `ladder serve` binds")
     dagster_port: int = Field(default=3000, ge=0, le=65535, description="port of the Dagster web UI")

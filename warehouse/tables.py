@@ -124,8 +124,7 @@ class Table:
         ]
         bookkeeping = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in BOOKKEEPING]
         feed_bookkeeping = [
-            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.removesuffix(" NOT NULL")))
-            for n, t in BOOKKEEPING
+            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.removesuffix(" NOT NULL"))) for n, t in BOOKKEEPING
         ]
         comma = sql.SQL(", ")
         return [
@@ -135,9 +134,9 @@ class Table:
                 comma.join(map(sql.Identifier, self.key)),
             ),
             # A batch's rows stand together on disk, so a block-range index finds them at next to no cost a row.
-            sql.SQL(
-                "CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_batch_id) WITH (pages_per_range = 16)"
-            ).format(sql.Identifier(f"{self.name}__batch"), self.identifier),
+            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_batch_id) WITH (pages_per_range = 16)").format(
+                sql.Identifier(f"{self.name}__batch"), self.identifier
+            ),
             sql.SQL(
                 "CREATE TABLE IF NOT EXISTS {} (_feed_batch_id bigint NOT NULL, _operation text NOT NULL, {})"
             ).format(self.feed_identifier, comma.join(columns + feed_bookkeeping)),

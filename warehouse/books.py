@@ -1,0 +1,125 @@
+"""The books of a load: batch, files, rejects, cursors and drift, written in the load's own transaction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from warehouse.prepare import Prepared
+from warehouse.source import Source
+
+__all__ = ["LoadReport", "write_books"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did, summed over its batches.
+
+    Args:
+        batches: transactions committed.
+        files: lake files loaded.
+        pages: pages in them.
+        records: rows that were offered to the merge.
+        inserted: rows that are new.
+        updated: rows whose content changed.
+        deleted: rows that became tombstones.
+        reobserved: rows seen again unchanged, at a later time.
+        rejected: records that could not become rows.
+    """
+
+    batches: int = 0
+    files: int = 0
+    pages: int = 0
+    records: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    reobserved: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: LoadReport) -> LoadReport:
+        """Sum of two loads."""
+        mine, theirs = asdict(self), asdict(other)
+        return LoadReport(**{name: mine[name] + theirs[name] for name in mine})
+
+
+_BATCH = """
+INSERT INTO ops.batches (batch_id, source, loaded_at, files, pages, records, inserted, updated, deleted, reobserved,
+                         rejected)
+VALUES (%(batch_id)s, %(source)s, %(loaded_at)s, %(files)s, %(pages)s, %(records)s, %(inserted)s, %(updated)s,
+        %(deleted)s, %(reobserved)s, %(rejected)s)
+"""
+_FILE = """
+INSERT INTO ops.lake_files (path, source, endpoint, pages, batch_id) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (path) DO NOTHING
+"""
+_REJECT = """
+INSERT INTO ops.rejects (source, lake_path, page, table_name, record_index, endpoint, field_path, reason, record,
+                         batch_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (source, lake_path, page, table_name, record_index) DO UPDATE
+SET field_path = excluded.field_path, reason = excluded.reason, batch_id = excluded.batch_id, replayed_at = NULL
+"""
+_MENDED = """
+UPDATE ops.rejects SET replayed_at = %s
+WHERE source = %s AND lake_path = ANY(%s) AND replayed_at IS NULL AND batch_id <> %s
+"""
+_CURSOR = """
+INSERT INTO ops.cursors (source, name, value, observed_at) VALUES (%s, %s, %s, %s)
+ON CONFLICT (source, name) DO UPDATE SET value = excluded.value, observed_at = excluded.observed_at
+WHERE ops.cursors.observed_at <= excluded.observed_at
+"""
+_DRIFT = """
+INSERT INTO ops.drift (source, field, pages, first_batch_id, last_batch_id) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (source, field) DO UPDATE
+SET pages = ops.drift.pages + excluded.pages, last_batch_id = excluded.last_batch_id
+"""
+
+
+def write_books(
+    connection: psycopg.Connection,
+    source: Source,
+    prepared: Prepared,
+    report: LoadReport,
+    *,
+    batch_id: int,
+    loaded_at: datetime,
+) -> None:
+    """Write what a load leaves in `ops`; a reject of these files that is no reject any more is marked as mended."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BATCH, {**asdict(report), "batch_id": batch_id, "source": source.name, "loaded_at": loaded_at})
+        cursor.executemany(
+            _FILE,
+            [(name, source.name, endpoint, pages, batch_id) for name, endpoint, pages in prepared.files],
+        )
+        cursor.executemany(
+            _REJECT,
+            [
+                (
+                    source.name,
+                    located.path,
+                    located.page,
+                    located.reject.table,
+                    located.reject.record_index,
+                    located.endpoint,
+                    located.reject.field_path,
+                    located.reject.reason,
+                    located.reject.record.replace("\x00", "\ufffd"),
+                    batch_id,
+                )
+                for located in prepared.rejects
+            ],
+        )
+        names = [name for name, _, _ in prepared.files]
+        cursor.execute(_MENDED, [loaded_at, source.name, names, batch_id])
+        cursor.executemany(
+            _CURSOR,
+            [(source.name, name, Jsonb(value), observed_at) for name, (value, observed_at) in prepared.cursors.items()],
+        )
+        cursor.executemany(
+            _DRIFT,
+            [(source.name, field, pages, batch_id, batch_id) for field, pages in sorted(prepared.drift.items())],
+        )

@@ -1,0 +1,100 @@
+"""Connections to PostgreSQL, by role."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+from psycopg import conninfo
+
+from warehouse.errors import DatabaseError
+from warehouse.settings import Settings
+
+__all__ = ["LOGIN_ROLES", "LoginRole", "connect", "parameters", "role_password", "role_url"]
+
+LoginRole = Literal["ingest", "transform", "analyst", "serving"]
+LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "analyst", "serving")
+
+_OLDEST_SERVER = 150000
+_CONNECT_TIMEOUT_S = 10
+
+
+def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connection:
+    """Open a connection in UTC.
+
+    Raises:
+        DatabaseError: the server cannot be reached, refuses the login, or is older than PostgreSQL 15.
+    """
+    try:
+        connection = psycopg.connect(
+            database_url,
+            autocommit=autocommit,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            options="-c timezone=UTC",
+            application_name="ladderhouse",
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseError(
+            f"cannot connect to PostgreSQL at {_where(database_url)}: {_first_line(error)}",
+            "check LADDER_DATABASE_URL and that the server accepts this login",
+        ) from None
+    except psycopg.ProgrammingError as error:
+        raise DatabaseError(
+            f"LADDER_DATABASE_URL cannot be read: {_first_line(error)}",
+            "use the form postgresql://user:password@host:5432/database",
+        ) from None
+    if connection.info.server_version < _OLDEST_SERVER:
+        version = connection.info.server_version // 10000
+        connection.close()
+        raise DatabaseError(f"PostgreSQL {version} is too old", "use PostgreSQL 15 to 18")
+    return connection
+
+
+def parameters(database_url: str) -> dict[str, str]:
+    """Connection parameters of a URL: host, port, user, password, dbname and the rest."""
+    return {key: str(value) for key, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
+
+
+def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:
+    """Connection string for a login role on the server of `admin_url`.
+
+    Raises:
+        DatabaseError: the role's password is not known yet, because the warehouse was never set up from this home.
+    """
+    password = role_password(settings, role)
+    if password is None:
+        raise DatabaseError("the warehouse is not set up", "run `ladder run` first")
+    return conninfo.make_conninfo(admin_url, user=f"ladder_{role}", password=password)
+
+
+def role_password(settings: Settings, role: LoginRole, *, create: bool = False) -> str | None:
+    """Password of a login role, kept in the home's secrets with mode 0600."""
+    path = _secrets_path(settings)
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if role not in known and create:
+        known[role] = secrets.token_urlsafe(24)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_suffix(f".{os.getpid()}.tmp")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(known, stream)
+        fresh.replace(path)
+    return known.get(role)
+
+
+def _secrets_path(settings: Settings) -> Path:
+    return settings.home / "secrets" / "roles.json"
+
+
+def _where(database_url: str) -> str:
+    found = parameters(database_url)
+    return f"{found.get('host', 'localhost')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0].strip() if lines else type(error).__name__

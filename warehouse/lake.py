@@ -1,0 +1,190 @@
+"""The lake: every answer as it was fetched, in Parquet, written before anything else can fail.
+
+    <root>/raw/<source>/<endpoint>/date=YYYY-MM-DD/<batch>.parquet
+
+A file holds one or more pages, one a row. It is written under another name, flushed to the disk and renamed, so that a
+file under its final name is always whole. File names sort by the time of landing.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import LakeError
+from warehouse.source import CursorMove, Page, Source
+
+__all__ = ["Lake"]
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("page", pa.int32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("request", pa.string(), nullable=False),
+        pa.field("params", pa.string(), nullable=False),
+        pa.field("status", pa.int16(), nullable=False),
+        pa.field("observed_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("cursor", pa.string()),
+        pa.field("body", pa.binary(), nullable=False),
+    ]
+)
+_ROW_GROUP_PAGES = 16
+
+
+class Lake:
+    """A directory of landed pages.
+
+    Args:
+        root: the lake's directory; created when the first page lands.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def land(self, source: Source, endpoint: str, pages: Sequence[Page]) -> Path:
+        """Write pages of one endpoint into a new file and return its path once they are on the disk.
+
+        Fields that may not be stored (`Endpoint.never`) are removed first.
+
+        Raises:
+            LakeError: the disk is full, or the lake cannot be written.
+        """
+        day = pages[0].observed_at.astimezone(UTC).date()
+        folder = self.root / "raw" / source.name / endpoint / f"date={day}"
+        path = folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}.parquet"
+        unfinished = path.with_suffix(".unfinished")
+        table = _to_table(pages, source.endpoints[endpoint].never)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as stream:
+                pq.write_table(
+                    table,
+                    stream,
+                    compression="zstd",
+                    compression_level=1,
+                    use_dictionary=False,
+                    write_statistics=False,
+                    row_group_size=_ROW_GROUP_PAGES,
+                )
+                stream.flush()
+                os.fsync(stream.fileno())
+            unfinished.rename(path)
+            _sync_folder(folder)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise _lake_error(error, "write", path) from None
+        return path
+
+    def files(self, source: str, endpoint: str | None = None) -> list[Path]:
+        """Finished files of a source, or of one of its endpoints, in the order of their landing."""
+        folder = self.root / "raw" / source
+        pattern = f"{endpoint or '*'}/date=*/*.parquet"
+        return sorted(folder.glob(pattern), key=lambda path: path.name)
+
+    def endpoint_of(self, path: Path) -> str:
+        """Endpoint of a file, from its folder."""
+        return path.parent.parent.name
+
+    def name_of(self, path: Path) -> str:
+        """Path of a file below the lake, as `ops.lake_files` has it."""
+        return path.relative_to(self.root).as_posix()
+
+    def read(self, path: Path) -> Iterator[Page]:
+        """Read a file's pages in order, a few at a time.
+
+        Raises:
+            LakeError: the file cannot be read or is damaged.
+        """
+        endpoint = self.endpoint_of(path)
+        try:
+            with pq.ParquetFile(path, memory_map=True) as file:
+                for batch in file.iter_batches(batch_size=_ROW_GROUP_PAGES):
+                    for row in batch.to_pylist():
+                        yield _to_page(endpoint, row)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _lake_error(error, "read", path) from None
+
+
+def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
+    rows: dict[str, list[Any]] = {
+        "page": list(range(len(pages))),
+        "kind": [page.kind for page in pages],
+        "request": [page.request for page in pages],
+        "params": [json.dumps(page.params, sort_keys=True) for page in pages],
+        "status": [page.status for page in pages],
+        "observed_at": [page.observed_at for page in pages],
+        "cursor": [None if page.cursor is None else _cursor_text(page.cursor) for page in pages],
+        "body": [_strip(page.body, never) for page in pages],
+    }
+    return pa.table(rows, schema=_SCHEMA)
+
+
+def _cursor_text(cursor: CursorMove) -> str:
+    return json.dumps({"name": cursor.name, "value": cursor.value}, sort_keys=True)
+
+
+def _to_page(endpoint: str, row: dict[str, Any]) -> Page:
+    cursor = None
+    if row["cursor"] is not None:
+        stored = json.loads(row["cursor"])
+        cursor = CursorMove(stored["name"], stored["value"])
+    return Page(
+        endpoint=endpoint,
+        request=row["request"],
+        params=json.loads(row["params"]),
+        status=row["status"],
+        observed_at=row["observed_at"],
+        body=row["body"],
+        kind=row["kind"],
+        cursor=cursor,
+    )
+
+
+def _strip(body: bytes, never: frozenset[str]) -> bytes:
+    """Remove keys that may not be stored, wherever in the payload; an untouched payload keeps its bytes."""
+    if not any(f'"{key}"'.encode() in body for key in never):
+        return body
+    try:
+        return msgspec.json.encode(_without(msgspec.json.decode(body), never))
+    except msgspec.DecodeError:
+        # It cannot be told what a broken payload holds, and what may not be stored weighs more than a broken page.
+        return b""
+
+
+def _without(value: Any, never: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(item, never) for key, item in value.items() if key not in never}
+    if isinstance(value, list):
+        return [_without(item, never) for item in value]
+    return value
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last: the directory entry is on the disk only after this."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lake_error(error: Exception, verb: str, path: Path) -> LakeError:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return LakeError(
+            f"no space left for the lake at {path.parent}", "free some space and run again; nothing is lost"
+        )
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return LakeError(f"no right to {verb} the lake at {path.parent}", "check LADDER_HOME or LADDER_LAKE_URL")
+    return LakeError(f"cannot {verb} {path}: {error}", "restore the file from a backup or move it away")

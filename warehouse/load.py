@@ -1,0 +1,164 @@
+"""The load: landed files into staging tables, exactly once in effect.
+
+One transaction a group of files: wait for a running build, lock the tables in name order, take a batch id, COPY, merge,
+write rejects, feed, cursors and books. While one group is merged by the server, the next is decoded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from warehouse.books import LoadReport, write_books
+from warehouse.database import connect
+from warehouse.errors import DatabaseError
+from warehouse.lake import Lake
+from warehouse.locks import BUILD, LOAD
+from warehouse.merge import MergeCounts, copy_incoming, merge_incoming
+from warehouse.prepare import Prepared, prepare
+from warehouse.source import Source
+
+__all__ = ["LoadReport", "load_files", "load_pending", "pending_files"]
+
+
+def load_pending(database_url: str, lake: Lake, source: Source, endpoints: Sequence[str] | None = None) -> LoadReport:
+    """Load every landed file of a source that is not loaded yet.
+
+    Args:
+        database_url: a login that may write staging tables (`ladder_ingest`).
+        lake: where the files are.
+        source: their source.
+        endpoints: only these endpoints; all by default.
+
+    Raises:
+        DatabaseError: the database cannot be reached or written; what is committed stays, the rest stays pending.
+        LakeError: a file cannot be read.
+    """
+    with connect(database_url) as connection:
+        files = pending_files(connection, lake, source, endpoints)
+        return load_files(connection, lake, source, files)
+
+
+def pending_files(
+    connection: psycopg.Connection, lake: Lake, source: Source, endpoints: Sequence[str] | None = None
+) -> list[Path]:
+    """Landed files that are not loaded yet, in the order of their landing."""
+    wanted = source.endpoints if endpoints is None else endpoints
+    rows = connection.execute(
+        "SELECT path FROM ops.lake_files WHERE source = %s AND endpoint = ANY(%s)",
+        [source.name, list(wanted)],
+    )
+    loaded = {row[0] for row in rows}
+    connection.commit()
+    landed = [path for endpoint in wanted for path in lake.files(source.name, endpoint)]
+    return sorted((path for path in landed if lake.name_of(path) not in loaded), key=lambda path: path.name)
+
+
+def load_files(
+    connection: psycopg.Connection,
+    lake: Lake,
+    source: Source,
+    files: Sequence[Path],
+    *,
+    again: bool = False,
+    on_batch: Callable[[LoadReport], None] | None = None,
+) -> LoadReport:
+    """Load files, a group a transaction.
+
+    Args:
+        connection: a connection outside a transaction.
+        lake: where the files are.
+        source: their source.
+        files: what to load.
+        again: also load files that are already loaded (their rejects are tried once more).
+        on_batch: called with the report of each committed batch.
+    """
+    total = LoadReport()
+    if not files:
+        return total
+    connection.execute("SET temp_buffers = '64MB'")
+    connection.commit()
+    for prepared in _ahead(prepare(lake, source, files)):
+        try:
+            with connection.transaction():
+                report = _load_group(connection, source, prepared, again=again)
+        except psycopg.Error as error:
+            raise _load_error(error) from error
+        if report is None:
+            # Another process loaded some of these files meanwhile; what it left is prepared anew.
+            names = [name for name, _, _ in prepared.files]
+            rest = [lake.root / name for name in names if name not in _loaded(connection, names)]
+            report = load_files(connection, lake, source, rest)
+        total += report
+        if on_batch is not None:
+            on_batch(report)
+    return total
+
+
+def _ahead(groups: Iterator[Prepared]) -> Iterator[Prepared]:
+    """Prepare one group in a thread while the one before is used: memory stays bounded at two."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as executor:
+        upcoming = executor.submit(next, groups, None)
+        while (group := upcoming.result()) is not None:
+            upcoming = executor.submit(next, groups, None)
+            yield group
+
+
+def _load_group(
+    connection: psycopg.Connection, source: Source, prepared: Prepared, *, again: bool
+) -> LoadReport | None:
+    """Load a group inside the caller's transaction; None when some of its files are loaded already."""
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [BUILD])
+    # One load of a source at a time, so that a file is never loaded twice even if it fills no table.
+    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOAD, source.name])
+    names = [name for name, _, _ in prepared.files]
+    if not again and _loaded(connection, names):
+        return None
+    for name in sorted(prepared.rows):
+        table = prepared.rows[name].table
+        connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(table.identifier))
+    loaded_at = datetime.now(UTC)
+    batch_id = _next_batch_id(connection)
+    merged = MergeCounts()
+    for name in sorted(prepared.rows):
+        rows = prepared.rows[name]
+        copy_incoming(connection, rows)
+        merged += merge_incoming(connection, rows, batch_id=batch_id, loaded_at=loaded_at)
+    report = LoadReport(
+        batches=1,
+        files=len(prepared.files),
+        pages=sum(pages for _, _, pages in prepared.files),
+        records=sum(rows.count for rows in prepared.rows.values()),
+        rejected=len(prepared.rejects),
+        **asdict(merged),
+    )
+    write_books(connection, source, prepared, report, batch_id=batch_id, loaded_at=loaded_at)
+    return report
+
+
+def _loaded(connection: psycopg.Connection, names: Sequence[str]) -> set[str]:
+    rows = connection.execute("SELECT path FROM ops.lake_files WHERE path = ANY(%s)", [list(names)])
+    return {row[0] for row in rows}
+
+
+def _next_batch_id(connection: psycopg.Connection) -> int:
+    row = connection.execute("SELECT nextval('ops.batch_ids')").fetchone()
+    assert row is not None  # a sequence always answers
+    return int(row[0])
+
+
+def _load_error(error: psycopg.Error) -> DatabaseError:
+    reason = (error.diag.message_primary or str(error)).splitlines()[0]
+    if isinstance(error, psycopg.errors.DiskFull):
+        return DatabaseError(
+            f"PostgreSQL has no space left: {reason}", "free some space and run again; nothing is lost"
+        )
+    if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable):
+        return DatabaseError(f"the load was refused: {reason}", "run `ladder doctor`")
+    return DatabaseError(f"the load stopped: {reason}", "run again; what was landed is in the lake and is loaded then")

@@ -1,0 +1,174 @@
+"""Bring a database to this version: roles, `ops`, staging tables. Running it again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+import psycopg
+from psycopg import sql
+
+from warehouse.database import LOGIN_ROLES, LoginRole, connect, parameters, role_password, role_url
+from warehouse.errors import DatabaseError, LadderError
+from warehouse.locks import MIGRATE
+from warehouse.settings import Settings
+from warehouse.source import Source
+from warehouse.tables import BOOKKEEPING, Table
+
+__all__ = ["migrate"]
+
+_OWNERS = ("ladder_owner", "ladder_marts_owner")
+
+
+def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> None:
+    """Bring the database to this version, under a lock, in one transaction.
+
+    Args:
+        settings: where the login roles' passwords are kept.
+        admin_url: a login that may create roles and schemas.
+        sources: whose staging tables are created or widened.
+
+    Raises:
+        DatabaseError: the login lacks rights, or a table stands there in another shape.
+    """
+    with connect(admin_url) as connection:
+        try:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])
+            _create_roles(settings, admin_url, connection)
+            _apply_migrations(connection)
+            for source in sources:
+                _create_staging(connection, source)
+        except psycopg.errors.InsufficientPrivilege as error:
+            user = parameters(admin_url).get("user", "this login")
+            raise DatabaseError(
+                f"{user} lacks rights to set up the warehouse: {error.diag.message_primary}",
+                f'let an administrator run `ALTER ROLE "{user}" CREATEROLE; '
+                f'GRANT CREATE ON DATABASE "{connection.info.dbname}" TO "{user}"`',
+            ) from None
+
+
+def _create_roles(settings: Settings, admin_url: str, connection: psycopg.Connection) -> None:
+    existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'ladder%'")}
+    for owner in _OWNERS:
+        if owner not in existing:
+            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(owner)))
+        _let_admin_act_as(connection, owner)
+    for role in LOGIN_ROLES:
+        name = sql.Identifier(f"ladder_{role}")
+        is_new = f"ladder_{role}" not in existing
+        password = role_password(settings, role, create=True)
+        if is_new:
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}").format(name, sql.Literal(password))
+            )
+        elif not _can_login(settings, admin_url, role):
+            # Another home set this server up: the newest home's passwords hold.
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(password)))
+        connection.execute(
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(connection.info.dbname), name)
+        )
+    connection.execute("GRANT ladder_marts_owner TO ladder_transform")
+    connection.execute("ALTER ROLE ladder_analyst SET default_transaction_read_only = on")
+    connection.execute("ALTER ROLE ladder_analyst SET search_path = marts")
+    connection.execute("ALTER ROLE ladder_serving SET default_transaction_read_only = on")
+    connection.execute("ALTER ROLE ladder_serving SET search_path = marts")
+    connection.execute("ALTER ROLE ladder_serving SET statement_timeout = '5s'")
+
+
+def _let_admin_act_as(connection: psycopg.Connection, owner: str) -> None:
+    """A superuser may act as anybody; another administrator must be a member to create what the role will own."""
+    row = connection.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", [owner]).fetchone()
+    if row is None or not row[0]:
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
+
+
+def _can_login(settings: Settings, admin_url: str, role: LoginRole) -> bool:
+    try:
+        connect(role_url(settings, admin_url, role)).close()
+    except LadderError:
+        return False
+    return True
+
+
+def _apply_migrations(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS public.ladder_migrations "
+        "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    applied = {row[0] for row in connection.execute("SELECT name FROM public.ladder_migrations")}
+    folder = resources.files("warehouse") / "migrations"
+    available = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    newer = applied - set(available)
+    if newer:
+        raise DatabaseError(
+            f"the database was set up by a newer Ladderhouse ({max(newer)})",
+            "update this clone and try again",
+        )
+    for name in available:
+        if name not in applied:
+            connection.execute((folder / name).read_text())
+            connection.execute("RESET ROLE")
+            connection.execute("INSERT INTO public.ladder_migrations (name) VALUES (%s)", [name])
+
+
+def _create_staging(connection: psycopg.Connection, source: Source) -> None:
+    schema = sql.Identifier(f"staging_{source.name}")
+    owner = sql.Identifier("ladder_owner")
+    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, owner))
+    standing = _standing_columns(connection, source)
+    connection.execute(sql.SQL("SET LOCAL ROLE {}").format(owner))
+    for table in source.tables:
+        columns = standing.get(table.name)
+        if columns is None:
+            for statement in table.create_statements():
+                connection.execute(statement)
+        else:
+            _widen(connection, table, columns)
+    connection.execute(
+        sql.SQL("GRANT USAGE ON SCHEMA {} TO ladder_ingest, ladder_transform, ladder_marts_owner").format(schema)
+    )
+    connection.execute(
+        sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO ladder_ingest").format(schema)
+    )
+    connection.execute(
+        sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_marts_owner").format(schema)
+    )
+    connection.execute("RESET ROLE")
+
+
+def _standing_columns(connection: psycopg.Connection, source: Source) -> dict[str, dict[str, str]]:
+    """Columns and types of the staging tables that are already there, by table."""
+    found: dict[str, dict[str, str]] = {}
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = %s",
+        [f"staging_{source.name}"],
+    )
+    for table_name, column_name, data_type in rows:
+        found.setdefault(table_name, {})[column_name] = data_type
+    return found
+
+
+def _widen(connection: psycopg.Connection, table: Table, standing: dict[str, str]) -> None:
+    """Add the columns that a newer definition has; nothing else is changed behind a user's back."""
+    for column in table.columns:
+        if column.name not in standing:
+            if column.name in table.key:
+                raise DatabaseError(
+                    f"{table} lacks its key column {column.name}", "restore it, or set up a new database"
+                )
+            for identifier in (table.identifier, table.feed_identifier):
+                connection.execute(
+                    sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
+                        identifier, sql.Identifier(column.name), sql.SQL(column.type)
+                    )
+                )
+        elif standing[column.name] != column.type:
+            raise DatabaseError(
+                f"{table}.{column.name} is {standing[column.name]}, expected {column.type}",
+                "restore its type, or set up a new database and run `ladder replay`",
+            )
+    missing = {name for name, _ in BOOKKEEPING} - standing.keys()
+    if missing:
+        raise DatabaseError(
+            f"{table} lacks {', '.join(sorted(missing))}", "set up a new database and run `ladder replay`"
+        )

@@ -1,0 +1,154 @@
+"""Lake files to rows that are ready to be copied: everything about a load that needs no database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from warehouse import copy
+from warehouse.decode import decode_rows, frame_schema
+from warehouse.lake import Lake
+from warehouse.source import Endpoint, Page, Parsed, Reject, Source
+from warehouse.tables import Table
+
+__all__ = ["LocatedReject", "Prepared", "Rows", "prepare"]
+
+_TIME = pl.Datetime("us", "UTC")
+#: Payload bytes after which a group of files is closed: bounds memory, and is large enough that the cost of a
+#: transaction does not show.
+GROUP_BYTES = 24 << 20
+
+
+@dataclass(frozen=True)
+class LocatedReject:
+    """A reject and where its payload lies."""
+
+    path: str
+    page: int
+    endpoint: str
+    reject: Reject
+
+
+@dataclass
+class Rows:
+    """Rows for one table, ready for COPY.
+
+    Args:
+        table: the definition.
+        count: number of rows.
+        has_duplicates: a key occurs more than once.
+        encoded: binary COPY data where every column has a fixed width, else None.
+        frame: the rows where they are not encoded.
+    """
+
+    table: Table
+    count: int
+    has_duplicates: bool
+    encoded: list[bytes] | None
+    frame: pl.DataFrame | None
+
+
+@dataclass
+class Prepared:
+    """A group of lake files, decoded.
+
+    Args:
+        files: path below the lake, endpoint and number of pages of each file.
+        rows: rows by table name.
+        rejects: records that could not become rows.
+        cursors: newest move of each cursor, and when it was observed.
+        drift: unknown fields, with the number of times they were seen.
+    """
+
+    files: list[tuple[str, str, int]] = field(default_factory=list)
+    rows: dict[str, Rows] = field(default_factory=dict)
+    rejects: list[LocatedReject] = field(default_factory=list)
+    cursors: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
+    drift: Counter[str] = field(default_factory=Counter)
+
+
+def prepare(lake: Lake, source: Source, files: Sequence[Path]) -> Iterator[Prepared]:
+    """Decode files, a group at a time; a file is never split over groups.
+
+    Raises:
+        LakeError: a file cannot be read.
+    """
+    group = Prepared()
+    frames: dict[str, list[pl.DataFrame]] = {}
+    size = 0
+    for path in files:
+        size += _add_file(lake, source, path, group, frames)
+        if size >= GROUP_BYTES:
+            yield _close(source, group, frames)
+            group, frames, size = Prepared(), {}, 0
+    if group.files:
+        yield _close(source, group, frames)
+
+
+def _add_file(lake: Lake, source: Source, path: Path, group: Prepared, frames: dict[str, list[pl.DataFrame]]) -> int:
+    name = lake.name_of(path)
+    endpoint = source.endpoints[lake.endpoint_of(path)]
+    size = number = 0
+    for number, page in enumerate(lake.read(path), start=1):
+        size += len(page.body)
+        parsed = endpoint.parse(page) if page.kind == "answer" else _parse_deletion(endpoint, page)
+        for table, frame in parsed.frames.items():
+            if frame.height:
+                deleted_at = page.observed_at if page.kind == "deletion" else None
+                stamped = frame.with_columns(
+                    pl.lit(page.observed_at, dtype=_TIME).alias("_observed_at"),
+                    pl.lit(deleted_at, dtype=_TIME).alias("_deleted_at"),
+                )
+                frames.setdefault(table, []).append(stamped)
+        group.rejects += [LocatedReject(name, number - 1, endpoint.name, reject) for reject in parsed.rejects]
+        group.drift += parsed.drift
+        if page.cursor is not None:
+            known = group.cursors.get(page.cursor.name)
+            if known is None or page.observed_at >= known[1]:
+                group.cursors[page.cursor.name] = (page.cursor.value, page.observed_at)
+    group.files.append((name, endpoint.name, number))
+    return size
+
+
+def _parse_deletion(endpoint: Endpoint, page: Page) -> Parsed:
+    deletion = msgspec.json.decode(page.body)
+    table = next(table for table in endpoint.tables if table.name == deletion["table"])
+    key_only = Table(
+        source=table.source,
+        name=table.name,
+        key=table.key,
+        columns=tuple(column for column in table.columns if column.name in table.key),
+        description=table.description,
+    )
+    parsed = decode_rows(key_only, deletion["keys"], deletion["keys"][0] if deletion["keys"] else {})
+    frame = parsed.frames.get(table.name)
+    if frame is not None:
+        schema = frame_schema(table)
+        parsed.frames[table.name] = frame.select(
+            pl.col(name) if name in table.key else pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in schema.items()
+        )
+    return parsed
+
+
+def _close(source: Source, group: Prepared, frames: dict[str, list[pl.DataFrame]]) -> Prepared:
+    for table in source.tables:
+        if table.name not in frames:
+            continue
+        frame = pl.concat(frames[table.name])
+        encoded = list(copy.encode(frame)) if copy.is_fixed_width(frame.schema) else None
+        group.rows[table.name] = Rows(
+            table=table,
+            count=frame.height,
+            has_duplicates=frame.select(pl.struct(table.key).is_duplicated().any()).item(),
+            encoded=encoded,
+            frame=None if encoded is not None else frame,
+        )
+    return group

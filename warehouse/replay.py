@@ -1,0 +1,93 @@
+"""Staging tables from the lake alone, and rejects through the same door again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from warehouse.books import LoadReport
+from warehouse.database import connect
+from warehouse.lake import Lake
+from warehouse.load import load_files, pending_files
+from warehouse.locks import BUILD
+from warehouse.source import Source
+
+__all__ = ["OpenReject", "open_rejects", "replay", "replay_rejects"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReject:
+    """A reject that no replay has mended yet, and where its payload lies."""
+
+    source: str
+    endpoint: str
+    table_name: str
+    lake_path: str
+    page: int
+    record_index: int
+    field_path: str
+    reason: str
+    record: str
+
+
+def replay(
+    database_url: str,
+    lake: Lake,
+    source: Source,
+    *,
+    on_batch: Callable[[LoadReport], None] | None = None,
+) -> LoadReport:
+    """Empty a source's staging tables and rebuild them from the lake alone.
+
+    Killed in the middle, nothing is lost: the files not loaded again yet are pending, and the next load takes them.
+    The marts keep serving; both colours are rebuilt in full by the next build.
+
+    Args:
+        database_url: a login that owns the staging tables.
+        lake: where the files are.
+        source: whose tables are rebuilt.
+        on_batch: called with the report of each committed batch.
+    """
+    with connect(database_url) as connection:
+        # Session-level, so that no build sees half-filled tables between two batches.
+        connection.execute("SELECT pg_advisory_lock(%s)", [BUILD])
+        connection.commit()
+        with connection.transaction():
+            for table in source.tables:
+                for identifier in (table.identifier, table.feed_identifier):
+                    connection.execute(sql.SQL("TRUNCATE {}").format(identifier))
+            for book in ("rejects", "lake_files", "cursors"):
+                connection.execute(
+                    sql.SQL("DELETE FROM {} WHERE source = %s").format(sql.Identifier("ops", book)), [source.name]
+                )
+            # What was removed left no trace in the feed, so a build has to start over.
+            connection.execute("DELETE FROM ops.build_state")
+            connection.execute("DELETE FROM ops.watermarks")
+        files = pending_files(connection, lake, source)
+        return load_files(connection, lake, source, files, on_batch=on_batch)
+
+
+def open_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[OpenReject]:
+    """Rejects that are still open, oldest batch first."""
+    rows = connection.execute(
+        "SELECT source, endpoint, table_name, lake_path, page, record_index, field_path, reason, record "
+        "FROM ops.rejects WHERE replayed_at IS NULL ORDER BY batch_id, lake_path, page, record_index LIMIT %s",
+        [limit],
+    )
+    return [OpenReject(*row) for row in rows]
+
+
+def replay_rejects(database_url: str, lake: Lake, source: Source) -> LoadReport:
+    """Load the files of all open rejects of a source again; what has become a row is marked as mended."""
+    with connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT lake_path FROM ops.rejects WHERE source = %s AND replayed_at IS NULL ORDER BY 1",
+            [source.name],
+        )
+        files: Sequence[Path] = [lake.root / row[0] for row in rows]
+        connection.commit()
+        return load_files(connection, lake, source, files, again=True)

@@ -1,0 +1,127 @@
+"""What the warehouse remembers of its sources: tracked things, cursors, passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+__all__ = [
+    "Cursor",
+    "Pass",
+    "Tracked",
+    "cursors",
+    "finish_pass",
+    "start_pass",
+    "track",
+    "tracked",
+    "untrack",
+]
+
+#: An unfinished pass older than this is not resumed: what it fetched is stale anyway.
+_RESUME_WITHIN = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A thing that a source is asked for."""
+
+    id: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far something has been read, and when that was observed."""
+
+    value: Mapping[str, Any]
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A pass over a source. What a cursor has observed since `started_at` is done already."""
+
+    pass_id: int
+    started_at: datetime
+    is_resumed: bool
+
+
+def tracked(connection: psycopg.Connection, source: str, kind: str) -> list[Tracked]:
+    """Things of a kind that are tracked now, longest tracked first."""
+    rows = connection.execute(
+        "SELECT id, added_at FROM ops.tracked WHERE source = %s AND kind = %s AND removed_at IS NULL "
+        "ORDER BY added_at, id",
+        [source, kind],
+    )
+    return [Tracked(id_, added_at) for id_, added_at in rows]
+
+
+def track(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[str]) -> int:
+    """Begin to track things; returns how many were not tracked before."""
+    with connection.cursor() as cursor:
+        added = 0
+        for id_ in ids:
+            cursor.execute(
+                "INSERT INTO ops.tracked (source, kind, id) VALUES (%s, %s, %s) ON CONFLICT (source, kind, id) "
+                "DO UPDATE SET added_at = now(), removed_at = NULL WHERE ops.tracked.removed_at IS NOT NULL",
+                [source, kind, id_],
+            )
+            added += cursor.rowcount
+    connection.commit()
+    return added
+
+
+def untrack(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[str]) -> int:
+    """Stop tracking things, keeping what is stored; returns how many were tracked."""
+    count = connection.execute(
+        "UPDATE ops.tracked SET removed_at = now() "
+        "WHERE source = %s AND kind = %s AND id = ANY(%s) AND removed_at IS NULL",
+        [source, kind, list(ids)],
+    ).rowcount
+    connection.commit()
+    return count
+
+
+def cursors(connection: psycopg.Connection, source: str, prefix: str) -> dict[str, Cursor]:
+    """Cursors of a source whose name begins with a prefix, by name."""
+    rows = connection.execute(
+        "SELECT name, value, observed_at FROM ops.cursors WHERE source = %s AND starts_with(name, %s)",
+        [source, prefix],
+    )
+    return {name: Cursor(value, observed_at) for name, value, observed_at in rows}
+
+
+def start_pass(connection: psycopg.Connection, source: str, name: str) -> Pass:
+    """Begin a pass, or resume the newest one that did not end."""
+    row = connection.execute(
+        "SELECT pass_id, started_at FROM ops.passes WHERE source = %s AND name = %s AND finished_at IS NULL "
+        "AND started_at > %s ORDER BY started_at DESC LIMIT 1",
+        [source, name, datetime.now(UTC) - _RESUME_WITHIN],
+    ).fetchone()
+    if row is not None:
+        connection.commit()
+        return Pass(row[0], row[1], is_resumed=True)
+    row = connection.execute(
+        "INSERT INTO ops.passes (source, name, started_at) VALUES (%s, %s, clock_timestamp()) "
+        "RETURNING pass_id, started_at",
+        [source, name],
+    ).fetchone()
+    connection.commit()
+    assert row is not None  # an INSERT with RETURNING always answers
+    return Pass(row[0], row[1], is_resumed=False)
+
+
+def finish_pass(connection: psycopg.Connection, pass_: Pass, report: Mapping[str, Any]) -> None:
+    """End a pass, and with it any older one of its name that never ended."""
+    connection.execute(
+        "UPDATE ops.passes SET finished_at = clock_timestamp(), report = CASE WHEN pass_id = %(pass_id)s "
+        "THEN %(report)s::jsonb END WHERE finished_at IS NULL AND (source, name) = "
+        "(SELECT source, name FROM ops.passes WHERE pass_id = %(pass_id)s) AND started_at <= %(started_at)s",
+        {"pass_id": pass_.pass_id, "report": Jsonb(dict(report)), "started_at": pass_.started_at},
+    )
+    connection.commit()
