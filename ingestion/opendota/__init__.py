@@ -1,0 +1,1 @@
+"""OpenDota: public and professional Dota 2 matches."""

@@ -8,6 +8,7 @@ __all__ = [
     "CONSTANTS",
     "HERO_STATS",
     "LEAGUES",
+    "LEAGUE_MATCHES",
     "MATCHES",
     "MATCH_ABSENCES",
     "MATCH_PLAYERS",
@@ -19,6 +20,7 @@ __all__ = [
     "PRO_MATCHES",
     "PUBLIC_MATCHES",
     "TEAMS",
+    "TEAM_MATCHES",
 ]
 
 SOURCE = "opendota"
@@ -26,6 +28,10 @@ SOURCE = "opendota"
 
 def _columns(type_: ColumnType, **descriptions: str) -> tuple[Column, ...]:
     return tuple(Column(name, type_, text) for name, text in descriptions.items())
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 _ACCOUNT = Column(
@@ -44,9 +50,7 @@ PLAYERS = Table(
     description="One row per player: the profile as last seen.",
     columns=(
         _ACCOUNT,
-        Column(
-            "personaname", "text", "name shown on Steam", ("profile", "personaname"), privacy="pseudonymous"
-        ),
+        Column("personaname", "text", "name shown on Steam", ("profile", "personaname"), privacy="pseudonymous"),
         Column("name", "text", "name as a professional player", ("profile", "name"), privacy="pseudonymous"),
         Column("plus", "boolean", "has Dota Plus", ("profile", "plus")),
         Column("steamid", "text", "Steam id (64 bit)", ("profile", "steamid"), privacy="pseudonymous"),
@@ -59,13 +63,11 @@ PLAYERS = Table(
             privacy="pseudonymous",
         ),
         Column("last_login", "text", "last login to OpenDota, ISO 8601", ("profile", "last_login")),
-        Column(
-            "loccountrycode", "text", "country on Steam, ISO 3166-1 alpha-2", ("profile", "loccountrycode")
-        ),
+        Column("loccountrycode", "text", "country on Steam, ISO 3166-1 alpha-2", ("profile", "loccountrycode")),
     ),
-    ignored=frozenset(
+    ignored=_names(
         "aliases competitive_rank solo_competitive_rank leaderboard_rank rank_tier mmr_estimate computed_mmr "
-        "computed_mmr_turbo tracked_until".split()
+        "computed_mmr_turbo tracked_until"
     ),
 )
 
@@ -90,7 +92,7 @@ PLAYER_RANKS = Table(
             ("mmr_estimate", "estimate"),
         ),
     ),
-    ignored=frozenset("aliases profile tracked_until".split()),
+    ignored=_names("aliases profile tracked_until"),
 )
 
 PLAYER_MATCHES = Table(
@@ -213,9 +215,9 @@ MATCHES = Table(
         Column("teamfights", "jsonb", "team fights, when parsed"),
         Column("replay_url", "text", "URL of the replay"),
     ),
-    ignored=frozenset(
+    ignored=_names(
         "players cosmetics draft_timings league metadata od_data radiant_team dire_team radiant_team_complete "
-        "dire_team_complete replay_salt throw loss comeback stomp pauses".split()
+        "dire_team_complete replay_salt throw loss comeback stomp pauses"
     ),
 )
 
@@ -283,7 +285,7 @@ MATCH_PLAYERS = Table(
         Column("benchmarks", "jsonb", "percentile by metric, as OpenDota computed it"),
     ),
     # A parsed player has some 140 keys; those not named above stay in the lake.
-    ignored=frozenset(
+    ignored=_names(
         "abandons ability_targets ability_upgrades_arr ability_uses additional_units aghanims_scepter "
         "aghanims_shard ancient_kills buyback_log cluster computed_mmr computed_mmr_turbo cosmetics courier_kills "
         "creeps_stacked damage damage_inflictor damage_inflictor_received damage_taken damage_targets "
@@ -296,7 +298,7 @@ MATCH_PLAYERS = Table(
         "purchase_tpscroll purchase_ward_observer purchase_ward_sentry radiant_win randomed region repicked "
         "roshan_kills roshans_killed runes runes_log sen sen_left_log sen_log sentry_kills sentry_uses start_time "
         "team_number team_slot times tower_kills towers_killed win xp_reasons xp_t actions "
-        "connection_log loss throw comeback stomp".split()
+        "connection_log loss throw comeback stomp healing purchase_gem"
     ),
 )
 
@@ -379,6 +381,29 @@ TEAMS = Table(
     ignored=frozenset(("delta", "match_id")),
 )
 
+TEAM_MATCHES = Table(
+    SOURCE,
+    "team_matches",
+    key=("team_id", "match_id"),
+    description="One row per tracked team and match of its history.",
+    columns=(
+        Column("team_id", "bigint", "team asked for", from_request=True),
+        Column("match_id", "bigint", "match"),
+        Column("start_time", "bigint", "start, seconds since 1970 UTC", is_required=True),
+        Column("radiant", "boolean", "the team played on Radiant", is_required=True),
+        Column("radiant_win", "boolean", "Radiant won; null when unknown"),
+        Column("radiant_score", "integer", "kills of Radiant"),
+        Column("dire_score", "integer", "kills of Dire"),
+        Column("duration", "integer", "length in seconds"),
+        Column("leagueid", "bigint", "league"),
+        Column("league_name", "text", "its name"),
+        Column("cluster", "integer", "server cluster"),
+        Column("opposing_team_id", "bigint", "team on the other side"),
+        Column("opposing_team_name", "text", "its name"),
+        Column("opposing_team_logo", "text", "URL of its logo"),
+    ),
+)
+
 LEAGUES = Table(
     SOURCE,
     "leagues",
@@ -390,6 +415,36 @@ LEAGUES = Table(
         Column("tier", "text", "premium, professional, amateur or excluded; may be null"),
         Column("ticket", "text", "path of the ticket image"),
         Column("banner", "text", "path of the banner image"),
+    ),
+)
+
+LEAGUE_MATCHES = Table(
+    SOURCE,
+    "league_matches",
+    key=("match_id",),
+    description="One row per match of a tracked league.",
+    columns=(
+        Column("match_id", "bigint", "match"),
+        Column("start_time", "bigint", "start, seconds since 1970 UTC", is_required=True),
+        Column("radiant_win", "boolean", "Radiant won; null when unknown"),
+        Column("duration", "integer", "length in seconds"),
+        Column("leagueid", "bigint", "league"),
+        Column("radiant_team_id", "bigint", "team on Radiant"),
+        Column("dire_team_id", "bigint", "team on Dire"),
+        Column("series_id", "bigint", "series"),
+        Column("series_type", "integer", "0 best of 1, 1 best of 3, 2 best of 5"),
+        Column("radiant_score", "integer", "kills of Radiant"),
+        Column("dire_score", "integer", "kills of Dire"),
+        Column("version", "integer", "version of the replay parser"),
+    ),
+    # The service answers with rows of its table of matches; the rest of a row comes with the match's details.
+    ignored=_names(
+        "barracks_status_dire barracks_status_radiant cluster cosmetics dire_captain dire_gold_adv dire_logo "
+        "dire_name dire_team_complete dire_xp_adv draft_timings engine first_blood_time flags game_mode "
+        "human_players league_name lobby_type match_seq_num metadata negative_votes objectives od_data patch "
+        "picks_bans positive_votes pre_game_duration radiant_captain radiant_gold_adv radiant_logo radiant_name "
+        "radiant_team_complete radiant_xp_adv region replay_salt skill teamfights tower_status_dire "
+        "tower_status_radiant"
     ),
 )
 
@@ -416,7 +471,16 @@ HERO_STATS = Table(
             turbo_wins="of these won",
         ),
     ),
+    # Attributes that no mart reads, and picks and wins by bracket (1 to 8), which the marts count themselves.
+    ignored=_names(
+        "1_pick 1_win 2_pick 2_win 3_pick 3_win 4_pick 4_win 5_pick 5_win 6_pick 6_win 7_pick 7_win 8_pick 8_win "
+        "agi_gain attack_point attack_range attack_rate base_agi base_armor base_attack_max base_attack_min "
+        "base_attack_time base_health base_health_regen base_int base_mana base_mana_regen base_mr base_str "
+        "cm_enabled day_vision hero_id icon img int_gain legs move_speed night_vision projectile_speed str_gain "
+        "pub_pick_trend pub_win_trend turbo_picks_trend turbo_wins_trend turn_rate"
+    ),
 )
+
 
 CONSTANTS = Table(
     SOURCE,
