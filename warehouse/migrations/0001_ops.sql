@@ -117,7 +117,7 @@ INSERT INTO ops.build_inputs (colour) VALUES ('blue'), ('green');
 CREATE TABLE ops.build_state (
     colour text PRIMARY KEY CHECK (colour IN ('blue', 'green')),
     head_batch_id bigint NOT NULL,
-    models_digest text NOT NULL,
+    inputs_digest text NOT NULL,
     as_of_date date,
     built_at timestamptz NOT NULL
 );

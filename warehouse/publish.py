@@ -1,0 +1,257 @@
+"""Publication of the marts: two colours and one switch.
+
+A build brings the idle colour up to date and tests it. Then one transaction turns every view of `marts` to it and
+writes the new generation, so that a reader sees the old marts or the new ones, never some of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from warehouse.database import connect
+from warehouse.errors import PublicationError
+from warehouse.locks import BUILD
+
+__all__ = [
+    "Build",
+    "Colour",
+    "Generation",
+    "building",
+    "current_generation",
+    "plan_build",
+    "record_build",
+    "rollback",
+    "turn",
+]
+
+Colour = Literal["blue", "green"]
+_TURN_TRIES = 20
+_TURN_LOCK_TIMEOUT_MS = 500
+_OWNER = sql.SQL("SET LOCAL ROLE ladder_marts_owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A publication.
+
+    Args:
+        generation: its number, counting up; a rollback counts up too.
+        colour: where its marts stand.
+        as_of_date: the date that its windows hang on; None without any play.
+        head_batch_id: the newest batch that it holds.
+        published_at: when readers began to see it.
+    """
+
+    generation: int
+    colour: Colour
+    as_of_date: date | None
+    head_batch_id: int
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a build is about to do.
+
+    Args:
+        colour: the idle colour, where it builds.
+        head_batch_id: the newest batch that changed anything.
+        inputs_digest: identifies everything else that marts depend on: models, settings, what is tracked.
+        is_needed: whether the live colour lacks something.
+        is_first: the colour was never built, or not since a replay: it has to be built in full.
+    """
+
+    colour: Colour
+    head_batch_id: int
+    inputs_digest: str
+    is_needed: bool
+    is_first: bool
+
+
+def current_generation(connection: psycopg.Connection) -> Generation | None:
+    """The published generation, or None before the first."""
+    row = connection.execute(
+        "SELECT generation, colour, as_of_date, head_batch_id, published_at FROM ops.generations "
+        "ORDER BY generation DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else Generation(*row)
+
+
+@contextmanager
+def building(transform_url: str) -> Iterator[psycopg.Connection]:
+    """Hold the build lock: loads in flight end first, later ones wait, a second build waits for this one."""
+    with connect(transform_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [BUILD])
+        yield connection
+
+
+def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date: date | None) -> Build:
+    """Decide where the next build goes and whether there is anything to do; call it under the build lock.
+
+    Args:
+        connection: the connection that holds the lock.
+        models_digest: changes whenever the dbt project does.
+        as_of_date: the date that windows hang on, or None for the newest play date.
+    """
+    live = current_generation(connection)
+    colour: Colour = "green" if live is not None and live.colour == "blue" else "blue"
+    head = _scalar(
+        connection, "SELECT coalesce(max(batch_id), 0) FROM ops.batches WHERE inserted + updated + deleted > 0"
+    )
+    tracked = _scalar(
+        connection,
+        "SELECT coalesce(string_agg(concat_ws('/', source, kind, id), ',' ORDER BY source, kind, id), '') "
+        "FROM ops.tracked WHERE removed_at IS NULL",
+    )
+    digest = hashlib.sha256(f"{models_digest}|{as_of_date}|{tracked}".encode()).hexdigest()
+    states = {
+        row[0]: (row[1], row[2])
+        for row in connection.execute("SELECT colour, head_batch_id, inputs_digest FROM ops.build_state")
+    }
+    with connection.transaction():
+        connection.execute(_OWNER)
+        connection.execute("UPDATE ops.build_inputs SET as_of_date = %s WHERE colour = %s", [as_of_date, colour])
+    return Build(
+        colour=colour,
+        head_batch_id=int(head),
+        inputs_digest=digest,
+        is_needed=live is None or states.get(live.colour) != (head, digest),
+        is_first=colour not in states,
+    )
+
+
+def record_build(connection: psycopg.Connection, build: Build, *, as_of_date: date | None) -> None:
+    """Note that a colour has been built and tested."""
+    with connection.transaction():
+        connection.execute(_OWNER)
+        connection.execute(
+            "INSERT INTO ops.build_state (colour, head_batch_id, inputs_digest, as_of_date, built_at) "
+            "VALUES (%s, %s, %s, %s, now()) ON CONFLICT (colour) DO UPDATE SET head_batch_id = excluded.head_batch_id, "
+            "inputs_digest = excluded.inputs_digest, as_of_date = excluded.as_of_date, built_at = excluded.built_at",
+            [build.colour, build.head_batch_id, build.inputs_digest, as_of_date],
+        )
+
+
+def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -> Generation:
+    """Turn the views of `marts` to a colour and write the new generation, in one transaction.
+
+    Args:
+        connection: a login of `ladder_transform`, in autocommit, that holds the build lock.
+        colour: where to turn.
+        marts: names of all marts; a view of any other name is dropped.
+
+    Raises:
+        PublicationError: a mart is missing, the colour was never built, or readers hold the views for too long.
+    """
+    for attempt in range(_TURN_TRIES):
+        try:
+            with connection.transaction():
+                connection.execute(_OWNER)
+                connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_TURN_LOCK_TIMEOUT_MS)))
+                _turn_views(connection, colour, marts)
+                return _write_generation(connection, colour)
+        except psycopg.errors.LockNotAvailable:
+            # A view cannot turn behind a long reader without making every later reader wait; let them pass first.
+            time.sleep(0.05 * (attempt + 1))
+    raise PublicationError("a reader holds the marts for too long", "end long queries and run `ladder publish`")
+
+
+def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation:
+    """Turn back to the generation before, under a new number.
+
+    Raises:
+        PublicationError: there is none, or its colour has been built on since.
+    """
+    row = connection.execute(
+        "SELECT g.colour, s.built_at <= g.published_at FROM (SELECT colour, max(published_at) AS published_at "
+        "FROM ops.generations GROUP BY colour) AS g JOIN ops.build_state AS s USING (colour) "
+        "WHERE colour <> (SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1)"
+    ).fetchone()
+    if row is None:
+        raise PublicationError("there is no earlier generation to return to", "run `ladder run` to build a newer one")
+    if not row[1]:
+        raise PublicationError("the earlier generation has been built over", "run `ladder run` to build a newer one")
+    return turn(connection, row[0], marts)
+
+
+def _turn_views(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -> None:
+    schema = f"marts_{colour}"
+    tables = _columns(connection, schema)
+    missing = sorted(set(marts) - tables.keys())
+    if missing:
+        raise PublicationError(f"{schema} lacks {', '.join(missing)}", "run `ladder run --full-refresh`")
+    standing = _columns(connection, "marts")
+    for name, columns in standing.items():
+        if name not in marts or columns != tables[name]:
+            connection.execute(sql.SQL("DROP VIEW {}").format(sql.Identifier("marts", name)))
+    for name in sorted(marts):
+        view, table = sql.Identifier("marts", name), sql.Identifier(schema, name)
+        selected = sql.SQL(", ").join(sql.Identifier(column) for column, _ in tables[name])
+        connection.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM {}").format(view, selected, table))
+    connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ladder_analyst, ladder_serving")
+    _copy_comments(connection, schema)
+
+
+def _columns(connection: psycopg.Connection, schema: str) -> dict[str, list[tuple[str, str]]]:
+    """Names and types of the columns of every table or view in a schema."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    rows = connection.execute(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class AS c "
+        "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+        "WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'v') ORDER BY c.relname, a.attnum",
+        [schema],
+    )
+    for relation, column, type_ in rows:
+        found.setdefault(relation, []).append((column, type_))
+    return found
+
+
+def _copy_comments(connection: psycopg.Connection, schema: str) -> None:
+    """Give the views the descriptions of their tables, where these differ."""
+    rows = connection.execute(
+        "SELECT v.relname, a.attname, d.description FROM pg_class AS v "
+        "JOIN pg_class AS t ON t.relname = v.relname AND t.relnamespace = to_regnamespace(%s) "
+        "JOIN pg_description AS d ON d.objoid = t.oid AND d.classoid = 'pg_class'::regclass "
+        "LEFT JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.objsubid AND a.attnum > 0 "
+        "LEFT JOIN pg_attribute AS va ON va.attrelid = v.oid AND va.attname = a.attname "
+        "LEFT JOIN pg_description AS e ON e.objoid = v.oid AND e.classoid = d.classoid "
+        "AND e.objsubid = coalesce(va.attnum, 0) "
+        "WHERE v.relnamespace = to_regnamespace('marts') AND v.relkind = 'v' "
+        "AND e.description IS DISTINCT FROM d.description",
+        [schema],
+    )
+    for view, column, text in rows.fetchall():
+        if column is None:
+            target = sql.SQL("VIEW {}").format(sql.Identifier("marts", view))
+        else:
+            target = sql.SQL("COLUMN {}").format(sql.Identifier("marts", view, column))
+        connection.execute(sql.SQL("COMMENT ON {} IS {}").format(target, sql.Literal(text)))
+
+
+def _write_generation(connection: psycopg.Connection, colour: Colour) -> Generation:
+    connection.execute("LOCK TABLE ops.generations IN SHARE ROW EXCLUSIVE MODE")
+    row = connection.execute(
+        "INSERT INTO ops.generations (generation, colour, as_of_date, head_batch_id) "
+        "SELECT coalesce((SELECT max(generation) FROM ops.generations), 0) + 1, colour, as_of_date, head_batch_id "
+        "FROM ops.build_state WHERE colour = %s "
+        "RETURNING generation, colour, as_of_date, head_batch_id, published_at",
+        [colour],
+    ).fetchone()
+    if row is None:
+        raise PublicationError(f"{colour} was never built to the end", "run `ladder run`")
+    return Generation(*row)
+
+
+def _scalar(connection: psycopg.Connection, query: LiteralString) -> Any:
+    row = connection.execute(query).fetchone()
+    assert row is not None  # an aggregate without GROUP BY always answers
+    return row[0]
