@@ -17,9 +17,7 @@ __all__ = ["run_tool", "serve"]
 TOOL_LIMIT_S = 120.0
 
 
-def run_tool(
-    home: Home, command: Sequence[str | Path], *, folder: Path, lock: int, text: str = ""
-) -> tuple[int, str]:
+def run_tool(home: Home, command: Sequence[str | Path], *, folder: Path, lock: int, text: str = "") -> tuple[int, str]:
     """Run a program to its end with `text` as input; returns its exit code and what it said.
 
     Args:
@@ -52,9 +50,7 @@ def run_tool(
     return done.returncode, done.stdout
 
 
-def serve(
-    home: Home, command: Sequence[str | Path], *, folder: Path, record: int, port: int, log: Path
-) -> None:
+def serve(home: Home, command: Sequence[str | Path], *, folder: Path, record: int, port: int, log: Path) -> None:
     """Start a server in a session of its own.
 
     Args:
@@ -80,9 +76,7 @@ def serve(
     _raise_for(done.returncode, home, command)
 
 
-def _command(
-    home: Home, mode: str, *fields: int, folder: Path, command: Sequence[str | Path]
-) -> list[str | Path]:
+def _command(home: Home, mode: str, *fields: int, folder: Path, command: Sequence[str | Path]) -> list[str | Path]:
     account = home.account if os.geteuid() == 0 else Account(-1, -1)
     fields = (account.uid, account.gid, *fields)
     return [sys.executable, "-I", "-S", launcher.__file__, mode, *map(str, fields), folder, *command]
@@ -102,7 +96,6 @@ def _raise_for(code: int, home: Home, command: Sequence[str | Path]) -> None:
         )
     if code == launcher.CANNOT_REACH:
         raise ConfigurationError(
-            f"user id {home.account.uid}, as which root runs {program.name}, cannot reach {home.path}"
-            f" or {program}",
+            f"user id {home.account.uid}, as which root runs {program.name}, cannot reach {home.path} or {program}",
             "set LADDER_HOME to a directory, and install ladder in one, that every user can enter",
         )

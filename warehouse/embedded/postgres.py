@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
+import struct
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ __all__ = ["Postgres"]
 
 ADMIN = "ladder_admin"
 DATABASE = "ladder"
+PROTOCOL_3 = 3 << 16
 
 
 class Postgres(Server):
@@ -72,12 +75,13 @@ class Postgres(Server):
         ]
 
     def is_ready(self) -> bool:
-        """Whether our process says that it takes connections (in `postmaster.pid`, as pg_ctl reads it)."""
+        """Whether our process is up (its pid file says so) and takes connections (it may be recovering again)."""
         process = self.process()
         if process is None:
             return False
         lines = self._postmaster_lines()
-        return len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready"
+        is_up = len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready"
+        return is_up and _takes_connections(self.port())
 
     def address(self) -> str:
         """`postgresql://` URL of the administrator, password percent-encoded."""
@@ -135,19 +139,18 @@ class Postgres(Server):
         code, said = run_tool(self.home, command, folder=folder, lock=lock, text=text)
         if code != 0:
             self.home.write(self.log, said)
-            complaints = [
-                line for line in said.splitlines() if "FATAL" in line or "error:" in line or "PANIC" in line
-            ]
+            complaints = [line for line in said.splitlines() if "FATAL" in line or "error:" in line or "PANIC" in line]
             raise DatabaseError(
                 f"PostgreSQL could not be set up: {complaints[-1] if complaints else f'{name} failed'}",
                 f"see {self.log}",
             )
 
     def _forget_stale_pid(self) -> None:
-        """Remove the pid file of a dead server whose number now belongs to something else.
+        """Remove the pid file of a dead server.
 
-        PostgreSQL would take that process for a postmaster and refuse to start. We hold the record's lock, so
-        none of our own processes is left; a postmaster that somebody started by hand is not touched.
+        PostgreSQL refuses to start when that pid exists, be it a zombie that nobody reaps (containers) or a
+        stranger that got the number. We hold the record's lock, so none of our own processes is left; a
+        postmaster that somebody started by hand is not touched.
         """
         lines = self._postmaster_lines()
         if not lines or not lines[0].isdigit():
@@ -160,7 +163,7 @@ class Postgres(Server):
                     "stop it first",
                 )
         except psutil.NoSuchProcess:
-            return
+            pass
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
 
     def _postmaster_lines(self) -> list[str]:
@@ -168,6 +171,18 @@ class Postgres(Server):
             return (self.folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return []
+
+
+def _takes_connections(port: int) -> bool:
+    """Whether PostgreSQL goes on to ask for a password, as it does not while it starts, recovers or stops."""
+    words = b"".join(word.encode() + b"\0" for word in ("user", ADMIN, "database", DATABASE)) + b"\0"
+    hello = struct.pack("!ii", 8 + len(words), PROTOCOL_3) + words
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2.0) as connection:
+            connection.sendall(hello)
+            return connection.recv(1) == b"R"
+    except OSError:
+        return False
 
 
 def _sync(folder: Path) -> None:

@@ -116,8 +116,7 @@ class Server(ABC):
         if self.process() and self._asked_port not in (0, self.port()):
             if not lease.is_last():
                 raise ConfigurationError(
-                    f"{self.product} of {self.home.path} already runs on port {self.port()},"
-                    f" not {self._asked_port}",
+                    f"{self.product} of {self.home.path} already runs on port {self.port()}, not {self._asked_port}",
                     f"unset {self.port_variable}, or end the other ladder commands first",
                 )
             self.stop()
@@ -146,9 +145,7 @@ class Server(ABC):
                 log, complaint = self._complaint()
                 raise DatabaseError(f"{self.product} did not start: {complaint}", f"see {log}")
             if time.monotonic() > deadline:
-                raise DatabaseError(
-                    f"{self.product} is not ready after {self.start_limit_s:.0f} s", f"see {self.log}"
-                )
+                raise DatabaseError(f"{self.product} is not ready after {self.start_limit_s:.0f} s", f"see {self.log}")
             time.sleep(POLL_S)
         self._joined = self.process()
 
@@ -248,7 +245,10 @@ class Server(ABC):
         return True
 
     def _is_gone(self) -> bool:
-        record = os.open(self._record, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            record = os.open(self._record, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True  # never launched
         try:
             return try_lock(record)
         finally:

@@ -1,0 +1,65 @@
+"""Homes whose servers are gone afterwards, and other processes that hold leases."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.warehouse.embedded.holders import Holder, processes_of, settings_for
+from warehouse.settings import Settings
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A home whose servers must be gone at the end of the test."""
+    path = tmp_path / "home"
+    yield path
+    left = processes_of(path)
+    for process in left:
+        process.kill()
+    assert not left, "servers outlived the test"
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """Automatic ports, nothing from the environment."""
+    return settings_for(home)
+
+
+@pytest.fixture
+def hold(home: Path) -> Iterator[Callable[..., Holder]]:
+    """Start other processes that hold leases on the home."""
+    holders: list[Holder] = []
+
+    def start(**options: bool) -> Holder:
+        holders.append(Holder(home, **options))
+        return holders[-1]
+
+    yield start
+    for holder in holders:
+        if holder.process.poll() is None:
+            holder.leave()
+        for stream in (holder.process.stdin, holder.process.stdout):
+            if stream:
+                stream.close()
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that every user can enter (pytest's own are closed)."""
+    path = Path(tempfile.mkdtemp(prefix="ladder-test-"))
+    path.chmod(0o755)
+    yield path
+    assert not processes_of(path)
+    shutil.rmtree(path)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("LADDER_")]:
+        monkeypatch.delenv(name)

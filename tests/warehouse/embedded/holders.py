@@ -1,0 +1,97 @@
+"""Looking at the servers of a home from outside, and other processes that hold leases on it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from warehouse.embedded import Servers
+from warehouse.settings import Settings
+
+HOLD = """
+import dataclasses, json, os, signal, sys
+from pathlib import Path
+from warehouse.embedded import running
+from warehouse.errors import LadderError
+from warehouse.settings import Settings
+
+home, options = Path(sys.argv[1]), json.loads(sys.argv[2])
+if options.pop("ignore_interrupt", False):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+try:
+    with running(Settings(home=home), **options) as servers:
+        print(json.dumps(dataclasses.asdict(servers)), flush=True)
+        sys.stdin.read()
+except LadderError as error:
+    sys.exit(str(error))
+"""
+
+
+class Holder:
+    """Another process that holds a lease until its input ends."""
+
+    def __init__(self, home: Path, **options: bool) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, home, json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def servers(self) -> Servers:
+        """Wait until it has them."""
+        assert self.process.stdout
+        return Servers(**json.loads(self.process.stdout.readline()))
+
+    def leave(self) -> int:
+        """Let it end in its own way."""
+        self.process.communicate(timeout=60)
+        return self.process.returncode
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        """Send it a signal and wait for its end."""
+        self.process.send_signal(number)
+        return self.leave()
+
+
+def server_process(home: Path, name: str) -> psutil.Process:
+    """The process behind a record."""
+    return psutil.Process(int((home / "servers" / f"{name}.server").read_text().split()[0]))
+
+
+def kill_server(home: Path, name: str) -> None:
+    """End a server with kill -9, and see it end."""
+    process = server_process(home, name)
+    process.kill()
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every server process that works in a home."""
+    found = []
+    for process in psutil.process_iter(["name", "cwd"]):
+        in_home = (process.info["cwd"] or "").startswith(str(home.resolve()))
+        if in_home and process.info["name"] in ("postgres", "valkey-server", "initdb"):
+            found.append(process)
+    return found
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Poll a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def settings_for(home: Path, **fields: object) -> Settings:
+    """Settings of a home."""
+    return Settings.model_validate({"home": home, **fields})

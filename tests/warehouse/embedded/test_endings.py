@@ -1,0 +1,222 @@
+"""However a process ends, the servers end with the last one that uses them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from tests.warehouse.embedded.holders import Holder, kill_server, processes_of, server_process, wait_until
+from warehouse.embedded import find_running, running
+from warehouse.settings import Settings
+
+
+def test_an_exception_in_the_body_stops_the_servers_and_passes(settings: Settings, home: Path) -> None:
+    with pytest.raises(ZeroDivisionError), running(settings):
+        _ = 1 / 0
+    assert not processes_of(home)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., Holder], number: signal.Signals) -> None:
+    holder = hold()
+    holder.servers()
+    assert holder.kill(number) != 0
+    assert not processes_of(home)
+
+
+def test_a_terminated_starter_leaves_no_half_made_cluster(home: Path, hold: Callable[..., Holder]) -> None:
+    holder = hold()
+    wait_until(lambda: any(home.glob("postgres/initialising-*/data/base")))
+    assert holder.kill(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert not any(home.glob("postgres/initialising-*"))
+    wait_until(lambda: not processes_of(home))
+
+
+def test_ctrl_c_in_the_terminal_passes_the_servers_by(
+    settings: Settings, home: Path, hold: Callable[..., Holder]
+) -> None:
+    holder = hold(ignore_interrupt=True)
+    servers = holder.servers()
+    os.killpg(holder.process.pid, signal.SIGINT)
+    time.sleep(0.2)
+    assert find_running(settings) == servers
+    holder.leave()
+
+
+def test_handlers_of_signals_are_put_back(settings: Settings) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+    with running(settings, database=False):
+        pass
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)] == before
+
+
+def test_a_thread_may_hold_a_lease(settings: Settings) -> None:
+    seen: list[str] = []
+
+    def use() -> None:
+        with running(settings, database=False) as servers:
+            seen.append(servers.redis_url)
+
+    threads = [threading.Thread(target=use) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(seen)) == 1
+
+
+def test_open_transactions_do_not_hold_up_the_end(settings: Settings, home: Path) -> None:
+    with running(settings, redis=False) as servers:
+        connection = psycopg.connect(servers.database_url)
+        connection.execute("create table doubtful (n int)")
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    assert not processes_of(home)
+    connection.close()
+
+
+def test_a_killed_holder_does_not_keep_its_lease(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
+    holder = hold()
+    servers = holder.servers()
+    with running(settings) as joined:
+        holder.kill()
+        assert joined == servers
+    assert not processes_of(home)
+
+
+def test_servers_whose_only_holder_was_killed_are_joined_and_stopped(
+    settings: Settings, home: Path, hold: Callable[..., Holder]
+) -> None:
+    holder = hold()
+    servers = holder.servers()
+    holder.kill()
+    pid = server_process(home, "postgres").pid
+    assert find_running(settings) == servers
+    with running(settings) as joined:
+        assert joined == servers
+        assert server_process(home, "postgres").pid == pid
+    assert not processes_of(home)
+
+
+def test_a_starter_killed_while_it_initialises_does_no_harm(
+    settings: Settings, home: Path, hold: Callable[..., Holder]
+) -> None:
+    holder = hold()
+    wait_until(lambda: any(home.glob("postgres/initialising-*/data/base")))
+    holder.kill()
+    assert not (home / "postgres" / "data").exists()
+    with running(settings) as servers, psycopg.connect(servers.database_url) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert not any(home.glob("postgres/initialising-*"))
+
+
+@pytest.mark.parametrize("milliseconds", [0, 5, 15, 30, 60, 90])
+def test_a_starter_killed_at_any_moment_does_no_harm(
+    settings: Settings, home: Path, hold: Callable[..., Holder], milliseconds: int
+) -> None:
+    with running(settings):
+        pass
+    holder = hold()
+    lease = str(home / "servers" / "postgres.leases")
+    starter = psutil.Process(holder.process.pid)
+    wait_until(lambda: any(file.path == lease for file in starter.open_files()))
+    time.sleep(milliseconds / 1000)
+    holder.kill()
+    with running(settings) as servers, psycopg.connect(servers.database_url) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_what_was_committed_survives_a_killed_postmaster(settings: Settings, home: Path) -> None:
+    with running(settings, redis=False) as servers:
+        with psycopg.connect(servers.database_url) as connection:
+            connection.execute("create table kept as select n from generate_series(1, 1000) n")
+        kill_server(home, "postgres")
+    with (
+        running(settings, redis=False) as servers,
+        psycopg.connect(servers.database_url) as connection,
+    ):
+        assert connection.execute("select count(*) from kept").fetchone() == (1000,)
+
+
+def test_a_server_killed_under_a_holder_comes_back_for_the_next(settings: Settings, home: Path) -> None:
+    with running(settings) as before:
+        kill_server(home, "postgres")
+        kill_server(home, "valkey")
+        with running(settings) as after:
+            assert after == before
+            with redis.Redis.from_url(after.redis_url) as client:
+                assert client.ping()
+
+
+def test_a_busy_child_of_a_killed_postmaster_is_ended(settings: Settings, home: Path) -> None:
+    with running(settings, redis=False) as servers:
+        connection = psycopg.connect(servers.database_url)
+        busy = threading.Thread(target=_count_for_long, args=(connection,))
+        busy.start()
+        wait_until(lambda: _is_active(servers.database_url))
+        kill_server(home, "postgres")
+        with running(settings, redis=False) as again, psycopg.connect(again.database_url) as other:
+            assert other.execute("select 1").fetchone() == (1,)
+        busy.join()
+
+
+def _count_for_long(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    with pytest.raises(psycopg.OperationalError), connection:
+        connection.execute("select sum(sqrt(n)) from (select generate_series(1, 10000000000) n) s")
+
+
+def _is_active(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        query = "select 1 from pg_stat_activity where query like 'select sum%' and state = 'active'"
+        return connection.execute(query).fetchone() is not None
+
+
+def test_a_killed_backend_is_recovered_from(settings: Settings, home: Path) -> None:
+    with running(settings, redis=False) as servers:
+        with psycopg.connect(servers.database_url) as connection:
+            psutil.Process(connection.info.backend_pid).kill()
+            with pytest.raises(psycopg.OperationalError):
+                connection.execute("select 1")
+        with running(settings, redis=False) as again, psycopg.connect(again.database_url) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        assert again == servers
+
+
+def test_everything_killed_at_once_starts_again(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
+    holder = hold()
+    holder.servers()
+    holder.process.kill()
+    for process in processes_of(home):
+        process.kill()
+    holder.leave()
+    with running(settings) as servers, psycopg.connect(servers.database_url) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_a_home_removed_under_a_command_leaves_no_server(settings: Settings, home: Path) -> None:
+    with running(settings):
+        pids = [process.pid for process in processes_of(home)]
+        assert len(pids) > 1
+        shutil.rmtree(home)
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+
+
+def test_a_home_removed_and_made_anew_keeps_its_new_servers(
+    settings: Settings, home: Path, hold: Callable[..., Holder]
+) -> None:
+    with running(settings):
+        shutil.rmtree(home)
+        newcomer = hold()
+        servers = newcomer.servers()
+    assert find_running(settings) == servers
+    newcomer.leave()
