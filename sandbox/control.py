@@ -23,9 +23,7 @@ def control_routes(opendota: OpenDota) -> list[Route]:
     world = opendota.world
 
     async def state(_: Request) -> Response:
-        return _json(
-            {"seed": world.seed, "now": world.now, "start": world.start, "requests": opendota.log.count}
-        )
+        return _json({"seed": world.seed, "now": world.now, "start": world.start, "requests": opendota.log.count})
 
     async def advance(request: Request) -> Response:
         body = msgspec.json.decode(await request.body() or b"{}")
@@ -56,9 +54,7 @@ def control_routes(opendota: OpenDota) -> list[Route]:
         accounts = request.query_params.get("accounts")
         tracked = [int(text) for text in accounts.split(",")] if accounts else world.suggested_players()
         answer = truth(world, tracked)
-        return _json(
-            {**answer.as_json(), "observed_ranks": opendota.log.ranks, "malformed": opendota.plan.malformed}
-        )
+        return _json({**answer.as_json(), "observed_ranks": opendota.log.ranks, "malformed": opendota.plan.malformed})
 
     return [
         Route("/state", state),

@@ -304,8 +304,7 @@ def _day(text: str) -> int:
 def _parse_patches() -> tuple[Patch, ...]:
     words = _PATCHES.split()
     known = [
-        Patch(number, name, _day(date))
-        for number, (name, date) in enumerate(zip(words[::2], words[1::2], strict=True))
+        Patch(number, name, _day(date)) for number, (name, date) in enumerate(zip(words[::2], words[1::2], strict=True))
     ]
     # The world outlives the patches known today, and hero strengths must change within it: a made-up patch
     # follows every 75 days.
@@ -329,9 +328,7 @@ PATCHES = _parse_patches()
 REGIONS = {int(line.split(" ", 1)[0]): line.split(" ", 1)[1] for line in _lines(_REGIONS)}
 
 CLUSTER_REGIONS = {
-    int(cluster): int(line.split(":")[0])
-    for line in _lines(_CLUSTERS)
-    for cluster in line.split(":")[1].split()
+    int(cluster): int(line.split(":")[0]) for line in _lines(_CLUSTERS) for cluster in line.split(":")[1].split()
 }
 # Seen in real answers: a cluster no constant knows, and one whose region the region list does not know.
 UNKNOWN_CLUSTER = 399

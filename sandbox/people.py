@@ -19,16 +19,13 @@ STEAM_ID64_BASE = 76_561_197_960_265_728
 
 CIRCLE_SIZE = 3  # people who often queue together
 SMALLEST_POOL = 20  # a match needs ten, and matchmaking some choice
-NEVER_CALIBRATED = 1 << 30
+NEVER_CALIBRATED = 1 << 30  # ranked matches
+NEVER_LEFT = 1 << 30  # day
 
 # Hero ids by column of every hero matrix; the upcoming hero is the last.
-HERO_IDS: npt.NDArray[np.int64] = np.array(
-    [hero.hero_id for hero in (*HEROES, UPCOMING_HERO)], dtype=np.int64
-)
+HERO_IDS: npt.NDArray[np.int64] = np.array([hero.hero_id for hero in (*HEROES, UPCOMING_HERO)], dtype=np.int64)
 
-_ADJECTIVES = (
-    "Amber,Brisk,Calm,Dapper,Early,Feral,Gilded,Hollow,Idle,Jaunty,Keen,Lucid,Mellow,Nimble,Ochre,Pale,Quick"
-)
+_ADJECTIVES = "Amber,Brisk,Calm,Dapper,Early,Feral,Gilded,Hollow,Idle,Jaunty,Keen,Lucid,Mellow,Nimble,Ochre,Pale,Quick"
 _NOUNS = "Anchor,Badger,Cinder,Drifter,Ember,Falcon,Harbor,Ibex,Jackal,Kestrel,Lantern,Marten,Otter,Yarrow"
 _COUNTRIES = "AR,AU,BR,CA,CN,DE,DK,FI,FR,GB,ID,MX,MY,PE,PH,PL,RU,SE,TH,UA,US,VN"
 
@@ -78,9 +75,10 @@ def make_people(seed: int, players: int, days: int) -> People:
     person = np.arange(count)
     circle = person // CIRCLE_SIZE
     skill = 0.85 * rng.normal(size=circle[-1] + 1)[circle] + 0.5 * rng.normal(size=count)
-    joined = np.where(rng.random(count) < 0.12, rng.integers(1, max(2, days * 4 // 5), count), 0)
-    left = np.where(rng.random(count) < 0.06, rng.integers(days // 3 + 1, days + 2, count), NEVER_CALIBRATED)
-    # Fixed places instead of chances: the smallest world has a private and an uncalibrated player too.
+    # Fixed places instead of chances: the smallest world has somebody of each kind, and the first person always
+    # plays from beginning to end.
+    joined = np.where(person % 8 == 3, rng.integers(1, max(2, days * 4 // 5), count), 0)
+    left = np.where(person % 17 == 9, rng.integers(days // 3 + 1, days + 2, count), NEVER_LEFT)
     calibration = np.where(person % 11 == 5, 10, 0)
     calibration[person % 53 == 13] = NEVER_CALIBRATED
     favour = rng.gamma(0.25, size=(count, len(HERO_IDS))).astype(np.float32) + np.float32(0.01)
@@ -118,7 +116,4 @@ def _names(rng: np.random.Generator, count: int) -> list[str]:
     second = rng.integers(len(nouns), size=count)
     # Names repeat, as they do upstream; only some carry a number.
     number = np.where(rng.random(count) < 0.4, rng.integers(1, 99, count), 0)
-    return [
-        adjectives[a] + nouns[b] + (str(c) if c else "")
-        for a, b, c in zip(first, second, number, strict=True)
-    ]
+    return [adjectives[a] + nouns[b] + (str(c) if c else "") for a, b, c in zip(first, second, number, strict=True)]

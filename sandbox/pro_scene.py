@@ -92,9 +92,7 @@ class ProScene:
     def fixtures(self, rng: np.random.Generator, day_start: int) -> Fixtures:
         """Best-of-two series between some pairs of teams; sides are swapped for the second game."""
         order = rng.permutation(len(self.teams))
-        pairs = [
-            (order[i], order[i + 1]) for i in range(0, len(order) - 1, 2) if rng.random() < _FIXTURE_CHANCE
-        ]
+        pairs = [(order[i], order[i + 1]) for i in range(0, len(order) - 1, 2) if rng.random() < _FIXTURE_CHANCE]
         games = []
         for number, (one, other) in enumerate(pairs):
             league = LEAGUES[int(rng.integers(len(LEAGUES)))].league_id

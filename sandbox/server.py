@@ -73,9 +73,7 @@ def listen(port: int) -> socket.socket:
 
 def uvicorn_server(app: Starlette) -> uvicorn.Server:
     """A quiet server: faults break connections on purpose, which uvicorn would report as errors."""
-    return uvicorn.Server(
-        uvicorn.Config(app, lifespan="off", log_config=None, log_level="critical", access_log=False)
-    )
+    return uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, log_level="critical", access_log=False))
 
 
 @contextmanager
@@ -87,9 +85,7 @@ def serve(
     server = uvicorn_server(build_app(opendota))
     with listen(port) as listener:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
-        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
         deadline = time.monotonic() + _START_S
         while not server.started:

@@ -73,9 +73,7 @@ _PRO_QUEUE = _Queue(2, 2, 0.0, 2_300)
 class Simulation:
     """The world's matchmaking, from its first day on."""
 
-    def __init__(
-        self, seed: int, people: People, pro_scene: ProScene, *, start: int, new_hero_at: int
-    ) -> None:
+    def __init__(self, seed: int, people: People, pro_scene: ProScene, *, start: int, new_hero_at: int) -> None:
         self._seed = seed
         self._people = people
         self._pro_scene = pro_scene
@@ -121,9 +119,7 @@ class Simulation:
             # Gumbel's trick: the largest sums are a weighted draw without replacement.
             urge = np.log(hunger) + mood + rng.gumbel(size=len(people))
         chosen = np.argsort(-urge, kind="stable")[: matches * 10]
-        closeness = (
-            self._mmr / 700 + rng.normal(0, 0.7, circles)[people.circle] + rng.normal(0, 0.25, len(people))
-        )
+        closeness = self._mmr / 700 + rng.normal(0, 0.7, circles)[people.circle] + rng.normal(0, 0.25, len(people))
         lobbies = chosen[np.argsort(closeness[chosen], kind="stable")].reshape(matches, 10)
         # Ordered by circle, friends stand on one side, unless they straddle the middle.
         side = rng.random(circles)[people.circle[lobbies]]
@@ -208,9 +204,7 @@ class Simulation:
     ) -> npt.NDArray[np.bool_]:
         first, last = patch_at(np.array([self.played_until, self.played_until + DAY_S]))
         strength = np.array([hero_strengths(self._seed, patch) for patch in range(first, last + 1)])
-        worth = (
-            _SKILL_WEIGHT * self._skill[people] + strength[(patch_at(starts) - first)[:, None], hero_index]
-        )
+        worth = _SKILL_WEIGHT * self._skill[people] + strength[(patch_at(starts) - first)[:, None], hero_index]
         log_odds = worth[:, :5].sum(axis=1) - worth[:, 5:].sum(axis=1) + _RADIANT_EDGE
         won: npt.NDArray[np.bool_] = rng.random(len(people)) < 1 / (1 + np.exp(-log_odds))
         return won
@@ -247,9 +241,7 @@ def hero_strengths(seed: int, patch_id: int) -> Floats:
 
 def is_balanced(tape: Tape) -> npt.NDArray[np.bool_]:
     """Whether game mode and lobby type are both balanced."""
-    return np.isin(tape.game_mode, list(BALANCED_GAME_MODES)) & np.isin(
-        tape.lobby_type, list(BALANCED_LOBBY_TYPES)
-    )
+    return np.isin(tape.game_mode, list(BALANCED_GAME_MODES)) & np.isin(tape.lobby_type, list(BALANCED_LOBBY_TYPES))
 
 
 def rating_changes(tape: Tape) -> Ints:
@@ -267,7 +259,7 @@ def _upstream_times(
     count = len(end)
     hours = 3_600
     lag = np.where(
-        rng.random(count) < 0.015,
+        rng.random(count) < 0.025,
         rng.integers(24 * hours, 144 * hours, count),
         rng.integers(300, hours, count),
     )
@@ -278,7 +270,7 @@ def _upstream_times(
     parsed = np.where(is_pro | (rng.random(count) < 0.4), visible + wait, NEVER)
     fate = rng.random(count)
     late_result = visible + rng.integers(24 * hours, 192 * hours, count)
-    result = np.where(fate < 0.003, NEVER, np.where(fate < 0.007, late_result, visible))
+    result = np.where(fate < 0.003, NEVER, np.where(fate < 0.018, late_result, visible))
     return visible, details, parsed, result
 
 

@@ -66,12 +66,7 @@ class Tape:
 
 def join(tapes: Sequence[Tape]) -> Tape:
     """One tape out of consecutive ones."""
-    return Tape(
-        **{
-            field.name: np.concatenate([getattr(tape, field.name) for tape in tapes])
-            for field in fields(Tape)
-        }
-    )
+    return Tape(**{field.name: np.concatenate([getattr(tape, field.name) for tape in tapes]) for field in fields(Tape)})
 
 
 def slot_of(column: int) -> int:

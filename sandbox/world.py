@@ -6,6 +6,7 @@ depends on the wall clock. The same seed advanced to the same moment is the same
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -33,6 +34,28 @@ class Rank(NamedTuple):
     leaderboard_rank: int | None
 
 
+@dataclass(frozen=True)
+class _History:
+    """The tape with its indexes, in one object: whoever reads while the clock moves sees one or the other."""
+
+    tape: Tape
+    cells: Ints  # match x 10 + column, by person, oldest first
+    person_of_cell: Ints
+    rated_at: Ints  # one entry for each change of somebody's MMR, oldest first (s)
+    rated_person: Ints
+    rated_change: Ints
+
+
+def _history(tapes: list[Tape]) -> _History:
+    tape = join(tapes)
+    person = tape.person.ravel()
+    cells = np.argsort(person, kind="stable")
+    change = rating_changes(tape).ravel()
+    rated = np.flatnonzero(change)
+    rated = rated[np.argsort(tape.end_time[rated // 10], kind="stable")]
+    return _History(tape, cells, person[cells], tape.end_time[rated // 10], person[rated], change[rated])
+
+
 class World:
     """One deterministic world.
 
@@ -41,9 +64,7 @@ class World:
     `tape`.
     """
 
-    def __init__(
-        self, seed: int = 7, players: int = 200, *, days: int = 180, now: datetime = DEFAULT_NOW
-    ) -> None:
+    def __init__(self, seed: int = 7, players: int = 200, *, days: int = 180, now: datetime = DEFAULT_NOW) -> None:
         self.seed = seed
         self.players = players
         self.now = int(now.timestamp())
@@ -54,7 +75,7 @@ class World:
         self._simulation = Simulation(
             seed, self.people, self.pro_scene, start=self.start, new_hero_at=self.now - _NEW_HERO_PLAYED_S
         )
-        self._adopt(self._play_until(self.now))
+        self._history = _history(self._play_until(self.now))
 
     def advance(self, *, days: float = 0, seconds: int = 0) -> int:
         """Move the clock forward and return the new `now` (Unix s)."""
@@ -63,10 +84,15 @@ class World:
             raise ValueError("the world's clock only moves forward")
         new = self._play_until(self.now + step)
         if new:
-            self._adopt([self.tape, *new])
+            self._history = _history([self.tape, *new])
         # Last, so that a request answered meanwhile sees either the old moment or the new one.
         self.now += step
         return self.now
+
+    @property
+    def tape(self) -> Tape:
+        """Every match played so far, listed or not. It only grows at its end: positions stay valid."""
+        return self._history.tape
 
     def suggested_players(self, count: int = 40) -> list[int]:
         """Account ids worth tracking: `count` people, friends among them, one in nineteen private."""
@@ -81,10 +107,11 @@ class World:
 
     def matches_of(self, person: int, at: int) -> tuple[Ints, Ints]:
         """Positions on the tape and columns of a person's matches listed at a moment, newest first."""
-        low, high = np.searchsorted(self._by_person, (person, person + 1))
-        cells = self._cells[low:high][::-1]
+        history = self._history
+        low, high = np.searchsorted(history.person_of_cell, (person, person + 1))
+        cells = history.cells[low:high][::-1]
         match = cells // 10
-        listed = self.tape.visible_at[match] <= at
+        listed = history.tape.visible_at[match] <= at
         return match[listed], cells[listed] % 10
 
     def rank(self, person: int, at: int) -> Rank:
@@ -99,18 +126,21 @@ class World:
 
     def standings(self, at: int) -> tuple[Ints, Ints]:
         """MMR and rank tier (0 uncalibrated) of everybody at a moment (s)."""
-        past = self._rated_at <= at
-        count = len(self.people)
-        change = np.bincount(self._rated_person[past], weights=self._rated_change[past], minlength=count)
-        played = np.bincount(self._rated_person[past], minlength=count)
+        history = self._history
+        end = np.searchsorted(history.rated_at, at, side="right")
+        person, count = history.rated_person[:end], len(self.people)
+        change = np.bincount(person, weights=history.rated_change[:end], minlength=count)
+        played = np.bincount(person, minlength=count)
         mmr = np.maximum(self.people.start_mmr + change.astype(np.int64), 1)
         return mmr, np.where(played >= self.people.calibration, tiers_of(mmr), 0)
 
     def rank_history(self, person: int, at: int) -> list[tuple[int, int]]:
         """`(moment, tier)` whenever a person's shown tier changed, oldest first, up to a moment (s)."""
-        mine = (self._rated_person == person) & (self._rated_at <= at)
-        moments = np.concatenate([[self.start], self._rated_at[mine]])
-        mmr = self.people.start_mmr[person] + np.concatenate([[0], np.cumsum(self._rated_change[mine])])
+        history = self._history
+        mine = (history.rated_person == person) & (history.rated_at <= at)
+        moments = np.concatenate([[self.start], history.rated_at[mine]])
+        change = np.concatenate([[0], np.cumsum(history.rated_change[mine])])
+        mmr = self.people.start_mmr[person] + change
         tiers = tiers_of(np.maximum(mmr, 1))
         shown = np.arange(len(tiers)) >= self.people.calibration[person]
         moments, tiers = moments[shown], tiers[shown]
@@ -122,18 +152,3 @@ class World:
         while self._simulation.played_until < moment:
             tapes.append(self._simulation.play_day())
         return tapes
-
-    def _adopt(self, tapes: list[Tape]) -> None:
-        """Take over a longer tape, with its index by person and the history of ratings."""
-        tape = join(tapes)
-        person = tape.person.ravel()
-        self._cells = np.argsort(person, kind="stable")  # cells are match x 10 + column, oldest first
-        self._by_person = person[self._cells]
-        change = rating_changes(tape).ravel()
-        rated = np.flatnonzero(change)
-        ended = tape.end_time[rated // 10]
-        order = rated[np.argsort(ended, kind="stable")]
-        self._rated_at = tape.end_time[order // 10]
-        self._rated_person = person[order]
-        self._rated_change = change[order]
-        self.tape = tape

@@ -57,7 +57,7 @@ class OpenDota:
                 Route("/constants/{resource}", self._constants),
                 Route("/search", self._search),
             ],
-            exception_handlers={HTTPException: _error_answer},
+            exception_handlers={HTTPException: _error_answer, ValueError: _bad_query},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,9 +153,7 @@ class OpenDota:
         chosen = matching(every, request.query_params)
         parts: dict[str, Callable[[], Any]] = {
             "wl": lambda: players.win_loss(chosen),
-            "heroes": lambda: players.heroes(
-                chosen, [hero.hero_id for hero in catalog.heroes_at(self.world, at)]
-            ),
+            "heroes": lambda: players.heroes(chosen, [hero.hero_id for hero in catalog.heroes_at(self.world, at)]),
             "peers": lambda: players.peers(chosen, person),
             "totals": lambda: players.totals(chosen),
             "counts": lambda: players.counts(chosen),
@@ -220,9 +218,7 @@ class OpenDota:
         return _json(players.search(self.world, request.query_params.get("q", ""), self.world.now))
 
 
-async def _deliver(
-    response: Response, fault: Kind | None, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def _deliver(response: Response, fault: Kind | None, scope: Scope, receive: Receive, send: Send) -> None:
     """Send an answer, whole or as the fault wants it."""
     body = bytes(response.body)
     if fault in ("hang", "truncate"):
@@ -240,14 +236,16 @@ def _json(answer: Any) -> Response:
 
 
 def _error(status: int, text: str) -> Response:
-    return Response(
-        msgspec.json.encode({"error": text}), status, media_type="application/json; charset=utf-8"
-    )
+    return Response(msgspec.json.encode({"error": text}), status, media_type="application/json; charset=utf-8")
 
 
 async def _error_answer(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _error(error.status_code, error.detail)
+
+
+async def _bad_query(_: Request, error: Exception) -> Response:
+    return _error(400, f"invalid query: {error}")
 
 
 def _not_found() -> Any:

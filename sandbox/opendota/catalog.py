@@ -84,14 +84,10 @@ def distributions(world: World, at: int) -> Answer:
         {"bin": tier, "bin_name": tier, "count": count, "cumulative_sum": total}
         for tier, count, total in zip(values.tolist(), held.tolist(), np.cumsum(held).tolist(), strict=True)
     ]
-    return {
-        "ranks": {"command": "SELECT", "rowCount": len(rows), "rows": rows, "sum": {"count": int(held.sum())}}
-    }
+    return {"ranks": {"command": "SELECT", "rowCount": len(rows), "rows": rows, "sum": {"count": int(held.sum())}}}
 
 
-def _picks_and_wins(
-    world: World, rows: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _picks_and_wins(world: World, rows: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     tape = world.tape
     hero = tape.hero[rows]
     win = np.repeat(np.stack([tape.radiant_win[rows], ~tape.radiant_win[rows]], axis=1), 5, axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sandbox.dota_facts import CLUSTER_REGIONS
 from sandbox.opendota.rows import PARSER_VERSION
-from sandbox.opendota.timeline import player_extras, timeline
+from sandbox.opendota.timeline import PARSED_KEYS, player_extras, timeline
 from sandbox.people import HERO_IDS
 from sandbox.pro_scene import LEAGUES
 from sandbox.simulation import RANKED_LOBBY, patch_at
@@ -73,14 +73,15 @@ def detail(world: World, match_id: int, at: int) -> Answer | None:
         "metadata": None,
         **_teams(world, row),
     }
-    answer["replay_url"] = (
-        f"http://replay{cluster}.example.invalid/{match_id}_{answer['replay_salt']}.dem.bz2"
-    )
+    answer["replay_url"] = f"http://replay{cluster}.example.invalid/{match_id}_{answer['replay_salt']}.dem.bz2"
     players = [_player(world, row, column, shared, rng) for column in range(10)]
     if is_parsed:
         answer |= timeline(rng, duration, bool(tape.radiant_win[row]))
         for player in players:
             player.update(player_extras(rng, player))
+    elif match_id % 2:
+        # Not parsed: upstream writes null in some answers and leaves the keys out in others.
+        answer.update(dict.fromkeys(PARSED_KEYS))
     answer["players"] = players
     return answer
 

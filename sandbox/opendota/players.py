@@ -70,9 +70,7 @@ def heroes(rows: Rows, listed: list[int]) -> list[Answer]:
     table = {hero: _new_hero_row(hero) for hero in listed}
     lineups = tape.hero[rows.match].tolist()
     starts = tape.start_time[rows.match].tolist()
-    for lineup, column, start, win in zip(
-        lineups, rows.column.tolist(), starts, rows.is_win.tolist(), strict=True
-    ):
+    for lineup, column, start, win in zip(lineups, rows.column.tolist(), starts, rows.is_win.tolist(), strict=True):
         for other, hero in enumerate(lineup):
             if hero not in table:
                 continue
@@ -95,9 +93,7 @@ def peers(rows: Rows, person: int) -> list[Answer]:
     table: dict[int, Answer] = {}
     lineups = tape.person[rows.match].tolist()
     starts = tape.start_time[rows.match].tolist()
-    for lineup, column, start, win in zip(
-        lineups, rows.column.tolist(), starts, rows.is_win.tolist(), strict=True
-    ):
+    for lineup, column, start, win in zip(lineups, rows.column.tolist(), starts, rows.is_win.tolist(), strict=True):
         for other, peer in enumerate(lineup):
             if peer == person or people.private[peer]:
                 continue
@@ -114,18 +110,14 @@ def peers(rows: Rows, person: int) -> list[Answer]:
 def totals(rows: Rows) -> list[Answer]:
     """`/players/{id}/totals`: how many matches carry a number and its sum."""
     names = ("kills", "deaths", "assists", "duration")
-    return [
-        {"field": name, "n": len(rows), "sum": sum(int(v or 0) for v in rows.field(name))} for name in names
-    ]
+    return [{"field": name, "n": len(rows), "sum": sum(int(v or 0) for v in rows.field(name))} for name in names]
 
 
 def counts(rows: Rows) -> Answer:
     """`/players/{id}/counts`: games and wins by the values of some fields; a null counts as 0."""
     wins = rows.is_win
     names = ("leaver_status", "game_mode", "lobby_type", "region", "patch")
-    answer = {
-        name: _count(np.array([v or 0 for v in rows.field(name)], dtype=np.int64), wins) for name in names
-    }
+    answer = {name: _count(np.array([v or 0 for v in rows.field(name)], dtype=np.int64), wins) for name in names}
     answer["is_radiant"] = _count((rows.column < 5).astype(np.int64), wins)
     return answer
 

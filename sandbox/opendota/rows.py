@@ -79,9 +79,7 @@ class Rows:
         """OpenDota's rule: both balanced, a known result, more than 360 s."""
         tape = self.world.tape
         known = tape.result_at[self.match] <= self.at
-        return (
-            is_balanced(tape.take(self.match)) & known & (tape.duration[self.match] > LONGEST_INSIGNIFICANT_S)
-        )
+        return is_balanced(tape.take(self.match)) & known & (tape.duration[self.match] > LONGEST_INSIGNIFICANT_S)
 
     @property
     def is_win(self) -> Bools:
@@ -125,9 +123,7 @@ class Rows:
             values = (tape.party if name == "party_size" else tape.facet)[match, column]
             return values, (values != UNKNOWN) & (tape.details_at[match] <= self.at)
         if name == "region":
-            values = np.array(
-                [CLUSTER_REGIONS.get(cluster, UNKNOWN) for cluster in tape.cluster[match].tolist()]
-            )
+            values = np.array([CLUSTER_REGIONS.get(cluster, UNKNOWN) for cluster in tape.cluster[match].tolist()])
             return values, values != UNKNOWN
         if name == "player_slot":
             return _SLOTS[column], None

@@ -25,6 +25,9 @@ _ZEROS = """
     roshan_kills courier_kills necronomicon_kills ancient_kills buyback_count
 """
 
+# What an unparsed match may carry as null.
+PARSED_KEYS = ("chat", "objectives", "radiant_gold_adv", "radiant_xp_adv", "teamfights", "cosmetics")
+
 # Said by nobody: chat must look like personal text, since the warehouse has to strip it.
 _PHRASES = ("gl hf", "mid missing", "ward pls", "nice save", "brb", "report later", "gg")
 _OBJECTIVES = ("CHAT_MESSAGE_FIRSTBLOOD", "building_kill", "CHAT_MESSAGE_ROSHAN_KILL", "CHAT_MESSAGE_AEGIS")

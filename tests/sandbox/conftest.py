@@ -1,0 +1,29 @@
+"""A small world, served once for all tests that only read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with serve(World(seed=7, players=80, days=120)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=sandbox.url, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def account(sandbox: Sandbox) -> int:
+    """A calibrated player with public matches."""
+    return sandbox.world.suggested_players(1)[0]

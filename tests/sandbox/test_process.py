@@ -1,0 +1,89 @@
+"""`python -m sandbox`: another process drives it, and it ends when told to."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from sandbox.truth import truth
+from sandbox.world import World
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-m", "sandbox", "--seed", "5", "--players", "30", "--days", "20", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def test_the_first_line_is_the_url_and_the_control_endpoints_drive_the_world():
+    world = World(5, 30, days=20)
+    with _process("--port", "0") as (_, url):
+        control = url.removesuffix("/api") + "/sandbox"
+        accounts = httpx.get(f"{control}/players?count=10").json()
+        assert accounts == world.suggested_players(10)
+        httpx.get(f"{url}/players/{accounts[0]}")
+        log = httpx.get(f"{control}/requests").json()
+        assert log["count"] == 1
+        assert log["entries"][0]["path"] == f"/players/{accounts[0]}"
+        assert log["entries"][0]["status"] == 200
+
+        state = httpx.post(f"{control}/advance", json={"days": 2}).json()
+        world.advance(days=2)
+        assert state["now"] == world.now
+        told = httpx.get(f"{control}/truth", params={"accounts": ",".join(map(str, accounts))}).json()
+        assert told["players"] == truth(world, accounts).players.to_dicts()
+        assert told["match_ids"][str(accounts[0])]["all"] == truth(world, accounts).match_ids(accounts[0])
+        assert told["observed_ranks"][0]["account_id"] == accounts[0]
+
+        faults = httpx.put(f"{control}/faults", json={"schedule": {"3": "too_many"}, "slow_s": 0.1})
+        assert faults.json()["faults"]["schedule"] == {"3": "too_many"}
+        assert [httpx.get(f"{url}/leagues").status_code for _ in range(3)] == [200, 429, 200]
+        assert httpx.put(f"{control}/faults", json={"hang": "often"}).status_code == 400
+
+        httpx.post(f"{control}/private", json={"account_id": accounts[0], "private": True})
+        assert httpx.get(f"{url}/players/{accounts[0]}/matches").json() == []
+        assert httpx.delete(f"{control}/requests").json()["count"] == 0
+        assert httpx.get(f"{control}/state").json()["requests"] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_on_a_signal(number: signal.Signals):
+    with _process() as (process, url):
+        assert httpx.get(f"{url}/leagues").status_code == 200
+        process.send_signal(number)
+        process.wait(timeout=10)
+
+
+def test_it_stops_when_its_input_closes():
+    with _process("--until-stdin-closes") as (process, url):
+        assert httpx.get(f"{url}/leagues").status_code == 200
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+
+
+def test_now_can_be_given():
+    with _process("--now", "2026-11-21T06:00:00") as (_, url):
+        state = httpx.get(url.removesuffix("/api") + "/sandbox/state").json()
+        assert state["now"] == 1_795_240_800
+
+
+def test_a_taken_port_ends_in_one_clear_line():
+    with _process() as (_, url):
+        port = url.rsplit(":", 1)[1].removesuffix("/api")
+        command = [sys.executable, "-m", "sandbox", "--players", "20", "--days", "2", "--port", port]
+        failed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"the sandbox cannot listen on port {port}")
+    assert failed.stderr.count("\n") == 1
