@@ -56,6 +56,10 @@ _FILE = """
 INSERT INTO ops.lake_files (path, source, endpoint, pages, batch_id) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (path) DO NOTHING
 """
+_PAGES = """
+INSERT INTO ops.lake_pages (source, digest, batch_id) SELECT %s, digest, %s FROM unnest(%s::bytea[]) AS digest
+ON CONFLICT (source, digest) DO NOTHING
+"""
 _REJECT = """
 INSERT INTO ops.rejects (source, lake_path, page, table_name, record_index, endpoint, field_path, reason, record,
                          batch_id)
@@ -95,6 +99,7 @@ def write_books(
             _FILE,
             [(name, source.name, endpoint, pages, batch_id) for name, endpoint, pages in prepared.files],
         )
+        cursor.execute(_PAGES, [source.name, batch_id, prepared.digests])
         cursor.executemany(
             _REJECT,
             [

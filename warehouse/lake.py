@@ -9,6 +9,7 @@ file under its final name is always whole. File names sort by the time of landin
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -36,6 +37,7 @@ _SCHEMA = pa.schema(
         pa.field("status", pa.int16(), nullable=False),
         pa.field("observed_at", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("cursor", pa.string()),
+        pa.field("digest", pa.binary(16), nullable=False),
         pa.field("body", pa.binary(), nullable=False),
     ]
 )
@@ -100,6 +102,18 @@ class Lake:
         """Path of a file below the lake, as `ops.lake_files` has it."""
         return path.relative_to(self.root).as_posix()
 
+    def digests(self, path: Path) -> list[bytes]:
+        """Digest of each page of a file: equal for the same answer to the same request at the same moment.
+
+        Raises:
+            LakeError: the file cannot be read or is damaged.
+        """
+        try:
+            digests: list[bytes] = pq.read_table(path, columns=["digest"])["digest"].to_pylist()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _lake_error(error, "read", path) from None
+        return digests
+
     def read(self, path: Path) -> Iterator[Page]:
         """Read a file's pages in order, a few at a time.
 
@@ -109,7 +123,8 @@ class Lake:
         endpoint = self.endpoint_of(path)
         try:
             with pq.ParquetFile(path, memory_map=True) as file:
-                for batch in file.iter_batches(batch_size=_ROW_GROUP_PAGES):
+                columns = [name for name in _SCHEMA.names if name != "digest"]
+                for batch in file.iter_batches(batch_size=_ROW_GROUP_PAGES, columns=columns):
                     for row in batch.to_pylist():
                         yield _to_page(endpoint, row)
         except (OSError, pa.ArrowInvalid) as error:
@@ -127,7 +142,17 @@ def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
         "cursor": [None if page.cursor is None else _cursor_text(page.cursor) for page in pages],
         "body": [_strip(page.body, never) for page in pages],
     }
+    described = zip(
+        *(rows[name] for name in ("kind", "request", "params", "status", "observed_at", "cursor")), strict=True
+    )
+    rows["digest"] = [_digest(about, body) for about, body in zip(described, rows["body"], strict=True)]
     return pa.table(rows, schema=_SCHEMA)
+
+
+def _digest(about: tuple[Any, ...], body: bytes) -> bytes:
+    digest = hashlib.blake2b(repr(about).encode(), digest_size=16)
+    digest.update(body)
+    return digest.digest()
 
 
 def _cursor_text(cursor: CursorMove) -> str:

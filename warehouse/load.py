@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -20,7 +20,7 @@ from warehouse.database import connect
 from warehouse.errors import DatabaseError
 from warehouse.lake import Lake
 from warehouse.locks import BUILD, LOAD
-from warehouse.merge import MergeCounts, copy_incoming, merge_incoming
+from warehouse.merge import MergeCounts, merge
 from warehouse.prepare import Prepared, prepare
 from warehouse.source import Source
 
@@ -84,7 +84,8 @@ def load_files(
         return total
     connection.execute("SET temp_buffers = '64MB'")
     connection.commit()
-    for prepared in _ahead(prepare(lake, source, files)):
+    known = frozenset() if again else _known_files(connection, lake, source, files)
+    for prepared in _ahead(prepare(lake, source, files, known)):
         try:
             with connection.transaction():
                 report = _load_group(connection, source, prepared, again=again)
@@ -123,13 +124,10 @@ def _load_group(
     for name in sorted(prepared.rows):
         table = prepared.rows[name].table
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(table.identifier))
-    loaded_at = datetime.now(UTC)
-    batch_id = _next_batch_id(connection)
+    batch_id, loaded_at = _begin_batch(connection)
     merged = MergeCounts()
     for name in sorted(prepared.rows):
-        rows = prepared.rows[name]
-        copy_incoming(connection, rows)
-        merged += merge_incoming(connection, rows, batch_id=batch_id, loaded_at=loaded_at)
+        merged += merge(connection, prepared.rows[name])
     report = LoadReport(
         batches=1,
         files=len(prepared.files),
@@ -147,10 +145,28 @@ def _loaded(connection: psycopg.Connection, names: Sequence[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
-def _next_batch_id(connection: psycopg.Connection) -> int:
-    row = connection.execute("SELECT nextval('ops.batch_ids')").fetchone()
-    assert row is not None  # a sequence always answers
-    return int(row[0])
+def _known_files(connection: psycopg.Connection, lake: Lake, source: Source, files: Sequence[Path]) -> frozenset[Path]:
+    """Files that hold nothing but pages which were loaded before, from other files.
+
+    The same answer observed at the same moment cannot change what stands, so these need not even be decoded.
+    """
+    digests = {path: set(lake.digests(path)) for path in files}
+    rows = connection.execute(
+        "SELECT digest FROM ops.lake_pages WHERE source = %s AND digest = ANY(%s)",
+        [source.name, list(set().union(*digests.values()))],
+    )
+    loaded = {row[0] for row in rows}
+    connection.commit()
+    return frozenset(path for path, pages in digests.items() if pages <= loaded)
+
+
+def _begin_batch(connection: psycopg.Connection) -> tuple[int, datetime]:
+    """Take the batch id and tell it to the transaction, where the staging tables' defaults find it."""
+    row = connection.execute(
+        "SELECT set_config('ladder.batch_id', nextval('ops.batch_ids')::text, true)::bigint, now()"
+    ).fetchone()
+    assert row is not None  # a SELECT without FROM always answers
+    return row
 
 
 def _load_error(error: psycopg.Error) -> DatabaseError:

@@ -7,7 +7,6 @@ one moment with different content, the one with the greater content hash wins.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import psycopg
 from psycopg import sql
@@ -16,9 +15,13 @@ from warehouse import copy
 from warehouse.prepare import Rows
 from warehouse.tables import Table
 
-__all__ = ["MergeCounts", "copy_incoming", "merge_incoming"]
+__all__ = ["MergeCounts", "merge"]
 
 _COMMA = sql.SQL(", ")
+#: From this many rows on, rows that seem to be new are copied straight into the table.
+_BULK_ROWS = 10_000
+#: Share of known keys from which it pays to look for what is not newer first.
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +43,60 @@ class MergeCounts:
         )
 
 
-def copy_incoming(connection: psycopg.Connection, rows: Rows) -> None:
-    """COPY rows into the session's temporary table for their staging table."""
+def merge(connection: psycopg.Connection, rows: Rows) -> MergeCounts:
+    """Bring rows into their staging table.
+
+    The caller holds a lock on the table that keeps other writers out, and has set `ladder.batch_id`.
+    """
+    known = _known_share(connection, rows)
+    if rows.count >= _BULK_ROWS and not rows.has_duplicates and known == 0:
+        try:
+            with connection.transaction():
+                _copy(connection, rows, rows.table.identifier)
+        except psycopg.errors.UniqueViolation:
+            pass  # The sample missed a known key: all rows take the careful way.
+        else:
+            return MergeCounts(inserted=rows.count)
+    _create_incoming(connection, rows.table)
+    _copy(connection, rows, _incoming(rows.table))
+    return _merge_incoming(connection, rows, mostly_known=known > _MOSTLY)
+
+
+def _known_share(connection: psycopg.Connection, rows: Rows) -> float:
+    """Share of a sample of keys that stand in the table already."""
     table = rows.table
-    incoming = _incoming(table)
+    query = sql.SQL("SELECT count(*) FROM unnest({arrays}) AS n ({key}) JOIN {target} AS t USING ({key})").format(
+        arrays=_COMMA.join(
+            sql.SQL("%s::{}[]").format(sql.SQL(column.type))
+            for name in table.key
+            for column in table.columns
+            if column.name == name
+        ),
+        key=_COMMA.join(map(sql.Identifier, table.key)),
+        target=table.identifier,
+    )
+    row = connection.execute(query, [rows.sample[name].to_list() for name in table.key]).fetchone()
+    assert row is not None  # an aggregate without GROUP BY always answers
+    return float(row[0]) / rows.sample.height
+
+
+def _create_incoming(connection: psycopg.Connection, table: Table) -> None:
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} ({}) ON COMMIT DELETE ROWS").format(
-            incoming,
+            _incoming(table),
             _COMMA.join(
                 sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
                 for name, type_ in _incoming_columns(table)
             ),
         )
     )
-    statement = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(incoming)
+
+
+def _copy(connection: psycopg.Connection, rows: Rows, target: sql.Identifier) -> None:
+    columns = _incoming_columns(rows.table)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+        target, _COMMA.join(sql.Identifier(name) for name, _ in columns)
+    )
     with connection.cursor().copy(statement) as stream:
         if rows.encoded is not None:
             stream.write(copy.HEADER)
@@ -61,38 +104,36 @@ def copy_incoming(connection: psycopg.Connection, rows: Rows) -> None:
                 stream.write(part)
             stream.write(copy.TRAILER)
         elif rows.frame is not None:
-            copy.write_rows(stream, rows.frame, [type_ for _, type_ in _incoming_columns(table)])
+            copy.write_rows(stream, rows.frame, [type_ for _, type_ in columns])
 
 
-def merge_incoming(connection: psycopg.Connection, rows: Rows, *, batch_id: int, loaded_at: datetime) -> MergeCounts:
-    """Merge the session's temporary table into the staging table.
-
-    The caller holds a lock on the staging table that keeps other writers out.
-    """
+def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, mostly_known: bool) -> MergeCounts:
+    """Merge the session's temporary table into the staging table."""
     table = rows.table
-    names = {
-        "target": table.identifier,
-        "feed": table.feed_identifier,
-        "incoming": _incoming(table),
-        "columns": _COMMA.join(map(sql.Identifier, table.column_names)),
-        "key": _COMMA.join(map(sql.Identifier, table.key)),
-        "batch": sql.Literal(batch_id),
-        "loaded_at": sql.Literal(loaded_at),
-    }
+    names = _names(table)
+    # Each incoming row is looked up by its key, so that a load costs what it brings, never what stands there.
+    connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     count = rows.count
     if rows.has_duplicates:
         count -= connection.execute(
             sql.SQL(
-                "DELETE FROM {incoming} WHERE ctid IN (SELECT duplicate FROM (SELECT i.ctid AS duplicate, "
-                "row_number() OVER (PARTITION BY {key} ORDER BY _observed_at DESC, {hash} DESC, i.ctid) AS place "
-                "FROM {incoming} AS i) AS ranked WHERE place > 1)"
-            ).format(**names, hash=_hash(table, "i"))
+                "DELETE FROM {incoming} WHERE ctid IN (SELECT duplicate FROM (SELECT n.ctid AS duplicate, "
+                "row_number() OVER (PARTITION BY {key} ORDER BY _observed_at DESC, {new_hash} DESC, n.ctid) AS place "
+                "FROM {incoming} AS n) AS ranked WHERE place > 1)"
+            ).format(**names)
         ).rowcount
+    if mostly_known:
+        count -= connection.execute(
+            sql.SQL("DELETE FROM {incoming} AS n USING {target} AS t WHERE {same_key} AND NOT {is_newer}").format(
+                **names
+            )
+        ).rowcount
+        if count == 0:
+            return MergeCounts()
     inserted = connection.execute(
         sql.SQL(
-            "INSERT INTO {target} ({columns}, _batch_id, _observed_at, _loaded_at, _deleted_at) "
-            "SELECT {columns}, {batch}, _observed_at, {loaded_at}, _deleted_at FROM {incoming} "
-            "ON CONFLICT ({key}) DO NOTHING"
+            "INSERT INTO {target} ({columns}, _observed_at, _deleted_at) "
+            "SELECT {columns}, _observed_at, _deleted_at FROM {incoming} ON CONFLICT ({key}) DO NOTHING"
         ).format(**names)
     ).rowcount
     if inserted == count:
@@ -102,27 +143,23 @@ def merge_incoming(connection: psycopg.Connection, rows: Rows, *, batch_id: int,
 
 def _merge_known(connection: psycopg.Connection, table: Table, names: dict[str, sql.Composable]) -> MergeCounts:
     """Bring rows that stood before up to newer observations, keeping the old image of each changed one."""
-    content = [*table.content_names]
-    both = {
-        "same_key": sql.SQL(" AND ").join(sql.SQL("n.{0} = t.{0}").format(sql.Identifier(name)) for name in table.key),
-        "new_content": _row(content, "n"),
-        "old_content": _row(content, "t"),
-        "new_hash": _hash(table, "n"),
-        "old_hash": _hash(table, "t"),
-    }
     newer = connection.execute(
         sql.SQL(
             "CREATE TEMPORARY TABLE newer ON COMMIT DROP AS "
             "SELECT n.*, t.ctid AS standing, {new_content} IS DISTINCT FROM {old_content} AS is_changed "
-            "FROM {incoming} AS n JOIN {target} AS t ON {same_key} "
-            "WHERE t._batch_id <> {batch} AND (n._observed_at > t._observed_at OR (n._observed_at = t._observed_at "
-            "AND {new_content} IS DISTINCT FROM {old_content} AND {new_hash} > {old_hash}))"
-        ).format(**names, **both)
+            "FROM {incoming} AS n JOIN {target} AS t ON {same_key} WHERE t._batch_id <> {batch} AND {is_newer}"
+        ).format(**names)
     ).rowcount
-    if not newer:
+    try:
+        if not newer:
+            return MergeCounts()
+        return _apply_newer(connection, table, names)
+    finally:
         connection.execute("DROP TABLE newer")
-        return MergeCounts()
-    deleted = connection.execute(
+
+
+def _apply_newer(connection: psycopg.Connection, table: Table, names: dict[str, sql.Composable]) -> MergeCounts:
+    fed = connection.execute(
         sql.SQL(
             "INSERT INTO {feed} "
             "(_feed_batch_id, _operation, {columns}, _batch_id, _observed_at, _loaded_at, _deleted_at) "
@@ -132,15 +169,15 @@ def _merge_known(connection: psycopg.Connection, table: Table, names: dict[str, 
             "RETURNING (_operation = 'delete')::integer"
         ).format(**names, old_columns=_COMMA.join(sql.Identifier("t", name) for name in table.column_names))
     )
-    operations = [row[0] for row in deleted]
-    assignments = [
-        sql.SQL("{0} = n.{0}").format(sql.Identifier(name)) for name in [*content, "_observed_at", "_deleted_at"]
-    ]
+    is_deletion = [row[0] for row in fed]
+    changing = [*table.content_names, "_observed_at", "_deleted_at"]
     connection.execute(
         sql.SQL(
-            "UPDATE {target} AS t SET {assignments}, _batch_id = {batch}, _loaded_at = {loaded_at} "
+            "UPDATE {target} AS t SET {assignments}, _batch_id = {batch}, _loaded_at = now() "
             "FROM newer AS n WHERE t.ctid = n.standing AND n.is_changed"
-        ).format(**names, assignments=_COMMA.join(assignments))
+        ).format(
+            **names, assignments=_COMMA.join(sql.SQL("{0} = n.{0}").format(sql.Identifier(name)) for name in changing)
+        )
     )
     reobserved = connection.execute(
         sql.SQL(
@@ -148,9 +185,29 @@ def _merge_known(connection: psycopg.Connection, table: Table, names: dict[str, 
             "FROM newer AS n WHERE t.ctid = n.standing AND NOT n.is_changed"
         ).format(**names)
     ).rowcount
-    connection.execute("DROP TABLE newer")
-    erased = sum(operations)
-    return MergeCounts(updated=len(operations) - erased, deleted=erased, reobserved=reobserved)
+    deleted = sum(is_deletion)
+    return MergeCounts(updated=len(is_deletion) - deleted, deleted=deleted, reobserved=reobserved)
+
+
+def _names(table: Table) -> dict[str, sql.Composable]:
+    """The parts that the statements of a merge are made of: `n` is an incoming row, `t` the standing one."""
+    new_content, old_content = _row(table, "n"), _row(table, "t")
+    return {
+        "target": table.identifier,
+        "feed": table.feed_identifier,
+        "incoming": _incoming(table),
+        "columns": _COMMA.join(map(sql.Identifier, table.column_names)),
+        "key": _COMMA.join(map(sql.Identifier, table.key)),
+        "batch": sql.SQL("current_setting('ladder.batch_id')::bigint"),
+        "same_key": sql.SQL(" AND ").join(sql.SQL("n.{0} = t.{0}").format(sql.Identifier(name)) for name in table.key),
+        "new_content": new_content,
+        "old_content": old_content,
+        "new_hash": _hash(new_content),
+        "is_newer": sql.SQL(
+            "(n._observed_at > t._observed_at OR (n._observed_at = t._observed_at "
+            "AND {new} IS DISTINCT FROM {old} AND {new_hash} > {old_hash}))"
+        ).format(new=new_content, old=old_content, new_hash=_hash(new_content), old_hash=_hash(old_content)),
+    }
 
 
 def _incoming(table: Table) -> sql.Identifier:
@@ -162,12 +219,12 @@ def _incoming_columns(table: Table) -> list[tuple[str, str]]:
     return [*columns, ("_observed_at", "timestamptz"), ("_deleted_at", "timestamptz")]
 
 
-def _row(names: list[str], alias: str) -> sql.Composed:
+def _row(table: Table, alias: str) -> sql.Composed:
     """The content of a row as a value to compare; being deleted is part of it, when it was seen is not."""
-    parts: list[sql.Composable] = [sql.Identifier(alias, name) for name in names]
+    parts: list[sql.Composable] = [sql.Identifier(alias, name) for name in table.content_names]
     parts.append(sql.SQL("({} IS NULL)").format(sql.Identifier(alias, "_deleted_at")))
     return sql.SQL("ROW({})").format(_COMMA.join(parts))
 
 
-def _hash(table: Table, alias: str) -> sql.Composed:
-    return sql.SQL('md5({}::text) COLLATE "C"').format(_row(list(table.content_names), alias))
+def _hash(content: sql.Composed) -> sql.Composed:
+    return sql.SQL('md5({}::text) COLLATE "C"').format(content)

@@ -24,6 +24,7 @@ _TIME = pl.Datetime("us", "UTC")
 #: Payload bytes after which a group of files is closed: bounds memory, and is large enough that the cost of a
 #: transaction does not show.
 GROUP_BYTES = 24 << 20
+_SAMPLE_KEYS = 200
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Rows:
         table: the definition.
         count: number of rows.
         has_duplicates: a key occurs more than once.
+        sample: up to some hundred keys, spread over the rows.
         encoded: binary COPY data where every column has a fixed width, else None.
         frame: the rows where they are not encoded.
     """
@@ -51,6 +53,7 @@ class Rows:
     table: Table
     count: int
     has_duplicates: bool
+    sample: pl.DataFrame
     encoded: list[bytes] | None
     frame: pl.DataFrame | None
 
@@ -61,6 +64,7 @@ class Prepared:
 
     Args:
         files: path below the lake, endpoint and number of pages of each file.
+        digests: digest of each page.
         rows: rows by table name.
         rejects: records that could not become rows.
         cursors: newest move of each cursor, and when it was observed.
@@ -68,14 +72,23 @@ class Prepared:
     """
 
     files: list[tuple[str, str, int]] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
     rows: dict[str, Rows] = field(default_factory=dict)
     rejects: list[LocatedReject] = field(default_factory=list)
     cursors: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
     drift: Counter[str] = field(default_factory=Counter)
 
 
-def prepare(lake: Lake, source: Source, files: Sequence[Path]) -> Iterator[Prepared]:
+def prepare(
+    lake: Lake, source: Source, files: Sequence[Path], known: frozenset[Path] = frozenset()
+) -> Iterator[Prepared]:
     """Decode files, a group at a time; a file is never split over groups.
+
+    Args:
+        lake: where the files are.
+        source: their source.
+        files: what to decode, in order.
+        known: files of which every page was loaded before, as it is; these are only noted.
 
     Raises:
         LakeError: a file cannot be read.
@@ -84,6 +97,9 @@ def prepare(lake: Lake, source: Source, files: Sequence[Path]) -> Iterator[Prepa
     frames: dict[str, list[pl.DataFrame]] = {}
     size = 0
     for path in files:
+        if path in known:
+            group.files.append((lake.name_of(path), lake.endpoint_of(path), len(lake.digests(path))))
+            continue
         size += _add_file(lake, source, path, group, frames)
         if size >= GROUP_BYTES:
             yield _close(source, group, frames)
@@ -114,6 +130,7 @@ def _add_file(lake: Lake, source: Source, path: Path, group: Prepared, frames: d
             if known is None or page.observed_at >= known[1]:
                 group.cursors[page.cursor.name] = (page.cursor.value, page.observed_at)
     group.files.append((name, endpoint.name, number))
+    group.digests += lake.digests(path)
     return size
 
 
@@ -147,7 +164,8 @@ def _close(source: Source, group: Prepared, frames: dict[str, list[pl.DataFrame]
         group.rows[table.name] = Rows(
             table=table,
             count=frame.height,
-            has_duplicates=frame.select(pl.struct(table.key).is_duplicated().any()).item(),
+            has_duplicates=frame.select(table.key).n_unique() < frame.height,
+            sample=frame.select(table.key).gather_every(max(1, frame.height // _SAMPLE_KEYS)),
             encoded=encoded,
             frame=None if encoded is not None else frame,
         )

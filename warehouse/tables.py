@@ -13,10 +13,11 @@ ColumnType = Literal["bigint", "integer", "boolean", "double precision", "text",
 Privacy = Literal["public", "pseudonymous"]
 
 #: Columns that every staging table carries besides the source's own.
+#: The defaults let a load COPY straight into the table, which knows its batch from the transaction's settings.
 BOOKKEEPING: tuple[tuple[str, str], ...] = (
-    ("_batch_id", "bigint NOT NULL"),
+    ("_batch_id", "bigint NOT NULL DEFAULT current_setting('ladder.batch_id')::bigint"),
     ("_observed_at", "timestamptz NOT NULL"),
-    ("_loaded_at", "timestamptz NOT NULL"),
+    ("_loaded_at", "timestamptz NOT NULL DEFAULT now()"),
     ("_deleted_at", "timestamptz"),
 )
 
@@ -124,7 +125,7 @@ class Table:
         ]
         bookkeeping = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in BOOKKEEPING]
         feed_bookkeeping = [
-            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.removesuffix(" NOT NULL"))) for n, t in BOOKKEEPING
+            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.split(" ")[0])) for n, t in BOOKKEEPING
         ]
         comma = sql.SQL(", ")
         return [

@@ -31,6 +31,14 @@ CREATE TABLE ops.lake_files (
 );
 COMMENT ON TABLE ops.lake_files IS 'One row per loaded lake file, by its path below the lake; a file without a row is still to be loaded';
 
+CREATE TABLE ops.lake_pages (
+    source text NOT NULL,
+    digest bytea NOT NULL,
+    batch_id bigint NOT NULL,
+    PRIMARY KEY (source, digest)
+);
+COMMENT ON TABLE ops.lake_pages IS 'One row per loaded page, by digest; a page that comes again as it was needs no second look';
+
 CREATE TABLE ops.cursors (
     source text NOT NULL,
     name text NOT NULL,
@@ -126,7 +134,7 @@ COMMENT ON TABLE ops.build_state IS 'One row per colour that has been built and 
 GRANT USAGE ON SCHEMA ops TO ladder_ingest, ladder_transform, ladder_marts_owner, ladder_analyst, ladder_serving;
 GRANT SELECT ON ALL TABLES IN SCHEMA ops TO ladder_ingest, ladder_transform, ladder_marts_owner;
 GRANT USAGE ON SEQUENCE ops.batch_ids TO ladder_ingest;
-GRANT INSERT, UPDATE ON ops.batches, ops.lake_files, ops.cursors, ops.rejects, ops.drift, ops.tracked, ops.passes
+GRANT INSERT, UPDATE ON ops.batches, ops.lake_files, ops.lake_pages, ops.cursors, ops.rejects, ops.drift, ops.tracked, ops.passes
 TO ladder_ingest;
 GRANT INSERT, UPDATE, DELETE ON ops.generations, ops.watermarks, ops.build_inputs, ops.build_state TO ladder_marts_owner;
 GRANT SELECT ON ops.generations TO ladder_analyst, ladder_serving;
