@@ -1,0 +1,155 @@
+"""One embedded PostgreSQL and Valkey for the whole session; a database of its own for each test that wants one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import conninfo, sql
+from pydantic import SecretStr
+
+from ingestion.opendota.source import SOURCE
+from warehouse.database import LoginRole, role_url
+from warehouse.embedded import Servers, running
+from warehouse.lake import Lake
+from warehouse.migrate import migrate
+from warehouse.settings import Settings
+
+_TEMPLATE = "ladder_template"
+_RECORDINGS = Path(__file__).parents[2] / "shared" / "real"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A fresh, migrated database and a home of its own that knows the roles' passwords.
+
+    Attributes:
+        admin_url: a superuser's login.
+        settings: its home; `database_url` and `redis_url` name the session's servers, the cache is empty.
+    """
+
+    admin_url: str
+    settings: Settings
+
+    def url(self, role: LoginRole) -> str:
+        """Login of a role."""
+        return role_url(self.settings, self.admin_url, role)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process of its own must find in its environment to use this database and home."""
+        assert self.settings.database_url is not None
+        assert self.settings.redis_url is not None
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LADDER_")},
+            "LADDER_HOME": str(self.settings.home),
+            "LADDER_DATABASE_URL": self.settings.database_url.get_secret_value(),
+            "LADDER_REDIS_URL": self.settings.redis_url.get_secret_value(),
+        }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is slow runs last, so that a mistake shows early."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """The developer's own LADDER_* variables must not reach the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("LADDER_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[tuple[Servers, Settings]]:
+    """The session's servers, the settings of their home, and a migrated database to copy."""
+    home = Path(tempfile.mkdtemp(prefix="ladder-tests-"))
+    # Servers of root run as another user, who has to come through.
+    home.chmod(0o755)
+    settings = Settings(home=home)
+    try:
+        with running(settings) as servers:
+            with psycopg.connect(servers.database_url, autocommit=True) as connection:
+                # Nothing here outlives the session, so nothing has to reach the disk.
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+            migrate(settings, conninfo.make_conninfo(servers.database_url, dbname=_TEMPLATE), [SOURCE])
+            yield servers, settings
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers(cluster: tuple[Servers, Settings]) -> Servers:
+    """Addresses of the session's PostgreSQL and Valkey."""
+    return cluster[0]
+
+
+@pytest.fixture(scope="session")
+def create_database(
+    cluster: tuple[Servers, Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractContextManager[Database]]:
+    """A context manager that makes a migrated database, for fixtures of a wider scope than one test."""
+    servers, settings = cluster
+    numbers = count(1)
+
+    @contextmanager
+    def create() -> Iterator[Database]:
+        number = next(numbers)
+        name = f"test_{number}"
+        home = tmp_path_factory.mktemp("home")
+        shutil.copytree(settings.home / "secrets", home / "secrets")
+        parts = conninfo.conninfo_to_dict(servers.database_url)
+        url = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
+        cache_url = f"{servers.redis_url.rsplit('/', 1)[0]}/{number % 15 + 1}"
+        with redis.Redis.from_url(cache_url) as cache:
+            cache.flushdb()
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
+            )
+            try:
+                yield Database(
+                    admin_url=url,
+                    settings=Settings(home=home, database_url=SecretStr(url), redis_url=SecretStr(cache_url)),
+                )
+            finally:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    return create
+
+
+@pytest.fixture
+def database(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
+    """A fresh, migrated database."""
+    with create_database() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def lake(database: Database) -> Lake:
+    """The empty lake of the test's database."""
+    return Lake(database.settings.lake_path)
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """Answers of the real upstreams, recorded."""
+    if not _RECORDINGS.is_dir():
+        reason = f"the recordings are not at {_RECORDINGS}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return _RECORDINGS
