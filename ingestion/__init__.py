@@ -1,0 +1,1 @@
+"""Sources of match and game data: fetch, land, describe."""

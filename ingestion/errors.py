@@ -1,0 +1,77 @@
+"""What can go wrong while reading a source.
+
+UpstreamError                 (warehouse.errors) a source cannot be read
++-- PermanentError            asking again will not help: a 4xx other than 408 and 429
+|   +-- NotFoundError         404
+|   +-- WrongKeyError         the key is refused; ends the pass
+|   +-- WrongAddressError     what answers is not this source; ends the pass
++-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
+|   +-- Unreachable           nothing answers at the address; ends the pass
++-- UnusableAnswer            an answer that does not hold what it should; it is kept, as a reject
++-- DayLimitReached           the source answers no more today; ends the pass in good order
++-- CallBudgetSpent           we ask no more in this run; ends the pass in good order
+"""
+
+from __future__ import annotations
+
+from warehouse.errors import UpstreamError
+
+__all__ = [
+    "CallBudgetSpent",
+    "DayLimitReached",
+    "NotFoundError",
+    "PermanentError",
+    "TransientError",
+    "Unreachable",
+    "UnusableAnswer",
+    "WrongAddressError",
+    "WrongKeyError",
+]
+
+
+class PermanentError(UpstreamError):
+    """Asking again will not help.
+
+    Args:
+        message: what is wrong, in one line.
+        hint: what to do next.
+        status: HTTP status of the answer.
+        body: the answer's body.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, status: int, body: bytes = b"") -> None:
+        super().__init__(message, hint)
+        self.status = status
+        self.body = body
+
+
+class NotFoundError(PermanentError):
+    """The source does not know what was asked for."""
+
+
+class WrongKeyError(PermanentError):
+    """The source refuses the key."""
+
+
+class WrongAddressError(PermanentError):
+    """What answers at the address is not this source."""
+
+
+class TransientError(UpstreamError):
+    """Asking again may help."""
+
+
+class Unreachable(TransientError):
+    """Nothing answers at the address."""
+
+
+class UnusableAnswer(UpstreamError):
+    """An answer does not hold what it should; it is kept, as a reject."""
+
+
+class DayLimitReached(UpstreamError):
+    """The source answers no more today."""
+
+
+class CallBudgetSpent(UpstreamError):
+    """The run may ask no more."""

@@ -1,0 +1,134 @@
+"""Tracked players: profile and rank, matches, ratings, heroes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ingestion.errors import UnusableAnswer
+from ingestion.opendota.choices import newest, stalest_first
+from ingestion.opendota.source import SOURCE
+from ingestion.passes import Choice, Item, PassDefinition, Run, Situation
+from warehouse.source import CursorMove, Page, Parsed
+from warehouse.state import cursors
+
+__all__ = ["HEROES", "MATCHES", "PROFILES", "RATINGS"]
+
+_PROFILE_EVERY = timedelta(minutes=30)
+#: Matches asked for where a few new ones are expected.
+_RECENT = 100
+
+
+def _choose_profiles(situation: Situation) -> Choice:
+    return stalest_first(situation, "player", "player/", endpoints=("player",), every=_PROFILE_EVERY)
+
+
+async def _fetch_profile(run: Run, item: Item) -> None:
+    """Read a profile, which is also an observation of the rank."""
+    answer = await run.get(f"/players/{item.id}")
+    page, parsed = run.parse("player", {"account_id": int(item.id)}, answer)
+    await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
+    if parsed.rejects:
+        raise UnusableAnswer(parsed.rejects[0].reason, item.advice)
+
+
+def _choose_matches(situation: Situation) -> Choice:
+    choice = stalest_first(situation, "player", "player_matches/", endpoints=("player_matches",))
+    rescan_before = situation.now - timedelta(days=situation.settings.opendota_rescan_days)
+    return replace(
+        choice,
+        items=[replace(item, facts={"rescan_before": rescan_before}) for item in choice.items],
+    )
+
+
+async def _fetch_matches(run: Run, item: Item) -> None:
+    """Read what is new in a player's history: one request, or two when more is new than fits a page.
+
+    The newest matches are enough while they reach back to one that is known. Otherwise, at first and every few days,
+    the whole history is read in one answer: it cannot shift between pages, and brings late updates of old matches.
+    """
+    before = dict(item.cursor.value) if item.cursor else {}
+    if before.get("newest_match_id") is not None and _is_rescanned(before, item.facts["rescan_before"]):
+        page, parsed = await _ask_matches(run, item, {"limit": _RECENT})
+        ids = _match_ids(parsed)
+        if _reaches(before["newest_match_id"], ids) or len(ids) + len(parsed.rejects) < _RECENT:
+            after = {**before, "newest_match_id": newest(ids, before)}
+            await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
+            return
+        await run.land(page, parsed)
+    page, parsed = await _ask_matches(run, item, {})
+    after = {"newest_match_id": newest(_match_ids(parsed), before), "rescanned_at": page.observed_at.isoformat()}
+    if parsed.rejects and not before.get("is_read_again"):
+        # A record may have been wrong for a moment: the next pass reads the history once more, only once.
+        after |= {"rescanned_at": None, "is_read_again": True}
+    await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
+
+
+async def _ask_matches(run: Run, item: Item, query: dict[str, str | int]) -> tuple[Page, Parsed]:
+    """Ask for matches, significant or not, which the source leaves out unless told."""
+    answer = await run.get(f"/players/{item.id}/matches", {"significant": 0, **query})
+    page, parsed = run.parse("player_matches", {"account_id": int(item.id)}, answer)
+    if any(reject.record_index < 0 for reject in parsed.rejects):
+        await run.land(page, parsed)
+        raise UnusableAnswer(
+            f"the answer is no list of matches ({parsed.rejects[0].reason})", "see `ladder rejects list`"
+        )
+    return page, parsed
+
+
+def _is_rescanned(before: dict[str, Any], rescan_before: datetime) -> bool:
+    rescanned_at = before.get("rescanned_at")
+    return rescanned_at is not None and datetime.fromisoformat(rescanned_at).astimezone(UTC) > rescan_before
+
+
+def _match_ids(parsed: Parsed) -> list[int]:
+    frame = parsed.frames.get("player_matches")
+    return [] if frame is None else frame["match_id"].to_list()
+
+
+def _reaches(newest_match_id: int, ids: list[int]) -> bool:
+    """Whether matches, newest first, reach back to a known one (which may be gone, so that all are older)."""
+    return not ids or newest_match_id in ids or max(ids) < newest_match_id
+
+
+def _choose_after_matches(endpoint: str) -> Callable[[Situation], Choice]:
+    """Players with matches that were not there when this endpoint was read, and those for whom it never was."""
+
+    def choose(situation: Situation) -> Choice:
+        choice = stalest_first(situation, "player", f"{endpoint}/", endpoints=(endpoint,))
+        read = cursors(situation.connection, SOURCE.name, "player_matches/")
+        due = []
+        for item in choice.items:
+            matches = read.get(f"player_matches/{item.id}")
+            seen = matches.value.get("newest_match_id") if matches else None
+            if item.cursor is None or item.cursor.value.get("newest_match_id") != seen:
+                due.append(replace(item, facts={"newest_match_id": seen}))
+        return Choice(due, choice.skipped + len(choice.items) - len(due), choice.failures)
+
+    return choose
+
+
+async def _fetch_ratings(run: Run, item: Item) -> None:
+    await _fetch_part(run, item, "player_ratings", "ratings")
+
+
+async def _fetch_heroes(run: Run, item: Item) -> None:
+    await _fetch_part(run, item, "player_heroes", "heroes")
+
+
+async def _fetch_part(run: Run, item: Item, endpoint: str, part: str) -> None:
+    answer = await run.get(f"/players/{item.id}/{part}")
+    page, parsed = run.parse(endpoint, {"account_id": int(item.id)}, answer)
+    await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", dict(item.facts)))
+
+
+PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3)
+MATCHES = PassDefinition("player_matches", ("player_matches",), _choose_matches, _fetch_matches, share=0.7)
+RATINGS = PassDefinition(
+    "player_ratings", ("player_ratings",), _choose_after_matches("player_ratings"), _fetch_ratings, share=0.5
+)
+HEROES = PassDefinition(
+    "player_heroes", ("player_heroes",), _choose_after_matches("player_heroes"), _fetch_heroes, share=0.5
+)

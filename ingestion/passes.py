@@ -1,0 +1,303 @@
+"""A pass over a source: choose what is due, fetch it side by side, land it, report.
+
+Failures of one thing are reported and the rest is done; what concerns every thing (no network, wrong key, full disk,
+spent budget) ends the pass. A pass that was killed is resumed: what it read already is not read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from ingestion.errors import (
+    CallBudgetSpent,
+    DayLimitReached,
+    PermanentError,
+    TransientError,
+    Unreachable,
+    UnusableAnswer,
+    WrongAddressError,
+    WrongKeyError,
+)
+from ingestion.http import Answer, Client
+from ingestion.landing import Landing
+from ingestion.limits import CallBudget, Clock
+from ingestion.reports import Failure, PassReport, PlannedPass, Stop
+from warehouse.database import connect
+from warehouse.errors import DatabaseError, LadderError, LakeError
+from warehouse.lake import Lake
+from warehouse.settings import Settings
+from warehouse.source import CursorMove, Page, Parsed, Source
+from warehouse.state import Cursor, finish_pass, start_pass
+
+__all__ = ["Choice", "Context", "Item", "PassDefinition", "Run", "Situation", "plan_pass", "run_pass"]
+
+#: Things in a row that fail although they were asked for patiently, after which the source counts as down.
+_FAILURES_IN_A_ROW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a choice depends on.
+
+    Args:
+        connection: the warehouse, to read from.
+        settings: the configuration.
+        now: this moment, UTC.
+    """
+
+    connection: psycopg.Connection
+    settings: Settings
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A thing to read.
+
+    Args:
+        name: what it is, e.g. `player 7`.
+        id: its id in paths; empty for a thing that has none.
+        cursor: how far it was read before.
+        facts: what else the choice knows about it.
+        endpoints: endpoints it will ask at the least, once for each request.
+        advice: next step when the source does not know it.
+    """
+
+    name: str
+    id: str
+    cursor: Cursor | None
+    endpoints: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a pass has to do.
+
+    Args:
+        items: things to read, in this order.
+        skipped: number of things that are not due.
+        failures: things that cannot be asked for.
+    """
+
+    items: Sequence[Item]
+    skipped: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
+class PassDefinition:
+    """A kind of pass.
+
+    Args:
+        name: its name, which is that of the staging table it fills first.
+        endpoints: endpoints whose pages it lands.
+        choose: chooses what to read; reads the database and nothing else.
+        fetch: reads one thing and lands it.
+        share: share of the run's remaining call budget that it may spend, so that it does not starve what follows.
+    """
+
+    name: str
+    endpoints: tuple[str, ...]
+    choose: Callable[[Situation], Choice]
+    fetch: Callable[[Run, Item], Awaitable[None]]
+    share: float = 1.0
+
+
+@dataclass
+class Context:
+    """What the passes of one run share.
+
+    Args:
+        source: the source.
+        settings: the configuration.
+        database_url: a login that may read staging and write `ops` (`ladder_ingest`).
+        lake: where pages land.
+        client: asks the source.
+        budget: requests that the whole run may make.
+        clock: time.
+        on_progress: told the name of the pass, things read so far and things to read, after each thing.
+        unknown: names of things that the source did not know; later passes of the run leave them out.
+    """
+
+    source: Source
+    settings: Settings
+    database_url: str
+    lake: Lake
+    client: Client
+    budget: CallBudget
+    clock: Clock
+    on_progress: Callable[[str, int, int], None] = lambda name, done, total: None
+    unknown: set[str] = field(default_factory=set)
+
+
+class Run:
+    """A pass under way: asks, lands and counts."""
+
+    def __init__(self, context: Context, definition: PassDefinition) -> None:
+        self.context = context
+        self.definition = definition
+        self.budget = context.budget.part(definition.share)
+        self.landing = Landing(context.lake, context.source)
+        self.report = PassReport(definition.name)
+        self._failed_in_a_row = 0
+
+    async def get(
+        self, path: str, query: Mapping[str, str | int] | None = None, *, may_be_empty: bool = False
+    ) -> Answer:
+        """Ask the source; see `Client.get`."""
+        return await self.context.client.get(path, query, budget=self.budget, may_be_empty=may_be_empty)
+
+    def parse(self, endpoint: str, params: Mapping[str, Any], answer: Answer) -> tuple[Page, Parsed]:
+        """An answer as a page, and what it will become."""
+        page = Page(endpoint, answer.request, params, answer.status, answer.observed_at, answer.body)
+        return page, self.context.source.endpoints[endpoint].parse(page)
+
+    async def land(self, page: Page, parsed: Parsed, cursor: CursorMove | None = None) -> None:
+        """Land a page, and with it the move of a cursor."""
+        await self.landing.put(replace(page, cursor=cursor))
+        report = self.report
+        self.report = replace(
+            report,
+            pages=report.pages + 1,
+            records=report.records + sum(frame.height for frame in parsed.frames.values()),
+            rejected=report.rejected + len(parsed.rejects),
+        )
+
+    def fail(self, item: Item, message: str) -> None:
+        """Report that a thing could not be read."""
+        self.report = replace(self.report, failures=(*self.report.failures, Failure(item.name, message)))
+
+    async def read(self, item: Item) -> None:
+        """Read one thing; what concerns only this thing ends as a failure."""
+        try:
+            await self.definition.fetch(self, item)
+        except (WrongKeyError, WrongAddressError, Unreachable):
+            raise
+        except PermanentError as error:
+            self.context.unknown.add(item.name)
+            self.fail(item, f"{item.name}: {error.message}" + (f"; {item.advice}" if item.advice else ""))
+        except UnusableAnswer as error:
+            self.fail(item, f"{item.name}: {error}")
+        except TransientError as error:
+            self.fail(item, f"{item.name}: {error}")
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= _FAILURES_IN_A_ROW:
+                raise Unreachable(f"request after request fails: {error.message}", error.hint) from None
+        else:
+            self._failed_in_a_row = 0
+            self.report = replace(self.report, done=self.report.done + 1)
+
+
+async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
+    """Do a pass and report on it. Load pending lake files before, so that what was landed is not fetched again.
+
+    Raises:
+        DatabaseError: the warehouse cannot be read or written.
+    """
+    source = context.source.name
+    with _database(context) as connection:
+        opened = start_pass(connection, source, definition.name)
+        choice = definition.choose(Situation(connection, context.settings, context.clock.now()))
+    items = [item for item in choice.items if item.name not in context.unknown]
+    if opened.is_resumed:
+        items = [item for item in items if not _is_read_since(item, opened.started_at)]
+    # What cannot be asked for is told once a run, not in every pass.
+    failures = tuple(failure for failure in choice.failures if failure.item not in context.unknown)
+    context.unknown.update(failure.item for failure in failures)
+    run = Run(context, definition)
+    run.report = replace(run.report, skipped=choice.skipped + len(choice.items) - len(items), failures=failures)
+    stop = await _read_all(run, items)
+    report = replace(run.report, requests=run.budget.spent, stop=stop)
+    with _database(context) as connection:
+        finish_pass(connection, opened, report.as_json())
+    return report
+
+
+def plan_pass(situation: Situation, definition: PassDefinition) -> PlannedPass:
+    """What a pass would ask for now. Asks nothing.
+
+    Raises:
+        DatabaseError: the warehouse cannot be read.
+    """
+    try:
+        choice = definition.choose(situation)
+    except psycopg.Error as error:
+        raise _database_error(error) from None
+    requests = Counter(endpoint for item in choice.items for endpoint in item.endpoints)
+    return PlannedPass(definition.name, dict(requests), choice.skipped, choice.failures)
+
+
+async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
+    """Read every item, some side by side in the order given, until done or stopped; then flush the lake."""
+    queue = iter(items)
+    total, finished = len(items), 0
+    ended: list[LadderError] = []
+
+    async def work() -> None:
+        nonlocal finished
+        for item in queue:
+            try:
+                await run.read(item)
+            except (DayLimitReached, CallBudgetSpent) as error:
+                # What the others have under way is answered and landed; they come to their own end.
+                ended.append(error)
+                return
+            finished += 1
+            run.context.on_progress(run.definition.name, finished, total)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(total, run.context.client.concurrency)):
+                group.create_task(work())
+    except* LadderError as errors:
+        ended[:] = [error for error in errors.exceptions if isinstance(error, LadderError)]
+    try:
+        await run.landing.flush()
+    except LakeError as error:
+        ended[:] = [error]
+    return _stop(ended[0]) if ended else None
+
+
+def _stop(error: LadderError) -> Stop:
+    match error:
+        case CallBudgetSpent():
+            return Stop("call_budget", str(error))
+        case DayLimitReached():
+            return Stop("day_limit", str(error))
+        case LakeError():
+            return Stop("lake", str(error))
+        case WrongKeyError() | WrongAddressError():
+            return Stop("refused", str(error))
+        case _:
+            return Stop("unreachable", str(error))
+
+
+def _is_read_since(item: Item, moment: datetime) -> bool:
+    return item.cursor is not None and item.cursor.observed_at >= moment
+
+
+@contextmanager
+def _database(context: Context) -> Iterator[psycopg.Connection]:
+    with connect(context.database_url) as connection:
+        try:
+            yield connection
+        except psycopg.Error as error:
+            raise _database_error(error) from None
+
+
+def _database_error(error: psycopg.Error) -> DatabaseError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return DatabaseError(
+        f"the warehouse cannot be read or written: {reason}",
+        "check that LADDER_DATABASE_URL leads to a warehouse that `ladder run` has set up",
+    )
