@@ -31,10 +31,7 @@ def control_routes(opendota: OpenDota) -> list[Route]:
 
     async def faults(request: Request) -> Response:
         if request.method == "PUT":
-            try:
-                opendota.set_faults(msgspec.json.decode(await request.body(), type=Faults))
-            except msgspec.ValidationError as error:
-                return _json({"error": str(error)}, 400)
+            opendota.set_faults(msgspec.json.decode(await request.body(), type=Faults))
         return _json({"faults": asdict(opendota.plan.faults), "malformed": opendota.plan.malformed})
 
     async def requests(request: Request) -> Response:
@@ -65,6 +62,11 @@ def control_routes(opendota: OpenDota) -> list[Route]:
         Route("/private", private, methods=["POST"]),
         Route("/truth", tell_truth),
     ]
+
+
+async def refuse(_: Request, error: Exception) -> Response:
+    """Answer a control request that makes no sense with 400 and the reason."""
+    return _json({"error": str(error)}, 400)
 
 
 def _json(answer: Any, status: int = 200) -> Response:

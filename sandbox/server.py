@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from sandbox.control import control_routes
+from sandbox.control import control_routes, refuse
 from sandbox.faults import Faults, Malformed
 from sandbox.limits import Limits
 from sandbox.opendota import OpenDota
@@ -62,7 +63,10 @@ class Sandbox:
 
 def build_app(opendota: OpenDota) -> Starlette:
     """OpenDota under `/api` and the control endpoints under `/sandbox`."""
-    return Starlette(routes=[Mount("/sandbox", routes=control_routes(opendota)), Mount("/api", app=opendota)])
+    return Starlette(
+        routes=[Mount("/sandbox", routes=control_routes(opendota)), Mount("/api", app=opendota)],
+        exception_handlers={ValueError: refuse, msgspec.MsgspecError: refuse},
+    )
 
 
 def listen(port: int) -> socket.socket:

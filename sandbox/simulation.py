@@ -13,29 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.dota_facts import (
-    BALANCED_GAME_MODES,
-    BALANCED_LOBBY_TYPES,
     CLUSTER_OF_UNKNOWN_REGION,
     CLUSTER_REGIONS,
     LONGEST_INSIGNIFICANT_S,
-    PATCHES,
     UNKNOWN_CLUSTER,
 )
 from sandbox.people import HERO_IDS, People
 from sandbox.pro_scene import ProScene
 from sandbox.ranks import average_tiers, tiers_of
+from sandbox.rules import DAY_S, RANKED_LOBBY, hero_strengths, patch_at, rating_changes
 from sandbox.tape import NEVER, UNKNOWN, Tape
-
-DAY_S = 86_400
-RANKED_LOBBY = 7
-RANKED_MMR = 25  # won or lost by a ranked match
 
 _WINDOWS = 6  # a person plays at most once in each window of the day
 _WINDOW_S = 12_600
 _LATEST_START_S = 9_000  # within a window, so that a match is usually over before the next window
 _SKILL_WEIGHT = 0.45  # log-odds for one unit of summed skill
 _RADIANT_EDGE = 0.08
-_HERO_STRENGTH = 0.18  # standard deviation of a hero's log-odds on a patch
 _FIRST_MATCH_ID = 8_000_000_000
 _FIRST_MATCH_DAY = 20_000  # days since 1970; ids count up from there
 _IDS_A_DAY = 1_000_000
@@ -228,30 +221,6 @@ class Simulation:
         np.maximum(self._mmr, 1, out=self._mmr)
 
 
-def patch_at(times: Ints) -> Ints:
-    """Patch id on which a match starting at each time (s) is played."""
-    released = np.array([patch.released_at for patch in PATCHES])
-    return np.searchsorted(released, times, side="right") - 1
-
-
-def hero_strengths(seed: int, patch_id: int) -> Floats:
-    """Log-odds each hero adds to its team on a patch, by hero column."""
-    return np.random.default_rng([seed, 3, patch_id]).normal(0, _HERO_STRENGTH, len(HERO_IDS))
-
-
-def is_balanced(tape: Tape) -> npt.NDArray[np.bool_]:
-    """Whether game mode and lobby type are both balanced."""
-    return np.isin(tape.game_mode, list(BALANCED_GAME_MODES)) & np.isin(tape.lobby_type, list(BALANCED_LOBBY_TYPES))
-
-
-def rating_changes(tape: Tape) -> Ints:
-    """MMR each slot wins or loses when the match ends; 0 where the match does not count."""
-    counts = (tape.lobby_type == RANKED_LOBBY) & is_balanced(tape) & (tape.duration > LONGEST_INSIGNIFICANT_S)
-    counts &= tape.result_at == tape.visible_at  # the game rates no match whose result it lost
-    won = np.stack([tape.radiant_win, ~tape.radiant_win], axis=1)
-    return np.repeat(np.where(won, RANKED_MMR, -RANKED_MMR) * counts[:, None], 5, axis=1)
-
-
 def _upstream_times(
     rng: np.random.Generator, end: Ints, is_pro: npt.NDArray[np.bool_]
 ) -> tuple[Ints, Ints, Ints, Ints]:
@@ -259,7 +228,7 @@ def _upstream_times(
     count = len(end)
     hours = 3_600
     lag = np.where(
-        rng.random(count) < 0.025,
+        rng.random(count) < 0.04,
         rng.integers(24 * hours, 144 * hours, count),
         rng.integers(300, hours, count),
     )

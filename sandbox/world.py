@@ -16,7 +16,8 @@ import numpy.typing as npt
 from sandbox.people import People, make_people
 from sandbox.pro_scene import ProScene
 from sandbox.ranks import IMMORTAL, tiers_of
-from sandbox.simulation import DAY_S, Simulation, rating_changes
+from sandbox.rules import DAY_S, rating_changes
+from sandbox.simulation import Simulation
 from sandbox.tape import Tape, join
 
 DEFAULT_NOW = datetime(2026, 11, 1, tzinfo=UTC)

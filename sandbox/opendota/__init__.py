@@ -1,4 +1,4 @@
-"""OpenDota, as its API shows the world. Behaviour follows the contract in `docs/sources`."""
+"""OpenDota, as its API shows the world."""
 
 from sandbox.opendota.app import OpenDota
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +21,11 @@ from sandbox.opendota import catalog, matches, players, teams
 from sandbox.opendota.rows import Rows, matching, page
 from sandbox.pro_scene import LEAGUES
 from sandbox.request_log import RequestLog
-from sandbox.simulation import DAY_S
+from sandbox.rules import DAY_S
 from sandbox.world import World
 
 _LARGEST_ACCOUNT_ID = 2**32 - 1
+_logger = logging.getLogger(__name__)
 _FAULT_ERRORS: dict[Kind, tuple[int, str]] = {
     "too_many": (429, "minute rate limit exceeded"),
     "server_error": (500, "Internal Server Error"),
@@ -119,7 +121,11 @@ class OpenDota:
             else:
                 body += message.get("body", b"")
 
-        await self._routes(scope, receive, catch)
+        try:
+            await self._routes(scope, receive, catch)
+        except Exception:
+            # The server is kept quiet for the faults' sake, so a mistake of the sandbox's own must speak here.
+            _logger.exception("the sandbox failed at %s", scope["path"])
         response = Response(body, status_code=status)
         response.raw_headers = list(headers)
         return response

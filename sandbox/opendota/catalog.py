@@ -19,7 +19,7 @@ from sandbox.dota_facts import (
     Mode,
 )
 from sandbox.opendota.players import iso
-from sandbox.simulation import DAY_S, RANKED_LOBBY
+from sandbox.rules import DAY_S, RANKED_LOBBY
 from sandbox.world import World
 
 _STATS_DAYS = 30

@@ -12,7 +12,7 @@ from sandbox.opendota.rows import PARSER_VERSION
 from sandbox.opendota.timeline import PARSED_KEYS, player_extras, timeline
 from sandbox.people import HERO_IDS
 from sandbox.pro_scene import LEAGUES
-from sandbox.simulation import RANKED_LOBBY, patch_at
+from sandbox.rules import RANKED_LOBBY, patch_at
 from sandbox.tape import UNKNOWN, Ints, slot_of
 from sandbox.world import World
 
@@ -30,6 +30,7 @@ def detail(world: World, match_id: int, at: int) -> Answer | None:
         return None
     rng = np.random.default_rng([world.seed, 4, match_id])
     is_parsed = bool(tape.parsed_at[row] <= at)
+    has_details = bool(tape.details_at[row] <= at)
     radiant_win = bool(tape.radiant_win[row]) if tape.result_at[row] <= at else None
     cluster = int(tape.cluster[row])
     duration = int(tape.duration[row])
@@ -69,12 +70,16 @@ def detail(world: World, match_id: int, at: int) -> Answer | None:
         "series_type": 3 if tape.series[row] else 0,
         "replay_salt": int(rng.integers(1 << 31)),
         "picks_bans": _draft(rng, tape.hero[row].tolist()) if tape.game_mode[row] == 2 else None,
-        "od_data": {"has_api": True, "has_gcdata": bool(tape.details_at[row] <= at), "has_parsed": is_parsed},
+        "od_data": {"has_api": True, "has_gcdata": has_details, "has_parsed": is_parsed},
         "metadata": None,
         **_teams(world, row),
     }
     answer["replay_url"] = f"http://replay{cluster}.example.invalid/{match_id}_{answer['replay_salt']}.dem.bz2"
-    players = [_player(world, row, column, shared, rng) for column in range(10)]
+    _, tiers = world.standings(int(tape.end_time[row]))
+    players = [
+        _player(world, row, column, shared=shared, rng=rng, tiers=tiers, has_details=has_details)
+        for column in range(10)
+    ]
     if is_parsed:
         answer |= timeline(rng, duration, bool(tape.radiant_win[row]))
         for player in players:
@@ -178,8 +183,17 @@ def _draft(rng: np.random.Generator, heroes: list[int]) -> list[Answer]:
     ]
 
 
-def _player(world: World, row: int, column: int, shared: Answer, rng: np.random.Generator) -> Answer:
-    """One of the ten: about sixty keys, whether parsed or not."""
+def _player(
+    world: World,
+    row: int,
+    column: int,
+    *,
+    shared: Answer,
+    rng: np.random.Generator,
+    tiers: Ints,
+    has_details: bool,
+) -> Answer:
+    """One of the ten: about sixty keys, whether parsed or not. `tiers` are everybody's at the match's end."""
     tape, people = world.tape, world.people
     person = int(tape.person[row, column])
     is_radiant = column < 5
@@ -187,14 +201,17 @@ def _player(world: World, row: int, column: int, shared: Answer, rng: np.random.
     kills, deaths, assists = (int(values[row, column]) for values in (tape.kills, tape.deaths, tape.assists))
     gold_per_min, xp_per_min = (int(rng.integers(low, 750)) for low in (250, 300))
     leaver = int(tape.leaver[row, column])
-    party = int(tape.party[row, column])
+    party, facet = (
+        int(values[row, column]) if has_details and values[row, column] != UNKNOWN else None
+        for values in (tape.party, tape.facet)
+    )
     won = None if shared["radiant_win"] is None else is_radiant == shared["radiant_win"]
     player: Answer = {
         "player_slot": slot_of(column),
         "team_number": 0 if is_radiant else 1,
         "team_slot": column % 5,
         "hero_id": int(tape.hero[row, column]),
-        "hero_variant": max(1, int(tape.facet[row, column])),
+        "hero_variant": facet,
         **{f"item_{place}": int(rng.integers(0, 250)) for place in range(6)},
         **{f"backpack_{place}": 0 for place in range(3)},
         "item_neutral": 0,
@@ -203,7 +220,7 @@ def _player(world: World, row: int, column: int, shared: Answer, rng: np.random.
         "assists": assists,
         "leaver_status": None if leaver == UNKNOWN else leaver,
         "party_id": 0,
-        "party_size": None if party == UNKNOWN else party,
+        "party_size": party,
         "last_hits": int(minutes * rng.uniform(1, 7)),
         "denies": int(rng.integers(0, 20)),
         "gold_per_min": gold_per_min,
@@ -233,7 +250,7 @@ def _player(world: World, row: int, column: int, shared: Answer, rng: np.random.
     }
     if not people.private[person]:
         account_id = int(people.account_id[person])
-        tier = world.rank(person, int(tape.end_time[row])).rank_tier
+        tier = int(tiers[person]) or None
         player |= {"account_id": account_id, "personaname": people.names[person], "name": None}
         player |= {"last_login": None, "rank_tier": tier, "is_contributor": False, "is_subscriber": False}
     elif person % 2:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.dota_facts import CLUSTER_REGIONS, LONGEST_INSIGNIFICANT_S
-from sandbox.simulation import DAY_S, is_balanced, patch_at
+from sandbox.rules import DAY_S, is_balanced, patch_at
 from sandbox.tape import UNKNOWN, slot_of
 from sandbox.world import World
 
@@ -79,7 +79,8 @@ class Rows:
         """OpenDota's rule: both balanced, a known result, more than 360 s."""
         tape = self.world.tape
         known = tape.result_at[self.match] <= self.at
-        return is_balanced(tape.take(self.match)) & known & (tape.duration[self.match] > LONGEST_INSIGNIFICANT_S)
+        balanced = is_balanced(tape.game_mode[self.match], tape.lobby_type[self.match])
+        return balanced & known & (tape.duration[self.match] > LONGEST_INSIGNIFICANT_S)
 
     @property
     def is_win(self) -> Bools:

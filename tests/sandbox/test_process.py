@@ -50,6 +50,7 @@ def test_the_first_line_is_the_url_and_the_control_endpoints_drive_the_world():
         assert faults.json()["faults"]["schedule"] == {"3": "too_many"}
         assert [httpx.get(f"{url}/leagues").status_code for _ in range(3)] == [200, 429, 200]
         assert httpx.put(f"{control}/faults", json={"hang": "often"}).status_code == 400
+        assert httpx.get(f"{control}/truth?accounts=17").json() == {"error": "no such account in this world: [17]"}
 
         httpx.post(f"{control}/private", json={"account_id": accounts[0], "private": True})
         assert httpx.get(f"{url}/players/{accounts[0]}/matches").json() == []

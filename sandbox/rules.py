@@ -1,0 +1,54 @@
+"""Rules of the simulated game that both its simulation and its views apply."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.dota_facts import (
+    BALANCED_GAME_MODES,
+    BALANCED_LOBBY_TYPES,
+    LONGEST_INSIGNIFICANT_S,
+    PATCHES,
+)
+from sandbox.people import HERO_IDS
+from sandbox.tape import Tape
+
+DAY_S = 86_400
+RANKED_LOBBY = 7
+RANKED_MMR = 25  # won or lost by a ranked match
+
+_HERO_STRENGTH = 0.18  # standard deviation of a hero's log-odds on a patch
+
+_PATCH_RELEASES = np.array([patch.released_at for patch in PATCHES])
+_BALANCED_MODE = np.isin(np.arange(64), list(BALANCED_GAME_MODES))
+_BALANCED_LOBBY = np.isin(np.arange(64), list(BALANCED_LOBBY_TYPES))
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+
+def patch_at(times: Ints) -> Ints:
+    """Patch id on which a match starting at each time (s) is played."""
+    return np.searchsorted(_PATCH_RELEASES, times, side="right") - 1
+
+
+def hero_strengths(seed: int, patch_id: int) -> Floats:
+    """Log-odds each hero adds to its team on a patch, by hero column."""
+    return np.random.default_rng([seed, 3, patch_id]).normal(0, _HERO_STRENGTH, len(HERO_IDS))
+
+
+def is_balanced(game_mode: Ints, lobby_type: Ints) -> Bools:
+    """Whether game mode and lobby type are both balanced."""
+    balanced: Bools = _BALANCED_MODE[game_mode] & _BALANCED_LOBBY[lobby_type]
+    return balanced
+
+
+def rating_changes(tape: Tape) -> Ints:
+    """MMR each slot wins or loses when the match ends (matches x 10); 0 where the match does not count."""
+    counts = (tape.lobby_type == RANKED_LOBBY) & is_balanced(tape.game_mode, tape.lobby_type)
+    # The game rates no match whose result it lost, even if the result turns up later.
+    counts &= (tape.duration > LONGEST_INSIGNIFICANT_S) & (tape.result_at == tape.visible_at)
+    won = np.stack([tape.radiant_win, ~tape.radiant_win], axis=1)
+    return np.repeat(np.where(won, RANKED_MMR, -RANKED_MMR) * counts[:, None], 5, axis=1)
