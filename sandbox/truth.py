@@ -29,6 +29,7 @@ class Truth:
     - `player_heroes`: `account_id, hero_id, games, wins, last_played` (Unix s), significant; hero 0 included
     - `hero_days`: `hero_id, day` (UTC, of the start), `picks, wins`, significant, one pick a tracked
       player's row
+    - `match_hero_days`: the same over all ten players of these significant matches, each match once
     - `ranks`: `account_id, rank_tier, leaderboard_rank` now
     - `rank_changes`: `account_id, at` (Unix s), `rank_tier`
     """
@@ -38,6 +39,7 @@ class Truth:
     players: pl.DataFrame
     player_heroes: pl.DataFrame
     hero_days: pl.DataFrame
+    match_hero_days: pl.DataFrame
     ranks: pl.DataFrame
     rank_changes: pl.DataFrame
 
@@ -48,7 +50,7 @@ class Truth:
 
     def as_json(self) -> dict[str, Any]:
         """The frames as lists of objects; `match_ids` by account, all and significant."""
-        names = ("players", "player_heroes", "hero_days", "ranks", "rank_changes")
+        names = ("players", "player_heroes", "hero_days", "match_hero_days", "ranks", "rank_changes")
         ids = {
             str(account): {
                 "all": self.match_ids(account),
@@ -66,7 +68,8 @@ def truth(world: World, account_ids: Sequence[int]) -> Truth:
     if len(persons) != len(account_ids):
         unknown = [account for account, person in zip(account_ids, people, strict=True) if person is None]
         raise ValueError(f"no such account in this world: {unknown}")
-    rows = _player_matches(world, persons)
+    everyone = _everyone(world)
+    rows = _of_tracked(world, persons, everyone)
     significant = rows.filter("is_significant")
     accounts = pl.DataFrame({"account_id": list(account_ids)}, schema={"account_id": pl.Int64})
     wins = pl.col("is_win").sum().cast(pl.Int64).alias("wins")
@@ -82,21 +85,24 @@ def truth(world: World, account_ids: Sequence[int]) -> Truth:
         pl.len().cast(pl.Int64).alias("games"), wins, pl.col("start_time").max().alias("last_played")
     )
     day = pl.from_epoch("start_time").dt.date().alias("day")
-    days = significant.group_by("hero_id", day).agg(pl.len().cast(pl.Int64).alias("picks"), wins)
+    picks = (pl.len().cast(pl.Int64).alias("picks"), wins)
+    tens = everyone.join(significant.select("match_id").unique(), on="match_id", how="semi")
     return Truth(
         at=world.now,
         player_matches=rows,
         players=players.sort("account_id"),
         player_heroes=heroes.sort("account_id", "hero_id"),
-        hero_days=days.sort("hero_id", "day"),
+        hero_days=significant.group_by("hero_id", day).agg(picks).sort("hero_id", "day"),
+        match_hero_days=tens.group_by("hero_id", day).agg(picks).sort("hero_id", "day"),
         ranks=_ranks(world, persons).sort("account_id"),
         rank_changes=_rank_changes(world, persons).sort("account_id", "at"),
     )
 
 
-def _player_matches(world: World, persons: list[int]) -> pl.DataFrame:
+def _everyone(world: World) -> pl.DataFrame:
+    """A row for each player of each match listed now."""
     tape = world.tape
-    everyone = pl.DataFrame(
+    rows = pl.DataFrame(
         {
             "person": tape.person.ravel(),
             "match_id": np.repeat(tape.match_id, 10),
@@ -111,11 +117,6 @@ def _player_matches(world: World, persons: list[int]) -> pl.DataFrame:
             "is_listed": np.repeat(tape.visible_at <= world.now, 10),
         }
     )
-    shown = [person for person in persons if not world.people.private[person]]
-    tracked = pl.DataFrame(
-        {"person": shown, "account_id": [int(world.people.account_id[person]) for person in shown]},
-        schema={"person": pl.Int64, "account_id": pl.Int64},
-    )
     is_significant = (
         pl.col("game_mode").is_in(sorted(BALANCED_GAME_MODES))
         & pl.col("lobby_type").is_in(sorted(BALANCED_LOBBY_TYPES))
@@ -123,20 +124,19 @@ def _player_matches(world: World, persons: list[int]) -> pl.DataFrame:
         & (pl.col("duration") > LONGEST_INSIGNIFICANT_S)
     )
     won = (pl.col("player_slot") < 128) == pl.col("radiant_win")
-    return (
-        everyone.filter("is_listed")
-        .join(tracked, on="person")
-        .select(
-            "account_id",
-            "match_id",
-            "player_slot",
-            "start_time",
-            "hero_id",
-            is_significant.alias("is_significant"),
-            pl.when("has_result").then(won).alias("is_win"),
-        )
-        .sort("account_id", "match_id")
+    return rows.filter("is_listed").with_columns(
+        is_significant.alias("is_significant"), pl.when("has_result").then(won).alias("is_win")
     )
+
+
+def _of_tracked(world: World, persons: list[int], everyone: pl.DataFrame) -> pl.DataFrame:
+    shown = [person for person in persons if not world.people.private[person]]
+    tracked = pl.DataFrame(
+        {"person": shown, "account_id": [int(world.people.account_id[person]) for person in shown]},
+        schema={"person": pl.Int64, "account_id": pl.Int64},
+    )
+    names = ("account_id", "match_id", "player_slot", "start_time", "hero_id", "is_significant", "is_win")
+    return everyone.join(tracked, on="person").select(names).sort("account_id", "match_id")
 
 
 def _ranks(world: World, persons: list[int]) -> pl.DataFrame:

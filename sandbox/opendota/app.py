@@ -26,6 +26,7 @@ from sandbox.world import World
 
 _LARGEST_ACCOUNT_ID = 2**32 - 1
 _logger = logging.getLogger(__name__)
+_DAMAGED: tuple[Kind, ...] = ("hang", "truncate", "cut")
 _FAULT_ERRORS: dict[Kind, tuple[int, str]] = {
     "too_many": (429, "minute rate limit exceeded"),
     "server_error": (500, "Internal Server Error"),
@@ -81,7 +82,8 @@ class OpenDota:
                 await asyncio.sleep(self.plan.faults.hang_s if fault == "hang" else self.plan.faults.slow_s)
             if fault == "duplicate_page":
                 scope = {**scope, "query_string": _first_page(request)}
-            response = await self._answer(scope, receive)
+            # What never arrives has shown nothing: neither a rank nor a malformed record.
+            response = await self._answer({**scope, "arrives": fault not in _DAMAGED}, receive)
         response.headers.update(headers)
         entry.status = response.status_code
         await _deliver(response, fault, scope, receive, send)
@@ -142,14 +144,16 @@ class OpenDota:
     async def _profile(self, request: Request) -> Response:
         person = self._person(request)
         at = self.world.now
-        self.log.observe_rank(int(self.world.people.account_id[person]), at, self.world.rank(person, at))
+        if request.scope["arrives"]:
+            self.log.observe_rank(int(self.world.people.account_id[person]), at, self.world.rank(person, at))
         return _json(players.profile(self.world, person, at))
 
     async def _player_matches(self, request: Request) -> Response:
         person = self._person(request)
         rows = matching(Rows.of(self.world, person, self.world.now), request.query_params)
         records: list[dict[str, Any]] = page(rows, request.query_params, _projected(request))
-        self.plan.spoil(int(self.world.people.account_id[person]), records)
+        if request.scope["arrives"]:
+            self.plan.spoil(int(self.world.people.account_id[person]), records)
         return _json(records)
 
     async def _player_part(self, request: Request) -> Response:

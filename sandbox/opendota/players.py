@@ -97,7 +97,9 @@ def peers(rows: Rows, person: int) -> list[Answer]:
         for other, peer in enumerate(lineup):
             if peer == person or people.private[peer]:
                 continue
-            row = table.setdefault(peer, _new_peer_row(world, peer))
+            if peer not in table:
+                table[peer] = _new_peer_row(world, peer)
+            row = table[peer]
             side = "with" if (other < 5) == (column < 5) else "against"
             row["games"] += 1
             row["win"] += win

@@ -93,6 +93,20 @@ def test_malformed_records_are_known_and_served_right_the_next_time():
         assert sorted(right) == truth(sandbox.world, [account]).match_ids(account)
 
 
+def test_what_never_arrived_has_shown_nothing():
+    with _running(Faults(malformed=1.0, schedule={1: "cut", 2: "truncate", 4: "cut"})) as (sandbox, api):
+        account = sandbox.world.suggested_players(1)[0]
+        api.get(f"/players/{account}")
+        with pytest.raises(httpx.RemoteProtocolError):
+            api.get(f"/players/{account}/matches")
+        assert (sandbox.observed_ranks, sandbox.malformed) == ([], [])
+        api.get(f"/players/{account}")
+        api.get(f"/players/{account}/matches")
+        assert (len(sandbox.observed_ranks), sandbox.malformed) == (1, [])
+        records = api.get(f"/players/{account}/matches").json()
+        assert len(sandbox.malformed) == len(records) > 0
+
+
 def test_faults_depend_on_the_seed_and_the_request_alone():
     def statuses(seed: int, paths: list[str]) -> dict[str, int]:
         with _running(Faults(seed=seed, too_many=0.5)) as (_, api):

@@ -80,6 +80,25 @@ def test_the_truth_equals_a_count_over_http_now_and_after_eight_days():
         _assert_true(world, accounts, _read(api, accounts))
 
 
+def test_picks_over_whole_matches_equal_a_count_over_match_details():
+    world = World(seed=11, players=20, days=25)
+    accounts = world.suggested_players(3)
+    with serve(world) as sandbox, httpx.Client(base_url=sandbox.url) as api:
+        records = _read(api, accounts)
+        matches = {r["match_id"] for mine in records.values() for r in mine if r["is_significant"]}
+        picks: Counter[tuple[int, date]] = Counter()
+        wins: Counter[tuple[int, date]] = Counter()
+        for match_id in matches:
+            match = api.get(f"/matches/{match_id}").json()
+            day = datetime.fromtimestamp(match["start_time"], UTC).date()
+            for player in match["players"]:
+                picks[player["hero_id"], day] += 1
+                wins[player["hero_id"], day] += player["win"]
+    told = truth(world, accounts).match_hero_days.to_dicts()
+    assert {(row["hero_id"], row["day"]): row["picks"] for row in told} == picks
+    assert {(row["hero_id"], row["day"]): row["wins"] for row in told} == dict(wins)
+
+
 def test_ranks_are_those_the_profiles_showed():
     world = World(seed=11, players=30, days=30)
     accounts = world.suggested_players()
