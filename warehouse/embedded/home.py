@@ -11,6 +11,7 @@ and nothing else: we never write into a folder that the account could have swapp
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pwd
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from warehouse.errors import ConfigurationError, LadderError
 
-__all__ = ["Account", "Home"]
+__all__ = ["Account", "Home", "cannot_become", "try_lock"]
 
 # A first start runs initdb and a last stop may write a long checkpoint, both under the lock.
 LOCK_LIMIT_S = 180.0
@@ -105,10 +106,15 @@ class Home:
         """Hand a path, and all below it where the owner changes, to `owner`; only root has anything to do."""
         if os.geteuid() != 0 or path.is_symlink() or path.lstat().st_uid == owner.uid:
             return
-        for folder, folders, files in os.walk(path):
-            for name in (*folders, *files):
-                os.lchown(os.path.join(folder, name), owner.uid, owner.gid)
-        os.lchown(path, owner.uid, owner.gid)
+        try:
+            for folder, folders, files in os.walk(path):
+                for name in (*folders, *files):
+                    os.lchown(os.path.join(folder, name), owner.uid, owner.gid)
+            os.lchown(path, owner.uid, owner.gid)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.EPERM):  # root of a container that knows no other user
+                raise cannot_become(owner) from error
+            raise
 
     def write(self, path: Path, text: str, owner: Account | None = None) -> None:
         """Write a 0600 file whole or not at all."""
@@ -160,6 +166,14 @@ class Home:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def cannot_become(account: Account) -> ConfigurationError:
+    """Root is not allowed to use another account, and PostgreSQL refuses to run as root."""
+    return ConfigurationError(
+        f"root may not use user id {account.uid} here, and PostgreSQL refuses to run as root",
+        "run ladder as a normal user, or set LADDER_DATABASE_URL and LADDER_REDIS_URL",
+    )
 
 
 def try_lock(descriptor: int) -> bool:

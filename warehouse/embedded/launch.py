@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warehouse.embedded import launcher
-from warehouse.embedded.home import Account, Home
+from warehouse.embedded.home import Account, Home, cannot_become
 from warehouse.errors import ConfigurationError, LadderError
 
 __all__ = ["run_tool", "serve"]
@@ -90,12 +90,10 @@ def _environment() -> dict[str, str]:
 def _raise_for(code: int, home: Home, command: Sequence[str | Path]) -> None:
     program = Path(command[0])
     if code == launcher.CANNOT_BECOME:
-        raise ConfigurationError(
-            f"root cannot hand {program.name} to user id {home.account.uid}, which it must not run without",
-            "run ladder as a normal user, or set LADDER_DATABASE_URL and LADDER_REDIS_URL",
-        )
+        raise cannot_become(home.account)
     if code == launcher.CANNOT_REACH:
         raise ConfigurationError(
-            f"user id {home.account.uid}, as which root runs {program.name}, cannot reach {home.path} or {program}",
-            "set LADDER_HOME to a directory, and install ladder in one, that every user can enter",
+            f"user id {home.account.uid}, which takes the place of root, cannot enter {home.path} or not run {program}",
+            "set LADDER_HOME to a directory that every user can enter, and install ladder where every user can"
+            " read it (chmod -R go+rX)",
         )

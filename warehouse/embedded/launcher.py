@@ -22,9 +22,12 @@ CANNOT_REACH = 77
 CANNOT_EXECUTE = 69
 
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_READ_SEARCH = 2
+CAP_SETPCAP = 8
 CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -70,8 +73,9 @@ def _reach(folder: str, program: str) -> bool:
     """
     if sys.platform != "linux":
         return _enter(folder, program)
-    needed = 0 if _enter(folder, program) else 1 << CAP_DAC_READ_SEARCH
-    return _keep(needed) and (needed == 0 or _enter(folder, program))
+    if _enter(folder, program):
+        return _set_capabilities(0, 0)
+    return _keep_passage() and _enter(folder, program)
 
 
 def _enter(folder: str, program: str) -> bool:
@@ -79,20 +83,26 @@ def _enter(folder: str, program: str) -> bool:
         os.chdir(folder)
     except PermissionError:
         return False
-    # By effective rights: the plain check looks at the real user and disregards capabilities.
-    return os.access(program, os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+    return os.access(program, os.X_OK)
 
 
-def _keep(capabilities: int) -> bool:
-    """Cut the process down to these capabilities, and carry them through exec."""
+def _keep_passage() -> bool:
+    """Cut the process down to CAP_DAC_READ_SEARCH, carried through exec; false where root lacks it too."""
     libc = ctypes.CDLL(None)
+    passage = 1 << CAP_DAC_READ_SEARCH
+    return (
+        _set_capabilities(passage | 1 << CAP_SETPCAP, passage)
+        # Otherwise access(2), by which initdb looks for its programs, disregards capabilities.
+        and libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0
+        and _set_capabilities(passage, passage)
+        and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0) == 0
+    )
+
+
+def _set_capabilities(own: int, inheritable: int) -> bool:
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    effective_permitted_inheritable = (ctypes.c_uint32 * 6)(capabilities, capabilities, capabilities, 0, 0, 0)
-    if libc.capset(header, effective_permitted_inheritable) != 0:
-        return False
-    if capabilities == 0:
-        return True
-    return bool(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0) == 0)
+    effective_permitted_inheritable = (ctypes.c_uint32 * 6)(own, own, inheritable, 0, 0, 0)
+    return bool(ctypes.CDLL(None).capset(header, effective_permitted_inheritable) == 0)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ checkpoint_timeout = 15min
 wal_compression = on
 wal_level = minimal
 max_wal_senders = 0
+max_logical_replication_workers = 0
 
 # Planning. Solid-state disks read anywhere at nearly the same price; compiling a query costs more than it
 # saves on queries that last milliseconds.

@@ -38,7 +38,7 @@ class Server(ABC):
     product: ClassVar[str]
     port_variable: ClassVar[str]
     start_limit_s: ClassVar[float]
-    #: signals that end the server, each with the seconds it gets before the next one is sent
+    #: signals that end the server, each with the seconds it gets before the next; the last one is SIGKILL
     endings: ClassVar[Sequence[tuple[signal.Signals, float]]]
 
     def __init__(self, home: Home, asked_port: int) -> None:
@@ -169,8 +169,9 @@ class Server(ABC):
     def stop_without_home(self) -> None:
         """End the process we used after somebody removed its data under it: there is nothing left to save."""
         if self._joined is not None:
+            quick_ending, _ = self.endings[-2]
             with suppress(psutil.NoSuchProcess):
-                self._joined.send_signal(signal.SIGQUIT)
+                self._joined.send_signal(quick_ending)
 
     def _launch(self, lock: int, record: int) -> None:
         self._launches += 1

@@ -25,9 +25,10 @@ def unwinding_on_termination() -> Iterator[None]:
         yield
     finally:
         for number in taken:
-            if signal.getsignal(number) is _exit:
+            if signal.getsignal(number) in (_exit, signal.SIG_IGN):
                 signal.signal(number, signal.SIG_DFL)
 
 
 def _exit(number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # once is enough: a second one would interrupt the stopping
     raise SystemExit(128 + number)

@@ -34,6 +34,16 @@ def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., Holder], num
     assert not processes_of(home)
 
 
+def test_impatient_signals_do_not_interrupt_the_stopping(home: Path, hold: Callable[..., Holder]) -> None:
+    holder = hold()
+    holder.servers()
+    for _ in range(20):
+        holder.process.send_signal(signal.SIGTERM)
+        time.sleep(0.005)
+    assert holder.leave() == 128 + signal.SIGTERM
+    assert not processes_of(home)
+
+
 def test_a_terminated_starter_leaves_no_half_made_cluster(home: Path, hold: Callable[..., Holder]) -> None:
     holder = hold()
     wait_until(lambda: any(home.glob("postgres/initialising-*/data/base")))

