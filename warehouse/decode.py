@@ -24,6 +24,9 @@ _MAX_RECORD_CHARS = 10_000
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _INT32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
+#: What msgspec raises for a body that is not JSON, not UTF-8, or nested without end.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 _POLARS: dict[str, pl.DataType | type[pl.DataType]] = {
     "bigint": pl.Int64,
     "integer": pl.Int32,
@@ -65,7 +68,7 @@ def decode_records(table: Table, body: bytes, params: Mapping[str, Any]) -> Pars
             return Parsed(frames={table.name: frame}, drift=_drift_of_first(table, body))
     try:
         records = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         return Parsed(rejects=[page_reject(table, body, f"not JSON: {error}")])
     if not isinstance(records, list):
         return Parsed(rejects=[page_reject(table, body, f"expected an array, got {type(records).__name__}")])
@@ -82,12 +85,11 @@ def decode_rows(table: Table, records: Sequence[Any], params: Mapping[str, Any])
     """
     parsed = Parsed()
     columns: dict[str, list[Any]] = {column.name: [] for column in table.columns}
-    known = _known_keys(table)
     for index, record in enumerate(records):
         if not isinstance(record, dict):
             parsed.rejects.append(_reject(table, index, "$", "expected an object", record))
             continue
-        parsed.drift.update(f"{table.name}.{key}" for key in record.keys() - known)
+        parsed.drift.update(_drift(table, record))
         row = _convert(table, index, record, params)
         if isinstance(row, Reject):
             parsed.rejects.append(row)
@@ -100,7 +102,7 @@ def decode_rows(table: Table, records: Sequence[Any], params: Mapping[str, Any])
 
 def page_reject(table: Table, body: bytes, reason: str) -> Reject:
     """A reject for a page as a whole."""
-    text = body[:_MAX_RECORD_CHARS].decode("utf-8", "replace")
+    text = body[:_MAX_RECORD_CHARS].decode("utf-8", "replace").replace("\x00", "\ufffd")
     return Reject(table=table.name, record_index=-1, field_path="$", reason=reason, record=text)
 
 
@@ -133,8 +135,21 @@ def _read_flat(table: Table, body: bytes, params: Mapping[str, Any]) -> pl.DataF
 
 def _drift_of_first(table: Table, body: bytes) -> Counter[str]:
     """Unknown fields of a page's first record; one look a page keeps the fast way fast."""
-    first = msgspec.json.decode(body[1 : body.index(b"}") + 1].strip())
-    return Counter(f"{table.name}.{key}" for key in first.keys() - _known_keys(table))
+    body = body.strip()
+    try:
+        first = msgspec.json.decode(body[1 : body.index(b"}") + 1])
+    except _UNREADABLE:
+        # The record holds objects of its own, so that it does not end where the first of them does.
+        try:
+            first = msgspec.json.decode(body, type=list[dict[str, msgspec.Raw]])[0]
+        except _UNREADABLE:
+            return Counter()
+    return _drift(table, first)
+
+
+def _drift(table: Table, record: Mapping[str, Any]) -> Counter[str]:
+    unknown = record.keys() - _known_keys(table)
+    return Counter(f"{table.name}.{key}".replace("\x00", "\ufffd") for key in unknown)
 
 
 @cache
@@ -171,7 +186,10 @@ def _convert(table: Table, index: int, record: dict[str, Any], params: Mapping[s
 
 def _cast(column: Column, value: Any) -> Any:
     if column.type == "jsonb":
-        return msgspec.json.encode(value).decode()
+        document = msgspec.json.encode(value).decode()
+        if "\\u0000" in document:
+            raise ValueError("text holds a NUL character, which PostgreSQL cannot store")
+        return document
     converted = msgspec.convert(value, _PYTHON[column.type], strict=not (column.is_lenient and isinstance(value, str)))
     if column.type == "text":
         text = str(converted)

@@ -206,7 +206,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _lake_error(error: Exception, verb: str, path: Path) -> LakeError:
     number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return LakeError(
             f"no space left for the lake at {path.parent}", "free some space and run again; nothing is lost"
         )

@@ -1,0 +1,90 @@
+"""Promise 1: a payload is in the lake, whole and as fetched, before anything else happens."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.warehouse.probe_source import SOURCE, START, page
+from warehouse.errors import LakeError
+from warehouse.lake import Lake
+from warehouse.source import CursorMove, Page
+
+
+def test_a_page_comes_back_as_it_was_fetched(lake: Lake) -> None:
+    given = Page(
+        "scores", "/scores/1?limit=2", {"player": 1}, 200, START, b'[ {"game": 1} ]\n', cursor=CursorMove("c", {"n": 1})
+    )
+    path = lake.land(SOURCE, "scores", [given])
+    assert list(lake.read(path)) == [given]
+    assert path.parent.name == f"date={START.astimezone(UTC).date()}"
+
+
+def test_an_analyst_reads_the_lake_with_duckdb_alone(lake: Lake) -> None:
+    lake.land(SOURCE, "scores", [page("scores", [{"game": 4, "points": 9}])])
+    rows = duckdb.sql(
+        f"SELECT params->>'player', unnest(from_json(decode(body), '[\"JSON\"]'))->>'points' "
+        f"FROM read_parquet('{lake.root}/raw/probe/scores/*/*.parquet', hive_partitioning = true)"
+    ).fetchall()
+    assert rows == [("1", "9")]
+
+
+def test_what_may_not_be_stored_is_never_written(lake: Lake) -> None:
+    secret = {"id": 1, "chat": ["hello secret"], "nested": [{"chat": "secret too", "kept": 1}]}
+    path = lake.land(SOURCE, "names", [page("names", [secret])])
+    assert b"secret" not in next(lake.read(path)).body
+    assert b'"kept":1' in next(lake.read(path)).body
+
+
+def test_a_broken_payload_that_may_hold_what_is_never_stored_is_dropped(lake: Lake) -> None:
+    path = lake.land(SOURCE, "names", [Page("names", "/", {}, 200, START, b'[{"chat": "secret')])
+    assert next(lake.read(path)).body == b""
+
+
+def test_a_file_is_listed_only_once_it_is_whole(lake: Lake) -> None:
+    path = lake.land(SOURCE, "scores", [page("scores", [])])
+    path.with_suffix(".unfinished").write_bytes(b"PAR1")
+    assert lake.files("probe") == [path]
+
+
+def test_the_same_answer_at_the_same_moment_has_the_same_digest(lake: Lake) -> None:
+    first = lake.land(SOURCE, "scores", [page("scores", [{"game": 1}])])
+    again = lake.land(SOURCE, "scores", [page("scores", [{"game": 1}])])
+    later = lake.land(SOURCE, "scores", [page("scores", [{"game": 1}], hour=1)])
+    assert lake.digests(first) == lake.digests(again) != lake.digests(later)
+
+
+def test_a_damaged_file_is_one_clear_line(lake: Lake) -> None:
+    path = lake.land(SOURCE, "scores", [page("scores", [])])
+    path.write_bytes(b"damaged")
+    with pytest.raises(LakeError, match="restore the file from a backup"):
+        list(lake.read(path))
+
+
+_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from tests.warehouse.probe_source import SOURCE, page
+from warehouse.errors import LakeError
+from warehouse.lake import Lake
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    records = [{"game": n, "points": n * n} for n in range(5000)]
+    Lake(Path(sys.argv[1])).land(SOURCE, "scores", [page("scores", records)])
+except LakeError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_full_is_one_clear_line_and_leaves_no_half_file(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "no space left for the lake" in done.stdout
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

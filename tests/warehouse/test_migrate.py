@@ -1,0 +1,90 @@
+"""Promises of setting up a database: in order, never twice, and refused in one line without rights."""
+
+from __future__ import annotations
+
+from dataclasses import replace as with_changes
+
+import psycopg
+import pytest
+from psycopg import conninfo
+
+from tests.conftest import Database
+from tests.warehouse.probe_source import NAMES, SCORES, SOURCE
+from warehouse.database import connect, role_url
+from warehouse.errors import DatabaseError
+from warehouse.migrate import migrate
+from warehouse.source import Endpoint, Source
+from warehouse.tables import Column, Table
+
+
+def test_migrations_apply_once(database: Database) -> None:
+    for _ in range(2):
+        migrate(database.settings, database.admin_url, [SOURCE])
+    with connect(database.admin_url) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM ladder_migrations ORDER BY applied_at, name")]
+    assert names == sorted(set(names))
+    assert len(names) >= 2
+
+
+def test_a_wider_definition_adds_its_column_and_keeps_the_rows(database: Database) -> None:
+    migrate(database.settings, database.admin_url, [SOURCE])
+    wider = Table(NAMES.source, NAMES.name, NAMES.key, (*NAMES.columns, Column("age", "integer", "age")), "wider")
+    migrate(database.settings, database.admin_url, [_source(wider)])
+    with connect(database.admin_url) as connection:
+        connection.execute("SELECT age FROM staging_probe.names")
+        connection.execute("SELECT age FROM staging_probe.names__feed")
+
+
+def test_a_column_of_another_type_is_refused_in_one_line(database: Database) -> None:
+    migrate(database.settings, database.admin_url, [SOURCE])
+    columns = tuple(
+        with_changes(column, type="text") if column.name == "points" else column for column in SCORES.columns
+    )
+    with pytest.raises(DatabaseError, match=r"staging_probe\.scores\.points is integer, expected text"):
+        migrate(database.settings, database.admin_url, [_source(Table("probe", "scores", SCORES.key, columns, ""))])
+
+
+def test_a_login_without_rights_is_told_what_to_grant(database: Database) -> None:
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS powerless")
+        connection.execute("CREATE ROLE powerless LOGIN PASSWORD 'powerless'")
+    url = conninfo.make_conninfo(database.admin_url, user="powerless", password="powerless")
+    with pytest.raises(DatabaseError, match=r"powerless lacks rights.*GRANT CREATE ON DATABASE"):
+        migrate(database.settings, url, [SOURCE])
+
+
+def test_an_unreachable_server_is_one_line_without_the_password() -> None:
+    with pytest.raises(DatabaseError) as caught:
+        connect("postgresql://someone:secret@127.0.0.1:1/nowhere")
+    assert "cannot connect to PostgreSQL at 127.0.0.1:1/nowhere" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("role", "query"),
+    [
+        ("analyst", "SELECT * FROM staging_probe.scores"),
+        ("analyst", "SELECT * FROM ops.cursors"),
+        ("analyst", "CREATE TABLE marts.mine (a integer)"),
+        ("analyst", "SET ROLE ladder_owner"),
+        ("serving", "SELECT * FROM staging_probe.scores"),
+        ("serving", "CREATE TABLE public.mine (a integer)"),
+        ("ingest", "CREATE TABLE staging_probe.mine (a integer)"),
+        ("ingest", "SET ROLE ladder_marts_owner"),
+        ("transform", "DELETE FROM staging_probe.scores"),
+    ],
+)
+def test_a_role_may_not_do_what_is_not_its_work(database: Database, role, query: str) -> None:
+    migrate(database.settings, database.admin_url, [SOURCE])
+    with (
+        connect(role_url(database.settings, database.admin_url, role)) as connection,
+        pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)),
+    ):
+        connection.execute(query)
+
+
+def _source(table: Table) -> Source:
+    from warehouse.decode import decode_records
+
+    endpoint = Endpoint(table.name, (table,), lambda page: decode_records(table, page.body, page.params))
+    return Source("probe", {**SOURCE.endpoints, table.name: endpoint})

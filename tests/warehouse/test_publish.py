@@ -1,0 +1,165 @@
+"""Promise 6 for the marts: views turn together, to a whole generation or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from warehouse.database import connect, role_url
+from warehouse.errors import PublicationError
+from warehouse.migrate import migrate
+from warehouse.publish import Build, Colour, building, current_generation, plan_build, record_build, rollback, turn
+
+MARTS = ("scores", "totals")
+
+
+@pytest.fixture
+def transform_url(database: Database) -> str:
+    migrate(database.settings, database.admin_url, [])
+    return role_url(database.settings, database.admin_url, "transform")
+
+
+@pytest.fixture
+def connection(transform_url: str) -> Iterator[psycopg.Connection]:
+    with connect(transform_url, autocommit=True) as opened:
+        yield opened
+
+
+def _build(connection: psycopg.Connection, colour: Colour, value: int, extra: str = "") -> None:
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE ladder_marts_owner")
+        for mart in MARTS:
+            connection.execute(f"DROP TABLE IF EXISTS marts_{colour}.{mart} CASCADE")
+            connection.execute(f"CREATE TABLE marts_{colour}.{mart} AS SELECT {value} AS value {extra}")
+            connection.execute(f"COMMENT ON COLUMN marts_{colour}.{mart}.value IS 'the value of {mart}'")
+    plan = Build(colour, value, "digest", is_needed=True, is_first=False)
+    record_build(connection, plan, as_of_date=date(2026, 1, value))
+
+
+def _values(connection: psycopg.Connection) -> list[int]:
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE ladder_marts_owner")
+        return [connection.execute(f"SELECT value FROM marts.{mart}").fetchone()[0] for mart in MARTS]
+
+
+def test_a_turn_shows_the_new_colour_under_the_next_number(connection: psycopg.Connection) -> None:
+    assert current_generation(connection) is None
+    for number, colour in enumerate(("blue", "green", "blue"), start=1):
+        _build(connection, colour, number)
+        generation = turn(connection, colour, MARTS)
+        assert (generation.generation, generation.colour) == (number, colour)
+        assert generation.as_of_date == date(2026, 1, number)
+        assert _values(connection) == [number, number]
+    assert current_generation(connection) == generation
+
+
+def test_readers_never_see_some_marts_of_one_generation_and_some_of_another(
+    connection: psycopg.Connection, database: Database
+) -> None:
+    _build(connection, "blue", 1)
+    _build(connection, "green", 2)
+    turn(connection, "blue", MARTS)
+    analyst = role_url(database.settings, database.admin_url, "analyst")
+    seen: set[tuple[int, ...]] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        with connect(analyst, autocommit=True) as reader:
+            while not stop.is_set():
+                seen.add(reader.execute("SELECT s.value, t.value FROM marts.scores s, marts.totals t").fetchone())
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for turned in range(40):
+        turn(connection, "green" if turned % 2 == 0 else "blue", MARTS)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert seen == {(1, 1), (2, 2)}
+
+
+def test_columns_may_change_with_a_generation_and_grants_and_comments_stay(
+    connection: psycopg.Connection, database: Database
+) -> None:
+    _build(connection, "blue", 1)
+    turn(connection, "blue", MARTS)
+    _build(connection, "green", 2, ", 'x'::text AS more")
+    turn(connection, "green", MARTS)
+    with connect(role_url(database.settings, database.admin_url, "analyst")) as analyst:
+        assert analyst.execute("SELECT value, more FROM scores").fetchone() == (2, "x")
+        assert analyst.execute("SELECT col_description('marts.scores'::regclass, 1)").fetchone() == (
+            "the value of scores",
+        )
+
+
+def test_a_missing_mart_turns_nothing(connection: psycopg.Connection) -> None:
+    _build(connection, "blue", 1)
+    turn(connection, "blue", MARTS)
+    _build(connection, "green", 2)
+    connection.execute("SET ROLE ladder_marts_owner")
+    connection.execute("DROP TABLE marts_green.totals")
+    connection.execute("RESET ROLE")
+    with pytest.raises(PublicationError, match="marts_green lacks totals"):
+        turn(connection, "green", MARTS)
+    assert _values(connection) == [1, 1]
+
+
+def test_a_mart_that_is_no_more_loses_its_view(connection: psycopg.Connection) -> None:
+    _build(connection, "blue", 1)
+    turn(connection, "blue", MARTS)
+    turn(connection, "blue", ["scores"])
+    assert connection.execute("SELECT to_regclass('marts.totals')").fetchone() == (None,)
+
+
+def test_a_rollback_counts_up_and_is_refused_once_its_colour_was_built_over(connection: psycopg.Connection) -> None:
+    _build(connection, "blue", 1)
+    turn(connection, "blue", MARTS)
+    with pytest.raises(PublicationError, match="no earlier generation"):
+        rollback(connection, MARTS)
+    _build(connection, "green", 2)
+    turn(connection, "green", MARTS)
+    assert rollback(connection, MARTS).generation == 3
+    assert _values(connection) == [1, 1]
+    _build(connection, "green", 4)
+    with pytest.raises(PublicationError, match="built over"):
+        rollback(connection, MARTS)
+
+
+def test_a_turn_waits_for_a_long_reader_without_stopping_others(
+    connection: psycopg.Connection, database: Database
+) -> None:
+    _build(connection, "blue", 1)
+    _build(connection, "green", 2)
+    turn(connection, "blue", MARTS)
+    analyst = role_url(database.settings, database.admin_url, "analyst")
+    with connect(analyst) as long_reader:
+        long_reader.execute("SELECT * FROM scores")
+        turning = threading.Thread(target=turn, args=(connection, "green", MARTS))
+        turning.start()
+        with connect(analyst, autocommit=True) as other:
+            other.execute("SET statement_timeout = '3s'")
+            assert other.execute("SELECT value FROM scores").fetchone() == (1,)
+        long_reader.rollback()
+        turning.join(30)
+    assert _values(connection) == [2, 2]
+
+
+def test_a_build_is_needed_only_when_something_changed(transform_url: str) -> None:
+    with building(transform_url) as connection:
+        plan = plan_build(connection, models_digest="m1", as_of_date=None)
+        assert (plan.colour, plan.is_needed, plan.is_first) == ("blue", True, True)
+        for mart in MARTS:
+            connection.execute("SET ROLE ladder_marts_owner")
+            connection.execute(f"CREATE TABLE marts_blue.{mart} AS SELECT 1 AS value")
+            connection.execute("RESET ROLE")
+        record_build(connection, plan, as_of_date=None)
+        turn(connection, "blue", MARTS)
+        assert not plan_build(connection, models_digest="m1", as_of_date=None).is_needed
+        assert plan_build(connection, models_digest="m2", as_of_date=None).is_needed
+        assert plan_build(connection, models_digest="m1", as_of_date=date(2026, 1, 1)).is_needed
