@@ -7,6 +7,7 @@ record by record through msgspec, which names the field that is wrong, so that o
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -24,6 +25,8 @@ _MAX_RECORD_CHARS = 10_000
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _INT32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
+#: The escape of a NUL, and not an escaped backslash before the same letters.
+_NUL_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 #: What msgspec raises for a body that is not JSON, not UTF-8, or nested without end.
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -187,7 +190,7 @@ def _convert(table: Table, index: int, record: dict[str, Any], params: Mapping[s
 def _cast(column: Column, value: Any) -> Any:
     if column.type == "jsonb":
         document = msgspec.json.encode(value).decode()
-        if "\\u0000" in document:
+        if _NUL_ESCAPE.search(document):
             raise ValueError("text holds a NUL character, which PostgreSQL cannot store")
         return document
     converted = msgspec.convert(value, _PYTHON[column.type], strict=not (column.is_lenient and isinstance(value, str)))
