@@ -25,8 +25,9 @@ _SPOILED: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True)
 class Faults:
-    """Chances (0..1) that a request meets each kind, and a schedule by request number (first request is 1).
+    """Chances (0..1) that a request meets each kind, and a schedule by request number.
 
+    Numbers count from 1 when these faults are set.
     `server_error` starts a burst: this request and the following ones, `burst` in all, answer 500. `hang`
     waits `hang_s` seconds and drops the connection; `truncate` sends fewer bytes than it announced; `cut`
     sends half a JSON document as if it were whole; `duplicate_page` serves the first page again; `slow`
@@ -69,14 +70,16 @@ class FaultPlan:
         self.malformed: list[Malformed] = []
         self._met: dict[str, int] = {}
         self._burst_left = 0
+        self._seen = 0
 
-    def next(self, number: int, path: str, query: str) -> Kind | None:
-        """The fault that request `number` meets, if any."""
+    def next(self, path: str, query: str) -> Kind | None:
+        """The fault that the next request meets, if any."""
         faults = self.faults
+        self._seen += 1
         if self._burst_left:
             self._burst_left -= 1
             return "server_error"
-        kind = faults.schedule.get(number)
+        kind = faults.schedule.get(self._seen)
         if kind is None and faults.path_contains in path:
             kind = self._drawn(f"{path}?{query}")
         if kind == "server_error":

@@ -16,6 +16,7 @@ class LoggedRequest:
     query: str
     status: int = 0
     fault: str | None = None
+    has_key: bool = False  # a valid key came along, wherever it was put
 
 
 @dataclass(frozen=True)

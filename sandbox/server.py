@@ -49,7 +49,7 @@ class Sandbox:
 
     @property
     def observed_ranks(self) -> list[ObservedRank]:
-        """The rank each served profile showed, in order."""
+        """The rank each profile showed, in order; also to a client that was gone before the answer came."""
         return self.opendota.log.ranks
 
     def advance(self, *, days: float = 0, seconds: int = 0) -> int:
@@ -71,8 +71,7 @@ def build_app(opendota: OpenDota) -> Starlette:
 
 def listen(port: int) -> socket.socket:
     """A listening socket on loopback; port 0 takes a free one."""
-    listener = socket.create_server(("127.0.0.1", port), backlog=256)
-    return listener
+    return socket.create_server(("127.0.0.1", port), backlog=256)
 
 
 def uvicorn_server(app: Starlette) -> uvicorn.Server:

@@ -70,8 +70,9 @@ class OpenDota:
         query = scope["query_string"].decode()
         entry = self.log.open(path, query)
         has_key, refusal = self._admit(request)
+        entry.has_key = has_key
         headers, exceeded = self._spend(has_key)
-        fault = None if refusal or exceeded else self.plan.next(entry.number, path, query)
+        fault = None if refusal or exceeded else self.plan.next(path, query)
         entry.fault = fault
         if refusal or exceeded:
             response: Response = _error(*(refusal or (429, exceeded or "")))

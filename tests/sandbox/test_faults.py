@@ -122,5 +122,7 @@ def test_faults_can_be_set_and_ended_while_running():
     with _running(Faults()) as (sandbox, api):
         sandbox.set_faults(Faults(too_many=1.0, tries=100))
         assert [api.get("/leagues").status_code for _ in range(3)] == [429, 429, 429]
+        sandbox.set_faults(Faults(schedule={2: "server_error"}, burst=1))
+        assert [api.get("/leagues").status_code for _ in range(3)] == [200, 500, 200]
         sandbox.set_faults(None)
         assert api.get("/leagues").status_code == 200

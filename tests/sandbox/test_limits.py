@@ -47,6 +47,8 @@ def test_a_key_in_header_or_query_raises_the_minute_limit_and_lifts_the_daily_on
         second = api.get("/leagues", params={"api_key": _KEY})
         assert [first.headers[_MINUTE], second.headers[_MINUTE]] == ["9", "8"]
         assert _DAY not in first.headers
+        assert [entry.has_key for entry in sandbox.requests.entries] == [True, True]
+        assert [entry.query for entry in sandbox.requests.entries] == ["", f"api_key={_KEY}"]
 
 
 def test_an_unknown_key_is_a_bad_request():

@@ -46,8 +46,8 @@ def test_the_first_line_is_the_url_and_the_control_endpoints_drive_the_world():
         assert told["match_ids"][str(accounts[0])]["all"] == truth(world, accounts).match_ids(accounts[0])
         assert told["observed_ranks"][0]["account_id"] == accounts[0]
 
-        faults = httpx.put(f"{control}/faults", json={"schedule": {"3": "too_many"}, "slow_s": 0.1})
-        assert faults.json()["faults"]["schedule"] == {"3": "too_many"}
+        faults = httpx.put(f"{control}/faults", json={"schedule": {"2": "too_many"}, "slow_s": 0.1})
+        assert faults.json()["faults"]["schedule"] == {"2": "too_many"}
         assert [httpx.get(f"{url}/leagues").status_code for _ in range(3)] == [200, 429, 200]
         assert httpx.put(f"{control}/faults", json={"hang": "often"}).status_code == 400
         assert httpx.get(f"{control}/truth?accounts=17").json() == {"error": "no such account in this world: [17]"}
