@@ -93,7 +93,8 @@ def _raise_for(code: int, home: Home, command: Sequence[str | Path]) -> None:
         raise cannot_become(home.account)
     if code == launcher.CANNOT_REACH:
         raise ConfigurationError(
-            f"user id {home.account.uid}, which takes the place of root, cannot enter {home.path} or cannot run {program}",
+            f"user id {home.account.uid}, which takes the place of root, cannot enter {home.path}"
+            f" or cannot run {program}",
             "set LADDER_HOME to a directory that every user can enter, and install ladder where every user can"
             " read it (chmod -R go+rX)",
         )
