@@ -89,9 +89,14 @@ class Answer:
 
 
 class Client:
-    """Asks one source. Use it as an async context manager."""
+    """Asks one source. Use it as an async context manager.
+
+    Raises:
+        WrongAddressError: the base URL is not an address.
+    """
 
     def __init__(self, upstream: Upstream, limiter: Limiter, clock: Clock, patience: Patience) -> None:
+        _check_address(upstream)
         self.upstream = upstream
         self._limiter = limiter
         self._clock = clock
@@ -185,12 +190,6 @@ class Client:
             ) from None
         except (httpx.TimeoutException, TimeoutError):
             raise TransientError(f"{name} did not answer {request} in time", "run again later") from None
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise WrongAddressError(
-                f"{self.upstream.url} is not an address: {error}",
-                f"correct {self.upstream.variables}_URL",
-                status=0,
-            ) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise TransientError(
                 f"{name} broke off its answer to {request}{_reason(error)}", "run again later"
@@ -246,6 +245,19 @@ class Client:
             raise TransientError(
                 f"{self.upstream.name} answered {request} with broken JSON ({error})", "run again later"
             ) from None
+
+
+def _check_address(upstream: Upstream) -> None:
+    try:
+        url = httpx.URL(upstream.url)
+        if url.host and (url.port is None or 0 < url.port < 65536):
+            return
+        reason = "it has no host, or a port that cannot be"
+    except httpx.InvalidURL as error:
+        reason = str(error)
+    raise WrongAddressError(
+        f"{upstream.url} is not an address: {reason}", f"correct {upstream.variables}_URL", status=0
+    )
 
 
 def _said(response: httpx.Response) -> str:

@@ -54,10 +54,10 @@ nearly = st.fixed_dictionaries(
         "player_slot": st.sampled_from([0, 4, 128, 132]) | json_values,
         "start_time": st.integers(0, 2**33) | json_values,
     },
-    optional={
-        name: json_values
-        for name in ("hero_id", "kills", "time", "team_id", "leagueid", "id", "radiant", "roles", "radiant_team", "new")
-    },
+    optional=dict.fromkeys(
+        ("hero_id", "kills", "time", "team_id", "leagueid", "id", "radiant", "roles", "radiant_team", "new"),
+        json_values,
+    ),
 )
 
 

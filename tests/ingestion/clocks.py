@@ -1,0 +1,38 @@
+"""Clocks that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from ingestion.limits import SystemClock
+
+
+class JumpingClock:
+    """Stands still until somebody sleeps, and jumps to when the first of the sleepers wakes."""
+
+    def __init__(self, moment: datetime = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)) -> None:
+        self._moment = moment
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self._moment
+
+    def advance(self, **by: float) -> None:
+        self._moment += timedelta(**by)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        wake = self._moment + timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+        self._moment = max(self._moment, wake)
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, some time ahead."""
+
+    def __init__(self, **ahead: float) -> None:
+        self._ahead = timedelta(**ahead)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead

@@ -1,0 +1,75 @@
+"""A source on loopback that answers what a test tells it to, well or badly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer. `missing` bytes of the announced body are not sent; the answer begins after `wait_s` seconds."""
+
+    status: int = 200
+    body: bytes = b"[]"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    missing: int = 0
+    wait_s: float = 0.0
+
+
+@dataclass
+class Server:
+    """A running server: its base URL, and what it was asked."""
+
+    url: str
+    requests: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    connections: int = 0
+    most_under_way: int = 0
+
+
+@asynccontextmanager
+async def scripted(answer: Callable[[str, int], Reply]) -> AsyncIterator[Server]:
+    """Serve on loopback; `answer` is given the path with its query, and how often it was asked before."""
+    running = Server("")
+    under_way = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal under_way
+        running.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                first, *lines = head.decode().strip().split("\r\n")
+                path = first.split()[1]
+                reply = answer(path, running.requests.count(path))
+                running.requests.append(path)
+                running.headers.append({k.lower(): v for k, v in (line.split(": ", 1) for line in lines)})
+                under_way += 1
+                running.most_under_way = max(running.most_under_way, under_way)
+                await asyncio.sleep(reply.wait_s)
+                under_way -= 1
+                fields = {"content-length": str(len(reply.body)), **reply.headers}
+                writer.write(f"HTTP/1.1 {reply.status} Said\r\n".encode())
+                writer.write("".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode() + b"\r\n")
+                writer.write(reply.body[: len(reply.body) - reply.missing])
+                await writer.drain()
+                if reply.missing:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    running.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
+    try:
+        yield running
+    finally:
+        server.close()
+
+
+def error(status: int, text: str, **headers: str) -> Reply:
+    """An error answer as OpenDota words it; header names with `_` for `-`."""
+    return Reply(status, f'{{"error":"{text}"}}'.encode(), {k.replace("_", "-"): v for k, v in headers.items()})

@@ -1,0 +1,221 @@
+"""Each way an answer can fail is told apart, and only what may pass is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from collections.abc import Callable
+
+import pytest
+from pydantic import SecretStr
+
+from ingestion.errors import (
+    CallBudgetSpent,
+    DayLimitReached,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+    Unreachable,
+    WrongAddressError,
+    WrongKeyError,
+)
+from ingestion.http import Answer, Client, Patience, Upstream
+from ingestion.limits import CallBudget, Limiter, SystemClock
+from tests.ingestion.clocks import JumpingClock
+from tests.ingestion.scripted_server import Reply, Server, error, scripted
+from warehouse.errors import UpstreamError
+
+QUICK = Patience(connect_s=2, read_s=0.3, answer_s=0.6, attempts=3, total_s=5, first_wait_s=0.005, longest_wait_s=0.02)
+SECRET = "b7f1-very-secret"
+
+
+def client_of(url: str, *, key: str | None = None, clock: JumpingClock | None = None) -> Client:
+    upstream = Upstream("OpenDota", url, None if key is None else SecretStr(key), "LADDER_OPENDOTA")
+    real = SystemClock()
+    return Client(upstream, Limiter("OpenDota", clock=clock or real), clock or real, QUICK)
+
+
+def ask(
+    answer: Callable[[str, int], Reply],
+    *paths: str,
+    key: str | None = None,
+    budget: int = 100,
+    may_be_empty: bool = False,
+    clock: JumpingClock | None = None,
+) -> tuple[list[Answer | UpstreamError], Server]:
+    """Ask for paths one after the other: the answer or the error of each, and what the server saw."""
+
+    async def scenario() -> tuple[list[Answer | UpstreamError], Server]:
+        results: list[Answer | UpstreamError] = []
+        allowed = CallBudget(budget)
+        async with scripted(answer) as server, client_of(server.url, key=key, clock=clock) as client:
+            for path in paths or ("/x",):
+                try:
+                    results.append(await client.get(path, budget=allowed, may_be_empty=may_be_empty))
+                except UpstreamError as failure:
+                    results.append(failure)
+            return results, server
+
+    return asyncio.run(scenario())
+
+
+def test_an_answer_carries_its_request_its_body_and_its_moment() -> None:
+    before = SystemClock().now()
+
+    async def scenario() -> tuple[Answer, Server]:
+        async with scripted(lambda path, n: Reply(body=b'{"a": 1}')) as server, client_of(server.url) as client:
+            return await client.get("/p", {"limit": 5, "q": "a b"}, budget=CallBudget(1)), server
+
+    answer, server = asyncio.run(scenario())
+    assert answer.request == "/p?limit=5&q=a+b"
+    assert server.requests == ["/api/p?limit=5&q=a+b"]
+    assert answer.body == b'{"a": 1}'
+    assert before <= answer.observed_at <= SystemClock().now()
+
+
+def test_the_key_travels_in_a_header_and_nowhere_else() -> None:
+    [answer], server = ask(lambda path, n: Reply(), key=SECRET)
+    assert isinstance(answer, Answer)
+    assert server.headers[0]["authorization"] == f"Bearer {SECRET}"
+    assert SECRET not in server.requests[0]
+
+
+def test_without_a_key_no_authorization_is_sent() -> None:
+    _, server = ask(lambda path, n: Reply())
+    assert "authorization" not in server.headers[0]
+
+
+def test_a_connection_is_used_again() -> None:
+    _, server = ask(lambda path, n: Reply(), "/a", "/b", "/c")
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_asked_again_until_it_succeeds(status: int) -> None:
+    reply = error(status, "not now", X_Rate_Limit_Remaining_Minute="50")
+    [answer], server = ask(lambda path, n: reply if n < 2 else Reply(body=b"[1]"))
+    assert isinstance(answer, Answer)
+    assert answer.body == b"[1]"
+    assert len(server.requests) == 3
+
+
+def test_patience_ends_in_one_line_that_names_the_request_and_the_reason() -> None:
+    [failure], server = ask(lambda path, n: error(500, "Internal Server Error"))
+    assert type(failure) is TransientError
+    assert str(failure) == "OpenDota answered /x with 500 (Internal Server Error); run again later"
+    assert len(server.requests) == QUICK.attempts
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=b'[{"match_id": 1}, {"match_id": 2}]', missing=10),
+        Reply(body=b'[{"match_id": 1}, {"mat'),
+        Reply(body=b""),
+        Reply(body=b"<html>", headers={"content-type": "text/plain"}),
+        Reply(body=gzip.compress(b"[" + b"1," * 1000 + b"1]")[:-12], headers={"content-encoding": "gzip"}),
+        Reply(body=b"not gzip", headers={"content-encoding": "gzip"}),
+        Reply(wait_s=0.5),
+    ],
+    ids=["cut off", "half a document", "empty", "not JSON", "half compressed", "not compressed", "hanging"],
+)
+def test_a_broken_answer_is_asked_for_again_and_never_returned(reply: Reply) -> None:
+    [once], _ = ask(lambda path, n: reply if n == 0 else Reply(body=b"[7]"))
+    assert isinstance(once, Answer)
+    assert once.body == b"[7]"
+    [for_ever], server = ask(lambda path, n: reply)
+    assert isinstance(for_ever, TransientError)
+    assert len(server.requests) == QUICK.attempts
+
+
+def test_an_empty_body_is_an_answer_where_it_may_be() -> None:
+    [answer], _ = ask(lambda path, n: Reply(body=b""), may_be_empty=True)
+    assert isinstance(answer, Answer)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (error(400, "invalid account id"), PermanentError),
+        (error(404, "Not Found"), NotFoundError),
+        (error(400, "Invalid API key format"), WrongKeyError),
+        (error(401, "who are you"), WrongKeyError),
+        (error(403, "no"), WrongKeyError),
+        (error(418, "teapot"), PermanentError),
+        (Reply(301, b"", {"location": "/elsewhere"}), WrongAddressError),
+        (Reply(404, b"nothing here"), WrongAddressError),
+        (Reply(200, b"<html>", {"content-type": "text/html; charset=utf-8"}), WrongAddressError),
+        (error(429, "daily api limit exceeded"), DayLimitReached),
+    ],
+)
+def test_what_will_not_pass_is_asked_once(reply: Reply, kind: type[UpstreamError]) -> None:
+    [failure], server = ask(lambda path, n: reply)
+    assert type(failure) is kind
+    assert len(server.requests) == 1
+    assert "\n" not in str(failure)
+
+
+def test_a_refusal_keeps_its_status_and_body() -> None:
+    [failure], _ = ask(lambda path, n: error(404, "Not Found"))
+    assert isinstance(failure, NotFoundError)
+    assert (failure.status, failure.body) == (404, b'{"error":"Not Found"}')
+
+
+def test_a_refused_key_is_named_by_its_variable_and_never_shown() -> None:
+    [failure], _ = ask(lambda path, n: error(400, f"Invalid API key format: {SECRET}"), key=SECRET)
+    assert "LADDER_OPENDOTA_KEY" in str(failure)
+    assert SECRET not in str(failure) + repr(failure)
+
+
+def test_a_404_without_a_message_counts_as_not_found_once_the_source_has_answered() -> None:
+    [first, second], _ = ask(lambda path, n: Reply() if "a" in path[-1] else Reply(404, b"?"), "/a", "/b")
+    assert isinstance(first, Answer)
+    assert type(second) is NotFoundError
+
+
+def test_nothing_at_the_address_is_told_soon_and_names_the_variable() -> None:
+    async def scenario() -> UpstreamError:
+        async with scripted(lambda path, n: Reply()) as gone:
+            pass
+        async with client_of(gone.url) as client:
+            with pytest.raises(Unreachable) as caught:
+                await client.get("/x", budget=CallBudget(10))
+            return caught.value
+
+    started = time.monotonic()
+    failure = asyncio.run(scenario())
+    assert time.monotonic() - started < 2
+    assert "LADDER_OPENDOTA_URL" in failure.hint
+
+
+@pytest.mark.parametrize("url", ["http://[half", "http://127.0.0.1:99999/api", "http://no such host/api"])
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    async def scenario() -> None:
+        async with client_of(url) as client:
+            await client.get("/x", budget=CallBudget(10))
+
+    with pytest.raises((WrongAddressError, Unreachable), match="LADDER_OPENDOTA_URL"):
+        asyncio.run(scenario())
+
+
+def test_every_request_counts_against_the_budget_and_none_is_made_beyond_it() -> None:
+    [failure], server = ask(lambda path, n: error(500, "no"), budget=2)
+    assert isinstance(failure, CallBudgetSpent)
+    assert len(server.requests) == 2
+
+
+def test_after_a_refused_minute_the_next_request_waits_for_the_next() -> None:
+    clock = JumpingClock()
+    refused = error(429, "minute rate limit exceeded", X_Rate_Limit_Remaining_Minute="0")
+    [answer], server = ask(lambda path, n: refused if n == 0 else Reply(), clock=clock)
+    assert isinstance(answer, Answer)
+    assert len(server.requests) == 2
+    assert clock.slept == [31.0]  # half a minute was left, and a second for clocks that differ
+
+
+def test_after_the_day_is_refused_nothing_is_asked_any_more() -> None:
+    [first, second], server = ask(lambda path, n: error(429, "daily api limit exceeded"), "/a", "/b")
+    assert isinstance(first, DayLimitReached)
+    assert isinstance(second, DayLimitReached)
+    assert server.requests == ["/api/a"]
