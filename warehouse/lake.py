@@ -15,6 +15,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,8 @@ class Lake:
             unfinished.rename(path)
             _sync_folder(folder)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # what keeps the file from being written may keep it from being removed
+                unfinished.unlink()
             raise _lake_error(error, "write", path) from None
         return path
 
