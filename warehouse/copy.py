@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import psycopg
+from psycopg.types.json import Jsonb
 
 __all__ = ["HEADER", "TRAILER", "encode", "is_fixed_width", "write_rows"]
 
@@ -48,11 +49,22 @@ def write_rows(copy: psycopg.Copy, frame: pl.DataFrame, types: Sequence[str]) ->
     Args:
         copy: an open binary COPY.
         frame: the rows.
-        types: PostgreSQL type of each column.
+        types: PostgreSQL type of each column; those of `jsonb` hold JSON text.
     """
     copy.set_types(types)
+    is_json = [type_ == "jsonb" for type_ in types]
+    if not any(is_json):
+        for row in frame.iter_rows():
+            copy.write_row(row)
+        return
     for row in frame.iter_rows():
-        copy.write_row(row)
+        # Left bare, the text would be stored as one JSON string.
+        copy.write_row(
+            [
+                Jsonb(value, dumps=str) if json and value is not None else value
+                for json, value in zip(is_json, row, strict=True)
+            ]
+        )
 
 
 def _encode_part(part: pl.DataFrame) -> bytes:

@@ -49,3 +49,14 @@ def test_the_server_reads_back_what_was_encoded(database: Database, given_rows: 
 def test_only_numbers_have_a_fixed_width() -> None:
     assert copy.is_fixed_width(SCHEMA)
     assert not copy.is_fixed_width(pl.Schema({"a": pl.String()}))
+
+
+def test_json_text_arrives_as_the_json_it_is(database: Database) -> None:
+    texts = ['{"balanced":true}', "[1,2]", '"a"', None]
+    frame = pl.DataFrame({"name": ["o", "a", "s", "n"], "value": texts})
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("CREATE TEMP TABLE probe (name text, value jsonb)")
+        with connection.cursor().copy("COPY probe FROM STDIN (FORMAT binary)") as stream:
+            copy.write_rows(stream, frame, ["text", "jsonb"])
+        values = connection.execute("SELECT value FROM probe").fetchall()
+    assert values == [({"balanced": True},), ([1, 2],), ("a",), (None,)]
