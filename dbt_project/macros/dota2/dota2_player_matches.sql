@@ -1,0 +1,167 @@
+{#
+    Player slots of Dota 2 matches, from what OpenDota tells in two places: a tracked player's history and the details of a match.
+
+    Both may know a slot: they are one row. Where both know a value, the history's stands: it is read again and again, details
+    are read once. (When something was observed decides nothing here: seeing the same again moves that moment, and an incremental
+    build would not notice.)
+
+    changes: relation of changed matches (game, match_id) that narrows the tables where they are read, so that an index finds the
+        rows; none for all matches.
+#}
+{% macro dota2_player_matches(changes=none) %}
+{%- set only_changed -%}
+    {% if changes %}where match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2'){% endif %}
+{%- endset -%}
+{%- set shared = ['hero_id', 'kills', 'deaths', 'assists', 'leaver_status', 'party_size'] -%}
+{%- set from_history = ['is_radiant_win', 'played_at', 'duration_s', 'game_mode', 'lobby_type', 'parser_version'] -%}
+{%- set from_details = [
+    'last_hits', 'denies', 'gold_per_min', 'xp_per_min', 'hero_damage', 'tower_damage', 'hero_healing', 'net_worth', 'level'
+] -%}
+with history as (
+
+    select
+        *,
+        row_number() over (partition by match_id, player_slot order by account_id) as claim
+    from {{ ref('stg_opendota__player_matches') }}
+    {{ only_changed }}
+
+),
+
+details as (
+
+    select * from {{ ref('stg_opendota__match_players') }}
+    {{ only_changed }}
+
+),
+
+matches as (
+
+    select * from {{ ref('stg_opendota__matches') }}
+    {{ only_changed }}
+
+),
+
+-- Details do not tell it, and it is the same for all players of a match.
+average_ranks as (
+
+    select
+        match_id,
+        max(average_rank) as average_rank
+    from history
+    where average_rank is not null
+    group by match_id
+
+),
+
+slots as (
+
+    select
+        coalesce(history.match_id, details.match_id) as match_id,
+        coalesce(history.player_slot, details.player_slot) as player_slot,
+        coalesce(history.account_id, details.account_id) as account_id,
+        history.match_id is not null as is_in_history,
+        details.match_id is not null as has_details,
+        {%- for column in shared %}
+        coalesce(history.{{ column }}, details.{{ column }}) as {{ column }},
+        {%- endfor %}
+        {%- for column in from_history %}
+        history.{{ column }},
+        {%- endfor %}
+        {%- for column in from_details %}
+        details.{{ column }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from (select * from history where claim = 1) as history
+    full outer join details
+        on history.match_id = details.match_id
+        and history.player_slot = details.player_slot
+
+),
+
+described as (
+
+    select
+        slots.match_id,
+        slots.player_slot,
+        -- A player has one slot in a match; a stale second one is somebody unknown.
+        case
+            when row_number() over (
+                partition by slots.match_id, slots.account_id
+                order by case when slots.is_in_history then 0 else 1 end, slots.player_slot
+            ) = 1 then slots.account_id
+        end as account_id,
+        slots.has_details,
+        {%- for column in shared + from_details %}
+        slots.{{ column }},
+        {%- endfor %}
+        {%- for column in from_history %}
+        coalesce(slots.{{ column }}, matches.{{ column }}) as {{ column }},
+        {%- endfor %}
+        slots.player_slot < 128 as is_radiant,
+        matches.patch,
+        matches.league_id,
+        case when slots.player_slot < 128 then matches.radiant_team_id else matches.dire_team_id end as team_id,
+        average_ranks.average_rank
+    from slots
+    left join matches on slots.match_id = matches.match_id
+    left join average_ranks on slots.match_id = average_ranks.match_id
+
+),
+
+-- Without a time that can be one, a row belongs to no day, patch or window.
+played as (
+
+    select * from described
+    where played_at is not null
+
+),
+
+final as (
+
+    select
+        'dota2' as game,
+        cast(played.match_id as text) as match_id,
+        played.player_slot,
+        cast(played.account_id as text) as player_id,
+        played.played_at,
+        {{ utc_date('played.played_at') }} as played_date,
+        played.duration_s,
+        played.is_radiant = played.is_radiant_win as is_win,
+        case when played.is_radiant then 'radiant' else 'dire' end as side,
+        cast(coalesce(played.hero_id, 0) as text) as character_id,
+        cast(null as text) as map_id,
+        coalesce(
+            {{ value_as_of('played.played_at', ref('int_dota2_patches'), 'released_at', 'patch_id') }},
+            cast(played.patch as text)
+        ) as patch_id,
+        played.game_mode,
+        played.lobby_type,
+        coalesce(game_modes.is_balanced, false)
+        and coalesce(lobby_types.is_balanced, false)
+        and played.is_radiant_win is not null
+        and coalesce(played.duration_s > 360, false) as is_significant,
+        played.kills,
+        played.deaths,
+        played.assists,
+        coalesce(medals.rank_bracket, 'unknown') as rank_bracket,
+        played.average_rank,
+        played.party_size,
+        played.leaver_status,
+        cast(played.team_id as text) as team_id,
+        cast(played.league_id as text) as league_id,
+        played.has_details,
+        played.parser_version is not null as is_parsed,
+        {%- for column in from_details %}
+        played.{{ column }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from played
+    left join {{ ref('int_dota2_game_modes') }} as game_modes
+        on cast(played.game_mode as text) = game_modes.game_mode_id
+    left join {{ ref('int_dota2_lobby_types') }} as lobby_types
+        on cast(played.lobby_type as text) = lobby_types.lobby_type_id
+    left join {{ ref('dota2_medals') }} as medals
+        on played.average_rank / 10 = medals.medal
+
+)
+
+select * from final
+{% endmacro %}

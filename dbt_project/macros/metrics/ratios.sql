@@ -1,0 +1,26 @@
+{# A share as numeric(8,6); null for a whole of zero. #}
+{% macro share(part, whole) -%}
+    cast(round(cast({{ part }} as numeric) / nullif({{ whole }}, 0), 6) as numeric(8, 6))
+{%- endmacro %}
+
+
+{# An average as numeric(18,4); null for a count of zero. #}
+{% macro ratio(total, count) -%}
+    cast(round(cast({{ total }} as numeric) / nullif({{ count }}, 0), 4) as numeric(18, 4))
+{%- endmacro %}
+
+
+{# Kills and assists a death; a record without deaths counts as one with one. #}
+{% macro kda(kills, deaths, assists) -%}
+    {{ ratio('(' ~ kills ~ ' + ' ~ assists ~ ')', 'greatest(' ~ deaths ~ ', 1)') }}
+{%- endmacro %}
+
+
+{# Name of a value on a ladder: medal and stars on the medal ladder, the rating itself on the others. #}
+{% macro rank_name(ladder, rank_value, medal_name, has_stars) -%}
+    case
+        when {{ ladder }} <> 'dota2_rank_tier' then cast({{ rank_value }} as text) || ' MMR'
+        when {{ has_stars }} and {{ rank_value }} % 10 > 0 then {{ medal_name }} || ' ' || cast({{ rank_value }} % 10 as text)
+        else {{ medal_name }}
+    end
+{%- endmacro %}

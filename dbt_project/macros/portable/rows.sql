@@ -1,0 +1,33 @@
+{# Whether two rows hold the same values in all these columns, nulls included. #}
+{% macro same_row(left, right, columns) -%}
+    {{ adapter.dispatch('same_row')(left, right, columns) }}
+{%- endmacro %}
+
+{% macro postgres__same_row(left, right, columns) -%}
+    row({% for column in columns %}{{ left }}.{{ column }}{{ ", " if not loop.last }}{% endfor %})
+    is not distinct from
+    row({% for column in columns %}{{ right }}.{{ column }}{{ ", " if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+
+{# Value of the last row of a small relation that is valid from `time` or earlier; null before the first. #}
+{% macro value_as_of(time, relation, valid_from, value) -%}
+    {{ adapter.dispatch('value_as_of')(time, relation, valid_from, value) }}
+{%- endmacro %}
+
+{#- A range join compares every row with every entry; a bucket search over the sorted entries does not. -#}
+{% macro postgres__value_as_of(time, relation, valid_from, value) -%}
+    (
+        (select array_agg({{ value }} order by {{ valid_from }}, {{ value }}) from {{ relation }})
+    )[width_bucket({{ time }}, (select array_agg({{ valid_from }} order by {{ valid_from }}, {{ value }}) from {{ relation }}))]
+{%- endmacro %}
+
+
+{# A text that changes whenever any row of a small relation does. #}
+{% macro content_digest(relation) -%}
+    {{ adapter.dispatch('content_digest')(relation) }}
+{%- endmacro %}
+
+{% macro postgres__content_digest(relation) -%}
+    (select md5(coalesce(string_agg(cast(r as text), ' ' order by cast(r as text)), '')) from {{ relation }} as r)
+{%- endmacro %}

@@ -1,0 +1,37 @@
+{# Seconds since 1970 as a point in time; null for what cannot be one (before 1970, after 2099), so that one absurd value stops no build. #}
+{% macro timestamp_from_epoch(seconds) -%}
+    {{ adapter.dispatch('timestamp_from_epoch')(seconds) }}
+{%- endmacro %}
+
+{% macro postgres__timestamp_from_epoch(seconds) -%}
+    case when {{ seconds }} between 0 and 4102444799 then to_timestamp({{ seconds }}) end
+{%- endmacro %}
+
+
+{# A text as a point in time; null for what is not an ISO 8601 time in UTC, so that one malformed value stops no build. #}
+{% macro timestamp_from_iso(text) -%}
+    {{ adapter.dispatch('timestamp_from_iso')(text) }}
+{%- endmacro %}
+
+{#- PostgreSQL 15 has no cast that can fail softly; the pattern lets through only what is a day of the calendar. -#}
+{% macro postgres__timestamp_from_iso(text) -%}
+    {%- set day -%}
+        ((19|20)[0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|((19|20)(0[48]|[2468][048]|[13579][26])|2000)-02-29)
+    {%- endset -%}
+    case
+        when {{ text }} ~ '^{{ day }}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+]00:?00)$'
+            then cast({{ text }} as timestamp with time zone)
+    end
+{%- endmacro %}
+
+
+{# The day of a point in time, in UTC whatever the session's time zone. #}
+{% macro utc_date(time) -%}
+    cast({{ time }} at time zone 'UTC' as date)
+{%- endmacro %}
+
+
+{# A date some days later, as a date. #}
+{% macro add_days(date, days) -%}
+    cast({{ dbt.dateadd('day', days, date) }} as date)
+{%- endmacro %}

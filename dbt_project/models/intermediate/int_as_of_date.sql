@@ -1,0 +1,26 @@
+{{ config(materialized='table', alias='int_as_of_date_' ~ target.name) }}
+
+with told as (
+
+    select as_of_date
+    from {{ ref('stg_ops__build_inputs') }}
+    where colour = '{{ colour() }}'
+
+),
+
+played as (
+
+    select max(played_date) as newest_date
+    from {{ ref('fct_player_matches') }}
+    where is_significant
+
+),
+
+decided as (
+
+    select coalesce((select told.as_of_date from told), played.newest_date) as as_of_date
+    from played
+
+)
+
+select * from decided

@@ -1,0 +1,13 @@
+with patches as (
+
+    select
+        'dota2' as game,
+        patch_id,
+        patch_name,
+        released_at,
+        superseded_at
+    from {{ ref('int_dota2_patches') }}
+
+)
+
+select * from patches

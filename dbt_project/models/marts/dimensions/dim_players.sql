@@ -1,0 +1,94 @@
+with profiles as (
+
+    select * from {{ ref('stg_opendota__players') }}
+
+),
+
+tracked as (
+
+    select tracked_id as player_id
+    from {{ ref('stg_ops__tracked') }}
+    where source_name = 'opendota' and kind = 'player'
+
+),
+
+-- Names under which players without a profile stood in matches.
+sightings as (
+
+    select
+        cast(account_id as text) as player_id,
+        display_name,
+        professional_name,
+        observed_at,
+        row_number() over (partition by account_id order by match_id desc, player_slot) as place
+    from {{ ref('stg_opendota__match_players') }}
+    where account_id is not null
+
+),
+
+played as (
+
+    select
+        player_id,
+        max(played_at) as last_played_at
+    from {{ ref('fct_player_matches') }}
+    where game = 'dota2' and player_id is not null
+    group by player_id
+
+),
+
+ranks as (
+
+    select
+        observations.player_id,
+        observations.rank_value,
+        observations.rank_name,
+        observations.leaderboard_rank,
+        medals.rank_bracket,
+        row_number() over (partition by observations.player_id order by observations.observed_at desc) as place
+    from {{ ref('fct_rank_observations') }} as observations
+    left join {{ ref('dota2_medals') }} as medals on observations.rank_value / 10 = medals.medal
+    where observations.ladder = 'dota2_rank_tier'
+
+),
+
+known as (
+
+    select cast(account_id as text) as player_id from profiles
+    union
+    select player_id from tracked
+    union
+    select player_id from played
+    union
+    select player_id from ranks
+
+),
+
+described as (
+
+    select
+        'dota2' as game,
+        known.player_id,
+        coalesce(profiles.display_name, sightings.display_name) as display_name,
+        coalesce(profiles.professional_name, sightings.professional_name) as professional_name,
+        profiles.country_code,
+        -- A Steam id is the account id above a fixed base.
+        cast(cast(known.player_id as bigint) + 76561197960265728 as text) as steam_id64,
+        profiles.avatar_url,
+        tracked.player_id is not null as is_tracked,
+        ranks.rank_value,
+        ranks.rank_name,
+        coalesce(ranks.rank_bracket, 'unknown') as rank_bracket,
+        ranks.leaderboard_rank,
+        played.last_played_at,
+        coalesce(profiles.observed_at, sightings.observed_at) as last_observed_at
+    from known
+    left join profiles on known.player_id = cast(profiles.account_id as text)
+    left join sightings on known.player_id = sightings.player_id and sightings.place = 1
+    left join tracked on known.player_id = tracked.player_id
+    left join played on known.player_id = played.player_id
+    left join ranks on known.player_id = ranks.player_id and ranks.place = 1
+
+)
+
+select * from described

@@ -1,0 +1,28 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'match_id', 'player_slot'],
+        on_schema_change='fail',
+        meta={'change_key': ['game', 'match_id']},
+        pre_hook="{{ collect_changes(ref('int_match_changes_unioned'), player_match_reference()) }}",
+        post_hook="{{ record_progress(player_match_reference()) }}",
+        indexes=[
+            {'columns': ['game', 'player_id', 'played_at']},
+            {'columns': ['game', 'character_id']},
+            {'columns': ['played_date']},
+        ]
+    )
+}}
+
+with player_matches as (
+
+{% if is_incremental() %}
+    {{ dota2_player_matches(changes=changed_keys()) }}
+{% else %}
+    select * from {{ ref('int_player_matches_unioned') }}
+{% endif %}
+
+)
+
+select * from player_matches

@@ -1,0 +1,37 @@
+{{ config(indexes=[{'columns': ['game', 'ladder', 'observed_at']}]) }}
+
+with observations as (
+
+    select
+        *,
+        -- A profile and a rating of the same moment are one observation; the one with the place on the leaderboard tells more.
+        row_number() over (
+            partition by game, player_id, ladder, observed_at
+            order by
+                case when leaderboard_rank is null then 1 else 0 end,
+                rank_value desc,
+                leaderboard_rank
+        ) as place
+    from {{ ref('int_rank_observations_unioned') }}
+
+),
+
+named as (
+
+    select
+        observations.game,
+        observations.player_id,
+        observations.ladder,
+        observations.observed_at,
+        observations.rank_value,
+        {{ rank_name('observations.ladder', 'observations.rank_value', 'medals.medal_name', 'medals.has_stars') }} as rank_name,
+        observations.leaderboard_rank
+    from observations
+    left join {{ ref('dota2_medals') }} as medals
+        on observations.ladder = 'dota2_rank_tier'
+        and observations.rank_value / 10 = medals.medal
+    where observations.place = 1
+
+)
+
+select * from named

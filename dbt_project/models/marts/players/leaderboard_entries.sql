@@ -1,0 +1,114 @@
+{{ config(indexes=[{'columns': ['board', 'rank', 'player_id']}, {'columns': ['game', 'player_id']}]) }}
+
+{%- set least_matches = 10 %}
+
+with players as (
+
+    -- Others are known only by the matches they happened to share with tracked players.
+    select * from {{ ref('dim_players') }}
+    where is_tracked
+
+),
+
+records as (
+
+    select * from {{ ref('player_win_rates') }}
+
+),
+
+boards as (
+
+    select
+        game || '_win_rate' as board,
+        game,
+        player_id,
+        win_rate_low as score,
+        matches,
+        wins
+    from records
+    where period = 'all' and matches > 0
+
+    union all
+
+    select
+        game || '_win_rate_30d' as board,
+        game,
+        player_id,
+        win_rate_low as score,
+        matches,
+        wins
+    from records
+    where period = '30d' and matches > 0
+
+    union all
+
+    select
+        game || '_matches' as board,
+        game,
+        player_id,
+        matches as score,
+        matches,
+        wins
+    from records
+    where period = 'all' and matches > 0
+
+    union all
+
+    select
+        players.game || '_rank' as board,
+        players.game,
+        players.player_id,
+        -- The place on the leaderboard orders those of one rank: first place is just short of the next rank.
+        players.rank_value + coalesce(1 - least(players.leaderboard_rank, 999999) / 1000000.0, 0) as score,
+        coalesce(records.matches, 0) as matches,
+        coalesce(records.wins, 0) as wins
+    from players
+    left join records
+        on players.game = records.game
+        and players.player_id = records.player_id
+        and records.period = 'all'
+    where players.rank_value is not null
+
+),
+
+entries as (
+
+    select
+        boards.board,
+        boards.game,
+        boards.player_id,
+        players.display_name,
+        cast(boards.score as numeric(18, 6)) as score,
+        boards.matches,
+        boards.wins,
+        boards.matches - boards.wins as losses,
+        {{ share('boards.wins', 'boards.matches') }} as win_rate,
+        boards.matches >= {{ least_matches }} as is_qualified
+    from boards
+    inner join players
+        on boards.game = players.game
+        and boards.player_id = players.player_id
+
+),
+
+ranked as (
+
+    select
+        board,
+        game,
+        player_id,
+        display_name,
+        case
+            when is_qualified then cast(rank() over (partition by board, is_qualified order by score desc) as integer)
+        end as rank,
+        score,
+        matches,
+        wins,
+        losses,
+        win_rate,
+        is_qualified
+    from entries
+
+)
+
+select * from ranked

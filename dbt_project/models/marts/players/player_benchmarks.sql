@@ -1,0 +1,127 @@
+{#- A metric is a total over a count; it counts matches in which what it measures is known. -#}
+{%- set per_match = {
+    'kills_per_match': 'kills', 'deaths_per_match': 'deaths', 'assists_per_match': 'assists',
+    'gold_per_min': 'gold_per_min', 'xp_per_min': 'xp_per_min',
+} -%}
+{%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} -%}
+{%- set least_matches = 10 -%}
+
+with matches as (
+
+    select * from {{ ref('fct_player_matches') }}
+    where is_significant and player_id is not null
+
+),
+
+summed as (
+
+    select
+        game,
+        player_id,
+        count(*) as matches,
+        sum(case when is_win then 1 else 0 end) as wins,
+        {%- for column in (per_match.values() | list) + (per_minute.values() | list) %}
+        count({{ column }}) as {{ column }}_matches,
+        sum({{ column }}) as {{ column }}_total,
+        {%- endfor %}
+        {%- for column in per_minute.values() %}
+        sum(case when {{ column }} is not null then duration_s end) as {{ column }}_duration_s
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from matches
+    group by game, player_id
+
+),
+
+measured as (
+
+    select
+        game,
+        player_id,
+        'win_rate' as metric,
+        {{ ratio('wins', 'matches') }} as value,
+        matches
+    from summed
+
+    union all
+
+    select
+        game,
+        player_id,
+        'kda' as metric,
+        {{ kda('kills_total', 'deaths_total', 'assists_total') }} as value,
+        least(kills_matches, deaths_matches, assists_matches) as matches
+    from summed
+    {%- for metric, column in per_match.items() %}
+
+    union all
+
+    select
+        game,
+        player_id,
+        '{{ metric }}' as metric,
+        {{ ratio(column ~ '_total', column ~ '_matches') }} as value,
+        {{ column }}_matches as matches
+    from summed
+    {%- endfor %}
+    {%- for metric, column in per_minute.items() %}
+
+    union all
+
+    select
+        game,
+        player_id,
+        '{{ metric }}' as metric,
+        {{ ratio(column ~ '_total * 60', column ~ '_duration_s') }} as value,
+        {{ column }}_matches as matches
+    from summed
+    {%- endfor %}
+
+),
+
+qualified as (
+
+    select
+        measured.game,
+        measured.player_id,
+        measured.metric,
+        measured.value,
+        cast(measured.matches as integer) as matches,
+        players.rank_bracket
+    from measured
+    inner join {{ ref('dim_players') }} as players
+        on measured.game = players.game
+        and measured.player_id = players.player_id
+    where measured.matches >= {{ least_matches }}
+
+),
+
+-- cume_dist() as a share of counts, because it exists as a float only.
+counted as (
+
+    select
+        *,
+        count(*) over (partition by game, metric order by value) as not_above_all,
+        count(*) over (partition by game, metric) as players_all,
+        count(*) over (partition by game, metric, rank_bracket order by value) as not_above_bracket,
+        count(*) over (partition by game, metric, rank_bracket) as players_bracket
+    from qualified
+
+),
+
+placed as (
+
+    select
+        game,
+        player_id,
+        metric,
+        value,
+        matches,
+        rank_bracket,
+        {{ share('not_above_all', 'players_all') }} as percentile_all,
+        {{ share('not_above_bracket', 'players_bracket') }} as percentile_bracket
+    from counted
+
+)
+
+select * from placed

@@ -1,0 +1,78 @@
+with results as (
+
+    select
+        game,
+        league_id,
+        team_id,
+        match_id,
+        played_at,
+        is_win,
+        row_number() over (
+            partition by game, league_id, team_id order by played_at desc, match_id desc
+        ) as place,
+        first_value(is_win) over (
+            partition by game, league_id, team_id order by played_at desc, match_id desc
+        ) as last_is_win
+    from {{ ref('fct_team_matches') }}
+    where is_win is not null and league_id is not null
+
+),
+
+{{ team_record(['game', 'league_id', 'team_id']) }},
+
+leagues as (
+
+    select
+        'dota2' as game,
+        cast(league_id as text) as league_id,
+        league_name
+    from {{ ref('stg_opendota__leagues') }}
+
+),
+
+-- Names that leagues have in matches, for those that the list of leagues lacks.
+named_in_matches as (
+
+    select
+        'dota2' as game,
+        cast(league_id as text) as league_id,
+        max(league_name) as league_name
+    from {{ ref('stg_opendota__pro_matches') }}
+    where league_id is not null
+    group by league_id
+
+),
+
+described as (
+
+    select
+        rated.game,
+        rated.league_id,
+        coalesce(leagues.league_name, named_in_matches.league_name) as league_name,
+        rated.team_id,
+        teams.team_name,
+        rated.matches,
+        rated.wins,
+        rated.losses,
+        rated.win_rate,
+        rated.streak,
+        rated.last_10_wins,
+        rated.last_10_matches,
+        cast(
+            rank() over (partition by rated.game, rated.league_id order by rated.wins desc, rated.losses) as integer
+        ) as standing,
+        rated.last_played_at
+    from rated
+    left join {{ ref('dim_teams') }} as teams
+        on rated.game = teams.game
+        and rated.team_id = teams.team_id
+    left join leagues
+        on rated.game = leagues.game
+        and rated.league_id = leagues.league_id
+    left join named_in_matches
+        on rated.game = named_in_matches.game
+        and rated.league_id = named_in_matches.league_id
+
+)
+
+select * from described

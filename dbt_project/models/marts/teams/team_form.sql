@@ -1,0 +1,41 @@
+with results as (
+
+    select
+        game,
+        team_id,
+        match_id,
+        played_at,
+        is_win,
+        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as place,
+        first_value(is_win) over (partition by game, team_id order by played_at desc, match_id desc) as last_is_win
+    from {{ ref('fct_team_matches') }}
+    where is_win is not null
+
+),
+
+{{ team_record(['game', 'team_id']) }},
+
+described as (
+
+    select
+        rated.game,
+        rated.team_id,
+        teams.team_name,
+        rated.matches,
+        rated.wins,
+        rated.losses,
+        rated.win_rate,
+        rated.win_rate_low,
+        rated.win_rate_high,
+        rated.streak,
+        rated.last_10_wins,
+        rated.last_10_matches,
+        rated.last_played_at
+    from rated
+    left join {{ ref('dim_teams') }} as teams
+        on rated.game = teams.game
+        and rated.team_id = teams.team_id
+
+)
+
+select * from described
