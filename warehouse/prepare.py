@@ -23,7 +23,7 @@ __all__ = ["LocatedReject", "Prepared", "Rows", "prepare"]
 _TIME = pl.Datetime("us", "UTC")
 #: Payload bytes after which a group of files is closed: bounds memory, and is large enough that the cost of a
 #: transaction does not show.
-GROUP_BYTES = 24 << 20
+GROUP_BYTES = 8 << 20
 _SAMPLE_KEYS = 200
 
 

@@ -1,0 +1,51 @@
+"""What every benchmark leaves: a table on the screen and a JSON file with raw figures and ratios."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Figures", "write"]
+
+_OUT = Path(__file__).parent / "out"
+Figures = Mapping[str, Sequence[float]]
+
+
+def write(
+    name: str, *, seconds: Figures, ratios: Mapping[str, float], bars: Mapping[str, str], facts: Mapping[str, Any]
+) -> None:
+    """Print the figures and write `benchmarks/out/<name>.json`.
+
+    Args:
+        name: of the benchmark.
+        seconds: seconds of each round, by what was timed.
+        ratios: plain numbers that stand at the top level of the file.
+        bars: the bar of each ratio, as the design has it.
+        facts: what is needed to read the figures: sizes, versions, configurations.
+    """
+    table = Table(title=name, title_justify="left")
+    for heading in ("what", "median s", "least s", "most s"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for what, rounds in seconds.items():
+        table.add_row(what, *(f"{value:.3f}" for value in (median(rounds), min(rounds), max(rounds))))
+    judged = Table()
+    for heading in ("ratio", "measured", "bar"):
+        judged.add_column(heading, justify="left" if heading == "ratio" else "right")
+    for ratio, value in ratios.items():
+        judged.add_row(ratio, f"{value:.2f}", bars.get(ratio, ""))
+    console = Console(width=110)
+    console.print(table, judged)
+    for fact, value in facts.items():
+        console.print(f"{fact}: {value}", highlight=False)
+    _OUT.mkdir(exist_ok=True)
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "machine": platform.machine()}
+    content = {**ratios, "bars": bars, "seconds": seconds, "facts": {**facts, **machine}}
+    (_OUT / f"{name}.json").write_text(json.dumps(content, indent=1, default=str) + "\n")
