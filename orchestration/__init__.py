@@ -1,0 +1,1 @@
+"""Dagster assets and the command line: what runs when."""

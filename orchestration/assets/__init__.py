@@ -1,0 +1,1 @@
+"""Dagster assets, one module for each source and one for the marts."""

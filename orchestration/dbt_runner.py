@@ -1,0 +1,254 @@
+"""dbt in this process: manifests prepared once for each colour, builds that report node by node.
+
+A prepared manifest is dbt's own msgpack form under `LADDER_HOME/dbt/prepared/<key>/`. A build decodes it anew (some
+tens of milliseconds), since dbt writes compiled SQL into the manifest it is given. dbt keeps one set of flags and
+connections for each process, so that one build runs at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestration.dbt_graph import COLOURS, PROJECT, Graph, models_digest, prepared_folder
+from warehouse.database import parameters
+from warehouse.errors import BuildError
+from warehouse.publish import Colour
+from warehouse.settings import Settings
+
+__all__ = ["NodeResult", "Prepared", "build", "prepare"]
+
+#: More gains nothing on two cores, and a build should leave connections to readers.
+_THREADS = 4
+_KEPT_STATES = 3
+_ONE_AT_A_TIME = threading.Lock()
+
+Status = Literal["success", "pass", "warn", "fail", "error", "skipped", "reused"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What became of a node.
+
+    Args:
+        unique_id: dbt's id.
+        name: its name.
+        status: `success` of a model; `pass`, `warn`, `fail` of a test; `error`, `skipped` of both; `reused` when
+            nothing had to be done.
+        message: what dbt says about it, one line.
+        failures: rows that fail a test.
+        duration_s: time it took, in seconds.
+    """
+
+    unique_id: str
+    name: str
+    status: Status
+    message: str
+    failures: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The project, parsed for one database.
+
+    Args:
+        folder: where its manifests lie.
+        digest: of the project, whatever the database.
+        graph: its models, tests and sources.
+    """
+
+    folder: Path
+    digest: str
+    graph: Graph
+
+
+def prepare(settings: Settings, database_url: str) -> Prepared:
+    """Parse the project for both colours, unless this state of it is prepared already.
+
+    Raises:
+        BuildError: the project cannot be parsed; names the place.
+    """
+    digest = models_digest()
+    folder = prepared_folder(settings, digest, parameters(database_url)["dbname"])
+    if not folder.exists():
+        _parse_into(folder, settings, database_url)
+    return Prepared(folder, digest, Graph.read(folder))
+
+
+def build(
+    prepared: Prepared,
+    settings: Settings,
+    transform_url: str,
+    colour: Colour,
+    *,
+    full_refresh: bool = False,
+    on_node: Callable[[NodeResult], None] = lambda result: None,
+) -> list[NodeResult]:
+    """Build every model in a colour and test it; results in the order of their end.
+
+    Args:
+        prepared: the project.
+        settings: where logs go.
+        transform_url: login of `ladder_transform`.
+        colour: where to build.
+        full_refresh: rebuild incremental models from nothing.
+        on_node: told each result as it comes, from one of dbt's threads.
+
+    Raises:
+        BuildError: dbt could not run at all, or a mart would stand in another colour.
+    """
+    manifest = _decode((prepared.folder / f"{colour}.msgpack").read_bytes())
+    _refuse_other_colours(manifest, colour)
+    results: list[NodeResult] = []
+
+    def watch(event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            result = _from_event(event.data)
+            results.append(result)
+            on_node(result)
+
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "eager"]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    outcome = _invoke(arguments, settings, transform_url, colour, manifest=manifest, watch=watch)
+    if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
+        raise outcome.exception
+    if outcome.exception is not None:
+        raise BuildError(f"dbt could not build: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
+    return results
+
+
+@contextmanager
+def _environment(transform_url: str) -> Iterator[None]:
+    """Tell dbt's profile where to connect; it reads nothing but the environment."""
+    found = parameters(transform_url)
+    names = {
+        "LADDER_DBT_HOST": found.get("host", "127.0.0.1"),
+        "LADDER_DBT_PORT": found.get("port", "5432"),
+        "LADDER_DBT_USER": found.get("user", ""),
+        "LADDER_DBT_PASSWORD": found.get("password", ""),
+        "LADDER_DBT_DATABASE": found.get("dbname", ""),
+        "DO_NOT_TRACK": "1",
+    }
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _invoke(
+    command: Sequence[str],
+    settings: Settings,
+    database_url: str,
+    colour: str,
+    *,
+    manifest: Any = None,
+    watch: Callable[[Any], None] = lambda event: None,
+) -> Any:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 -- seconds, and only a build or a parse needs it
+
+    logs = _logs(settings)
+    logs.mkdir(parents=True, exist_ok=True)
+    options = ["--no-send-anonymous-usage-stats", "--no-write-json", "--no-use-colors", "--no-partial-parse"]
+    options += ["--log-level", "none", "--log-level-file", "info", "--log-path", str(logs), "--no-version-check"]
+    place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", colour]
+    place += ["--target-path", str(settings.home / "dbt" / "target" / colour), "--threads", str(_THREADS)]
+    with _ONE_AT_A_TIME, _environment(database_url):
+        return dbtRunner(manifest=manifest, callbacks=[watch]).invoke([*options, *command, *place])
+
+
+def _parse_into(folder: Path, settings: Settings, database_url: str) -> None:
+    """Parse for both colours in a folder of its own and rename it, so that a prepared folder is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(dir=folder.parent, prefix="preparing-"))
+    try:
+        for colour in COLOURS:
+            outcome = _invoke(["parse"], settings, database_url, colour)
+            if not outcome.success:
+                raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {PROJECT}")
+            (place / f"{colour}.msgpack").write_bytes(outcome.result.to_msgpack())
+        Graph.from_manifest(outcome.result).write(place)
+        try:
+            place.rename(folder)
+        except OSError:
+            if not folder.exists():  # otherwise another process was as quick, with the same result
+                raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    _forget_old_states(folder.parent)
+
+
+def _forget_old_states(parent: Path) -> None:
+    """Keep the newest few; an abandoned attempt is one of them until it is old."""
+    states = sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in states[_KEPT_STATES:]:
+        if time.time() - path.stat().st_mtime > 3600:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _decode(packed: bytes) -> Any:
+    from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415 -- as above
+    from dbt.parser.manifest import extended_mashumuro_decoder  # noqa: PLC0415
+
+    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]  # dbt says no types here
+    return manifest
+
+
+def _refuse_other_colours(manifest: Any, colour: Colour) -> None:
+    """A manifest prepared for one colour builds there whatever target is named; never build what readers see."""
+    for node in manifest.nodes.values():
+        if node.schema.startswith("marts") and node.schema != f"marts_{colour}":
+            raise BuildError(
+                f"{node.name} would be built in {node.schema}, not marts_{colour}",
+                f"remove the folder dbt under LADDER_HOME and try again; if that does not help, see {PROJECT}/macros",
+            )
+
+
+@cache
+def _statuses() -> dict[str, Status]:
+    return {
+        "success": "success",
+        "pass": "pass",
+        "warn": "warn",
+        "fail": "fail",
+        "skipped": "skipped",
+        "no-op": "success",
+    }
+
+
+def _from_event(data: Any) -> NodeResult:
+    result = data.run_result
+    message = " ".join((result.message or "").split())
+    return NodeResult(
+        unique_id=data.node_info.unique_id,
+        name=data.node_info.node_name,
+        status=_statuses().get(result.status.lower(), "error"),
+        message=message,
+        failures=int(result.num_failures or 0),
+        duration_s=float(result.execution_time or 0.0),
+    )
+
+
+def _logs(settings: Settings) -> Path:
+    return settings.home / "logs"
+
+
+def _one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())[:300] if error is not None else "unknown error"

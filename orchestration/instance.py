@@ -1,0 +1,81 @@
+"""Dagster's own home: `dagster.yaml` under LADDER_HOME, tables in a schema that nobody else sees."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from orchestration.warehouse_access import Warehouse
+from warehouse.database import connect, parameters
+from warehouse.embedded.home import Home
+from warehouse.errors import DatabaseError
+from warehouse.locks import MIGRATE
+
+__all__ = ["LOGIN", "prepare_instance", "storage_url"]
+
+LOGIN = "ladder_dagster"
+_SCHEMA = "dagster"
+_TEMPLATE = Path(__file__).parents[1] / "dagster.yaml"
+
+
+def prepare_instance(warehouse: Warehouse) -> Path:
+    """Make the schema and login, render the configuration, and point this process and its children there.
+
+    Returns:
+        DAGSTER_HOME.
+
+    Raises:
+        DatabaseError: the administrator's login lacks rights.
+    """
+    url = storage_url(warehouse)
+    _create_login(warehouse, url)
+    home = warehouse.settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    target = home / "dagster.yaml"
+    text = _TEMPLATE.read_text()
+    if not target.exists() or target.read_text() != text:
+        fresh = target.with_suffix(f".{os.getpid()}.tmp")
+        fresh.write_text(text)
+        fresh.replace(target)
+    os.environ.update(DAGSTER_HOME=str(home), LADDER_DAGSTER_URL=url, DAGSTER_DISABLE_TELEMETRY="yes")
+    return home
+
+
+def storage_url(warehouse: Warehouse) -> str:
+    """URL of Dagster's login, with its password."""
+    found = parameters(warehouse.servers.database_url)
+    password = Home(warehouse.settings.home).password("dagster", create=True)
+    place = f"{found.get('host', '127.0.0.1')}:{found.get('port', '5432')}/{quote(found['dbname'], safe='')}"
+    return f"postgresql://{LOGIN}:{quote(password, safe='')}@{place}"
+
+
+def _create_login(warehouse: Warehouse, url: str) -> None:
+    with suppress(DatabaseError), connect(url) as connection:
+        row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [_SCHEMA]).fetchone()
+        if row and row[0]:
+            return
+    name, schema = sql.Identifier(LOGIN), sql.Identifier(_SCHEMA)
+    password = sql.Literal(parameters(url)["password"])
+    try:
+        with connect(warehouse.servers.database_url) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])
+            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [LOGIN]).fetchone()
+            verb = sql.SQL("ALTER" if known else "CREATE")
+            connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, name, password))
+            connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, name))
+            database = sql.Identifier(connection.info.dbname)
+            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, name))
+            connection.execute(
+                sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}").format(name, database, schema)
+            )
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseError(
+            f"no right to set up Dagster's schema: {error.diag.message_primary}",
+            f"let an administrator create the login {LOGIN} and the schema {_SCHEMA} that it owns",
+        ) from None

@@ -1,0 +1,98 @@
+"""What a run tells while it works: to a terminal in this process, or through the worker's socket to one elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+__all__ = ["Message", "NodeDone", "PassDone", "PassProgress", "Published", "RunDone", "listening", "tell"]
+
+
+class PassProgress(msgspec.Struct, frozen=True, tag=True):
+    """A pass has read `done` of `total` things."""
+
+    name: str
+    done: int
+    total: int
+
+
+class PassDone(msgspec.Struct, frozen=True, tag=True):
+    """A pass is over and loaded.
+
+    Args:
+        name: the pass.
+        requests: requests made.
+        records: rows that the answers held.
+        changed: rows inserted, updated or deleted.
+        rejected: records that could not become rows.
+        failures: one line for each thing that failed.
+        note: why it ended early in good order, such as a spent limit.
+    """
+
+    name: str
+    requests: int
+    records: int
+    changed: int
+    rejected: int
+    failures: tuple[str, ...]
+    note: str
+
+
+class NodeDone(msgspec.Struct, frozen=True, tag=True):
+    """dbt has finished `done` of `total` models and tests; the newest of them is named."""
+
+    name: str
+    status: str
+    done: int
+    total: int
+
+
+class Published(msgspec.Struct, frozen=True, tag=True):
+    """The marts are served.
+
+    Args:
+        generation: its number.
+        is_new: whether this run turned to it.
+        as_of_date: ISO date that windows hang on, or empty.
+    """
+
+    generation: int
+    is_new: bool
+    as_of_date: str
+
+
+class RunDone(msgspec.Struct, frozen=True, tag=True):
+    """The run is over.
+
+    Args:
+        run_id: Dagster's id.
+        is_ok: whether Dagster calls it a success.
+        errors: one line for each step that failed.
+    """
+
+    run_id: str
+    is_ok: bool
+    errors: tuple[str, ...]
+
+
+Message = PassProgress | PassDone | NodeDone | Published | RunDone
+
+_listeners: list[Callable[[Message], None]] = []
+
+
+@contextmanager
+def listening(listener: Callable[[Message], None]) -> Iterator[None]:
+    """Be told what the runs of this process tell, from whichever thread they do."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def tell(message: Message) -> None:
+    """Tell whoever listens."""
+    for listener in tuple(_listeners):
+        listener(message)

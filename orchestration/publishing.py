@@ -1,0 +1,57 @@
+"""Marts to readers: build and turn the views, then the cache; and the tests that a standing generation has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from orchestration.dbt_runner import NodeResult, prepare
+from orchestration.progress import NodeDone, Published, tell
+from orchestration.transform import Transformed, transform
+from orchestration.warehouse_access import Warehouse
+
+__all__ = ["build_and_publish"]
+
+
+def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False) -> Transformed:
+    """Bring marts and cache to the newest data, telling progress; a failed test leaves both as they were.
+
+    Raises:
+        LadderError: dbt could not run, the views could not turn, or the cache cannot be reached.
+    """
+    prepared = prepare(warehouse.settings, warehouse.servers.database_url)
+    total = len(prepared.graph.models) + len(prepared.graph.tests)
+    done = 0
+
+    def count(result: NodeResult) -> None:
+        nonlocal done
+        done += 1
+        tell(NodeDone(result.name, result.status, done, total))
+
+    outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=count)
+    generation = outcome.generation
+    if generation is None or outcome.failure is not None:
+        return outcome
+    kept = warehouse.settings.home / "dbt" / "results" / f"{generation.colour}.json"
+    if outcome.is_built:
+        _keep(kept, outcome.results)
+    else:
+        outcome = replace(outcome, results=_kept(kept))
+    as_of = str(generation.as_of_date) if generation.as_of_date else ""
+    tell(Published(generation.generation, outcome.is_built, as_of))
+    return outcome
+
+
+def _keep(path: Path, results: Sequence[NodeResult]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    fresh.write_bytes(msgspec.json.encode(results))
+    fresh.replace(path)
+
+
+def _kept(path: Path) -> list[NodeResult]:
+    """Results of the build that a colour stands on; none where another home built it."""
+    return msgspec.json.decode(path.read_bytes(), type=list[NodeResult]) if path.exists() else []

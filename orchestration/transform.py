@@ -1,0 +1,122 @@
+"""From staging to served marts: build the idle colour, test it, turn the views, turn the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import psycopg
+from psycopg import sql
+
+from orchestration import dbt_runner
+from orchestration.dbt_graph import Graph
+from orchestration.dbt_runner import NodeResult, Prepared
+from orchestration.warehouse_access import Warehouse
+from warehouse.errors import BuildError, ConfigurationError
+from warehouse.publish import Build, Generation, building, current_generation, plan_build, record_build, turn
+from warehouse.settings import Settings
+
+__all__ = ["Transformed", "as_of_date", "failed_build", "transform"]
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """What a transformation left.
+
+    Args:
+        graph: the models and tests.
+        generation: the generation that readers see now; None where the build failed before the first one.
+        is_built: whether anything was built; otherwise the live colour already stood at the head of the feed.
+        results: what became of each node; empty when nothing was built.
+        failure: why nothing was turned; None when all went well.
+    """
+
+    graph: Graph
+    generation: Generation | None
+    is_built: bool
+    results: Sequence[NodeResult] = field(default=())
+    failure: BuildError | None = None
+
+
+def transform(
+    warehouse: Warehouse,
+    prepared: Prepared,
+    *,
+    full_refresh: bool = False,
+    on_node: Callable[[NodeResult], None] = lambda result: None,
+) -> Transformed:
+    """Bring the marts up to date and turn them, or leave everything as it was.
+
+    Loads wait and other builds queue up meanwhile, so that all marts of a generation stand on the same data.
+
+    Args:
+        warehouse: the open warehouse.
+        prepared: the dbt project.
+        full_refresh: rebuild everything from nothing, even if nothing is new.
+        on_node: told each node's result as it comes.
+
+    Raises:
+        LadderError: dbt could not run, or the views could not turn. The old generation keeps serving.
+    """
+    transform_url = warehouse.url("transform")
+    with building(transform_url) as connection:
+        build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
+        if not build.is_needed and not full_refresh:
+            return Transformed(prepared.graph, current_generation(connection), is_built=False)
+        results = dbt_runner.build(
+            prepared,
+            warehouse.settings,
+            transform_url,
+            build.colour,
+            full_refresh=full_refresh or build.is_first,
+            on_node=on_node,
+        )
+        failure = failed_build(results)
+        if failure is not None:
+            return Transformed(prepared.graph, current_generation(connection), True, results, failure)
+        record_build(connection, build, as_of_date=_built_as_of(connection, build))
+        generation = turn(connection, build.colour, prepared.graph.marts)
+        return Transformed(prepared.graph, generation, True, results)
+
+
+def as_of_date(settings: Settings) -> date | None:
+    """The date that windows hang on, where one is set.
+
+    Raises:
+        ConfigurationError: it is no date.
+    """
+    if settings.as_of_date is None:
+        return None
+    try:
+        return date.fromisoformat(settings.as_of_date)
+    except ValueError:
+        raise ConfigurationError(
+            f"LADDER_AS_OF_DATE: {settings.as_of_date} is no date", "write it as 2026-01-31"
+        ) from None
+
+
+def failed_build(results: Sequence[NodeResult]) -> BuildError | None:
+    """One line about a build's failures, or None: tests with their failing rows first, then models."""
+    tests = [f"test {result.name} failed ({_rows(result.failures)})" for result in results if result.status == "fail"]
+    models = [f"{result.name}: {result.message}" for result in results if result.status == "error"]
+    failures = [*tests, *models]
+    if not failures:
+        return None
+    others = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
+    return BuildError(
+        f"{failures[0]}{others}; nothing was published",
+        "the last generation keeps serving; see logs/dbt.log under LADDER_HOME",
+    )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
+def _built_as_of(connection: psycopg.Connection, build: Build) -> date | None:
+    """The date that the marts of the build hang on, as the models decided it."""
+    row = connection.execute(
+        sql.SQL("SELECT as_of_date FROM {}").format(sql.Identifier("prep", f"int_as_of_date_{build.colour}"))
+    ).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,59 @@
+"""The warehouse as a command or a run has it: settings, servers, lake, logins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ingestion.opendota.source import SOURCE
+from warehouse.database import LoginRole, role_url
+from warehouse.embedded import Servers, running
+from warehouse.lake import Lake
+from warehouse.migrate import migrate
+from warehouse.settings import Settings
+from warehouse.source import Source
+
+__all__ = ["SOURCES", "Warehouse", "open_warehouse"]
+
+#: Every source there is, by name.
+SOURCES: dict[str, Source] = {SOURCE.name: SOURCE}
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """An open warehouse: its servers run as long as it is open."""
+
+    settings: Settings
+    servers: Servers
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return Lake(self.settings.lake_path)
+
+    def url(self, role: LoginRole) -> str:
+        """Login of a role.
+
+        Raises:
+            DatabaseError: the warehouse was never set up from this home.
+        """
+        return role_url(self.settings, self.servers.database_url, role)
+
+
+@contextmanager
+def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = True) -> Iterator[Warehouse]:
+    """Start or join the servers and bring the database to this version.
+
+    Args:
+        settings: the configuration.
+        redis: whether the cache is needed.
+        set_up: whether roles and tables are brought up to date; what runs inside an open warehouse leaves it out.
+
+    Raises:
+        LadderError: a server cannot be started or reached, or rights are missing.
+    """
+    with running(settings, redis=redis) as servers:
+        if set_up:
+            migrate(settings, servers.database_url, list(SOURCES.values()))
+        yield Warehouse(settings, servers)
