@@ -1,0 +1,10 @@
+{# Every row's columns, where known, stand in a row of another model. #}
+{% test refers_to(model, to, columns) %}
+
+select distinct {% for column in columns %}child.{{ column }}{{ ", " if not loop.last }}{% endfor %}
+from {{ model }} as child
+left join {{ to }} as parent
+    on {% for column in columns %}child.{{ column }} = parent.{{ column }}{{ " and " if not loop.last }}{% endfor %}
+where {% for column in columns %}child.{{ column }} is not null and {% endfor %}parent.{{ columns[0] }} is null
+
+{% endtest %}
