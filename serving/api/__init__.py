@@ -1,0 +1,1 @@
+"""The HTTP API: a cache-first layer, and FastAPI behind it."""

@@ -1,0 +1,129 @@
+"""Puts the API together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp
+
+from serving.api import documentation
+from serving.api.layer import CacheFirst
+from serving.api.operations import add_operations
+from serving.api.routes import add_routes
+from serving.cache import Cache
+from serving.database import Database
+from serving.endpoints import ENDPOINTS
+from serving.memory import Memory
+from serving.metrics import Metrics
+from serving.redis_tier import RedisTier
+from serving.refusals import Refusal, error_body
+from serving.watcher import Watcher
+
+__all__ = ["Connections", "create_app"]
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Where a serving process finds things.
+
+    Args:
+        database_url: login of `ladder_serving`.
+        redis_url: `redis://` URL.
+        metrics_directory: shared by the processes of one server, empty at its start.
+    """
+
+    database_url: str
+    redis_url: str
+    metrics_directory: Path
+
+
+def create_app(connections: Connections) -> ASGIApp:
+    """The ASGI application; connects when its lifespan begins, and starts with any server down."""
+    metrics = Metrics(connections.metrics_directory)
+    redis = RedisTier(connections.redis_url, metrics)
+    database = Database(connections.database_url)
+    watcher = Watcher(database, redis)
+    memory = Memory()
+    cache = Cache(memory, redis, database, watcher, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        await watcher.look()
+        watching = asyncio.create_task(watcher.run())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            await database.close()
+            await redis.close()
+
+    app = FastAPI(
+        title="Ladderhouse",
+        description="Ranks, win rates and trends, as last published. Every answer names its generation.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    # A path has one spelling; a redirect would be a second answer for it.
+    app.router.redirect_slashes = False
+    api = APIRouter(prefix="/api/v1")
+    add_routes(api, ENDPOINTS, cache, memory, watcher, metrics)
+    app.include_router(api)
+    operations = APIRouter(tags=["operations"])
+    add_operations(operations, watcher, metrics)
+    app.include_router(operations)
+    _add_documentation(app)
+    _add_error_handlers(app)
+    return CacheFirst(app, memory, watcher, metrics)
+
+
+def _add_documentation(app: FastAPI) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(documentation.page(app.openapi()))
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        return _error(error.status, error.code, error.message, error.detail, error.headers)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        detail = [{"parameter": str(item["loc"][-1]), "problem": item["msg"]} for item in error.errors()]
+        return _error(422, "invalid_parameter", f"{detail[0]['parameter']}: {detail[0]['problem']}", detail)
+
+    async def unrouted(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = _CODES.get(error.status_code, "http_error")
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        return _error(error.status_code, code, error.detail.lower(), None, headers)
+
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, unrouted)
+
+
+def _error(status: int, code: str, message: str, detail: Any = None, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        error_body(code, message, detail),
+        status_code=status,
+        media_type="application/json",
+        headers={"cache-control": "no-store", **(headers or {})},
+    )

@@ -1,0 +1,118 @@
+"""The outermost layer: answers a known request from stored bytes before any framework sees it."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+import secrets
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.api.delivery import deliver
+from serving.memory import Memory
+from serving.metrics import OTHER, Metrics
+from serving.refusals import error_body
+from serving.watcher import Watcher
+
+__all__ = ["CacheFirst"]
+
+_MAX_TARGET = 2048
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_logger = logging.getLogger(__name__)
+
+
+class CacheFirst:
+    """Answers hits; lets everything else through, gives errors a request id, counts.
+
+    Args:
+        app: what answers the rest.
+        memory: where hits are found.
+        watcher: says which generation a hit has to be of.
+        metrics: counts requests.
+    """
+
+    def __init__(self, app: ASGIApp, memory: Memory, watcher: Watcher, metrics: Metrics) -> None:
+        self._app = app
+        self._raw = memory.raw
+        self._watcher = watcher
+        self._metrics = metrics
+        self._memory_hits = metrics.tiers["memory"]
+        self._request_prefix = secrets.token_hex(4)
+        self._request_numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"]
+        if method == "HEAD":
+            # The same as GET, without the body.
+            scope = {**scope, "method": "GET"}
+            send = _without_body(send)
+        if method in ("GET", "HEAD"):
+            answer = self._raw.get((scope["path"], scope["query_string"]))
+            if (
+                answer is not None
+                and answer.published is self._watcher.current
+                and time.monotonic() < answer.fresh_until
+            ):
+                answer.is_used = True
+                self._memory_hits.add()
+                await deliver(answer, scope, send, self._watcher, self._metrics)
+                return
+        await self._pass_on(scope, receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = self._request_id(scope)
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if status >= 400:
+                    message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id)]}
+            await send(message)
+
+        if len(scope["path"]) + len(scope["query_string"]) > _MAX_TARGET:
+            await _send_error(watch, 414, "target_too_long", f"the path and query exceed {_MAX_TARGET} characters")
+        else:
+            try:
+                await self._app(scope, receive, watch)
+            except Exception:
+                _logger.exception("request %s failed", request_id.decode())
+                if not status:
+                    await _send_error(watch, 500, "internal_error", "something went wrong here; it is in the log")
+        endpoint = getattr(scope.get("route"), "name", OTHER)
+        # Answers with data were counted when they were delivered.
+        if status >= 400 or not self._metrics.has_endpoint(endpoint):
+            self._metrics.request(endpoint, status).add()
+
+    def _request_id(self, scope: Scope) -> bytes:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return bytes(value)
+        return f"{self._request_prefix}-{next(self._request_numbers):x}".encode()
+
+
+async def _send_error(send: Send, status: int, code: str, message: str) -> None:
+    body = error_body(code, message)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _without_body(send: Send) -> Send:
+    async def send_start_only(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_start_only

@@ -1,0 +1,102 @@
+"""Routes from declarations: FastAPI validates, the cache answers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from serving import keys
+from serving.api.contract import responses
+from serving.api.delivery import AnswerResponse, NotModified, names_tag
+from serving.cache import Cache, Question
+from serving.cursors import MAX_LENGTH
+from serving.endpoints import Endpoint, Page, Parameter
+from serving.memory import Memory
+from serving.metrics import Metrics
+from serving.refusals import Refusal
+from serving.watcher import Watcher
+
+__all__ = ["add_routes"]
+
+
+def add_routes(
+    router: APIRouter, endpoints: tuple[Endpoint, ...], cache: Cache, memory: Memory, watcher: Watcher, metrics: Metrics
+) -> None:
+    """Add a route for each declared endpoint."""
+    for endpoint in endpoints:
+        router.add_api_route(
+            endpoint.path,
+            _handler(endpoint, cache, memory, watcher, metrics),
+            name=endpoint.name,
+            operation_id=endpoint.name,
+            summary=endpoint.summary,
+            responses=responses(endpoint),
+            response_class=Response,
+            tags=[endpoint.path.split("/")[1]],
+        )
+
+
+def _handler(
+    endpoint: Endpoint, cache: Cache, memory: Memory, watcher: Watcher, metrics: Metrics
+) -> Callable[..., Awaitable[Response]]:
+    declared = (*endpoint.parameters, *_page_parameters(endpoint.page))
+    allowed = {parameter.name for parameter in declared if not parameter.in_path}
+
+    async def handle(request: Request, **arguments: Any) -> Response:
+        _check_query(request, allowed)
+        limit, cursor = arguments.pop("limit", None), arguments.pop("cursor", None)
+        question = Question.of(endpoint, arguments, limit, cursor)
+        etag = keys.entity_tag(keys.answer_key(cache.published(), endpoint, question.scope))
+        if names_tag(request.headers.get("if-none-match", "").encode("latin-1"), etag):
+            return NotModified(endpoint, etag, watcher, metrics)
+        answer = await cache.answer(question)
+        memory.alias((request.scope["path"], request.scope["query_string"]), answer)
+        return AnswerResponse(answer, watcher, metrics)
+
+    # FastAPI reads parameters, their bounds and their documentation from the signature.
+    handle.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request),
+            *(_as_signature(parameter) for parameter in declared),
+        ]
+    )
+    return handle
+
+
+def _as_signature(parameter: Parameter) -> inspect.Parameter:
+    annotation: Any = Literal[parameter.choices] if parameter.choices else parameter.type
+    if parameter.default is None and not parameter.in_path:
+        annotation = annotation | None
+    marker = (Path if parameter.in_path else Query)(
+        description=parameter.description, pattern=parameter.pattern, ge=parameter.minimum, le=parameter.maximum
+    )
+    return inspect.Parameter(
+        parameter.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[annotation, marker],
+        default=inspect.Parameter.empty if parameter.in_path else parameter.default,
+    )
+
+
+def _page_parameters(page: Page | None) -> tuple[Parameter, ...]:
+    if page is None:
+        return ()
+    return (
+        Parameter("limit", int, "rows of a page", default=page.default, minimum=1, maximum=page.maximum),
+        Parameter("cursor", str, "meta.next of the page before", pattern=f"^[A-Za-z0-9_-]{{1,{MAX_LENGTH}}}$"),
+    )
+
+
+def _check_query(request: Request, allowed: set[str]) -> None:
+    """A parameter that is not known, or is given twice, is a mistake; answering as if it were not there hides it."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    unknown = sorted(set(names) - allowed)
+    if unknown:
+        raise Refusal(400, "unknown_parameter", f"no such parameter: {unknown[0][:64]!r}", {"allowed": sorted(allowed)})
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise Refusal(400, "repeated_parameter", f"given more than once: {repeated[0]}")

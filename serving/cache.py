@@ -1,0 +1,238 @@
+"""From a validated request to its answer: memory, Redis, or one query, whichever comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from serving import keys
+from serving.answers import STALE_LIMIT_S, Answer, Stored, make
+from serving.cursors import after, canonical_cursor
+from serving.database import Database, DatabaseDown, Reading
+from serving.endpoints import Endpoint, Value
+from serving.generations import Published
+from serving.memory import Memory
+from serving.metrics import Metrics
+from serving.redis_tier import RedisTier
+from serving.refusals import Unavailable, UnknownSubject
+from serving.watcher import Watcher
+
+__all__ = ["Cache", "Question"]
+
+_LOCK_S = 6.0
+"""Longer than the slowest query may take, so that only a dead holder's lock runs out."""
+_WAIT_S = 2.0
+_FIRST_LOOK_S = 0.002
+_LAST_LOOK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request after validation.
+
+    Args:
+        endpoint: what is asked.
+        scope: its canonical form.
+        values: parameters of its SQL.
+        limit: rows of a page; None without pages.
+    """
+
+    endpoint: Endpoint
+    scope: str
+    values: Mapping[str, Any]
+    limit: int | None
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, values: Mapping[str, Value], limit: int | None, cursor: str | None) -> Question:
+        """Bring a request into its canonical form.
+
+        Raises:
+            Refusal: 400, the cursor is none of this list.
+        """
+        if endpoint.page is None or limit is None:
+            return cls(endpoint, keys.canonical(endpoint, values), values, None)
+        position = after(endpoint.page, cursor)
+        spelled = None if cursor is None else canonical_cursor(endpoint.page, position)
+        scope = keys.canonical(endpoint, {**values, "limit": limit, "cursor": spelled})
+        # One row more than asked tells whether there is a next page.
+        return cls(endpoint, scope, {**values, **position, "limit": limit + 1}, limit)
+
+
+class Cache:
+    """The tiers, and one flight for each key.
+
+    Args:
+        memory: this process's answers.
+        redis: all processes' answers.
+        database: what is asked last.
+        watcher: says what is published.
+        metrics: counts where answers were found.
+    """
+
+    def __init__(
+        self, memory: Memory, redis: RedisTier, database: Database, watcher: Watcher, metrics: Metrics
+    ) -> None:
+        self._memory = memory
+        self._redis = redis
+        self._database = database
+        self._watcher = watcher
+        self._metrics = metrics
+        self._flights: dict[str, asyncio.Task[Answer]] = {}
+
+    def published(self) -> Published:
+        """The generation to answer from.
+
+        Raises:
+            Unavailable: there is none, or none is known.
+        """
+        current = self._watcher.current
+        if current is not None:
+            return current
+        if self._watcher.is_database_down:
+            raise _database_down()
+        raise Unavailable("not_published", "nothing is published yet", 5)
+
+    async def answer(self, question: Question) -> Answer:
+        """Find or make the answer to a question.
+
+        Raises:
+            UnknownSubject: there is no such player or board.
+            Unavailable: it is not cached and cannot be queried now.
+        """
+        published = self.published()
+        kept = self._memory.get(question.scope)
+        if kept is not None and kept.published is published and time.monotonic() < kept.fresh_until:
+            self._metrics.tiers["memory"].add()
+            return kept
+        unknown = self._memory.unknown(question.scope, published)
+        if unknown is not None:
+            raise unknown
+        key = keys.answer_key(published, question.endpoint, question.scope)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(self._fly(question, published, key))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._land(key, done))
+        else:
+            self._metrics.flight_waits.add()
+        # Whoever asked first may hang up; the others still wait for the same flight.
+        return await asyncio.shield(flight)
+
+    async def _fly(self, question: Question, published: Published, key: str) -> Answer:
+        try:
+            return await self._from_redis(question, published, key) or await self._from_one_query(
+                question, published, key
+            )
+        except DatabaseDown:
+            self._watcher.report_down()
+            refusal = _database_down()
+        except Unavailable as error:
+            refusal = error
+        stale = await self._stale(question, published, key)
+        if stale is None:
+            raise refusal
+        self._metrics.tiers["stale"].add()
+        return stale
+
+    async def _from_redis(self, question: Question, published: Published, key: str) -> Answer | None:
+        (packed,) = await self._redis.get(key)
+        found = _unpack(question, published, packed)
+        if found is None or time.monotonic() >= found.fresh_until:
+            return None
+        return self._keep(found, "redis")
+
+    async def _from_one_query(self, question: Question, published: Published, key: str) -> Answer:
+        if self._watcher.is_database_down:
+            raise DatabaseDown
+        deadline = time.monotonic() + _WAIT_S
+        look_after_s = _FIRST_LOOK_S
+        while (is_ours := await self._redis.lock(key, _LOCK_S)) is False and time.monotonic() < deadline:
+            self._metrics.flight_waits.add()
+            while time.monotonic() < deadline:
+                await asyncio.sleep(look_after_s)
+                look_after_s = min(look_after_s * 2, _LAST_LOOK_S)
+                packed, holder = await self._redis.get(key, keys.lock_key(key))
+                found = _unpack(question, published, packed)
+                if found is not None and time.monotonic() < found.fresh_until:
+                    return self._keep(found, "redis")
+                if holder is None:
+                    break
+        try:
+            if is_ours:
+                # Its last holder may have stored the answer between our look and the lock.
+                found = await self._from_redis(question, published, key)
+                if found is not None:
+                    return found
+            return await self._from_database(question)
+        finally:
+            if is_ours:
+                await self._redis.unlock(key)
+
+    async def _from_database(self, question: Question) -> Answer:
+        began = time.perf_counter()
+        reading = await self._database.read(question.endpoint, question.values)
+        self._metrics.observe_query(time.perf_counter() - began)
+        await self._watcher.adopt(reading.published)
+        published = self._same(reading)
+        if not reading.is_known:
+            refusal = UnknownSubject(question.endpoint.subject)
+            self._memory.remember_unknown(question.scope, published, refusal)
+            raise refusal
+        stored = make(question.endpoint, published, reading.rows, question.limit)
+        answer = Answer(question.endpoint, published, question.scope, stored)
+        key = keys.answer_key(published, question.endpoint, question.scope)
+        await self._redis.store(key, stored.pack(), question.endpoint.max_age_s + STALE_LIMIT_S)
+        return self._keep(answer, "query")
+
+    async def _stale(self, question: Question, published: Published, key: str) -> Answer | None:
+        """What was true when PostgreSQL was last asked, of this generation or the one before."""
+        kept = self._memory.get(question.scope)
+        if kept is not None and kept.may_serve_stale:
+            return kept
+        generations = [(published, key)]
+        if self._watcher.previous is not None:
+            before = self._watcher.previous
+            generations.append((before, keys.answer_key(before, question.endpoint, question.scope)))
+        values = await self._redis.get(*(name for _, name in generations))
+        for (generation, _), packed in zip(generations, values, strict=True):
+            found = _unpack(question, generation, packed)
+            if found is not None and found.may_serve_stale:
+                self._memory.put(question.scope, found)
+                return found
+        return None
+
+    def _land(self, key: str, flight: asyncio.Task[Answer]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # taken note of, for when everybody who asked has hung up
+
+    def _keep(self, answer: Answer, tier: str) -> Answer:
+        self._metrics.tiers[tier].add()
+        self._memory.put(answer.scope, answer)
+        return answer
+
+    def _same(self, reading: Reading) -> Published:
+        """The one object that stands for a generation in this process: hits compare identities."""
+        for known in (self._watcher.current, self._watcher.previous):
+            if known == reading.published:
+                return known
+        return reading.published
+
+
+def _unpack(question: Question, published: Published, packed: bytes | None) -> Answer | None:
+    if packed is None:
+        return None
+    try:
+        stored = Stored.unpack(packed)
+    except msgspec.MsgspecError:
+        return None
+    return Answer(question.endpoint, published, question.scope, stored)
+
+
+def _database_down() -> Unavailable:
+    return Unavailable("database_unavailable", "the database cannot be reached and the answer is not cached", 5)

@@ -1,0 +1,169 @@
+"""PostgreSQL, as the login `ladder_serving`: one bounded query for an answer, and what is published."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import dict_row
+from psycopg.types.numeric import FloatLoader
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from serving.endpoints import Endpoint
+from serving.generations import Published
+from serving.refusals import Unavailable
+
+__all__ = ["Database", "DatabaseDown", "Reading"]
+
+_POOL_SIZE = 4
+_QUERY_LIMIT_S = 3
+_POOL_WAIT_S = 2
+_OPTIONS = (
+    f"-c timezone=UTC -c statement_timeout={_QUERY_LIMIT_S}s -c idle_in_transaction_session_timeout={_QUERY_LIMIT_S}s "
+    "-c default_transaction_read_only=on"
+)
+_CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": 2,
+    "options": _OPTIONS,
+    "application_name": "ladderhouse-api",
+    # Plans of queries with optional filters are worth more than the time to make them.
+    "prepare_threshold": None,
+}
+_NEWEST = "SELECT generation, as_of_date, published_at FROM ops.generations ORDER BY generation DESC LIMIT 1"
+
+
+class DatabaseDown(Exception):
+    """PostgreSQL cannot be reached, or broke off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a query found.
+
+    Args:
+        published: the generation that the rows belong to.
+        rows: the rows.
+        is_known: whether the subject exists; only false when there is no row.
+    """
+
+    published: Published
+    rows: list[dict[str, Any]]
+    is_known: bool
+
+
+class Database:
+    """A pool for answers, and a connection of its own for what is published, which long queries cannot starve.
+
+    Args:
+        url: login of `ladder_serving`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=_POOL_SIZE,
+            open=False,
+            timeout=_POOL_WAIT_S,
+            # Short: the watcher finds out when the server is back, and the next request makes the pool try again.
+            reconnect_timeout=1,
+            configure=_configure,
+            kwargs=_CONNECTION,
+        )
+        self._watching: AsyncConnection | None = None
+
+    async def open(self) -> None:
+        """Begin to connect; does not wait for the server."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+        await self._stop_watching()
+
+    async def recover(self) -> None:
+        """Replace the connections that an outage broke, before a request meets them."""
+        await self._pool.check()
+
+    async def newest(self) -> Published | None:
+        """The published generation; None before the first.
+
+        Raises:
+            DatabaseDown: PostgreSQL does not answer in time.
+        """
+        try:
+            async with asyncio.timeout(_POOL_WAIT_S):
+                if self._watching is None:
+                    self._watching = await AsyncConnection.connect(self._url, **_CONNECTION)
+                row = await (await self._watching.execute(_NEWEST)).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+        except (psycopg.Error, TimeoutError) as error:
+            await self._stop_watching()
+            raise DatabaseDown from error
+        return None if row is None else Published(*row)
+
+    async def read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
+        """Run an endpoint's query in the snapshot that its generation is read from.
+
+        Raises:
+            DatabaseDown: PostgreSQL cannot be reached.
+            Unavailable: it is too busy, the query took too long, or nothing is published.
+        """
+        try:
+            async with self._pool.connection() as connection:
+                return await _read(connection, endpoint, values)
+        except PoolTimeout:
+            raise Unavailable("overloaded", "too many queries at once; ask again", 1) from None
+        except psycopg.errors.QueryCanceled:
+            raise Unavailable("query_timeout", f"the query took longer than {_QUERY_LIMIT_S} s", 5) from None
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            raise Unavailable(
+                "mart_missing", f"{endpoint.mart} is not published in the form this API reads", 30
+            ) from None
+        except psycopg.OperationalError as error:
+            raise DatabaseDown from error
+
+    async def _stop_watching(self) -> None:
+        if self._watching is not None:
+            connection, self._watching = self._watching, None
+            await connection.close()
+
+
+async def _configure(connection: AsyncConnection) -> None:
+    """JSON has no decimals; what the marts round fits a float."""
+    connection.adapters.register_loader("numeric", FloatLoader)
+
+
+async def _read(connection: AsyncConnection, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
+    # A view is looked up as it is now, not as the snapshot saw it: without the locks, a turn between the snapshot and
+    # the query would give the old generation's number to the new generation's rows. Locking takes no snapshot.
+    opening = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} IN ACCESS SHARE MODE; {}").format(
+        sql.SQL(", ").join(sql.Identifier("marts", name) for name in endpoint.reads), sql.SQL(_NEWEST)
+    )
+    try:
+        cursor = await connection.execute(opening)
+        while cursor.nextset():
+            pass
+        newest = await cursor.fetchone()
+        if newest is None:
+            raise Unavailable("not_published", "nothing is published yet", 5)
+        rows = await (await connection.cursor(row_factory=dict_row).execute(endpoint.sql, values)).fetchall()
+        is_known = bool(rows) or await _is_known(connection, endpoint, values)
+    finally:
+        if not connection.closed:
+            await connection.execute("ROLLBACK")
+    return Reading(Published(*newest), rows, is_known)
+
+
+async def _is_known(connection: AsyncConnection, endpoint: Endpoint, values: Mapping[str, Any]) -> bool:
+    if not endpoint.known:
+        return endpoint.is_list
+    found = await (await connection.execute(endpoint.known, values)).fetchone()
+    return found is not None and bool(found[0])

@@ -1,0 +1,125 @@
+"""What an endpoint is: one declaration from which routes, validation, queries, keys and OpenAPI follow."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib import resources
+from typing import Any, Literal
+
+__all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Value"]
+
+Value = str | int | bool | date | None
+"""A parameter of a query, after validation."""
+
+ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "texts"]
+_COLUMN_PYTHON: dict[str, Any] = {"text": str, "integer": int, "date": date, "timestamp": datetime}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A part of the path or a query parameter.
+
+    Args:
+        name: as in the URL and in the SQL.
+        type: what it is parsed to.
+        description: for the documentation.
+        in_path: part of the path, so always there.
+        default: value when the query lacks it; None is "not filtered".
+        choices: the only values allowed.
+        pattern: regular expression that a text has to match.
+        minimum: smallest number allowed.
+        maximum: largest number allowed.
+    """
+
+    name: str
+    type: type[str] | type[int] | type[bool] | type[date]
+    description: str
+    in_path: bool = False
+    default: Value = None
+    choices: tuple[str | int, ...] = ()
+    pattern: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field of an answer.
+
+    Args:
+        name: as the SQL returns it.
+        type: its type in JSON: dates and timestamps are ISO 8601 text, `texts` is an array.
+        description: for the documentation.
+        nullable: may be null.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How a long list is cut.
+
+    Args:
+        keyset: columns that order the list, without ties; the SQL takes them as `after_<name>` and returns them.
+        default: rows of a page when `limit` is not given.
+        maximum: largest `limit`.
+    """
+
+    keyset: tuple[Column, ...]
+    default: int
+    maximum: int
+
+    @property
+    def types(self) -> tuple[Any, ...]:
+        """Python types of the keyset."""
+        return tuple(_COLUMN_PYTHON[column.type] for column in self.keyset)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One resource of the API.
+
+    Args:
+        name: its SQL is `sql/<name>.sql`; also the operation's id and the label in the metrics.
+        path: below `/api/v1`.
+        summary: one line for the documentation.
+        mart: named in the key and in `meta`.
+        reads: every relation of `marts` that the SQL (and `known`) reads, in name order.
+        parameters: without `limit` and `cursor`, which `page` adds.
+        columns: fields of a record; the contract.
+        max_age_s: seconds that an answer may be kept.
+        is_list: `data` is an array of records, not one record.
+        page: how the list is cut; None sends it whole.
+        subject: what a 404 says is unknown: "player", "board".
+        known: SQL that answers whether the subject exists, asked when there is no row; empty for a single record,
+            whose missing row says it already.
+    """
+
+    name: str
+    path: str
+    summary: str
+    mart: str
+    reads: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    columns: tuple[Column, ...]
+    max_age_s: int
+    is_list: bool = True
+    page: Page | None = None
+    subject: str = ""
+    known: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The query, with named parameters."""
+        return _sql(self.name)
+
+
+@functools.cache
+def _sql(name: str) -> str:
+    return (resources.files("serving.endpoints") / "sql" / f"{name}.sql").read_text()

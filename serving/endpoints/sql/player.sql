@@ -1,0 +1,17 @@
+SELECT
+    game,
+    player_id,
+    display_name,
+    professional_name,
+    country_code,
+    steam_id64::text AS steam_id64,
+    avatar_url,
+    is_tracked,
+    rank_value,
+    rank_name,
+    rank_bracket,
+    leaderboard_rank,
+    last_played_at,
+    last_observed_at
+FROM marts.dim_players
+WHERE game = %(game)s AND player_id = %(player_id)s

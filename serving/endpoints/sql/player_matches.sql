@@ -1,0 +1,31 @@
+SELECT
+    played.match_id::text AS match_id,
+    played.player_slot,
+    played.played_at,
+    played.duration_s,
+    played.is_win,
+    played.side,
+    played.character_id,
+    characters.character_name,
+    played.is_significant,
+    played.kills,
+    played.deaths,
+    played.assists,
+    played.game_mode,
+    played.lobby_type,
+    played.patch_id,
+    played.rank_bracket
+FROM marts.fct_player_matches AS played
+LEFT JOIN marts.dim_characters AS characters USING (game, character_id)
+WHERE
+    played.game = %(game)s
+    AND played.player_id = %(player_id)s
+    AND (%(character_id)s::text IS NULL OR played.character_id = %(character_id)s::text)
+    AND (%(significant)s::boolean IS NULL OR played.is_significant = %(significant)s::boolean)
+    AND (
+        %(after_played_at)s::timestamptz IS NULL
+        OR (played.played_at, played.match_id::text, played.player_slot)
+        < (%(after_played_at)s::timestamptz, %(after_match_id)s::text, %(after_player_slot)s::bigint)
+    )
+ORDER BY played.played_at DESC, played.match_id::text DESC, played.player_slot DESC
+LIMIT %(limit)s

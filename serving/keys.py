@@ -1,0 +1,76 @@
+"""Every key of the cache, and every tag that stands for an answer; nothing else makes one.
+
+`ladder:<schema>:<generation>:<mart>:<scope>`, broad to narrow: a new generation is not looked for under the old one's
+keys, which expire by themselves. `<schema>` changes with the declarations, so that another version of this code never
+reads these bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from datetime import date
+from urllib.parse import quote, urlencode
+
+from serving.endpoints import ENDPOINTS, Endpoint, Value
+from serving.generations import Published
+
+__all__ = ["answer_key", "canonical", "entity_tag", "lock_key", "pointer_key"]
+
+_ENVELOPE = "1"
+"""Raised when the form of an answer, stored or sent, changes for all endpoints."""
+
+
+def canonical(endpoint: Endpoint, values: Mapping[str, Value]) -> str:
+    """One spelling for all requests that mean the same: defaults written out, parameters by name.
+
+    Args:
+        endpoint: what is asked.
+        values: its parameters after validation; None is left out.
+    """
+    in_path = {parameter.name for parameter in endpoint.parameters if parameter.in_path}
+    path = endpoint.path.format_map({name: quote(_text(values[name]), safe="") for name in in_path})
+    query = sorted((name, _text(value)) for name, value in values.items() if name not in in_path and value is not None)
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def pointer_key() -> str:
+    """Where the published generation is told."""
+    return f"ladder:{schema()}:generation"
+
+
+def answer_key(published: Published, endpoint: Endpoint, scope: str) -> str:
+    """Where an answer is stored.
+
+    Args:
+        published: the generation of its data.
+        endpoint: what was asked.
+        scope: its canonical form.
+    """
+    return f"ladder:{schema()}:{published.token}:{endpoint.mart}:{scope}"
+
+
+def lock_key(key: str) -> str:
+    """Held by the process that is making the answer of a key."""
+    return f"{key}#lock"
+
+
+def entity_tag(key: str) -> bytes:
+    """Weak, as the compressed form is the same answer; known before any query."""
+    return b'W/"' + hashlib.blake2b(key.encode(), digest_size=12).hexdigest().encode() + b'"'
+
+
+@functools.cache
+def schema() -> str:
+    """Digest of the declarations and their SQL."""
+    digest = hashlib.blake2b(_ENVELOPE.encode(), digest_size=5)
+    for endpoint in ENDPOINTS:
+        digest.update(repr((endpoint, endpoint.sql)).encode())
+    return digest.hexdigest()
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,96 @@
+"""Answers in this process: found by the raw path and query of a request, or by its canonical form."""
+
+from __future__ import annotations
+
+import time
+
+from serving.answers import Answer
+from serving.generations import Published
+from serving.refusals import UnknownSubject
+
+__all__ = ["Memory", "RawRequest"]
+
+RawRequest = tuple[str, bytes]
+"""Path and query string as they came."""
+
+_BYTES = 64 * 1024 * 1024
+_ALIASES = 8
+_UNKNOWN = 4096
+_UNKNOWN_FOR_S = 30.0
+
+
+class Memory:
+    """A bounded cache with second chance eviction: a hit sets a mark, and the sweep passes over what is marked.
+
+    Args:
+        capacity: bytes that all answers together may take.
+    """
+
+    def __init__(self, capacity: int = _BYTES) -> None:
+        self.raw: dict[RawRequest, Answer] = {}
+        """Answers by raw request; read directly by the hit path."""
+        self._answers: dict[str, Answer] = {}
+        self._bytes = 0
+        self._capacity = capacity
+        self._unknown: dict[str, tuple[Published, float, UnknownSubject]] = {}
+
+    def get(self, scope: str) -> Answer | None:
+        """The newest answer known for a canonical request, however old."""
+        found = self._answers.get(scope)
+        if found is not None:
+            found.is_used = True
+        return found
+
+    def put(self, scope: str, answer: Answer) -> None:
+        """Keep an answer in place of an earlier one."""
+        self._remove(scope)
+        self._answers[scope] = answer
+        self._bytes += answer.size
+        while self._bytes > self._capacity:
+            self._evict_one()
+
+    def alias(self, raw: RawRequest, answer: Answer) -> None:
+        """Let a raw request find an answer. Only a few spellings of each, so that nobody can fill memory with them."""
+        known = self.raw.get(raw)
+        if known is answer:
+            return
+        if known is not None:
+            known.aliases.remove(raw)
+            del self.raw[raw]
+        if len(answer.aliases) < _ALIASES and self._is_kept(answer):
+            answer.aliases.append(raw)
+            self.raw[raw] = answer
+
+    def remember_unknown(self, scope: str, published: Published, refusal: UnknownSubject) -> None:
+        """Keep for a while that there is nothing, for a bounded number of requests."""
+        self._unknown.pop(scope, None)
+        self._unknown[scope] = (published, time.monotonic() + _UNKNOWN_FOR_S, refusal)
+        if len(self._unknown) > _UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+
+    def unknown(self, scope: str, published: Published) -> UnknownSubject | None:
+        """The refusal remembered for a canonical request."""
+        found = self._unknown.get(scope)
+        if found is None or found[0] is not published or found[1] < time.monotonic():
+            return None
+        return found[2]
+
+    def _is_kept(self, answer: Answer) -> bool:
+        return self._answers.get(answer.scope) is answer
+
+    def _evict_one(self) -> None:
+        scope, answer = next(iter(self._answers.items()))
+        if answer.is_used:
+            answer.is_used = False
+            del self._answers[scope]
+            self._answers[scope] = answer
+        else:
+            self._remove(scope)
+
+    def _remove(self, scope: str) -> None:
+        answer = self._answers.pop(scope, None)
+        if answer is not None:
+            self._bytes -= answer.size
+            for raw in answer.aliases:
+                del self.raw[raw]
+            answer.aliases.clear()

@@ -1,0 +1,204 @@
+"""Runs the API: worker processes that share a port, in the foreground or beside the caller."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+from starlette.types import ASGIApp
+
+from serving.api.app import Connections, create_app
+from warehouse.errors import ConfigurationError
+from warehouse.settings import Settings
+
+__all__ = ["background", "reserve_port", "serve"]
+
+_START_S = 30.0
+_STOP_S = 10
+
+
+class _Assignment(msgspec.Struct):
+    """What a background process is told, on its standard input: no password in arguments or environment."""
+
+    home: str
+    log_level: str
+    serving_url: str
+    redis_url: str
+    host: str
+    port: int
+    workers: int
+
+
+def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, port: int, workers: int = 1) -> None:
+    """Serve until SIGINT or SIGTERM; requests in flight are answered first. A worker that dies is replaced.
+
+    Args:
+        settings: says how much is logged.
+        serving_url: login of `ladder_serving`.
+        redis_url: `redis://` URL.
+        host: address to bind.
+        port: port to bind; 0 for a free one.
+        workers: processes that share the port.
+
+    Raises:
+        ConfigurationError: the address cannot be bound.
+    """
+    port = reserve_port(host, port)
+    with tempfile.TemporaryDirectory(prefix="ladder-metrics-") as directory:
+        connections = Connections(serving_url, redis_url, Path(directory))
+        server = Server(
+            "serving",
+            address=host,
+            port=port,
+            interface=Interfaces.ASGI,
+            workers=workers,
+            websockets=False,
+            respawn_failed_workers=True,
+            respawn_interval=0.1,
+            workers_kill_timeout=_STOP_S,
+            log_level=LogLevels(settings.log_level),
+        )
+        server.serve(target_loader=partial(_load, connections, os.getpid()), wrap_loader=False)
+
+
+@contextmanager
+def background(
+    settings: Settings, serving_url: str, redis_url: str, *, host: str = "127.0.0.1", port: int = 0, workers: int = 1
+) -> Iterator[str]:
+    """Serve in a process of its own, which ends with the context or with the caller, whichever is first.
+
+    Args:
+        settings: its home holds the log, `logs/api.log`.
+        serving_url: login of `ladder_serving`.
+        redis_url: `redis://` URL.
+        host: address to bind.
+        port: port to bind; 0 for a free one.
+        workers: processes that share the port.
+
+    Yields:
+        The base URL, once it answers.
+
+    Raises:
+        ConfigurationError: the address cannot be bound, or the API does not start; names the log.
+    """
+    port = reserve_port(host, port)
+    log = settings.home / "logs" / "api.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    assignment = _Assignment(
+        home=str(settings.home),
+        log_level=settings.log_level,
+        serving_url=serving_url,
+        redis_url=redis_url,
+        host=host,
+        port=port,
+        workers=workers,
+    )
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "serving.run"], stdin=subprocess.PIPE, stdout=stream, stderr=stream
+        )
+    assert process.stdin is not None
+    try:
+        process.stdin.write(msgspec.json.encode(assignment) + b"\n")
+        process.stdin.flush()
+        _await_answer(process, host, port, log)
+        yield f"http://{host}:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_S + 2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdin.close()
+
+
+def reserve_port(host: str, port: int) -> int:
+    """Make sure that a port can be bound, or find a free one.
+
+    Raises:
+        ConfigurationError: somebody else listens there, or the address is not this machine's.
+    """
+    # The workers share the port among themselves by an option that would also let them share it with a stranger.
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise ConfigurationError(
+            f"the API cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}",
+            "stop what listens there, or set LADDER_API_PORT",
+        ) from None
+
+
+def _load(connections: Connections, parent: int) -> ASGIApp:
+    """The application of one worker."""
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return create_app(connections)
+
+
+def _end_with(parent: int) -> None:
+    """A worker whose parent was killed would hold the port for ever."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _await_answer(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(host, port, timeout=1)
+        try:
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
+        finally:
+            connection.close()
+    raise ConfigurationError("the API did not start", f"read {log}")
+
+
+def _serve_assignment() -> None:
+    """Body of a background process."""
+    assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Assignment)
+    logging.basicConfig(level=assignment.log_level.upper())
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    serve(
+        Settings(home=Path(assignment.home), log_level=assignment.log_level),
+        assignment.serving_url,
+        assignment.redis_url,
+        host=assignment.host,
+        port=assignment.port,
+        workers=assignment.workers,
+    )
+
+
+def _end_with_input() -> None:
+    """The caller holds the other end: when it is gone, so is the reason to serve."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    _serve_assignment()
