@@ -125,6 +125,7 @@ class Limiter:
         self._clock = clock
         self._under_way = 0
         self._has_heard = False
+        self._entrance = asyncio.Lock()
         self._changed = asyncio.Event()
         self._minute = 0
         self._minute_left: int | None = None
@@ -141,12 +142,14 @@ class Limiter:
         Raises:
             DayLimitReached: no request may be made today.
         """
-        while (wait_s := self._wait_s()) != 0:
-            if wait_s is None:
-                await self._changed.wait()
-            else:
-                await self._clock.sleep(wait_s)
-        self._under_way += 1
+        # First come, first served: the stalest things are asked for first even where the budget ends.
+        async with self._entrance:
+            while (wait_s := self._wait_s()) != 0:
+                if wait_s is None:
+                    await self._changed.wait()
+                else:
+                    await self._clock.sleep(wait_s)
+            self._under_way += 1
         try:
             yield Turn(self, self._minute)
         finally:

@@ -34,7 +34,7 @@ class Source:
         left, left_today = self.per_minute - self.minutes[minute], self.per_day - self.asked
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
-        for _ in range(3):
+        for _ in range(20):
             await asyncio.sleep(0)
         self.under_way -= 1
         self.refused += left < 0
@@ -163,6 +163,23 @@ def test_a_new_day_is_a_new_budget() -> None:
 
     clock = JumpingClock()
     asyncio.run(scenario())
+
+
+def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
+    async def scenario() -> None:
+        limiter = Limiter("it", clock=JumpingClock(), concurrency=2)
+
+        async def work(name: str) -> None:
+            for number in range(3):
+                async with limiter.turn():
+                    order.append((number, name))
+                    await asyncio.sleep(0)
+
+        await asyncio.gather(*(work(name) for name in "abcde"))
+
+    order: list[tuple[int, str]] = []
+    asyncio.run(scenario())
+    assert [number for number, _ in order] == sorted(number for number, _ in order)
 
 
 def test_a_failed_request_gives_its_turn_back() -> None:

@@ -1,0 +1,106 @@
+"""A warehouse that reads a simulated OpenDota of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from ingestion.http import Patience
+from ingestion.limits import Clock
+from ingestion.opendota.passes import PASSES, open_context
+from ingestion.opendota.source import SOURCE
+from ingestion.passes import run_pass
+from ingestion.reports import PassReport
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.conftest import Database
+from warehouse.database import connect
+from warehouse.lake import Lake
+from warehouse.load import load_pending
+from warehouse.settings import Settings
+from warehouse.state import track
+
+QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=4, total_s=10, first_wait_s=0.005, longest_wait_s=0.05)
+
+
+@dataclass
+class Warehouse:
+    """Tracks, runs passes, and looks at what is stored."""
+
+    settings: Settings
+    url: str
+    lake: Lake
+
+    def track(self, kind: str, *ids: object) -> None:
+        with connect(self.url) as connection:
+            track(connection, SOURCE.name, kind, [str(id_) for id_ in ids])
+
+    def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, PassReport]:
+        """Run passes (all by default) with these settings changed, loading after each as a caller should."""
+        changed = self.settings.model_copy(update=settings)
+
+        async def scenario() -> dict[str, PassReport]:
+            reports = {}
+            async with open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
+                for definition in PASSES:
+                    if definition.name in (names or {definition.name}):
+                        reports[definition.name] = await run_pass(context, definition)
+                        if load:
+                            self.load()
+            return reports
+
+        return asyncio.run(scenario())
+
+    def load(self) -> None:
+        load_pending(self.url, self.lake, SOURCE)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with connect(self.url) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def connection(self) -> closing[psycopg.Connection]:
+        return closing(connect(self.url))
+
+    def at(self, url: str) -> Warehouse:
+        """The same warehouse, reading from another address."""
+        return replace(self, settings=self.settings.model_copy(update={"opendota_url": url}))
+
+    def with_key(self, key: str) -> Warehouse:
+        return replace(self, settings=self.settings.model_copy(update={"opendota_key": SecretStr(key)}))
+
+
+@pytest.fixture
+def upstream() -> Iterator[Sandbox]:
+    """A simulated OpenDota, for one test to do with as it likes."""
+    with serve(World(seed=7, players=30, days=60)) as running:
+        yield running
+
+
+@pytest.fixture
+def warehouse(database: Database, lake: Lake, upstream: Sandbox) -> Warehouse:
+    return Warehouse(database.settings.model_copy(update={"opendota_url": upstream.url}), database.url("ingest"), lake)
+
+
+@pytest.fixture
+def players(upstream: Sandbox) -> list[int]:
+    """Accounts of the simulated world; the eighth is private."""
+    return upstream.world.suggested_players(12)
+
+
+@pytest.fixture
+def asked(upstream: Sandbox) -> Callable[[], list[str]]:
+    """Paths and queries asked since the last call."""
+
+    def since() -> list[str]:
+        entries = [f"{entry.path}?{entry.query}" if entry.query else entry.path for entry in upstream.requests.entries]
+        upstream.requests.clear()
+        return entries
+
+    return since

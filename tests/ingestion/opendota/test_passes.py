@@ -1,0 +1,242 @@
+"""Passes end in good order whatever happens, and go on where they were."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from psycopg import conninfo
+
+from ingestion.errors import WrongAddressError
+from ingestion.opendota.passes import PASSES, open_context, plan
+from ingestion.opendota.source import SOURCE
+from ingestion.passes import run_pass
+from ingestion.reports import PassReport
+from sandbox.faults import Faults
+from sandbox.limits import Limits
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.ingestion.clocks import ShiftedClock
+from tests.ingestion.opendota.conftest import QUICK, Warehouse
+from tests.ingestion.scripted_server import Reply, scripted
+from warehouse.errors import DatabaseError
+from warehouse.state import start_pass
+
+Asked = Callable[[], list[str]]
+
+
+def one_stop(reports: dict[str, PassReport]) -> str:
+    """The line of the only pass; it is one line."""
+    [report] = reports.values()
+    assert report.stop is not None
+    assert "\n" not in report.stop.message
+    return f"{report.stop.reason}: {report.stop.message}"
+
+
+def test_a_whole_run_reads_every_endpoint_and_a_second_one_little(
+    warehouse: Warehouse, players: list[int], upstream: Sandbox, asked: Asked
+) -> None:
+    team, league = upstream.world.pro_scene.teams[0], 18_101
+    warehouse.track("player", *players)
+    warehouse.track("team", team.team_id)
+    warehouse.track("league", league)
+    first = warehouse.run(opendota_match_budget=10)
+    assert {name: report.stop or report.failures for name, report in first.items()} == {
+        definition.name: () for definition in PASSES
+    }
+    for table in SOURCE.tables:
+        if table.name != "match_absences":
+            assert warehouse.rows(f"SELECT count(*) > 0 FROM {table}") == [(True,)], table
+    assert warehouse.rows("SELECT count(*) FROM ops.passes WHERE finished_at IS NULL") == [(0,)]
+    asked()
+    warehouse.run(opendota_match_budget=0)
+    paths = asked()
+    assert len(paths) == len(players) + len(["/proMatches", "/publicMatches", "team", "league"])
+
+
+def test_a_resumed_pass_does_not_read_again_what_was_landed(
+    warehouse: Warehouse, players: list[int], asked: Asked
+) -> None:
+    warehouse.track("player", *players)
+    with warehouse.connection() as connection:
+        start_pass(connection, SOURCE.name, "player_matches")  # and is killed
+
+    async def until_some_are_read() -> None:
+        enough = asyncio.Event()
+
+        def on_progress(name: str, done: int, total: int) -> None:
+            if done >= 4:
+                enough.set()
+
+        async with open_context(
+            warehouse.settings, warehouse.url, warehouse.lake, patience=QUICK, on_progress=on_progress
+        ) as context:
+            definition = next(one for one in PASSES if one.name == "player_matches")
+            task = asyncio.create_task(run_pass(context, definition))
+            await enough.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(until_some_are_read())
+    warehouse.load()
+    landed = {path for (path,) in warehouse.rows("SELECT replace(name, 'player_matches/', '') FROM ops.cursors")}
+    assert 0 < len(landed) < len(players)
+    asked()
+    report = warehouse.run("player_matches")["player_matches"]
+    read = {path.split("/")[2] for path in asked()}
+    assert read == set(map(str, players)) - landed
+    assert report.skipped == len(landed)
+    # The next pass is a new one.
+    warehouse.run("player_matches")
+    assert len(asked()) == len(players)
+
+
+def test_nothing_at_the_address_ends_the_pass_in_one_line(warehouse: Warehouse, players: list[int]) -> None:
+    with serve(World(seed=1, players=3, days=5)) as gone:
+        pass
+    warehouse.track("player", *players)
+    stop = one_stop(warehouse.at(gone.url).run("players"))
+    assert stop.startswith("unreachable: OpenDota cannot be reached")
+    assert "LADDER_OPENDOTA_URL" in stop
+
+
+def test_a_source_that_fails_every_request_is_not_asked_for_every_player(
+    warehouse: Warehouse, upstream: Sandbox, asked: Asked
+) -> None:
+    warehouse.track("player", *upstream.world.suggested_players(30))
+    upstream.set_faults(Faults(server_error=1, burst=10_000))
+    reports = warehouse.run("players")
+    assert one_stop(reports).startswith("unreachable: request after request fails")
+    assert len(set(asked())) < 20
+
+
+def test_a_failing_player_is_reported_and_the_others_are_read(
+    warehouse: Warehouse, upstream: Sandbox, players: list[int]
+) -> None:
+    warehouse.track("player", *players)
+    upstream.set_faults(Faults(truncate=1, tries=100, path_contains=f"/players/{players[2]}"))
+    report = warehouse.run("player_matches")["player_matches"]
+    assert [failure.item for failure in report.failures] == [f"player {players[2]}"]
+    assert report.done == len(players) - 1
+    assert report.stop is None
+
+
+def test_a_wrong_key_ends_the_pass_and_is_not_shown(warehouse: Warehouse, players: list[int], asked: Asked) -> None:
+    warehouse.track("player", *players)
+    stop = one_stop(warehouse.with_key("b7f1-secret").run("players"))
+    assert stop.startswith("refused: OpenDota refuses the key")
+    assert "LADDER_OPENDOTA_KEY" in stop
+    assert "b7f1" not in stop
+    assert len(asked()) == 1
+
+
+@pytest.mark.parametrize("suffix", ["", "/nowhere"])
+def test_a_wrong_address_ends_the_pass_and_names_the_variable(
+    warehouse: Warehouse, upstream: Sandbox, players: list[int], suffix: str
+) -> None:
+    warehouse.track("player", *players)
+    stop = one_stop(warehouse.at(upstream.url.removesuffix("/api") + suffix).run("players"))
+    assert stop.startswith("refused: ")
+    assert "LADDER_OPENDOTA_URL" in stop
+
+
+def test_an_address_that_is_none_is_told_before_anything_is_asked(warehouse: Warehouse) -> None:
+    with pytest.raises(WrongAddressError, match="LADDER_OPENDOTA_URL"):
+        warehouse.at("http://127.0.0.1:99999/api").run("players")
+
+
+def test_the_day_limit_ends_the_pass_in_good_order_and_keeps_what_was_read(
+    warehouse: Warehouse, players: list[int]
+) -> None:
+    with serve(World(seed=7, players=30, days=60), limits=Limits(per_day=5)) as upstream:
+        warehouse.track("player", *players)
+        report = warehouse.at(upstream.url).run("player_matches")["player_matches"]
+        assert report.stop is not None
+        assert (report.stop.reason, report.is_ok) == ("day_limit", True)
+        assert report.done == 5
+        assert upstream.requests.count == 5
+    assert warehouse.rows("SELECT count(*) FROM ops.cursors") == [(5,)]
+    assert warehouse.rows("SELECT report -> 'stop' ->> 'reason' FROM ops.passes") == [("day_limit",)]
+
+
+def test_a_lake_that_cannot_be_written_ends_the_pass_in_one_line(
+    warehouse: Warehouse, players: list[int], asked: Asked
+) -> None:
+    warehouse.track("player", *players)
+    warehouse.lake.root.parent.mkdir(exist_ok=True)
+    warehouse.lake.root.write_text("not a folder")
+    assert one_stop(warehouse.run("player_matches", load=False)).startswith("lake: ")
+    warehouse.lake.root.unlink()
+    assert warehouse.run("player_matches")["player_matches"].done == len(players)
+
+
+def test_a_database_that_is_not_set_up_is_one_line(warehouse: Warehouse) -> None:
+    async def scenario() -> None:
+        url = conninfo.make_conninfo(warehouse.url, dbname="postgres")
+        async with open_context(warehouse.settings, url, warehouse.lake, patience=QUICK) as context:
+            await run_pass(context, PASSES[0])
+
+    with pytest.raises(DatabaseError, match="ladder run"):
+        asyncio.run(scenario())
+
+
+def test_the_plan_names_what_a_run_then_asks_and_asks_nothing(
+    warehouse: Warehouse, players: list[int], asked: Asked
+) -> None:
+    warehouse.track("player", *players)
+
+    def planned() -> dict[str, int]:
+        with warehouse.connection() as connection:
+            passes = plan(connection, warehouse.settings, datetime.now(UTC))
+        return {name: count for one in passes for name, count in one.requests.items()}
+
+    first = planned()
+    assert asked() == []
+    assert first["constants"] == 5
+    assert first["player"] == first["player_matches"] == first["player_ratings"] == len(players)
+    warehouse.run(opendota_match_budget=10)
+    second = planned()
+    assert "constants" not in second
+    assert "player" not in second
+    assert second["player_matches"] == len(players)
+    assert second["match"] == warehouse.settings.opendota_match_budget
+    asked()
+    warehouse.run()
+    assert len(asked()) == sum(second.values())
+
+
+def test_catalogues_are_read_when_they_are_due(warehouse: Warehouse, asked: Asked) -> None:
+    warehouse.run("constants", "hero_stats", "teams", "leagues")
+    assert len(asked()) == 8
+    for hours, expected in ((0.5, []), (2, ["/heroStats"]), (7, ["/heroStats", "/teams"])):
+        warehouse.run("constants", "hero_stats", "teams", "leagues", clock=ShiftedClock(hours=hours))
+        assert asked() == expected
+
+
+def test_a_missing_constant_is_reported_and_the_others_are_read(warehouse: Warehouse) -> None:
+    def answer(path: str, times: int) -> Reply:
+        is_missing = path.endswith("/region")
+        return Reply(404, b'{"error":"Not Found"}') if is_missing else Reply(body=b'{"1":{"id":1}}')
+
+    async def scenario() -> PassReport:
+        async with scripted(answer) as server:
+            here = warehouse.at(server.url)
+            async with open_context(here.settings, here.url, here.lake, patience=QUICK) as context:
+                return await run_pass(context, PASSES[0])
+
+    report = asyncio.run(scenario())
+    warehouse.load()
+    assert [failure.item for failure in report.failures] == ["constants/region"]
+    assert report.done == 4
+    assert warehouse.rows("SELECT count(*) FROM staging_opendota.constants") == [(4,)]
+
+
+def test_reports_are_kept_with_the_passes(warehouse: Warehouse, players: list[int]) -> None:
+    warehouse.track("player", players[0], 5)
+    warehouse.run("players")
+    [(report,)] = warehouse.rows("SELECT report FROM ops.passes WHERE name = 'players'")
+    kept: dict[str, Any] = report
+    assert (kept["done"], kept["requests"], kept["failures"][0]["item"]) == (1, 2, "player 5")
