@@ -7,7 +7,8 @@ dbt takes seconds: definitions, a plan or a build that turns out not to be neede
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Graph(msgspec.Struct, frozen=True):
-    """A prepared project."""
+    """A prepared project; a model stands after what it reads."""
 
     models: tuple[Model, ...]
     tests: tuple[Test, ...]
@@ -115,7 +116,7 @@ class Graph(msgspec.Struct, frozen=True):
         """What a dbt `Manifest` holds of it."""
         nodes = sorted(manifest.nodes.values(), key=lambda node: node.unique_id)
         return cls(
-            models=tuple(_model(node) for node in nodes if node.resource_type in ("model", "seed", "snapshot")),
+            models=_upstream_first([_model(node) for node in nodes if node.resource_type in ("model", "seed")]),
             tests=tuple(_test(node) for node in nodes if node.resource_type == "test" and node.depends_on.nodes),
             sources=tuple(_source(found) for _, found in sorted(manifest.sources.items())),
         )
@@ -138,6 +139,12 @@ def prepared_folder(settings: Settings, digest: str, database: str) -> Path:
     """Where the prepared manifests of a state of the project lie; a manifest names the database of its tables."""
     key = hashlib.sha256(f"{digest}/{database}".encode()).hexdigest()[:24]
     return settings.home / "dbt" / "prepared" / key
+
+
+def _upstream_first(models: Sequence[Model]) -> tuple[Model, ...]:
+    by_id = {model.unique_id: model for model in models}
+    order = TopologicalSorter({id_: by_id.keys() & set(model.upstream) for id_, model in by_id.items()})
+    return tuple(by_id[id_] for id_ in order.static_order())
 
 
 def _model(node: Any) -> Model:

@@ -182,7 +182,7 @@ def _parse_into(folder: Path, settings: Settings, database_url: str) -> None:
             outcome = _invoke(["parse"], settings, database_url, colour)
             if not outcome.success:
                 raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {PROJECT}")
-            (place / f"{colour}.msgpack").write_bytes(outcome.result.to_msgpack())
+            (place / f"{colour}.msgpack").write_bytes(_encode(outcome.result))
         Graph.from_manifest(outcome.result).write(place)
         try:
             place.rename(folder)
@@ -200,6 +200,13 @@ def _forget_old_states(parent: Path) -> None:
     for path in states[_KEPT_STATES:]:
         if time.time() - path.stat().st_mtime > 3600:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _encode(manifest: Any) -> bytes:
+    from dbt.parser.manifest import extended_mashumaro_encoder  # noqa: PLC0415 -- as above
+
+    packed: bytes = manifest.to_msgpack(extended_mashumaro_encoder)
+    return packed
 
 
 def _decode(packed: bytes) -> Any:

@@ -1,7 +1,5 @@
 """What Dagster loads: `dagster ... -m orchestration.definitions`."""
 
-from __future__ import annotations
-
 from dagster import Definitions, definitions, in_process_executor
 
 from orchestration.assets.freshness import freshness_checks
@@ -9,7 +7,7 @@ from orchestration.assets.marts import transform_assets
 from orchestration.assets.opendota import STAGING_ASSETS
 from orchestration.dbt_graph import Graph
 from orchestration.dbt_runner import prepare
-from orchestration.jobs import build_jobs
+from orchestration.jobs import build_jobs, events_only
 from orchestration.resources import opendota, warehouse
 from orchestration.warehouse_access import open_warehouse
 from warehouse.settings import load_settings
@@ -27,6 +25,7 @@ def build_definitions(graph: Graph) -> Definitions:
         schedules=work.schedules,
         resources={"warehouse": warehouse, "opendota": opendota},
         executor=in_process_executor,
+        loggers={"events_only": events_only},
     )
 
 

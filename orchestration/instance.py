@@ -51,16 +51,18 @@ def storage_url(warehouse: Warehouse) -> str:
     found = parameters(warehouse.servers.database_url)
     password = Home(warehouse.settings.home).password("dagster", create=True)
     place = f"{found.get('host', '127.0.0.1')}:{found.get('port', '5432')}/{quote(found['dbname'], safe='')}"
-    return f"postgresql://{LOGIN}:{quote(password, safe='')}@{place}"
+    # SQLAlchemy would take psycopg 3 by default, whose `with connection` closes it; Dagster means psycopg2's.
+    return f"postgresql+psycopg2://{LOGIN}:{quote(password, safe='')}@{place}"
 
 
 def _create_login(warehouse: Warehouse, url: str) -> None:
-    with suppress(DatabaseError), connect(url) as connection:
+    plain = url.replace("+psycopg2", "", 1)
+    with suppress(DatabaseError), connect(plain) as connection:
         row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [_SCHEMA]).fetchone()
         if row and row[0]:
             return
     name, schema = sql.Identifier(LOGIN), sql.Identifier(_SCHEMA)
-    password = sql.Literal(parameters(url)["password"])
+    password = sql.Literal(parameters(plain)["password"])
     try:
         with connect(warehouse.servers.database_url) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])

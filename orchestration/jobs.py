@@ -1,14 +1,17 @@
 """Jobs and when they run."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from dagster import (
     AssetSelection,
     Config,
     DagsterRunStatus,
     DefaultScheduleStatus,
+    InitLoggerContext,
     JobDefinition,
     OpExecutionContext,
     RunsFilter,
@@ -16,6 +19,7 @@ from dagster import (
     define_asset_job,
     in_process_executor,
     job,
+    logger,
     op,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -25,7 +29,10 @@ from orchestration.assets.marts import CACHE_KEY
 from orchestration.assets.opendota import keys_of
 from orchestration.dbt_graph import Graph
 
-__all__ = ["Work", "build_jobs", "housekeeping"]
+__all__ = ["QUIET", "Work", "build_jobs", "events_only", "housekeeping"]
+
+#: Run config of every job: events go to Dagster's storage, and no second time to standard error.
+QUIET: dict[str, Any] = {"loggers": {"events_only": {"config": {}}}}
 
 _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _PURGED_AT_ONCE = 200
@@ -36,6 +43,7 @@ def _fetch_job(name: str, description: str, *passes: str) -> UnresolvedAssetJobD
         name,
         selection=AssetSelection.assets(*keys_of(*passes)),
         description=description,
+        config=QUIET,
         executor_def=in_process_executor,
     )
 
@@ -44,6 +52,7 @@ _RUN = define_asset_job(
     "run",
     selection=AssetSelection.all(),
     description="Everything: fetch what is due, load it, build, test, publish. What `ladder run` does.",
+    config=QUIET,
     executor_def=in_process_executor,
 )
 _PROFILES = _fetch_job("profiles", "Profiles and ranks of tracked players.", "players")
@@ -72,6 +81,15 @@ class Retention(Config):
     days: int = 14
 
 
+@logger
+def events_only(_: InitLoggerContext) -> logging.Logger:
+    """A logger that stays silent: a terminal shows what `orchestration.progress` tells instead."""
+    silent = logging.getLogger("ladder.runs")
+    silent.addHandler(logging.NullHandler())
+    silent.propagate = False
+    return silent
+
+
 @op
 def purge_old_runs(context: OpExecutionContext, config: Retention) -> None:
     """Delete runs and their events: Dagster bounds ticks by itself, but not these."""
@@ -83,7 +101,12 @@ def purge_old_runs(context: OpExecutionContext, config: Retention) -> None:
         context.log.info(f"deleted {len(runs)} runs that ended before {before:%Y-%m-%d}")
 
 
-@job(executor_def=in_process_executor, description="Delete old runs and their events.")
+@job(
+    config=QUIET,
+    executor_def=in_process_executor,
+    logger_defs={"events_only": events_only},
+    description="Delete old runs and their events.",
+)
 def housekeeping() -> None:
     """Delete old runs and their events."""
     purge_old_runs()
@@ -105,6 +128,7 @@ def build_jobs(graph: Graph) -> Work:
         "transform",
         selection=AssetSelection.assets(CACHE_KEY).required_multi_asset_neighbors() | freshness,
         description="Build, test and publish what is loaded; nothing new builds nothing.",
+        config=QUIET,
         executor_def=in_process_executor,
     )
     cron: dict[str, tuple[UnresolvedAssetJobDefinition | JobDefinition, str]] = {

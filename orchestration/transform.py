@@ -116,7 +116,8 @@ def _rows(count: int) -> str:
 
 def _built_as_of(connection: psycopg.Connection, build: Build) -> date | None:
     """The date that the marts of the build hang on, as the models decided it."""
-    row = connection.execute(
-        sql.SQL("SELECT as_of_date FROM {}").format(sql.Identifier("prep", f"int_as_of_date_{build.colour}"))
-    ).fetchone()
+    table = sql.Identifier("prep", f"int_as_of_date_{build.colour}")
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE ladder_marts_owner")
+        row = connection.execute(sql.SQL("SELECT as_of_date FROM {}").format(table)).fetchone()
     return None if row is None else row[0]

@@ -1,0 +1,120 @@
+"""Runs of Dagster in this process: opening the instance, creating a run, executing it, clearing up after the dead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import DagsterEvent
+from dagster._core.execution.api import execute_run_iterator
+
+from orchestration.jobs import QUIET
+from orchestration.progress import RunDone
+
+__all__ = ["WORKER_TAG", "create_run", "execute", "fail_dead_runs", "is_alive", "opened_instance", "process_mark"]
+
+#: Tag of a run: the process that executes it, as `process_mark` writes it.
+WORKER_TAG = "ladder/process"
+
+_IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_POOL_RECYCLE_S = 3600
+_STATEMENT_TIMEOUT_MS = 60_000
+
+
+@contextmanager
+def opened_instance(home: Path) -> Iterator[DagsterInstance]:
+    """Open the instance that `prepare_instance` has prepared, keeping its connections between events."""
+    with DagsterInstance.from_config(str(home)) as instance:
+        # By default each event opens connections of its own.
+        instance.optimize_for_webserver(
+            statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_POOL_RECYCLE_S, max_overflow=10
+        )
+        yield instance
+
+
+def create_run(
+    instance: DagsterInstance,
+    repository: RepositoryDefinition,
+    job: str,
+    *,
+    assets: Sequence[AssetKey] = (),
+    config: Mapping[str, Any] | None = None,
+) -> DagsterRun:
+    """Create a run that this process will execute.
+
+    Args:
+        instance: where it is recorded.
+        repository: the definitions.
+        job: name of the job.
+        assets: only these assets of the job.
+        config: run config.
+    """
+    definition = repository.get_job(job)
+    selection = frozenset(assets) or None
+    return instance.create_run_for_job(
+        definition.get_subset(asset_selection=selection) if selection else definition,
+        run_config={**QUIET, **(config or {})},
+        asset_selection=selection,
+        tags={WORKER_TAG: process_mark()},
+    )
+
+
+def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
+    """Execute a run to its end; an interrupt cancels it."""
+    errors: list[str] = []
+    for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
+        if event.is_step_failure or (event.is_run_failure and not errors):
+            errors.append(_why(event))
+    ended = instance.get_run_by_id(run.run_id)
+    is_ok = ended is not None and ended.status == DagsterRunStatus.SUCCESS
+    if not is_ok and not errors:
+        errors.append("the run was cancelled")
+    return RunDone(run.run_id, is_ok, tuple(errors))
+
+
+def fail_dead_runs(instance: DagsterInstance) -> int:
+    """Mark runs whose process is gone as failed, and free the places that they hold in pools; returns how many."""
+    dead = [
+        run
+        for run in instance.get_runs(filters=RunsFilter(statuses=_IN_PROGRESS))
+        if WORKER_TAG in run.tags and not is_alive(run.tags[WORKER_TAG])
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "the process that executed this run is gone")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(dead)
+
+
+def process_mark(pid: int | None = None) -> str:
+    """A process of this machine, told from a later one with the same number by its start."""
+    process = psutil.Process(pid or os.getpid())
+    return f"{process.pid}@{process.create_time():.2f}"
+
+
+def is_alive(mark: str) -> bool:
+    """Whether the process of a mark still runs."""
+    pid, _, _ = mark.partition("@")
+    try:
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _why(event: DagsterEvent) -> str:
+    """One line: what a step said of its own accord, or the innermost error."""
+    if event.is_step_failure:
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return data.user_failure_data.description
+        error = data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return f"{event.step_key}: {error.message.strip().splitlines()[0]}"
+    return (event.message or "the run failed").splitlines()[0]
