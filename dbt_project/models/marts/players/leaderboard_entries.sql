@@ -59,7 +59,10 @@ boards as (
         players.game,
         players.player_id,
         -- The place on the leaderboard orders those of one rank: first place is just short of the next rank.
-        players.rank_value + coalesce(1 - least(players.leaderboard_rank, 999999) / 1000000.0, 0) as score,
+        case
+            when players.leaderboard_rank is null then players.rank_value
+            else players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0
+        end as score,
         coalesce(records.matches, 0) as matches,
         coalesce(records.wins, 0) as wins
     from players
