@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ from warehouse.errors import BuildError
 from warehouse.publish import Colour
 from warehouse.settings import Settings
 
-__all__ = ["NodeResult", "Prepared", "build", "prepare"]
+__all__ = ["NodeResult", "Prepared", "build", "prepare", "warm_up"]
 
 #: More gains nothing on two cores, and a build should leave connections to readers.
 _THREADS = 4
@@ -83,6 +84,12 @@ def prepare(settings: Settings, database_url: str) -> Prepared:
     if not folder.exists():
         _parse_into(folder, settings, database_url)
     return Prepared(folder, digest, Graph.read(folder))
+
+
+def warm_up() -> None:
+    """Import dbt, which takes seconds, before it is needed."""
+    import_module("dbt.cli.main")
+    import_module("dbt.adapters.postgres")
 
 
 def build(

@@ -12,6 +12,8 @@ from orchestration.dbt_runner import NodeResult, prepare
 from orchestration.progress import NodeDone, Published, tell
 from orchestration.transform import Transformed, transform
 from orchestration.warehouse_access import Warehouse
+from serving.publish import publish_cache
+from warehouse.errors import PublicationError
 
 __all__ = ["build_and_publish"]
 
@@ -20,7 +22,7 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False) -> Tr
     """Bring marts and cache to the newest data, telling progress; a failed test leaves both as they were.
 
     Raises:
-        LadderError: dbt could not run, the views could not turn, or the cache cannot be reached.
+        LadderError: dbt could not run, or the views could not turn.
     """
     prepared = prepare(warehouse.settings, warehouse.servers.database_url)
     total = len(prepared.graph.models) + len(prepared.graph.tests)
@@ -41,6 +43,10 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False) -> Tr
     else:
         outcome = replace(outcome, results=_kept(kept))
     as_of = str(generation.as_of_date) if generation.as_of_date else ""
+    try:
+        publish_cache(warehouse.servers.redis_url, generation)
+    except PublicationError as error:
+        outcome = replace(outcome, failure=error)
     tell(Published(generation.generation, outcome.is_built, as_of))
     return outcome
 

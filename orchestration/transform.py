@@ -13,7 +13,7 @@ from orchestration import dbt_runner
 from orchestration.dbt_graph import Graph
 from orchestration.dbt_runner import NodeResult, Prepared
 from orchestration.warehouse_access import Warehouse
-from warehouse.errors import BuildError, ConfigurationError
+from warehouse.errors import BuildError, ConfigurationError, LadderError
 from warehouse.publish import Build, Generation, building, current_generation, plan_build, record_build, turn
 from warehouse.settings import Settings
 
@@ -29,14 +29,15 @@ class Transformed:
         generation: the generation that readers see now; None where the build failed before the first one.
         is_built: whether anything was built; otherwise the live colour already stood at the head of the feed.
         results: what became of each node; empty when nothing was built.
-        failure: why nothing was turned; None when all went well.
+        failure: a test or model that failed, so that nothing was turned, or a cache that could not be told; None when
+            all went well.
     """
 
     graph: Graph
     generation: Generation | None
     is_built: bool
     results: Sequence[NodeResult] = field(default=())
-    failure: BuildError | None = None
+    failure: LadderError | None = None
 
 
 def transform(

@@ -1,0 +1,208 @@
+"""`ladder`: the command line.
+
+Standard output carries results only; progress and errors go to standard error. Exit codes: 0 done, 1 an error or
+something that failed on the way, 2 a command that cannot be understood, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from warehouse.errors import LadderError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="ladder",
+    help="A game-analytics warehouse: match APIs in, exact marts on PostgreSQL, cached answers out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+rejects = typer.Typer(help="Records that could not become rows.", no_args_is_help=True)
+app.add_typer(rejects, name="rejects")
+
+Source = Annotated[Literal["opendota"], typer.Argument(help="the source")]
+Kind = Annotated[Literal["player", "team", "league", "match"], typer.Argument(help="what the ids belong to")]
+Ids = Annotated[list[str], typer.Argument(help="ids as the source has them", metavar="ID...")]
+
+
+@app.command()
+def demo(
+    players: Annotated[int, typer.Option(help="players to track", min=1, max=200)] = 40,
+) -> None:
+    """Show everything on a simulated OpenDota: no network, no key, nothing left running."""
+    from orchestration.cli.demo import run_demo
+
+    run_demo(players)
+
+
+@app.command()
+def up() -> None:
+    """Keep everything up: servers, worker, Dagster with its schedules, API. Ctrl-C stops all of it."""
+    from orchestration.cli.up import keep_up
+
+    keep_up()
+
+
+@app.command()
+def run(
+    plan: Annotated[bool, typer.Option("--plan", help="only say what would be fetched and built")] = False,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="rebuild the marts from nothing")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="only this pass (repeatable), then the marts")] = None,
+) -> None:
+    """Fetch what is due, load it, build and test the marts, publish."""
+    from orchestration.cli.run import run_pipeline, show_plan
+
+    if plan:
+        show_plan()
+    else:
+        run_pipeline(tuple(only or ()), full_refresh=full_refresh)
+
+
+@app.command()
+def track(source: Source, kind: Kind, ids: Ids) -> None:
+    """Ask a source for these from the next run on."""
+    from orchestration.cli.tracking import track_ids
+
+    track_ids(source, kind, ids)
+
+
+@app.command()
+def untrack(source: Source, kind: Kind, ids: Ids) -> None:
+    """Stop asking for these; what is stored stays."""
+    from orchestration.cli.tracking import untrack_ids
+
+    untrack_ids(source, kind, ids)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="as one JSON object on standard output")] = False,
+) -> None:
+    """Say what is tracked, read, loaded, rejected and published."""
+    from orchestration.cli.status import show_status
+
+    show_status(as_json=as_json)
+
+
+@app.command()
+def query(
+    statement: Annotated[str, typer.Argument(help="one SELECT; tables are found in `marts`")],
+    output_format: Annotated[
+        Literal["table", "csv", "json", "parquet"], typer.Option("--format", help="form of the answer")
+    ] = "table",
+    output: Annotated[Path | None, typer.Option(help="write to this file instead of standard output")] = None,
+    limit: Annotated[int, typer.Option(help="rows that a table shows", min=1)] = 100,
+) -> None:
+    """Run SQL as the analyst, who reads the marts and nothing else."""
+    from orchestration.cli.query import run_query
+
+    run_query(statement, output_format, output, limit)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Open psql as the analyst; further arguments are psql's."""
+    from orchestration.cli.query import open_psql
+
+    raise typer.Exit(open_psql(context.args))
+
+
+@rejects.command("list")
+def rejects_list(
+    limit: Annotated[int, typer.Option(help="rejects to show", min=1)] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="as a JSON array on standard output")] = False,
+) -> None:
+    """Show open rejects: why, and where the payload lies."""
+    from orchestration.cli.lake import list_rejects
+
+    list_rejects(limit, as_json=as_json)
+
+
+@rejects.command("replay")
+def rejects_replay() -> None:
+    """Load the files of open rejects again, for instance after a fix."""
+    from orchestration.cli.lake import replay_open_rejects
+
+    replay_open_rejects()
+
+
+@app.command()
+def replay() -> None:
+    """Rebuild every staging table from the lake alone; the marts keep serving and follow with the next run."""
+    from orchestration.cli.lake import replay_lake
+
+    replay_lake()
+
+
+@app.command()
+def compact() -> None:
+    """Put the small lake files of each closed day together."""
+    from orchestration.cli.lake import compact_lake
+
+    compact_lake()
+
+
+@app.command()
+def publish(
+    rollback: Annotated[bool, typer.Option("--rollback", help="turn back to the generation before")] = False,
+) -> None:
+    """Tell the cache of the published generation again, or turn back."""
+    from orchestration.cli.publish import publish_again
+
+    publish_again(rollback=rollback)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="address to bind; LADDER_API_HOST by default")] = None,
+    port: Annotated[int | None, typer.Option(help="port to bind; LADDER_API_PORT by default", min=0, max=65535)] = None,
+    workers: Annotated[int, typer.Option(help="processes that share the port", min=1, max=64)] = 1,
+) -> None:
+    """Serve the API until Ctrl-C."""
+    from orchestration.cli.publish import serve_api
+
+    serve_api(host, port, workers)
+
+
+@app.command()
+def doctor() -> None:
+    """Look whether everything that is needed is there and works."""
+    from orchestration.cli.doctor import examine
+
+    raise typer.Exit(examine())
+
+
+def main() -> int:
+    """Run a command and turn whatever ends it into an exit code and at most one line."""
+    try:
+        code = app(standalone_mode=False)
+    except LadderError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough; nothing more can be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _refused(error)
+    return code if isinstance(code, int) else 0
+
+
+def _refused(error: Exception) -> int:
+    """The exit code of a command that cannot be understood, after saying why; other errors are bugs and go on."""
+    show = getattr(error, "show", None)
+    if show is None:
+        raise error
+    show()
+    return int(getattr(error, "exit_code", 2))

@@ -1,0 +1,104 @@
+"""`ladder run`: in the warm worker when there is one, in this process otherwise."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from orchestration.cli.terminal import RunView, console, table, warn
+from orchestration.progress import RunDone
+from orchestration.worker_client import Run, follow_run, is_running
+from warehouse.settings import Settings, load_settings
+
+__all__ = ["do_run", "run_pipeline", "show_plan"]
+
+
+def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
+    """Run everything, or some passes and the marts; ends with 1 when something failed."""
+    settings = load_settings()
+    started = time.monotonic()
+    view = RunView()
+    with view.shown():
+        done = do_run(settings, Run(passes, full_refresh), view)
+    for line in dict.fromkeys([*view.failures, *done.errors]):
+        warn(line)
+    published = view.published
+    if published is not None:
+        verb = "published" if published.is_new else "nothing new; still"
+        console.print(
+            f"{verb} generation {published.generation} in {time.monotonic() - started:.1f} s: "
+            f"{view.requests} requests, {view.changed} rows changed",
+            markup=False,
+        )
+    if view.failures or not done.is_ok:
+        raise typer.Exit(1)
+
+
+def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
+    """Do a run wherever it is done fastest.
+
+    Raises:
+        LadderError: it could not begin.
+    """
+    if is_running(settings.home):
+        view.begin("starting")
+        return follow_run(settings.home, request, view.hear)
+    view.begin("loading")
+    from orchestration.pipeline import opened_pipeline
+    from orchestration.progress import listening
+    from orchestration.runs import fail_dead_runs
+    from orchestration.warehouse_access import open_warehouse
+
+    with open_warehouse(settings) as warehouse, opened_pipeline(warehouse) as pipeline, listening(view.hear):
+        fail_dead_runs(pipeline.instance)
+        _hint_when_nothing_is_tracked(warehouse.url("ingest"))
+        return pipeline.execute(pipeline.create(passes=request.passes, full_refresh=request.full_refresh))
+
+
+def show_plan() -> None:
+    """Say what a run would ask for and build now; asks and writes nothing."""
+    from ingestion.opendota.passes import plan
+    from ingestion.opendota.source import SOURCE
+    from orchestration.dbt_graph import models_digest
+    from orchestration.transform import as_of_date
+    from orchestration.warehouse_access import open_warehouse
+    from warehouse.database import connect
+    from warehouse.load import pending_files
+    from warehouse.publish import plan_build
+
+    settings = load_settings()
+    with open_warehouse(settings, redis=False) as warehouse:
+        _hint_when_nothing_is_tracked(warehouse.url("ingest"))
+        with connect(warehouse.url("ingest")) as connection:
+            planned = plan(connection, settings, datetime.now(UTC))
+            pending = pending_files(connection, warehouse.lake, SOURCE)
+        with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
+            build = plan_build(connection, models_digest=models_digest(), as_of_date=as_of_date(settings))
+    made = table("", ["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
+    for item in planned:
+        endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
+        made.add_row(item.name, str(sum(item.requests.values())), endpoints, str(item.skipped))
+    console.print(made)
+    total = sum(sum(item.requests.values()) for item in planned)
+    console.print(f"in all: {total} requests of {settings.opendota_call_budget}; {_files(pending)} to load")
+    reason = "something is new" if build.is_needed else "nothing new is loaded yet"
+    how = "from nothing" if build.is_first else "from what stands"
+    console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
+    for failure in (failure for item in planned for failure in item.failures):
+        warn(failure.message)
+
+
+def _hint_when_nothing_is_tracked(database_url: str) -> None:
+    from warehouse.database import connect
+
+    with connect(database_url) as connection:
+        row = connection.execute("SELECT count(*) FROM ops.tracked WHERE removed_at IS NULL").fetchone()
+    if row is None or row[0] == 0:
+        console.print("hint: nothing is tracked; begin with `ladder track opendota player ID`", markup=False)
+
+
+def _files(paths: list[Path]) -> str:
+    return "1 landed file" if len(paths) == 1 else f"{len(paths)} landed files"

@@ -1,0 +1,97 @@
+"""How commands look: results on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from orchestration.progress import Message, NodeDone, PassDone, PassProgress, Published
+
+__all__ = ["RunView", "console", "errors", "table", "warn"]
+
+console = Console(highlight=False, soft_wrap=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def warn(line: str) -> None:
+    """One line about something that failed while the rest was done."""
+    sys.stderr.write(f"failed: {line}\n")
+
+
+def table(title: str, columns: Sequence[str], *, numbers: Sequence[str] = ()) -> Table:
+    """A plain table; columns of numbers are set to the right."""
+    made = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made
+
+
+class RunView:
+    """Shows a run as it tells of itself, and keeps what failed."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+        self.requests = 0
+        self.changed = 0
+        self.published: Published | None = None
+        self._bars: dict[str, TaskID] = {}
+        self._progress = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description:<16}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=errors,
+            transient=True,
+            disable=not errors.is_terminal,
+        )
+
+    @contextmanager
+    def shown(self) -> Iterator[RunView]:
+        """Show bars for the length of the block, where there is a terminal."""
+        with self._progress:
+            yield self
+
+    def begin(self, text: str) -> None:
+        """Say what is being done before anything can be counted."""
+        self._bar("", text)
+
+    def hear(self, message: Message) -> None:
+        """Take in what a run tells."""
+        match message:
+            case PassProgress(name, done, total):
+                self._progress.update(self._bar(name, name), completed=done, total=total)
+            case PassDone():
+                self._pass_is_over(message)
+            case NodeDone(name, status, done, total):
+                if status in ("fail", "error", "warn"):
+                    errors.print(f"  dbt: {name}: {status}", markup=False)
+                self._progress.update(self._bar("dbt", "dbt"), completed=done, total=total, note=name)
+            case Published():
+                self.published = message
+
+    def _pass_is_over(self, message: PassDone) -> None:
+        self.requests += message.requests
+        self.changed += message.changed
+        self.failures += message.failures
+        note = f"{message.requests} requests, {message.changed} rows changed"
+        if message.rejected:
+            note += f", {message.rejected} rejected"
+        self._progress.update(self._bar(message.name, message.name), completed=1, total=1, note=note)
+        if message.requests or message.failures:
+            errors.print(f"  {message.name}: {note}", markup=False)
+        if message.note:
+            errors.print(f"  {message.name}: {message.note}", markup=False)
+
+    def _bar(self, name: str, text: str) -> TaskID:
+        if "" in self._bars and name:
+            self._progress.remove_task(self._bars.pop(""))
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(text, total=None, note="")
+        return self._bars[name]
