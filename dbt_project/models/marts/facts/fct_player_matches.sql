@@ -8,8 +8,7 @@
         pre_hook="{{ collect_changes(ref('int_match_changes_unioned'), player_match_reference()) }}",
         post_hook="{{ record_progress(player_match_reference()) }}",
         indexes=[
-            {'columns': ['game', 'player_id', 'played_at']},
-            {'columns': ['game', 'character_id']},
+            {'columns': ['game', 'player_id', 'played_at', 'match_id', 'player_slot']},
             {'columns': ['played_date']},
         ]
     )
