@@ -1,0 +1,118 @@
+"""The whole pipeline in this process, against one upstream: ingest, load, build, turn."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from ingestion.http import Patience
+from ingestion.limits import Clock, SystemClock
+from ingestion.opendota.passes import PASSES, open_context
+from ingestion.opendota.source import SOURCE
+from ingestion.passes import run_pass
+from ingestion.reports import PassReport
+from orchestration.dbt_runner import prepare
+from orchestration.transform import Transformed, transform
+from orchestration.warehouse_access import Warehouse
+from tests.conftest import Database
+from warehouse.database import connect
+from warehouse.embedded import Servers
+from warehouse.lake import Lake
+from warehouse.load import load_pending
+from warehouse.settings import Settings
+from warehouse.state import track
+
+__all__ = ["Pipeline", "marts_of"]
+
+#: Quick enough for tests: a real upstream deserves more patience.
+_PATIENCE = Patience(connect_s=2, read_s=0.5, answer_s=5, attempts=6, total_s=10, first_wait_s=0.02, longest_wait_s=0.1)
+
+
+@dataclass
+class Pipeline:
+    """A warehouse and the upstream that it reads.
+
+    Args:
+        database: its database and home.
+        url: base URL of the upstream.
+        clock: time, for the passes.
+        match_budget: match details a pass may fetch.
+    """
+
+    database: Database
+    url: str
+    clock: Clock
+    match_budget: int = 100
+
+    @classmethod
+    def on(cls, database: Database, url: str, *, clock: Clock | None = None, match_budget: int = 100) -> Pipeline:
+        """A pipeline with the machine's clock, unless another is given."""
+        return cls(database, url, clock or SystemClock(), match_budget)
+
+    @property
+    def settings(self) -> Settings:
+        """Settings that name the upstream."""
+        update = {"opendota_url": self.url, "opendota_match_budget": self.match_budget, "opendota_rescan_days": 1}
+        return self.database.settings.model_copy(update=update)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, on the session's servers."""
+        assert self.settings.redis_url is not None
+        servers = Servers(self.database.admin_url, self.settings.redis_url.get_secret_value(), False, False)
+        return Warehouse(self.settings, servers)
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self.warehouse.lake
+
+    def track(self, kind: str, *ids: int) -> None:
+        """Track things of a kind."""
+        with connect(self.database.url("ingest")) as connection:
+            track(connection, "opendota", kind, [str(id_) for id_ in ids])
+
+    def ingest(self) -> list[PassReport]:
+        """Do every pass once, loading what each landed."""
+        return asyncio.run(self._passes())
+
+    def build(self, *, full_refresh: bool = False) -> Transformed:
+        """Build, test and turn the marts; a failed test is an error here."""
+        prepared = prepare(self.settings, self.database.url("transform"))
+        done = transform(self.warehouse, prepared, full_refresh=full_refresh)
+        if done.failure is not None:
+            raise done.failure
+        return done
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query, asked as an analyst."""
+        with connect(self.database.url("analyst")) as connection:
+            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
+
+    def staging(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of a query over staging or `ops`, asked as the ingest role."""
+        with connect(self.database.url("ingest")) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]  # text of the tests
+
+    async def _passes(self) -> list[PassReport]:
+        reports = []
+        url = self.database.url("ingest")
+        load_pending(url, self.lake, SOURCE)
+        async with open_context(self.settings, url, self.lake, clock=self.clock, patience=_PATIENCE) as context:
+            for definition in PASSES:
+                reports.append(await run_pass(context, definition))
+                load_pending(url, self.lake, SOURCE)
+        return reports
+
+
+def marts_of(connection: psycopg.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all published marts, sorted."""
+    names = [row[0] for row in connection.execute("SELECT viewname FROM pg_views WHERE schemaname = 'marts'")]
+    found = {}
+    for name in sorted(names):
+        rows = connection.execute(f'SELECT * FROM marts."{name}"').fetchall()
+        found[name] = sorted(rows, key=repr)
+    return found

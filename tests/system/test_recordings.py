@@ -1,0 +1,125 @@
+"""What the real OpenDota answered, through the whole pipeline: nothing lost, and equal to its own totals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Database
+from tests.system.oracle import Oracle
+from tests.system.pipeline import Pipeline
+from tests.system.recorded_upstream import RecordedUpstream, serve_recordings
+
+PLAYER = 101695162
+PARSED = (1781962623, 2472899185)
+UNPARSED = 3254426673
+
+
+@pytest.fixture(scope="module")
+def upstream(recorded: Path) -> Iterator[RecordedUpstream]:
+    with serve_recordings(recorded) as serving:
+        yield serving
+
+
+@pytest.fixture(scope="module")
+def pipeline(
+    create_database: Callable[[], AbstractContextManager[Database]], upstream: RecordedUpstream
+) -> Iterator[Pipeline]:
+    with create_database() as database:
+        pipeline = Pipeline.on(database, upstream.url)
+        pipeline.track("player", PLAYER)
+        pipeline.track("match", *PARSED, UNPARSED)
+        reports = pipeline.ingest()
+        assert [report.failures for report in reports if not report.is_ok] == []
+        pipeline.build()
+        yield pipeline
+
+
+def test_all_matches_are_stored_and_the_significant_ones_told(pipeline: Pipeline) -> None:
+    assert pipeline.staging("SELECT count(*) FROM staging_opendota.player_matches") == [(6211,)]
+    counted = "SELECT count(*) FROM fct_player_matches WHERE player_id = %s AND is_significant"
+    assert pipeline.rows(counted, str(PLAYER)) == [(6075,)]
+    assert pipeline.staging("SELECT count(*) FROM ops.rejects") == [(0,)]
+
+
+def test_games_and_wins_by_hero_equal_what_opendota_counts(pipeline: Pipeline, recorded: Path) -> None:
+    heroes = json.loads((recorded / f"opendota/players/{PLAYER}/heroes.json").read_text())
+    expected = {str(hero["hero_id"]): (hero["games"], hero["win"]) for hero in heroes}
+    query = "SELECT character_id, matches, wins FROM player_character_win_rates WHERE player_id = %s"
+    found = {hero: (matches, wins) for hero, matches, wins in pipeline.rows(query, str(PLAYER))}
+    assert len(expected) == 116
+    assert found.pop("0") == (5, 4)
+    assert found == expected
+
+
+def test_character_totals_equal_player_totals(pipeline: Pipeline) -> None:
+    query = """
+        SELECT matches, wins FROM player_win_rates WHERE player_id = %(player)s AND period = 'all'
+        UNION ALL
+        SELECT sum(matches), sum(wins) FROM player_character_win_rates WHERE player_id = %(player)s
+    """.replace("%(player)s", "%s")
+    assert pipeline.rows(query, str(PLAYER), str(PLAYER)) == [(6075, 3747), (6075, 3747)]
+
+
+def test_every_rating_observation_is_kept(pipeline: Pipeline) -> None:
+    assert pipeline.staging("SELECT count(*) FROM staging_opendota.player_ratings") == [(135,)]
+    query = "SELECT count(*) FROM fct_rank_observations WHERE player_id = %s AND ladder = 'dota2_solo_mmr'"
+    # 135 from the ratings, one more from the profile.
+    assert pipeline.rows(query, str(PLAYER)) == [(136,)]
+
+
+@pytest.mark.parametrize("match_id", PARSED)
+def test_a_parsed_match_has_all_ten_players(pipeline: Pipeline, match_id: int) -> None:
+    query = "SELECT count(*), bool_and(has_details) FROM fct_player_matches WHERE match_id = %s"
+    assert pipeline.rows(query, str(match_id)) == [(10, True)]
+
+
+def test_a_match_that_opendota_does_not_know_is_recorded_as_absent(pipeline: Pipeline) -> None:
+    assert pipeline.staging("SELECT count(*) FROM staging_opendota.match_absences") == [(97,)]
+
+
+def test_nobodys_chat_is_in_the_lake(pipeline: Pipeline) -> None:
+    for path in pipeline.lake.files("opendota", "match"):
+        for page in pipeline.lake.read(path):
+            assert b'"chat"' not in page.body
+
+
+def test_an_oracle_over_the_raw_lake_alone_finds_the_same_marts(pipeline: Pipeline) -> None:
+    assert_equal_to_oracle(pipeline)
+
+
+def test_another_pass_costs_one_request_for_the_player_and_changes_nothing(
+    pipeline: Pipeline, upstream: RecordedUpstream
+) -> None:
+    before = pipeline.rows("SELECT * FROM player_character_win_rates ORDER BY 1, 2, 3")
+    upstream.requests.clear()
+    pipeline.ingest()
+    asked = [request for request in upstream.requests if request.startswith("/players/")]
+    assert asked == [f"/players/{PLAYER}/matches?significant=0&limit=100"]
+    pipeline.build()
+    assert pipeline.rows("SELECT * FROM player_character_win_rates ORDER BY 1, 2, 3") == before
+
+
+def assert_equal_to_oracle(pipeline: Pipeline) -> None:
+    """Win rates, board and rank progression, recomputed from the payloads, equal the marts."""
+    oracle = Oracle(pipeline.lake.root)
+    rates = pipeline.rows("SELECT player_id, period, matches, wins FROM player_win_rates WHERE matches > 0")
+    assert {(player, period): (matches, wins) for player, period, matches, wins in rates} == oracle.win_rates()
+    heroes = pipeline.rows("SELECT player_id, character_id, matches, wins FROM player_character_win_rates")
+    assert {(player, hero): (games, wins) for player, hero, games, wins in heroes} == oracle.character_win_rates()
+    tracked = {row[0] for row in pipeline.staging("SELECT id FROM ops.tracked WHERE kind = 'player'")}
+    board = pipeline.rows(
+        "SELECT player_id, rank FROM leaderboard_entries WHERE board = 'dota2_win_rate' AND is_qualified"
+    )
+    assert dict(board) == oracle.win_rate_board(tracked)
+    ranks = pipeline.rows(
+        "SELECT player_id, observed_date, rank_value, change, peak_rank_value FROM rank_progression "
+        "WHERE ladder = 'dota2_rank_tier'"
+    )
+    assert {(player, day): (rank, change, peak) for player, day, rank, change, peak in ranks} == (
+        oracle.rank_progression()
+    )
