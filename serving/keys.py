@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from serving.endpoints import ENDPOINTS, Endpoint, Value
 from serving.generations import Published
 
-__all__ = ["answer_key", "canonical", "entity_tag", "lock_key", "pointer_key"]
+__all__ = ["answer_key", "canonical", "entity_tag", "lock_key", "pointer_key", "schema"]
 
 _ENVELOPE = "1"
 """Raised when the form of an answer, stored or sent, changes for all endpoints."""

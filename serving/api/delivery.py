@@ -27,7 +27,7 @@ async def deliver(answer: Answer, scope: Scope, send: Send, watcher: Watcher, me
             tags = value
         elif name == b"accept-encoding":
             encodings = value
-    if tags and names_tag(tags, answer.etag):
+    if tags and (tags == answer.etag or names_tag(tags, answer.etag)):
         start, body, status = answer.not_modified, _EMPTY, 304
     elif b"gzip" in encodings and not _refuses_gzip(encodings):
         start, body, status = answer.gzip_start, answer.gzip_body, 200

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from serving import keys
@@ -68,7 +70,11 @@ def _handler(
 
 
 def _as_signature(parameter: Parameter) -> inspect.Parameter:
-    annotation: Any = Literal[parameter.choices] if parameter.choices else parameter.type
+    annotation: Any = parameter.type
+    if parameter.choices:
+        annotation = Literal[parameter.choices]
+        if parameter.type is int:
+            annotation = Annotated[annotation, BeforeValidator(_as_number)]
     if parameter.default is None and not parameter.in_path:
         annotation = annotation | None
     marker = (Path if parameter.in_path else Query)(
@@ -100,3 +106,8 @@ def _check_query(request: Request, allowed: set[str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise Refusal(400, "repeated_parameter", f"given more than once: {repeated[0]}")
+
+
+def _as_number(value: object) -> object:
+    """A choice among numbers comes as text, like everything in a query."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value

@@ -1,0 +1,168 @@
+"""Each endpoint answers what its mart says, in the envelope, page by page."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import sqrt
+from typing import Any
+
+import httpx
+import pytest
+
+
+def data(client: httpx.Client, path: str, **query: Any) -> Any:
+    answer = client.get(f"/api/v1{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+def pages(client: httpx.Client, path: str, **query: Any) -> list[list[dict[str, Any]]]:
+    found, cursor = [], None
+    while True:
+        answer = client.get(f"/api/v1{path}", params={**query, **({"cursor": cursor} if cursor else {})}).json()
+        found.append(answer["data"])
+        cursor = answer["meta"]["next"]
+        if cursor is None:
+            return found
+
+
+def test_every_answer_says_how_old_it_is_and_where_it_is_from(reader: httpx.Client) -> None:
+    meta = reader.get("/api/v1/players/dota2/101").json()["meta"]
+    assert meta["generation"] == 1
+    assert meta["as_of_date"] == "2026-01-07"
+    assert meta["as_of"].endswith("Z")
+    assert meta["mart"] == "dim_players"
+    assert meta["next"] is None
+
+
+def test_the_boards_are_listed(reader: httpx.Client) -> None:
+    assert data(reader, "/leaderboards") == [
+        {"board": "dota2_matches", "game": "dota2", "players": 70, "qualified": 60}
+    ]
+
+
+def test_a_board_pages_through_ties_without_losing_or_doubling_anybody(reader: httpx.Client) -> None:
+    found = pages(reader, "/leaderboards/dota2_matches", limit=7)
+    assert [len(page) for page in found] == [7] * 8 + [4]
+    entries = [entry for page in found for entry in page]
+    assert len({entry["player_id"] for entry in entries}) == 60
+    assert all(before["rank"] <= after["rank"] for before, after in pairwise(entries))
+    assert entries[0]["score"] == 1000
+
+
+def test_a_board_leaves_out_who_is_not_qualified(reader: httpx.Client) -> None:
+    entries = data(reader, "/leaderboards/dota2_matches", limit=500)
+    assert all(entry["rank"] is not None for entry in entries)
+    assert "65" not in {entry["player_id"] for entry in entries}
+
+
+def test_a_profile_is_one_record_with_times_in_utc_and_ids_as_text(reader: httpx.Client) -> None:
+    profile = data(reader, "/players/dota2/101")
+    assert profile["display_name"] == "Ada"
+    assert profile["steam_id64"] == "76561197960265829"
+    assert profile["last_played_at"] == "2026-01-02T03:04:05.678000Z"
+    assert data(reader, "/players/dota2/102")["display_name"] is None
+
+
+def test_win_loss_lists_the_longest_period_first_and_has_no_rate_without_matches(reader: httpx.Client) -> None:
+    periods = data(reader, "/players/dota2/101/win-loss")
+    assert [period["period"] for period in periods] == ["all", "30d", "7d"]
+    assert periods[0]["win_rate"] == 0.333333
+    assert periods[2]["win_rate"] is None
+
+
+def test_heroes_of_a_player_keep_the_unknown_one(reader: httpx.Client) -> None:
+    heroes = data(reader, "/players/dota2/101/heroes")
+    assert [(hero["character_id"], hero["character_name"], hero["matches"]) for hero in heroes] == [
+        ("1", "Anti-Mage", 50),
+        ("0", None, 5),
+    ]
+
+
+def test_matches_page_from_the_newest_through_equal_times(reader: httpx.Client) -> None:
+    matches = [match for page in pages(reader, "/players/dota2/101/matches", limit=11) for match in page]
+    assert len({match["match_id"] for match in matches}) == len(matches) == 120
+    assert all(before["played_at"] >= after["played_at"] for before, after in pairwise(matches))
+
+
+def test_matches_can_be_narrowed_to_a_hero_and_to_those_that_count(reader: httpx.Client) -> None:
+    axe = data(reader, "/players/dota2/101/matches", character_id="2", limit=500)
+    assert {match["character_name"] for match in axe} == {"Axe"}
+    assert len(axe) == 40
+    assert len(data(reader, "/players/dota2/101/matches", significant="true", limit=500)) == 96
+    assert len(data(reader, "/players/dota2/101/matches", significant="false", limit=500)) == 24
+
+
+def test_rank_progression_runs_from_the_oldest_day_by_ladder(reader: httpx.Client) -> None:
+    days = [day for page in pages(reader, "/players/dota2/101/rank-progression", limit=3) for day in page]
+    assert len(days) == 20
+    assert days == sorted(days, key=lambda day: (day["ladder"], day["observed_date"]))
+    one = data(reader, "/players/dota2/101/rank-progression", ladder="dota2_solo_mmr")
+    assert {day["ladder"] for day in one} == {"dota2_solo_mmr"}
+
+
+def test_meta_trends_show_the_largest_rise_of_the_asked_window_and_bracket_first(reader: httpx.Client) -> None:
+    trends = data(reader, "/heroes/meta-trends")
+    assert [(trend["character_id"], trend["window_days"], trend["rank_bracket"]) for trend in trends] == [
+        ("2", 7, "all"),
+        ("1", 7, "all"),
+    ]
+    asked = data(reader, "/heroes/meta-trends", window_days=30, rank_bracket="divine")
+    assert {(trend["window_days"], trend["rank_bracket"]) for trend in asked} == {(30, "divine")}
+    assert data(reader, "/heroes/meta-trends", rank_bracket="herald") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "matches", "wins"),
+    [
+        ({}, 37, 22),
+        ({"patch_id": "58"}, 27, 16),
+        ({"rank_bracket": "divine"}, 30, 15),
+        ({"since": "2026-01-02"}, 27, 16),
+        ({"until": "2026-01-01"}, 10, 6),
+    ],
+)
+def test_win_rates_of_heroes_are_of_the_sums(
+    reader: httpx.Client, query: dict[str, str], matches: int, wins: int
+) -> None:
+    (hero,) = (hero for hero in data(reader, "/heroes/win-rates", **query) if hero["character_id"] == "1")
+    assert (hero["matches"], hero["wins"], hero["losses"]) == (matches, wins, matches - wins)
+    p, n, z2 = wins / matches, matches, 1.96**2
+    spread = 1.96 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    assert hero["win_rate"] == pytest.approx(p, abs=1e-6)
+    assert hero["win_rate_low"] == pytest.approx((p + z2 / (2 * n) - spread) / (1 + z2 / n), abs=1e-6)
+    assert hero["win_rate_high"] == pytest.approx((p + z2 / (2 * n) + spread) / (1 + z2 / n), abs=1e-6)
+
+
+def test_a_hero_that_was_only_banned_has_no_rate(reader: httpx.Client) -> None:
+    banned = data(reader, "/heroes/win-rates")[-1]
+    assert (banned["character_id"], banned["bans"], banned["picks"]) == ("9", 4, 0)
+    assert banned["win_rate"] is banned["win_rate_low"] is banned["win_rate_high"] is None
+
+
+@pytest.mark.parametrize("below", ["", "/win-loss", "/heroes", "/matches", "/rank-progression"])
+def test_an_unknown_player_is_a_404_and_a_known_one_without_rows_an_empty_list(
+    reader: httpx.Client, below: str
+) -> None:
+    answer = reader.get(f"/api/v1/players/dota2/999{below}")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "unknown_player"
+    if below:
+        assert data(reader, f"/players/dota2/102{below}") == []
+
+
+def test_an_unknown_board_is_a_404_and_a_page_behind_the_end_an_empty_list(reader: httpx.Client) -> None:
+    answer = reader.get("/api/v1/leaderboards/nobody")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_board")
+    # The cursor behind rank 9999, player 9.
+    assert data(reader, "/leaderboards/dota2_matches", cursor="Wzk5OTksIjkiXQ") == []
+
+
+def test_operators_are_told_alive_ready_and_counts(reader: httpx.Client) -> None:
+    assert reader.get("/healthz").json() == {"status": "alive"}
+    assert reader.get("/readyz").json() == {"status": "ready", "generation": 1}
+    reader.get("/api/v1/leaderboards")
+    counts = reader.get("/metrics").text
+    assert 'ladder_requests_total{endpoint="leaderboards",status="200"}' in counts
+    assert "ladder_generation 1.0" in counts
+    assert 'ladder_query_seconds_bucket{le="+Inf"}' in counts

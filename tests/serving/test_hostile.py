@@ -1,0 +1,103 @@
+"""Whatever comes in, the answer is a 4xx in the envelope: never a 5xx, never another player's data."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+PLAYER = "/api/v1/players/dota2/101"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/v1/leaderboards?game=dota2", 400, "unknown_parameter"),
+        (f"{PLAYER}/matches?limit=5&limit=6", 400, "repeated_parameter"),
+        (f"{PLAYER}/matches?cursor=AAAA", 400, "invalid_cursor"),
+        # [99999999999999999999, "1"] and ["2026-01-01T00:00:00Z", "\u0000", 1]
+        ("/api/v1/leaderboards/dota2_matches?cursor=Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LCAiMSJd", 400, "invalid_cursor"),
+        (f"{PLAYER}/matches?cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJcdTAwMDAiLCAxXQ", 400, "invalid_cursor"),
+        (f"{PLAYER}/matches?cursor={'A' * 400}", 422, "invalid_parameter"),
+        (f"{PLAYER}/matches?limit=0", 422, "invalid_parameter"),
+        (f"{PLAYER}/matches?limit=501", 422, "invalid_parameter"),
+        (f"{PLAYER}/matches?limit=9999999999999999999999", 422, "invalid_parameter"),
+        (f"{PLAYER}/matches?limit=1e3", 422, "invalid_parameter"),
+        (f"{PLAYER}/matches?limit=", 422, "invalid_parameter"),
+        (f"{PLAYER}/matches?significant=perhaps", 422, "invalid_parameter"),
+        (f"{PLAYER}/matches?character_id=1'%20OR%201=1--", 422, "invalid_parameter"),
+        ("/api/v1/heroes/win-rates?since=2026-13-01", 422, "invalid_parameter"),
+        ("/api/v1/heroes/win-rates?since=99999-01-01", 422, "invalid_parameter"),
+        ("/api/v1/heroes/win-rates?patch_id=%00", 422, "invalid_parameter"),
+        ("/api/v1/heroes/meta-trends?window_days=8", 422, "invalid_parameter"),
+        ("/api/v1/heroes/meta-trends?rank_bracket=ALL", 422, "invalid_parameter"),
+        ("/api/v1/players/cs2/101", 422, "invalid_parameter"),
+        ("/api/v1/players/dota2/%ff%fe", 422, "invalid_parameter"),
+        ("/api/v1/players/dota2/1'%3BDROP%20TABLE%20x", 422, "invalid_parameter"),
+        ("/api/v1/players/dota2/101%0A", 422, "invalid_parameter"),
+        ("/api/v1/players/dota2/..%2f..%2fetc", 404, "not_found"),
+        ("/api/v1/players/dota2/101/", 404, "not_found"),
+        ("//api/v1/leaderboards", 404, "not_found"),
+        (f"/api/v1/players/dota2/{'9' * 65}", 422, "invalid_parameter"),
+        (f"/api/v1/leaderboards?{'a' * 2100}", 414, "target_too_long"),
+    ],
+)
+def test_a_mistake_is_named(reader: httpx.Client, path: str, status: int, code: str) -> None:
+    answer = raw_get(reader, path.encode())
+    assert f" {status} ".encode() in answer.split(b"\r\n", 1)[0] + b" "
+    assert f'"code":"{code}"'.encode() in answer
+    assert b"x-request-id: " in answer.lower()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
+def test_other_methods_are_refused(reader: httpx.Client, method: str) -> None:
+    reader.get("/api/v1/leaderboards")
+    answer = reader.request(method, "/api/v1/leaderboards")
+    assert answer.status_code == 405
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+    assert answer.headers["allow"] == "GET"
+
+
+def test_a_callers_own_request_id_comes_back_unless_it_is_hostile(reader: httpx.Client) -> None:
+    assert reader.get("/nothing", headers={"X-Request-Id": "mine-1"}).headers["x-request-id"] == "mine-1"
+    assert reader.get("/nothing", headers={"X-Request-Id": "<script>"}).headers["x-request-id"] != "<script>"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"If-None-Match": '"' * 500},
+        {"If-None-Match": ",,,W/,"},
+        {"Accept-Encoding": "gzip;q=oops, *;;;,br"},
+        {"Range": "bytes=0-1"},
+        {f"X-{number}": "x" * 50 for number in range(60)},
+    ],
+)
+def test_odd_headers_change_nothing(reader: httpx.Client, headers: dict[str, str]) -> None:
+    answer = reader.get("/api/v1/leaderboards", headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["data"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(["/leaderboards/", "/players/dota2/", "/players/", "/heroes/", "/heroes/win-rates?", "/"]),
+    rest=st.binary(max_size=60),
+)
+def test_any_bytes_in_the_target_get_an_answer_that_is_no_5xx(reader: httpx.Client, path: str, rest: bytes) -> None:
+    encoded = b"".join(b"%%%02x" % byte if byte < 33 or byte > 126 or byte == 35 else bytes([byte]) for byte in rest)
+    answer = raw_get(reader, f"/api/v1{path}".encode() + encoded)
+    status = int(answer.split(b" ", 2)[1])
+    assert status < 500, answer
+
+
+def raw_get(client: httpx.Client, target: bytes) -> bytes:
+    """The answer to a request line that no client library would send."""
+    parts = urlsplit(str(client.base_url))
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: connection.recv(65536), b""))

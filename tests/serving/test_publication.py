@@ -1,0 +1,152 @@
+"""A publication is seen everywhere within a second, and no answer mixes two of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from random import Random
+
+import httpx
+import pytest
+import redis
+
+from serving import keys
+from serving.generations import Published
+from serving.publish import publish_cache
+from tests.conftest import Database
+from tests.serving.conftest import api_of, redis_url
+from tests.serving.marts import Marts
+from warehouse.errors import PublicationError
+from warehouse.publish import Generation
+
+BOARD = "/api/v1/leaderboards/dota2_matches"
+RENAME = "UPDATE leaderboard_entries SET display_name = %s"
+
+
+def generation_of(url: str) -> int:
+    return int(httpx.get(url).json()["meta"]["generation"])
+
+
+def seconds_until(is_true: Callable[[], bool], limit_s: float = 10) -> float:
+    began = time.monotonic()
+    while not is_true():
+        assert time.monotonic() - began < limit_s, "it did not happen"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def test_a_publication_is_seen_by_every_process_within_a_second(marts: Marts) -> None:
+    with api_of(marts.database) as one, api_of(marts.database) as other:
+        urls = [base + BOARD for base in (one, other)]
+        assert [generation_of(url) for url in urls] == [1, 1]
+        marts.change_idle(RENAME, ["new"])
+        publish_cache(redis_url(marts.database), marts.turn())
+        assert seconds_until(lambda: [generation_of(url) for url in urls] == [2, 2]) < 1
+        for url in urls:
+            assert {entry["display_name"] for entry in httpx.get(url).json()["data"]} == {"new"}
+
+
+def test_a_new_generation_has_a_new_tag(api: httpx.Client, marts: Marts) -> None:
+    tag = api.get(BOARD).headers["etag"]
+    publish_cache(redis_url(marts.database), marts.turn())
+    seconds_until(lambda: api.get("/readyz").json()["generation"] == 2)
+    answer = api.get(BOARD, headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert answer.headers["etag"] != tag
+
+
+def test_a_publication_whose_publisher_died_is_found_and_passed_on(marts: Marts) -> None:
+    with api_of(marts.database) as base:
+        assert generation_of(base + BOARD) == 1
+        marts.turn()
+        assert seconds_until(lambda: generation_of(base + BOARD) == 2) < 3
+        with redis.Redis.from_url(redis_url(marts.database)) as cache:
+            packed = cache.get(keys.pointer_key())
+        assert isinstance(packed, bytes)
+        assert Published.unpack(packed).generation == 2
+
+
+def test_the_pointer_never_moves_back(marts: Marts) -> None:
+    first = marts.turn()
+    second = marts.turn()
+    cache_url = redis_url(marts.database)
+    for generation in (second, first, second, first):
+        publish_cache(cache_url, generation)
+        with redis.Redis.from_url(cache_url) as cache:
+            packed = cache.get(keys.pointer_key())
+        assert isinstance(packed, bytes)
+        assert Published.unpack(packed) == Published.of(second)
+
+
+def test_a_pointer_of_another_database_is_not_believed(marts: Marts, database: Database) -> None:
+    with api_of(database) as base:
+        assert generation_of(base + BOARD) == 1
+        publication = marts.turn()
+        stranger = Generation(99, "blue", None, 0, publication.published_at)
+        publish_cache(redis_url(database), stranger)
+        seconds_until(lambda: generation_of(base + BOARD) == 2)
+        time.sleep(0.5)
+        assert generation_of(base + BOARD) == 2
+
+
+def test_without_redis_the_publisher_says_so() -> None:
+    generation = Generation(1, "blue", None, 0, Published.unpack(b'{"generation":1,"as_of_date":null,'
+                            b'"published_at":"2026-01-01T00:00:00Z"}').published_at)  # fmt: skip
+    with pytest.raises(PublicationError, match="Redis was not told"):
+        publish_cache("redis://127.0.0.1:1/0", generation)
+
+
+def test_before_the_first_publication_answers_say_so_and_begin_with_it(database: Database) -> None:
+    marts = Marts(database)
+    with api_of(database) as base:
+        for path in (BOARD, "/readyz"):
+            answer = httpx.get(base + path)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_published")
+            assert int(answer.headers["retry-after"]) > 0
+        marts.create()
+        publish_cache(redis_url(database), marts.turn())
+        assert seconds_until(lambda: httpx.get(base + BOARD).status_code == 200) < 1
+
+
+@pytest.mark.slow
+def test_no_answer_mixes_generations_while_many_are_published(marts: Marts) -> None:
+    """Every row says in which generation it was written; hits and misses are read over two processes meanwhile."""
+    marts.change_idle(RENAME, ["2"])
+    publish_cache(redis_url(marts.database), marts.turn())
+    done = threading.Event()
+    mixed: list[str] = []
+    seen: set[int] = set()
+    counts = [0] * 6
+
+    def read(number: int, base: str) -> None:
+        random = Random(number)
+        with httpx.Client(base_url=base) as client:
+            while not done.is_set():
+                # Half of them are of one key, the others so many that most are misses.
+                limit = 50 if random.random() < 0.5 else random.randint(1, 500)
+                answer = client.get(BOARD, params={"limit": limit})
+                body = answer.json()
+                if answer.status_code != 200 or {row["display_name"] for row in body["data"]} != {
+                    str(body["meta"]["generation"])
+                }:
+                    mixed.append(answer.text[:300])
+                counts[number] += 1
+                seen.add(body["meta"]["generation"])
+
+    with api_of(marts.database) as one, api_of(marts.database) as other:
+        seconds_until(lambda: generation_of(one + BOARD) == generation_of(other + BOARD) == 2)
+        readers = [threading.Thread(target=read, args=(number, (one, other)[number % 2])) for number in range(6)]
+        for reader in readers:
+            reader.start()
+        try:
+            for generation in range(3, 33):
+                marts.change_idle(RENAME, [str(generation)])
+                publish_cache(redis_url(marts.database), marts.turn())
+        finally:
+            done.set()
+            for reader in readers:
+                reader.join()
+    assert mixed == []
+    assert sum(counts) > 500
+    assert len(seen) > 20
