@@ -27,7 +27,7 @@ from warehouse.load import load_pending
 from warehouse.settings import Settings
 from warehouse.state import track
 
-QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=4, total_s=10, first_wait_s=0.005, longest_wait_s=0.05)
+QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=12, total_s=20, first_wait_s=0.005, longest_wait_s=0.05)
 
 
 @dataclass
