@@ -7,6 +7,7 @@ dbt takes seconds: definitions, a plan or a build that turns out not to be neede
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from importlib import metadata
@@ -17,11 +18,25 @@ import msgspec
 
 from warehouse.settings import Settings
 
-__all__ = ["COLOURS", "PROJECT", "Freshness", "Graph", "Model", "Source", "Test", "models_digest", "prepared_folder"]
+__all__ = [
+    "COLOURS",
+    "GRAPH_FILE",
+    "PROJECT",
+    "Freshness",
+    "Graph",
+    "Model",
+    "Source",
+    "Test",
+    "models_digest",
+    "prepared_folder",
+    "write_whole",
+]
 
 #: Where the dbt project lies, beside the packages.
 PROJECT = Path(__file__).parents[1] / "dbt_project"
 COLOURS = ("blue", "green")
+#: File of a prepared folder that holds the graph.
+GRAPH_FILE = "graph.json"
 
 _SEEDS = PROJECT.parent / "seeds"
 _SUFFIXES = frozenset((".sql", ".yml", ".yaml", ".csv", ".md"))
@@ -105,11 +120,11 @@ class Graph(msgspec.Struct, frozen=True):
     @classmethod
     def read(cls, folder: Path) -> Graph:
         """Read what `write` left in a folder."""
-        return msgspec.json.decode((folder / "graph.json").read_bytes(), type=cls)
+        return msgspec.json.decode((folder / GRAPH_FILE).read_bytes(), type=cls)
 
     def write(self, folder: Path) -> None:
         """Leave the graph in a folder."""
-        (folder / "graph.json").write_bytes(msgspec.json.encode(self))
+        write_whole(folder / GRAPH_FILE, msgspec.json.encode(self))
 
     @classmethod
     def from_manifest(cls, manifest: Any) -> Graph:
@@ -139,6 +154,13 @@ def prepared_folder(settings: Settings, digest: str, database: str) -> Path:
     """Where the prepared manifests of a state of the project lie; a manifest names the database of its tables."""
     key = hashlib.sha256(f"{digest}/{database}".encode()).hexdigest()[:24]
     return settings.home / "dbt" / "prepared" / key
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, whoever else writes it at the same time."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_bytes(content)
+    fresh.replace(path)
 
 
 def _upstream_first(models: Sequence[Model]) -> tuple[Model, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestration.dbt_graph import COLOURS, PROJECT, Graph, models_digest, prepared_folder
+from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
 from warehouse.database import parameters
 from warehouse.errors import BuildError
 from warehouse.publish import Colour
@@ -74,22 +73,23 @@ class Prepared:
 
 
 def prepare(settings: Settings, database_url: str) -> Prepared:
-    """Parse the project for both colours, unless this state of it is prepared already.
+    """Parse the project, unless this state of it is prepared already.
 
     Raises:
         BuildError: the project cannot be parsed; names the place.
     """
     digest = models_digest()
     folder = prepared_folder(settings, digest, parameters(database_url)["dbname"])
-    if not folder.exists():
-        _parse_into(folder, settings, database_url)
+    if not (folder / GRAPH_FILE).exists():
+        _manifest(folder, settings, database_url, "blue")
     return Prepared(folder, digest, Graph.read(folder))
 
 
-def warm_up() -> None:
-    """Import dbt, which takes seconds, before it is needed."""
-    import_module("dbt.cli.main")
+def warm_up(prepared: Prepared, settings: Settings, database_url: str) -> None:
+    """Import dbt and prepare both colours, which takes seconds, before they are needed."""
     import_module("dbt.adapters.postgres")
+    for colour in COLOURS:
+        _manifest(prepared.folder, settings, database_url, colour)
 
 
 def build(
@@ -114,7 +114,7 @@ def build(
     Raises:
         BuildError: dbt could not run at all, or a mart would stand in another colour.
     """
-    manifest = _decode((prepared.folder / f"{colour}.msgpack").read_bytes())
+    manifest = _decode(_manifest(prepared.folder, settings, transform_url, colour))
     _refuse_other_colours(manifest, colour)
     results: list[NodeResult] = []
 
@@ -180,29 +180,25 @@ def _invoke(
         return dbtRunner(manifest=manifest, callbacks=[watch]).invoke([*options, *command, *place])
 
 
-def _parse_into(folder: Path, settings: Settings, database_url: str) -> None:
-    """Parse for both colours in a folder of its own and rename it, so that a prepared folder is whole."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(dir=folder.parent, prefix="preparing-"))
-    try:
-        for colour in COLOURS:
-            outcome = _invoke(["parse"], settings, database_url, colour)
-            if not outcome.success:
-                raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {PROJECT}")
-            (place / f"{colour}.msgpack").write_bytes(_encode(outcome.result))
-        Graph.from_manifest(outcome.result).write(place)
-        try:
-            place.rename(folder)
-        except OSError:
-            if not folder.exists():  # otherwise another process was as quick, with the same result
-                raise
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+def _manifest(folder: Path, settings: Settings, database_url: str, colour: str) -> bytes:
+    """The packed manifest of a colour, parsed when it is needed first."""
+    path = folder / f"{colour}.msgpack"
+    if path.exists():
+        return path.read_bytes()
+    outcome = _invoke(["parse"], settings, database_url, colour)
+    if not outcome.success:
+        raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {PROJECT}")
+    packed = _encode(outcome.result)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, packed)
+    # Last, since it says that the folder can be used.
+    Graph.from_manifest(outcome.result).write(folder)
     _forget_old_states(folder.parent)
+    return packed
 
 
 def _forget_old_states(parent: Path) -> None:
-    """Keep the newest few; an abandoned attempt is one of them until it is old."""
+    """Keep the newest few, and what another process may be about to use."""
     states = sorted(parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in states[_KEPT_STATES:]:
         if time.time() - path.stat().st_mtime > 3600:

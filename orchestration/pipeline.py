@@ -36,7 +36,8 @@ class Pipeline:
     def warm_up(self) -> None:
         """Load everything that a run would load."""
         self._load()
-        warm_up()
+        url = self.warehouse.servers.database_url
+        warm_up(prepare(self.warehouse.settings, url), self.warehouse.settings, url)
 
     def create(self, *, passes: Sequence[str] = (), full_refresh: bool = False) -> DagsterRun:
         """Create a run of everything, or of some passes and the marts.

@@ -1,0 +1,74 @@
+"""`ladder rejects`, `ladder replay`, `ladder compact`: what can be done from the lake."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+from warehouse.compact import compact
+
+from orchestration.cli.terminal import console, errors, table
+from orchestration.warehouse_access import SOURCES, open_warehouse
+from warehouse.books import LoadReport
+from warehouse.database import connect
+from warehouse.replay import open_rejects, replay, replay_rejects
+from warehouse.settings import load_settings
+
+__all__ = ["compact_lake", "list_rejects", "replay_lake", "replay_open_rejects"]
+
+
+def list_rejects(limit: int, *, as_json: bool) -> None:
+    """Show open rejects, oldest first."""
+    with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
+        found = open_rejects(connection, limit)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        return
+    if not found:
+        console.print("no open rejects")
+        return
+    shown = table("", ["table", "field", "reason", "lake file", "page", "record"], numbers=["page", "record"])
+    for reject in found:
+        place = f"{reject.source}.{reject.table_name}"
+        shown.add_row(
+            place, reject.field_path, reject.reason, reject.lake_path, str(reject.page), str(reject.record_index)
+        )
+    console.print(shown, markup=False)
+
+
+def replay_open_rejects() -> None:
+    """Load the files of open rejects again."""
+    with open_warehouse(load_settings(), redis=False) as warehouse:
+        for source in SOURCES.values():
+            report = replay_rejects(warehouse.url("ingest"), warehouse.lake, source)
+            with connect(warehouse.url("ingest")) as connection:
+                rest = [reject for reject in open_rejects(connection) if reject.source == source.name]
+            console.print(f"{source.name}: {_changes(report)}, {len(rest)} rejects stay open", markup=False)
+
+
+def replay_lake() -> None:
+    """Rebuild every staging table from the lake."""
+    with open_warehouse(load_settings(), redis=False) as warehouse:
+        for source in SOURCES.values():
+            report = replay(
+                warehouse.servers.database_url,
+                warehouse.lake,
+                source,
+                on_batch=lambda batch: errors.print(f"  {batch.files} files, {batch.records} records", markup=False),
+            )
+            console.print(
+                f"{source.name}: {report.files} files, {_changes(report)}; `ladder run` rebuilds the marts",
+                markup=False,
+            )
+
+
+def compact_lake() -> None:
+    """Put the small files of closed days together."""
+    with open_warehouse(load_settings(), redis=False) as warehouse:
+        for source in SOURCES.values():
+            report = compact(warehouse.servers.database_url, warehouse.lake, source)
+            console.print(f"{source.name}: {report.files_before} files are now {report.files_after}", markup=False)
+
+
+def _changes(report: LoadReport) -> str:
+    return f"{report.inserted + report.updated + report.deleted} rows changed, {report.rejected} rejected"

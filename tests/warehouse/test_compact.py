@@ -1,0 +1,152 @@
+"""Compaction: fewer files, the same pages, and books that stay true wherever it is killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from tests.warehouse.probe_source import SOURCE, contents, page
+from warehouse.compact import compact
+from warehouse.database import connect, role_url
+from warehouse.lake import Lake
+from warehouse.load import load_pending
+from warehouse.migrate import migrate
+from warehouse.replay import replay, replay_rejects
+from warehouse.source import Page
+
+_TODAY = date(2026, 1, 2)
+_BAD = {"game": 9, "points": "many"}
+
+
+@pytest.fixture
+def loaded(database: Database, lake: Lake) -> Database:
+    """Six files of one day with a page each, two of them with a reject, and one file of the next day."""
+    migrate(database.settings, database.admin_url, [SOURCE])
+    for hour in range(6):
+        records = [{"game": hour, "points": hour}, *([_BAD] if hour % 3 == 2 else [])]
+        lake.land(SOURCE, "scores", [page("scores", records, hour=hour, player=hour)])
+    lake.land(SOURCE, "scores", [page("scores", [{"game": 7}], hour=30)])
+    load_pending(role_url(database.settings, database.admin_url, "ingest"), lake, SOURCE)
+    return database
+
+
+def test_the_files_of_a_closed_day_become_one_with_the_same_pages(loaded: Database, lake: Lake) -> None:
+    before = _pages(lake)
+    report = compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+    assert (report.files_before, report.files_after) == (6, 1)
+    assert len(lake.files("probe")) == 2  # today's file is still being added to
+    assert _pages(lake) == before
+    assert compact(loaded.admin_url, lake, SOURCE, today=_TODAY).files_after == 1
+
+
+def test_books_name_the_files_that_are_there(loaded: Database, lake: Lake) -> None:
+    compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+    _assert_true_books(loaded, lake)
+    ingest_url = role_url(loaded.settings, loaded.admin_url, "ingest")
+    assert load_pending(ingest_url, lake, SOURCE).files == 0
+
+
+def test_rejects_point_at_their_pages_and_can_be_replayed(loaded: Database, lake: Lake) -> None:
+    compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+    _assert_true_books(loaded, lake)
+    report = replay_rejects(role_url(loaded.settings, loaded.admin_url, "ingest"), lake, SOURCE)
+    assert report.rejected == 2
+    _assert_true_books(loaded, lake)
+
+
+def test_a_replay_from_the_compacted_lake_gives_the_same_tables(loaded: Database, lake: Lake) -> None:
+    with connect(loaded.admin_url) as connection:
+        before = contents(connection)
+        compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+        replay(loaded.admin_url, lake, SOURCE)
+        assert contents(connection) == before
+    _assert_true_books(loaded, lake)
+
+
+def test_a_file_that_is_not_loaded_yet_is_left_alone(loaded: Database, lake: Lake) -> None:
+    fresh = lake.land(SOURCE, "scores", [page("scores", [{"game": 50}], hour=7, player=50)])
+    compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+    assert fresh.exists()
+    assert load_pending(role_url(loaded.settings, loaded.admin_url, "ingest"), lake, SOURCE).inserted == 1
+
+
+def test_a_lake_that_is_not_there_keeps_its_books(loaded: Database, lake: Lake) -> None:
+    lake.root.rename(lake.root.with_name("elsewhere"))
+    compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+    lake.root.with_name("elsewhere").rename(lake.root)
+    _assert_true_books(loaded, lake)
+
+
+#: Kills the process at the nth of these steps: the rename, the commit of the books, each removal.
+_KILLED = """
+import os, sys
+from datetime import date
+from pathlib import Path
+from psycopg import Transaction
+from tests.warehouse.probe_source import SOURCE
+from warehouse.compact import compact
+from warehouse.lake import Lake
+
+left = int(sys.argv[3])
+
+def dying(method):
+    def step(*arguments, **options):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), 9)
+        left -= 1
+        return method(*arguments, **options)
+    return step
+
+Path.replace, Path.unlink = dying(Path.replace), dying(Path.unlink)
+Transaction.__exit__ = dying(Transaction.__exit__)
+compact(sys.argv[1], Lake(Path(sys.argv[2])), SOURCE, today=date(2026, 1, 2))
+"""
+
+
+@pytest.mark.parametrize("step", range(7))
+def test_killed_anywhere_no_page_is_lost_and_the_next_compaction_mends_it(
+    loaded: Database, lake: Lake, step: int
+) -> None:
+    before = _pages(lake)
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED, loaded.admin_url, str(lake.root), str(step)],
+        check=False,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ},
+    )
+    assert ended.returncode == -9
+    assert set(_pages(lake)) == set(before)
+    with connect(loaded.admin_url) as connection:
+        _assert_rejects_point_right(connection, lake)
+    compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+    assert _pages(lake) == before
+    _assert_true_books(loaded, lake)
+
+
+def _pages(lake: Lake) -> list[tuple[str, bytes]]:
+    return sorted((found.request, found.body) for found in _read(lake))
+
+
+def _read(lake: Lake) -> list[Page]:
+    return [found for path in lake.files("probe") for found in lake.read(path)]
+
+
+def _assert_true_books(database: Database, lake: Lake) -> None:
+    with connect(database.admin_url) as connection:
+        books = dict(connection.execute("SELECT path, pages FROM ops.lake_files").fetchall())
+        assert books == {lake.name_of(path): len(list(lake.read(path))) for path in lake.files("probe")}
+        _assert_rejects_point_right(connection, lake)
+        assert connection.execute("SELECT count(*) FROM ops.rejects").fetchone() == (2,)
+
+
+def _assert_rejects_point_right(connection: psycopg.Connection, lake: Lake) -> None:
+    for path, place in connection.execute("SELECT lake_path, page FROM ops.rejects").fetchall():
+        assert b'"many"' in list(lake.read(lake.root / path))[place].body
