@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 import msgspec
-from warehouse.compact import compact
 
 from orchestration.cli.terminal import console, errors, table
 from orchestration.warehouse_access import SOURCES, open_warehouse
 from warehouse.books import LoadReport
+from warehouse.compact import compact
 from warehouse.database import connect
 from warehouse.replay import open_rejects, replay, replay_rejects
 from warehouse.settings import load_settings
@@ -27,7 +27,7 @@ def list_rejects(limit: int, *, as_json: bool) -> None:
     if not found:
         console.print("no open rejects")
         return
-    shown = table("", ["table", "field", "reason", "lake file", "page", "record"], numbers=["page", "record"])
+    shown = table(["table", "field", "reason", "lake file", "page", "record"], numbers=["page", "record"])
     for reject in found:
         place = f"{reject.source}.{reject.table_name}"
         shown.add_row(

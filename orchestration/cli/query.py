@@ -107,7 +107,7 @@ def _show(connection: psycopg.Connection, statement: str, limit: int) -> None:
     numbers = [
         name for place, name in enumerate(columns) if all(isinstance(row[place], int | float | Decimal) for row in rows)
     ]
-    shown = table("", columns, numbers=numbers)
+    shown = table(columns, numbers=numbers)
     for row in rows[:limit]:
         shown.add_row(*map(_text, row))
     console.print(shown, markup=False)

@@ -77,7 +77,7 @@ def show_plan() -> None:
             pending = pending_files(connection, warehouse.lake, SOURCE)
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(), as_of_date=as_of_date(settings))
-    made = table("", ["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
+    made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
     for item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
         made.add_row(item.name, str(sum(item.requests.values())), endpoints, str(item.skipped))

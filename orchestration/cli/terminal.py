@@ -23,9 +23,9 @@ def warn(line: str) -> None:
     sys.stderr.write(f"failed: {line}\n")
 
 
-def table(title: str, columns: Sequence[str], *, numbers: Sequence[str] = ()) -> Table:
+def table(columns: Sequence[str], *, numbers: Sequence[str] = ()) -> Table:
     """A plain table; columns of numbers are set to the right."""
-    made = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    made = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made

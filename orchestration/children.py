@@ -1,0 +1,67 @@
+"""Processes that a command starts, watches and ends again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+__all__ = ["Child"]
+
+_PATIENCE_S = 20.0
+
+
+class Child:
+    """A module that runs as a process of its own, in a session of its own so that Ctrl-C reaches only its starter.
+
+    Leaving the context closes its standard input, which tells it to end, and waits; one that does not is killed.
+
+    Args:
+        name: what it is called; also the name of its log.
+        module: the module, and its arguments.
+        logs: directory of logs.
+        is_tethered: whether the module itself watches its standard input.
+    """
+
+    def __init__(self, name: str, module: Sequence[str], logs: Path, *, is_tethered: bool = False) -> None:
+        self.name = name
+        self.log = logs / f"{name}.log"
+        self.started_at = time.monotonic()
+        logs.mkdir(parents=True, exist_ok=True)
+        prefix = [] if is_tethered else ["orchestration.tether"]
+        with self.log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *prefix, *module],
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    def ask_to_end(self) -> None:
+        """Close its standard input."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+
+    def __enter__(self) -> Child:
+        """It runs already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it."""
+        self.ask_to_end()
+        try:
+            self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,215 @@
+"""`ladder demo`: the whole warehouse over a simulated OpenDota, shown through its API."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import typer
+
+from orchestration.cli.run import do_run
+from orchestration.cli.terminal import RunView, console, errors, table, warn
+from orchestration.warehouse_access import Warehouse, open_warehouse
+from orchestration.worker_client import Run
+from serving.run import background
+from warehouse import state
+from warehouse.database import connect
+from warehouse.errors import LadderError
+from warehouse.settings import load_settings
+
+__all__ = ["run_demo"]
+
+_SEED = 7
+_PEOPLE = 120
+#: The simulated source is asked as fast as it answers.
+_NO_LIMIT = 1_000_000
+_BARS = "▁▂▃▄▅▆▇█"
+_LADDER = "dota2_rank_tier"
+_TIMEOUT_S = 30.0
+#: Below this a hero's win rate says next to nothing.
+_ENOUGH_MATCHES = 10
+
+
+def run_demo(players: int) -> None:
+    """Run the pipeline on the demo's own home and show what the API answers; each further run is a day later.
+
+    Raises:
+        LadderError: something did not start.
+    """
+    home = load_settings().home / "demo"
+    days = _days_so_far(home)
+    started = time.monotonic()
+    with _simulated_opendota(days) as url:
+        _become(home, url)
+        settings = load_settings()
+        with open_warehouse(settings) as warehouse:
+            _track(warehouse, url, players)
+            view = RunView()
+            errors.print(f"simulated OpenDota, day {days + 1}: {players} players tracked, home {home}", markup=False)
+            with view.shown():
+                done = do_run(settings, Run(), view)
+            for line in dict.fromkeys([*view.failures, *done.errors]):
+                warn(line)
+            if not done.is_ok:
+                raise typer.Exit(1)
+            _remember(home, days + 1)
+            errors.print(
+                f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
+                markup=False,
+            )
+            with (
+                background(settings, warehouse.url("serving"), warehouse.servers.redis_url) as api,
+                httpx.Client(base_url=f"{api}/api/v1", timeout=_TIMEOUT_S) as client,
+            ):
+                _show(client)
+    _suggest(home)
+
+
+def _become(home: Path, url: str) -> None:
+    """Leave everything that the environment says of a real warehouse behind."""
+    for name in [name for name in os.environ if name.startswith("LADDER_")]:
+        del os.environ[name]
+    os.environ.update(LADDER_HOME=str(home), LADDER_OPENDOTA_URL=url)
+
+
+@contextmanager
+def _simulated_opendota(days: int) -> Iterator[str]:
+    """A process that serves the simulation, `days` days after its beginning; yields its base URL."""
+    command = [sys.executable, "-m", "sandbox", "--until-stdin-closes", "--seed", str(_SEED), "--players", str(_PEOPLE)]
+    command += ["--per-minute", str(_NO_LIMIT), "--per-day", str(_NO_LIMIT)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with errors.status("building a simulated world"):
+            url = process.stdout.readline().decode().strip()
+            if not url:
+                raise LadderError("the simulated OpenDota did not start", "see the lines above")
+            if days:
+                httpx.post(_control(url, "advance"), json={"days": days}, timeout=_TIMEOUT_S).raise_for_status()
+        yield url
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _control(url: str, name: str) -> str:
+    return f"{url.removesuffix('/api')}/sandbox/{name}"
+
+
+def _track(warehouse: Warehouse, url: str, players: int) -> None:
+    found = httpx.get(_control(url, "players"), params={"count": players}, timeout=_TIMEOUT_S).json()
+    with connect(warehouse.url("ingest")) as connection:
+        state.track(connection, "opendota", "player", [str(account) for account in found])
+
+
+def _show(client: httpx.Client) -> None:
+    board = _get(client, "/leaderboards/dota2_win_rate", limit=10)
+    console.print("\nLeaderboard: players by the lower end of their win rate's 95% interval", style="bold")
+    shown = table(
+        ["rank", "player", "matches", "won", "win rate", "score"],
+        numbers=["rank", "matches", "won", "win rate", "score"],
+    )
+    for row in board:
+        name = row["display_name"] or row["player_id"]
+        shown.add_row(
+            str(row["rank"]),
+            name,
+            str(row["matches"]),
+            str(row["wins"]),
+            _percent(row["win_rate"]),
+            _percent(row["score"]),
+        )
+    console.print(shown, markup=False)
+    _show_progression(client, board)
+    _show_trends(client)
+
+
+def _show_progression(client: httpx.Client, board: Sequence[dict[str, Any]]) -> None:
+    """The rank of the best player who has one."""
+    for player in board:
+        rows = _get(client, f"/players/dota2/{player['player_id']}/rank-progression", ladder=_LADDER)
+        values = [row["rank_value"] for row in rows if row["rank_value"] is not None]
+        if values:
+            newest = rows[-1]
+            console.print(
+                f"\nRank of {player['display_name'] or player['player_id']} from {rows[0]['observed_date']} "
+                f"to {newest['observed_date']}: now {newest['rank_name']}, peak {newest['peak_rank_value']}",
+                markup=False,
+            )
+            console.print(_sparkline(values), markup=False)
+            return
+
+
+def _show_trends(client: httpx.Client) -> None:
+    rows = _get(client, "/heroes/meta-trends", window_days=30, rank_bracket="all")
+    rows = [row for row in rows if min(row["matches"], row["matches_before"]) >= _ENOUGH_MATCHES]
+    rows.sort(key=lambda row: float(row["win_rate_change"]), reverse=True)
+    console.print("\nHeroes: win rate over 30 days, against the 30 days before", style="bold")
+    shown = table(
+        ["hero", "matches", "win rate", "before", "change", "pick rate"],
+        numbers=["matches", "win rate", "before", "change", "pick rate"],
+    )
+    for row in [*rows[:5], *rows[-5:]]:
+        shown.add_row(
+            str(row["character_name"] or row["character_id"]),
+            str(row["matches"]),
+            _percent(row["win_rate"]),
+            _percent(row["win_rate_before"]),
+            f"{float(row['win_rate_change']) * 100:+.1f}",
+            _percent(row["pick_rate"]),
+        )
+    console.print(shown, markup=False)
+
+
+def _get(client: httpx.Client, path: str, **query: Any) -> list[dict[str, Any]]:
+    answer = client.get(path, params=query)
+    if answer.status_code != 200:
+        raise LadderError(f"the API answers {answer.status_code} to {path}: {answer.text[:200]}", "see logs/api.log")
+    rows: list[dict[str, Any]] = answer.json()["data"]
+    return rows
+
+
+def _sparkline(values: Sequence[float], width: int = 60) -> str:
+    """Values as bars, evenly thinned to a width."""
+    step = max(1.0, len(values) / width)
+    shown = [values[int(place * step)] for place in range(min(width, len(values)))]
+    low, high = min(shown), max(shown)
+    span = (high - low) or 1
+    return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in shown)
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{float(value) * 100:.1f}%"
+
+
+def _days_so_far(home: Path) -> int:
+    path = home / "demo.json"
+    return int(msgspec.json.decode(path.read_bytes())["days"]) if path.exists() else 0
+
+
+def _remember(home: Path, days: int) -> None:
+    (home / "demo.json").write_bytes(msgspec.json.encode({"days": days}))
+
+
+def _suggest(home: Path) -> None:
+    near = os.path.relpath(home)
+    place = f"LADDER_HOME={home if near.startswith('..') else near}"
+    console.print("\nWhat to try next", style="bold")
+    console.print("  ladder demo                                   a day later: incremental", markup=False)
+    for command in ('query "table player_win_rates"', "status", "psql", "up"):
+        console.print(f"  {place} ladder {command}", markup=False, soft_wrap=True)
+    console.print("  ladder track opendota player 101695162        then `ladder run`: the real OpenDota", markup=False)

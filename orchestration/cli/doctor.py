@@ -1,0 +1,173 @@
+"""`ladder doctor`: one line for each thing that is needed, with the next step where it is not right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib import metadata
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from orchestration.cli.terminal import console
+from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
+from warehouse.database import LOGIN_ROLES, connect
+from warehouse.errors import ConfigurationError, DatabaseError, LadderError, LakeError, UpstreamError
+from warehouse.settings import Settings, load_settings
+
+__all__ = ["examine"]
+
+_LEAST_FREE_BYTES = 1 << 30
+_UPSTREAM_TIMEOUT_S = 10.0
+_VALUES_SHOWN = 60
+
+Look = Callable[[], str]
+
+
+def examine() -> int:
+    """Look at everything, whatever fails on the way; 1 when something is not right."""
+    settings = load_settings()
+    problems = 0
+    with ExitStack() as stack:
+        opened: list[Warehouse] = []
+
+        def servers() -> str:
+            opened.append(stack.enter_context(open_warehouse(settings)))
+            return _describe_servers(opened[0])
+
+        looks = [("home", lambda: _home(settings)), ("disk", lambda: _disk(settings)), ("servers", servers)]
+        for name, look in [*looks, *_looks_at_upstream(settings)]:
+            problems += _report(name, look)
+        for name, look in _looks_inside(opened[0]) if opened else []:
+            problems += _report(name, look)
+    console.print("everything is well" if not problems else f"{problems} of these need a look", markup=False)
+    return 1 if problems else 0
+
+
+def _report(name: str, look: Look) -> int:
+    try:
+        console.print(f"ok       {name}: {look()}", markup=False, soft_wrap=True)
+    except LadderError as error:
+        console.print(f"problem  {name}: {error}", markup=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+def _home(settings: Settings) -> str:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_right(settings.home, error) from None
+    if not os.access(settings.home, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigurationError(f"no right to write {settings.home}", "set LADDER_HOME to a directory of your own")
+    version = metadata.version("ladderhouse")
+    return f"{settings.home} can be written; ladderhouse {version}, dagster {metadata.version('dagster')}, dbt " + (
+        metadata.version("dbt-core")
+    )
+
+
+def _no_right(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot use {path}: {(error.strerror or str(error)).lower()}", "set LADDER_HOME to a directory of your own"
+    )
+
+
+def _disk(settings: Settings) -> str:
+    place = settings.lake_path
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < _LEAST_FREE_BYTES:
+        raise LakeError(f"only {free >> 20} MiB left at {place}", "free some space, or move LADDER_HOME")
+    return f"{free >> 30} GiB free at {place}"
+
+
+def _describe_servers(warehouse: Warehouse) -> str:
+    import redis
+
+    with connect(warehouse.servers.database_url) as connection:
+        database = f"PostgreSQL {connection.info.server_version // 10000} at {_place(connection)}"
+    try:
+        with redis.Redis.from_url(warehouse.servers.redis_url, socket_timeout=5) as client:
+            facts = client.info("server")
+    except redis.RedisError as error:
+        raise ConfigurationError(f"Redis does not answer: {error}", "check LADDER_REDIS_URL") from None
+    product = "Valkey" if "valkey_version" in facts else "Redis"
+    return f"{database}, {product} {facts.get('valkey_version', facts['redis_version'])}"
+
+
+def _place(connection: psycopg.Connection) -> str:
+    return f"{connection.info.host}:{connection.info.port}/{connection.info.dbname}"
+
+
+def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
+    for role in LOGIN_ROLES:
+
+        def log_in(role: str = role) -> str:
+            with connect(warehouse.url(role)) as connection:  # type: ignore[arg-type]
+                return _rights(connection, role)
+
+        yield f"role ladder_{role}", log_in
+    yield "lake", lambda: _lake(warehouse)
+
+
+def _rights(connection: psycopg.Connection, role: str) -> str:
+    """Whether a role may do its work, and an analyst nothing else."""
+    needed = {
+        "ingest": "has_table_privilege('ops.batches', 'INSERT')",
+        "transform": "pg_has_role('ladder_marts_owner', 'MEMBER')",
+        "analyst": "has_schema_privilege('marts', 'USAGE') AND NOT has_schema_privilege('staging_opendota', 'USAGE')",
+        "serving": "has_schema_privilege('marts', 'USAGE') AND NOT has_schema_privilege('staging_opendota', 'USAGE')",
+    }[role]
+    row = connection.execute(f"SELECT {needed}".encode()).fetchone()
+    if row is None or not row[0]:
+        raise DatabaseError(
+            "its grants are not as they should be",
+            "let the owner of the database run `ladder run`, which restores them",
+        )
+    return "logs in, with the rights that it needs"
+
+
+def _lake(warehouse: Warehouse) -> str:
+    files = missing = 0
+    with connect(warehouse.url("ingest")) as connection:
+        for (path,) in connection.execute("SELECT path FROM ops.lake_files"):
+            files += 1
+            missing += not (warehouse.lake.root / path).exists()
+    if missing:
+        raise LakeError(
+            f"{missing} of {files} loaded files are not at {warehouse.lake.root}",
+            "check LADDER_HOME and LADDER_LAKE_URL, or restore the files",
+        )
+    for source in SOURCES:
+        for path in warehouse.lake.files(source)[-1:]:
+            next(iter(warehouse.lake.read(path)), None)
+    return f"{files} loaded files at {warehouse.lake.root}, the newest can be read"
+
+
+def _looks_at_upstream(settings: Settings) -> Iterator[tuple[str, Look]]:
+    yield "OpenDota", lambda: _opendota(settings)
+
+
+def _opendota(settings: Settings) -> str:
+    key = settings.opendota_key.get_secret_value() if settings.opendota_key else ""
+    if key and (not key.isascii() or not key.isprintable() or " " in key):
+        raise ConfigurationError("LADDER_OPENDOTA_KEY holds characters that no key has", "copy the key again")
+    url = f"{settings.opendota_url}/constants/game_mode"
+    try:
+        answer = httpx.get(url, timeout=_UPSTREAM_TIMEOUT_S, headers={"Authorization": f"Bearer {key}"} if key else {})
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UpstreamError(
+            f"{settings.opendota_url} does not answer: {str(error)[:_VALUES_SHOWN]}",
+            "check LADDER_OPENDOTA_URL and the network; stored data serves meanwhile",
+        ) from None
+    if answer.status_code == 429:
+        return f"{settings.opendota_url} answers, its limit is spent for now"
+    if answer.status_code != 200:
+        reason = " ".join(answer.text.split())[:_VALUES_SHOWN]
+        hint = "check LADDER_OPENDOTA_KEY" if key else "check LADDER_OPENDOTA_URL"
+        raise UpstreamError(f"{settings.opendota_url} answers {answer.status_code}: {reason}", hint)
+    return f"{settings.opendota_url} answers, {'with' if key else 'without'} a key"

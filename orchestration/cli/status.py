@@ -1,0 +1,122 @@
+"""`ladder status`: what is tracked, read, loaded, rejected and published."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+import msgspec
+from psycopg.rows import dict_row
+
+from orchestration.cli.terminal import console, table
+from orchestration.warehouse_access import open_warehouse
+from warehouse.database import connect
+from warehouse.settings import load_settings
+
+__all__ = ["show_status"]
+
+_PARTS = ("tracked", "cursors", "passes", "batches", "rejects", "drift", "generations")
+
+
+def show_status(*, as_json: bool) -> None:
+    """Read the books and show them."""
+    found = _read()
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        return
+    _show(found)
+
+
+def _read() -> dict[str, Any]:
+    settings = load_settings()
+    queries = resources.files("orchestration.cli") / "status_queries"
+    with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("transform")) as connection:
+        found: dict[str, Any] = {"home": str(settings.home), "lake": str(settings.lake_path)}
+        for part in _PARTS:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                found[part] = cursor.execute((queries / f"{part}.sql").read_bytes()).fetchall()
+    return found
+
+
+def _show(found: dict[str, Any]) -> None:
+    console.print(f"home {found['home']}, lake {found['lake']}", markup=False)
+    generations = found["generations"]
+    if generations:
+        newest = generations[0]
+        console.print(
+            f"published: generation {newest['generation']} ({newest['colour']}), {_age(newest['published_at'])} ago, "
+            f"as of {newest['as_of_date']}, batch {newest['head_batch_id']} of {newest['newest_batch_id']}",
+            markup=False,
+        )
+    else:
+        console.print("published: nothing yet; `ladder run`")
+    counts = ", ".join(f"{row['count']} {row['kind']}s" for row in found["tracked"]) or "nothing"
+    console.print(f"tracked: {counts}", markup=False)
+    _table(
+        found["passes"],
+        "Newest pass of each kind",
+        ["pass", "ended", "requests", "records", "failures", "stopped"],
+        lambda row: [
+            row["name"],
+            _ago(row["finished_at"]),
+            row["requests"],
+            row["records"],
+            row["failures"],
+            row["stop"],
+        ],
+    )
+    _table(
+        found["cursors"],
+        "Cursors",
+        ["source", "of", "count", "newest", "oldest"],
+        lambda row: [row["source"], row["prefix"], row["count"], _ago(row["newest"]), _ago(row["oldest"])],
+    )
+    _table(
+        found["batches"],
+        "Last batches",
+        ["batch", "source", "loaded", "files", "records", "inserted", "updated", "deleted", "rejected"],
+        lambda row: [
+            row["batch_id"],
+            row["source"],
+            _ago(row["loaded_at"]),
+            *(row[name] for name in ("files", "records", "inserted", "updated", "deleted", "rejected")),
+        ],
+    )
+    _table(
+        found["rejects"],
+        "Open rejects (`ladder rejects list`)",
+        ["source", "table", "reason", "count"],
+        lambda row: [row["source"], row["table_name"], row["reason"], row["count"]],
+    )
+    _table(
+        found["drift"],
+        "Fields that no table definition knows",
+        ["source", "field", "pages"],
+        lambda row: [row["source"], row["field"], row["pages"]],
+    )
+
+
+def _table(rows: list[dict[str, Any]], title: str, columns: list[str], read: Any) -> None:
+    if not rows:
+        return
+    numbers = [name for name in columns if name not in ("source", "table", "reason", "field", "pass", "of", "stopped")]
+    console.print(f"\n{title}", style="bold", markup=False)
+    made = table(columns, numbers=numbers)
+    for row in rows:
+        made.add_row(*("" if value is None else str(value) for value in read(row)))
+    console.print(made, markup=False)
+
+
+def _ago(moment: datetime | None) -> str:
+    return "" if moment is None else f"{_age(moment)} ago"
+
+
+def _age(moment: datetime) -> str:
+    """How long ago, in the largest unit that says enough."""
+    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

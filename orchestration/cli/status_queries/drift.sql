@@ -1,0 +1,6 @@
+SELECT
+    source,
+    field,
+    pages
+FROM ops.drift
+ORDER BY source, field

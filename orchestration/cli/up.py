@@ -1,0 +1,140 @@
+"""`ladder up`: servers, worker, Dagster and API together, until Ctrl-C."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+
+import httpx
+
+from orchestration.children import Child
+from orchestration.cli.terminal import console, errors
+from orchestration.instance import prepare_instance
+from orchestration.warehouse_access import Warehouse, open_warehouse
+from orchestration.worker_client import is_running
+from serving.run import background, reserve_port
+from warehouse.embedded.ports import is_free
+from warehouse.errors import ConfigurationError, LadderError
+from warehouse.settings import Settings, load_settings
+
+__all__ = ["keep_up"]
+
+_LOCAL = "127.0.0.1"
+_POLL_S = 0.2
+_START_S = 120.0
+#: A worker that lived for less than this would only die again.
+_WORTH_RESTARTING_S = 60.0
+
+
+def keep_up() -> None:
+    """Start everything, say where it is, and keep it up.
+
+    Raises:
+        LadderError: a port is taken, something does not start, or something died; everything is stopped then.
+    """
+    settings = load_settings()
+    if is_running(settings.home):
+        raise LadderError(f"`ladder up` already runs in {settings.home}", "end it first, or set another LADDER_HOME")
+    api_port = reserve_port(settings.api_host, settings.api_port)
+    dagster_port = _dagster_port(settings)
+    # Ctrl-C is how this command is meant to end.
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        warehouse = stack.enter_context(open_warehouse(settings))
+        prepare_instance(warehouse)
+        children = _start(stack, warehouse, dagster_port)
+        api = stack.enter_context(
+            background(
+                settings,
+                warehouse.url("serving"),
+                warehouse.servers.redis_url,
+                host=settings.api_host,
+                port=api_port,
+            )
+        )
+        ui = f"http://{_LOCAL}:{dagster_port}"
+        _await("Dagster's web UI", lambda: _answers(f"{ui}/server_info"), children)
+        console.print(f"API         {api}/api/v1 (described at {api}/docs)", markup=False, soft_wrap=True)
+        console.print(f"Dagster     {ui}", markup=False, soft_wrap=True)
+        console.print('PostgreSQL  `ladder psql`, or `ladder query "select ..."`', markup=False)
+        console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
+        _watch(stack, children, settings)
+    errors.print("stopped", markup=False)
+
+
+def _dagster_port(settings: Settings) -> int:
+    if settings.dagster_port == 0:
+        return reserve_port(_LOCAL, 0)
+    if not is_free(settings.dagster_port):
+        raise ConfigurationError(
+            f"port {settings.dagster_port} for Dagster's web UI is in use", "set LADDER_DAGSTER_PORT to a free port"
+        )
+    return settings.dagster_port
+
+
+def _start(stack: ExitStack, warehouse: Warehouse, dagster_port: int) -> list[Child]:
+    """Start the worker, which prepares the dbt project, and then what reads the prepared project."""
+    logs = warehouse.settings.home / "logs"
+    children = [stack.enter_context(_worker(warehouse.settings))]
+    with errors.status("starting the worker"):
+        _await("the worker", lambda: is_running(warehouse.settings.home), children)
+    code_port = reserve_port(_LOCAL, 0)
+    place = ["--grpc-host", _LOCAL, "--grpc-port", str(code_port)]
+    code = ["dagster", "api", "grpc", "--host", _LOCAL, "--port", str(code_port), "--location-name", "ladderhouse"]
+    code += [
+        "--module-name",
+        "orchestration.definitions",
+        "--attribute",
+        "load",
+        "--use-python-environment-entry-point",
+    ]
+    children.append(stack.enter_context(Child("code", code, logs)))
+    with errors.status("starting Dagster"):
+        _await("Dagster's code server", lambda: _listens(code_port), children)
+    children.append(stack.enter_context(Child("daemon", ["dagster._daemon", "run", *place], logs)))
+    web = ["dagster_webserver", "--host", _LOCAL, "--port", str(dagster_port), *place]
+    children.append(stack.enter_context(Child("webserver", web, logs)))
+    return children
+
+
+def _worker(settings: Settings) -> Child:
+    return Child("worker", ["orchestration.worker"], settings.home / "logs", is_tethered=True)
+
+
+def _await(what: str, is_ready: Callable[[], bool], children: list[Child]) -> None:
+    deadline = time.monotonic() + _START_S
+    while not is_ready():
+        _fail_when_dead(children)
+        if time.monotonic() > deadline:
+            raise LadderError(f"{what} did not start within {_START_S:.0f} s", f"see {children[0].log.parent}")
+        time.sleep(_POLL_S)
+
+
+def _watch(stack: ExitStack, children: list[Child], settings: Settings) -> None:
+    """Wait for ever; a worker that died after it had worked for a while gets a successor."""
+    while True:
+        worker = children[0]
+        if worker.exit_code is not None and time.monotonic() - worker.started_at > _WORTH_RESTARTING_S:
+            errors.print(f"the worker ended ({worker.exit_code}) and is started again; see {worker.log}", markup=False)
+            children[0] = stack.enter_context(_worker(settings))
+        _fail_when_dead(children)
+        time.sleep(_POLL_S)
+
+
+def _fail_when_dead(children: list[Child]) -> None:
+    for child in children:
+        if child.exit_code is not None:
+            raise LadderError(f"the {child.name} ended by itself ({child.exit_code})", f"see {child.log}")
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((_LOCAL, port), timeout=1):
+        return True
+    return False
+
+
+def _answers(url: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(url, timeout=2).status_code == 200
+    return False
