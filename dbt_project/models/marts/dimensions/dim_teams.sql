@@ -5,7 +5,8 @@ with teams as (
         team_name,
         tag,
         logo_url,
-        cast(round(cast(rating as numeric), 3) as numeric(12, 3)) as rating,
+        -- An absurd rating is none, and stops no build.
+        case when abs(rating) < 1e9 then cast(cast(rating as numeric) as numeric(12, 3)) end as rating,
         wins,
         losses,
         last_played_at

@@ -13,9 +13,9 @@ summed as (
         character_id,
         cast(count(*) as integer) as matches,
         cast(sum(case when is_win then 1 else 0 end) as integer) as wins,
-        cast(sum(kills) as integer) as kills,
-        cast(sum(deaths) as integer) as deaths,
-        cast(sum(assists) as integer) as assists,
+        sum(kills) as kills,
+        sum(deaths) as deaths,
+        sum(assists) as assists,
         max(played_at) as last_played_at
     from matches
     group by game, player_id, character_id

@@ -1,0 +1,51 @@
+"""One database and one parse for all tests of the project; each test works on matches and accounts of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.conftest import Database
+from tests.dbt.project import Project, match_details, match_row
+
+
+@pytest.fixture(scope="package")
+def project(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Project]:
+    """The project, built once in both colours over a little of everything."""
+    with create_database() as database:
+        project = Project(database)
+        project.parse()
+        project.load(
+            project.history(7, *(match_row(number, radiant_win=number % 3 > 0) for number in range(100, 140))),
+            project.history(8, *(match_row(number, 128, hero_id=2) for number in range(130, 150))),
+            project.details(
+                match_details(130, {0: 7, 1: None, 128: 8, 129: 9}, picks_bans=[{"is_pick": False, "hero_id": 5}])
+            ),
+            project.page(
+                "player", {"profile": {"account_id": 7, "personaname": "seven"}, "rank_tier": 53}, account_id=7
+            ),
+            project.page(
+                "player", {"profile": {"account_id": 8, "personaname": "eight"}, "rank_tier": 80}, account_id=8
+            ),
+            project.page("player_ratings", [{"time": "2025-12-01T00:00:00.000Z", "rank_tier": 52}], account_id=7),
+            project.page("player_heroes", [{"hero_id": 1, "games": 40, "win": 26}], account_id=7),
+            project.page(
+                "pro_matches",
+                [
+                    {"match_id": 900, "start_time": 1767225600, "radiant_win": True, "leagueid": 3, "league_name": "L"}
+                    | {"radiant_team_id": 10, "radiant_name": "Ten", "dire_team_id": 20, "dire_name": "Twenty"}
+                ],
+            ),
+            project.page("constants", _PATCHES, resource="patch"),
+        )
+        project.execute(
+            "INSERT INTO ops.tracked (source, kind, id) VALUES ('opendota', 'player', '7'), ('opendota', 'player', '8')"
+        )
+        for colour in ("blue", "green"):
+            project.build(colour=colour)
+        yield project
+
+
+_PATCHES = [{"id": 59, "name": "7.40", "date": "2025-12-16T00:00:00Z"}]

@@ -1,0 +1,159 @@
+"""The dbt project on a database of the tests' own: rows in through the real load, builds in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+from dbt.cli.main import dbtRunner
+
+from ingestion.opendota.source import SOURCE
+from tests.conftest import Database
+from warehouse.database import parameters
+from warehouse.lake import Lake
+from warehouse.load import LoadReport, load_pending
+from warehouse.source import Page
+
+__all__ = ["START", "Project", "match_details", "match_row"]
+
+_FOLDER = Path(__file__).parents[2] / "dbt_project"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Project:
+    """The project, parsed for both colours.
+
+    Args:
+        database: a migrated database.
+        manifests: dbt's manifests, by colour.
+    """
+
+    database: Database
+    manifests: dict[str, Any] = field(default_factory=dict)
+    _landed: int = 0
+
+    def parse(self) -> None:
+        """Parse for both colours, warnings being errors."""
+        for colour in ("blue", "green"):
+            result = self._invoke(["parse"], colour, ["--warn-error"])
+            assert result.success, result.exception
+            self.manifests[colour] = result.result
+
+    def dbt(self, command: Sequence[str], colour: str = "blue") -> dict[str, str]:
+        """Run a dbt command; statuses of its nodes by name."""
+        return {result.node.name: result.status.value for result in self._run(command, colour)}
+
+    def build(self, *select: str, colour: str = "blue", full_refresh: bool = False) -> None:
+        """Build models (all of them by default) with their tests, and fail where any does."""
+        command = ["build", "--exclude-resource-type", "unit_test", "exposure", "--indirect-selection", "cautious"]
+        command += ["--select", *select] if select else []
+        command += ["--full-refresh"] if full_refresh else []
+        fine = ("success", "pass", "warn")
+        broken = [f"{r.node.name}: {r.message}" for r in self._run(command, colour) if r.status.value not in fine]
+        assert not broken, broken[0]
+
+    def load(self, *pages: Page) -> LoadReport:
+        """Land and load pages."""
+        lake = Lake(self.database.settings.lake_path)
+        for page in pages:
+            lake.land(SOURCE, page.endpoint, [page])
+        return load_pending(self.database.url("ingest"), lake, SOURCE)
+
+    def page(self, endpoint: str, body: Any, **params: Any) -> Page:
+        """An answer, each observed a minute after the one before."""
+        self._landed += 1
+        observed_at = START + timedelta(minutes=self._landed)
+        return Page(endpoint, f"/{endpoint}", params, 200, observed_at, msgspec.json.encode(body))
+
+    def history(self, account_id: int, *matches: Mapping[str, Any]) -> Page:
+        """A page of a player's history."""
+        return self.page("player_matches", list(matches), account_id=account_id)
+
+    def details(self, match: Mapping[str, Any]) -> Page:
+        """A match's details."""
+        return self.page("match", match, match_id=match["match_id"])
+
+    def deletion(self, endpoint: str, table: str, *keys: Mapping[str, Any]) -> Page:
+        """The observation that rows are gone."""
+        return replace(self.page(endpoint, {"table": table, "keys": list(keys)}), kind="deletion")
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Answer of a query, in UTC."""
+        with psycopg.connect(self.database.admin_url, options="-c timezone=UTC") as connection:
+            return connection.execute(query, values or None).fetchall()
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as the administrator."""
+        with psycopg.connect(self.database.admin_url) as connection:
+            connection.execute(statement)
+
+    def _run(self, command: Sequence[str], colour: str) -> list[Any]:
+        result = self._invoke(command, colour, [], self.manifests[colour].deepcopy())
+        assert result.exception is None, result.exception
+        return list(result.result.results)
+
+    def _invoke(self, command: Sequence[str], colour: str, options: Sequence[str], manifest: Any = None) -> Any:
+        home = self.database.settings.home
+        place = ["--project-dir", str(_FOLDER), "--profiles-dir", str(_FOLDER), "--target", colour]
+        place += ["--target-path", str(home / "dbt" / colour)]
+        quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(home / "dbt"), "--no-write-json"]
+        with self._environment():
+            return dbtRunner(manifest=manifest).invoke([*quiet, *options, *command, *place])
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        found = parameters(self.database.url("transform"))
+        before = dict(os.environ)
+        os.environ.update(
+            LADDER_DBT_HOST=found["host"],
+            LADDER_DBT_PORT=found["port"],
+            LADDER_DBT_USER=found["user"],
+            LADDER_DBT_PASSWORD=found["password"],
+            LADDER_DBT_DATABASE=found["dbname"],
+        )
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def match_row(match_id: int, slot: int = 0, **values: Any) -> dict[str, Any]:
+    """A row of a player's history: by default a significant win of Radiant on hero 1, its day by its number."""
+    row = {
+        "match_id": match_id,
+        "player_slot": slot,
+        "radiant_win": True,
+        "start_time": int((START + timedelta(days=match_id % 60)).timestamp()),
+        "duration": 1800,
+        "game_mode": 22,
+        "lobby_type": 7,
+        "hero_id": 1,
+        "kills": 5,
+        "deaths": 3,
+        "assists": 7,
+        "average_rank": 53,
+    }
+    return row | values
+
+
+def match_details(match_id: int, accounts: Mapping[int, int | None], **values: Any) -> dict[str, Any]:
+    """Details of a match: accounts by slot, None for the anonymous; otherwise as `match_row` has it."""
+    row = match_row(match_id)
+    match = {
+        name: row[name] for name in ("match_id", "radiant_win", "start_time", "duration", "game_mode", "lobby_type")
+    }
+    players = [
+        {"player_slot": slot, "account_id": account, "hero_id": 2 + slot % 50, "kills": 1, "deaths": 1, "assists": 1}
+        | {"gold_per_min": 400, "xp_per_min": 500, "last_hits": 100, "hero_damage": 9000}
+        for slot, account in accounts.items()
+    ]
+    return match | {"players": players} | values

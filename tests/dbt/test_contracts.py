@@ -1,0 +1,87 @@
+"""What the project says of marts and sources is so in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ingestion.opendota.source import SOURCE
+from tests.dbt.project import Project
+
+
+def marts(project: Project) -> dict[str, Any]:
+    """dbt's nodes of the marts, by name."""
+    nodes = project.manifests["blue"].nodes.values()
+    return {node.name: node for node in nodes if node.resource_type == "model" and node.schema == "marts_blue"}
+
+
+def test_every_mart_keeps_its_contract_as_constraints(project: Project) -> None:
+    keys = dict(
+        project.rows(
+            "SELECT c.conrelid::regclass::text, array_agg(a.attname::text ORDER BY array_position(c.conkey, a.attnum)) "
+            "FROM pg_constraint AS c JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey) "
+            "WHERE c.contype = 'p' GROUP BY 1"
+        )
+    )
+    columns = project.rows(
+        "SELECT c.oid::regclass::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull "
+        "FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+        "WHERE c.relnamespace = 'marts_blue'::regnamespace AND c.relkind = 'r'"
+    )
+    found = {(table, name): (type_, is_required) for table, name, type_, is_required in columns}
+    for name, node in marts(project).items():
+        assert node.config.contract.enforced, name
+        (key,) = (constraint.columns for constraint in node.constraints if constraint.type == "primary_key")
+        assert keys[f"marts_blue.{name}"] == key
+        for column in node.columns.values():
+            type_, is_required = found.pop((f"marts_blue.{name}", column.name))
+            assert type_ == column.data_type, (name, column.name)
+            required = column.name in key or any(constraint.type == "not_null" for constraint in column.constraints)
+            assert is_required == required, (name, column.name)
+    assert found == {}
+
+
+def test_every_mart_and_column_carries_its_description(project: Project) -> None:
+    undescribed = project.rows(
+        "SELECT c.relname, a.attname FROM pg_class AS c "
+        "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum >= 0 AND NOT a.attisdropped "
+        "WHERE c.relnamespace = 'marts_blue'::regnamespace AND c.relkind = 'r' "
+        "AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)"
+    )
+    assert undescribed == []
+
+
+def test_every_model_states_its_grain_and_describes_its_columns(project: Project) -> None:
+    nodes = project.manifests["blue"].nodes.values()
+    for model in (node for node in nodes if node.resource_type in ("model", "seed")):
+        assert "one row" in model.description.lower(), model.name
+        assert all(column.description for column in model.columns.values()), model.name
+
+
+@pytest.mark.parametrize("colour", ["blue", "green"])
+def test_a_target_builds_marts_in_its_own_schema_alone(project: Project, colour: str) -> None:
+    schemas = {node.schema for node in project.manifests[colour].nodes.values() if node.resource_type != "test"}
+    assert {schema for schema in schemas if schema.startswith("marts")} == {f"marts_{colour}"}
+
+
+def test_sources_are_described_as_their_tables_are_defined(project: Project) -> None:
+    tables = {table.name: table for table in SOURCE.tables}
+    for source in project.manifests["blue"].sources.values():
+        table = tables.get(source.name)
+        if source.source_name != SOURCE.name or table is None:
+            continue
+        described = {name: column.description for name, column in source.columns.items()}
+        assert described == {column.name: column.description for column in table.columns}, source.name
+        assert source.description == table.description
+
+
+def test_freshness_of_sources_is_known(project: Project) -> None:
+    statuses = project.dbt(["source", "freshness"])
+    assert statuses["player_matches"] == "pass"
+
+
+def test_every_formula_passes_its_unit_tests(project: Project) -> None:
+    statuses = project.dbt(["test", "--select", "test_type:unit"])
+    assert len(statuses) >= 20
+    assert set(statuses.values()) == {"pass"}

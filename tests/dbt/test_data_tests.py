@@ -1,0 +1,44 @@
+"""A data test fails when what it promises is broken: a build that would publish a wrong mart stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dbt.project import Project
+
+BREAKAGES = {
+    "assert_board_ranks_follow_scores": "UPDATE marts_green.leaderboard_entries SET rank = rank + 1",
+    "assert_character_totals_equal_player_totals": (
+        "DELETE FROM marts_green.player_character_win_rates WHERE character_id = '1'"
+    ),
+    "assert_meetings_are_mutual": "DELETE FROM marts_green.head_to_head WHERE player_id = '7'",
+    "assert_periods_nest": "UPDATE marts_green.player_win_rates SET matches = 1000, wins = 1000 WHERE period = '7d'",
+    "assert_picks_equal_significant_slots": "UPDATE marts_green.fct_player_matches SET is_significant = false",
+    "assert_rank_shares_sum_to_one": "UPDATE marts_green.rank_distribution SET cumulative_share = 0.5",
+    "fct_player_matches_are_coherent": "UPDATE marts_green.fct_player_matches SET side = 'dire'",
+    "fct_player_matches_have_a_player_once": (
+        "UPDATE marts_green.fct_player_matches SET player_id = '7' WHERE match_id = '130'"
+    ),
+    "fct_player_matches_refer_to_characters": "DELETE FROM marts_green.dim_characters WHERE character_id = '1'",
+    "player_win_rates_are_coherent": "UPDATE marts_green.player_win_rates SET wins = wins + 1",
+    "leaderboard_entries_are_coherent": "UPDATE marts_green.leaderboard_entries SET losses = 0 WHERE losses > 0",
+    "team_form_is_coherent": "UPDATE marts_green.team_form SET streak = 9",
+}
+
+
+@pytest.fixture(scope="module")
+def broken(project: Project) -> dict[str, str]:
+    """Statuses of all data tests after every breakage at once."""
+    project.build(colour="green", full_refresh=True)
+    statuses = project.dbt(["test", "--select", "test_type:data"], "green")
+    assert {statuses[name] for name in BREAKAGES} == {"pass"}
+    for statement in BREAKAGES.values():
+        project.execute(statement)
+    statuses = project.dbt(["test", "--select", "test_type:data"], "green")
+    project.build(colour="green", full_refresh=True)
+    return statuses
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_a_breakage_is_noticed(broken: dict[str, str], name: str) -> None:
+    assert broken[name] == "fail"

@@ -1,0 +1,209 @@
+"""An incremental build of the facts equals a full rebuild, whatever happened to what they were computed from."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.dbt.project import Project, match_details, match_row
+
+FACT = "fct_player_matches"
+
+
+def build_both_ways(project: Project) -> None:
+    """Bring blue up to date, build green from nothing, and compare."""
+    project.build(FACT, colour="blue")
+    project.build(FACT, colour="green", full_refresh=True)
+    differences = project.rows(
+        f"(TABLE marts_blue.{FACT} EXCEPT TABLE marts_green.{FACT}) UNION ALL "
+        f"(TABLE marts_green.{FACT} EXCEPT TABLE marts_blue.{FACT})"
+    )
+    assert differences == []
+
+
+def slots(project: Project, match_id: int) -> list[tuple[Any, ...]]:
+    """Slot, player, result, character and significance of a match's rows."""
+    return project.rows(
+        f"SELECT player_slot, player_id, is_win, character_id, is_significant FROM marts_blue.{FACT} "
+        "WHERE match_id = %s ORDER BY player_slot",
+        str(match_id),
+    )
+
+
+def test_late_rows_are_added(project: Project) -> None:
+    project.load(project.history(7, match_row(1001)))
+    build_both_ways(project)
+    project.load(project.history(7, match_row(1000)))
+    build_both_ways(project)
+    assert slots(project, 1000) == slots(project, 1001) == [(0, "7", True, "1", True)]
+
+
+def test_a_late_result_changes_its_row(project: Project) -> None:
+    project.load(project.history(7, match_row(1010, radiant_win=None)))
+    build_both_ways(project)
+    assert slots(project, 1010) == [(0, "7", None, "1", False)]
+    project.load(project.history(7, match_row(1010, radiant_win=False)))
+    build_both_ways(project)
+    assert slots(project, 1010) == [(0, "7", False, "1", True)]
+
+
+def test_a_corrected_slot_leaves_no_row_at_the_old_one(project: Project) -> None:
+    project.load(project.history(7, match_row(1020, 0)))
+    build_both_ways(project)
+    project.load(project.history(7, match_row(1020, 131)))
+    build_both_ways(project)
+    assert slots(project, 1020) == [(131, "7", False, "1", True)]
+
+
+def test_details_join_the_slots_that_histories_know(project: Project) -> None:
+    project.load(project.history(7, match_row(1030, 1, average_rank=44)))
+    build_both_ways(project)
+    project.load(project.details(match_details(1030, {0: 9, 1: None, 128: 4294967295})))
+    build_both_ways(project)
+    assert slots(project, 1030) == [
+        (0, "9", True, "2", True),
+        (1, "7", True, "1", True),
+        (128, None, False, "30", True),
+    ]
+    brackets = project.rows(f"SELECT DISTINCT rank_bracket FROM marts_blue.{FACT} WHERE match_id = '1030'")
+    assert brackets == [("archon",)]
+
+
+def test_a_tombstone_takes_its_row_away_and_the_details_stay(project: Project) -> None:
+    project.load(project.history(7, match_row(1040)), project.history(8, match_row(1041, 128)))
+    project.load(project.details(match_details(1041, {128: None, 129: 9})))
+    build_both_ways(project)
+    project.load(
+        project.deletion("player_matches", "player_matches", {"account_id": 7, "match_id": 1040}),
+        project.deletion("player_matches", "player_matches", {"account_id": 8, "match_id": 1041}),
+    )
+    build_both_ways(project)
+    assert slots(project, 1040) == []
+    assert slots(project, 1041) == [(128, None, False, "30", True), (129, "9", False, "31", True)]
+
+
+def test_a_slot_passes_to_whoever_still_claims_it(project: Project) -> None:
+    project.load(project.history(7, match_row(1050)), project.history(8, match_row(1050)))
+    build_both_ways(project)
+    assert [row[1] for row in slots(project, 1050)] == ["7"]
+    project.load(project.deletion("player_matches", "player_matches", {"account_id": 7, "match_id": 1050}))
+    build_both_ways(project)
+    assert [row[1] for row in slots(project, 1050)] == ["8"]
+
+
+def test_changed_constants_recompute_every_row(project: Project) -> None:
+    project.load(project.history(7, match_row(1060, game_mode=23), match_row(1061, game_mode=23)))
+    build_both_ways(project)
+    assert slots(project, 1060) == [(0, "7", True, "1", False)]
+    project.load(project.page("constants", {"23": {"id": 23, "balanced": True}}, resource="game_mode"))
+    build_both_ways(project)
+    assert slots(project, 1060) == slots(project, 1061) == [(0, "7", True, "1", True)]
+
+
+def test_a_new_patch_moves_the_matches_it_covers(project: Project) -> None:
+    project.load(project.history(7, match_row(1079, start_time=1767225599), match_row(1080, start_time=1767225600)))
+    build_both_ways(project)
+    project.load(
+        project.page("constants", [{"id": 60, "name": "7.41", "date": "2026-01-01T00:00:00Z"}], resource="patch")
+    )
+    build_both_ways(project)
+    patches = project.rows(
+        f"SELECT match_id, patch_id FROM marts_blue.{FACT} WHERE match_id IN ('1079', '1080') ORDER BY match_id"
+    )
+    assert patches == [("1079", "59"), ("1080", "60")]
+
+
+def test_a_build_with_nothing_new_writes_nothing(project: Project) -> None:
+    build_both_ways(project)
+    before = _written(project)
+    project.build(FACT)
+    assert _written(project) == before
+
+
+def test_the_same_rows_seen_again_write_nothing(project: Project) -> None:
+    project.load(project.history(7, match_row(1090)))
+    build_both_ways(project)
+    before = _written(project)
+    project.load(project.history(7, match_row(1090)))
+    project.load(
+        project.page("constants", [{"id": 59, "name": "7.40", "date": "2025-12-16T00:00:00Z"}], resource="patch")
+    )
+    build_both_ways(project)
+    assert _written(project) == before
+
+
+def test_a_change_writes_no_row_beside_its_own(project: Project) -> None:
+    project.load(project.details(match_details(1100, dict.fromkeys((0, 1, 2, 3, 4, 128, 129, 130, 131, 132)))))
+    build_both_ways(project)
+    before = dict(_places(project))
+    project.load(project.history(7, match_row(1100, 2, average_rank=None)))
+    build_both_ways(project)
+    after = dict(_places(project))
+    assert [key for key in after if before.get(key) != after[key]] == [("1100", 2)]
+
+
+def test_what_a_failed_build_read_is_read_again(project: Project) -> None:
+    project.load(project.history(7, match_row(1110)))
+    project.execute(f"ALTER TABLE marts_blue.{FACT} ADD CONSTRAINT broken CHECK (match_id <> '1110')")
+    statuses = project.dbt(["run", "--select", FACT])
+    assert statuses == {FACT: "error"}
+    project.execute(f"ALTER TABLE marts_blue.{FACT} DROP CONSTRAINT broken")
+    build_both_ways(project)
+    assert slots(project, 1110) == [(0, "7", True, "1", True)]
+
+
+@pytest.mark.slow
+def test_any_course_of_events_ends_like_a_rebuild(project: Project) -> None:
+    random_ = random.Random(20260101)
+    for _ in range(8):
+        project.load(*(_event(project, random_) for _ in range(random_.randint(1, 8))))
+        build_both_ways(project)
+    project.build(colour="blue")
+    project.build(colour="green", full_refresh=True)
+    marts = [row[0] for row in project.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'marts_blue'")]
+    assert len(marts) >= 19
+    for mart in marts:
+        assert project.rows(f"TABLE marts_blue.{mart} EXCEPT ALL TABLE marts_green.{mart}") == [], mart
+        assert project.rows(f"TABLE marts_green.{mart} EXCEPT ALL TABLE marts_blue.{mart}") == [], mart
+
+
+def _event(project: Project, random_: random.Random) -> Any:
+    match_id = random_.randint(2000, 2015)
+    account = random_.choice((7, 8, 9))
+    slot = random_.choice((0, 1, 128))
+    kind = random_.choice(("history", "history", "details", "deletion", "match deletion"))
+    if kind == "history":
+        values = {"radiant_win": random_.choice((True, False, None)), "hero_id": random_.randint(0, 3)}
+        return project.history(
+            account, match_row(match_id, slot, average_rank=random_.choice((None, 35, 81)), **values)
+        )
+    if kind == "details":
+        accounts = {number: random_.choice((None, 7, 8, 9, 4294967295)) for number in (0, 1, 2, 128)}
+        return project.details(match_details(match_id, accounts, radiant_win=random_.choice((True, False))))
+    if kind == "deletion":
+        return project.deletion("player_matches", "player_matches", {"account_id": account, "match_id": match_id})
+    return project.deletion("match", random_.choice(("matches", "match_players")), *_keys(match_id, slot))
+
+
+def _keys(match_id: int, slot: int) -> list[dict[str, int]]:
+    return [{"match_id": match_id, "player_slot": slot}]
+
+
+def _places(project: Project) -> list[tuple[Any, Any]]:
+    """Where each row stands and which transaction wrote it."""
+    return [
+        ((match_id, slot), (place, writer))
+        for match_id, slot, place, writer in project.rows(
+            f"SELECT match_id, player_slot, ctid::text, xmin::text FROM marts_blue.{FACT} ORDER BY 1, 2"
+        )
+    ]
+
+
+def _written(project: Project) -> tuple[Any, ...]:
+    counts = project.rows(
+        "SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables "
+        f"WHERE schemaname = 'marts_blue' AND relname = '{FACT}'"
+    )
+    return counts, _places(project)
