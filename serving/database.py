@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, sql
@@ -22,6 +22,7 @@ __all__ = ["Database", "DatabaseDown", "Reading"]
 _POOL_SIZE = 4
 _QUERY_LIMIT_S = 3
 _POOL_WAIT_S = 2
+_WATCH_LIMIT_S = 1.5
 _OPTIONS = (
     f"-c timezone=UTC -c statement_timeout={_QUERY_LIMIT_S}s -c idle_in_transaction_session_timeout={_QUERY_LIMIT_S}s "
     "-c default_transaction_read_only=on"
@@ -35,6 +36,9 @@ _CONNECTION: dict[str, Any] = {
     "prepare_threshold": None,
 }
 _NEWEST = "SELECT generation, as_of_date, published_at FROM ops.generations ORDER BY generation DESC LIMIT 1"
+
+
+Result = TypeVar("Result")
 
 
 class DatabaseDown(Exception):
@@ -77,6 +81,7 @@ class Database:
             kwargs=_CONNECTION,
         )
         self._watching: AsyncConnection | None = None
+        self._abandoned: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Begin to connect; does not wait for the server."""
@@ -98,16 +103,12 @@ class Database:
             DatabaseDown: PostgreSQL does not answer in time.
         """
         try:
-            async with asyncio.timeout(_POOL_WAIT_S):
-                if self._watching is None:
-                    self._watching = await AsyncConnection.connect(self._url, **_CONNECTION)
-                row = await (await self._watching.execute(_NEWEST)).fetchone()
+            return await self._within(_WATCH_LIMIT_S, self._newest())
         except psycopg.errors.UndefinedTable:
             return None
-        except (psycopg.Error, TimeoutError) as error:
+        except (psycopg.Error, DatabaseDown) as error:
             await self._stop_watching()
             raise DatabaseDown from error
-        return None if row is None else Published(*row)
 
     async def read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
         """Run an endpoint's query in the snapshot that its generation is read from.
@@ -117,8 +118,7 @@ class Database:
             Unavailable: it is too busy, the query took too long, or nothing is published.
         """
         try:
-            async with self._pool.connection() as connection:
-                return await _read(connection, endpoint, values)
+            return await self._within(_POOL_WAIT_S + 2 * _QUERY_LIMIT_S, self._read(endpoint, values))
         except PoolTimeout:
             raise Unavailable("overloaded", "too many queries at once; ask again", 1) from None
         except psycopg.errors.QueryCanceled:
@@ -129,6 +129,40 @@ class Database:
             ) from None
         except psycopg.OperationalError as error:
             raise DatabaseDown from error
+
+    async def _newest(self) -> Published | None:
+        if self._watching is None:
+            self._watching = await AsyncConnection.connect(self._url, **_CONNECTION)
+        row = await (await self._watching.execute(_NEWEST)).fetchone()
+        return None if row is None else Published(*row)
+
+    async def _read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
+        async with self._pool.connection() as connection:
+            return await _read(connection, endpoint, values)
+
+    async def _within(self, limit_s: float, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do some work, or abandon it: psycopg itself waits ten more seconds for a server that hangs to say good-bye.
+
+        Raises:
+            DatabaseDown: it took too long.
+        """
+        task = asyncio.create_task(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=limit_s)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if done:
+            return task.result()
+        task.cancel()
+        self._abandoned.add(task)
+        task.add_done_callback(self._forget)
+        raise DatabaseDown
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def _stop_watching(self) -> None:
         if self._watching is not None:

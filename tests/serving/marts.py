@@ -143,6 +143,13 @@ class Marts:
             record_build(connection, build, as_of_date=date(2026, 1, 7))
             return turn(connection, colour, NAMES)
 
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Keep everybody from reading a mart."""
+        with self._owner() as connection, connection.transaction():
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("marts", name)))
+            yield
+
     def reads(self, name: str) -> int:
         """How many times queries of any connection have gone through a mart, in either colour."""
         with psycopg.connect(self.database.admin_url, autocommit=True) as connection:

@@ -1,0 +1,240 @@
+"""Outages degrade: without Redis PostgreSQL answers, without PostgreSQL the cache does and says so."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import psutil
+import pytest
+import redis
+
+from ingestion.opendota.source import SOURCE
+from serving.publish import publish_cache
+from serving.run import background
+from tests.conftest import Database
+from tests.serving.clients import count, queries
+from tests.serving.marts import Marts
+from tests.serving.test_publication import seconds_until
+from warehouse.embedded import running
+from warehouse.migrate import migrate
+from warehouse.settings import Settings
+
+PLAYER = "/api/v1/players/dota2/101"
+BOARD = "/api/v1/leaderboards/dota2_matches"
+ServerName = Literal["postgres", "valkey"]
+
+
+class Installation:
+    """Servers of a home of their own, which a test may break, and marts in them."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings = Settings(home=home)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Installation:
+        self.servers = self._stack.enter_context(running(self.settings))
+        migrate(self.settings, self.servers.database_url, [SOURCE])
+        self.database = Database(admin_url=self.servers.database_url, settings=self.settings)
+        self.marts = Marts(self.database)
+        self.marts.create()
+        publish_cache(self.servers.redis_url, self.marts.turn())
+        self.api = self._stack.enter_context(self.new_api())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("postgres", "valkey"):
+            for process in self.processes(name):
+                process.resume()
+        self._stack.close()
+
+    def new_api(self) -> AbstractContextManager[str]:
+        return background(self.settings, self.database.url("serving"), self.servers.redis_url)
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        pid = int((self.settings.home / "servers" / f"{name}.server").read_text().split()[0])
+        if not psutil.pid_exists(pid):
+            return []
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def kill(self, name: ServerName) -> None:
+        for process in self.processes(name):
+            process.send_signal(signal.SIGKILL)
+
+    def freeze(self, name: ServerName) -> None:
+        for process in self.processes(name):
+            process.suspend()
+
+    def thaw(self, name: ServerName) -> None:
+        for process in self.processes(name):
+            process.resume()
+
+    def restart(self) -> None:
+        """Start whatever was killed, on the port it had."""
+        self._stack.enter_context(running(self.settings))
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.api + path, timeout=30)
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    home = Path(tempfile.mkdtemp(prefix="ladder-outage-"))
+    home.chmod(0o755)
+    try:
+        with Installation(home) as installation:
+            yield installation
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def is_stale(answer: httpx.Response) -> bool:
+    return answer.headers.get("x-ladder-stale") == "1"
+
+
+def test_without_redis_postgresql_answers_and_publications_are_still_seen(installation: Installation) -> None:
+    installation.kill("valkey")
+    for limit in range(1, 30):
+        answer = installation.get(f"{BOARD}?limit={limit}")
+        assert answer.status_code == 200
+        assert not is_stale(answer)
+    assert queries(installation.api) == 29
+    installation.marts.turn()
+    assert seconds_until(lambda: installation.get(PLAYER).json()["meta"]["generation"] == 2) < 1.5
+
+
+def test_redis_is_used_again_within_two_seconds_of_its_return(installation: Installation) -> None:
+    installation.kill("valkey")
+    assert installation.get(PLAYER).status_code == 200
+    installation.restart()
+
+    def is_stored() -> bool:
+        installation.get(f"{BOARD}?limit={int(time.monotonic() * 1000) % 500 + 1}")
+        with redis.Redis.from_url(installation.servers.redis_url) as cache:
+            return any(cache.scan_iter("ladder:*:leaderboard_entries:*"))
+
+    assert seconds_until(is_stored) < 2
+
+
+def test_a_redis_that_hangs_costs_a_few_requests_a_moment_and_the_rest_nothing(installation: Installation) -> None:
+    installation.freeze("valkey")
+    times = []
+    for limit in range(1, 60):
+        began = time.monotonic()
+        assert installation.get(f"{BOARD}?limit={limit}").status_code == 200
+        times.append(time.monotonic() - began)
+    assert max(times) < 2
+    assert sum(seconds > 0.2 for seconds in times) <= 3
+    installation.thaw("valkey")
+    seconds_until(lambda: installation.get(f"{BOARD}?limit=100").status_code == 200)
+
+
+def test_an_emptied_redis_is_filled_again(installation: Installation) -> None:
+    first = installation.get(PLAYER)
+    with redis.Redis.from_url(installation.servers.redis_url) as cache:
+        cache.flushall()
+        assert installation.get(PLAYER).content == first.content
+        assert seconds_until(lambda: any(cache.scan_iter("ladder:*:generation"))) < 1
+
+
+def test_a_full_redis_refuses_to_store_and_answers_go_out_all_the_same(installation: Installation) -> None:
+    with redis.Redis.from_url(installation.servers.redis_url) as cache:
+        cache.config_set("maxmemory-policy", "noeviction")
+        cache.config_set("maxmemory", 1)
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            cache.set("anything", "else")
+    for limit in range(1, 20):
+        assert installation.get(f"{BOARD}?limit={limit}").status_code == 200
+
+
+def test_without_postgresql_cached_answers_serve_marked_stale_and_others_say_when_to_ask_again(
+    installation: Installation,
+) -> None:
+    first = installation.get(PLAYER)
+    assert not is_stale(first)
+    installation.kill("postgres")
+    seconds_until(lambda: installation.get("/readyz").status_code == 503)
+    answer = installation.get(PLAYER)
+    assert (answer.status_code, answer.content) == (200, first.content)
+    assert is_stale(answer)
+    assert answer.headers["warning"].startswith("110")
+    assert int(answer.headers["age"]) >= 0
+    assert answer.headers["cache-control"] == "public, max-age=5"
+    tagged = httpx.get(installation.api + PLAYER, headers={"If-None-Match": first.headers["etag"]})
+    assert tagged.status_code == 304
+    assert is_stale(tagged)
+    began = time.monotonic()
+    refused = installation.get(BOARD)
+    assert time.monotonic() - began < 1
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
+    assert int(refused.headers["retry-after"]) > 0
+    assert installation.get("/healthz").status_code == 200
+    installation.restart()
+    assert seconds_until(lambda: installation.get(BOARD).status_code == 200) < 3
+    assert not is_stale(installation.get(PLAYER))
+
+
+def test_the_request_that_finds_postgresql_gone_is_answered_from_the_generation_before(
+    installation: Installation,
+) -> None:
+    first = installation.get(PLAYER)
+    publish_cache(installation.servers.redis_url, installation.marts.turn())
+    seconds_until(lambda: installation.get("/readyz").json()["generation"] == 2)
+    installation.kill("postgres")
+    answer = installation.get(PLAYER)
+    assert (answer.status_code, answer.content) == (200, first.content)
+    assert is_stale(answer)
+    assert count(installation.api, 'ladder_answers_total{tier="stale"}') >= 1
+
+
+def test_a_process_that_begins_without_postgresql_serves_what_redis_holds(installation: Installation) -> None:
+    first = installation.get(PLAYER)
+    installation.kill("postgres")
+    with installation.new_api() as base:
+        answer = httpx.get(base + PLAYER)
+        assert (answer.status_code, answer.content) == (200, first.content)
+        assert is_stale(answer)
+        assert httpx.get(base + BOARD).status_code == 503
+
+
+def test_with_both_gone_memory_serves(installation: Installation) -> None:
+    first = installation.get(PLAYER)
+    installation.kill("valkey")
+    installation.kill("postgres")
+    seconds_until(lambda: installation.get("/readyz").status_code == 503)
+    assert installation.get(PLAYER).content == first.content
+    assert installation.get(BOARD).status_code == 503
+
+
+def test_a_postgresql_that_hangs_is_given_up_in_time(installation: Installation) -> None:
+    first = installation.get(PLAYER)
+    installation.freeze("postgres")
+    seconds_until(lambda: installation.get("/readyz").status_code == 503)
+    assert installation.get(PLAYER).content == first.content
+    began = time.monotonic()
+    assert installation.get(BOARD).status_code == 503
+    assert time.monotonic() - began < 1
+    installation.thaw("postgres")
+    assert seconds_until(lambda: installation.get(BOARD).status_code == 200, 20) < 15
+
+
+def test_a_query_that_takes_too_long_is_refused_and_others_go_on(installation: Installation) -> None:
+    assert installation.get(PLAYER).status_code == 200
+    with (
+        installation.marts.locked("leaderboard_entries"),
+        httpx.Client(base_url=installation.api, timeout=30) as client,
+    ):
+        began = time.monotonic()
+        refused = client.get(BOARD)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "query_timeout")
+        assert 2 < time.monotonic() - began < 6
+        assert client.get(f"{PLAYER}/heroes").status_code == 200
+    assert installation.get(BOARD).status_code == 200
