@@ -1,0 +1,242 @@
+"""Promise 2, with kill -9: killed anywhere and started again, the result equals an uninterrupted run.
+
+Most points are frozen, not timed: a lock held by the test, a request that is never answered or a paused cache stops the
+run just there, and then the kernel ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from ingestion.opendota.source import SOURCE
+from sandbox.faults import Faults
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.conftest import Database
+from tests.system.pipeline import marts_of
+from warehouse.database import connect
+
+SEED = 4
+PLAYERS = 6
+DEADLINE_S = 120.0
+CONCURRENT_REQUESTS = 8
+
+
+@dataclass
+class Killed:
+    """A warehouse that is killed again and again, and its upstream.
+
+    Args:
+        database: its database and home.
+        sandbox: its upstream.
+        stages: where it was killed, in order.
+    """
+
+    database: Database
+    sandbox: Sandbox
+    stages: list[str] = field(default_factory=list)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start a run, in a process group of its own."""
+        environment = {
+            **self.database.environment,
+            "LADDER_OPENDOTA_URL": self.sandbox.url,
+            "LADDER_OPENDOTA_MATCH_BUDGET": "1000",
+        }
+        command = [str(Path(sys.executable).with_name("ladder")), "run"]
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    def run(self) -> None:
+        """Run to the end."""
+        process = self.start()
+        output, _ = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 0, output.decode()
+
+    def kill_when(self, stage: str, is_there: Callable[[], bool]) -> None:
+        """Start a run and end it with kill -9 once it is there."""
+        process = self.start()
+        deadline = time.monotonic() + DEADLINE_S
+        try:
+            while not is_there():
+                if process.poll() is not None:
+                    output = process.stdout.read() if process.stdout else b""
+                    raise AssertionError(f"{stage}: the run ended before: {output.decode()}")
+                assert time.monotonic() < deadline, f"{stage}: never reached"
+                time.sleep(0.002)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.stages.append(stage)
+        sys.stdout.write(f"{len(self.stages)}: killed at {stage}\n")
+
+
+@contextmanager
+def _locked(database: Database, relation: str) -> Iterator[Callable[[], bool]]:
+    """Keep writers out of a relation; yields whether somebody waits for it."""
+    schema, name = relation.split(".")
+    with psycopg.connect(database.admin_url) as holder, psycopg.connect(database.admin_url, autocommit=True) as watcher:
+        holder.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(sql.Identifier(schema, name)))
+
+        def somebody_waits() -> bool:
+            query = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
+            row = watcher.execute(query, [relation]).fetchone()
+            return bool(row and row[0])
+
+        yield somebody_waits
+        holder.rollback()
+
+
+def _idle_colour(database: Database) -> str:
+    with psycopg.connect(database.admin_url) as connection:
+        row = connection.execute("SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1").fetchone()
+    return "green" if row and row[0] == "blue" else "blue"
+
+
+def _lake_files(database: Database) -> int:
+    return sum(1 for _ in Path(database.settings.lake_path).rglob("*.parquet"))
+
+
+def _kill_at_lock(killed: Killed, stage: str, relation: str) -> None:
+    with _locked(killed.database, relation) as somebody_waits:
+        killed.kill_when(f"{stage}: {relation}", somebody_waits)
+
+
+def _kill_at_request(killed: Killed, number: int) -> None:
+    killed.sandbox.requests.clear()
+    killed.sandbox.set_faults(Faults(schedule={number: "hang"}, hang_s=DEADLINE_S, tries=1))
+    killed.kill_when(
+        f"fetch: request {number}", lambda: any(entry.fault == "hang" for entry in killed.sandbox.requests.entries)
+    )
+    killed.sandbox.set_faults(None)
+
+
+def _kill_at_files(killed: Killed, number: int) -> None:
+    before = _lake_files(killed.database)
+    killed.kill_when(f"land: {number} files", lambda: _lake_files(killed.database) >= before + number)
+
+
+def _kill_at_cache(killed: Killed) -> None:
+    url = killed.database.settings.redis_url
+    assert url is not None
+    generations = _generations(killed.database)
+    with redis.Redis.from_url(url.get_secret_value()) as cache:
+        cache.execute_command("CLIENT", "PAUSE", int(DEADLINE_S * 1000), "WRITE")
+        try:
+            killed.kill_when("publish: cache", lambda: _generations(killed.database) > generations)
+        finally:
+            cache.execute_command("CLIENT", "UNPAUSE")
+
+
+def _generations(database: Database) -> int:
+    with psycopg.connect(database.admin_url) as connection:
+        row = connection.execute("SELECT count(*) FROM ops.generations").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _kill_after(killed: Killed, seconds: float) -> None:
+    moment = time.monotonic() + seconds
+    killed.kill_when(f"after {seconds:.1f} s", lambda: time.monotonic() >= moment)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_killed(
+    create_database: Callable[[], AbstractContextManager[Database]],
+) -> None:
+    world = World(seed=SEED, players=30, days=20)
+    chance = random.Random(SEED)
+    with serve(world) as sandbox, create_database() as database, create_database() as reference:
+        killed = Killed(database, sandbox)
+        uninterrupted = Killed(reference, sandbox)
+        for each in (database, reference):
+            _track(each, sandbox.world.suggested_players(PLAYERS))
+        for number in (2, 9, 14, 20):
+            _kill_at_request(killed, number)
+        _assert_only_what_was_in_flight_is_fetched_again(killed)
+        steps: list[Callable[[], None]] = [
+            lambda: _kill_at_files(killed, 1),
+            lambda: _kill_at_files(killed, 3),
+            lambda: _kill_at_lock(killed, "load", "staging_opendota.player_matches"),
+            lambda: _kill_at_lock(killed, "load", "staging_opendota.match_players"),
+            lambda: _kill_at_lock(killed, "merge", "staging_opendota.player_matches__feed"),
+            lambda: _kill_at_lock(killed, "commit", "ops.batches"),
+            lambda: _kill_at_lock(killed, "commit", "ops.lake_files"),
+            lambda: _kill_at_lock(killed, "commit", "ops.lake_pages"),
+            lambda: _kill_at_lock(killed, "commit", "ops.cursors"),
+            lambda: _kill_at_lock(killed, "build", "ops.build_inputs"),
+            lambda: _kill_at_lock(killed, "dbt", "ops.watermarks"),
+            lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.rank_progression"),
+            lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.leaderboard_entries"),
+            lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.fct_player_matches"),
+            lambda: _kill_at_lock(killed, "publish", "ops.build_state"),
+            lambda: _kill_at_lock(killed, "publish", "ops.generations"),
+            lambda: _kill_at_cache(killed),
+            *(lambda seconds=seconds: _kill_after(killed, seconds) for seconds in _moments(chance, 5)),
+        ]
+        killed.run()
+        killed.run()
+        for step in steps:
+            # Something new each time, so that there is something to lose.
+            sandbox.advance(days=2)
+            step()
+        killed.run()
+        uninterrupted.run()
+        assert len(killed.stages) >= 25
+        assert _everything(database) == _everything(reference)
+
+
+def _moments(chance: random.Random, count: int) -> list[float]:
+    return [chance.uniform(1.0, 6.0) for _ in range(count)]
+
+
+def _track(database: Database, accounts: list[int]) -> None:
+    with psycopg.connect(database.admin_url) as connection:
+        for account in accounts:
+            connection.execute(
+                "INSERT INTO ops.tracked (source, kind, id) VALUES ('opendota', 'player', %s)", [str(account)]
+            )
+
+
+def _assert_only_what_was_in_flight_is_fetched_again(killed: Killed) -> None:
+    """After kills during the fetch, a run asks again at most for the answers that had not arrived."""
+    asked = Counter(entry.path for entry in killed.sandbox.requests.entries)
+    killed.sandbox.requests.clear()
+    killed.run()
+    again = [entry.path for entry in killed.sandbox.requests.entries if entry.path in asked]
+    assert len(again) <= CONCURRENT_REQUESTS, again
+
+
+def _everything(database: Database) -> dict[str, Any]:
+    """Staging and marts, without the moments at which things happened to be observed."""
+    found: dict[str, Any] = {}
+    with connect(database.url("ingest")) as connection:
+        for table in SOURCE.tables:
+            if table.name == "player_ranks":  # an observation each time the profile is read
+                continue
+            columns = sql.SQL(", ").join(map(sql.Identifier, [*table.column_names, "_deleted_at"]))
+            order = sql.SQL(", ").join(map(sql.Identifier, table.key))
+            query = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(columns, table.identifier, order)
+            found[str(table)] = connection.execute(query).fetchall()
+    with connect(database.url("analyst")) as connection:
+        found.update(marts_of(connection))
+    del found["fct_rank_observations"]
+    return found
