@@ -35,3 +35,9 @@
 {% macro add_days(date, days) -%}
     cast({{ dbt.dateadd('day', days, date) }} as date)
 {%- endmacro %}
+
+
+{# Whole days from one date to another. #}
+{% macro days_between(from_date, to_date) -%}
+    {{ dbt.datediff(from_date, to_date, 'day') }}
+{%- endmacro %}

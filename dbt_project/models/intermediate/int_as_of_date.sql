@@ -1,4 +1,4 @@
-{{ config(materialized='table', alias='int_as_of_date_' ~ target.name) }}
+{{ config(materialized='table', alias='int_as_of_date_' ~ colour()) }}
 
 with told as (
 

@@ -12,17 +12,53 @@ ratings as (
 
 dota2_observations as (
 
-    select account_id, 'dota2_rank_tier' as ladder, observed_at, rank_tier as rank_value, leaderboard_rank from profiles
+    select
+        account_id,
+        'dota2_rank_tier' as ladder,
+        observed_at,
+        rank_tier as rank_value,
+        leaderboard_rank
+    from profiles
     union all
-    select account_id, 'dota2_rank_tier' as ladder, observed_at, rank_tier as rank_value, null as leaderboard_rank from ratings
+    select
+        account_id,
+        'dota2_rank_tier' as ladder,
+        observed_at,
+        rank_tier as rank_value,
+        null as leaderboard_rank
+    from ratings
     union all
-    select account_id, 'dota2_solo_mmr' as ladder, observed_at, solo_mmr as rank_value, null as leaderboard_rank from profiles
+    select
+        account_id,
+        'dota2_solo_mmr' as ladder,
+        observed_at,
+        solo_mmr as rank_value,
+        null as leaderboard_rank
+    from profiles
     union all
-    select account_id, 'dota2_solo_mmr' as ladder, observed_at, solo_mmr as rank_value, null as leaderboard_rank from ratings
+    select
+        account_id,
+        'dota2_solo_mmr' as ladder,
+        observed_at,
+        solo_mmr as rank_value,
+        null as leaderboard_rank
+    from ratings
     union all
-    select account_id, 'dota2_party_mmr' as ladder, observed_at, party_mmr as rank_value, null as leaderboard_rank from profiles
+    select
+        account_id,
+        'dota2_party_mmr' as ladder,
+        observed_at,
+        party_mmr as rank_value,
+        null as leaderboard_rank
+    from profiles
     union all
-    select account_id, 'dota2_party_mmr' as ladder, observed_at, party_mmr as rank_value, null as leaderboard_rank from ratings
+    select
+        account_id,
+        'dota2_party_mmr' as ladder,
+        observed_at,
+        party_mmr as rank_value,
+        null as leaderboard_rank
+    from ratings
 
 ),
 

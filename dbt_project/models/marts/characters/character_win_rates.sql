@@ -79,7 +79,7 @@ drafted_matches as (
     from drafts
     inner join matches
         on drafts.game = matches.game
-        and drafts.match_id = matches.match_id
+            and drafts.match_id = matches.match_id
 
 ),
 
@@ -94,7 +94,7 @@ drafted_days as (
 
 ),
 
-bans as (
+drafted_characters as (
 
     select
         drafted_matches.game,
@@ -102,12 +102,24 @@ bans as (
         drafted_matches.patch_id,
         drafted_matches.rank_bracket,
         drafted_matches.played_date,
-        count(*) as bans
+        {{ json_text('draft.value', 'is_pick') }} as is_pick
     from drafted_matches
     cross join {{ json_elements('drafted_matches.picks_bans') }} as draft
-    where {{ json_text('draft.value', 'is_pick') }} = 'false'
-        and {{ json_text('draft.value', 'hero_id') }} is not null
-    group by 1, 2, 3, 4, 5
+
+),
+
+bans as (
+
+    select
+        game,
+        character_id,
+        patch_id,
+        rank_bracket,
+        played_date,
+        count(*) as bans
+    from drafted_characters
+    where is_pick = 'false' and character_id is not null
+    group by game, character_id, patch_id, rank_bracket, played_date
 
 ),
 
@@ -125,10 +137,10 @@ combined as (
     from picks
     full outer join bans
         on picks.game = bans.game
-        and picks.character_id = bans.character_id
-        and picks.patch_id = bans.patch_id
-        and picks.rank_bracket = bans.rank_bracket
-        and picks.played_date = bans.played_date
+            and picks.character_id = bans.character_id
+            and picks.patch_id = bans.patch_id
+            and picks.rank_bracket = bans.rank_bracket
+            and picks.played_date = bans.played_date
 
 ),
 
@@ -152,14 +164,14 @@ rated as (
     from combined
     inner join days
         on combined.game = days.game
-        and combined.patch_id = days.patch_id
-        and combined.rank_bracket = days.rank_bracket
-        and combined.played_date = days.played_date
+            and combined.patch_id = days.patch_id
+            and combined.rank_bracket = days.rank_bracket
+            and combined.played_date = days.played_date
     left join drafted_days
         on combined.game = drafted_days.game
-        and combined.patch_id = drafted_days.patch_id
-        and combined.rank_bracket = drafted_days.rank_bracket
-        and combined.played_date = drafted_days.played_date
+            and combined.patch_id = drafted_days.patch_id
+            and combined.rank_bracket = drafted_days.rank_bracket
+            and combined.played_date = drafted_days.played_date
 
 )
 

@@ -48,9 +48,25 @@ slots as (
 
 bracketed as (
 
-    select game, character_id, rank_bracket, match_id, is_win, window_days, is_now from slots
+    select
+        game,
+        character_id,
+        rank_bracket,
+        match_id,
+        is_win,
+        window_days,
+        is_now
+    from slots
     union all
-    select game, character_id, 'all' as rank_bracket, match_id, is_win, window_days, is_now from slots
+    select
+        game,
+        character_id,
+        'all' as rank_bracket,
+        match_id,
+        is_win,
+        window_days,
+        is_now
+    from slots
 
 ),
 
@@ -98,8 +114,8 @@ rated as (
     from picks
     inner join totals
         on picks.game = totals.game
-        and picks.rank_bracket = totals.rank_bracket
-        and picks.window_days = totals.window_days
+            and picks.rank_bracket = totals.rank_bracket
+            and picks.window_days = totals.window_days
 
 ),
 

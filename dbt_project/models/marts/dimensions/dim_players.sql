@@ -20,7 +20,7 @@ sightings as (
         display_name,
         professional_name,
         observed_at,
-        row_number() over (partition by account_id order by match_id desc, player_slot) as place
+        row_number() over (partition by account_id order by match_id desc, player_slot asc) as place
     from {{ ref('stg_opendota__match_players') }}
     where account_id is not null
 

@@ -17,15 +17,34 @@ with teams as (
 -- Names under which teams stood in matches, for those that the list of teams lacks.
 sightings as (
 
-    select radiant_team_id as team_id, radiant_team_name as team_name, match_id from {{ ref('stg_opendota__pro_matches') }}
+    select
+        radiant_team_id as team_id,
+        radiant_team_name as team_name,
+        match_id
+    from {{ ref('stg_opendota__pro_matches') }}
     union all
-    select dire_team_id as team_id, dire_team_name as team_name, match_id from {{ ref('stg_opendota__pro_matches') }}
+    select
+        dire_team_id as team_id,
+        dire_team_name as team_name,
+        match_id
+    from {{ ref('stg_opendota__pro_matches') }}
     union all
-    select radiant_team_id as team_id, radiant_team_name as team_name, match_id from {{ ref('stg_opendota__matches') }}
+    select
+        radiant_team_id as team_id,
+        radiant_team_name as team_name,
+        match_id
+    from {{ ref('stg_opendota__matches') }}
     union all
-    select dire_team_id as team_id, dire_team_name as team_name, match_id from {{ ref('stg_opendota__matches') }}
+    select
+        dire_team_id as team_id,
+        dire_team_name as team_name,
+        match_id
+    from {{ ref('stg_opendota__matches') }}
     union all
-    select opponent_team_id as team_id, opponent_team_name as team_name, match_id
+    select
+        opponent_team_id as team_id,
+        opponent_team_name as team_name,
+        match_id
     from {{ ref('stg_opendota__team_matches') }}
 
 ),
@@ -35,7 +54,7 @@ names as (
     select
         cast(team_id as text) as team_id,
         team_name,
-        row_number() over (partition by team_id order by match_id desc, team_name) as place
+        row_number() over (partition by team_id order by match_id desc, team_name asc) as place
     from sightings
     where team_id is not null and team_name is not null
 

@@ -20,11 +20,11 @@
 -- depends_on: {{ ref('stg_opendota__matches') }}
 with player_matches as (
 
-{% if is_incremental() %}
+    {% if is_incremental() %}
     {{ dota2_player_matches(changes=changed_keys()) }}
-{% else %}
+    {% else %}
     select * from {{ ref('int_player_matches_unioned') }}
-{% endif %}
+    {% endif %}
 
 )
 

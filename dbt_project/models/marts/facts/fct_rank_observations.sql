@@ -4,13 +4,13 @@ with observations as (
 
     select
         *,
-        -- A profile and a rating of the same moment are one observation; the one with the place on the leaderboard tells more.
+        -- A profile and a rating of one moment are one observation; the one with a place on the leaderboard tells more.
         row_number() over (
             partition by game, player_id, ladder, observed_at
             order by
                 case when leaderboard_rank is null then 1 else 0 end,
                 rank_value desc,
-                leaderboard_rank
+                leaderboard_rank asc
         ) as place
     from {{ ref('int_rank_observations_unioned') }}
 
@@ -24,12 +24,14 @@ named as (
         observations.ladder,
         observations.observed_at,
         observations.rank_value,
-        {{ rank_name('observations.ladder', 'observations.rank_value', 'medals.medal_name', 'medals.has_stars') }} as rank_name,
+        {{ rank_name(
+            'observations.ladder', 'observations.rank_value', 'medals.medal_name', 'medals.has_stars'
+        ) }} as rank_name,
         observations.leaderboard_rank
     from observations
     left join {{ ref('dota2_medals') }} as medals
         on observations.ladder = 'dota2_rank_tier'
-        and observations.rank_value / 10 = medals.medal
+            and observations.rank_value / 10 = medals.medal
     where observations.place = 1
 
 )

@@ -1,6 +1,12 @@
 with matches as (
 
-    select game, match_id, player_id, side, is_win, played_at
+    select
+        game,
+        match_id,
+        player_id,
+        side,
+        is_win,
+        played_at
     from {{ ref('fct_player_matches') }}
     where is_significant and player_id is not null
 
@@ -12,15 +18,15 @@ pairs as (
     select
         matches.game,
         matches.player_id,
-        others.player_id as other_player_id,
+        other_slots.player_id as other_player_id,
         matches.is_win,
         matches.played_at
     from matches
-    inner join matches as others
-        on matches.game = others.game
-        and matches.match_id = others.match_id
-        and matches.side <> others.side
-        and matches.player_id <> others.player_id
+    inner join matches as other_slots
+        on matches.game = other_slots.game
+            and matches.match_id = other_slots.match_id
+            and matches.side <> other_slots.side
+            and matches.player_id <> other_slots.player_id
 
 ),
 

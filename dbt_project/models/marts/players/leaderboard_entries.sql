@@ -68,8 +68,8 @@ boards as (
     from players
     left join records
         on players.game = records.game
-        and players.player_id = records.player_id
-        and records.period = 'all'
+            and players.player_id = records.player_id
+            and records.period = 'all'
     where players.rank_value is not null
 
 ),
@@ -90,7 +90,7 @@ entries as (
     from boards
     inner join players
         on boards.game = players.game
-        and boards.player_id = players.player_id
+            and boards.player_id = players.player_id
 
 ),
 

@@ -1,10 +1,10 @@
-{#- A metric is a total over a count; it counts matches in which what it measures is known. -#}
+{#- A metric is a total over a count; it counts matches in which what it measures is known. #}
 {%- set per_match = {
     'kills_per_match': 'kills', 'deaths_per_match': 'deaths', 'assists_per_match': 'assists',
     'gold_per_min': 'gold_per_min', 'xp_per_min': 'xp_per_min',
-} -%}
-{%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} -%}
-{%- set least_matches = 10 -%}
+} %}
+{%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} %}
+{%- set least_matches = 10 %}
 
 with matches as (
 
@@ -18,16 +18,13 @@ summed as (
     select
         game,
         player_id,
-        count(*) as matches,
-        sum(case when is_win then 1 else 0 end) as wins,
         {%- for column in (per_match.values() | list) + (per_minute.values() | list) %}
         count({{ column }}) as {{ column }}_matches,
         sum({{ column }}) as {{ column }}_total,
+        sum(case when {{ column }} is not null then duration_s end) as {{ column }}_duration_s,
         {%- endfor %}
-        {%- for column in per_minute.values() %}
-        sum(case when {{ column }} is not null then duration_s end) as {{ column }}_duration_s
-        {{- "," if not loop.last }}
-        {%- endfor %}
+        sum(case when is_win then 1 else 0 end) as wins,
+        count(*) as matches
     from matches
     group by game, player_id
 
@@ -91,7 +88,7 @@ qualified as (
     from measured
     inner join {{ ref('dim_players') }} as players
         on measured.game = players.game
-        and measured.player_id = players.player_id
+            and measured.player_id = players.player_id
     where measured.matches >= {{ least_matches }}
 
 ),

@@ -1,39 +1,45 @@
-{%- set periods = {'all': none, '30d': 30, '7d': 7} -%}
-with matches as (
+{%- set periods = ['all', '30d', '7d'] %}
+
+with bounds as (
 
     select
-        game,
-        player_id,
-        played_date,
-        played_at,
-        case when is_significant then 1 else 0 end as matches,
-        case when is_significant and is_win then 1 else 0 end as wins
-    from {{ ref('fct_player_matches') }}
-    where player_id is not null
+        as_of_date,
+        {{ add_days('as_of_date', -29) }} as first_date_30d,
+        {{ add_days('as_of_date', -6) }} as first_date_7d
+    from {{ ref('int_as_of_date') }}
+
+),
+
+matches as (
+
+    select
+        played.game,
+        played.player_id,
+        played.played_at,
+        played.is_win,
+        played.is_significant as is_in_all,
+        played.is_significant
+        and played.played_date between bounds.first_date_30d and bounds.as_of_date as is_in_30d,
+        played.is_significant
+        and played.played_date between bounds.first_date_7d and bounds.as_of_date as is_in_7d
+    from {{ ref('fct_player_matches') }} as played
+    cross join bounds
+    where played.player_id is not null
 
 ),
 
 summed as (
 
     select
-        matches.game,
-        matches.player_id,
-        {%- for period, days in periods.items() %}
-        {%- set in_period %}
-        {%- if days %}
-            played_date > {{ add_days('as_of.as_of_date', -days) }} and played_date <= as_of.as_of_date
-        {%- else %}
-            true
-        {%- endif %}
-        {%- endset %}
-        sum(case when {{ in_period }} then matches.matches else 0 end) as matches_{{ period }},
-        sum(case when {{ in_period }} then matches.wins else 0 end) as wins_{{ period }},
-        max(case when matches.matches = 1 and {{ in_period }} then matches.played_at end) as last_played_at_{{ period }}
-        {{- "," if not loop.last }}
+        {%- for period in periods %}
+        sum(case when is_in_{{ period }} then 1 else 0 end) as matches_{{ period }},
+        sum(case when is_in_{{ period }} and is_win then 1 else 0 end) as wins_{{ period }},
+        max(case when is_in_{{ period }} then played_at end) as last_played_at_{{ period }},
         {%- endfor %}
+        game,
+        player_id
     from matches
-    cross join {{ ref('int_as_of_date') }} as as_of
-    group by matches.game, matches.player_id
+    group by game, player_id
 
 ),
 

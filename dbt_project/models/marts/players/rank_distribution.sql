@@ -17,9 +17,20 @@ with progression as (
 
 movements as (
 
-    select game, ladder, observed_date, rank_value, 1 as players from progression
+    select
+        game,
+        ladder,
+        observed_date,
+        rank_value,
+        1 as players
+    from progression
     union all
-    select game, ladder, next_observed_date as observed_date, rank_value, -1 as players
+    select
+        game,
+        ladder,
+        next_observed_date as observed_date,
+        rank_value,
+        -1 as players
     from progression
     where next_observed_date is not null
 
@@ -40,7 +51,11 @@ net_movements as (
 
 days as (
 
-    select distinct game, ladder, observed_date from progression
+    select distinct
+        game,
+        ladder,
+        observed_date
+    from progression
 
 ),
 
@@ -71,12 +86,12 @@ holders as (
     from days
     inner join ranks
         on days.game = ranks.game
-        and days.ladder = ranks.ladder
+            and days.ladder = ranks.ladder
     left join net_movements
         on days.game = net_movements.game
-        and days.ladder = net_movements.ladder
-        and days.observed_date = net_movements.observed_date
-        and ranks.rank_value = net_movements.rank_value
+            and days.ladder = net_movements.ladder
+            and days.observed_date = net_movements.observed_date
+            and ranks.rank_value = net_movements.rank_value
 
 ),
 

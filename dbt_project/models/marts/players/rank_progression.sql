@@ -72,10 +72,9 @@ measured as (
         held.rank_value - held.rank_value_before as change,
         held.peak_rank_value,
         -- greatest() passes over a null, as the date is before anything was played.
-        {{ dbt.datediff(
+        {{ days_between(
             'held.observed_date',
-            'coalesce(held.next_changed_date, greatest(as_of.as_of_date, held.newest_date))',
-            'day'
+            'coalesce(held.next_changed_date, greatest(as_of.as_of_date, held.newest_date))'
         ) }} as days_held
     from held
     cross join {{ ref('int_as_of_date') }} as as_of

@@ -59,19 +59,19 @@ described as (
         rated.last_10_wins,
         rated.last_10_matches,
         cast(
-            rank() over (partition by rated.game, rated.league_id order by rated.wins desc, rated.losses) as integer
+            rank() over (partition by rated.game, rated.league_id order by rated.wins desc, rated.losses asc) as integer
         ) as standing,
         rated.last_played_at
     from rated
     left join {{ ref('dim_teams') }} as teams
         on rated.game = teams.game
-        and rated.team_id = teams.team_id
+            and rated.team_id = teams.team_id
     left join leagues
         on rated.game = leagues.game
-        and rated.league_id = leagues.league_id
+            and rated.league_id = leagues.league_id
     left join named_in_matches
         on rated.game = named_in_matches.game
-        and rated.league_id = named_in_matches.league_id
+            and rated.league_id = named_in_matches.league_id
 
 )
 

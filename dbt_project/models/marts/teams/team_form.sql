@@ -34,7 +34,7 @@ described as (
     from rated
     left join {{ ref('dim_teams') }} as teams
         on rated.game = teams.game
-        and rated.team_id = teams.team_id
+            and rated.team_id = teams.team_id
 
 )
 

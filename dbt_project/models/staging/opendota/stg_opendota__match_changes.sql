@@ -3,7 +3,7 @@
 
 with changes as (
 
-{% for table in tables %}
+    {% for table in tables %}
     select
         match_id,
         'staging_opendota.{{ table }}' as staging_table,
@@ -16,7 +16,7 @@ with changes as (
         _feed_batch_id as batch_id
     from {{ source('opendota', table ~ '__feed') }}
     {{ 'union all' if not loop.last }}
-{% endfor %}
+    {% endfor %}
 
 )
 
