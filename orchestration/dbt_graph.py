@@ -38,7 +38,6 @@ COLOURS = ("blue", "green")
 #: File of a prepared folder that holds the graph.
 GRAPH_FILE = "graph.json"
 
-_SEEDS = PROJECT.parent / "seeds"
 _SUFFIXES = frozenset((".sql", ".yml", ".yaml", ".csv", ".md"))
 
 
@@ -137,12 +136,12 @@ class Graph(msgspec.Struct, frozen=True):
         )
 
 
-def models_digest() -> str:
-    """Changes whenever the project, its seeds or dbt do: marts built under another digest are built anew."""
+def models_digest(project: Path = PROJECT) -> str:
+    """Changes whenever a project, its seeds or dbt do: marts built under another digest are built anew."""
     digest = hashlib.sha256()
     for package in ("dbt-core", "dbt-postgres", "dbt-adapters"):
         digest.update(f"{package}={metadata.version(package)}\n".encode())
-    for root in (PROJECT, _SEEDS):
+    for root in (project, project.parent / "seeds"):
         for path in sorted(root.rglob("*")):
             if path.suffix in _SUFFIXES and "target" not in path.relative_to(root).parts:
                 digest.update(f"{path.relative_to(root.parent)}\n".encode())

@@ -62,34 +62,36 @@ class Prepared:
     """The project, parsed for one database.
 
     Args:
+        project: where it lies.
         folder: where its manifests lie.
         digest: of the project, whatever the database.
         graph: its models, tests and sources.
     """
 
+    project: Path
     folder: Path
     digest: str
     graph: Graph
 
 
-def prepare(settings: Settings, database_url: str) -> Prepared:
-    """Parse the project, unless this state of it is prepared already.
+def prepare(settings: Settings, database_url: str, project: Path = PROJECT) -> Prepared:
+    """Parse a project, unless this state of it is prepared already.
 
     Raises:
         BuildError: the project cannot be parsed; names the place.
     """
-    digest = models_digest()
+    digest = models_digest(project)
     folder = prepared_folder(settings, digest, parameters(database_url)["dbname"])
     if not (folder / GRAPH_FILE).exists():
-        _manifest(folder, settings, database_url, "blue")
-    return Prepared(folder, digest, Graph.read(folder))
+        _manifest(project, folder, settings, database_url, "blue")
+    return Prepared(project, folder, digest, Graph.read(folder))
 
 
 def warm_up(prepared: Prepared, settings: Settings, database_url: str) -> None:
     """Import dbt and prepare both colours, which takes seconds, before they are needed."""
     import_module("dbt.adapters.postgres")
     for colour in COLOURS:
-        _manifest(prepared.folder, settings, database_url, colour)
+        _manifest(prepared.project, prepared.folder, settings, database_url, colour)
 
 
 def build(
@@ -114,7 +116,7 @@ def build(
     Raises:
         BuildError: dbt could not run at all, or a mart would stand in another colour.
     """
-    manifest = _decode(_manifest(prepared.folder, settings, transform_url, colour))
+    manifest = _decode(_manifest(prepared.project, prepared.folder, settings, transform_url, colour))
     _refuse_other_colours(manifest, colour)
     results: list[NodeResult] = []
 
@@ -127,7 +129,7 @@ def build(
     arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "eager"]
     if full_refresh:
         arguments.append("--full-refresh")
-    outcome = _invoke(arguments, settings, transform_url, colour, manifest=manifest, watch=watch)
+    outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest, watch=watch)
     if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
         raise outcome.exception
     if outcome.exception is not None:
@@ -160,6 +162,7 @@ def _environment(transform_url: str) -> Iterator[None]:
 
 
 def _invoke(
+    project: Path,
     command: Sequence[str],
     settings: Settings,
     database_url: str,
@@ -174,20 +177,20 @@ def _invoke(
     logs.mkdir(parents=True, exist_ok=True)
     options = ["--no-send-anonymous-usage-stats", "--no-write-json", "--no-use-colors", "--no-partial-parse"]
     options += ["--log-level", "none", "--log-level-file", "info", "--log-path", str(logs), "--no-version-check"]
-    place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", colour]
+    place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(settings.home / "dbt" / "target" / colour), "--threads", str(_THREADS)]
     with _ONE_AT_A_TIME, _environment(database_url):
         return dbtRunner(manifest=manifest, callbacks=[watch]).invoke([*options, *command, *place])
 
 
-def _manifest(folder: Path, settings: Settings, database_url: str, colour: str) -> bytes:
+def _manifest(project: Path, folder: Path, settings: Settings, database_url: str, colour: str) -> bytes:
     """The packed manifest of a colour, parsed when it is needed first."""
     path = folder / f"{colour}.msgpack"
     if path.exists():
         return path.read_bytes()
-    outcome = _invoke(["parse"], settings, database_url, colour)
+    outcome = _invoke(project, ["parse"], settings, database_url, colour)
     if not outcome.success:
-        raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {PROJECT}")
+        raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {project}")
     packed = _encode(outcome.result)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, packed)
@@ -227,7 +230,7 @@ def _refuse_other_colours(manifest: Any, colour: Colour) -> None:
         if node.schema.startswith("marts") and node.schema != f"marts_{colour}":
             raise BuildError(
                 f"{node.name} would be built in {node.schema}, not marts_{colour}",
-                f"remove the folder dbt under LADDER_HOME and try again; if that does not help, see {PROJECT}/macros",
+                "remove the folder dbt under LADDER_HOME and try again; if that does not help, see macros/generate_schema_name.sql of the project",
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from dagster import DagsterInstance, DagsterRun, RepositoryDefinition
 
 from ingestion.opendota.passes import PASSES
-from orchestration.assets.marts import CACHE_KEY, model_key
+from orchestration.assets.marts import CACHE_KEY, STEP, model_key
 from orchestration.assets.opendota import keys_of
 from orchestration.dbt_graph import Graph, models_digest
 from orchestration.dbt_runner import prepare, warm_up
@@ -51,7 +51,7 @@ class Pipeline:
                 raise ConfigurationError(f"there is no pass {name}", f"choose from {', '.join(known)}")
         repository, graph = self._load()
         selected = [*keys_of(*passes), *map(model_key, graph.models), CACHE_KEY] if passes else []
-        config: dict[str, Any] = {"ops": {"transform": {"config": {"full_refresh": full_refresh}}}}
+        config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}
         return create_run(self.instance, repository, "run", assets=selected, config=config)
 
     def execute(self, run: DagsterRun) -> RunDone:

@@ -33,8 +33,10 @@ from orchestration.interrupts import foreign_code, plain_failures
 from orchestration.publishing import build_and_publish
 from orchestration.transform import Transformed
 
-__all__ = ["CACHE_KEY", "TransformConfig", "check_names", "model_key", "transform_assets"]
+__all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "model_key", "transform_assets"]
 
+#: Name of the step.
+STEP = "build_marts"
 #: What applications read.
 CACHE_KEY = AssetKey(["serving", "cache"])
 #: A mart that was not confirmed for this long is late; transformation runs every hour.
@@ -87,7 +89,7 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
     )
 
     @multi_asset(
-        name="transform",
+        name=STEP,
         specs=[*specs, served],
         check_specs=[_check_spec(test, *checks[test.unique_id]) for test in graph.tests if test.unique_id in checks],
         required_resource_keys={"warehouse"},

@@ -11,6 +11,7 @@ import typer
 from orchestration.cli.terminal import RunView, console, table, warn
 from orchestration.progress import RunDone
 from orchestration.worker_client import Run, follow_run, is_running
+from warehouse.errors import LadderError
 from warehouse.settings import Settings, load_settings
 
 __all__ = ["do_run", "run_pipeline", "show_plan"]
@@ -45,7 +46,10 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
     """
     if is_running(settings.home):
         view.begin("starting")
-        return follow_run(settings.home, request, view.hear)
+        done = follow_run(settings.home, request, view.hear)
+        if not done.run_id:
+            raise LadderError(done.errors[0])
+        return done
     view.begin("loading")
     from orchestration.pipeline import opened_pipeline
     from orchestration.progress import listening

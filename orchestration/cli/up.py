@@ -43,7 +43,8 @@ def keep_up() -> None:
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         warehouse = stack.enter_context(open_warehouse(settings))
         prepare_instance(warehouse)
-        children = _start(stack, warehouse, dagster_port)
+        children: list[Child] = []
+        _start(stack, warehouse, dagster_port, children)
         api = stack.enter_context(
             background(
                 settings,
@@ -73,10 +74,10 @@ def _dagster_port(settings: Settings) -> int:
     return settings.dagster_port
 
 
-def _start(stack: ExitStack, warehouse: Warehouse, dagster_port: int) -> list[Child]:
+def _start(stack: ExitStack, warehouse: Warehouse, dagster_port: int, children: list[Child]) -> None:
     """Start the worker, which prepares the dbt project, and then what reads the prepared project."""
     logs = warehouse.settings.home / "logs"
-    children = [stack.enter_context(_worker(warehouse.settings))]
+    children.append(stack.enter_context(_worker(warehouse.settings)))
     with errors.status("starting the worker"):
         _await("the worker", lambda: is_running(warehouse.settings.home), children)
     code_port = reserve_port(_LOCAL, 0)
@@ -95,7 +96,8 @@ def _start(stack: ExitStack, warehouse: Warehouse, dagster_port: int) -> list[Ch
     children.append(stack.enter_context(Child("daemon", ["dagster._daemon", "run", *place], logs)))
     web = ["dagster_webserver", "--host", _LOCAL, "--port", str(dagster_port), *place]
     children.append(stack.enter_context(Child("webserver", web, logs)))
-    return children
+    # Each is waited for on the way out; told together, they end side by side.
+    stack.callback(lambda: [child.ask_to_end() for child in children])
 
 
 def _worker(settings: Settings) -> Child:

@@ -1,0 +1,55 @@
+# Needs python3 (3.11 or newer) and make. Everything else comes from requirements/*.lock into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
+
+.PHONY: help setup demo up test check bench clean
+
+help:
+	@echo "make demo    the whole warehouse on simulated data, shown through its API"
+	@echo "make up      keep everything up: databases, Dagster, API"
+	@echo "make test    every test, the fast ones first"
+	@echo "make check   style, types, SQL, layers"
+	@echo "make bench   figures of speed, as tables and in benchmarks/out"
+	@echo "make clean   remove the environment and caches; data in .ladder stays"
+
+setup: $(STAMP)
+
+# Runs again only when what is locked has changed.
+$(STAMP): requirements/uv.lock requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=python3.x")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BENCH_STAMP): $(STAMP) requirements/bench.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.lock
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/ladder demo
+
+up: $(STAMP)
+	@$(BIN)/ladder up
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 0 dbt_project
+	$(BIN)/lint-imports
+
+bench: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target
+	find . -name __pycache__ -not -path './.ladder/*' -prune -exec rm -rf {} +
