@@ -107,11 +107,6 @@ class Answer:
         return len(self.stored.body) + len(self.stored.compressed) + 2000
 
     @property
-    def age_s(self) -> float:
-        """Seconds since it was made."""
-        return time.time() - self.stored.made_at
-
-    @property
     def may_serve_stale(self) -> bool:
         """Whether it is young enough to serve while PostgreSQL is down."""
         return time.monotonic() < self.fresh_until + STALE_LIMIT_S

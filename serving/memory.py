@@ -57,9 +57,12 @@ class Memory:
         if known is not None:
             known.aliases.remove(raw)
             del self.raw[raw]
-        if len(answer.aliases) < _ALIASES and self._is_kept(answer):
-            answer.aliases.append(raw)
-            self.raw[raw] = answer
+        if not self._is_kept(answer):
+            return
+        if len(answer.aliases) == _ALIASES:
+            del self.raw[answer.aliases.pop(0)]
+        answer.aliases.append(raw)
+        self.raw[raw] = answer
 
     def remember_unknown(self, scope: str, published: Published, refusal: UnknownSubject) -> None:
         """Keep for a while that there is nothing, for a bounded number of requests."""

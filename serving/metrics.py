@@ -7,7 +7,7 @@ counts of a process that ended stay, so that no counter ever falls.
 from __future__ import annotations
 
 import mmap
-import os
+import tempfile
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +26,7 @@ _ENDPOINT_NAMES = (*(endpoint.name for endpoint in ENDPOINTS), OTHER)
 _STATUSES = (200, 304, 400, 404, 405, 414, 422, 500, 503)
 _QUERY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _WORD = 8
+_SUFFIX = ".counts"
 
 
 class Counter:
@@ -52,11 +53,10 @@ class Metrics:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         names = _cell_names()
-        self._file = (directory / f"{os.getpid()}.counts").open("wb+")
-        self._file.truncate(len(names) * _WORD)
-        self._map = mmap.mmap(self._file.fileno(), len(names) * _WORD)
-        self._cells = memoryview(self._map).cast("Q")
-        counters = {name: Counter(self._cells, place) for place, name in enumerate(names)}
+        with tempfile.NamedTemporaryFile(dir=directory, suffix=_SUFFIX, delete=False) as file:
+            file.truncate(len(names) * _WORD)
+            cells = memoryview(mmap.mmap(file.fileno(), len(names) * _WORD)).cast("Q")
+        counters = {name: Counter(cells, place) for place, name in enumerate(names)}
         self._requests: dict[tuple[str, int | str], Counter] = {
             (endpoint, status): counters[f"requests/{endpoint}/{status}"]
             for endpoint in _ENDPOINT_NAMES
@@ -92,16 +92,10 @@ class Metrics:
         registry.register(_Snapshot(self._sums(), generation))
         return generate_latest(registry)
 
-    def close(self) -> None:
-        """Let go of the file, which stays."""
-        self._cells.release()
-        self._map.close()
-        self._file.close()
-
     def _sums(self) -> dict[str, int]:
         names = _cell_names()
         sums = [0] * len(names)
-        for path in self._directory.glob("*.counts"):
+        for path in self._directory.glob(f"*{_SUFFIX}"):
             content = path.read_bytes()
             if len(content) == len(names) * _WORD:
                 sums = [total + count for total, count in zip(sums, memoryview(content).cast("Q"), strict=True)]

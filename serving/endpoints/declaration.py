@@ -13,7 +13,7 @@ __all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Value"]
 Value = str | int | bool | date | None
 """A parameter of a query, after validation."""
 
-ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "texts"]
+ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
 _COLUMN_PYTHON: dict[str, Any] = {"text": str, "integer": int, "date": date, "timestamp": datetime}
 
 
@@ -50,7 +50,7 @@ class Column:
 
     Args:
         name: as the SQL returns it.
-        type: its type in JSON: dates and timestamps are ISO 8601 text, `texts` is an array.
+        type: its type in JSON: dates and timestamps are ISO 8601 text.
         description: for the documentation.
         nullable: may be null.
     """
