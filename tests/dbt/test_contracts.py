@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +59,13 @@ def test_every_model_states_its_grain_and_describes_its_columns(project: Project
     for model in (node for node in nodes if node.resource_type in ("model", "seed")):
         assert "one row" in model.description.lower(), model.name
         assert all(column.description for column in model.columns.values()), model.name
+
+
+def test_the_catalogue_lists_every_mart_with_its_columns(project: Project) -> None:
+    catalogue = (Path(__file__).parents[2] / "docs" / "marts.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^`]+)`", catalogue, re.M)
+    contracts = {name: ", ".join(node.columns) for name, node in marts(project).items()}
+    assert dict(listed) == contracts
 
 
 @pytest.mark.parametrize("colour", ["blue", "green"])

@@ -30,16 +30,16 @@ picks as (
 
 ),
 
+-- Distinct first and counted then: a hash of matches is much cheaper than sorting them for count(distinct).
 matches as (
 
-    select
+    select distinct
         game,
         match_id,
-        min(patch_id) as patch_id,
-        min(rank_bracket) as rank_bracket,
-        min(played_date) as played_date
+        patch_id,
+        rank_bracket,
+        played_date
     from slots
-    group by game, match_id
 
 ),
 
@@ -50,8 +50,8 @@ days as (
         patch_id,
         rank_bracket,
         played_date,
-        count(distinct match_id) as matches
-    from slots
+        count(*) as matches
+    from matches
     group by game, patch_id, rank_bracket, played_date
 
 ),

@@ -1,6 +1,6 @@
 {%- set windows = [7, 30] -%}
 
-with days as (
+with played as (
 
     select
         game,
@@ -33,40 +33,41 @@ windows as (
 slots as (
 
     select
-        days.game,
-        days.character_id,
-        days.rank_bracket,
-        days.match_id,
-        days.is_win,
+        played.game,
+        played.character_id,
+        played.rank_bracket,
+        played.match_id,
+        played.is_win,
         windows.window_days,
-        days.played_date >= windows.window_start_date as is_now
-    from days
+        played.played_date >= windows.window_start_date as is_now
+    from played
     inner join windows
-        on days.played_date between windows.before_start_date and windows.window_end_date
+        on played.played_date between windows.before_start_date and windows.window_end_date
 
 ),
 
-bracketed as (
+-- Distinct first and counted then: a hash of matches is much cheaper than sorting them for count(distinct).
+bracket_matches as (
 
-    select
+    select distinct
         game,
-        character_id,
         rank_bracket,
-        match_id,
-        is_win,
         window_days,
-        is_now
+        is_now,
+        match_id
     from slots
-    union all
-    select
+
+),
+
+all_matches as (
+
+    select distinct
         game,
-        character_id,
         'all' as rank_bracket,
-        match_id,
-        is_win,
         window_days,
-        is_now
-    from slots
+        is_now,
+        match_id
+    from bracket_matches
 
 ),
 
@@ -76,10 +77,46 @@ totals as (
         game,
         rank_bracket,
         window_days,
-        count(distinct case when is_now then match_id end) as matches_now,
-        count(distinct case when not is_now then match_id end) as matches_before
-    from bracketed
+        sum(case when is_now then 1 else 0 end) as matches_now,
+        sum(case when is_now then 0 else 1 end) as matches_before
+    from (
+        select * from bracket_matches
+        union all
+        select * from all_matches
+    ) as matches
     group by game, rank_bracket, window_days
+
+),
+
+bracket_picks as (
+
+    select
+        game,
+        character_id,
+        rank_bracket,
+        window_days,
+        sum(case when is_now then 1 else 0 end) as matches,
+        sum(case when is_now and is_win then 1 else 0 end) as wins,
+        sum(case when is_now then 0 else 1 end) as matches_before,
+        sum(case when is_win and not is_now then 1 else 0 end) as wins_before
+    from slots
+    group by game, character_id, rank_bracket, window_days
+
+),
+
+all_picks as (
+
+    select
+        game,
+        character_id,
+        'all' as rank_bracket,
+        window_days,
+        sum(matches) as matches,
+        sum(wins) as wins,
+        sum(matches_before) as matches_before,
+        sum(wins_before) as wins_before
+    from bracket_picks
+    group by game, character_id, window_days
 
 ),
 
@@ -90,12 +127,15 @@ picks as (
         character_id,
         rank_bracket,
         window_days,
-        cast(sum(case when is_now then 1 else 0 end) as integer) as matches,
-        cast(sum(case when is_now and is_win then 1 else 0 end) as integer) as wins,
-        cast(sum(case when is_now then 0 else 1 end) as integer) as matches_before,
-        cast(sum(case when is_win and not is_now then 1 else 0 end) as integer) as wins_before
-    from bracketed
-    group by game, character_id, rank_bracket, window_days
+        cast(matches as integer) as matches,
+        cast(wins as integer) as wins,
+        cast(matches_before as integer) as matches_before,
+        cast(wins_before as integer) as wins_before
+    from (
+        select * from bracket_picks
+        union all
+        select * from all_picks
+    ) as bracketed
 
 ),
 
