@@ -230,7 +230,7 @@ def _refuse_other_colours(manifest: Any, colour: Colour) -> None:
         if node.schema.startswith("marts") and node.schema != f"marts_{colour}":
             raise BuildError(
                 f"{node.name} would be built in {node.schema}, not marts_{colour}",
-                "remove the folder dbt under LADDER_HOME and try again; if that does not help, see macros/generate_schema_name.sql of the project",
+                "remove the folder dbt under LADDER_HOME and run again; the macro generate_schema_name chooses it",
             )
 
 

@@ -20,7 +20,19 @@ from orchestration.runs import create_run, execute, opened_instance
 from orchestration.warehouse_access import Warehouse
 from warehouse.errors import ConfigurationError
 
-__all__ = ["Pipeline", "opened_pipeline"]
+__all__ = ["Pipeline", "opened_pipeline", "require_passes"]
+
+
+def require_passes(names: Sequence[str]) -> None:
+    """Refuse a name that no pass has.
+
+    Raises:
+        ConfigurationError: there is no such pass; names those that there are.
+    """
+    known = [definition.name for definition in PASSES]
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(f"there is no pass {name}", f"choose from {', '.join(known)}")
 
 
 class Pipeline:
@@ -45,10 +57,7 @@ class Pipeline:
         Raises:
             ConfigurationError: there is no such pass.
         """
-        known = [definition.name for definition in PASSES]
-        for name in passes:
-            if name not in known:
-                raise ConfigurationError(f"there is no pass {name}", f"choose from {', '.join(known)}")
+        require_passes(passes)
         repository, graph = self._load()
         selected = [*keys_of(*passes), *map(model_key, graph.models), CACHE_KEY] if passes else []
         config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ingestion.opendota.source import SOURCE
 from warehouse.database import LoginRole, role_url
 from warehouse.embedded import Servers, running
+from warehouse.errors import ConfigurationError
 from warehouse.lake import Lake
 from warehouse.migrate import migrate
 from warehouse.settings import Settings
@@ -53,6 +54,13 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
     Raises:
         LadderError: a server cannot be started or reached, or rights are missing.
     """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot use the data directory {settings.home}: {(error.strerror or str(error)).lower()}",
+            "set LADDER_HOME to a directory of your own with room to write",
+        ) from None
     with running(settings, redis=redis) as servers:
         if set_up:
             migrate(settings, servers.database_url, list(SOURCES.values()))

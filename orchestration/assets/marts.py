@@ -28,7 +28,7 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import RawMetadataValue
 
-from orchestration.dbt_graph import Graph, Model, Test
+from orchestration.dbt_graph import Graph, Model, Source, Test
 from orchestration.interrupts import foreign_code, plain_failures
 from orchestration.publishing import build_and_publish
 from orchestration.transform import Transformed
@@ -75,9 +75,7 @@ def check_names(graph: Graph) -> dict[str, tuple[AssetKey, str]]:
 def transform_assets(graph: Graph) -> AssetsDefinition:
     """The step that builds, tests and publishes all models of a graph."""
     keys = {model.unique_id: model_key(model) for model in graph.models}
-    upstream = keys | {
-        source.unique_id: AssetKey([source.source, source.name]) for source in graph.sources if source.source != "ops"
-    }
+    upstream = keys | {source.unique_id: _staging_key(source) for source in graph.sources if source.source != "ops"}
     checks = check_names(graph)
     specs = [_spec(model, upstream) for model in graph.models]
     served = AssetSpec(
@@ -107,13 +105,18 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
     return transform_step
 
 
+def _staging_key(source: Source) -> AssetKey:
+    """Asset of a staging table; its feed of old rows is part of it."""
+    return AssetKey([source.source, source.name.removesuffix("__feed")])
+
+
 def _spec(model: Model, upstream: Mapping[str, AssetKey]) -> AssetSpec:
     columns = [TableColumn(name, description=text) for name, text in model.columns.items()]
     schema = "marts" if model.is_mart else model.schema
     return AssetSpec(
         model_key(model),
         description=model.description or None,
-        deps=[upstream[unique_id] for unique_id in model.upstream if unique_id in upstream],
+        deps=list(dict.fromkeys(upstream[unique_id] for unique_id in model.upstream if unique_id in upstream)),
         group_name=schema,
         kinds={"dbt", "postgres"},
         metadata={

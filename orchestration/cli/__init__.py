@@ -194,6 +194,10 @@ def main() -> int:
         # Whoever read our output has enough; nothing more can be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        place = f" at {error.filename}" if error.filename else ""
+        sys.stderr.write(f"error: {(error.strerror or str(error)).lower()}{place}; make room or give rights there\n")
+        return 1
     except Exception as error:
         return _refused(error)
     return code if isinstance(code, int) else 0

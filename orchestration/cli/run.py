@@ -51,11 +51,12 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
             raise LadderError(done.errors[0])
         return done
     view.begin("loading")
-    from orchestration.pipeline import opened_pipeline
+    from orchestration.pipeline import opened_pipeline, require_passes
     from orchestration.progress import listening
     from orchestration.runs import fail_dead_runs
     from orchestration.warehouse_access import open_warehouse
 
+    require_passes(request.passes)
     with open_warehouse(settings) as warehouse, opened_pipeline(warehouse) as pipeline, listening(view.hear):
         fail_dead_runs(pipeline.instance)
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))

@@ -97,7 +97,8 @@ def _start(stack: ExitStack, warehouse: Warehouse, dagster_port: int, children: 
     web = ["dagster_webserver", "--host", _LOCAL, "--port", str(dagster_port), *place]
     children.append(stack.enter_context(Child("webserver", web, logs)))
     # Each is waited for on the way out; told together, they end side by side.
-    stack.callback(lambda: [child.ask_to_end() for child in children])
+    for child in children:
+        stack.callback(child.ask_to_end)
 
 
 def _worker(settings: Settings) -> Child:

@@ -1,0 +1,112 @@
+"""A simulated OpenDota, the command line as a user has it, and a warehouse that one run has filled."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.limits import Limits
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.conftest import Database
+
+_NO_LIMIT = 1_000_000
+_LADDER = Path(sys.executable).with_name("ladder")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that is over."""
+
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def error_lines(self) -> list[str]:
+        """Lines that name an error or a failure."""
+        return [line for line in self.errors.splitlines() if line.startswith(("error:", "failed:"))]
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`ladder` with an environment of its own."""
+
+    environment: Mapping[str, str]
+    directory: Path
+
+    def __call__(self, *arguments: str, **environment: str) -> Ended:
+        """Run a command to its end."""
+        ended = subprocess.run(
+            [_LADDER, *arguments],
+            env={**self.environment, **environment},
+            cwd=self.directory,
+            capture_output=True,
+            check=False,
+            timeout=240,
+        )
+        assert b"Traceback" not in ended.stderr, ended.stderr.decode()
+        return Ended(ended.returncode, ended.stdout.decode(errors="replace"), ended.stderr.decode())
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own."""
+        return subprocess.Popen(
+            [_LADDER, *arguments],
+            env={**self.environment, **environment},
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture(scope="package")
+def sandbox() -> Iterator[Sandbox]:
+    """A small world without limits."""
+    limits = Limits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
+    with serve(World(seed=11, players=40, days=60), limits=limits) as running:
+        yield running
+
+
+def command_line(database: Database, directory: Path, sandbox: Sandbox | None = None) -> CommandLine:
+    """The command line over a database, asking a sandbox or nobody."""
+    url = sandbox.url if sandbox else "http://127.0.0.1:9/api"
+    return CommandLine({**database.environment, "LADDER_OPENDOTA_URL": url}, directory)
+
+
+@pytest.fixture
+def ladder(database: Database, tmp_path: Path) -> CommandLine:
+    """The command line over a fresh database; nobody answers as OpenDota."""
+    return command_line(database, tmp_path)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A warehouse that one run has filled."""
+
+    database: Database
+    ladder: CommandLine
+    sandbox: Sandbox
+    players: list[int]
+
+
+@pytest.fixture(scope="package")
+def filled(
+    create_database: Callable[[], AbstractContextManager[Database]],
+    sandbox: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Filled]:
+    """Shared by tests that leave it usable: each may run again, none may break it."""
+    with create_database() as database:
+        ladder = command_line(database, tmp_path_factory.mktemp("work"), sandbox)
+        players = sandbox.world.suggested_players(6)
+        assert ladder("track", "opendota", "player", *map(str, players)).code == 0
+        ended = ladder("run", LADDER_OPENDOTA_MATCH_BUDGET="20")
+        assert ended.code == 0, ended.errors
+        yield Filled(database, ladder, sandbox, players)

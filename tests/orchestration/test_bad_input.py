@@ -1,0 +1,146 @@
+"""A mistake ends in one clear line that names the cause and the next step, and a non-zero exit."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.orchestration.conftest import CommandLine, Filled
+
+_COMMANDS = (
+    *("demo", "up", "run", "track", "untrack", "status", "query", "psql", "rejects", "replay", "compact", "publish"),
+    *("serve", "doctor"),
+)
+
+
+def test_help_is_there_without_loading_anything_heavy() -> None:
+    code = "import sys, orchestration.cli; print({'dagster', 'dbt', 'polars', 'psycopg'} & sys.modules.keys())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert ended.stdout.strip() == b"set()"
+
+
+def test_help_names_every_command(ladder: CommandLine) -> None:
+    ended = ladder("--help")
+    assert ended.code == 0
+    for name in [
+        "demo",
+        "up",
+        "run",
+        "track",
+        "untrack",
+        "status",
+        "query",
+        "psql",
+        "rejects",
+        "replay",
+        "compact",
+        "publish",
+        "serve",
+        "doctor",
+    ]:
+        assert f"  {name} " in ended.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["run", "--nonsense"], ["track", "opendota", "player"], ["track", "steam", "player", "1"]],
+    ids=" ".join,
+)
+def test_a_command_that_cannot_be_understood_exits_with_2(ladder: CommandLine, arguments: list[str]) -> None:
+    ended = ladder(*arguments)
+    assert ended.code == 2
+    assert "Error:" in ended.errors
+
+
+@pytest.mark.parametrize("id_", ["abc", "-5", "9223372036854775808"])
+def test_an_id_that_is_no_number_is_refused_before_anything_is_tracked(ladder: CommandLine, id_: str) -> None:
+    ended = ladder("track", "opendota", "player", "--", "7", id_)
+    assert ended.code == 1
+    assert [id_ in line for line in ended.error_lines] == [True]
+    assert "1 added" in ladder("track", "opendota", "player", "7").output
+
+
+def test_a_wrong_setting_is_named(ladder: CommandLine) -> None:
+    ended = ladder("status", LADDER_OPENDOTA_URL="ftp://example.org")
+    assert ended.code == 1
+    assert "LADDER_OPENDOTA_URL" in ended.error_lines[0]
+
+
+def test_a_database_that_does_not_answer_is_named(ladder: CommandLine) -> None:
+    ended = ladder("run", LADDER_DATABASE_URL="postgresql://nobody:secret@127.0.0.1:9/none")
+    assert ended.code == 1
+    assert "127.0.0.1:9/none" in ended.error_lines[0]
+    assert "secret" not in ended.errors
+
+
+def test_a_home_that_cannot_be_written_is_named(ladder: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = ladder("doctor", LADDER_HOME=str(tmp_path / "file" / "home"))
+    assert ended.code == 1
+    assert f"{tmp_path / 'file' / 'home'}" in ended.output
+
+
+@pytest.mark.parametrize("variable", ["LADDER_DAGSTER_PORT", "LADDER_API_PORT"])
+def test_up_refuses_a_busy_port_and_names_the_variable(ladder: CommandLine, variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ports = {"LADDER_DAGSTER_PORT": "0", "LADDER_API_PORT": "0", variable: str(listener.getsockname()[1])}
+        ended = ladder("up", **ports)
+    assert ended.code == 1
+    assert variable in ended.error_lines[0]
+
+
+def test_status_of_a_warehouse_that_never_ran_says_what_to_do(ladder: CommandLine) -> None:
+    ended = ladder("status")
+    assert ended.code == 0
+    assert "`ladder run`" in ended.output
+
+
+def test_nothing_can_be_published_or_rolled_back_before_a_run(ladder: CommandLine) -> None:
+    for arguments in (["publish"], ["publish", "--rollback"]):
+        ended = ladder(*arguments)
+        assert ended.code == 1
+        assert "ladder run" in ended.error_lines[0]
+
+
+def test_a_pass_that_does_not_exist_is_refused_with_those_that_do(ladder: CommandLine) -> None:
+    ended = ladder("run", "--only", "nonsense")
+    assert ended.code == 1
+    assert "player_matches" in ended.error_lines[0]
+
+
+def test_an_upstream_that_does_not_answer_fails_in_one_line_and_the_marts_keep_serving(filled: Filled) -> None:
+    before = filled.ladder("query", "table player_win_rates", "--format", "csv").output
+    ended = filled.ladder("run", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api")
+    assert ended.code == 1
+    assert len(ended.error_lines) == 1
+    assert "127.0.0.1:9" in ended.error_lines[0]
+    assert filled.ladder("query", "table player_win_rates", "--format", "csv").output == before
+
+
+def test_an_unknown_player_fails_in_one_line_and_the_rest_is_done(filled: Filled) -> None:
+    assert filled.ladder("track", "opendota", "player", "4000000001").code == 0
+    try:
+        ended = filled.ladder("run")
+    finally:
+        filled.ladder("untrack", "opendota", "player", "4000000001")
+    assert ended.code == 1
+    assert len(ended.error_lines) == 1
+    assert "player 4000000001" in ended.error_lines[0]
+    assert "untrack" in ended.error_lines[0]
+    assert "generation" in ended.output
+
+
+def test_output_that_nobody_reads_is_no_error(filled: Filled) -> None:
+    command = f"{Path(sys.executable).with_name('ladder')} query 'table fct_player_matches' --format csv | head -1"
+    ended = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        env={**os.environ, **filled.ladder.environment},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.stderr == b""

@@ -1,0 +1,98 @@
+"""Dagster's view: keys equal table names, and lineage joins without any mapping."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from dagster import AssetKey, RepositoryDefinition
+
+from ingestion.opendota.source import SOURCE
+from orchestration.assets.marts import CACHE_KEY, check_names, model_key
+from orchestration.dbt_runner import Prepared, prepare
+from orchestration.definitions import build_definitions
+from tests.conftest import Database
+
+
+@pytest.fixture(scope="module")
+def prepared(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Prepared]:
+    with create_database() as database:
+        yield prepare(database.settings, database.admin_url)
+
+
+@pytest.fixture(scope="module")
+def repository(prepared: Prepared) -> RepositoryDefinition:
+    return build_definitions(prepared.graph).get_repository_def()
+
+
+def test_a_code_server_can_load_every_definition(repository: RepositoryDefinition) -> None:
+    repository.load_all_definitions()
+    names = {job.name for job in repository.get_all_jobs()}
+    assert {"run", "transform", "profiles", "player_matches", "scene", "constants", "housekeeping"} <= names
+
+
+def test_every_staging_table_is_an_asset_of_its_name(repository: RepositoryDefinition) -> None:
+    keys = set(repository.asset_graph.materializable_asset_keys)
+    assert {AssetKey(["opendota", table.name]) for table in SOURCE.tables} <= keys
+
+
+def test_every_mart_is_an_asset_whatever_its_colour(prepared: Prepared, repository: RepositoryDefinition) -> None:
+    keys = set(repository.asset_graph.materializable_asset_keys)
+    assert prepared.graph.marts
+    assert {AssetKey(["marts", mart]) for mart in prepared.graph.marts} <= keys
+    assert not [key for key in keys if "blue" in key.to_user_string() or "green" in key.to_user_string()]
+
+
+def test_lineage_runs_from_staging_to_the_served_cache(repository: RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    upstream = graph.get_ancestor_asset_keys(CACHE_KEY)
+    assert AssetKey(["marts", "leaderboard_entries"]) in upstream
+    assert AssetKey(["opendota", "player_matches"]) in upstream
+    assert all(graph.get(key).is_materializable for key in upstream)
+
+
+def test_every_dbt_test_is_an_asset_check(prepared: Prepared, repository: RepositoryDefinition) -> None:
+    names = check_names(prepared.graph)
+    assert set(names) == {test.unique_id for test in prepared.graph.tests}
+    assert len(set(names.values())) == len(names)
+    checks = {(key.asset_key, key.name) for key in repository.asset_graph.asset_check_keys}
+    assert set(names.values()) <= checks
+
+
+def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
+    prepared: Prepared, repository: RepositoryDefinition
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from dagster_dbt import DagsterDbtTranslator
+        from dagster_dbt.asset_utils import build_dbt_specs
+        from dbt.contracts.graph.manifest import Manifest
+        from dbt.parser.manifest import extended_mashumaro_decoder
+
+        class Translator(DagsterDbtTranslator):
+            def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+                if dbt_resource_props["resource_type"] == "source":
+                    return AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"].split("__")[0]])
+                is_mart = dbt_resource_props["schema"].startswith("marts")
+                return AssetKey(["marts" if is_mart else "prep", dbt_resource_props["name"]])
+
+        packed = (prepared.folder / "blue.msgpack").read_bytes()
+        manifest = Manifest.from_msgpack(packed, decoder=extended_mashumaro_decoder).writable_manifest().to_dict()
+        specs, _ = build_dbt_specs(
+            manifest=manifest,
+            translator=Translator(),
+            select="fqn:*",
+            exclude="",
+            selector="",
+            io_manager_key=None,
+            project=None,
+        )
+    ours = {model_key(model) for model in prepared.graph.models}
+    assert {spec.key for spec in specs} == ours
+    graph = repository.asset_graph
+    for spec in specs:
+        theirs = {dep.asset_key for dep in spec.deps if dep.asset_key.path[0] != "ops"}
+        assert graph.get(spec.key).parent_keys == theirs

@@ -1,0 +1,184 @@
+"""Runs end in one place whoever starts them, and a process that dies leaves nothing stuck."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import psycopg
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus
+
+from orchestration.children import Child
+from orchestration.instance import prepare_instance
+from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, opened_instance, process_mark
+from orchestration.warehouse_access import Warehouse
+from orchestration.worker_client import Launch, Ping, Run, Terminate, address_file, ask, follow_run, is_running
+from tests.orchestration.conftest import Filled
+from warehouse.embedded import Servers
+from warehouse.errors import LadderError
+
+
+@pytest.fixture(scope="module")
+def instance(filled: Filled) -> Iterator[DagsterInstance]:
+    """The instance that the command line's runs are recorded in."""
+    settings = filled.database.settings
+    assert settings.redis_url is not None
+    servers = Servers(filled.database.admin_url, settings.redis_url.get_secret_value(), False, False)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DAGSTER_HOME", "LADDER_DAGSTER_URL", "DAGSTER_DISABLE_TELEMETRY"):
+            patch.setenv(name, "")
+        with opened_instance(prepare_instance(Warehouse(settings, servers))) as opened:
+            yield opened
+
+
+@pytest.fixture
+def worker(filled: Filled, instance: DagsterInstance) -> Iterator[Child]:
+    """A warm worker."""
+    home = filled.database.settings.home
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in filled.ladder.environment.items():
+            patch.setenv(name, value)
+        child = Child("worker", ["orchestration.worker"], home / "logs", is_tethered=True)
+    with child:
+        _await(lambda: is_running(home) or child.exit_code is not None)
+        assert child.exit_code is None, child.log.read_text()
+        yield child
+    assert not address_file(home).exists() or child.exit_code == -signal.SIGKILL
+
+
+def test_a_run_without_a_worker_is_recorded_with_its_assets_and_checks(
+    filled: Filled, instance: DagsterInstance
+) -> None:
+    runs = [run for run in instance.get_runs() if run.job_name == "run"]
+    assert runs
+    events = {record.dagster_event_type.value for record in instance.all_logs(runs[-1].run_id) if record.dagster_event}
+    assert {"ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "RUN_SUCCESS"} <= events
+
+
+def test_nobody_but_dagster_sees_its_tables(filled: Filled) -> None:
+    with psycopg.connect(filled.database.url("analyst")) as connection:
+        row = connection.execute("SELECT has_schema_privilege('dagster', 'USAGE')").fetchone()
+    assert row == (False,)
+
+
+def test_ladder_run_goes_to_the_worker_when_there_is_one(
+    filled: Filled, instance: DagsterInstance, worker: Child
+) -> None:
+    ended = filled.ladder("run")
+    assert ended.code == 0, ended.errors
+    assert "nothing new" in ended.output or "published" in ended.output
+    newest = instance.get_runs(limit=1)[0]
+    mark = newest.tags[WORKER_TAG]
+    assert psutil.Process(int(mark.split("@")[0])).cmdline()[-1] == "orchestration.worker"
+
+
+def test_an_unchanged_warehouse_reports_every_model_and_test_again(filled: Filled, worker: Child) -> None:
+    home = filled.database.settings.home
+    heard: list[object] = []
+    first = follow_run(home, Run(passes=("hero_stats",)), heard.append)
+    second = follow_run(home, Run(passes=("hero_stats",)), heard.append)
+    assert first.is_ok
+    assert second.is_ok
+    assert type(heard[-1]).__name__ == "Published"
+
+
+def test_a_run_launched_through_dagster_is_executed_by_the_worker(
+    filled: Filled, instance: DagsterInstance, worker: Child
+) -> None:
+    run_id = _created(filled, instance, "transform")
+    answer = ask(filled.database.settings.home, Launch(run_id))
+    assert answer.is_ok
+    assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
+
+
+def test_a_run_that_only_fetches_keeps_no_build_waiting(
+    filled: Filled, instance: DagsterInstance, worker: Child
+) -> None:
+    run_id = _created(filled, instance, "profiles")
+    answer = ask(filled.database.settings.home, Launch(run_id))
+    assert answer.is_ok
+    assert "orchestration.worker" in psutil.Process(int(answer.message.split("@")[0])).cmdline()
+    assert answer.message != _mark_of_worker(filled, worker)
+    assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
+
+
+def test_a_run_can_be_cancelled(filled: Filled, instance: DagsterInstance, worker: Child) -> None:
+    """The build waits for a lock that somebody else holds, and is cancelled there."""
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
+        run_id = _created(filled, instance, "transform")
+        assert ask(filled.database.settings.home, Launch(run_id)).is_ok
+        _await(lambda: _stored(instance, run_id) == DagsterRunStatus.STARTED)
+        time.sleep(0.5)
+        assert ask(filled.database.settings.home, Terminate(run_id)).is_ok
+        assert _status(instance, run_id) == DagsterRunStatus.CANCELED
+    assert follow_run(filled.database.settings.home, Run(passes=("hero_stats",)), lambda message: None).is_ok
+
+
+def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
+    filled: Filled, instance: DagsterInstance, worker: Child
+) -> None:
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
+        run_id = _created(filled, instance, "transform")
+        answer = ask(filled.database.settings.home, Launch(run_id))
+        instance.add_run_tags(run_id, {WORKER_TAG: answer.message})
+        _await(lambda: _stored(instance, run_id) == DagsterRunStatus.STARTED)
+        os.kill(int(answer.message.split("@")[0]), signal.SIGKILL)
+        _await(lambda: not is_alive(answer.message))
+    assert not is_running(filled.database.settings.home)
+    assert fail_dead_runs(instance) == 1
+    assert _stored(instance, run_id) == DagsterRunStatus.FAILURE
+    assert filled.ladder("run").code == 0
+
+
+def test_a_stranger_without_the_secret_is_turned_away(filled: Filled, worker: Child) -> None:
+    path = address_file(filled.database.settings.home)
+    assert path.stat().st_mode & 0o077 == 0
+    address = json.loads(path.read_bytes())
+    stranger = filled.database.settings.home / "stranger"
+    (stranger / "dagster").mkdir(parents=True)
+    address_file(stranger).write_text(json.dumps({**address, "secret": "guess"}))
+    with pytest.raises(LadderError):
+        ask(stranger, Ping())
+    assert is_running(filled.database.settings.home)
+
+
+def _created(filled: Filled, instance: DagsterInstance, job: str) -> str:
+    from orchestration.dbt_graph import Graph, models_digest, prepared_folder
+    from orchestration.definitions import build_definitions
+
+    settings = filled.database.settings
+    folder = prepared_folder(settings, models_digest(), filled.database.admin_url.rsplit("/", 1)[1])
+    repository = build_definitions(Graph.read(folder)).get_repository_def()
+    return create_run(instance, repository, job).run_id
+
+
+def _mark_of_worker(filled: Filled, worker: Child) -> str:
+    found = [process for process in psutil.Process().children() if "orchestration.worker" in process.cmdline()]
+    return process_mark(found[0].pid)
+
+
+def _stored(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def _status(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
+    """How a run ended."""
+    ends = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+    _await(lambda: _stored(instance, run_id) in ends)
+    return _stored(instance, run_id)
+
+
+def _await(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

@@ -1,0 +1,119 @@
+"""Promise 6: marts and cache change together or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestration.dbt_graph import PROJECT
+from orchestration.dbt_runner import Prepared, build, prepare
+from orchestration.transform import transform
+from orchestration.warehouse_access import Warehouse
+from tests.conftest import Database
+from warehouse.database import connect
+from warehouse.embedded import Servers
+from warehouse.errors import BuildError
+from warehouse.publish import current_generation
+
+
+@pytest.fixture(scope="module")
+def warehouse(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Warehouse]:
+    """A warehouse without any play: models are built and tested all the same."""
+    with create_database() as database:
+        cache_url = database.settings.redis_url
+        assert cache_url is not None
+        servers = Servers(database.admin_url, cache_url.get_secret_value(), False, False)
+        yield Warehouse(database.settings, servers)
+
+
+@pytest.fixture(scope="module")
+def prepared(warehouse: Warehouse) -> Prepared:
+    return prepare(warehouse.settings, warehouse.servers.database_url)
+
+
+@pytest.fixture(scope="module")
+def first(warehouse: Warehouse, prepared: Prepared) -> int:
+    """Number of the generation that the module begins with."""
+    outcome = transform(warehouse, prepared)
+    assert outcome.failure is None
+    assert outcome.generation is not None
+    assert {result.status for result in outcome.results} <= {"success", "pass"}
+    return outcome.generation.generation
+
+
+def _rows(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(warehouse.servers.database_url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def _generation(warehouse: Warehouse) -> int:
+    with connect(warehouse.url("serving")) as connection:
+        found = current_generation(connection)
+    assert found is not None
+    return found.generation
+
+
+def test_every_mart_of_the_project_is_a_view_that_analysts_read(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    with connect(warehouse.url("analyst")) as connection:
+        for mart in prepared.graph.marts:
+            connection.execute(f"SELECT count(*) FROM marts.{mart}".encode())
+
+
+def test_a_build_with_nothing_new_is_skipped_and_writes_nothing(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    written = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables WHERE schemaname LIKE 'marts%'"
+    before = _rows(warehouse, written)
+    outcome = transform(warehouse, prepared)
+    assert not outcome.is_built
+    assert outcome.generation is not None
+    assert outcome.generation.generation == _generation(warehouse)
+    assert _rows(warehouse, written) == before
+
+
+def test_a_full_refresh_builds_the_other_colour(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+    before = _rows(warehouse, "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1")
+    outcome = transform(warehouse, prepared, full_refresh=True)
+    assert outcome.is_built
+    after = _rows(warehouse, "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1")
+    assert after != before
+
+
+def test_a_failed_test_turns_nothing_and_is_named_with_its_rows(
+    warehouse: Warehouse, first: int, tmp_path: Path
+) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(PROJECT.parent / "seeds", tmp_path / "seeds")
+    (project / "tests" / "assert_impossible.sql").write_text(
+        "select * from (values (1), (2), (3)) as found (n) where (select count(*) from {{ ref('dim_teams') }}) >= 0\n"
+    )
+    before = _generation(warehouse)
+    changed = prepare(warehouse.settings, warehouse.servers.database_url, project)
+    outcome = transform(warehouse, changed)
+    assert outcome.failure is not None
+    assert "assert_impossible" in str(outcome.failure)
+    assert "3 rows" in str(outcome.failure)
+    assert "\n" not in str(outcome.failure)
+    assert _generation(warehouse) == before
+
+
+def test_a_manifest_of_the_live_colour_is_refused(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+    blue, green = prepared.folder / "blue.msgpack", prepared.folder / "green.msgpack"
+    for colour in ("blue", "green"):
+        (prepared.folder / f"{colour}.msgpack").exists() or transform(warehouse, prepared, full_refresh=True)
+    kept = green.read_bytes()
+    green.write_bytes(blue.read_bytes())
+    try:
+        with pytest.raises(BuildError, match="marts_blue, not marts_green"):
+            build(prepared, warehouse.settings, warehouse.url("transform"), "green")
+    finally:
+        green.write_bytes(kept)
