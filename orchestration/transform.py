@@ -14,7 +14,16 @@ from orchestration.dbt_graph import Graph
 from orchestration.dbt_runner import NodeResult, Prepared
 from orchestration.warehouse_access import Warehouse
 from warehouse.errors import BuildError, ConfigurationError, LadderError
-from warehouse.publish import Build, Generation, building, current_generation, plan_build, record_build, turn
+from warehouse.publish import (
+    Build,
+    Generation,
+    begin_build,
+    building,
+    current_generation,
+    plan_build,
+    record_build,
+    turn,
+)
 from warehouse.settings import Settings
 
 __all__ = ["Transformed", "as_of_date", "failed_build", "transform"]
@@ -65,6 +74,7 @@ def transform(
         build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
         if not build.is_needed and not full_refresh:
             return Transformed(prepared.graph, current_generation(connection), is_built=False)
+        begin_build(connection, build)
         results = dbt_runner.build(
             prepared,
             warehouse.settings,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from warehouse.books import LoadReport, write_books
 from warehouse.database import connect
@@ -42,7 +43,12 @@ def load_pending(database_url: str, lake: Lake, source: Source, endpoints: Seque
     """
     with connect(database_url) as connection:
         files = pending_files(connection, lake, source, endpoints)
-        return load_files(connection, lake, source, files)
+        report = load_files(connection, lake, source, files)
+        if endpoints is None:
+            # Whatever a replay that was killed had still to load is loaded now.
+            with connection.transaction():
+                connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
+        return report
 
 
 def pending_files(
@@ -79,6 +85,8 @@ def load_files(
         again: also load files that are already loaded (their rejects are tried once more).
         on_batch: called with the report of each committed batch.
     """
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise ValueError("a load needs a connection outside a transaction: it commits batch by batch")
     total = LoadReport()
     if not files:
         return total
@@ -94,7 +102,9 @@ def load_files(
         if report is None:
             # Another process loaded some of these files meanwhile; what it left is prepared anew.
             names = [name for name, _, _ in prepared.files]
-            rest = [lake.root / name for name in names if name not in _loaded(connection, names)]
+            with connection.transaction():
+                loaded = _loaded(connection, names)
+            rest = [lake.root / name for name in names if name not in loaded]
             report = load_files(connection, lake, source, rest)
         total += report
         if on_batch is not None:
@@ -136,6 +146,8 @@ def _load_group(
         rejected=len(prepared.rejects),
         **asdict(merged),
     )
+    if again:
+        prepared.drift.clear()  # It was counted when the pages came first.
     write_books(connection, source, prepared, report, batch_id=batch_id, loaded_at=loaded_at)
     return report
 

@@ -81,6 +81,7 @@ def _known_share(connection: psycopg.Connection, rows: Rows) -> float:
 
 
 def _create_incoming(connection: psycopg.Connection, table: Table) -> None:
+    """Have the session's temporary table there and empty, whatever transaction used it before."""
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} ({}) ON COMMIT DELETE ROWS").format(
             _incoming(table),
@@ -90,6 +91,7 @@ def _create_incoming(connection: psycopg.Connection, table: Table) -> None:
             ),
         )
     )
+    connection.execute(sql.SQL("TRUNCATE {}").format(_incoming(table)))
 
 
 def _copy(connection: psycopg.Connection, rows: Rows, target: sql.Identifier) -> None:
@@ -146,7 +148,7 @@ def _merge_known(connection: psycopg.Connection, table: Table, names: dict[str, 
     newer = connection.execute(
         sql.SQL(
             "CREATE TEMPORARY TABLE newer ON COMMIT DROP AS "
-            "SELECT n.*, t.ctid AS standing, {new_content} IS DISTINCT FROM {old_content} AS is_changed "
+            "SELECT n.*, t.ctid AS standing, {new_content} *<> {old_content} AS is_changed "
             "FROM {incoming} AS n JOIN {target} AS t ON {same_key} WHERE t._batch_id <> {batch} AND {is_newer}"
         ).format(**names)
     ).rowcount
@@ -205,7 +207,7 @@ def _names(table: Table) -> dict[str, sql.Composable]:
         "new_hash": _hash(new_content),
         "is_newer": sql.SQL(
             "(n._observed_at > t._observed_at OR (n._observed_at = t._observed_at "
-            "AND {new} IS DISTINCT FROM {old} AND {new_hash} > {old_hash}))"
+            "AND {new} *<> {old} AND {new_hash} > {old_hash}))"
         ).format(new=new_content, old=old_content, new_hash=_hash(new_content), old_hash=_hash(old_content)),
     }
 
@@ -220,10 +222,13 @@ def _incoming_columns(table: Table) -> list[tuple[str, str]]:
 
 
 def _row(table: Table, alias: str) -> sql.Composed:
-    """The content of a row as a value to compare; being deleted is part of it, when it was seen is not."""
+    """The content of a row as a value to compare; being deleted is part of it, when it was seen is not.
+
+    It is compared by image (`*<>`): 1 and 1.0 are equal numbers in JSON, but they are not what was sent twice.
+    """
     parts: list[sql.Composable] = [sql.Identifier(alias, name) for name in table.content_names]
     parts.append(sql.SQL("({} IS NULL)").format(sql.Identifier(alias, "_deleted_at")))
-    return sql.SQL("ROW({})").format(_COMMA.join(parts))
+    return sql.SQL("ROW({})::record").format(_COMMA.join(parts))
 
 
 def _hash(content: sql.Composed) -> sql.Composed:

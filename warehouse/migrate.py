@@ -17,6 +17,8 @@ from warehouse.tables import BOOKKEEPING, Table
 
 __all__ = ["migrate"]
 
+#: Version from which acting as a role is a privilege of its own.
+_SET_PRIVILEGE_SINCE = 160000
 _OWNERS = ("ladder_owner", "ladder_marts_owner")
 
 
@@ -59,11 +61,15 @@ def _create_roles(settings: Settings, admin_url: str, connection: psycopg.Connec
         password = role_password(settings, role, create=True)
         if is_new:
             connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}").format(name, sql.Literal(password))
+                sql.SQL("CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}").format(
+                    name, _verifier(connection, f"ladder_{role}", password)
+                )
             )
         elif not _can_login(settings, admin_url, role):
             # Another home set this server up: the newest home's passwords hold.
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(password)))
+            connection.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, _verifier(connection, f"ladder_{role}", password))
+            )
         connection.execute(
             sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(connection.info.dbname), name)
         )
@@ -76,10 +82,20 @@ def _create_roles(settings: Settings, admin_url: str, connection: psycopg.Connec
 
 
 def _let_admin_act_as(connection: psycopg.Connection, owner: str) -> None:
-    """A superuser may act as anybody; another administrator must be a member to create what the role will own."""
-    row = connection.execute("SELECT pg_has_role(current_user, %s, 'MEMBER')", [owner]).fetchone()
+    """A superuser may act as anybody; another administrator must be a member to create what the role will own.
+
+    From PostgreSQL 16 on, who creates a role may administer it but not yet act as it.
+    """
+    privilege = "SET" if connection.info.server_version >= _SET_PRIVILEGE_SINCE else "MEMBER"
+    row = connection.execute("SELECT pg_has_role(current_user, %s, %s)", [owner, privilege]).fetchone()
     if row is None or not row[0]:
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
+
+
+def _verifier(connection: psycopg.Connection, role: str, password: str | None) -> sql.Literal:
+    """What the server stores of a password, so that the password itself stands in no statement and no log."""
+    encrypted = connection.pgconn.encrypt_password((password or "").encode(), role.encode(), b"scram-sha-256")
+    return sql.Literal(encrypted.decode())
 
 
 def _can_login(settings: Settings, admin_url: str, role: LoginRole) -> bool:
@@ -128,7 +144,7 @@ def _create_staging(connection: psycopg.Connection, source: Source) -> None:
         sql.SQL("GRANT USAGE ON SCHEMA {} TO ladder_ingest, ladder_transform, ladder_marts_owner").format(schema)
     )
     connection.execute(
-        sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO ladder_ingest").format(schema)
+        sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO ladder_ingest").format(schema)
     )
     connection.execute(
         sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_marts_owner").format(schema)

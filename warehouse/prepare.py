@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from warehouse import copy
-from warehouse.decode import decode_rows, frame_schema
+from warehouse.decode import decode_rows, frame_schema, page_reject
 from warehouse.lake import Lake
 from warehouse.source import Endpoint, Page, Parsed, Reject, Source
 from warehouse.tables import Table
@@ -25,6 +25,13 @@ _TIME = pl.Datetime("us", "UTC")
 #: transaction does not show.
 GROUP_BYTES = 8 << 20
 _SAMPLE_KEYS = 200
+
+
+class _Deletion(msgspec.Struct):
+    """Body of a page that tells of deleted rows."""
+
+    table: str
+    keys: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -135,16 +142,22 @@ def _add_file(lake: Lake, source: Source, path: Path, group: Prepared, frames: d
 
 
 def _parse_deletion(endpoint: Endpoint, page: Page) -> Parsed:
-    deletion = msgspec.json.decode(page.body)
-    table = next(table for table in endpoint.tables if table.name == deletion["table"])
+    """Tombstones: the keys of deleted rows, everything else null; all of it is in the body, nothing in the request."""
+    try:
+        deletion = msgspec.json.decode(page.body, type=_Deletion)
+        table = next(table for table in endpoint.tables if table.name == deletion.table)
+    except (msgspec.DecodeError, StopIteration) as error:
+        return Parsed(rejects=[page_reject(endpoint.tables[0], page.body, f"not a deletion: {error}")])
     key_only = Table(
         source=table.source,
         name=table.name,
         key=table.key,
-        columns=tuple(column for column in table.columns if column.name in table.key),
+        columns=tuple(
+            replace(column, from_request=False, path=()) for column in table.columns if column.name in table.key
+        ),
         description=table.description,
     )
-    parsed = decode_rows(key_only, deletion["keys"], deletion["keys"][0] if deletion["keys"] else {})
+    parsed = decode_rows(key_only, deletion.keys, {})
     frame = parsed.frames.get(table.name)
     if frame is not None:
         schema = frame_schema(table)

@@ -25,6 +25,7 @@ __all__ = [
     "Build",
     "Colour",
     "Generation",
+    "begin_build",
     "building",
     "current_generation",
     "plan_build",
@@ -101,7 +102,13 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         connection: the connection that holds the lock.
         models_digest: changes whenever the dbt project does.
         as_of_date: the date that windows hang on, or None for the newest play date.
+
+    Raises:
+        PublicationError: a replay was not finished, so that staging tables are not whole.
     """
+    replaying = connection.execute("SELECT min(source) FROM ops.replays").fetchone()
+    if replaying is not None and replaying[0] is not None:
+        raise PublicationError(f"the replay of {replaying[0]} was not finished", "run `ladder run` to load the rest")
     live = current_generation(connection)
     colour: Colour = "green" if live is not None and live.colour == "blue" else "blue"
     head = _scalar(
@@ -127,6 +134,13 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         is_needed=live is None or states.get(live.colour) != (head, digest),
         is_first=colour not in states,
     )
+
+
+def begin_build(connection: psycopg.Connection, build: Build) -> None:
+    """Note that a build begins: from here on its colour is not what it was when it was published."""
+    with connection.transaction():
+        connection.execute(_OWNER)
+        connection.execute("UPDATE ops.build_inputs SET begun_at = clock_timestamp() WHERE colour = %s", [build.colour])
 
 
 def record_build(connection: psycopg.Connection, build: Build, *, as_of_date: date | None) -> None:
@@ -172,8 +186,9 @@ def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation
         PublicationError: there is none, or its colour has been built on since.
     """
     row = connection.execute(
-        "SELECT g.colour, s.built_at <= g.published_at FROM (SELECT colour, max(published_at) AS published_at "
-        "FROM ops.generations GROUP BY colour) AS g JOIN ops.build_state AS s USING (colour) "
+        "SELECT g.colour, i.begun_at <= g.published_at FROM (SELECT colour, max(published_at) AS published_at "
+        "FROM ops.generations GROUP BY colour) AS g JOIN ops.build_state USING (colour) "
+        "JOIN ops.build_inputs AS i USING (colour) "
         "WHERE colour <> (SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1)"
     ).fetchone()
     if row is None:

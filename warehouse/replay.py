@@ -60,15 +60,22 @@ def replay(
             for table in source.tables:
                 for identifier in (table.identifier, table.feed_identifier):
                     connection.execute(sql.SQL("TRUNCATE {}").format(identifier))
-            for book in ("rejects", "lake_files", "lake_pages", "cursors"):
+            for book in ("rejects", "lake_files", "lake_pages", "cursors", "drift"):
                 connection.execute(
                     sql.SQL("DELETE FROM {} WHERE source = %s").format(sql.Identifier("ops", book)), [source.name]
                 )
+            # Killed from here on, no build takes what is only half there.
+            connection.execute(
+                "INSERT INTO ops.replays (source) VALUES (%s) ON CONFLICT (source) DO NOTHING", [source.name]
+            )
             # What was removed left no trace in the feed, so a build has to start over.
             connection.execute("DELETE FROM ops.build_state")
             connection.execute("DELETE FROM ops.watermarks")
         files = pending_files(connection, lake, source)
-        return load_files(connection, lake, source, files, on_batch=on_batch)
+        report = load_files(connection, lake, source, files, on_batch=on_batch)
+        with connection.transaction():
+            connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
+        return report
 
 
 def open_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[OpenReject]:

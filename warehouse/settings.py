@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,7 +44,9 @@ class Settings(BaseSettings):
     api_host: str = Field(default="127.0.0.1", description="address that `ladder serve` binds")
     api_port: int = Field(default=8765, ge=0, le=65535, description="port that `ladder serve` binds")
     dagster_port: int = Field(default=3000, ge=0, le=65535, description="port of the Dagster web UI")
-    log_level: str = Field(default="warning", description="debug, info, warning or error")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="debug, info, warning or error"
+    )
 
     @field_validator("opendota_url")
     @classmethod
@@ -52,12 +55,24 @@ class Settings(BaseSettings):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("lake_url")
+    @classmethod
+    def _local(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and not value.startswith("file://"):
+            raise ValueError("must be a directory, or a file:// URL of one")
+        return value
+
     @property
     def lake_path(self) -> Path:
         """Directory of the lake."""
         if self.lake_url is None:
             return self.home / "lake"
-        return Path(self.lake_url.removeprefix("file://"))
+        return Path(self.lake_url.removeprefix("file://")).absolute()
 
 
 def load_settings() -> Settings:

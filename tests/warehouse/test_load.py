@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Database
-from tests.warehouse.probe_source import SOURCE, contents, deletion, empty, page, written
+from tests.warehouse.probe_source import SOURCE, START, contents, deletion, empty, page, written
 from warehouse.database import connect, role_url
 from warehouse.lake import Lake
 from warehouse.load import load_files, load_pending, pending_files
 from warehouse.migrate import migrate
+from warehouse.prepare import GROUP_BYTES
 from warehouse.source import CursorMove, Page
 from warehouse.state import cursors
 
@@ -83,6 +84,43 @@ def test_a_change_leaves_the_old_image_in_the_feed(ingest_url: str, connection: 
         "SELECT _feed_batch_id, _operation, points, _batch_id FROM staging_probe.scores__feed ORDER BY 1"
     ).fetchall()
     assert feed == [(2, "update", 5, 1), (3, "delete", 6, 2)]
+
+
+def test_a_deletion_of_several_keys_deletes_these_and_no_others(
+    ingest_url: str, connection: psycopg.Connection, lake: Lake
+) -> None:
+    for player in (7, 8):
+        records = [{"game": 1, "points": 1}, {"game": 2, "points": 2}]
+        lake.land(SOURCE, "scores", [page("scores", records, player=player)])
+    gone = [{"player": 7, "game": 1}, {"player": 8, "game": 2}]
+    lake.land(SOURCE, "scores", [deletion("scores", "scores", gone, hour=1)])
+    load_pending(ingest_url, lake, SOURCE)
+    rows = connection.execute("SELECT player, game FROM staging_probe.scores WHERE _deleted_at IS NOT NULL ORDER BY 1")
+    assert rows.fetchall() == [(7, 1), (8, 2)]
+
+
+def test_a_deletion_that_cannot_be_read_is_a_reject_and_stops_nothing(
+    ingest_url: str, connection: psycopg.Connection, lake: Lake
+) -> None:
+    lake.land(SOURCE, "scores", [deletion("scores", "no such table", [], hour=1), page("scores", [{"game": 1}])])
+    report = load_pending(ingest_url, lake, SOURCE)
+    assert (report.inserted, report.rejected) == (1, 1)
+
+
+def test_numbers_that_are_equal_but_written_otherwise_converge_in_any_order(
+    ingest_url: str, connection: psycopg.Connection, database: Database, tmp_path: Path
+) -> None:
+    ends = []
+    for order in (("1", "1.0"), ("1.0", "1")):
+        empty(database.admin_url)
+        lake = Lake(tmp_path / order[0])
+        for number in order:
+            body = f'[{{"id":1,"tags":{number}}}]'.encode()
+            path = lake.land(SOURCE, "names", [Page("names", f"/{number}", {}, 200, START, body)])
+            load_files(connection, lake, SOURCE, [path])
+        ends.append(connection.execute("SELECT tags::text FROM staging_probe.names").fetchall())
+        connection.commit()
+    assert ends[0] == ends[1]
 
 
 def test_a_late_page_cannot_raise_the_dead(ingest_url: str, connection: psycopg.Connection, lake: Lake) -> None:
@@ -158,9 +196,12 @@ def _load_in_process(url: str, root: Path, barrier) -> None:  # a multiprocessin
 def test_two_processes_at_once_load_every_page_exactly_once(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
+    # Some pages fill a group of their own, so that the processes lose races one group at a time.
     for player in range(20):
         records = [{"game": game, "points": player} for game in range(100)]
         lake.land(SOURCE, "scores", [page("scores", records, player=player)])
+        if player % 5 == 0:
+            lake.land(SOURCE, "names", [page("names", [{"id": 1000 + player, "name": "n" * GROUP_BYTES}])])
         lake.land(SOURCE, "names", [page("names", [{"id": player, "name": str(player)}])])
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
@@ -170,8 +211,8 @@ def test_two_processes_at_once_load_every_page_exactly_once(
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
-    assert {name: len(rows) for name, rows in contents(connection).items()} == {"scores": 2000, "names": 20}
-    assert connection.execute("SELECT sum(inserted), sum(files) FROM ops.batches").fetchone() == (2020, 40)
+    assert {name: len(rows) for name, rows in contents(connection).items()} == {"scores": 2000, "names": 24}
+    assert connection.execute("SELECT sum(inserted), sum(files) FROM ops.batches").fetchone() == (2024, 44)
 
 
 def test_a_bulk_load_that_meets_a_known_key_still_merges(

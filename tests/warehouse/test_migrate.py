@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace as with_changes
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,9 +15,11 @@ from psycopg import conninfo
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import NAMES, SCORES, SOURCE
-from warehouse.database import connect, role_url
+from warehouse.database import LoginRole, connect, role_url
+from warehouse.embedded import running
 from warehouse.errors import DatabaseError
 from warehouse.migrate import migrate
+from warehouse.settings import Settings
 from warehouse.source import Endpoint, Source
 from warehouse.tables import Column, Table
 
@@ -53,11 +60,36 @@ def test_a_login_without_rights_is_told_what_to_grant(database: Database) -> Non
         migrate(database.settings, url, [SOURCE])
 
 
+def test_an_administrator_who_is_no_superuser_can_set_up_a_warehouse_of_his_own(database: Database) -> None:
+    """On a server of its own, since the roles of the session's server belong to its superuser."""
+    home = Path(tempfile.mkdtemp(prefix="ladder-admin-"))
+    home.chmod(0o755)
+    try:
+        with running(Settings(home=home), redis=False) as servers:
+            with psycopg.connect(servers.database_url, autocommit=True) as connection:
+                connection.execute("CREATE ROLE manager LOGIN CREATEROLE PASSWORD 'manager'")
+                connection.execute("CREATE DATABASE managed OWNER manager")
+            url = conninfo.make_conninfo(servers.database_url, user="manager", password="manager", dbname="managed")
+            settings = Settings(home=home)
+            for _ in range(2):
+                migrate(settings, url, [SOURCE])
+            connect(role_url(settings, url, "analyst")).close()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
 def test_an_unreachable_server_is_one_line_without_the_password() -> None:
     with pytest.raises(DatabaseError) as caught:
         connect("postgresql://someone:secret@127.0.0.1:1/nowhere")
     assert "cannot connect to PostgreSQL at 127.0.0.1:1/nowhere" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def shared_database(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
+    with create_database() as database:
+        migrate(database.settings, database.admin_url, [SOURCE])
+        yield database
 
 
 @pytest.mark.parametrize(
@@ -74,10 +106,9 @@ def test_an_unreachable_server_is_one_line_without_the_password() -> None:
         ("transform", "DELETE FROM staging_probe.scores"),
     ],
 )
-def test_a_role_may_not_do_what_is_not_its_work(database: Database, role, query: str) -> None:
-    migrate(database.settings, database.admin_url, [SOURCE])
+def test_a_role_may_not_do_what_is_not_its_work(shared_database: Database, role: LoginRole, query: str) -> None:
     with (
-        connect(role_url(database.settings, database.admin_url, role)) as connection,
+        connect(shared_database.url(role)) as connection,
         pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)),
     ):
         connection.execute(query)

@@ -13,7 +13,17 @@ from tests.conftest import Database
 from warehouse.database import connect, role_url
 from warehouse.errors import PublicationError
 from warehouse.migrate import migrate
-from warehouse.publish import Build, Colour, building, current_generation, plan_build, record_build, rollback, turn
+from warehouse.publish import (
+    Build,
+    Colour,
+    begin_build,
+    building,
+    current_generation,
+    plan_build,
+    record_build,
+    rollback,
+    turn,
+)
 
 MARTS = ("scores", "totals")
 
@@ -31,13 +41,14 @@ def connection(transform_url: str) -> Iterator[psycopg.Connection]:
 
 
 def _build(connection: psycopg.Connection, colour: Colour, value: int, extra: str = "") -> None:
+    plan = Build(colour, value, "digest", is_needed=True, is_first=False)
+    begin_build(connection, plan)
     with connection.transaction():
         connection.execute("SET LOCAL ROLE ladder_marts_owner")
         for mart in MARTS:
             connection.execute(f"DROP TABLE IF EXISTS marts_{colour}.{mart} CASCADE")
             connection.execute(f"CREATE TABLE marts_{colour}.{mart} AS SELECT {value} AS value {extra}")
             connection.execute(f"COMMENT ON COLUMN marts_{colour}.{mart}.value IS 'the value of {mart}'")
-    plan = Build(colour, value, "digest", is_needed=True, is_first=False)
     record_build(connection, plan, as_of_date=date(2026, 1, value))
 
 
@@ -130,6 +141,23 @@ def test_a_rollback_counts_up_and_is_refused_once_its_colour_was_built_over(conn
     _build(connection, "green", 4)
     with pytest.raises(PublicationError, match="built over"):
         rollback(connection, MARTS)
+
+
+def test_a_rollback_is_refused_once_a_build_has_begun_even_if_it_failed(connection: psycopg.Connection) -> None:
+    _build(connection, "blue", 1)
+    turn(connection, "blue", MARTS)
+    _build(connection, "green", 2)
+    turn(connection, "green", MARTS)
+    begin_build(connection, Build("blue", 3, "digest", is_needed=True, is_first=False))
+    with pytest.raises(PublicationError, match="built over"):
+        rollback(connection, MARTS)
+
+
+def test_no_build_starts_on_a_replay_that_was_not_finished(connection: psycopg.Connection, database: Database) -> None:
+    with connect(database.admin_url) as admin:
+        admin.execute("INSERT INTO ops.replays (source) VALUES ('opendota')")
+    with pytest.raises(PublicationError, match="the replay of opendota was not finished"):
+        plan_build(connection, models_digest="m1", as_of_date=None)
 
 
 def test_a_turn_waits_for_a_long_reader_without_stopping_others(

@@ -97,6 +97,12 @@ CREATE TABLE ops.passes (
 COMMENT ON TABLE ops.passes IS 'One row per pass over a source; one without an end is resumed by the next';
 CREATE INDEX passes_open ON ops.passes (source, name) WHERE finished_at IS NULL;
 
+CREATE TABLE ops.replays (
+    source text PRIMARY KEY,
+    started_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE ops.replays IS 'One row per source whose replay is not finished; no build starts while it stands';
+
 CREATE TABLE ops.generations (
     generation bigint PRIMARY KEY,
     colour text NOT NULL CHECK (colour IN ('blue', 'green')),
@@ -117,9 +123,11 @@ COMMENT ON TABLE ops.watermarks IS 'One row per colour, model and staging table:
 
 CREATE TABLE ops.build_inputs (
     colour text PRIMARY KEY CHECK (colour IN ('blue', 'green')),
-    as_of_date date
+    as_of_date date,
+    begun_at timestamptz
 );
-COMMENT ON TABLE ops.build_inputs IS 'One row per colour: what the next build is told; as_of_date null means the newest play date';
+COMMENT ON TABLE ops.build_inputs IS 'One row per colour: what the next build is told, and when the last one began';
+COMMENT ON COLUMN ops.build_inputs.as_of_date IS 'date that windows hang on; null means the newest play date';
 INSERT INTO ops.build_inputs (colour) VALUES ('blue'), ('green');
 
 CREATE TABLE ops.build_state (
@@ -134,7 +142,8 @@ COMMENT ON TABLE ops.build_state IS 'One row per colour that has been built and 
 GRANT USAGE ON SCHEMA ops TO ladder_ingest, ladder_transform, ladder_marts_owner, ladder_analyst, ladder_serving;
 GRANT SELECT ON ALL TABLES IN SCHEMA ops TO ladder_ingest, ladder_transform, ladder_marts_owner;
 GRANT USAGE ON SEQUENCE ops.batch_ids TO ladder_ingest;
-GRANT INSERT, UPDATE ON ops.batches, ops.lake_files, ops.lake_pages, ops.cursors, ops.rejects, ops.drift, ops.tracked, ops.passes
+GRANT INSERT, UPDATE ON ops.batches, ops.lake_files, ops.lake_pages, ops.replays, ops.cursors, ops.rejects, ops.drift, ops.tracked, ops.passes
 TO ladder_ingest;
+GRANT DELETE ON ops.replays TO ladder_ingest;
 GRANT INSERT, UPDATE, DELETE ON ops.generations, ops.watermarks, ops.build_inputs, ops.build_state TO ladder_marts_owner;
 GRANT SELECT ON ops.generations TO ladder_analyst, ladder_serving;
