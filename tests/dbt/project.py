@@ -95,6 +95,18 @@ class Project:
         with psycopg.connect(self.database.admin_url) as connection:
             connection.execute(statement)
 
+    @contextmanager
+    def other_view(self, view: str, column: str, expression: str) -> Iterator[None]:
+        """Meanwhile a view of `prep` is defined otherwise, as by another version of the project."""
+        ((definition,),) = self.rows("SELECT pg_get_viewdef(%s::regclass)", f"prep.{view}")
+        other = definition.replace(f" {column},", f" {expression} AS {column},", 1)
+        assert other != definition
+        self.execute(f"SET ROLE ladder_marts_owner; CREATE OR REPLACE VIEW prep.{view} AS {other}")
+        try:
+            yield
+        finally:
+            self.execute(f"SET ROLE ladder_marts_owner; CREATE OR REPLACE VIEW prep.{view} AS {definition}")
+
     def _run(self, command: Sequence[str], colour: str) -> list[Any]:
         result = self._invoke(command, colour, [], self.manifests[colour].deepcopy())
         assert result.exception is None, result.exception

@@ -1,6 +1,7 @@
 {#
-    Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in. So a fact keeps a
-    fingerprint of the reference data it was computed with, seeds included; another fingerprint recomputes all of it.
+    Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in; so does the SQL that makes the
+    rows. A fact keeps a fingerprint of both as they were when it was computed, seeds and macros included; another fingerprint
+    recomputes all of it. `reference` is {'contents': relations whose rows count, 'definitions': views whose SQL counts}.
 #}
 
 {% macro reference_fingerprints() -%}
@@ -36,13 +37,20 @@
 {% endmacro %}
 
 {% macro fingerprint(reference) -%}
-    {% for relation in reference %}{{ content_digest(relation) }}{{ " || " if not loop.last }}{% endfor %}
+    {% for relation in reference['contents'] %}{{ content_digest(relation) }} || {% endfor %}
+    {% for view in reference['definitions'] %}{{ definition_digest(view) }}{{ " || " if not loop.last }}{% endfor %}
 {%- endmacro %}
 
 
-{# What `fct_player_matches` looks up. #}
+{# What `fct_player_matches` hangs on beside the rows of matches. #}
 {% macro player_match_reference() %}
-    {{ return([
-        ref('int_dota2_patches'), ref('int_dota2_game_modes'), ref('int_dota2_lobby_types'), ref('dota2_medals')
-    ]) }}
+    {{ return({
+        'contents': [
+            ref('int_dota2_patches'), ref('int_dota2_game_modes'), ref('int_dota2_lobby_types'), ref('dota2_medals')
+        ],
+        'definitions': [
+            ref('stg_opendota__player_matches'), ref('stg_opendota__match_players'), ref('stg_opendota__matches'),
+            ref('int_dota2_player_matches'), ref('int_player_matches_unioned')
+        ],
+    }) }}
 {% endmacro %}

@@ -17,10 +17,6 @@
     )
 }}
 
--- What only the incremental branch reads, which dbt cannot see while it parses:
--- depends_on: {{ ref('stg_opendota__player_matches') }}
--- depends_on: {{ ref('stg_opendota__match_players') }}
--- depends_on: {{ ref('stg_opendota__matches') }}
 with player_matches as (
 
     {% if is_incremental() %}
