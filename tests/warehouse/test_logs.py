@@ -1,0 +1,36 @@
+"""Promises of the logs: a JSON object a line, with its context, in a file and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+_SCRIPT = """
+import logging, sys
+from pathlib import Path
+from warehouse.logs import bound, configure
+from warehouse.settings import Settings
+configure(Settings(home=Path(sys.argv[1]), log_level="INFO"), "probe")
+log = logging.getLogger("ladder.probe")
+with bound(run_id="r1"):
+    log.info("fetched %s pages", 3, extra={"source": "opendota"})
+log.debug("not told at this level")
+try:
+    raise ValueError("broken")
+except ValueError:
+    log.exception("failed")
+"""
+
+
+def test_lines_are_json_with_their_context_and_go_to_the_file_alone(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "probe.log").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["fetched 3 pages", "failed"]
+    assert (lines[0]["run_id"], lines[0]["source"], lines[0]["level"]) == ("r1", "opendota", "info")
+    assert "run_id" not in lines[1]
+    assert "ValueError: broken" in lines[1]["exception"]

@@ -1,0 +1,59 @@
+"""Logs: one JSON object a line, in `logs/<process>.log` under the home, with the run or request that a line belongs to.
+
+Modules log through the standard library. Nothing is written to standard output, which carries results, nor to standard
+error, which carries the one line for a person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+
+import structlog
+
+from warehouse.settings import Settings
+
+__all__ = ["bound", "configure"]
+
+_MAX_BYTES = 10 << 20
+_KEPT_FILES = 3
+
+
+def configure(settings: Settings, process: str) -> None:
+    """Send this process's log lines to its file; called once, by whoever starts the process.
+
+    Args:
+        settings: home and level.
+        process: name of the file, e.g. `ladder`, `worker` or `api`.
+    """
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(folder / f"{process}.log", maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, delay=True)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.contextvars.merge_contextvars,
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+            ],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+
+
+@contextmanager
+def bound(**context: str) -> Iterator[None]:
+    """Put names and values, e.g. `run_id`, into every line that is logged meanwhile by this thread or task."""
+    with structlog.contextvars.bound_contextvars(**context):
+        yield
