@@ -19,7 +19,7 @@ import polars as pl
 from warehouse.source import Parsed, Reject
 from warehouse.tables import Column, Table
 
-__all__ = ["decode_records", "decode_rows", "frame_schema"]
+__all__ = ["decode_records", "decode_rows", "frame_schema", "page_reject"]
 
 _MAX_RECORD_CHARS = 10_000
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -103,10 +103,10 @@ def decode_rows(table: Table, records: Sequence[Any], params: Mapping[str, Any])
     return parsed
 
 
-def page_reject(table: Table, body: bytes, reason: str) -> Reject:
-    """A reject for a page as a whole."""
+def page_reject(table: Table, body: bytes, reason: str, field_path: str = "$") -> Reject:
+    """A reject for a page as a whole; text that PostgreSQL cannot store is replaced in the excerpt of the body."""
     text = body[:_MAX_RECORD_CHARS].decode("utf-8", "replace").replace("\x00", "\ufffd")
-    return Reject(table=table.name, record_index=-1, field_path="$", reason=reason, record=text)
+    return Reject(table=table.name, record_index=-1, field_path=field_path, reason=reason, record=text)
 
 
 def _is_flat(table: Table) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from ingestion.opendota import tables
-from warehouse.decode import decode_records, decode_rows
-from warehouse.source import Endpoint, Page, Parsed, Reject, Source
+from warehouse.decode import decode_records, decode_rows, page_reject
+from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
 
 __all__ = ["CONSTANT_RESOURCES", "SOURCE"]
@@ -24,7 +24,6 @@ CONSTANT_RESOURCES = ("heroes", "game_mode", "lobby_type", "patch", "region")
 #: What people wrote in a match; nobody's business here.
 _CHAT = frozenset(("chat", "all_word_counts", "my_word_counts"))
 
-_MAX_RECORD_CHARS = 10_000
 _RANK_FIELDS = frozenset(column.record_path[0] for column in tables.PLAYER_RANKS.columns) - {
     "account_id",
     "observed_at",
@@ -36,11 +35,8 @@ def _parse_list(table: Table) -> Callable[[Page], Parsed]:
 
     def parse(page: Page) -> Parsed:
         if page.status != 200:
-            return Parsed(rejects=[_page_reject(table, page, f"status {page.status}")])
-        try:
-            return decode_records(table, page.body, page.params)
-        except (UnicodeDecodeError, RecursionError) as error:
-            return Parsed(rejects=[_page_reject(table, page, f"not JSON: {_first_words(error)}")])
+            return Parsed(rejects=[page_reject(table, page.body, f"status {page.status}")])
+        return decode_records(table, page.body, page.params)
 
     return parse
 
@@ -74,10 +70,10 @@ def _parse_player(page: Page) -> Parsed:
     if isinstance(profile, dict):
         sent = profile.get("account_id", params.get("account_id"))
         if sent != params.get("account_id"):
-            return Parsed(rejects=[_page_reject(tables.PLAYERS, page, "the answer is about another account")])
+            return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the answer is about another account")])
         parsed = decode_rows(tables.PLAYERS, [record], params)
     else:
-        parsed = Parsed(rejects=[_page_reject(tables.PLAYERS, page, "no profile", "$.profile")])
+        parsed = Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "no profile", "$.profile")])
     if record.keys() & _RANK_FIELDS:
         _add(parsed, decode_rows(tables.PLAYER_RANKS, [record], params))
     return parsed
@@ -94,13 +90,13 @@ def _parse_match(page: Page) -> Parsed:
         return decode_rows(tables.MATCHES, [record], page.params)
     if record.get("match_id") != page.params.get("match_id"):
         reason = "the answer is about another match"
-        return Parsed(rejects=[_page_reject(tables.MATCHES, page, reason, "$.match_id")])
+        return Parsed(rejects=[page_reject(tables.MATCHES, page.body, reason, "$.match_id")])
     parsed = decode_rows(tables.MATCHES, [record], page.params)
     players = record.get("players")
     if isinstance(players, list):
         _add(parsed, decode_rows(tables.MATCH_PLAYERS, players, page.params))
     else:
-        parsed.rejects.append(_page_reject(tables.MATCH_PLAYERS, page, "no list of players", "$.players"))
+        parsed.rejects.append(page_reject(tables.MATCH_PLAYERS, page.body, "no list of players", "$.players"))
     return parsed
 
 
@@ -116,18 +112,18 @@ def _parse_constants(page: Page) -> Parsed:
             (entry.get("id", index) if isinstance(entry, dict) else index, entry) for index, entry in enumerate(content)
         ]
     else:
-        return Parsed(rejects=[_page_reject(tables.CONSTANTS, page, "expected an object or an array")])
+        return Parsed(rejects=[page_reject(tables.CONSTANTS, page.body, "expected an object or an array")])
     return decode_rows(tables.CONSTANTS, [{"id": id_, "value": value} for id_, value in entries], page.params)
 
 
 def _read(table: Table, page: Page) -> Any:
     """The decoded body, or a `Parsed` with one reject where there is none to read."""
     if page.status != 200:
-        return Parsed(rejects=[_page_reject(table, page, f"status {page.status}")])
+        return Parsed(rejects=[page_reject(table, page.body, f"status {page.status}")])
     try:
         return msgspec.json.decode(page.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Parsed(rejects=[_page_reject(table, page, f"not JSON: {_first_words(error)}")])
+        return Parsed(rejects=[page_reject(table, page.body, f"not JSON: {_first_words(error)}")])
 
 
 def _error_message(body: bytes) -> str | None:
@@ -144,11 +140,6 @@ def _add(parsed: Parsed, more: Parsed) -> None:
     parsed.frames.update(more.frames)
     parsed.rejects.extend(more.rejects)
     parsed.drift.update(more.drift)
-
-
-def _page_reject(table: Table, page: Page, reason: str, field_path: str = "$") -> Reject:
-    text = page.body[:_MAX_RECORD_CHARS].decode("utf-8", "replace").replace("\x00", "")
-    return Reject(table=table.name, record_index=-1, field_path=field_path, reason=reason, record=text)
 
 
 def _first_words(error: Exception) -> str:

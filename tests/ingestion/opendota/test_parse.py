@@ -255,6 +255,12 @@ def test_an_answer_about_something_else_is_refused_whole(endpoint: str, body: An
     assert "another" in parsed.rejects[0].reason
 
 
+@pytest.mark.parametrize("endpoint", ["player", "match", "player_matches", "constants"])
+def test_a_page_refused_whole_shows_where_its_text_cannot_be_stored(endpoint: str) -> None:
+    parsed = parse(endpoint, b'"a\x00b')
+    assert [(reject.record_index, reject.record) for reject in parsed.rejects] == [(-1, '"a\ufffdb')]
+
+
 def test_a_match_that_is_not_known_is_an_absence() -> None:
     parsed = parse("match", {"error": "Not Found"}, status=404)
     assert rows(parsed, "match_absences") == [{"match_id": 9, "error": "Not Found"}]
