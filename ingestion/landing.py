@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from warehouse.errors import LakeError
 from warehouse.lake import Lake
 from warehouse.source import Page, Source
 
@@ -27,13 +26,13 @@ class Landing:
         self._waiting: dict[str, list[Page]] = {}
         self._waiting_bytes = 0
         self._writer: asyncio.Task[None] | None = None
-        self._error: LakeError | None = None
+        self._error: Exception | None = None
 
     async def put(self, page: Page) -> None:
         """Hand over a page; it is on the disk after `flush`.
 
         Raises:
-            LakeError: an earlier page could not be written.
+            LakeError: an earlier page could not be written; likewise any other error that kept it from being written.
         """
         while self._waiting_bytes > _MOST_WAITING_BYTES and self._error is None:
             await asyncio.shield(self._write_all())
@@ -47,7 +46,7 @@ class Landing:
         """Wait until every page is on the disk.
 
         Raises:
-            LakeError: some could not be written; what was written stays.
+            LakeError: some could not be written; what was written stays. Likewise any other error.
         """
         while self._waiting and self._error is None:
             await asyncio.shield(self._write_all())
@@ -68,5 +67,5 @@ class Landing:
             self._waiting_bytes -= sum(len(page.body) for page in pages)
             try:
                 await asyncio.to_thread(self._lake.land, self._source, endpoint, pages)
-            except LakeError as error:
+            except Exception as error:  # whatever it is, what comes after must not land either
                 self._error = error

@@ -105,6 +105,23 @@ def test_after_a_failed_write_nothing_lands_and_everybody_is_told(tmp_path: Path
     asyncio.run(scenario())
 
 
+def test_any_error_stops_the_landing_so_that_no_later_page_overtakes_a_lost_one(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        landing = Landing(lake, SOURCE)
+        unwritable = Page("player", "/players/1", {"account_id": {1}}, 200, MOMENT, b"{}")
+        await landing.put(unwritable)
+        with pytest.raises(TypeError):
+            await landing.flush()
+        with pytest.raises(TypeError):
+            await landing.put(page(2))
+        with pytest.raises(TypeError):
+            await landing.flush()
+
+    lake = Lake(tmp_path)
+    asyncio.run(scenario())
+    assert landed(lake, "player") == []
+
+
 def test_nothing_to_land_leaves_no_file(tmp_path: Path) -> None:
     asyncio.run(Landing(Lake(tmp_path), SOURCE).flush())
     assert list(tmp_path.iterdir()) == []
