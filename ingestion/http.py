@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ import httpx
 import msgspec
 import stamina
 from pydantic import SecretStr
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from ingestion.errors import (
     NotFoundError,
@@ -27,6 +29,8 @@ from ingestion.limits import CallBudget, Clock, Limiter, Turn
 __all__ = ["Answer", "Client", "Patience", "Upstream"]
 
 _UNREACHABLE_ATTEMPTS = 3
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Client:
 
     def __init__(self, upstream: Upstream, limiter: Limiter, clock: Clock, patience: Patience) -> None:
         _check_address(upstream)
+        # Left alone, stamina writes each retry to standard output as soon as structlog is installed.
+        set_on_retry_hooks([_log_retry])
         self.upstream = upstream
         self._limiter = limiter
         self._clock = clock
@@ -157,14 +163,15 @@ class Client:
             most = _UNREACHABLE_ATTEMPTS if isinstance(error, Unreachable) else patience.attempts
             return isinstance(error, TransientError) and asked < most
 
-        async for attempt in stamina.retry_context(
+        patiently = stamina.retry_context(
             on=is_worth_repeating,
             attempts=patience.attempts,
             timeout=patience.total_s,
             wait_initial=patience.first_wait_s,
             wait_max=patience.longest_wait_s,
             wait_jitter=patience.first_wait_s,
-        ):
+        )
+        async for attempt in patiently.with_name(self.upstream.name, (request,), {}):
             with attempt:
                 async with self._limiter.turn() as turn:
                     budget.spend()
@@ -245,6 +252,19 @@ class Client:
             raise TransientError(
                 f"{self.upstream.name} answered {request} with broken JSON ({error})", "run again later"
             ) from None
+
+
+def _log_retry(details: RetryDetails) -> None:
+    """Log that a request is made again; neither its path nor its error holds the key."""
+    source, path, wait_s = details.name, details.args[0], round(details.wait_for, 3)
+    _logger.info(
+        "%s is asked for %s again in %s s: %s",
+        source,
+        path,
+        wait_s,
+        details.caused_by,
+        extra={"source": source, "path": path, "wait_s": wait_s},
+    )
 
 
 def _check_address(upstream: Upstream) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import time
 from collections.abc import Callable
 
@@ -98,6 +99,20 @@ def test_what_may_pass_is_asked_again_until_it_succeeds(status: int) -> None:
     assert isinstance(answer, Answer)
     assert answer.body == b"[1]"
     assert len(server.requests) == 3
+
+
+def test_a_retry_is_logged_with_source_path_and_wait_and_shows_nothing_by_itself(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO, "ingestion")
+    ask(lambda path, n: error(500, f"no {SECRET}") if n < 2 else Reply(), "/p?limit=5", key=SECRET)
+    logged = [record for record in caplog.records if record.name.startswith("ingestion")]
+    assert [(record.levelname, record.__dict__["source"], record.__dict__["path"]) for record in logged] == [
+        ("INFO", "OpenDota", "/p?limit=5")
+    ] * 2
+    assert all(0 < record.__dict__["wait_s"] <= QUICK.longest_wait_s for record in logged)
+    assert all(SECRET not in repr(record.__dict__) for record in caplog.records)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_patience_ends_in_one_line_that_names_the_request_and_the_reason() -> None:
