@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     The table in the README documents each variable; a test keeps the two equal.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LADDER_", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix="LADDER_", env_ignore_empty=True, hide_input_in_errors=True)
 
     home: Path = Field(
         default=Path(".ladder"), description="data directory: lake, embedded servers, Dagster home, secrets"
@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     def _http_url(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        if set("@?#") & set(value):
+            # Addresses are shown in messages and logs, where no secret may be.
+            raise ValueError(
+                "must be an address alone, without user, password or query: the key is LADDER_OPENDOTA_KEY"
+            )
         return value.rstrip("/")
 
     @field_validator("log_level", mode="before")
@@ -86,6 +91,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "LADDER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigurationError(f"{name}: {first['msg'].lower()}", f"correct {name} and try again") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {said[:1].lower()}{said[1:]}", f"correct {name} and try again") from None
     settings.home = settings.home.absolute()
     return settings

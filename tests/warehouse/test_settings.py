@@ -1,0 +1,50 @@
+"""A setting that cannot be used is told in one line that names its variable, and no secret."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from warehouse.errors import ConfigurationError
+from warehouse.settings import Settings, load_settings
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:b7f1-secret@api.opendota.com/api",
+        "https://b7f1-secret@api.opendota.com/api",
+        "https://api.opendota.com/api?api_key=b7f1-secret",
+        "https://api.opendota.com/api#b7f1-secret",
+        "https://me:a/b7f1-secret@api.opendota.com/api",
+    ],
+)
+def test_a_key_in_the_address_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    line = refusal(monkeypatch, "LADDER_OPENDOTA_URL", url)
+    assert line.startswith("LADDER_OPENDOTA_URL: must be an address alone")
+    assert "LADDER_OPENDOTA_KEY" in line
+    assert "b7f1" not in line
+    assert "\n" not in line
+
+
+def test_a_refused_value_is_shown_by_no_error_at_all() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(opendota_url="b7f1-secret@api.opendota.com")
+    assert "b7f1" not in str(caught.value)
+
+
+def test_an_address_that_is_none_for_http_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = refusal(monkeypatch, "LADDER_OPENDOTA_URL", "api.opendota.com")
+    assert line.startswith("LADDER_OPENDOTA_URL: must start with http:// or https://;")
+
+
+def test_an_address_is_kept_without_its_last_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LADDER_OPENDOTA_URL", "http://127.0.0.1:8080/api/")
+    assert load_settings().opendota_url == "http://127.0.0.1:8080/api"
