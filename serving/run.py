@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from granian.constants import Interfaces
@@ -37,7 +38,7 @@ class _Assignment(msgspec.Struct):
     """What a background process is told, on its standard input: no password in arguments or environment."""
 
     home: str
-    log_level: str
+    log_level: Literal["debug", "info", "warning", "error"]
     serving_url: str
     redis_url: str
     host: str
