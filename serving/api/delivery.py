@@ -27,7 +27,8 @@ async def deliver(answer: Answer, scope: Scope, send: Send, watcher: Watcher, me
             tags = value
         elif name == b"accept-encoding":
             encodings = value
-    if tags and (tags == answer.etag or names_tag(tags, answer.etag)):
+    # The wildcard means any answer that exists, and here is one.
+    if tags and (tags in (answer.etag, b"*") or names_tag(tags, answer.etag)):
         start, body, status = answer.not_modified, _EMPTY, 304
     elif b"gzip" in encodings and not _refuses_gzip(encodings):
         start, body, status = answer.gzip_start, answer.gzip_body, 200
@@ -41,9 +42,12 @@ async def deliver(answer: Answer, scope: Scope, send: Send, watcher: Watcher, me
 
 
 def names_tag(tags: bytes, etag: bytes) -> bool:
-    """Whether an If-None-Match names the tag; weakly compared, as RFC 9110 says."""
+    """Whether an If-None-Match lists the tag; weakly compared, as RFC 9110 says.
+
+    The wildcard names none: whether it matches is known only after the look-up.
+    """
     strong = etag.removeprefix(b"W/")
-    return bool(tags) and any(tag.strip().removeprefix(b"W/") in (strong, b"*") for tag in tags.split(b","))
+    return bool(tags) and any(tag.strip().removeprefix(b"W/") == strong for tag in tags.split(b","))
 
 
 class AnswerResponse(Response):

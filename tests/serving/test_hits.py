@@ -68,6 +68,12 @@ def test_who_has_the_answer_gets_a_304_without_body_or_query(api: httpx.Client, 
         assert queries(cold) == 0
 
 
+def test_a_wildcard_tag_matches_nothing_that_does_not_exist(reader: httpx.Client) -> None:
+    for _ in range(2):
+        for path in ("/players/dota2/999", "/players/dota2/999/matches", "/leaderboards/nobody"):
+            assert reader.get(f"/api/v1{path}", headers={"If-None-Match": "*"}).status_code == 404
+
+
 def test_bodies_are_compressed_for_who_asks(api: httpx.Client) -> None:
     plain = api.get(BOARD, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
