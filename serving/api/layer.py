@@ -83,7 +83,8 @@ class CacheFirst:
             try:
                 await self._app(scope, receive, watch)
             except Exception:
-                _logger.exception("request %s failed", request_id.decode())
+                name = request_id.decode()
+                _logger.exception("request %s failed", name, extra={"request_id": name})
                 if not status:
                     await _send_error(watch, 500, "internal_error", "something went wrong here; it is in the log")
         endpoint = getattr(scope.get("route"), "name", OTHER)

@@ -1,0 +1,41 @@
+"""What goes wrong behind the cache-first layer is told to the caller and to the log under one name."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from serving.api.layer import CacheFirst
+from serving.database import Database
+from serving.memory import Memory
+from serving.metrics import Metrics
+from serving.redis_tier import RedisTier
+from serving.watcher import Watcher
+
+
+async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ZeroDivisionError
+
+
+async def get(app: CacheFirst, request_id: str) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+        return await client.get("/", headers={"X-Request-Id": request_id})
+
+
+def test_a_failure_nobody_foresaw_is_a_500_whose_request_id_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics(tmp_path)
+    watcher = Watcher(Database("dbname=nowhere"), RedisTier("redis://127.0.0.1:1/0", metrics))
+    with caplog.at_level(logging.ERROR):
+        answer = asyncio.run(get(CacheFirst(broken, Memory(), watcher, metrics), "mine-1"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert answer.headers["x-request-id"] == "mine-1"
+    (record,) = caplog.records
+    assert record.__dict__["request_id"] == "mine-1"
+    assert record.exc_info is not None
