@@ -70,11 +70,13 @@ class RunDone(msgspec.Struct, frozen=True, tag=True):
         run_id: Dagster's id.
         is_ok: whether Dagster calls it a success.
         errors: one line for each step that failed.
+        is_cancelled: whether somebody interrupted it.
     """
 
     run_id: str
     is_ok: bool
-    errors: tuple[str, ...]
+    errors: tuple[str, ...] = ()
+    is_cancelled: bool = False
 
 
 Message = PassProgress | PassDone | NodeDone | Published | RunDone

@@ -11,8 +11,9 @@ from typing import Any
 import psutil
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
 from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.events import DagsterEvent
+from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReason
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from orchestration.jobs import QUIET
 from orchestration.progress import RunDone
@@ -61,21 +62,22 @@ def create_run(
         definition.get_subset(asset_selection=selection) if selection else definition,
         run_config={**QUIET, **(config or {})},
         asset_selection=selection,
-        tags={WORKER_TAG: process_mark()},
+        # Whoever asked for it sees how it ends; the daemon is not to try again behind his back.
+        tags={WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"},
     )
 
 
 def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
     """Execute a run to its end; an interrupt cancels it."""
     errors: list[str] = []
+    is_cancelled = False
     for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
+        is_cancelled = is_cancelled or _is_interrupt(event)
         if event.is_step_failure or (event.is_run_failure and not errors):
             errors.append(_why(event))
     ended = instance.get_run_by_id(run.run_id)
     is_ok = ended is not None and ended.status == DagsterRunStatus.SUCCESS
-    if not is_ok and not errors:
-        errors.append("the run was cancelled")
-    return RunDone(run.run_id, is_ok, tuple(errors))
+    return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
 
 
 def fail_dead_runs(instance: DagsterInstance) -> int:
@@ -104,6 +106,13 @@ def is_alive(mark: str) -> bool:
         return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
     except psutil.NoSuchProcess:
         return False
+
+
+def _is_interrupt(event: DagsterEvent) -> bool:
+    if event.event_type == DagsterEventType.RUN_CANCELED:
+        return True
+    reason = event.job_failure_data.failure_reason if event.is_run_failure else None
+    return reason == RunFailureReason.UNEXPECTED_TERMINATION
 
 
 def _why(event: DagsterEvent) -> str:

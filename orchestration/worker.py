@@ -36,6 +36,7 @@ from warehouse.settings import load_settings
 
 __all__ = ["main"]
 
+_POLL_S = 0.1
 _BUILDING_JOBS = frozenset(("run", "transform", "housekeeping"))
 
 
@@ -125,8 +126,9 @@ class Worker:
             self._current = None
 
     def _run(self, request: Run, connection: Connection) -> None:
-        """Create and execute a run in the main thread, passing on what it tells; the client may leave meanwhile."""
+        """Create and execute a run in the main thread, passing on what it tells; a client that leaves cancels it."""
         is_over = threading.Event()
+        run_ids: list[str] = []
 
         def send(message: Message) -> None:
             with suppress(OSError):
@@ -136,6 +138,7 @@ class Worker:
             try:
                 with listening(send):
                     run = self._pipeline.create(passes=request.passes, full_refresh=request.full_refresh)
+                    run_ids.append(run.run_id)
                     self._current = run.run_id
                     send(self._pipeline.execute(run))
             except LadderError as error:
@@ -145,7 +148,19 @@ class Worker:
                 is_over.set()
 
         self._work.put(task)
-        is_over.wait()
+        is_left = False
+        while not is_over.wait(_POLL_S):
+            if not is_left and connection.poll():
+                is_left = True
+                self._cancel(run_ids)
+
+    def _cancel(self, run_ids: list[str]) -> None:
+        """Cancel a run whose client has left; one that has not begun yet is not worth remembering."""
+        for run_id in run_ids:
+            run = self._pipeline.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self._pipeline.instance.report_run_canceling(run)
+                self._terminate(run_id)
 
     def _terminate(self, run_id: str) -> bool:
         if self._current == run_id:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
@@ -125,5 +126,5 @@ def _connected(home: Path) -> Connection:
     try:
         address = msgspec.json.decode(address_file(home).read_bytes(), type=Address)
         return Client(("127.0.0.1", address.port), authkey=address.secret.encode())
-    except (OSError, EOFError, msgspec.DecodeError):
+    except (OSError, EOFError, msgspec.DecodeError, AuthenticationError):
         raise LadderError("no worker is running", "start it with `ladder up`") from None

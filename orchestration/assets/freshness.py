@@ -58,25 +58,25 @@ def _key(source: Source) -> AssetKey:
 
 
 def _newest(sources: Sequence[Source]) -> sql.Composed:
-    """When each table was last loaded: the newest batch stands at the end of its block-range index."""
+    """When each table was last seen at its source; what comes again unchanged is fresh too."""
     return sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {}, max(_loaded_at) FROM {}").format(
+        sql.SQL("SELECT {}, max(_observed_at) FROM {}").format(
             sql.Literal(source.unique_id), sql.Identifier(source.schema, source.name)
         )
         for source in sources
     )
 
 
-def _result(source: Source, loaded_at: datetime | None) -> AssetCheckResult:
+def _result(source: Source, seen_at: datetime | None) -> AssetCheckResult:
     limits = source.freshness
     assert limits is not None  # others are left out above
-    age_s = (datetime.now(UTC) - loaded_at).total_seconds() if loaded_at else float("inf")
+    age_s = (datetime.now(UTC) - seen_at).total_seconds() if seen_at else float("inf")
     is_error = limits.error_s is not None and age_s > limits.error_s
     is_late = is_error or (limits.warn_s is not None and age_s > limits.warn_s)
     return AssetCheckResult(
         asset_key=_key(source),
         check_name=_CHECK,
-        passed=not is_late or loaded_at is None,
+        passed=not is_late or seen_at is None,
         severity=AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN,
-        metadata={"last loaded": loaded_at.isoformat() if loaded_at else "never"},
+        metadata={"last seen": seen_at.isoformat() if seen_at else "never"},
     )

@@ -17,6 +17,8 @@ from warehouse.errors import LadderError
 
 __all__ = ["app", "main"]
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="ladder",
     help="A game-analytics warehouse: match APIs in, exact marts on PostgreSQL, cached answers out.",
@@ -188,8 +190,7 @@ def main() -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return 130
+        code = _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has enough; nothing more can be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -200,6 +201,8 @@ def main() -> int:
         return 1
     except Exception as error:
         return _refused(error)
+    if code == _INTERRUPTED:
+        sys.stderr.write("interrupted\n")
     return code if isinstance(code, int) else 0
 
 

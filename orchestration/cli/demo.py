@@ -56,6 +56,8 @@ def run_demo(players: int) -> None:
             errors.print(f"simulated OpenDota, day {days + 1}: {players} players tracked, home {home}", markup=False)
             with view.shown():
                 done = do_run(settings, Run(), view)
+            if done.is_cancelled:
+                raise KeyboardInterrupt
             for line in dict.fromkeys([*view.failures, *done.errors]):
                 warn(line)
             if not done.is_ok:

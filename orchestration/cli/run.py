@@ -24,6 +24,8 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
     view = RunView()
     with view.shown():
         done = do_run(settings, Run(passes, full_refresh), view)
+    if done.is_cancelled:
+        raise KeyboardInterrupt
     for line in dict.fromkeys([*view.failures, *done.errors]):
         warn(line)
     published = view.published

@@ -70,7 +70,7 @@ def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
         from dagster_dbt import DagsterDbtTranslator
         from dagster_dbt.asset_utils import build_dbt_specs
         from dbt.contracts.graph.manifest import Manifest
-        from dbt.parser.manifest import extended_mashumaro_decoder
+        from dbt.parser.manifest import extended_mashumuro_decoder
 
         class Translator(DagsterDbtTranslator):
             def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
@@ -80,7 +80,7 @@ def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
                 return AssetKey(["marts" if is_mart else "prep", dbt_resource_props["name"]])
 
         packed = (prepared.folder / "blue.msgpack").read_bytes()
-        manifest = Manifest.from_msgpack(packed, decoder=extended_mashumaro_decoder).writable_manifest().to_dict()
+        manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder).writable_manifest().to_dict()
         specs, _ = build_dbt_specs(
             manifest=manifest,
             translator=Translator(),

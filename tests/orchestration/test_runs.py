@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import psycopg
@@ -36,9 +38,9 @@ def instance(filled: Filled) -> Iterator[DagsterInstance]:
             yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def worker(filled: Filled, instance: DagsterInstance) -> Iterator[Child]:
-    """A warm worker."""
+    """A warm worker; the last test kills it."""
     home = filled.database.settings.home
     with pytest.MonkeyPatch.context() as patch:
         for name, value in filled.ladder.environment.items():
@@ -48,7 +50,7 @@ def worker(filled: Filled, instance: DagsterInstance) -> Iterator[Child]:
         _await(lambda: is_running(home) or child.exit_code is not None)
         assert child.exit_code is None, child.log.read_text()
         yield child
-    assert not address_file(home).exists() or child.exit_code == -signal.SIGKILL
+    assert not is_running(home)
 
 
 def test_a_run_without_a_worker_is_recorded_with_its_assets_and_checks(
@@ -57,7 +59,7 @@ def test_a_run_without_a_worker_is_recorded_with_its_assets_and_checks(
     runs = [run for run in instance.get_runs() if run.job_name == "run"]
     assert runs
     events = {record.dagster_event_type.value for record in instance.all_logs(runs[-1].run_id) if record.dagster_event}
-    assert {"ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "RUN_SUCCESS"} <= events
+    assert {"ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "PIPELINE_SUCCESS"} <= events
 
 
 def test_nobody_but_dagster_sees_its_tables(filled: Filled) -> None:
@@ -115,9 +117,47 @@ def test_a_run_can_be_cancelled(filled: Filled, instance: DagsterInstance, worke
         assert ask(filled.database.settings.home, Launch(run_id)).is_ok
         _await(lambda: _stored(instance, run_id) == DagsterRunStatus.STARTED)
         time.sleep(0.5)
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        instance.report_run_canceling(run)
         assert ask(filled.database.settings.home, Terminate(run_id)).is_ok
         assert _status(instance, run_id) == DagsterRunStatus.CANCELED
     assert follow_run(filled.database.settings.home, Run(passes=("hero_stats",)), lambda message: None).is_ok
+
+
+@pytest.mark.parametrize("is_warm", [True, False], ids=["warm", "cold"])
+def test_ctrl_c_ends_a_run_with_130_and_the_next_one_works(
+    filled: Filled, instance: DagsterInstance, request: pytest.FixtureRequest, is_warm: bool
+) -> None:
+    environment = {}
+    if is_warm:
+        request.getfixturevalue("worker")
+    else:
+        # Another home on the same database has no worker.
+        environment["LADDER_HOME"] = str(_copied_home(filled))
+    before = {run.run_id for run in instance.get_runs()}
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
+        command = filled.ladder.start("run", "--only", "hero_stats", **environment)
+        _await(lambda: bool(_waiting_for_lock(filled)))
+        os.killpg(command.pid, signal.SIGINT)
+        _, errors = command.communicate(timeout=60)
+    assert (command.returncode, errors.decode().splitlines()[-1]) == (130, "interrupted")
+    (run_id,) = {run.run_id for run in instance.get_runs()} - before
+    assert _status(instance, run_id) in (DagsterRunStatus.CANCELED, DagsterRunStatus.FAILURE)
+    assert filled.ladder("run", "--only", "hero_stats").code == 0
+
+
+def test_a_stranger_without_the_secret_is_turned_away(filled: Filled, worker: Child) -> None:
+    path = address_file(filled.database.settings.home)
+    assert path.stat().st_mode & 0o077 == 0
+    address = json.loads(path.read_bytes())
+    stranger = filled.database.settings.home / "stranger"
+    (stranger / "dagster").mkdir(parents=True)
+    address_file(stranger).write_text(json.dumps({**address, "secret": "guess"}))
+    with pytest.raises(LadderError):
+        ask(stranger, Ping())
+    assert is_running(filled.database.settings.home)
 
 
 def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
@@ -137,18 +177,6 @@ def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
     assert filled.ladder("run").code == 0
 
 
-def test_a_stranger_without_the_secret_is_turned_away(filled: Filled, worker: Child) -> None:
-    path = address_file(filled.database.settings.home)
-    assert path.stat().st_mode & 0o077 == 0
-    address = json.loads(path.read_bytes())
-    stranger = filled.database.settings.home / "stranger"
-    (stranger / "dagster").mkdir(parents=True)
-    address_file(stranger).write_text(json.dumps({**address, "secret": "guess"}))
-    with pytest.raises(LadderError):
-        ask(stranger, Ping())
-    assert is_running(filled.database.settings.home)
-
-
 def _created(filled: Filled, instance: DagsterInstance, job: str) -> str:
     from orchestration.dbt_graph import Graph, models_digest, prepared_folder
     from orchestration.definitions import build_definitions
@@ -157,6 +185,24 @@ def _created(filled: Filled, instance: DagsterInstance, job: str) -> str:
     folder = prepared_folder(settings, models_digest(), filled.database.admin_url.rsplit("/", 1)[1])
     repository = build_definitions(Graph.read(folder)).get_repository_def()
     return create_run(instance, repository, job).run_id
+
+
+def _copied_home(filled: Filled) -> Path:
+    """A home that knows the same passwords and has the dbt project prepared."""
+    home = filled.database.settings.home
+    target = home.with_name(f"{home.name}-cold")
+    for name in ("secrets", "dbt"):
+        shutil.copytree(home / name, target / name)
+    return target
+
+
+def _waiting_for_lock(filled: Filled) -> list[object]:
+    with psycopg.connect(filled.database.admin_url) as connection:
+        return list(
+            connection.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        )
 
 
 def _mark_of_worker(filled: Filled, worker: Child) -> str:
