@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from ingestion.choices import Choice, Item, Situation
 from ingestion.errors import (
     CallBudgetSpent,
     DayLimitReached,
@@ -35,63 +36,12 @@ from warehouse.errors import DatabaseError, LadderError, LakeError
 from warehouse.lake import Lake
 from warehouse.settings import Settings
 from warehouse.source import CursorMove, Page, Parsed, Source
-from warehouse.state import Cursor, finish_pass, start_pass
+from warehouse.state import finish_pass, start_pass
 
-__all__ = ["Choice", "Context", "Item", "PassDefinition", "Run", "Situation", "plan_pass", "run_pass"]
+__all__ = ["Context", "PassDefinition", "Run", "plan_pass", "run_pass"]
 
 #: Things in a row that fail although they were asked for patiently, after which the source counts as down.
 _FAILURES_IN_A_ROW = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a choice depends on.
-
-    Args:
-        connection: the warehouse, to read from.
-        settings: the configuration.
-        now: this moment, UTC.
-    """
-
-    connection: psycopg.Connection
-    settings: Settings
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A thing to read.
-
-    Args:
-        name: what it is, e.g. `player 7`.
-        id: its id in paths; empty for a thing that has none.
-        cursor: how far it was read before.
-        facts: what else the choice knows about it.
-        endpoints: endpoints it will ask at the least, once for each request.
-        advice: next step when the source does not know it.
-    """
-
-    name: str
-    id: str
-    cursor: Cursor | None
-    endpoints: tuple[str, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a pass has to do.
-
-    Args:
-        items: things to read, in this order.
-        skipped: number of things that are not due.
-        failures: things that cannot be asked for.
-    """
-
-    items: Sequence[Item]
-    skipped: int = 0
-    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,9 +112,24 @@ class Run:
         page = Page(endpoint, answer.request, params, answer.status, answer.observed_at, answer.body)
         return page, self.context.source.endpoints[endpoint].parse(page)
 
-    async def land(self, page: Page, parsed: Parsed, cursor: CursorMove | None = None) -> None:
-        """Land a page, and with it the move of a cursor."""
-        await self.landing.put(replace(page, cursor=cursor))
+    async def land(
+        self, page: Page, parsed: Parsed, cursor: CursorMove | None = None, *, if_unusable: CursorMove | None = None
+    ) -> None:
+        """Land a page, and with it the move of a cursor.
+
+        Args:
+            page: the answer.
+            parsed: what it will become.
+            cursor: how far the answer brings what is read.
+            if_unusable: the move in its place when the answer is refused as a whole; by default none, so that the
+                same thing is asked for again.
+
+        Raises:
+            UnusableAnswer: the answer is refused as a whole; it is landed all the same, and becomes a reject.
+            LakeError: an earlier page could not be written.
+        """
+        refused = next((reject for reject in parsed.rejects if reject.record_index < 0), None)
+        await self.landing.put(replace(page, cursor=cursor if refused is None else if_unusable))
         report = self.report
         self.report = replace(
             report,
@@ -172,6 +137,8 @@ class Run:
             records=report.records + sum(frame.height for frame in parsed.frames.values()),
             rejected=report.rejected + len(parsed.rejects),
         )
+        if refused is not None:
+            raise UnusableAnswer(f"the answer cannot be used ({refused.reason})", "see `ladder rejects list`")
 
     def fail(self, item: Item, message: str) -> None:
         """Report that a thing could not be read."""
@@ -179,15 +146,16 @@ class Run:
 
     async def read(self, item: Item) -> None:
         """Read one thing; what concerns only this thing ends as a failure."""
+        advice = f"; {item.advice}" if item.advice else ""
         try:
             await self.definition.fetch(self, item)
         except (WrongKeyError, WrongAddressError, Unreachable):
             raise
         except PermanentError as error:
             self.context.unknown.add(item.name)
-            self.fail(item, f"{item.name}: {error.message}" + (f"; {item.advice}" if item.advice else ""))
+            self.fail(item, f"{item.name}: {error.message}{advice}")
         except UnusableAnswer as error:
-            self.fail(item, f"{item.name}: {error}")
+            self.fail(item, f"{item.name}: {error}{advice}")
         except TransientError as error:
             self.fail(item, f"{item.name}: {error}")
             self._failed_in_a_row += 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from ingestion.choices import Choice, Item, Situation
 from ingestion.opendota.source import SOURCE
-from ingestion.passes import Choice, Item, Situation
 from ingestion.reports import Failure
 from warehouse.state import Cursor, cursors, tracked
 

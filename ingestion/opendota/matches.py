@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from importlib import resources
 
+from ingestion.choices import Choice, Item, Situation
 from ingestion.errors import NotFoundError, UnusableAnswer
 from ingestion.http import Answer
 from ingestion.opendota.choices import newest, tracked_ids
 from ingestion.opendota.source import SOURCE
-from ingestion.passes import Choice, Item, PassDefinition, Run, Situation
+from ingestion.passes import PassDefinition, Run
 from warehouse.source import CursorMove, Parsed
 from warehouse.state import Cursor, cursors
 
@@ -79,7 +80,9 @@ async def _fetch_details(run: Run, item: Item) -> None:
         answer = Answer(f"/matches/{item.id}", error.status, {}, error.body, observed_at)
     page, parsed = run.parse("match", {"match_id": int(item.id)}, answer)
     is_read = any(frame.height for frame in parsed.frames.values())
-    await run.land(page, parsed, None if is_read else CursorMove(f"match/{item.id}", {}))
+    # The cursor tells that it was read and became no row, so that the match does not eat the budget of every pass.
+    move = None if is_read else CursorMove(f"match/{item.id}", {})
+    await run.land(page, parsed, move, if_unusable=move)
     if missing is not None and item.facts["is_explicit"]:
         raise missing
 
@@ -109,10 +112,6 @@ def _fetch_list(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item
             query = {"less_than_match_id": min(seen)} if seen else None
             page, parsed = run.parse(name, {}, await run.get(path, query))
             pages += 1
-            if any(reject.record_index < 0 for reject in parsed.rejects):
-                await run.land(page, parsed)
-                reason = f"the answer is no list of matches ({parsed.rejects[0].reason})"
-                raise UnusableAnswer(reason, "see `ladder rejects list`")
             ids = _match_ids(parsed, name)
             has_no_older = not ids or (bool(seen) and min(ids) >= min(seen))
             seen += ids

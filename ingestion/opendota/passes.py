@@ -8,11 +8,12 @@ from datetime import datetime
 
 import psycopg
 
+from ingestion.choices import Situation
 from ingestion.http import Client, Patience, Upstream
 from ingestion.limits import CallBudget, Clock, Limiter, SystemClock
 from ingestion.opendota import catalogues, matches, players
 from ingestion.opendota.source import SOURCE
-from ingestion.passes import Context, Situation, plan_pass
+from ingestion.passes import Context, plan_pass
 from ingestion.reports import PlannedPass
 from warehouse.lake import Lake
 from warehouse.settings import Settings

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ingestion.choices import Choice, Item, Situation
 from ingestion.errors import UnusableAnswer
 from ingestion.opendota.choices import newest, stalest_first
 from ingestion.opendota.source import SOURCE
-from ingestion.passes import Choice, Item, PassDefinition, Run, Situation
+from ingestion.passes import PassDefinition, Run
 from warehouse.source import CursorMove, Page, Parsed
 from warehouse.state import cursors
 
@@ -31,7 +32,7 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     page, parsed = run.parse("player", {"account_id": int(item.id)}, answer)
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     if parsed.rejects:
-        raise UnusableAnswer(parsed.rejects[0].reason, item.advice)
+        raise UnusableAnswer(f"the profile cannot be used ({parsed.rejects[0].reason})", "see `ladder rejects list`")
 
 
 def _choose_matches(situation: Situation) -> Choice:
@@ -69,13 +70,7 @@ async def _fetch_matches(run: Run, item: Item) -> None:
 async def _ask_matches(run: Run, item: Item, query: dict[str, str | int]) -> tuple[Page, Parsed]:
     """Ask for matches, significant or not, which the source leaves out unless told."""
     answer = await run.get(f"/players/{item.id}/matches", {"significant": 0, **query})
-    page, parsed = run.parse("player_matches", {"account_id": int(item.id)}, answer)
-    if any(reject.record_index < 0 for reject in parsed.rejects):
-        await run.land(page, parsed)
-        raise UnusableAnswer(
-            f"the answer is no list of matches ({parsed.rejects[0].reason})", "see `ladder rejects list`"
-        )
-    return page, parsed
+    return run.parse("player_matches", {"account_id": int(item.id)}, answer)
 
 
 def _is_rescanned(before: dict[str, Any], rescan_before: datetime) -> bool:

@@ -47,7 +47,7 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
     def parse(page: Page) -> Parsed:
         if page.status == 200 and not page.body.strip():
             return decode_rows(table, [], page.params)
-        record = _read(table, page)
+        record = _read_object(table, page)
         if isinstance(record, Parsed):
             return record
         return decode_rows(table, [record], page.params)
@@ -60,12 +60,10 @@ def _parse_player(page: Page) -> Parsed:
 
     An answer about another account is refused whole, and one without a profile leaves the stored profile alone.
     """
-    record = _read(tables.PLAYERS, page)
+    record = _read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
     params = {**page.params, "observed_at": _iso(page.observed_at)}
-    if not isinstance(record, dict):
-        return decode_rows(tables.PLAYERS, [record], params)
     profile = record.get("profile")
     if isinstance(profile, dict):
         sent = profile.get("account_id", params.get("account_id"))
@@ -83,11 +81,9 @@ def _parse_match(page: Page) -> Parsed:
     """A match and its players; or, for a 404, the fact that OpenDota does not know it."""
     if page.status == 404:
         return decode_rows(tables.MATCH_ABSENCES, [{"error": _error_message(page.body)}], page.params)
-    record = _read(tables.MATCHES, page)
+    record = _read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
         return record
-    if not isinstance(record, dict):
-        return decode_rows(tables.MATCHES, [record], page.params)
     if record.get("match_id") != page.params.get("match_id"):
         reason = "the answer is about another match"
         return Parsed(rejects=[page_reject(tables.MATCHES, page.body, reason, "$.match_id")])
@@ -124,6 +120,14 @@ def _read(table: Table, page: Page) -> Any:
         return msgspec.json.decode(page.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return Parsed(rejects=[page_reject(table, page.body, f"not JSON: {_first_words(error)}")])
+
+
+def _read_object(table: Table, page: Page) -> dict[str, Any] | Parsed:
+    """The decoded body where it is an object, or a `Parsed` with one reject."""
+    content = _read(table, page)
+    if isinstance(content, dict | Parsed):
+        return content
+    return Parsed(rejects=[page_reject(table, page.body, "expected an object")])
 
 
 def _error_message(body: bytes) -> str | None:

@@ -84,6 +84,18 @@ def test_a_discovered_match_that_is_not_known_is_recorded_as_absent_and_asked_fo
     assert not set(again) & set(paths)
 
 
+def test_details_about_another_match_are_told_and_do_not_eat_every_budget(
+    warehouse: Warehouse, players: list[int]
+) -> None:
+    warehouse.track("player", players[0])
+    warehouse.run("player_matches")
+    report, first = run_against(warehouse, lambda path, n: Reply(body=b'{"match_id": 1}'), "matches")
+    assert len(report.failures) == len(first) > 0
+    assert "another match" in report.failures[0].message
+    _, second = run_against(warehouse, lambda path, n: Reply(body=b'{"match_id": 1}'), "matches")
+    assert not set(second) & set(first)
+
+
 def test_a_tracked_match_comes_first_and_is_an_error_when_it_is_not_known(
     warehouse: Warehouse, players: list[int], asked: Asked
 ) -> None:
@@ -235,7 +247,7 @@ def test_new_matches_that_shift_the_pages_hide_nothing(warehouse: Warehouse) -> 
 
 def test_an_answer_that_is_no_list_is_kept_as_a_reject_and_moves_no_cursor(warehouse: Warehouse) -> None:
     report, _ = run_against(warehouse, lambda path, n: Reply(body=b'{"matches": []}'), "pro_matches")
-    assert "no list of matches" in report.failures[0].message
+    assert "cannot be used (expected an array, got dict)" in report.failures[0].message
     assert warehouse.rows("SELECT count(*) FROM ops.cursors") == [(0,)]
     assert warehouse.rows("SELECT count(*) FROM ops.rejects") == [(1,)]
 

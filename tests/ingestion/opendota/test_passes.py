@@ -234,6 +234,54 @@ def test_a_missing_constant_is_reported_and_the_others_are_read(warehouse: Wareh
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.constants") == [(4,)]
 
 
+@pytest.mark.parametrize(
+    ("name", "request_path"),
+    [
+        ("constants", "/constants/heroes"),
+        ("hero_stats", "/heroStats"),
+        ("teams", "/teams"),
+        ("leagues", "/leagues"),
+        ("pro_matches", "/proMatches"),
+        ("public_matches", "/publicMatches"),
+        ("players", "/players/{player}"),
+        ("player_matches", "/players/{player}/matches?significant=0"),
+        ("player_ratings", "/players/{player}/ratings"),
+        ("player_heroes", "/players/{player}/heroes"),
+        ("team_matches", "/teams/{team}"),
+        ("team_matches", "/teams/{team}/matches"),
+        ("league_matches", "/leagues/18101/matches"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_kept_and_told_and_asked_for_again(
+    warehouse: Warehouse, upstream: Sandbox, players: list[int], name: str, request_path: str
+) -> None:
+    player, team = players[0], upstream.world.pro_scene.teams[0].team_id
+    warehouse.track("player", player)
+    warehouse.track("team", team)
+    warehouse.track("league", 18_101)
+    bad = request_path.format(player=player, team=team)
+
+    async def scenario(answer: Callable[[str, int], Reply]) -> tuple[PassReport, list[str]]:
+        async with scripted(answer) as server:
+            here = warehouse.at(server.url)
+            async with open_context(here.settings, here.url, here.lake, patience=QUICK) as context:
+                report = await run_pass(context, next(one for one in PASSES if one.name == name))
+            return report, [path.removeprefix("/api") for path in server.requests]
+
+    def answer(path: str, times: int) -> Reply:
+        return Reply(body=b'"moved"') if path.removeprefix("/api") == bad else Reply(body=b'{"team_id":1,"leagueid":1}')
+
+    report, asked = asyncio.run(scenario(answer))
+    warehouse.load()
+    assert bad in asked
+    [line] = [failure.message for failure in report.failures if "ladder rejects list" in failure.message]
+    assert "cannot be used" in line
+    assert not report.is_ok
+    assert warehouse.rows("SELECT count(*) FROM ops.rejects WHERE record = '\"moved\"'") == [(1,)]
+    _, again = asyncio.run(scenario(answer))
+    assert bad in again
+
+
 def test_reports_are_kept_with_the_passes(warehouse: Warehouse, players: list[int]) -> None:
     warehouse.track("player", players[0], 5)
     warehouse.run("players")
