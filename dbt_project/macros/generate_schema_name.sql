@@ -1,7 +1,7 @@
 {#
-    Marts are built in the colour that the target names, `marts_blue` or `marts_green`, so that a build never touches what is
-    being read. `prep` is shared by both colours: it holds views on staging and seeds, which keep no state of a build, and tables
-    whose names carry the colour.
+    Marts are built in the colour that the target names, `marts_blue` or `marts_green`, so that a build never touches
+    what is being read. `prep` is shared by both colours: it holds views on staging and seeds, which keep no state of
+    a build, and tables whose names carry the colour.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {%- if custom_schema_name == 'marts' -%}

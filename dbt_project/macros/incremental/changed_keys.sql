@@ -1,13 +1,15 @@
 {#
     The incremental strategy `changed_keys`: exact, by batch.
 
-    A model names, in its config's meta, the relation that lists changes of staging (`changes`: one row a change, with the change key,
-    staging_table and batch_id), the columns that say what is recomputed together (`change_key`), and the small relations whose
-    change touches every row (`reference`). Then, all in the model's one transaction:
-      - `collect_changes` (pre-hook) notes the keys changed since the watermarks in a temporary table; with changed reference
-        data, all keys;
+    A model hands its hooks the relation that lists changes of staging (`changes`: one row a change, with the change key,
+    staging_table and batch_id) and what else its rows hang on (`reference`, see `reference.sql`), and names in its
+    config's meta the columns that say what is recomputed together (`change_key`). Then, all in the model's one
+    transaction:
+      - `collect_changes` (pre-hook) notes the keys changed since the watermarks in a temporary table; with changed
+        reference data, all keys;
       - the model selects the rows of these keys, from staging as it stands now;
-      - `get_incremental_changed_keys_sql` takes away rows of these keys that differ or are gone, and adds those that lack;
+      - `get_incremental_changed_keys_sql` takes away rows of these keys that differ or are gone, and adds those that
+        lack;
       - `record_progress` (post-hook) moves the watermarks.
     A key whose row was corrected is found by its old image in the feed. Rows that came out equal are not written.
 #}
@@ -41,8 +43,8 @@
 
 
 {#
-    The newest batch of a staging table that the model holds; -1 for a table it never read. Literals, so that the planner
-    can tell how few rows are newer.
+    The newest batch of a staging table that the model holds; -1 for a table it never read. Literals, so that the
+    planner can tell how few rows are newer.
 #}
 {% macro watermark(staging_table) -%}
     {%- set rows = [] -%}

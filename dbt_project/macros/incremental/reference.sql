@@ -1,7 +1,8 @@
 {#
-    Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in; so does the SQL that makes the
-    rows. A fact keeps a fingerprint of both as they were when it was computed, seeds and macros included; another fingerprint
-    recomputes all of it. `reference` is {'contents': relations whose rows count, 'definitions': views whose SQL counts}.
+    Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in; so
+    does the SQL that makes the rows. A fact keeps a fingerprint of both as they were when it was computed, seeds and
+    macros included; another fingerprint recomputes all of it. `reference` is {'contents': relations whose rows count,
+    'definitions': views whose SQL counts}.
 #}
 
 {% macro reference_fingerprints() -%}

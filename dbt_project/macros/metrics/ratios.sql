@@ -20,7 +20,8 @@
 {% macro rank_name(ladder, rank_value, medal_name, has_stars) -%}
     case
         when {{ ladder }} <> 'dota2_rank_tier' then cast({{ rank_value }} as text) || ' MMR'
-        when {{ has_stars }} and {{ rank_value }} % 10 > 0 then {{ medal_name }} || ' ' || cast({{ rank_value }} % 10 as text)
+        when {{ has_stars }} and {{ rank_value }} % 10 > 0
+            then {{ medal_name }} || ' ' || cast({{ rank_value }} % 10 as text)
         else {{ medal_name }}
     end
 {%- endmacro %}

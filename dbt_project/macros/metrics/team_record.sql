@@ -1,6 +1,6 @@
 {#
-    The records of teams, as CTEs ending in `rated`, from a CTE `results` that numbers a team's decided matches (`place`, newest first)
-    and tells the newest result beside each (`last_is_win`).
+    The records of teams, as CTEs ending in `rated`, from a CTE `results` that numbers a team's decided matches
+    (`place`, newest first) and tells the newest result beside each (`last_is_win`).
 
     by: columns that a record belongs to.
 #}

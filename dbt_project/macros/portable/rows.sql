@@ -19,7 +19,9 @@
 {% macro postgres__value_as_of(time, relation, valid_from, value) -%}
     (
         (select array_agg({{ value }} order by {{ valid_from }}, {{ value }}) from {{ relation }})
-    )[width_bucket({{ time }}, (select array_agg({{ valid_from }} order by {{ valid_from }}, {{ value }}) from {{ relation }}))]
+    )[
+        width_bucket({{ time }}, (select array_agg({{ valid_from }} order by {{ valid_from }}) from {{ relation }}))
+    ]
 {%- endmacro %}
 
 

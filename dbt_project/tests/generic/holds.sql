@@ -1,6 +1,6 @@
 {#
-    Every row satisfies every named expression; an expression that is null for a row says nothing about it. Several expressions share
-    one test, because each test costs a connection.
+    Every row satisfies every named expression; an expression that is null for a row says nothing about it. Several
+    expressions share one test, because each test costs a connection.
 #}
 {% test holds(model, expressions) %}
 

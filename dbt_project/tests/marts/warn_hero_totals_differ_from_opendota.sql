@@ -1,5 +1,5 @@
 {{ config(severity='warn') }}
--- OpenDota's own totals of tracked players are read at another moment than the histories, so they may differ for a while.
+-- OpenDota's own totals are read at another moment than the histories, so that they may differ for a while.
 with ours as (
 
     select * from {{ ref('player_character_win_rates') }}
