@@ -34,7 +34,6 @@ _PROFILE = Endpoint(
         Column("rank_bracket", "text", "bracket of that rank"),
         Column("leaderboard_rank", "integer", "place on the source's own leaderboard", nullable=True),
         LAST_PLAYED,
-        Column("last_observed_at", "timestamp", "when the profile was last seen at the source", nullable=True),
     ),
     max_age_s=15 * 60,
     is_list=False,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -30,7 +30,7 @@ _TABLES = """
 CREATE TABLE dim_players (
     game text, player_id text, display_name text, professional_name text, country_code text, steam_id64 text,
     avatar_url text, is_tracked boolean, rank_value integer, rank_name text, rank_bracket text,
-    leaderboard_rank integer, last_played_at timestamptz, last_observed_at timestamptz, PRIMARY KEY (game, player_id)
+    leaderboard_rank integer, last_played_at timestamptz, PRIMARY KEY (game, player_id)
 );
 CREATE TABLE dim_characters (
     game text, character_id text, character_name text, PRIMARY KEY (game, character_id)
@@ -138,7 +138,7 @@ class Marts:
         """Publish the idle colour in PostgreSQL, and tell nobody else."""
         with building(self.database.url("transform")) as connection:
             live = current_generation(connection)
-            colour = "green" if live is not None and live.colour == "blue" else "blue"
+            colour: Literal["blue", "green"] = "green" if live is not None and live.colour == "blue" else "blue"
             build = Build(colour=colour, head_batch_id=0, inputs_digest="", is_needed=True, is_first=False)
             record_build(connection, build, as_of_date=date(2026, 1, 7))
             return turn(connection, colour, NAMES)

@@ -1,21 +1,25 @@
 {#
-    Player slots of Dota 2 matches, from what OpenDota tells in two places: a tracked player's history and the details of a match.
+    Player slots of Dota 2 matches, from what OpenDota tells in two places: a tracked player's history and the details
+    of a match.
 
-    Both may know a slot: they are one row. Where both know a value, the history's stands: it is read again and again, details
-    are read once. (When something was observed decides nothing here: seeing the same again moves that moment, and an incremental
-    build would not notice.)
+    Both may know a slot: they are one row. Where both know a value, the history's stands: it is read again and again,
+    details are read once. (When something was observed decides nothing here: seeing the same again moves that moment,
+    and an incremental build would not notice.)
 
-    changes: relation of changed matches (game, match_id) that narrows the tables where they are read, so that an index finds the
-        rows; none for all matches.
+    changes: relation of changed matches (game, match_id) that narrows the tables where they are read, so that an
+        index finds the rows; none for all matches.
 #}
 {% macro dota2_player_matches(changes=none) %}
 {%- set only_changed -%}
-    {% if changes %}where match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2'){% endif %}
+    {% if changes %}
+    where match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
+    {% endif %}
 {%- endset -%}
 {%- set shared = ['hero_id', 'kills', 'deaths', 'assists', 'leaver_status', 'party_size'] -%}
-{%- set from_history = ['is_radiant_win', 'played_at', 'duration_s', 'game_mode', 'lobby_type', 'parser_version'] -%}
+{%- set of_match = ['is_radiant_win', 'played_at', 'duration_s', 'game_mode', 'lobby_type'] -%}
 {%- set from_details = [
-    'last_hits', 'denies', 'gold_per_min', 'xp_per_min', 'hero_damage', 'tower_damage', 'hero_healing', 'net_worth', 'level'
+    'last_hits', 'denies', 'gold_per_min', 'xp_per_min', 'hero_damage', 'tower_damage', 'hero_healing',
+    'net_worth', 'level'
 ] -%}
 with history as (
 
@@ -41,15 +45,19 @@ matches as (
 
 ),
 
--- Details do not tell it, and it is the same for all players of a match.
-average_ranks as (
+-- What is the same for all players of a match is told once for all of them, or two sides could win. A history with a result
+-- was read later than one without.
+told as (
 
     select
-        match_id,
-        max(average_rank) as average_rank
+        *,
+        row_number() over (
+            partition by match_id
+            order by case when is_radiant_win is null then 1 else 0 end, account_id
+        ) as place,
+        max(average_rank) over (partition by match_id) as match_average_rank,
+        max(parser_version) over (partition by match_id) as match_parser_version
     from history
-    where average_rank is not null
-    group by match_id
 
 ),
 
@@ -63,9 +71,6 @@ slots as (
         details.match_id is not null as has_details,
         {%- for column in shared %}
         coalesce(history.{{ column }}, details.{{ column }}) as {{ column }},
-        {%- endfor %}
-        {%- for column in from_history %}
-        history.{{ column }},
         {%- endfor %}
         {%- for column in from_details %}
         details.{{ column }}{{ "," if not loop.last }}
@@ -93,17 +98,18 @@ described as (
         {%- for column in shared + from_details %}
         slots.{{ column }},
         {%- endfor %}
-        {%- for column in from_history %}
-        coalesce(slots.{{ column }}, matches.{{ column }}) as {{ column }},
+        {%- for column in of_match %}
+        coalesce(told.{{ column }}, matches.{{ column }}) as {{ column }},
         {%- endfor %}
+        coalesce(told.match_parser_version, matches.parser_version) as parser_version,
         slots.player_slot < 128 as is_radiant,
         matches.patch,
         matches.league_id,
         case when slots.player_slot < 128 then matches.radiant_team_id else matches.dire_team_id end as team_id,
-        average_ranks.average_rank
+        told.match_average_rank as average_rank
     from slots
     left join matches on slots.match_id = matches.match_id
-    left join average_ranks on slots.match_id = average_ranks.match_id
+    left join told on slots.match_id = told.match_id and told.place = 1
 
 ),
 

@@ -1,4 +1,7 @@
-{# Seconds since 1970 as a point in time; null for what cannot be one (before 1970, after 2099), so that one absurd value stops no build. #}
+{#
+    Seconds since 1970 as a point in time; null for what cannot be one (before 1970, after 2099), so that one absurd
+    value stops no build.
+#}
 {% macro timestamp_from_epoch(seconds) -%}
     {{ adapter.dispatch('timestamp_from_epoch')(seconds) }}
 {%- endmacro %}
@@ -8,16 +11,21 @@
 {%- endmacro %}
 
 
-{# A text as a point in time; null for what is not an ISO 8601 time in UTC, so that one malformed value stops no build. #}
+{#
+    A text as a point in time; null for what is not an ISO 8601 time in UTC, so that one malformed value stops no
+    build.
+#}
 {% macro timestamp_from_iso(text) -%}
     {{ adapter.dispatch('timestamp_from_iso')(text) }}
 {%- endmacro %}
 
 {#- PostgreSQL 15 has no cast that can fail softly; the pattern lets through only what is a day of the calendar. -#}
 {% macro postgres__timestamp_from_iso(text) -%}
-    {%- set day -%}
-        ((19|20)[0-9]{2}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|((19|20)(0[48]|[2468][048]|[13579][26])|2000)-02-29)
-    {%- endset -%}
+    {%- set of_31 = '(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])' -%}
+    {%- set of_30 = '(0[469]|11)-(0[1-9]|[12][0-9]|30)' -%}
+    {%- set of_28 = '02-(0[1-9]|1[0-9]|2[0-8])' -%}
+    {%- set leap_year = '((19|20)(0[48]|[2468][048]|[13579][26])|2000)' -%}
+    {%- set day = '((19|20)[0-9]{2}-(' ~ of_31 ~ '|' ~ of_30 ~ '|' ~ of_28 ~ ')|' ~ leap_year ~ '-02-29)' -%}
     case
         when {{ text }} ~ '^{{ day }}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+]00:?00)$'
             then cast({{ text }} as timestamp with time zone)
@@ -28,6 +36,12 @@
 {# The day of a point in time, in UTC whatever the session's time zone. #}
 {% macro utc_date(time) -%}
     cast({{ time }} at time zone 'UTC' as date)
+{%- endmacro %}
+
+
+{# The present day, in UTC. #}
+{% macro today() -%}
+    {{ utc_date(dbt.current_timestamp()) }}
 {%- endmacro %}
 
 

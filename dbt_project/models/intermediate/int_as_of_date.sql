@@ -12,7 +12,10 @@ played as (
 
     select max(played_date) as newest_date
     from {{ ref('fct_player_matches') }}
-    where is_significant
+    where
+        is_significant
+        -- A match that claims to be played tomorrow must not empty every window.
+        and played_date <= {{ today() }}
 
 ),
 

@@ -11,7 +11,6 @@ SELECT
     rank_name,
     rank_bracket,
     leaderboard_rank,
-    last_played_at,
-    last_observed_at
+    last_played_at
 FROM marts.dim_players
 WHERE game = %(game)s AND player_id = %(player_id)s

@@ -19,7 +19,6 @@ sightings as (
         cast(account_id as text) as player_id,
         display_name,
         professional_name,
-        observed_at,
         row_number() over (partition by account_id order by match_id desc, player_slot asc) as place
     from {{ ref('stg_opendota__match_players') }}
     where account_id is not null
@@ -80,8 +79,7 @@ described as (
         ranks.rank_name,
         coalesce(ranks.rank_bracket, 'unknown') as rank_bracket,
         ranks.leaderboard_rank,
-        played.last_played_at,
-        coalesce(profiles.observed_at, sightings.observed_at) as last_observed_at
+        played.last_played_at
     from known
     left join profiles on known.player_id = cast(profiles.account_id as text)
     left join sightings on known.player_id = sightings.player_id and sightings.place = 1
