@@ -1,25 +1,20 @@
-"""Details of matches, within a budget a pass, and the lists of professional and public matches."""
+"""Details of matches, within a budget a pass."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from importlib import resources
 
 from ingestion.choices import Choice, Item, Situation
-from ingestion.errors import NotFoundError, UnusableAnswer
+from ingestion.errors import NotFoundError
 from ingestion.http import Answer
-from ingestion.opendota.choices import newest, tracked_ids
+from ingestion.opendota.choices import tracked_ids
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import PassDefinition, Run
-from warehouse.source import CursorMove, Parsed
+from warehouse.source import CursorMove
 from warehouse.state import Cursor, cursors
 
-__all__ = ["DETAILS", "PRO_MATCHES", "PUBLIC_MATCHES"]
-
-#: Pages of a list that are read where no earlier pass tells how far to go.
-_FIRST_PAGES = 5
-_PAGE_ROWS = 100
+__all__ = ["DETAILS"]
 
 
 def _choose_details(situation: Situation) -> Choice:
@@ -87,65 +82,4 @@ async def _fetch_details(run: Run, item: Item) -> None:
         raise missing
 
 
-def _choose_list(name: str) -> Callable[[Situation], Choice]:
-    def choose(situation: Situation) -> Choice:
-        cursor = cursors(situation.connection, SOURCE.name, name).get(name)
-        return Choice([Item(name, "", cursor, (name,))])
-
-    return choose
-
-
-def _fetch_list(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Awaitable[None]]:
-    """Read a list of matches, newest first, back to the newest one that is known.
-
-    Each page is asked for by the oldest id of the one before, so that new matches do not shift it. The cursor moves
-    with the last page: a walk that was interrupted is walked again. The list of public matches is a sample, which is
-    never read further back than a few pages.
-    """
-
-    async def fetch(run: Run, item: Item) -> None:
-        before = item.cursor.value if item.cursor else {}
-        known = before.get("newest_match_id")
-        seen: list[int] = []
-        pages = 0
-        while True:
-            query = {"less_than_match_id": min(seen)} if seen else None
-            page, parsed = run.parse(name, {}, await run.get(path, query))
-            pages += 1
-            ids = _match_ids(parsed, name)
-            has_no_older = not ids or (bool(seen) and min(ids) >= min(seen))
-            seen += ids
-            is_known = known is not None and bool(ids) and min(ids) <= known
-            is_far_enough = pages >= _FIRST_PAGES and (is_sample or known is None)
-            is_short = len(ids) + len(parsed.rejects) < _PAGE_ROWS
-            if is_known or is_far_enough or is_short or (has_no_older and known is None):
-                move = CursorMove(name, {"newest_match_id": newest(seen, before)})
-                await run.land(page, parsed, move)
-                return
-            await run.land(page, parsed)
-            if has_no_older:
-                raise UnusableAnswer("the same page came twice", "run again; the list is read from its start")
-
-    return fetch
-
-
-def _match_ids(parsed: Parsed, table: str) -> list[int]:
-    frame = parsed.frames.get(table)
-    return [] if frame is None else frame["match_id"].to_list()
-
-
 DETAILS = PassDefinition("matches", ("match",), _choose_details, _fetch_details)
-PRO_MATCHES = PassDefinition(
-    "pro_matches",
-    ("pro_matches",),
-    _choose_list("pro_matches"),
-    _fetch_list("pro_matches", "/proMatches", is_sample=False),
-    share=0.2,
-)
-PUBLIC_MATCHES = PassDefinition(
-    "public_matches",
-    ("public_matches",),
-    _choose_list("public_matches"),
-    _fetch_list("public_matches", "/publicMatches", is_sample=True),
-    share=0.1,
-)

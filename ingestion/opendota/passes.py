@@ -11,7 +11,7 @@ import psycopg
 from ingestion.choices import Situation
 from ingestion.http import Client, Patience, Upstream
 from ingestion.limits import CallBudget, Clock, Limiter, SystemClock
-from ingestion.opendota import catalogues, matches, players
+from ingestion.opendota import catalogues, match_lists, matches, players
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import Context, plan_pass
 from ingestion.reports import PlannedPass
@@ -26,8 +26,8 @@ PASSES = (
     catalogues.HERO_STATS,
     catalogues.TEAMS,
     catalogues.LEAGUES,
-    matches.PRO_MATCHES,
-    matches.PUBLIC_MATCHES,
+    match_lists.PRO_MATCHES,
+    match_lists.PUBLIC_MATCHES,
     players.PROFILES,
     players.MATCHES,
     players.RATINGS,

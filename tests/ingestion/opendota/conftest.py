@@ -21,6 +21,7 @@ from ingestion.reports import PassReport
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
+from tests.ingestion.scripted_server import Reply, scripted
 from warehouse.database import connect
 from warehouse.lake import Lake
 from warehouse.load import load_pending
@@ -57,6 +58,22 @@ class Warehouse:
             return reports
 
         return asyncio.run(scenario())
+
+    def run_against(
+        self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[PassReport, list[str]]:
+        """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
+
+        async def scenario() -> tuple[PassReport, list[str]]:
+            async with scripted(answer) as server:
+                changed = self.at(server.url).settings.model_copy(update=settings)
+                async with open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
+                    report = await run_pass(context, next(one for one in PASSES if one.name == name))
+                return report, [path.removeprefix("/api") for path in server.requests]
+
+        result = asyncio.run(scenario())
+        self.load()
+        return result
 
     def load(self) -> None:
         load_pending(self.url, self.lake, SOURCE)

@@ -21,7 +21,7 @@ from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.opendota.conftest import QUICK, Warehouse
-from tests.ingestion.scripted_server import Reply, scripted
+from tests.ingestion.scripted_server import Reply
 from warehouse.errors import DatabaseError
 from warehouse.state import start_pass
 
@@ -221,14 +221,7 @@ def test_a_missing_constant_is_reported_and_the_others_are_read(warehouse: Wareh
         is_missing = path.endswith("/region")
         return Reply(404, b'{"error":"Not Found"}') if is_missing else Reply(body=b'{"1":{"id":1}}')
 
-    async def scenario() -> PassReport:
-        async with scripted(answer) as server:
-            here = warehouse.at(server.url)
-            async with open_context(here.settings, here.url, here.lake, patience=QUICK) as context:
-                return await run_pass(context, PASSES[0])
-
-    report = asyncio.run(scenario())
-    warehouse.load()
+    report, _ = warehouse.run_against(answer, "constants")
     assert [failure.item for failure in report.failures] == ["constants/region"]
     assert report.done == 4
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.constants") == [(4,)]
@@ -261,24 +254,16 @@ def test_an_answer_that_cannot_be_used_is_kept_and_told_and_asked_for_again(
     warehouse.track("league", 18_101)
     bad = request_path.format(player=player, team=team)
 
-    async def scenario(answer: Callable[[str, int], Reply]) -> tuple[PassReport, list[str]]:
-        async with scripted(answer) as server:
-            here = warehouse.at(server.url)
-            async with open_context(here.settings, here.url, here.lake, patience=QUICK) as context:
-                report = await run_pass(context, next(one for one in PASSES if one.name == name))
-            return report, [path.removeprefix("/api") for path in server.requests]
-
     def answer(path: str, times: int) -> Reply:
         return Reply(body=b'"moved"') if path.removeprefix("/api") == bad else Reply(body=b'{"team_id":1,"leagueid":1}')
 
-    report, asked = asyncio.run(scenario(answer))
-    warehouse.load()
+    report, asked = warehouse.run_against(answer, name)
     assert bad in asked
     [line] = [failure.message for failure in report.failures if "ladder rejects list" in failure.message]
     assert "cannot be used" in line
     assert not report.is_ok
     assert warehouse.rows("SELECT count(*) FROM ops.rejects WHERE record = '\"moved\"'") == [(1,)]
-    _, again = asyncio.run(scenario(answer))
+    _, again = warehouse.run_against(answer, name)
     assert bad in again
 
 
