@@ -144,6 +144,10 @@ class Run:
         """Report that a thing could not be read."""
         self.report = replace(self.report, failures=(*self.report.failures, Failure(item.name, message)))
 
+    def notice(self, message: str) -> None:
+        """Report what somebody should know although nothing failed."""
+        self.report = replace(self.report, notices=(*self.report.notices, message))
+
     async def read(self, item: Item) -> None:
         """Read one thing; what concerns only this thing ends as a failure."""
         advice = f"; {item.advice}" if item.advice else ""

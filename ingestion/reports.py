@@ -57,6 +57,7 @@ class PassReport:
         skipped: things that were not due, or were done before the pass was resumed.
         failures: things that could not be read.
         stop: why the pass ended early; None when it did not.
+        notices: what somebody should know although nothing failed, one line each.
     """
 
     name: str
@@ -68,6 +69,7 @@ class PassReport:
     skipped: int = 0
     failures: tuple[Failure, ...] = ()
     stop: Stop | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def is_ok(self) -> bool:

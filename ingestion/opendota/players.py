@@ -70,7 +70,13 @@ async def _fetch_matches(run: Run, item: Item) -> None:
 async def _ask_matches(run: Run, item: Item, query: dict[str, str | int]) -> tuple[Page, Parsed]:
     """Ask for matches, significant or not, which the source leaves out unless told."""
     answer = await run.get(f"/players/{item.id}/matches", {"significant": 0, **query})
-    return run.parse("player_matches", {"account_id": int(item.id)}, answer)
+    page, parsed = run.parse("player_matches", {"account_id": int(item.id)}, answer)
+    if not parsed.rejects and not _match_ids(parsed):
+        run.notice(
+            f"{item.name}: OpenDota shows no matches, the profile may be private; what is stored stays; "
+            f"make its match data public, or `ladder untrack opendota {item.name}`"
+        )
+    return page, parsed
 
 
 def _is_rescanned(before: dict[str, Any], rescan_before: datetime) -> bool:

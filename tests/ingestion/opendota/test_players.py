@@ -131,7 +131,7 @@ def test_a_profile_is_read_again_after_half_an_hour_and_is_another_observation_o
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.player_ranks") == [(2,)]
 
 
-def test_a_profile_that_became_private_deletes_nothing(
+def test_a_profile_that_became_private_deletes_nothing_and_is_told(
     warehouse: Warehouse, upstream: Sandbox, players: list[int]
 ) -> None:
     [account] = players[:1]
@@ -140,11 +140,18 @@ def test_a_profile_that_became_private_deletes_nothing(
     before = stored_matches(warehouse, account)
     upstream.world.set_private(account, True)
     for days in (0, 30):
-        assert warehouse.run("player_matches", clock=ShiftedClock(days=days))["player_matches"].is_ok
+        report = warehouse.run("player_matches", clock=ShiftedClock(days=days))["player_matches"]
+        assert report.is_ok
+        [notice] = report.notices
+        assert notice.startswith(f"player {account}: OpenDota shows no matches, the profile may be private")
+        assert f"`ladder untrack opendota player {account}`" in notice
+    [(kept,)] = warehouse.rows("SELECT report -> 'notices' FROM ops.passes ORDER BY pass_id DESC LIMIT 1")
+    assert kept == [notice]
     assert stored_matches(warehouse, account) == before
     upstream.world.set_private(account, False)
     upstream.advance(days=20)
-    warehouse.run("player_matches", clock=ShiftedClock(days=31))
+    report = warehouse.run("player_matches", clock=ShiftedClock(days=31))["player_matches"]
+    assert report.notices == ()
     assert stored_matches(warehouse, account) == truth(upstream.world, [account]).match_ids(account)
 
 
