@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ingestion.opendota.source import SOURCE
 from warehouse.database import LoginRole, role_url
 from warehouse.embedded import Servers, running
+from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.errors import ConfigurationError
 from warehouse.lake import Lake
 from warehouse.migrate import migrate
@@ -61,7 +62,8 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
             f"cannot use the data directory {settings.home}: {(error.strerror or str(error)).lower()}",
             "set LADDER_HOME to a directory of your own with room to write",
         ) from None
-    with running(settings, redis=redis) as servers:
+    # Also where the servers are not ours to stop, what this process has started must not outlive a SIGTERM.
+    with unwinding_on_termination(), running(settings, redis=redis) as servers:
         if set_up:
             migrate(settings, servers.database_url, list(SOURCES.values()))
         yield Warehouse(settings, servers)

@@ -75,7 +75,7 @@ def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
         class Translator(DagsterDbtTranslator):
             def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
                 if dbt_resource_props["resource_type"] == "source":
-                    return AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"].split("__")[0]])
+                    return AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
                 is_mart = dbt_resource_props["schema"].startswith("marts")
                 return AssetKey(["marts" if is_mart else "prep", dbt_resource_props["name"]])
 
@@ -94,5 +94,6 @@ def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
     assert {spec.key for spec in specs} == ours
     graph = repository.asset_graph
     for spec in specs:
-        theirs = {dep.asset_key for dep in spec.deps if dep.asset_key.path[0] != "ops"}
+        read = [dep.asset_key.path for dep in spec.deps if dep.asset_key.path[0] != "ops"]
+        theirs = {AssetKey([schema, name.removesuffix("__feed")]) for schema, name in read}
         assert graph.get(spec.key).parent_keys == theirs

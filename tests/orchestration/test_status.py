@@ -1,0 +1,77 @@
+"""`ladder status`, `ladder run --plan`, `ladder doctor`, `ladder rejects` and `ladder publish`: what stands where."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+
+from tests.orchestration.conftest import CommandLine, Filled
+
+
+def _books(filled: Filled) -> list[tuple[Any, ...]]:
+    query = "SELECT (SELECT count(*) FROM ops.passes), (SELECT count(*) FROM ops.batches), (TABLE newest)"
+    with psycopg.connect(filled.database.admin_url) as connection:
+        return connection.execute(
+            f"WITH newest AS (SELECT max(generation) FROM ops.generations) {query}".encode()
+        ).fetchall()
+
+
+def test_status_as_json_holds_every_part(filled: Filled) -> None:
+    found = json.loads(filled.ladder("status", "--json").output)
+    assert found["tracked"] == [{"source": "opendota", "kind": "player", "count": len(filled.players)}]
+    assert {row["prefix"] for row in found["cursors"]} >= {"player", "player_matches", "constants"}
+    assert {row["name"] for row in found["passes"]} >= {"players", "player_matches", "matches"}
+    assert found["batches"][0]["batch_id"] == max(row["batch_id"] for row in found["batches"])
+    assert found["generations"][0]["head_batch_id"] <= found["generations"][0]["newest_batch_id"]
+    assert found["rejects"] == []
+
+
+def test_status_says_which_generation_is_published(filled: Filled) -> None:
+    assert "published: generation" in filled.ladder("status").output
+
+
+def test_a_plan_asks_nothing_and_writes_nothing(filled: Filled) -> None:
+    before, asked = _books(filled), filled.sandbox.requests.count
+    ended = filled.ladder("run", "--plan")
+    assert ended.code == 0
+    assert "player_matches" in ended.output
+    assert f"player_matches x{len(filled.players)}" in ended.output
+    assert (_books(filled), filled.sandbox.requests.count) == (before, asked)
+
+
+def test_a_plan_with_nothing_tracked_hints_at_the_first_step(ladder: CommandLine) -> None:
+    ended = ladder("run", "--plan")
+    assert ended.code == 0
+    assert "ladder track" in ended.output
+
+
+def test_a_doctor_finds_nothing_where_all_is_well(filled: Filled) -> None:
+    ended = filled.ladder("doctor")
+    assert ended.code == 0, ended.output
+    assert "problem" not in ended.output
+    for name in ("home", "disk", "servers", "OpenDota", "role ladder_analyst", "lake"):
+        assert f"ok       {name}: " in ended.output
+
+
+def test_a_doctor_names_what_is_wrong_and_looks_at_the_rest(filled: Filled) -> None:
+    ended = filled.ladder("doctor", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api")
+    assert ended.code == 1
+    assert [line for line in ended.output.splitlines() if line.startswith("problem")] == [
+        line for line in ended.output.splitlines() if line.startswith("problem  OpenDota: ")
+    ]
+    assert "ok       lake" in ended.output
+
+
+def test_no_rejects_is_said(filled: Filled) -> None:
+    assert "no open rejects" in filled.ladder("rejects", "list").output
+    assert json.loads(filled.ladder("rejects", "list", "--json").output) == []
+
+
+def test_publishing_again_keeps_the_generation(filled: Filled) -> None:
+    before = _books(filled)
+    ended = filled.ladder("publish")
+    assert ended.code == 0
+    assert f"generation {before[0][2]} " in ended.output
+    assert _books(filled) == before

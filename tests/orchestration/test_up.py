@@ -1,0 +1,110 @@
+"""`ladder up` and `ladder demo`: everything comes up, answers, and is gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.orchestration.conftest import CommandLine, Filled
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home that every user can enter, of which nothing may run in the end."""
+    with tempfile.TemporaryDirectory(prefix="ladder-test-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+        assert _processes_of(path) == []
+
+
+def _processes_of(home: Path) -> list[str]:
+    """Command lines of processes that name a home in their arguments, environment or working directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            said = [*process.cmdline(), process.cwd(), process.environ().get("LADDER_HOME", "")]
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if process.pid != os.getpid() and any(str(home) in text for text in said):
+            found.append(" ".join(process.cmdline()))
+    return found
+
+
+@pytest.mark.slow
+def test_everything_is_up_until_a_signal_and_then_gone(filled: Filled) -> None:
+    up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
+    try:
+        assert up.stdout is not None
+        said = b""
+        while b"Ctrl-C" not in said:
+            line = up.stdout.readline()
+            assert line, up.communicate()[1].decode()
+            said += line
+        addresses = dict(re.findall(r"^(\w+) +(http\S+)", said.decode(), re.M))
+        board = httpx.get(f"{addresses['API']}/leaderboards").json()
+        assert board["data"]
+        jobs = httpx.post(
+            f"{addresses['Dagster']}/graphql",
+            json={"query": "{repositoriesOrError{... on RepositoryConnection{nodes{jobs{name}}}}}"},
+            timeout=30,
+        ).json()["data"]["repositoriesOrError"]["nodes"][0]["jobs"]
+        assert "run" in {job["name"] for job in jobs}
+        again = filled.ladder("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
+        assert (again.code, "already runs" in again.errors) == (1, True)
+        children = psutil.Process(up.pid).children(recursive=True)
+    finally:
+        up.send_signal(signal.SIGTERM)
+        _, errors = up.communicate(timeout=60)
+    assert "Traceback" not in errors.decode()
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.slow
+def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
+    up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
+    assert up.stdout is not None
+    assert up.stdout.readline()
+    children = psutil.Process(up.pid).children(recursive=True)
+    assert len(children) >= 4
+    up.kill()
+    up.communicate()
+    deadline = time.monotonic() + 30
+    while [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_the_demo_shows_all_three_tables_and_its_second_run_is_a_day_later(home: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
+    ladder = CommandLine({**environment, "LADDER_HOME": str(home)}, tmp_path)
+    first = ladder("demo", "--players", "12")
+    assert first.code == 0, first.errors
+    for heading in ("Leaderboard", "Rank of", "Heroes"):
+        assert heading in first.output
+    assert _processes_of(home) == []
+    second = ladder("demo", "--players", "12")
+    assert second.code == 0, second.errors
+    assert "day 2" in second.errors
+    assert _requests(second.errors) < _requests(first.errors)
+    counted = ladder(
+        "query", "select count(*) as n from fct_player_matches", "--format", "json", LADDER_HOME=str(home / "demo")
+    )
+    assert json.loads(counted.output)[0]["n"] > 0
+
+
+def _requests(errors: str) -> int:
+    found = re.search(r"(\d+) requests, \d+ rows changed\n?$", errors.strip(), re.M)
+    assert found is not None, errors
+    return int(found[1])
