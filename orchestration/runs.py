@@ -17,6 +17,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from orchestration.jobs import QUIET
 from orchestration.progress import RunDone
+from warehouse import logs
 
 __all__ = ["WORKER_TAG", "create_run", "execute", "fail_dead_runs", "is_alive", "opened_instance", "process_mark"]
 
@@ -71,10 +72,11 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
     """Execute a run to its end; an interrupt cancels it."""
     errors: list[str] = []
     is_cancelled = False
-    for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
-        is_cancelled = is_cancelled or _is_interrupt(event)
-        if event.is_step_failure or (event.is_run_failure and not errors):
-            errors.append(_why(event))
+    with logs.bound(run_id=run.run_id, job=run.job_name):
+        for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
+            is_cancelled = is_cancelled or _is_interrupt(event)
+            if event.is_step_failure or (event.is_run_failure and not errors):
+                errors.append(_why(event))
     ended = instance.get_run_by_id(run.run_id)
     is_ok = ended is not None and ended.status == DagsterRunStatus.SUCCESS
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)

@@ -31,6 +31,7 @@ from orchestration.progress import Message, RunDone, listening
 from orchestration.runs import WORKER_TAG, fail_dead_runs, process_mark
 from orchestration.warehouse_access import open_warehouse
 from orchestration.worker_client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
+from warehouse import logs
 from warehouse.errors import LadderError
 from warehouse.settings import load_settings
 
@@ -213,6 +214,7 @@ def _execute_one(instance: DagsterInstance, pipeline: Pipeline, run_id: str) -> 
 def main() -> int:
     """Serve, or execute one run."""
     settings = load_settings()
+    logs.configure(settings, "worker")
     with open_warehouse(settings, set_up=False) as warehouse, opened_pipeline(warehouse) as pipeline:
         if len(sys.argv) > 1:
             return _execute_one(pipeline.instance, pipeline, sys.argv[1])

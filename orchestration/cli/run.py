@@ -11,6 +11,7 @@ import typer
 from orchestration.cli.terminal import RunView, console, table, warn
 from orchestration.progress import RunDone
 from orchestration.worker_client import Run, follow_run, is_running
+from warehouse import logs
 from warehouse.errors import LadderError
 from warehouse.settings import Settings, load_settings
 
@@ -20,6 +21,7 @@ __all__ = ["do_run", "run_pipeline", "show_plan"]
 def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
     """Run everything, or some passes and the marts; ends with 1 when something failed."""
     settings = load_settings()
+    logs.configure(settings, "ladder")
     started = time.monotonic()
     view = RunView()
     with view.shown():
