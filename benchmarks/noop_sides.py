@@ -1,0 +1,232 @@
+"""The two sides of `benchmarks.noop`: our warm worker, and dagster-dbt over a copy of the same database.
+
+Each launches a run and says when Dagster's own record has it ended.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import GrpcServerTarget
+from psycopg import conninfo, sql
+from pydantic import SecretStr
+
+from benchmarks import dagster_dbt_peer
+from orchestration.children import Child
+from orchestration.dbt_graph import PROJECT
+from orchestration.dbt_runner import prepare
+from orchestration.definitions import build_definitions
+from orchestration.instance import prepare_instance
+from orchestration.runs import create_run, opened_instance
+from orchestration.warehouse_access import Warehouse
+from orchestration.worker_client import is_running
+from serving.run import reserve_port
+from warehouse.database import parameters
+from warehouse.embedded import Servers
+
+__all__ = ["Ended", "Ours", "Peer", "opened_ours", "opened_peer"]
+
+_LOCAL = "127.0.0.1"
+_LOCATION = "peer"
+_DATABASE = "peer"
+_POLL_S = 0.05
+_START_S = 120.0
+_RUN_S = 300.0
+_COUNTED = {
+    "materializations": DagsterEventType.ASSET_MATERIALIZATION,
+    "observations": DagsterEventType.ASSET_OBSERVATION,
+    "checks": DagsterEventType.ASSET_CHECK_EVALUATION,
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that succeeded.
+
+    Args:
+        seconds: from before it was created to the end that Dagster recorded.
+        events: how many asset events of each kind it left.
+    """
+
+    seconds: float
+    events: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our instance and definitions; a warm worker listens."""
+
+    instance: DagsterInstance
+    repository: RepositoryDefinition
+
+    def create(self) -> DagsterRun:
+        """A run that brings the marts to what is loaded: nothing is fetched."""
+        return create_run(self.instance, self.repository, "transform")
+
+    def launch(self) -> Ended:
+        """Have the warm worker execute one, as the web UI and schedules do."""
+
+        def start() -> str:
+            run = self.create()
+            self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # our launcher needs no workspace
+            return run.run_id
+
+        return timed_run(self.instance, start)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """dagster-dbt's instance, its definitions in this process, and a code server that launches runs."""
+
+    instance: DagsterInstance
+    repository: RepositoryDefinition
+    workspace: WorkspaceProcessContext
+
+    def execute(self) -> Ended:
+        """Execute a run in this process, where everything but dbt's command line is loaded already."""
+
+        def start() -> str:
+            job = self.repository.get_job(dagster_dbt_peer.JOB)
+            # It passes on what dbt prints.
+            with redirect_stdout(io.StringIO()):
+                return job.execute_in_process(instance=self.instance).run_id
+
+        return timed_run(self.instance, start)
+
+    def launch(self) -> Ended:
+        """Launch a run as the web UI and schedules do: Dagster's launcher gives it a process."""
+
+        def start() -> str:
+            request = self.workspace.create_request_context()
+            (repository,) = request.get_code_location(_LOCATION).get_repositories().values()
+            remote = repository.get_full_job(dagster_dbt_peer.JOB)
+            run = self.instance.create_run_for_job(
+                self.repository.get_job(dagster_dbt_peer.JOB),
+                remote_job_origin=remote.get_remote_origin(),
+                job_code_origin=remote.get_python_origin(),
+            )
+            self.instance.launch_run(run.run_id, request)
+            return run.run_id
+
+        return timed_run(self.instance, start)
+
+
+def timed_run(instance: DagsterInstance, start: Callable[[], str]) -> Ended:
+    """Time a run from before its creation to its recorded end; one that fails ends the benchmark."""
+    began = time.time()
+    run_id = start()
+    while (run := instance.get_run_by_id(run_id)) is None or not run.is_finished:
+        assert time.time() - began < _RUN_S, f"run {run_id} does not end"
+        time.sleep(_POLL_S)
+    assert run.status == DagsterRunStatus.SUCCESS, f"run {run_id}: {run.status}"
+    record = instance.get_run_record_by_id(run_id)
+    assert record is not None
+    assert record.end_time is not None
+    logs = {kind: instance.all_logs(run_id, of_type=type_) for kind, type_ in _COUNTED.items()}
+    return Ended(record.end_time - began, {kind: len(found) for kind, found in logs.items()})
+
+
+@contextmanager
+def opened_ours(warehouse: Warehouse) -> Iterator[Ours]:
+    """Start our warm worker."""
+    graph = prepare(warehouse.settings, warehouse.servers.database_url).graph
+    home = warehouse.settings.home
+    with (
+        opened_instance(prepare_instance(warehouse)) as instance,
+        Child("worker", ["orchestration.worker"], home / "logs", is_tethered=True) as worker,
+    ):
+        _await(worker, lambda: is_running(home))
+        yield Ours(instance, build_definitions(graph).get_repository_def())
+
+
+@contextmanager
+def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
+    """Copy database and project, prepare the manifest, and start a code server; nobody may use the database now.
+
+    The peer has the same configuration of Dagster, in PostgreSQL too, but Dagster's own launcher.
+    """
+    home = warehouse.settings.home / "peer"
+    home.mkdir()
+    copy = _copied_database(warehouse, home)
+    project = dagster_dbt_peer.project_at(_copied_project(home))
+    os.environ.update(_profile(copy.url("transform")), DO_NOT_TRACK="1")
+    os.environ[dagster_dbt_peer.PROJECT_VARIABLE] = str(project.project_dir)
+    # dagster-dbt looks for `dbt` as an activated environment has it.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # Parsed as runs will be, so that the first one finds dbt's partial parse.
+    project.preparer.prepare(project)
+    dagster_home = prepare_instance(copy)
+    configuration = dagster_home / "dagster.yaml"
+    content: dict[str, Any] = yaml.safe_load(configuration.read_text())
+    del content["run_launcher"]
+    configuration.write_text(yaml.safe_dump(content))
+    port = reserve_port(_LOCAL, 0)
+    server = ["dagster", "api", "grpc", "--host", _LOCAL, "--port", str(port), "--location-name", _LOCATION]
+    server += ["--module-name", dagster_dbt_peer.__name__, "--attribute", "load"]
+    server += ["--use-python-environment-entry-point"]
+    with ExitStack() as stack:
+        instance = stack.enter_context(opened_instance(dagster_home))
+        child = stack.enter_context(Child("code", server, home / "logs"))
+        _await(child, lambda: _listens(port))
+        target = GrpcServerTarget(host=_LOCAL, port=port, socket=None, location_name=_LOCATION)
+        workspace = stack.enter_context(WorkspaceProcessContext(instance, target))
+        repository = dagster_dbt_peer.build_definitions(project).get_repository_def()
+        yield Peer(instance, repository, workspace)
+
+
+def _copied_database(warehouse: Warehouse, home: Path) -> Warehouse:
+    """The same data, roles and passwords, without what Dagster has recorded."""
+    shutil.copytree(warehouse.settings.home / "secrets", home / "secrets")
+    admin = warehouse.servers.database_url
+    found = parameters(admin)
+    place = f"{found['host']}:{found['port']}"
+    url = f"postgresql://{found['user']}:{found['password']}@{place}/{_DATABASE}"
+    with closing(psycopg.connect(conninfo.make_conninfo(admin, dbname="postgres"), autocommit=True)) as connection:
+        names = sql.Identifier(_DATABASE), sql.Identifier(found["dbname"])
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP SCHEMA dagster CASCADE")
+    settings = warehouse.settings.model_copy(update={"home": home, "database_url": SecretStr(url)})
+    return Warehouse(settings, Servers(url, warehouse.servers.redis_url, False, True))
+
+
+def _copied_project(home: Path) -> Path:
+    """The project with its seeds beside it; dbt writes into it."""
+    folder = home / PROJECT.name
+    shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(PROJECT.parent / "seeds", home / "seeds")
+    return folder
+
+
+def _profile(transform_url: str) -> dict[str, str]:
+    found = parameters(transform_url)
+    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "dbname"}
+    return {f"LADDER_DBT_{name}": found[parameter] for name, parameter in names.items()}
+
+
+def _await(child: Child, is_ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _START_S
+    while not is_ready():
+        assert child.exit_code is None, f"the {child.name} ended, see {child.log}"
+        assert time.monotonic() < deadline, f"the {child.name} does not start, see {child.log}"
+        time.sleep(_POLL_S)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((_LOCAL, port), timeout=1):
+        return True
+    return False
