@@ -123,9 +123,11 @@ def _why(event: DagsterEvent) -> str:
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
             return data.user_failure_data.description
-        error = data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None:
-            return f"{event.step_key}: {error.message.strip().splitlines()[0]}"
+        place, error = event.step_key, data.error
+    else:
+        place, error = "the run", event.job_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is not None:
+        return f"{place}: {error.message.strip().splitlines()[0]}"
     return (event.message or "the run failed").splitlines()[0]
