@@ -45,8 +45,8 @@ matches as (
 
 ),
 
--- What is the same for all players of a match is told once for all of them, or two sides could win. A history with a result
--- was read later than one without.
+-- What is the same for all players of a match is told once for all of them, or two sides could win. A history with a
+-- result was read later than one without.
 told as (
 
     select
