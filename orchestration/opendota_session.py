@@ -108,5 +108,5 @@ def _message(outcome: PassOutcome) -> PassDone:
         changed=loaded.inserted + loaded.updated + loaded.deleted,
         rejected=loaded.rejected,
         failures=outcome.failures,
-        note=report.stop.message if report.stop and not report.stop.is_error else "",
+        notes=(*report.notices, *((report.stop.message,) if report.stop and not report.stop.is_error else ())),
     )

@@ -28,7 +28,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
         changed: rows inserted, updated or deleted.
         rejected: records that could not become rows.
         failures: one line for each thing that failed.
-        note: why it ended early in good order, such as a spent limit.
+        notes: what a person should know though nothing failed: a private profile, a spent limit.
     """
 
     name: str
@@ -37,7 +37,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
     changed: int
     rejected: int
     failures: tuple[str, ...]
-    note: str
+    notes: tuple[str, ...]
 
 
 class NodeDone(msgspec.Struct, frozen=True, tag=True):

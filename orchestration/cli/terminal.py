@@ -86,8 +86,8 @@ class RunView:
         self._progress.update(self._bar(message.name, message.name), completed=1, total=1, note=note)
         if message.requests or message.failures:
             errors.print(f"  {message.name}: {note}", markup=False)
-        if message.note:
-            errors.print(f"  {message.name}: {message.note}", markup=False)
+        for line in message.notes:
+            errors.print(f"  {message.name}: {line}", markup=False)
 
     def _bar(self, name: str, text: str) -> TaskID:
         if "" in self._bars and name:
