@@ -69,6 +69,8 @@ def _create_login(warehouse: Warehouse, url: str) -> None:
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [LOGIN]).fetchone()
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, name, password))
+            # Events of the last moment before a crash of the machine may be lost; what was done stands in `ops`.
+            connection.execute(sql.SQL("ALTER ROLE {} SET synchronous_commit = off").format(name))
             connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, name))
             database = sql.Identifier(connection.info.dbname)
