@@ -1,10 +1,11 @@
-"""Many requests at once."""
+"""Many requests at once, and what servers say of themselves."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -49,3 +50,17 @@ def count(base: str, name: str) -> int:
 def queries(base: str) -> int:
     """How many answers a server has queried for."""
     return count(base, "ladder_query_seconds_count")
+
+
+def generation_of(base: str) -> int:
+    """The generation that a server answers from."""
+    return int(httpx.get(f"{base}/readyz").json()["generation"])
+
+
+def seconds_until(is_true: Callable[[], bool], limit_s: float = 10) -> float:
+    """Wait for something to happen, and say how long that took."""
+    began = time.monotonic()
+    while not is_true():
+        assert time.monotonic() - began < limit_s, "it did not happen"
+        time.sleep(0.02)
+    return time.monotonic() - began

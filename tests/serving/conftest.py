@@ -1,9 +1,10 @@
-"""Published marts, and an API over them."""
+"""Published marts, and APIs over them: a process takes seconds to start, so tests share what they do not break."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from serving.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
+from tests.serving.clients import generation_of, seconds_until
 from tests.serving.marts import Marts
 
 
@@ -25,6 +27,32 @@ def api_of(database: Database, *, workers: int = 1) -> AbstractContextManager[st
     return background(database.settings, database.url("serving"), redis_url(database), workers=workers)
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two serving processes over the same marts and cache.
+
+    Attributes:
+        marts: tests may change and publish them.
+        one: base URL.
+        other: base URL.
+    """
+
+    marts: Marts
+    one: str
+    other: str
+
+    @property
+    def redis_url(self) -> str:
+        """Where their cache is."""
+        return redis_url(self.marts.database)
+
+    def publish(self) -> int:
+        """Publish the idle colour; returns the generation."""
+        generation = self.marts.turn()
+        publish_cache(self.redis_url, generation)
+        return generation.generation
+
+
 @pytest.fixture
 def marts(database: Database) -> Marts:
     """Marts of a fresh database, published as generation 1."""
@@ -34,19 +62,37 @@ def marts(database: Database) -> Marts:
     return marts
 
 
-@pytest.fixture
-def api(marts: Marts) -> Iterator[httpx.Client]:
-    """A client of an API over `marts`."""
-    with api_of(marts.database) as base, httpx.Client(base_url=base) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def reader(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[httpx.Client]:
-    """A client of an API whose marts no test of the module changes."""
+    """A client of an API whose marts no test changes."""
     with create_database() as database:
         marts = Marts(database)
         marts.create()
         publish_cache(redis_url(database), marts.turn())
         with api_of(database) as base, httpx.Client(base_url=base) as client:
             yield client
+
+
+@pytest.fixture(scope="package")
+def _processes(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Pair]:
+    with create_database() as database:
+        marts = Marts(database)
+        marts.create()
+        publish_cache(redis_url(database), marts.turn())
+        with api_of(database) as one, api_of(database) as other:
+            yield Pair(marts, one, other)
+
+
+@pytest.fixture
+def pair(_processes: Pair) -> Pair:
+    """Two processes that know a generation of which nothing is cached anywhere; their counts run on."""
+    generation = _processes.publish()
+    seconds_until(lambda: {generation_of(base) for base in (_processes.one, _processes.other)} == {generation})
+    return _processes
+
+
+@pytest.fixture
+def api(pair: Pair) -> Iterator[httpx.Client]:
+    """A client of one of the pair."""
+    with httpx.Client(base_url=pair.one) as client:
+        yield client

@@ -98,6 +98,7 @@ def test_any_bytes_in_the_target_get_an_answer_that_is_no_5xx(reader: httpx.Clie
 def raw_get(client: httpx.Client, target: bytes) -> bytes:
     """The answer to a request line that no client library would send."""
     parts = urlsplit(str(client.base_url))
+    assert parts.port is not None
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
         connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b""))
