@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 from serving import keys
 from serving.answers import STALE_LIMIT_S, Answer, Stored, make
 from serving.cursors import after, canonical_cursor
-from serving.database import Database, DatabaseDown, Reading
+from serving.database import READ_LIMIT_S, Database, DatabaseDown, Reading
 from serving.endpoints import Endpoint, Value
 from serving.generations import Published
 from serving.memory import Memory
@@ -24,9 +25,11 @@ from serving.watcher import Watcher
 
 __all__ = ["Cache", "Question"]
 
-_LOCK_S = 6.0
-"""Longer than the slowest query may take, so that only a dead holder's lock runs out."""
-_WAIT_S = 2.0
+_LOCK_S = 2.0
+"""A lock outlives its holder by no more. It is renewed four times as often, so that only a dead holder's runs out."""
+_RENEW_EVERY_S = _LOCK_S / 4
+_WAIT_S = READ_LIMIT_S + 1.0
+"""Longer than a holder that lives can take, so that nobody asks PostgreSQL for what it is being asked for."""
 _FIRST_LOOK_S = 0.002
 _LAST_LOOK_S = 0.05
 
@@ -154,6 +157,8 @@ class Cache:
         while (is_ours := await self._redis.lock(key, _LOCK_S)) is False and time.monotonic() < deadline:
             self._metrics.flight_waits.add()
             while time.monotonic() < deadline:
+                if self._watcher.is_database_down:  # the holder may be the last to find out
+                    raise DatabaseDown
                 await asyncio.sleep(look_after_s)
                 look_after_s = min(look_after_s * 2, _LAST_LOOK_S)
                 packed, holder = await self._redis.get(key, keys.lock_key(key))
@@ -162,16 +167,27 @@ class Cache:
                     return self._keep(found, "redis")
                 if holder is None:
                     break
-        try:
-            if is_ours:
-                # Its last holder may have stored the answer between our look and the lock.
-                found = await self._from_redis(question, published, key)
-                if found is not None:
-                    return found
+        if not is_ours:
             return await self._from_database(question)
+        async with self._holding(key):
+            # Its last holder may have stored the answer between our look and the lock.
+            return await self._from_redis(question, published, key) or await self._from_database(question)
+
+    @asynccontextmanager
+    async def _holding(self, key: str) -> AsyncIterator[None]:
+        """Keep a lock that was taken alive, and give it back."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(_RENEW_EVERY_S)
+                await self._redis.renew(key, _LOCK_S)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
         finally:
-            if is_ours:
-                await self._redis.unlock(key)
+            renewing.cancel()
+            await self._redis.unlock(key)
 
     async def _from_database(self, question: Question) -> Answer:
         began = time.perf_counter()

@@ -17,12 +17,15 @@ from serving.endpoints import Endpoint
 from serving.generations import Published
 from serving.refusals import Unavailable
 
-__all__ = ["Database", "DatabaseDown", "Reading"]
+__all__ = ["READ_LIMIT_S", "Database", "DatabaseDown", "Reading"]
 
 _POOL_SIZE = 4
 _QUERY_LIMIT_S = 3
 _POOL_WAIT_S = 2
 _WATCH_LIMIT_S = 1.5
+READ_LIMIT_S = _POOL_WAIT_S + 2 * _QUERY_LIMIT_S
+"""No reading takes longer: a wait for a connection, the rows, and whether there is such a subject."""
+
 _OPTIONS = (
     f"-c timezone=UTC -c statement_timeout={_QUERY_LIMIT_S}s -c idle_in_transaction_session_timeout={_QUERY_LIMIT_S}s "
     "-c default_transaction_read_only=on"
@@ -118,7 +121,7 @@ class Database:
             Unavailable: it is too busy, the query took too long, or nothing is published.
         """
         try:
-            return await self._within(_POOL_WAIT_S + 2 * _QUERY_LIMIT_S, self._read(endpoint, values))
+            return await self._within(READ_LIMIT_S, self._read(endpoint, values))
         except PoolTimeout:
             raise Unavailable("overloaded", "too many queries at once; ask again", 1) from None
         except psycopg.errors.QueryCanceled:

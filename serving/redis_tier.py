@@ -27,6 +27,7 @@ __all__ = ["RedisTier"]
 _TIMEOUT_S = 0.25
 _CONNECTIONS = 16
 _SLOW_BEFORE_OPEN = 2
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 _UNTOLD = object()
@@ -90,6 +91,11 @@ class RedisTier:
             lambda: self._client.set(keys.lock_key(key), self._owner, nx=True, px=milliseconds), _UNTOLD
         )
         return None if taken is _UNTOLD else bool(taken)
+
+    async def renew(self, key: str, seconds: float) -> None:
+        """Hold the lock of a key for so long from now on, if it is still ours."""
+        arguments = (keys.lock_key(key), self._owner, int(seconds * 1000))
+        await self._guarded(lambda: self._client.eval(_RENEW, 1, *arguments), None)
 
     async def unlock(self, key: str) -> None:
         """Give the lock of a key back, if it is still ours."""

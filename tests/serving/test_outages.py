@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ import pytest
 import redis
 
 from ingestion.opendota.source import SOURCE
+from serving import keys
 from serving.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
@@ -267,6 +269,24 @@ def test_a_postgresql_that_hangs_is_given_up_in_time(installation: Installation)
     assert time.monotonic() - began < 1
     installation.thaw("postgres")
     assert seconds_until(lambda: installation.get(installation.unseen()).status_code == 200, 20) < 15
+
+
+def test_who_waits_for_another_process_hears_of_an_outage_before_it_does(installation: Installation) -> None:
+    waits = "ladder_flight_waits_total"
+    with installation.new_api() as other, ThreadPoolExecutor(2) as executor:
+        seconds_until(lambda: generation_of(other) == generation_of(installation.api))
+        unseen = installation.unseen()
+        installation.freeze("postgres")
+        with redis.Redis.from_url(installation.servers.redis_url) as cache:
+            holding = executor.submit(httpx.get, other + unseen, timeout=30)
+            seconds_until(lambda: any(cache.scan_iter(keys.lock_key("ladder:*:character_win_rates:*"))))
+        before, began = count(installation.api, waits), time.monotonic()
+        refused = installation.get(unseen)
+        assert time.monotonic() - began < 5
+        assert refused.json()["error"]["code"] == "database_unavailable"
+        assert count(installation.api, waits) == before + 1
+        assert not holding.done()
+        installation.thaw("postgres")
 
 
 def test_a_query_that_takes_too_long_is_refused_and_others_go_on(installation: Installation) -> None:
