@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from granian.server import Server
 from starlette.types import ASGIApp
 
 from serving.api.app import Connections, create_app
+from serving.counts import counts_directory
 from warehouse.errors import ConfigurationError
 from warehouse.settings import Settings
 
@@ -50,7 +50,7 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
     """Serve until SIGINT or SIGTERM; requests in flight are answered first. A worker that dies is replaced.
 
     Args:
-        settings: says how much is logged.
+        settings: its home holds the counts while it serves, `run/`; says how much is logged.
         serving_url: login of `ladder_serving`.
         redis_url: `redis://` URL.
         host: address to bind.
@@ -58,11 +58,11 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
         workers: processes that share the port.
 
     Raises:
-        ConfigurationError: the address cannot be bound.
+        ConfigurationError: the address cannot be bound, or the home cannot be written.
     """
     port = reserve_port(host, port)
-    with tempfile.TemporaryDirectory(prefix="ladder-metrics-") as directory:
-        connections = Connections(serving_url, redis_url, Path(directory))
+    with counts_directory(settings.home) as directory:
+        connections = Connections(serving_url, redis_url, directory)
         server = Server(
             "serving",
             address=host,

@@ -6,25 +6,30 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from serving.run import background, reserve_port
-from tests.serving.conftest import api_of, redis_url
+from serving.run import background, reserve_port, serve
+from tests.serving.clients import seconds_until
+from tests.serving.conftest import Pair, redis_url
 from tests.serving.marts import Marts
-from tests.serving.test_publication import seconds_until
 from warehouse.errors import ConfigurationError
+from warehouse.settings import Settings
 
 PLAYER = "/api/v1/players/dota2/101"
 
 SERVE = """
 import sys
+from pathlib import Path
 from warehouse.settings import Settings
 from serving.run import serve
-serve(Settings(), sys.argv[1], sys.argv[2], host="127.0.0.1", port=int(sys.argv[3]), workers=2)
+settings = Settings(home=Path(sys.argv[1]), log_level=sys.argv[2])
+serve(settings, sys.argv[3], sys.argv[4], host="127.0.0.1", port=int(sys.argv[5]), workers=2)
 """
 
 HOLD = """
@@ -51,16 +56,43 @@ def refuses(base: str) -> bool:
         return probe.connect_ex((host, int(port))) != 0
 
 
-def test_a_busy_port_is_refused_in_one_line(marts: Marts) -> None:
+@contextmanager
+def serving(marts: Marts, log_level: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server of two workers in the foreground of a process of its own, once it answers; with its base URL."""
+    port = reserve_port("127.0.0.1", 0)
+    base = f"http://127.0.0.1:{port}"
+    home = str(marts.database.settings.home)
+    arguments = [home, log_level, marts.database.url("serving"), redis_url(marts.database), str(port)]
+    with subprocess.Popen([sys.executable, "-c", SERVE, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            seconds_until(lambda: answers(base), 30)
+            yield process, base
+        finally:
+            process.kill()
+
+
+def counts_directories(marts: Marts) -> list[Path]:
+    return sorted((marts.database.settings.home / "run").glob("counts-*"))
+
+
+def test_a_busy_port_is_refused_in_one_line(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}: address already in use"):
-            background(marts.database.settings, "", "", port=port).__enter__()
+            background(Settings(home=tmp_path), "", "", port=port).__enter__()
 
 
-def test_a_second_api_does_not_share_the_port_of_the_first(marts: Marts) -> None:
-    with api_of(marts.database) as base, pytest.raises(ConfigurationError, match="already in use"):
-        reserve_port("127.0.0.1", int(base.rsplit(":", 1)[1]))
+def test_a_second_api_does_not_share_the_port_of_the_first(reader: httpx.Client) -> None:
+    assert reader.base_url.port is not None
+    with pytest.raises(ConfigurationError, match="already in use"):
+        reserve_port("127.0.0.1", reader.base_url.port)
+
+
+def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.touch()
+    with pytest.raises(ConfigurationError, match=r"cannot write in .*: Not a directory"):
+        serve(Settings(home=home), "", "", host="127.0.0.1", port=0)
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
@@ -68,34 +100,38 @@ def test_an_address_of_another_machine_is_refused() -> None:
         reserve_port("192.0.2.1", 80)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_told_to_end(marts: Marts, ending: signal.Signals) -> None:
-    port = reserve_port("127.0.0.1", 0)
-    base = f"http://127.0.0.1:{port}"
-    arguments = [marts.database.url("serving"), redis_url(marts.database), str(port)]
-    with subprocess.Popen([sys.executable, "-c", SERVE, *arguments], stderr=subprocess.PIPE, text=True) as process:
-        seconds_until(lambda: answers(base), 30)
-        workers = psutil.Process(process.pid).children()
-        process.send_signal(ending)
-        _, complaints = process.communicate(timeout=15)
-        assert (process.returncode, complaints) == (0, "")
-    assert not any(worker.is_running() for worker in workers)
-    assert refuses(base)
-
-
-def test_a_worker_that_dies_is_replaced(marts: Marts) -> None:
-    port = reserve_port("127.0.0.1", 0)
-    base = f"http://127.0.0.1:{port}"
-    arguments = [marts.database.url("serving"), redis_url(marts.database), str(port)]
-    with subprocess.Popen([sys.executable, "-c", SERVE, *arguments], stderr=subprocess.DEVNULL) as process:
-        seconds_until(lambda: answers(base), 30)
+def test_a_worker_that_dies_is_replaced_and_sigterm_ends_them_all(marts: Marts) -> None:
+    with serving(marts, "error") as (process, base):
         parent = psutil.Process(process.pid)
-        victim = parent.children()[0]
+        (victim, _) = parent.children()
         victim.kill()
         seconds_until(lambda: len([child for child in parent.children() if child.pid != victim.pid]) == 2, 30)
         seconds_until(lambda: all(answers(base) for _ in range(10)), 30)
-        process.terminate()
-        process.wait(15)
+        workers = parent.children()
+        assert len(counts_directories(marts)) == 1
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)
+        assert process.returncode == 0
+    assert not any(worker.is_running() for worker in workers)
+    assert refuses(base)
+    assert counts_directories(marts) == []
+
+
+@pytest.mark.slow
+def test_workers_of_a_killed_server_end_and_the_next_server_removes_what_it_left(marts: Marts) -> None:
+    with serving(marts, "debug") as (process, base):
+        process.kill()
+    seconds_until(lambda: refuses(base))
+    (left,) = counts_directories(marts)
+    with serving(marts, "info") as (process, base):
+        (own,) = counts_directories(marts)
+        assert own != left
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=15)
+        assert process.returncode == 0
+        assert "Traceback" not in complaints
+    assert refuses(base)
+    assert counts_directories(marts) == []
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
@@ -111,20 +147,10 @@ def test_a_background_api_ends_with_its_caller(marts: Marts, ending: signal.Sign
         seconds_until(lambda: refuses(base))
 
 
-def test_workers_end_when_their_parent_is_killed(marts: Marts) -> None:
-    port = reserve_port("127.0.0.1", 0)
-    base = f"http://127.0.0.1:{port}"
-    arguments = [marts.database.url("serving"), redis_url(marts.database), str(port)]
-    with subprocess.Popen([sys.executable, "-c", SERVE, *arguments], stderr=subprocess.DEVNULL) as process:
-        seconds_until(lambda: answers(base), 30)
-        process.kill()
-    seconds_until(lambda: refuses(base))
-
-
-def test_no_password_is_in_arguments_or_environment(marts: Marts) -> None:
-    secret = marts.database.url("serving").split("password=")[1].split()[0].strip("'")
-    with api_of(marts.database):
-        children = psutil.Process().children(recursive=True)
-        (server, *_) = [child for child in children if "serving.run" in child.cmdline()]
-        shown = " ".join([*server.cmdline(), *server.environ().values()])
-        assert secret not in shown
+def test_no_password_is_in_arguments_or_environment(pair: Pair) -> None:
+    secret = pair.marts.database.url("serving").split("password=")[1].split()[0].strip("'")
+    children = psutil.Process().children(recursive=True)
+    servers = [child for child in children if "serving.run" in child.cmdline()]
+    assert servers
+    for server in servers:
+        assert secret not in " ".join([*server.cmdline(), *server.environ().values()])
