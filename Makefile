@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help setup demo up test check bench clean
+.PHONY: help setup demo up test test-long check bench clean
 
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
 	@echo "make up      keep everything up: databases, Dagster, API"
 	@echo "make test    every test, the fast ones first"
+	@echo "make test-long  the run that is killed at 25 points and more, some minutes"
 	@echo "make check   style, types, SQL, layers"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
 	@echo "make clean   remove the environment and caches; data in .ladder stays"
@@ -38,7 +39,10 @@ up: $(STAMP)
 	@$(BIN)/ladder up
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not long"
+
+test-long: $(STAMP)
+	$(BIN)/pytest -m long
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -157,7 +157,7 @@ def _kill_after(killed: Killed, seconds: float) -> None:
     killed.kill_when(f"after {seconds:.1f} s", lambda: time.monotonic() >= moment)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_killed(
     create_database: Callable[[], AbstractContextManager[Database]],
@@ -217,12 +217,22 @@ def _track(database: Database, accounts: list[int]) -> None:
 
 
 def _assert_only_what_was_in_flight_is_fetched_again(killed: Killed) -> None:
-    """After kills during the fetch, a run asks again at most for the answers that had not arrived."""
-    asked = Counter(entry.path for entry in killed.sandbox.requests.entries)
+    """After a kill during a pass, the run that resumes it asks again at most for the answers that had not arrived.
+
+    Passes that had ended begin anew in the next run, as they do in any.
+    """
+    entries = killed.sandbox.requests.entries
+    hung = next(entry.path for entry in entries if entry.fault == "hang")
+    asked = {entry.path for entry in entries if _shape(entry.path) == _shape(hung)}
     killed.sandbox.requests.clear()
     killed.run()
     again = [entry.path for entry in killed.sandbox.requests.entries if entry.path in asked]
     assert len(again) <= CONCURRENT_REQUESTS, again
+
+
+def _shape(path: str) -> str:
+    """A path without its ids: what one pass asks for."""
+    return re.sub(r"\d+", "#", path)
 
 
 def _everything(database: Database) -> dict[str, Any]:
