@@ -15,7 +15,7 @@ from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReaso
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
-from orchestration.event_log import KnownSchemaEventLogStorage
+from orchestration.event_log import BurstEventLogStorage
 from orchestration.jobs import QUIET
 from orchestration.progress import RunDone
 from warehouse import logs
@@ -38,7 +38,7 @@ def opened_instance(home: Path) -> Iterator[DagsterInstance]:
         instance.optimize_for_webserver(
             statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_POOL_RECYCLE_S, max_overflow=10
         )
-        if isinstance(instance.event_log_storage, KnownSchemaEventLogStorage):
+        if isinstance(instance.event_log_storage, BurstEventLogStorage):
             instance.event_log_storage.keep_connections()
         yield instance
 

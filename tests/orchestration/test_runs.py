@@ -13,9 +13,11 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus, RepositoryDefinition
 
 from orchestration.children import Child
+from orchestration.dbt_graph import Graph, models_digest, prepared_folder
+from orchestration.definitions import build_definitions
 from orchestration.instance import prepare_instance
 from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, opened_instance, process_mark
 from orchestration.warehouse_access import Warehouse
@@ -23,6 +25,8 @@ from orchestration.worker_client import Launch, Ping, Run, Terminate, address_fi
 from tests.orchestration.conftest import Filled
 from warehouse.embedded import Servers
 from warehouse.errors import LadderError
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +83,37 @@ def test_ladder_run_goes_to_the_worker_when_there_is_one(
     assert psutil.Process(int(mark.split("@")[0])).cmdline()[-1] == "orchestration.worker"
 
 
-def test_an_unchanged_warehouse_reports_every_model_and_test_again(filled: Filled, worker: Child) -> None:
+def test_an_unchanged_warehouse_reports_every_model_and_test_again(
+    filled: Filled, instance: DagsterInstance, worker: Child
+) -> None:
+    repository = _repository(filled)
+    graph = repository.asset_graph
+    step = [key for key in graph.materializable_asset_keys if key.path[0] in ("marts", "prep", "serving")]
+    checks = [key for key in graph.asset_check_keys if key.asset_key in step]
     home = filled.database.settings.home
-    heard: list[object] = []
-    first = follow_run(home, Run(passes=("hero_stats",)), heard.append)
-    second = follow_run(home, Run(passes=("hero_stats",)), heard.append)
-    assert first.is_ok
-    assert second.is_ok
-    assert type(heard[-1]).__name__ == "Published"
+    for _ in range(2):
+        ended = follow_run(home, Run(passes=("hero_stats",)), lambda message: None)
+        assert ended.is_ok
+        newest = {key: instance.get_latest_materialization_event(key) for key in step}
+        assert {event.run_id for event in newest.values() if event} == {ended.run_id}
+        assert None not in newest.values()
+        executions = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
+        assert len(executions) == len(checks) > 0
+        assert {(found.run_id, found.status.value) for found in executions.values()} == {(ended.run_id, "SUCCEEDED")}
+
+
+def test_events_are_recorded_in_the_order_in_which_they_happened(filled: Filled, instance: DagsterInstance) -> None:
+    newest = next(run for run in instance.get_runs() if run.is_success and run.job_name == "run")
+    moments = [record.timestamp for record in instance.all_logs(newest.run_id)]
+    assert moments == sorted(moments)
+    done: set[AssetKey] = set()
+    graph = _repository(filled).asset_graph
+    for record in instance.all_logs(newest.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION):
+        key = record.get_dagster_event().asset_key
+        assert key is not None
+        if key.path[0] in ("marts", "prep"):
+            assert {parent for parent in graph.get(key).parent_keys if parent.path[0] in ("marts", "prep")} <= done
+        done.add(key)
 
 
 def test_a_run_launched_through_dagster_is_executed_by_the_worker(
@@ -177,14 +204,14 @@ def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
     assert filled.ladder("run").code == 0
 
 
-def _created(filled: Filled, instance: DagsterInstance, job: str) -> str:
-    from orchestration.dbt_graph import Graph, models_digest, prepared_folder
-    from orchestration.definitions import build_definitions
-
+def _repository(filled: Filled) -> RepositoryDefinition:
     settings = filled.database.settings
     folder = prepared_folder(settings, models_digest(), filled.database.admin_url.rsplit("/", 1)[1])
-    repository = build_definitions(Graph.read(folder)).get_repository_def()
-    return create_run(instance, repository, job).run_id
+    return build_definitions(Graph.read(folder)).get_repository_def()
+
+
+def _created(filled: Filled, instance: DagsterInstance, job: str) -> str:
+    return create_run(instance, _repository(filled), job).run_id
 
 
 def _copied_home(filled: Filled) -> Path:
