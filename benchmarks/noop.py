@@ -112,6 +112,8 @@ def _runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]], fa
         # The first round is not counted: it fills caches, and the second colour.
         for number in range(rounds + 1):
             for what, run in ways.items():
+                if number > BESIDE and what in (COLD, WHOLE):
+                    continue
                 ended = run()
                 print(f"round {number}: {what}: {ended.seconds:.2f} s", flush=True)
                 if number:
