@@ -183,7 +183,7 @@ def _apply_newer(connection: psycopg.Connection, table: Table, names: dict[str, 
     )
     reobserved = connection.execute(
         sql.SQL(
-            "UPDATE {target} AS t SET _observed_at = n._observed_at "
+            "UPDATE {target} AS t SET _observed_at = n._observed_at, _deleted_at = n._deleted_at "
             "FROM newer AS n WHERE t.ctid = n.standing AND NOT n.is_changed"
         ).format(**names)
     ).rowcount

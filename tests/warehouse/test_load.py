@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Database
@@ -158,7 +159,11 @@ observations = st.lists(
 )
 
 
+_DELETED_TWICE = [deletion("scores", "scores", [{"player": 1, "game": 1}], hour=hour) for hour in (0, 1)]
+
+
 @given(observations, st.randoms(use_true_random=False), st.integers(1, 7))
+@example(_DELETED_TWICE, Random(0), 1)
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
