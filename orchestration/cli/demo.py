@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import msgspec
 import typer
 
 from orchestration.cli.run import do_run
+from orchestration.cli.simulation import Simulation
 from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker_client import Run
@@ -27,10 +25,6 @@ from warehouse.settings import load_settings
 
 __all__ = ["run_demo"]
 
-_SEED = 7
-_PEOPLE = 120
-#: The simulated source is asked as fast as it answers.
-_NO_LIMIT = 1_000_000
 _BARS = "▁▂▃▄▅▆▇█"
 _LADDER = "dota2_rank_tier"
 _TIMEOUT_S = 30.0
@@ -38,8 +32,12 @@ _TIMEOUT_S = 30.0
 _ENOUGH_MATCHES = 10
 
 
-def run_demo(players: int) -> None:
+def run_demo(players: int, opendota: Simulation) -> None:
     """Run the pipeline on the demo's own home and show what the API answers; each further run is a day later.
+
+    Args:
+        players: how many to track.
+        opendota: the simulated source.
 
     Raises:
         LadderError: something did not start.
@@ -47,31 +45,35 @@ def run_demo(players: int) -> None:
     home = load_settings().home / "demo"
     days = _days_so_far(home)
     started = time.monotonic()
-    with _simulated_opendota(days) as url:
-        _become(home, url)
-        settings = load_settings()
-        with open_warehouse(settings) as warehouse:
-            _track(warehouse, url, players)
-            view = RunView()
-            errors.print(f"simulated OpenDota, day {days + 1}: {players} players tracked, home {home}", markup=False)
-            with view.shown():
-                done = do_run(settings, Run(), view)
-            if done.is_cancelled:
-                raise KeyboardInterrupt
-            for line in dict.fromkeys([*view.failures, *done.errors]):
-                warn(line)
-            if not done.is_ok:
-                raise typer.Exit(1)
-            _remember(home, days + 1)
-            errors.print(
-                f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
-                markup=False,
-            )
-            with (
-                background(settings, warehouse.url("serving"), warehouse.servers.redis_url) as api,
-                httpx.Client(base_url=f"{api}/api/v1", timeout=_TIMEOUT_S) as client,
-            ):
-                _show(client)
+    with errors.status("building a simulated world"):
+        url = opendota.url
+        if days:
+            answer = httpx.post(opendota.control("advance"), json={"days": days}, timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+    _become(home, url)
+    settings = load_settings()
+    with open_warehouse(settings) as warehouse:
+        _track(warehouse, opendota, players)
+        view = RunView()
+        errors.print(f"simulated OpenDota, day {days + 1}: {players} players tracked, home {home}", markup=False)
+        with view.shown():
+            done = do_run(settings, Run(), view)
+        if done.is_cancelled:
+            raise KeyboardInterrupt
+        for line in dict.fromkeys([*view.failures, *done.errors]):
+            warn(line)
+        if not done.is_ok:
+            raise typer.Exit(1)
+        _remember(home, days + 1)
+        errors.print(
+            f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
+            markup=False,
+        )
+        with (
+            background(settings, warehouse.url("serving"), warehouse.servers.redis_url) as api,
+            httpx.Client(base_url=f"{api}/api/v1", timeout=_TIMEOUT_S) as client,
+        ):
+            _show(client)
     _suggest(home)
 
 
@@ -82,38 +84,8 @@ def _become(home: Path, url: str) -> None:
     os.environ.update(LADDER_HOME=str(home), LADDER_OPENDOTA_URL=url)
 
 
-@contextmanager
-def _simulated_opendota(days: int) -> Iterator[str]:
-    """A process that serves the simulation, `days` days after its beginning; yields its base URL."""
-    command = [sys.executable, "-m", "sandbox", "--until-stdin-closes", "--seed", str(_SEED), "--players", str(_PEOPLE)]
-    command += ["--per-minute", str(_NO_LIMIT), "--per-day", str(_NO_LIMIT)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        with errors.status("building a simulated world"):
-            url = process.stdout.readline().decode().strip()
-            if not url:
-                raise LadderError("the simulated OpenDota did not start", "see the lines above")
-            if days:
-                httpx.post(_control(url, "advance"), json={"days": days}, timeout=_TIMEOUT_S).raise_for_status()
-        yield url
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _control(url: str, name: str) -> str:
-    return f"{url.removesuffix('/api')}/sandbox/{name}"
-
-
-def _track(warehouse: Warehouse, url: str, players: int) -> None:
-    found = httpx.get(_control(url, "players"), params={"count": players}, timeout=_TIMEOUT_S).json()
+def _track(warehouse: Warehouse, opendota: Simulation, players: int) -> None:
+    found = httpx.get(opendota.control("players"), params={"count": players}, timeout=_TIMEOUT_S).json()
     with connect(warehouse.url("ingest")) as connection:
         state.track(connection, "opendota", "player", [str(account) for account in found])
 
