@@ -35,7 +35,7 @@ from orchestration.runs import create_run, opened_instance
 from orchestration.warehouse_access import Warehouse
 from orchestration.worker_client import is_running
 from serving.run import reserve_port
-from warehouse.database import parameters
+from warehouse.database import libpq_environment, parameters
 from warehouse.embedded import Servers
 
 __all__ = ["Ended", "Ours", "Peer", "opened_ours", "opened_peer"]
@@ -163,7 +163,7 @@ def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
     home.mkdir()
     copy = _copied_database(warehouse, home)
     project = dagster_dbt_peer.project_at(_copied_project(home))
-    os.environ.update(_profile(copy.url("transform")), DO_NOT_TRACK="1")
+    os.environ.update(libpq_environment(copy.url("transform")), DO_NOT_TRACK="1")
     os.environ[dagster_dbt_peer.PROJECT_VARIABLE] = str(project.project_dir)
     # dagster-dbt looks for `dbt` as an activated environment has it.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -210,12 +210,6 @@ def _copied_project(home: Path) -> Path:
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(PROJECT.parent / "seeds", home / "seeds")
     return folder
-
-
-def _profile(transform_url: str) -> dict[str, str]:
-    found = parameters(transform_url)
-    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "DATABASE": "dbname"}
-    return {f"LADDER_DBT_{name}": found[parameter] for name, parameter in names.items()}
 
 
 def _await(child: Child, is_ready: Callable[[], bool]) -> None:

@@ -149,10 +149,9 @@ def models_digest(project: Path = PROJECT) -> str:
     return digest.hexdigest()
 
 
-def prepared_folder(settings: Settings, digest: str, database: str) -> Path:
-    """Where the prepared manifests of a state of the project lie; a manifest names the database of its tables."""
-    key = hashlib.sha256(f"{digest}/{database}".encode()).hexdigest()[:24]
-    return settings.home / "dbt" / "prepared" / key
+def prepared_folder(settings: Settings, digest: str) -> Path:
+    """Where the prepared manifests of a state of the project lie."""
+    return settings.home / "dbt" / "prepared" / digest[:24]
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
-from warehouse.database import parameters
+from warehouse.database import libpq_environment, parameters
 from warehouse.errors import BuildError
 from warehouse.publish import Colour
 from warehouse.settings import Settings
@@ -59,12 +59,12 @@ class NodeResult:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The project, parsed for one database.
+    """The project, parsed.
 
     Args:
         project: where it lies.
         folder: where its manifests lie.
-        digest: of the project, whatever the database.
+        digest: of the project.
         graph: its models, tests and sources.
     """
 
@@ -81,7 +81,7 @@ def prepare(settings: Settings, database_url: str, project: Path = PROJECT) -> P
         BuildError: the project cannot be parsed; names the place.
     """
     digest = models_digest(project)
-    folder = prepared_folder(settings, digest, parameters(database_url)["dbname"])
+    folder = prepared_folder(settings, digest)
     if not (folder / GRAPH_FILE).exists():
         _manifest(project, folder, settings, database_url, "blue")
     return Prepared(project, folder, digest, Graph.read(folder))
@@ -117,6 +117,7 @@ def build(
         BuildError: dbt could not run at all, or a mart would stand in another colour.
     """
     manifest = _decode(_manifest(prepared.project, prepared.folder, settings, transform_url, colour))
+    _move(manifest, parameters(transform_url)["dbname"])
     _refuse_other_colours(manifest, colour)
     results: list[NodeResult] = []
 
@@ -140,15 +141,7 @@ def build(
 @contextmanager
 def _environment(transform_url: str) -> Iterator[None]:
     """Tell dbt's profile where to connect; it reads nothing but the environment."""
-    found = parameters(transform_url)
-    names = {
-        "LADDER_DBT_HOST": found.get("host", "127.0.0.1"),
-        "LADDER_DBT_PORT": found.get("port", "5432"),
-        "LADDER_DBT_USER": found.get("user", ""),
-        "LADDER_DBT_PASSWORD": found.get("password", ""),
-        "LADDER_DBT_DATABASE": found.get("dbname", ""),
-        "DO_NOT_TRACK": "1",
-    }
+    names = {**libpq_environment(transform_url), "DO_NOT_TRACK": "1"}
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
     try:
@@ -220,8 +213,16 @@ def _decode(packed: bytes) -> Any:
     from dbt.parser.manifest import extended_mashumuro_decoder  # noqa: PLC0415
 
     manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
-    manifest.build_flat_graph()  # type: ignore[no-untyped-call]  # dbt says no types here
     return manifest
+
+
+def _move(manifest: Any, database: str) -> None:
+    """Have every table in a database, whichever the project was parsed for; the rest of a manifest names none."""
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if node.relation_name:
+            node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{database}".', 1)
+        node.database = database
+    manifest.build_flat_graph()
 
 
 def _refuse_other_colours(manifest: Any, colour: Colour) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
@@ -20,6 +20,7 @@ __all__ = ["LOGIN", "prepare_instance", "storage_url"]
 
 LOGIN = "ladder_dagster"
 _SCHEMA = "dagster"
+_OWN_PARAMETERS = frozenset(("host", "port", "user", "password", "dbname"))
 _TEMPLATE = Path(__file__).parents[1] / "dagster.yaml"
 
 
@@ -52,7 +53,9 @@ def storage_url(warehouse: Warehouse) -> str:
     password = Home(warehouse.settings.home).password("dagster", create=True)
     place = f"{found.get('host', '127.0.0.1')}:{found.get('port', '5432')}/{quote(found['dbname'], safe='')}"
     # SQLAlchemy would take psycopg 3 by default, whose `with connection` closes it; Dagster means psycopg2's.
-    return f"postgresql+psycopg2://{LOGIN}:{quote(password, safe='')}@{place}"
+    rest = {name: value for name, value in found.items() if name not in _OWN_PARAMETERS}
+    query = f"?{urlencode(rest, quote_via=quote)}" if rest else ""
+    return f"postgresql+psycopg2://{LOGIN}:{quote(password, safe='')}@{place}{query}"
 
 
 def _create_login(warehouse: Warehouse, url: str) -> None:

@@ -25,6 +25,7 @@ from warehouse.migrate import migrate
 from warehouse.settings import Settings
 
 _TEMPLATE = "ladder_template"
+_GIVEN = ("database_url", "redis_url")
 _RECORDINGS = Path(__file__).parents[2] / "shared" / "real"
 
 
@@ -73,17 +74,25 @@ def _own_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[tuple[Servers, Settings]]:
-    """The session's servers, the settings of their home, and a migrated database to copy."""
+    """The session's servers, the settings of their home, and a migrated database to copy.
+
+    `TEST_DATABASE_URL` and `TEST_REDIS_URL` name servers to be used instead of the embedded ones.
+    """
     home = Path(tempfile.mkdtemp(prefix="ladder-tests-"))
     # Servers of root run as another user, who has to come through.
     home.chmod(0o755)
-    settings = Settings(home=home)
+    given = {
+        name: SecretStr(os.environ[f"TEST_{name.upper()}"]) for name in _GIVEN if f"TEST_{name.upper()}" in os.environ
+    }
+    settings = Settings(home=home, **given)
     try:
         with running(settings) as servers:
             with psycopg.connect(servers.database_url, autocommit=True) as connection:
-                # Nothing here outlives the session, so nothing has to reach the disk.
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
+                if "database_url" not in given:
+                    # Nothing here outlives the session, so nothing has to reach the disk.
+                    connection.execute("ALTER SYSTEM SET fsync = off")
+                    connection.execute("SELECT pg_reload_conf()")
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(_TEMPLATE)))
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
             migrate(settings, conninfo.make_conninfo(servers.database_url, dbname=_TEMPLATE), [SOURCE])
             yield servers, settings
@@ -104,6 +113,8 @@ def create_database(
     """A context manager that makes a migrated database, for fixtures of a wider scope than one test."""
     servers, settings = cluster
     numbers = count(1)
+    prepared = settings.home / "dbt" / "prepared"
+    prepared.mkdir(parents=True)
 
     @contextmanager
     def create() -> Iterator[Database]:
@@ -111,6 +122,9 @@ def create_database(
         name = f"test_{number}"
         home = tmp_path_factory.mktemp("home")
         shutil.copytree(settings.home / "secrets", home / "secrets")
+        # The dbt project is prepared once for all databases of the session.
+        (home / "dbt").mkdir()
+        (home / "dbt" / "prepared").symlink_to(prepared)
         parts = conninfo.conninfo_to_dict(servers.database_url)
         url = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
         cache_url = f"{servers.redis_url.rsplit('/', 1)[0]}/{number % 15 + 1}"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, pq
 
 from warehouse.errors import DatabaseError
 from warehouse.settings import Settings
 
-__all__ = ["LOGIN_ROLES", "LoginRole", "connect", "parameters", "role_password", "role_url"]
+__all__ = ["LOGIN_ROLES", "LoginRole", "connect", "libpq_environment", "parameters", "role_password", "role_url"]
 
 LoginRole = Literal["ingest", "transform", "analyst", "serving"]
 LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "analyst", "serving")
@@ -57,6 +57,16 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
 def parameters(database_url: str) -> dict[str, str]:
     """Connection parameters of a URL: host, port, user, password, dbname and the rest."""
     return {key: str(value) for key, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
+
+
+def libpq_environment(database_url: str) -> dict[str, str]:
+    """The variables (`PGHOST`, `PGSSLMODE`, ...) by which psql, dbt and whatever else uses libpq connects like a URL.
+
+    What the URL leaves open is not in it.
+    """
+    found = parameters(database_url)
+    names = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
+    return {variable.decode(): found[key] for key, variable in names.items() if variable and key in found}
 
 
 def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:

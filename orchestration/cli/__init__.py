@@ -214,7 +214,19 @@ def main() -> int:
 
 
 def _refused(error: Exception) -> int:
-    """The exit code of a command that cannot be understood, after saying why; other errors are bugs and go on."""
+    """The exit code of what a person can mend, after saying why; other errors are bugs and go on.
+
+    That is a command that cannot be understood, and a database that ended, is full, or denies a right.
+    """
+    if "psycopg" in sys.modules:
+        from psycopg import OperationalError
+        from psycopg.errors import InsufficientPrivilege
+
+        if isinstance(error, OperationalError | InsufficientPrivilege):
+            said = error.diag.message_primary or str(error)
+            hint = "see that it runs, has room and grants what is needed, then try again"
+            sys.stderr.write(f"error: PostgreSQL: {' '.join(said.split())}; {hint}\n")
+            return 1
     show = getattr(error, "show", None)
     if show is None:
         raise error

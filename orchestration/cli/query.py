@@ -17,7 +17,7 @@ import msgspec
 import psycopg
 
 from orchestration.cli.terminal import console, errors, table
-from warehouse.database import connect, parameters, role_url
+from warehouse.database import connect, libpq_environment, role_url
 from warehouse.embedded import postgres_bin, running
 from warehouse.errors import ConfigurationError, DatabaseError, LadderError
 from warehouse.settings import load_settings
@@ -54,11 +54,8 @@ def open_psql(arguments: Sequence[str]) -> int:
     settings = load_settings()
     program = _psql()
     with running(settings, redis=False) as servers:
-        found = parameters(role_url(settings, servers.database_url, "analyst"))
-        environment = {**os.environ, "PGPASSWORD": found.get("password", ""), "PGTZ": "UTC"}
-        for name in ("host", "port", "user", "dbname"):
-            environment[f"PG{name.removesuffix('name').replace('db', 'database').upper()}"] = found.get(name, "")
-        process = subprocess.Popen([program, *arguments], env=environment)
+        analyst = libpq_environment(role_url(settings, servers.database_url, "analyst"))
+        process = subprocess.Popen([program, *arguments], env={**os.environ, **analyst, "PGTZ": "UTC"})
         while True:
             try:
                 return process.wait()

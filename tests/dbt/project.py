@@ -16,7 +16,7 @@ from dbt.cli.main import dbtRunner
 
 from ingestion.opendota.source import SOURCE
 from tests.conftest import Database
-from warehouse.database import parameters
+from warehouse.database import libpq_environment
 from warehouse.lake import Lake
 from warehouse.load import LoadReport, load_pending
 from warehouse.source import Page
@@ -122,15 +122,8 @@ class Project:
 
     @contextmanager
     def _environment(self) -> Iterator[None]:
-        found = parameters(self.database.url("transform"))
         before = dict(os.environ)
-        os.environ.update(
-            LADDER_DBT_HOST=found["host"],
-            LADDER_DBT_PORT=found["port"],
-            LADDER_DBT_USER=found["user"],
-            LADDER_DBT_PASSWORD=found["password"],
-            LADDER_DBT_DATABASE=found["dbname"],
-        )
+        os.environ.update(libpq_environment(self.database.url("transform")))
         try:
             yield
         finally:

@@ -206,7 +206,7 @@ def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
 
 def _repository(filled: Filled) -> RepositoryDefinition:
     settings = filled.database.settings
-    folder = prepared_folder(settings, models_digest(), filled.database.admin_url.rsplit("/", 1)[1])
+    folder = prepared_folder(settings, models_digest())
     return build_definitions(Graph.read(folder)).get_repository_def()
 
 
@@ -219,7 +219,7 @@ def _copied_home(filled: Filled) -> Path:
     home = filled.database.settings.home
     target = home.with_name(f"{home.name}-cold")
     for name in ("secrets", "dbt"):
-        shutil.copytree(home / name, target / name)
+        shutil.copytree(home / name, target / name, symlinks=True)
     return target
 
 

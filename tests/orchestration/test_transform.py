@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import psycopg2
 import pytest
 
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import Prepared, build, prepare
+from orchestration.instance import storage_url
 from orchestration.transform import transform
 from orchestration.warehouse_access import Warehouse
 from tests.conftest import Database
@@ -85,6 +88,19 @@ def test_a_full_refresh_builds_the_other_colour(warehouse: Warehouse, prepared: 
     assert outcome.is_built
     after = _rows(warehouse, "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1")
     assert after != before
+
+
+def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url_demands(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    # The session's server has no certificate, so that whoever listens to `sslmode` cannot connect.
+    demanding = replace(
+        warehouse, servers=replace(warehouse.servers, database_url=f"{warehouse.servers.database_url}?sslmode=require")
+    )
+    with pytest.raises(BuildError, match="SSL"):
+        build(prepared, demanding.settings, demanding.url("transform"), "green")
+    with pytest.raises(psycopg2.OperationalError, match="SSL"):
+        psycopg2.connect(storage_url(demanding).replace("+psycopg2", ""))
 
 
 def test_a_failed_test_turns_nothing_and_is_named_with_its_rows(
