@@ -8,6 +8,7 @@ page that stands in two files, because a compaction was killed in between, is wr
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _SMALL_BYTES = 64 << 20
 #: A compacted file grows no larger than this.
 _TARGET_BYTES = 256 << 20
 _ROW_GROUP_PAGES = 16
+_ABANDONED_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def compact(database_url: str, lake: Lake, source: Source, *, today: date | None
         LakeError: a file cannot be read or written; what is done stays done, and nothing is lost.
     """
     today = today or datetime.now(UTC).date()
+    _sweep(lake, source)
     before = after = 0
     with connect(database_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock_shared(%s)", [BUILD])
@@ -80,6 +83,14 @@ def compact(database_url: str, lake: Lake, source: Source, *, today: date | None
             if len(group) > 1:
                 _compact_group(connection, lake, group)
     return CompactReport(before, after)
+
+
+def _sweep(lake: Lake, source: Source) -> None:
+    """Remove what writers left that were killed; a file is written in seconds."""
+    for path in lake.unfinished(source.name):
+        with _lake_errors(path):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink(missing_ok=True)
 
 
 def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:

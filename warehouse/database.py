@@ -14,7 +14,16 @@ from psycopg import conninfo, pq
 from warehouse.errors import DatabaseError
 from warehouse.settings import Settings
 
-__all__ = ["LOGIN_ROLES", "LoginRole", "connect", "libpq_environment", "parameters", "role_password", "role_url"]
+__all__ = [
+    "LOGIN_ROLES",
+    "LoginRole",
+    "address",
+    "connect",
+    "libpq_environment",
+    "parameters",
+    "role_password",
+    "role_url",
+]
 
 LoginRole = Literal["ingest", "transform", "analyst", "serving"]
 LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "analyst", "serving")
@@ -39,7 +48,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
         )
     except psycopg.OperationalError as error:
         raise DatabaseError(
-            f"cannot connect to PostgreSQL at {_where(database_url)}: {_first_line(error)}",
+            f"cannot connect to PostgreSQL at {address(database_url)}: {_first_line(error)}",
             "check LADDER_DATABASE_URL and that the server accepts this login",
         ) from None
     except psycopg.ProgrammingError as error:
@@ -57,6 +66,12 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
 def parameters(database_url: str) -> dict[str, str]:
     """Connection parameters of a URL: host, port, user, password, dbname and the rest."""
     return {key: str(value) for key, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
+
+
+def address(database_url: str) -> str:
+    """Where a URL leads, `host:port/database`, without the login."""
+    found = parameters(database_url)
+    return f"{found.get('host', 'localhost')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
 
 
 def libpq_environment(database_url: str) -> dict[str, str]:
@@ -98,11 +113,6 @@ def role_password(settings: Settings, role: LoginRole, *, create: bool = False) 
 
 def _secrets_path(settings: Settings) -> Path:
     return settings.home / "secrets" / "roles.json"
-
-
-def _where(database_url: str) -> str:
-    found = parameters(database_url)
-    return f"{found.get('host', 'localhost')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
 
 
 def _first_line(error: Exception) -> str:

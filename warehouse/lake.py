@@ -96,6 +96,10 @@ class Lake:
         pattern = f"{endpoint or '*'}/date=*/*.parquet"
         return sorted(folder.glob(pattern), key=lambda path: path.name)
 
+    def unfinished(self, source: str) -> list[Path]:
+        """Files of a source that are being written, or were when their writer was killed."""
+        return sorted((self.root / "raw" / source).glob("*/date=*/*.unfinished"))
+
     def endpoint_of(self, path: Path) -> str:
         """Endpoint of a file, from its folder."""
         return path.parent.parent.name

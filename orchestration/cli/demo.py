@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -180,10 +182,16 @@ def _remember(home: Path, days: int) -> None:
 
 
 def _suggest(home: Path) -> None:
-    near = os.path.relpath(home)
-    place = f"LADDER_HOME={home if near.startswith('..') else near}"
+    ladder = "ladder" if shutil.which("ladder") else _near(Path(sys.argv[0]))
+    place = f"LADDER_HOME={_near(home)}"
     console.print("\nWhat to try next", style="bold")
-    console.print("  ladder demo                                   a day later: incremental", markup=False)
+    console.print(f"  {ladder} demo  # a day later: incremental", markup=False)
     for command in ('query "table player_win_rates"', "status", "psql", "up"):
-        console.print(f"  {place} ladder {command}", markup=False, soft_wrap=True)
-    console.print("  ladder track opendota player 101695162        then `ladder run`: the real OpenDota", markup=False)
+        console.print(f"  {place} {ladder} {command}", markup=False, soft_wrap=True)
+    console.print(f"  {ladder} track opendota player 101695162 && {ladder} run  # the real OpenDota", markup=False)
+
+
+def _near(path: Path) -> str:
+    """A path from here, where it is below here."""
+    near = os.path.relpath(path)
+    return str(path) if near.startswith("..") else near

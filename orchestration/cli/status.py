@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from orchestration.cli.terminal import console, table
 from orchestration.warehouse_access import open_warehouse
-from warehouse.database import connect
+from warehouse.database import address, connect
 from warehouse.settings import load_settings
 
 __all__ = ["show_status"]
@@ -33,7 +33,11 @@ def _read() -> dict[str, Any]:
     settings = load_settings()
     queries = resources.files("orchestration.cli") / "status_queries"
     with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("transform")) as connection:
-        found: dict[str, Any] = {"home": str(settings.home), "lake": str(settings.lake_path)}
+        found: dict[str, Any] = {
+            "home": str(settings.home),
+            "lake": str(settings.lake_path),
+            "database": address(warehouse.servers.database_url),
+        }
         for part in _PARTS:
             with connection.cursor(row_factory=dict_row) as cursor:
                 found[part] = cursor.execute((queries / f"{part}.sql").read_bytes()).fetchall()
@@ -41,7 +45,7 @@ def _read() -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console.print(f"home {found['home']}, lake {found['lake']}", markup=False)
+    console.print(f"home {found['home']}, lake {found['lake']}, database {found['database']}", markup=False)
     generations = found["generations"]
     if generations:
         newest = generations[0]

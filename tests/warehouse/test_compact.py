@@ -77,6 +77,17 @@ def test_a_file_that_is_not_loaded_yet_is_left_alone(loaded: Database, lake: Lak
     assert load_pending(role_url(loaded.settings, loaded.admin_url, "ingest"), lake, SOURCE).inserted == 1
 
 
+def test_what_a_killed_writer_left_is_swept_and_what_is_being_written_is_not(loaded: Database, lake: Lake) -> None:
+    folder = lake.files("probe")[0].parent
+    left, written = folder / "left.unfinished", folder / "written.unfinished"
+    for path in (left, written):
+        path.write_bytes(b"half a file")
+    os.utime(left, (0, 0))
+    compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
+    assert not left.exists()
+    assert written.exists()
+
+
 def test_a_lake_that_is_not_there_keeps_its_books(loaded: Database, lake: Lake) -> None:
     lake.root.rename(lake.root.with_name("elsewhere"))
     compact(loaded.admin_url, lake, SOURCE, today=_TODAY)
