@@ -25,6 +25,7 @@ from warehouse.publish import (
     turn,
 )
 from warehouse.settings import Settings
+from warehouse.statistics import refresh_statistics
 
 __all__ = ["Transformed", "as_of_date", "failed_build", "transform"]
 
@@ -75,6 +76,7 @@ def transform(
         if not build.is_needed and not full_refresh:
             return Transformed(prepared.graph, current_generation(connection), is_built=False)
         begin_build(connection, build)
+        refresh_statistics(warehouse.servers.database_url)
         results = dbt_runner.build(
             prepared,
             warehouse.settings,

@@ -109,6 +109,9 @@ def load_files(
         total += report
         if on_batch is not None:
             on_batch(report)
+    # A build that follows at once must find how much has changed, to know what to analyse.
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
     return total
 
 

@@ -188,7 +188,9 @@ def _suggest(home: Path) -> None:
     console.print(f"  {ladder} demo  # a day later: incremental", markup=False)
     for command in ('query "table player_win_rates"', "status", "psql", "up"):
         console.print(f"  {place} {ladder} {command}", markup=False, soft_wrap=True)
-    console.print(f"  {ladder} track opendota player 101695162 && {ladder} run  # the real OpenDota", markup=False)
+    console.print(
+        f"  {ladder} track opendota player 101695162 && {ladder} run  # the real OpenDota", markup=False, soft_wrap=True
+    )
 
 
 def _near(path: Path) -> str:

@@ -11,7 +11,7 @@ from tests.conftest import Database
 from tests.dbt.project import Project, match_details, match_row
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def project(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Project]:
     """The project, built once in both colours over a little of everything."""
     with create_database() as database:

@@ -66,7 +66,7 @@ class CommandLine:
         )
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A small world without limits."""
     limits = Limits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
@@ -96,7 +96,7 @@ class Filled:
     players: list[int]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def filled(
     create_database: Callable[[], AbstractContextManager[Database]],
     sandbox: Sandbox,

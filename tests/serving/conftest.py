@@ -62,7 +62,7 @@ def marts(database: Database) -> Marts:
     return marts
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def reader(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[httpx.Client]:
     """A client of an API whose marts no test changes."""
     with create_database() as database:
@@ -73,7 +73,7 @@ def reader(create_database: Callable[[], AbstractContextManager[Database]]) -> I
             yield client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def _processes(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Pair]:
     with create_database() as database:
         marts = Marts(database)

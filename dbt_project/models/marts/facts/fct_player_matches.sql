@@ -6,10 +6,7 @@
         on_schema_change='fail',
         meta={'change_key': ['game', 'match_id']},
         pre_hook="{{ collect_changes(ref('int_match_changes_unioned'), player_match_reference()) }}",
-        post_hook=[
-            "{{ record_progress(player_match_reference()) }}",
-            "{{ 'analyze ' ~ this if not is_incremental() }}",
-        ],
+        post_hook="{{ record_progress(player_match_reference()) }}",
         indexes=[
             {'columns': ['game', 'player_id', 'played_at', 'match_id', 'player_slot']},
             {'columns': ['played_date']},
