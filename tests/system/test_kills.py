@@ -192,16 +192,29 @@ def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_k
             lambda: _kill_at_cache(killed),
             *(lambda seconds=seconds: _kill_after(killed, seconds) for seconds in _moments(chance, 5)),
         ]
+        # Both colours stand before the first kill.
         killed.run()
+        sandbox.advance(days=2)
         killed.run()
         for step in steps:
             # Something new each time, so that there is something to lose.
             sandbox.advance(days=2)
             step()
+        _let_lists_fall_due(database)
         killed.run()
         uninterrupted.run()
         assert len(killed.stages) >= 25
-        assert _everything(database) == _everything(reference)
+        found, expected = _everything(database), _everything(reference)
+        assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def _let_lists_fall_due(database: Database) -> None:
+    """The upstream's days went by in seconds: what is read once a day is as old as it would be."""
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute(
+            "UPDATE ops.cursors SET observed_at = observed_at - interval '1 day' WHERE name LIKE ANY (%s)",
+            [["constants/%", "hero_stats", "teams", "leagues", "player/%"]],
+        )
 
 
 def _moments(chance: random.Random, count: int) -> list[float]:
