@@ -117,9 +117,14 @@ CREATE TABLE ops.watermarks (
     model text NOT NULL,
     staging_table text NOT NULL,
     batch_id bigint NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (colour, model, staging_table)
 );
-COMMENT ON TABLE ops.watermarks IS 'One row per colour, model and staging table: the newest batch that the model holds';
+COMMENT ON TABLE ops.watermarks IS 'One row per colour, model and table that it reads: the newest batch of a staging table, or change of a fact, that the model holds';
+COMMENT ON COLUMN ops.watermarks.epoch IS 'which build of a fact the change belongs to; 0 for a staging table';
+
+CREATE SEQUENCE ops.change_ids AS bigint;
+COMMENT ON SEQUENCE ops.change_ids IS 'Numbers the changes that builds make to facts';
 
 CREATE TABLE ops.build_inputs (
     colour text PRIMARY KEY CHECK (colour IN ('blue', 'green')),
@@ -142,6 +147,7 @@ COMMENT ON TABLE ops.build_state IS 'One row per colour that has been built and 
 GRANT USAGE ON SCHEMA ops TO ladder_ingest, ladder_transform, ladder_marts_owner, ladder_analyst, ladder_serving;
 GRANT SELECT ON ALL TABLES IN SCHEMA ops TO ladder_ingest, ladder_transform, ladder_marts_owner;
 GRANT USAGE ON SEQUENCE ops.batch_ids TO ladder_ingest;
+GRANT USAGE ON SEQUENCE ops.change_ids TO ladder_marts_owner;
 GRANT INSERT, UPDATE ON ops.batches, ops.lake_files, ops.lake_pages, ops.replays, ops.cursors, ops.rejects, ops.drift, ops.tracked, ops.passes
 TO ladder_ingest;
 GRANT DELETE ON ops.replays TO ladder_ingest;

@@ -11,11 +11,9 @@ with told as (
 played as (
 
     select max(played_date) as newest_date
-    from {{ ref('fct_player_matches') }}
-    where
-        is_significant
-        -- A match that claims to be played tomorrow must not empty every window.
-        and played_date <= {{ today() }}
+    from {{ ref('int_match_day_totals') }}
+    -- A match that claims to be played tomorrow must not empty every window.
+    where played_date <= {{ today() }}
 
 ),
 

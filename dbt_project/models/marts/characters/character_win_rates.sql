@@ -1,85 +1,40 @@
-{{ config(indexes=[{'columns': ['game', 'played_date']}]) }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
+        on_schema_change='fail',
+        meta={
+            'facts': ['fct_player_matches', 'fct_drafts'],
+            'change_key': ['game', 'patch_id', 'rank_bracket', 'played_date'],
+        },
+        indexes=[{'columns': ['game', 'played_date']}],
+        pre_hook="{{ collect_touched({'patch_id': \"coalesce(patch_id, 'unknown')\"}) }}",
+        post_hook="{{ record_positions() }}"
+    )
+}}
+-- depends_on: {{ ref('fct_player_matches') }}
+-- depends_on: {{ ref('fct_drafts') }}
+{%- set group = ['game', 'patch_id', 'rank_bracket', 'played_date'] %}
 
-with slots as (
+with picks as (
 
-    select
-        game,
-        match_id,
-        character_id,
-        coalesce(patch_id, 'unknown') as patch_id,
-        rank_bracket,
-        played_date,
-        is_win
-    from {{ ref('fct_player_matches') }}
-    where is_significant
-
-),
-
-picks as (
-
-    select
-        game,
-        character_id,
-        patch_id,
-        rank_bracket,
-        played_date,
-        count(*) as picks,
-        sum(case when is_win then 1 else 0 end) as wins
-    from slots
-    group by game, character_id, patch_id, rank_bracket, played_date
-
-),
-
--- Distinct first and counted then: a hash of matches is much cheaper than sorting them for count(distinct).
-matches as (
-
-    select distinct
-        game,
-        match_id,
-        patch_id,
-        rank_bracket,
-        played_date
-    from slots
+    select * from {{ ref('int_character_day_totals') }}
+    where {{ only_touched(group) }}
 
 ),
 
 days as (
 
-    select
-        game,
-        patch_id,
-        rank_bracket,
-        played_date,
-        count(*) as matches
-    from matches
-    group by game, patch_id, rank_bracket, played_date
+    select * from {{ ref('int_match_day_totals') }}
+    where {{ only_touched(group) }}
 
 ),
 
-drafts as (
+drafted as (
 
-    select
-        'dota2' as game,
-        cast(match_id as text) as match_id,
-        picks_bans
-    from {{ ref('stg_opendota__matches') }}
-    where picks_bans is not null
-
-),
-
-drafted_matches as (
-
-    select
-        matches.game,
-        matches.match_id,
-        matches.patch_id,
-        matches.rank_bracket,
-        matches.played_date,
-        drafts.picks_bans
-    from drafts
-    inner join matches
-        on drafts.game = matches.game
-            and drafts.match_id = matches.match_id
+    select * from {{ ref('int_draft_day_totals') }}
+    where {{ only_touched(group) }}
 
 ),
 
@@ -90,36 +45,14 @@ drafted_days as (
         patch_id,
         rank_bracket,
         played_date
-    from drafted_matches
-
-),
-
-drafted_characters as (
-
-    select
-        drafted_matches.game,
-        {{ json_text('draft.value', 'hero_id') }} as character_id,
-        drafted_matches.patch_id,
-        drafted_matches.rank_bracket,
-        drafted_matches.played_date,
-        {{ json_text('draft.value', 'is_pick') }} as is_pick
-    from drafted_matches
-    cross join {{ json_elements('drafted_matches.picks_bans') }} as draft
+    from drafted
 
 ),
 
 bans as (
 
-    select
-        game,
-        character_id,
-        patch_id,
-        rank_bracket,
-        played_date,
-        count(*) as bans
-    from drafted_characters
-    where is_pick = 'false' and character_id is not null
-    group by game, character_id, patch_id, rank_bracket, played_date
+    select * from drafted
+    where bans > 0 and character_id <> 'none'
 
 ),
 
@@ -131,9 +64,9 @@ combined as (
         coalesce(picks.patch_id, bans.patch_id) as patch_id,
         coalesce(picks.rank_bracket, bans.rank_bracket) as rank_bracket,
         coalesce(picks.played_date, bans.played_date) as played_date,
-        cast(coalesce(picks.picks, 0) as integer) as picks,
-        cast(coalesce(picks.wins, 0) as integer) as wins,
-        cast(bans.bans as integer) as bans
+        coalesce(picks.picks, 0) as picks,
+        coalesce(picks.wins, 0) as wins,
+        bans.bans
     from picks
     full outer join bans
         on picks.game = bans.game

@@ -1,21 +1,7 @@
 {%- set windows = [7, 30] -%}
 
-with played as (
-
-    select
-        game,
-        character_id,
-        rank_bracket,
-        match_id,
-        played_date,
-        is_win
-    from {{ ref('fct_player_matches') }}
-    where is_significant
-
-),
-
 -- A window is followed by the one of the same length before it.
-windows as (
+with windows as (
 
     {%- for days in windows %}
     select
@@ -30,61 +16,61 @@ windows as (
 
 ),
 
-slots as (
+days as (
 
     select
-        played.game,
-        played.character_id,
-        played.rank_bracket,
-        played.match_id,
-        played.is_win,
+        days.game,
+        days.rank_bracket,
+        days.matches,
         windows.window_days,
-        played.played_date >= windows.window_start_date as is_now
-    from played
+        days.played_date >= windows.window_start_date as is_now
+    from {{ ref('int_match_day_totals') }} as days
     inner join windows
-        on played.played_date between windows.before_start_date and windows.window_end_date
+        on days.played_date between windows.before_start_date and windows.window_end_date
 
 ),
 
--- Distinct first and counted then: a hash of matches is much cheaper than sorting them for count(distinct).
-bracket_matches as (
+bracket_totals as (
 
-    select distinct
+    select
         game,
         rank_bracket,
         window_days,
-        is_now,
-        match_id
-    from slots
-
-),
-
-all_matches as (
-
-    select distinct
-        game,
-        'all' as rank_bracket,
-        window_days,
-        is_now,
-        match_id
-    from bracket_matches
+        sum(case when is_now then matches else 0 end) as matches_now,
+        sum(case when is_now then 0 else matches end) as matches_before
+    from days
+    group by game, rank_bracket, window_days
 
 ),
 
 totals as (
 
+    select * from bracket_totals
+    union all
     select
         game,
-        rank_bracket,
+        'all' as rank_bracket,
         window_days,
-        sum(case when is_now then 1 else 0 end) as matches_now,
-        sum(case when is_now then 0 else 1 end) as matches_before
-    from (
-        select * from bracket_matches
-        union all
-        select * from all_matches
-    ) as matches
-    group by game, rank_bracket, window_days
+        sum(matches_now) as matches_now,
+        sum(matches_before) as matches_before
+    from bracket_totals
+    group by game, window_days
+
+),
+
+played as (
+
+    select
+        played.game,
+        played.character_id,
+        played.rank_bracket,
+        played.picks,
+        played.wins,
+        windows.window_days,
+        played.played_date >= windows.window_start_date as is_now
+    from {{ ref('int_character_day_totals') }} as played
+    inner join windows
+        on played.played_date between windows.before_start_date and windows.window_end_date
 
 ),
 
@@ -95,11 +81,11 @@ bracket_picks as (
         character_id,
         rank_bracket,
         window_days,
-        sum(case when is_now then 1 else 0 end) as matches,
-        sum(case when is_now and is_win then 1 else 0 end) as wins,
-        sum(case when is_now then 0 else 1 end) as matches_before,
-        sum(case when is_win and not is_now then 1 else 0 end) as wins_before
-    from slots
+        sum(case when is_now then picks else 0 end) as matches,
+        sum(case when is_now then wins else 0 end) as wins,
+        sum(case when is_now then 0 else picks end) as matches_before,
+        sum(case when is_now then 0 else wins end) as wins_before
+    from played
     group by game, character_id, rank_bracket, window_days
 
 ),

@@ -29,10 +29,9 @@ played as (
 
     select
         player_id,
-        max(played_at) as last_played_at
-    from {{ ref('fct_player_matches') }}
-    where game = 'dota2' and player_id is not null
-    group by player_id
+        last_seen_at as last_played_at
+    from {{ ref('int_player_totals') }}
+    where game = 'dota2'
 
 ),
 

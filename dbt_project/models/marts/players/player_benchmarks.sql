@@ -6,27 +6,10 @@
 {%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} %}
 {%- set least_matches = 10 %}
 
-with matches as (
+with summed as (
 
-    select * from {{ ref('fct_player_matches') }}
-    where is_significant and player_id is not null
-
-),
-
-summed as (
-
-    select
-        game,
-        player_id,
-        {%- for column in (per_match.values() | list) + (per_minute.values() | list) %}
-        count({{ column }}) as {{ column }}_matches,
-        sum({{ column }}) as {{ column }}_total,
-        sum(case when {{ column }} is not null then duration_s end) as {{ column }}_duration_s,
-        {%- endfor %}
-        sum(case when is_win then 1 else 0 end) as wins,
-        count(*) as matches
-    from matches
-    group by game, player_id
+    select * from {{ ref('int_player_totals') }}
+    where matches > 0
 
 ),
 

@@ -1,24 +1,36 @@
-with matches as (
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'player_id', 'character_id'],
+        on_schema_change='fail',
+        meta={'facts': ['fct_player_matches'], 'change_key': ['game', 'player_id', 'character_id']},
+        pre_hook="{{ collect_touched() }}",
+        post_hook="{{ record_positions() }}"
+    )
+}}
+-- depends_on: {{ ref('fct_player_matches') }}
 
-    select * from {{ ref('fct_player_matches') }}
-    where is_significant and player_id is not null
+with totals as (
+
+    select * from {{ ref('int_player_character_totals') }}
+    where {{ only_touched(['game', 'player_id', 'character_id']) }}
 
 ),
 
-summed as (
+known as (
 
     select
         game,
         player_id,
         character_id,
-        cast(count(*) as integer) as matches,
-        cast(sum(case when is_win then 1 else 0 end) as integer) as wins,
-        sum(kills) as kills,
-        sum(deaths) as deaths,
-        sum(assists) as assists,
-        max(played_at) as last_played_at
-    from matches
-    group by game, player_id, character_id
+        matches,
+        wins,
+        case when kills_known > 0 then kills end as kills,
+        case when deaths_known > 0 then deaths end as deaths,
+        case when assists_known > 0 then assists end as assists,
+        last_played_at
+    from totals
 
 ),
 
@@ -39,7 +51,7 @@ rated as (
         assists,
         {{ kda('kills', 'deaths', 'assists') }} as kda,
         last_played_at
-    from summed
+    from known
 
 )
 

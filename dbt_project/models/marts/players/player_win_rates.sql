@@ -1,60 +1,89 @@
-{%- set periods = ['all', '30d', '7d'] %}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'player_id', 'period'],
+        on_schema_change='fail',
+        meta={'facts': ['fct_player_matches'], 'change_key': ['game', 'player_id']},
+        pre_hook=[
+            "{{ collect_touched() }}",
+            "{{ collect_shifted(ref('int_player_day_totals'), [7, 30]) }}",
+        ],
+        post_hook=[
+            "{{ record_positions() }}",
+            "{{ record_as_of_date() }}",
+        ]
+    )
+}}
+-- depends_on: {{ ref('fct_player_matches') }}
+{%- set windows = [30, 7] %}
 
-with bounds as (
+with totals as (
 
-    select
-        as_of_date,
-        {{ add_days('as_of_date', -29) }} as first_date_30d,
-        {{ add_days('as_of_date', -6) }} as first_date_7d
-    from {{ ref('int_as_of_date') }}
-
-),
-
-matches as (
-
-    select
-        played.game,
-        played.player_id,
-        played.played_at,
-        played.is_win,
-        played.is_significant as is_in_all,
-        played.is_significant
-        and played.played_date between bounds.first_date_30d and bounds.as_of_date as is_in_30d,
-        played.is_significant
-        and played.played_date between bounds.first_date_7d and bounds.as_of_date as is_in_7d
-    from {{ ref('fct_player_matches') }} as played
-    cross join bounds
-    where played.player_id is not null
+    select * from {{ ref('int_player_totals') }}
+    where {{ only_touched(['game', 'player_id']) }}
 
 ),
 
-summed as (
+-- A window ends with the as_of_date and counts it.
+days as (
 
     select
-        {%- for period in periods %}
-        sum(case when is_in_{{ period }} then 1 else 0 end) as matches_{{ period }},
-        sum(case when is_in_{{ period }} and is_win then 1 else 0 end) as wins_{{ period }},
-        max(case when is_in_{{ period }} then played_at end) as last_played_at_{{ period }},
+        days.game,
+        days.player_id,
+        days.matches,
+        days.wins,
+        days.last_played_at,
+        {%- for window in windows %}
+        days.played_date >= {{ add_days('bounds.as_of_date', 1 - window) }} as is_in_{{ window }}d{{ "," if not loop.last }}
         {%- endfor %}
+    from {{ ref('int_as_of_date') }} as bounds
+    inner join {{ ref('int_player_day_totals') }} as days
+        on days.played_date between {{ add_days('bounds.as_of_date', 1 - windows | max) }} and bounds.as_of_date
+    where {{ only_touched(['days.game', 'days.player_id']) }}
+
+),
+
+windowed as (
+
+    select
         game,
-        player_id
-    from matches
+        player_id,
+        {%- for window in windows %}
+        sum(case when is_in_{{ window }}d then matches else 0 end) as matches_{{ window }}d,
+        sum(case when is_in_{{ window }}d then wins else 0 end) as wins_{{ window }}d,
+        max(case when is_in_{{ window }}d then last_played_at end) as last_played_at_{{ window }}d{{ "," if not loop.last }}
+        {%- endfor %}
+    from days
     group by game, player_id
 
 ),
 
 periods as (
 
-    {%- for period in periods %}
     select
         game,
         player_id,
-        '{{ period }}' as period,
-        cast(matches_{{ period }} as integer) as matches,
-        cast(wins_{{ period }} as integer) as wins,
-        last_played_at_{{ period }} as last_played_at
-    from summed
-    {{ "union all" if not loop.last }}
+        'all' as period,
+        matches,
+        wins,
+        last_played_at
+    from totals
+    {%- for window in windows %}
+
+    union all
+
+    select
+        totals.game,
+        totals.player_id,
+        '{{ window }}d' as period,
+        cast(coalesce(windowed.matches_{{ window }}d, 0) as integer) as matches,
+        cast(coalesce(windowed.wins_{{ window }}d, 0) as integer) as wins,
+        windowed.last_played_at_{{ window }}d as last_played_at
+    from totals
+    left join windowed
+        on totals.game = windowed.game
+            and totals.player_id = windowed.player_id
     {%- endfor %}
 
 ),

@@ -1,0 +1,12 @@
+{#
+    Tables of the additive layer stand in `prep`, which both colours share, so their names carry the colour.
+#}
+{% macro generate_alias_name(custom_alias_name=none, node=none) -%}
+    {%- if custom_alias_name -%}
+        {{ custom_alias_name | trim }}
+    {%- elif 'totals' in node.fqn -%}
+        {{ node.name }}_{{ colour() }}
+    {%- else -%}
+        {{ node.name }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,86 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'match_id', 'draft_order'],
+        on_schema_change='fail',
+        meta={'change_key': ['game', 'match_id'], 'has_feed': true},
+        pre_hook=[
+            "{{ number_change() }}",
+            "{{ trim_feed() }}",
+            "{{ collect_changes(ref('int_match_changes_unioned'), player_match_reference()) }}",
+        ],
+        post_hook=[
+            "{{ record_progress(player_match_reference()) }}",
+            "{{ start_feed() }}",
+        ]
+    )
+}}
+
+with drafts as (
+
+    select
+        'dota2' as game,
+        cast(match_id as text) as match_id,
+        picks_bans
+    from {{ ref('stg_opendota__matches') }}
+    where
+        picks_bans is not null
+        {%- if is_incremental() %}
+        and match_id in (select cast(match_id as bigint) from {{ changed_keys() }} where game = 'dota2')
+        {%- endif %}
+
+),
+
+-- What the slots of a match say of it is the same for all of them.
+matches as (
+
+    select
+        game,
+        match_id,
+        min(coalesce(patch_id, 'unknown')) as patch_id,
+        min(rank_bracket) as rank_bracket,
+        min(played_date) as played_date
+    from {{ ref('fct_player_matches') }}
+    where
+        is_significant
+        and (game, match_id) in (select game, match_id from drafts)
+    group by game, match_id
+
+),
+
+entries as (
+
+    select
+        matches.*,
+        {{ json_text('draft.value', 'hero_id') }} as character_id,
+        coalesce({{ json_text('draft.value', 'is_pick') }} = 'true', false) as is_pick,
+        {{ json_text('draft.value', 'order') }} as told_order
+    from drafts
+    inner join matches
+        on drafts.game = matches.game
+            and drafts.match_id = matches.match_id
+    cross join {{ json_elements('drafts.picks_bans') }} as draft
+
+),
+
+numbered as (
+
+    select
+        game,
+        match_id,
+        cast(
+            row_number() over (
+                partition by game, match_id order by length(told_order), told_order, is_pick, character_id
+            ) as integer
+        ) as draft_order,
+        character_id,
+        is_pick,
+        patch_id,
+        rank_bracket,
+        played_date
+    from entries
+
+)
+
+select * from numbered

@@ -1,0 +1,39 @@
+{{
+    config(
+        unique_key=['game', 'player_id', 'character_id'],
+        meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
+        post_hook=[
+            "{{ refill_latest('last_played_at', newest_match(['player_id', 'character_id'])) }}",
+            "{{ record_positions() }}",
+        ]
+    )
+}}
+
+with matches as (
+
+    select * from {{ signed(ref('fct_player_matches')) }} as matches
+    where is_significant and player_id is not null
+
+),
+
+summed as (
+
+    select
+        game,
+        player_id,
+        character_id,
+        cast({{ signed_count() }} as integer) as matches,
+        cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
+        cast({{ signed_sum('kills') }} as bigint) as kills,
+        cast({{ signed_sum('deaths') }} as bigint) as deaths,
+        cast({{ signed_sum('assists') }} as bigint) as assists,
+        cast({{ signed_sum('case when kills is null then 0 else 1 end') }} as integer) as kills_known,
+        cast({{ signed_sum('case when deaths is null then 0 else 1 end') }} as integer) as deaths_known,
+        cast({{ signed_sum('case when assists is null then 0 else 1 end') }} as integer) as assists_known,
+        {{ signed_latest('played_at') }} as last_played_at
+    from matches
+    group by game, player_id, character_id
+
+)
+
+select * from summed

@@ -1,0 +1,34 @@
+{{
+    config(
+        unique_key=['game', 'player_id', 'played_date'],
+        meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
+        indexes=[{'columns': ['played_date', 'game', 'player_id']}],
+        post_hook=[
+            "{{ refill_latest('last_played_at', newest_match(['player_id', 'played_date'])) }}",
+            "{{ record_positions() }}",
+        ]
+    )
+}}
+
+with matches as (
+
+    select * from {{ signed(ref('fct_player_matches')) }} as matches
+    where is_significant and player_id is not null
+
+),
+
+summed as (
+
+    select
+        game,
+        player_id,
+        played_date,
+        cast({{ signed_count() }} as integer) as matches,
+        cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
+        {{ signed_latest('played_at') }} as last_played_at
+    from matches
+    group by game, player_id, played_date
+
+)
+
+select * from summed
