@@ -11,7 +11,7 @@ BENCH_STAMP := $(VENV)/.installed-bench
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
 	@echo "make up      keep everything up: databases, Dagster, API"
-	@echo "make test    every test, the fast ones first"
+	@echo "make test    the tests, the fast ones first"
 	@echo "make test-long  the run that is killed at 25 points and more, some minutes"
 	@echo "make check   style, types, SQL, layers"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.warehouse_access import Warehouse
-from warehouse.database import connect, parameters
+from warehouse.database import connect, parameters, password_verifier
 from warehouse.embedded.home import Home
 from warehouse.errors import DatabaseError
 from warehouse.locks import MIGRATE
@@ -65,11 +65,11 @@ def _create_login(warehouse: Warehouse, url: str) -> None:
         if row and row[0]:
             return
     name, schema = sql.Identifier(LOGIN), sql.Identifier(_SCHEMA)
-    password = sql.Literal(parameters(plain)["password"])
     try:
         with connect(warehouse.servers.database_url) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [LOGIN]).fetchone()
+            password = password_verifier(connection, LOGIN, parameters(plain)["password"])
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, name, password))
             # Events of the last moment before a crash of the machine may be lost; what was done stands in `ops`.

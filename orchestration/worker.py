@@ -64,9 +64,11 @@ class Worker:
             if task is None:
                 break
             task()
-        for child in self._children.values():
+        # Threads that wait for them take them out of the dictionary.
+        children = list(self._children.values())
+        for child in children:
             child.send_signal(signal.SIGINT)
-        for child in self._children.values():
+        for child in children:
             child.wait()
 
     def _accept(self) -> None:
@@ -129,6 +131,7 @@ class Worker:
     def _run(self, request: Run, connection: Connection) -> None:
         """Create and execute a run in the main thread, passing on what it tells; a client that leaves cancels it."""
         is_over = threading.Event()
+        is_left = threading.Event()
         run_ids: list[str] = []
 
         def send(message: Message) -> None:
@@ -137,6 +140,8 @@ class Worker:
 
         def task() -> None:
             try:
+                if is_left.is_set():
+                    return
                 with listening(send):
                     run = self._pipeline.create(passes=request.passes, full_refresh=request.full_refresh)
                     run_ids.append(run.run_id)
@@ -149,14 +154,13 @@ class Worker:
                 is_over.set()
 
         self._work.put(task)
-        is_left = False
         while not is_over.wait(_POLL_S):
-            if not is_left and connection.poll():
-                is_left = True
+            if not is_left.is_set() and connection.poll():
+                is_left.set()
                 self._cancel(run_ids)
 
     def _cancel(self, run_ids: list[str]) -> None:
-        """Cancel a run whose client has left; one that has not begun yet is not worth remembering."""
+        """Cancel a run whose client has left; one that has not begun yet never will."""
         for run_id in run_ids:
             run = self._pipeline.instance.get_run_by_id(run_id)
             if run is not None and not run.is_finished:

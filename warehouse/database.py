@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import psycopg
-from psycopg import conninfo, pq
+from psycopg import conninfo, pq, sql
 
 from warehouse.errors import DatabaseError
 from warehouse.settings import Settings
@@ -21,6 +21,7 @@ __all__ = [
     "connect",
     "libpq_environment",
     "parameters",
+    "password_verifier",
     "role_password",
     "role_url",
 ]
@@ -82,6 +83,12 @@ def libpq_environment(database_url: str) -> dict[str, str]:
     found = parameters(database_url)
     names = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
     return {variable.decode(): found[key] for key, variable in names.items() if variable and key in found}
+
+
+def password_verifier(connection: psycopg.Connection, role: str, password: str | None) -> sql.Literal:
+    """What the server stores of a password, so that the password itself stands in no statement and no log."""
+    encrypted = connection.pgconn.encrypt_password((password or "").encode(), role.encode(), b"scram-sha-256")
+    return sql.Literal(encrypted.decode())
 
 
 def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:

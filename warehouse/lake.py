@@ -188,7 +188,7 @@ def _strip(body: bytes, never: frozenset[str]) -> bytes:
         return body
     try:
         return msgspec.json.encode(_without(msgspec.json.decode(body), never))
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # It cannot be told what a broken payload holds, and what may not be stored weighs more than a broken page.
         return b""
 

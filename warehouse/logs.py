@@ -1,7 +1,7 @@
 """Logs: one JSON object a line, in `logs/<process>.log` under the home, with the run or request that a line belongs to.
 
 Modules log through the standard library. Nothing is written to standard output, which carries results, nor to standard
-error, which carries the one line for a person.
+error, which carries the one line for a person. The API's server logs by itself, as text, in `logs/api.log`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def configure(settings: Settings, process: str) -> None:
 
     Args:
         settings: home and level.
-        process: name of the file, e.g. `ladder`, `worker` or `api`.
+        process: name of the file, e.g. `ladder` or `worker`.
     """
     folder = settings.home / "logs"
     folder.mkdir(parents=True, exist_ok=True)

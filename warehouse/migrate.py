@@ -8,7 +8,15 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
-from warehouse.database import LOGIN_ROLES, LoginRole, connect, parameters, role_password, role_url
+from warehouse.database import (
+    LOGIN_ROLES,
+    LoginRole,
+    connect,
+    parameters,
+    password_verifier,
+    role_password,
+    role_url,
+)
 from warehouse.errors import DatabaseError, LadderError
 from warehouse.locks import MIGRATE
 from warehouse.settings import Settings
@@ -62,13 +70,15 @@ def _create_roles(settings: Settings, admin_url: str, connection: psycopg.Connec
         if is_new:
             connection.execute(
                 sql.SQL("CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}").format(
-                    name, _verifier(connection, f"ladder_{role}", password)
+                    name, password_verifier(connection, f"ladder_{role}", password)
                 )
             )
         elif not _can_login(settings, admin_url, role):
             # Another home set this server up: the newest home's passwords hold.
             connection.execute(
-                sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, _verifier(connection, f"ladder_{role}", password))
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                    name, password_verifier(connection, f"ladder_{role}", password)
+                )
             )
         connection.execute(
             sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(connection.info.dbname), name)
@@ -90,12 +100,6 @@ def _let_admin_act_as(connection: psycopg.Connection, owner: str) -> None:
     row = connection.execute("SELECT pg_has_role(current_user, %s, %s)", [owner, privilege]).fetchone()
     if row is None or not row[0]:
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
-
-
-def _verifier(connection: psycopg.Connection, role: str, password: str | None) -> sql.Literal:
-    """What the server stores of a password, so that the password itself stands in no statement and no log."""
-    encrypted = connection.pgconn.encrypt_password((password or "").encode(), role.encode(), b"scram-sha-256")
-    return sql.Literal(encrypted.decode())
 
 
 def _can_login(settings: Settings, admin_url: str, role: LoginRole) -> bool:

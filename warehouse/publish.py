@@ -176,7 +176,7 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
         except psycopg.errors.LockNotAvailable:
             # A view cannot turn behind a long reader without making every later reader wait; let them pass first.
             time.sleep(0.05 * (attempt + 1))
-    raise PublicationError("a reader holds the marts for too long", "end long queries and run `ladder publish`")
+    raise PublicationError("a reader holds the marts for too long", "end long queries, then try this again")
 
 
 def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation:

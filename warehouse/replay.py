@@ -16,7 +16,7 @@ from warehouse.load import load_files, pending_files
 from warehouse.locks import BUILD
 from warehouse.source import Source
 
-__all__ = ["OpenReject", "open_rejects", "replay", "replay_rejects"]
+__all__ = ["OpenReject", "count_open_rejects", "open_rejects", "replay", "replay_rejects"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,14 @@ def open_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[Open
         [limit],
     )
     return [OpenReject(*row) for row in rows]
+
+
+def count_open_rejects(connection: psycopg.Connection, source: Source) -> int:
+    """Number of a source's rejects that are still open."""
+    row = connection.execute(
+        "SELECT count(*) FROM ops.rejects WHERE source = %s AND replayed_at IS NULL", [source.name]
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def replay_rejects(database_url: str, lake: Lake, source: Source) -> LoadReport:

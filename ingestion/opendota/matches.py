@@ -74,7 +74,7 @@ async def _fetch_details(run: Run, item: Item) -> None:
         observed_at = run.context.clock.now()
         answer = Answer(f"/matches/{item.id}", error.status, {}, error.body, observed_at)
     page, parsed = run.parse("match", {"match_id": int(item.id)}, answer)
-    is_read = any(frame.height for frame in parsed.frames.values())
+    is_read = any(parsed.frames[name].height for name in ("matches", "match_absences") if name in parsed.frames)
     # The cursor tells that it was read and became no row, so that the match does not eat the budget of every pass.
     move = None if is_read else CursorMove(f"match/{item.id}", {})
     await run.land(page, parsed, move, if_unusable=move)

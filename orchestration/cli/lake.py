@@ -11,7 +11,7 @@ from orchestration.warehouse_access import SOURCES, open_warehouse
 from warehouse.books import LoadReport
 from warehouse.compact import compact
 from warehouse.database import connect
-from warehouse.replay import open_rejects, replay, replay_rejects
+from warehouse.replay import count_open_rejects, open_rejects, replay, replay_rejects
 from warehouse.settings import load_settings
 
 __all__ = ["compact_lake", "list_rejects", "replay_lake", "replay_open_rejects"]
@@ -42,8 +42,8 @@ def replay_open_rejects() -> None:
         for source in SOURCES.values():
             report = replay_rejects(warehouse.url("ingest"), warehouse.lake, source)
             with connect(warehouse.url("ingest")) as connection:
-                rest = [reject for reject in open_rejects(connection) if reject.source == source.name]
-            console.print(f"{source.name}: {_changes(report)}, {len(rest)} rejects stay open", markup=False)
+                rest = count_open_rejects(connection, source)
+            console.print(f"{source.name}: {_changes(report)}, {rest} rejects stay open", markup=False)
 
 
 def replay_lake() -> None:

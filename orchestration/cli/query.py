@@ -117,8 +117,8 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    if isinstance(value, float | Decimal):
-        return f"{value:.6g}" if value != int(value) else f"{value:.0f}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return str(value)
 
 

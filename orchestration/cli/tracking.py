@@ -13,7 +13,10 @@ from warehouse.settings import load_settings
 
 __all__ = ["track_ids", "untrack_ids"]
 
-_LARGEST_ID = 2**63 - 1
+#: A Steam account is a number of 32 bits; what has 64 is the same account above a fixed base.
+_LARGEST_ID = {"player": 2**32 - 1}
+_LARGEST_OTHER_ID = 2**63 - 1
+_STEAM_ID64_BASE = 76561197960265728
 
 
 def track_ids(source: str, kind: str, ids: Sequence[str]) -> None:
@@ -22,14 +25,16 @@ def track_ids(source: str, kind: str, ids: Sequence[str]) -> None:
     Raises:
         ConfigurationError: something is no id of the source; nothing is tracked then.
     """
+    largest = _LARGEST_ID.get(kind, _LARGEST_OTHER_ID)
     for id_ in ids:
-        if not (id_.isascii() and id_.isdecimal() and 0 < int(id_) <= _LARGEST_ID):
-            raise ConfigurationError(
-                f"{id_} is no {kind} id of {source}: ids are positive whole numbers",
-                f"take the number at the end of the {kind}'s address on the source's web site",
-            )
+        if id_.isascii() and id_.isdecimal() and 0 < int(id_) <= largest:
+            continue
+        hint = f"take the number at the end of the {kind}'s address on the source's web site"
+        if id_.isdecimal() and 0 < int(id_) - _STEAM_ID64_BASE <= largest:
+            hint = f"this is a Steam id of 64 bits: track {int(id_) - _STEAM_ID64_BASE}"
+        raise ConfigurationError(f"{id_} is no {kind} id of {source}: ids are whole numbers from 1 to {largest}", hint)
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
-        added = state.track(connection, source, kind, [str(int(id_)) for id_ in ids])
+        added = state.track(connection, source, kind, _plain(ids))
         total = len(state.tracked(connection, source, kind))
     console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them", markup=False)
 
@@ -37,6 +42,11 @@ def track_ids(source: str, kind: str, ids: Sequence[str]) -> None:
 def untrack_ids(source: str, kind: str, ids: Sequence[str]) -> None:
     """Stop tracking things; an id that was not tracked is only counted."""
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
-        removed = state.untrack(connection, source, kind, list(ids))
+        removed = state.untrack(connection, source, kind, _plain(ids))
         total = len(state.tracked(connection, source, kind))
     console.print(f"{removed} removed, {total} {kind}s tracked; what is stored stays", markup=False)
+
+
+def _plain(ids: Sequence[str]) -> list[str]:
+    """Numbers as the source writes them, whatever zeros they begin with."""
+    return [str(int(id_)) if id_.isascii() and id_.isdecimal() else id_ for id_ in ids]

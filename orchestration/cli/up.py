@@ -23,6 +23,7 @@ __all__ = ["keep_up"]
 
 _LOCAL = "127.0.0.1"
 _POLL_S = 0.2
+_LOOK_S = 3.0
 _START_S = 120.0
 #: A worker that lived for less than this would only die again.
 _WORTH_RESTARTING_S = 60.0
@@ -60,7 +61,7 @@ def keep_up() -> None:
         console.print(f"Dagster     {ui}", markup=False, soft_wrap=True)
         console.print('PostgreSQL  `ladder psql`, or `ladder query "select ..."`', markup=False)
         console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
-        _watch(stack, children, settings)
+        _watch(stack, children, settings, api_port)
     errors.print("stopped", markup=False)
 
 
@@ -114,9 +115,15 @@ def _await(what: str, is_ready: Callable[[], bool], children: list[Child]) -> No
         time.sleep(_POLL_S)
 
 
-def _watch(stack: ExitStack, children: list[Child], settings: Settings) -> None:
+def _watch(stack: ExitStack, children: list[Child], settings: Settings, api_port: int) -> None:
     """Wait for ever; a worker that died after it had worked for a while gets a successor."""
+    looked_at = time.monotonic()
     while True:
+        if time.monotonic() - looked_at > _LOOK_S:
+            looked_at = time.monotonic()
+            # The server itself replaces a worker process that died, and holds the port meanwhile.
+            if not _listens(api_port, settings.api_host):
+                raise LadderError("the API ended by itself", f"see {settings.home / 'logs' / 'api.log'}")
         worker = children[0]
         if worker.exit_code is not None and time.monotonic() - worker.started_at > _WORTH_RESTARTING_S:
             errors.print(f"the worker ended ({worker.exit_code}) and is started again; see {worker.log}", markup=False)
@@ -131,8 +138,8 @@ def _fail_when_dead(children: list[Child]) -> None:
             raise LadderError(f"the {child.name} ended by itself ({child.exit_code})", f"see {child.log}")
 
 
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection((_LOCAL, port), timeout=1):
+def _listens(port: int, host: str = _LOCAL) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
 

@@ -123,7 +123,7 @@ _RANKS = Endpoint(
         Column("leaderboard_rank", "integer", "place on the source's own leaderboard", nullable=True),
         Column("change", "integer", "against the observation before", nullable=True),
         Column("peak_rank_value", "integer", "highest rank up to this day", nullable=True),
-        Column("days_held", "integer", "days until the next observation", nullable=True),
+        Column("days_held", "integer", "days to the next observed day with another rank, or so far", nullable=True),
     ),
     max_age_s=60 * 60,
     page=Page(keyset=(_LADDER, _DAY), default=500, maximum=2000),

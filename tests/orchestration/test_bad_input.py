@@ -57,18 +57,32 @@ def test_a_command_that_cannot_be_understood_exits_with_2(ladder: CommandLine, a
     assert "Error:" in ended.errors
 
 
-@pytest.mark.parametrize("id_", ["abc", "-5", "9223372036854775808"])
+@pytest.mark.parametrize("id_", ["abc", "-5", "4294967296"])
 def test_an_id_that_is_no_number_is_refused_before_anything_is_tracked(ladder: CommandLine, id_: str) -> None:
     ended = ladder("track", "opendota", "player", "--", "7", id_)
     assert ended.code == 1
     assert [id_ in line for line in ended.error_lines] == [True]
-    assert "1 added" in ladder("track", "opendota", "player", "7").output
+    assert "1 added" in ladder("track", "opendota", "player", "007").output
+    assert "1 removed" in ladder("untrack", "opendota", "player", "007").output
 
 
-def test_a_wrong_setting_is_named(ladder: CommandLine) -> None:
-    ended = ladder("status", LADDER_OPENDOTA_URL="ftp://example.org")
+def test_a_steam_id_is_told_as_the_account_it_names(ladder: CommandLine) -> None:
+    assert "track 101695162" in ladder("track", "opendota", "player", "76561198061960890").error_lines[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LADDER_OPENDOTA_URL", "ftp://example.org"),
+        ("LADDER_DATABASE_URL", "postgresql://ann:secret@127.0.0.1:5432"),
+        ("LADDER_REDIS_URL", "secret@localhost:6379"),
+    ],
+)
+def test_a_wrong_setting_is_named(ladder: CommandLine, variable: str, value: str) -> None:
+    ended = ladder("status", **{variable: value})
     assert ended.code == 1
-    assert "LADDER_OPENDOTA_URL" in ended.error_lines[0]
+    assert variable in ended.error_lines[0]
+    assert "secret" not in ended.errors
 
 
 def test_a_database_that_does_not_answer_is_named(ladder: CommandLine) -> None:

@@ -70,6 +70,14 @@ def test_a_table_shows_the_first_rows_and_says_so(filled: Filled) -> None:
     assert "first 10 rows" in ended.errors
 
 
+def test_a_table_shows_numbers_as_they_are(filled: Filled) -> None:
+    shown = filled.ladder(
+        "query", "select 80.999995 as a, 1234567.5::float8 as b, 'NaN'::float8 as c, 1e-7 as d"
+    ).output
+    for text in ("80.999995", "1234567.5", "nan", "0.0000001"):
+        assert text in shown
+
+
 def test_tables_are_found_without_their_schema(filled: Filled) -> None:
     counted = filled.ladder("query", "select count(*) as n from dim_players", "--format", "json")
     assert json.loads(counted.output)[0]["n"] > 0

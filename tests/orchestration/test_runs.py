@@ -8,8 +8,10 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Client
 from pathlib import Path
 
+import msgspec
 import psutil
 import psycopg
 import pytest
@@ -21,7 +23,7 @@ from orchestration.definitions import build_definitions
 from orchestration.instance import prepare_instance
 from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, opened_instance, process_mark
 from orchestration.warehouse_access import Warehouse
-from orchestration.worker_client import Launch, Ping, Run, Terminate, address_file, ask, follow_run, is_running
+from orchestration.worker_client import Address, Launch, Ping, Run, Terminate, address_file, ask, follow_run, is_running
 from tests.orchestration.conftest import Filled
 from warehouse.embedded import Servers
 from warehouse.errors import LadderError
@@ -150,6 +152,26 @@ def test_a_run_can_be_cancelled(filled: Filled, instance: DagsterInstance, worke
         assert ask(filled.database.settings.home, Terminate(run_id)).is_ok
         assert _status(instance, run_id) == DagsterRunStatus.CANCELED
     assert follow_run(filled.database.settings.home, Run(passes=("hero_stats",)), lambda message: None).is_ok
+
+
+def test_a_run_whose_client_left_before_it_began_never_begins(
+    filled: Filled, instance: DagsterInstance, worker: Child
+) -> None:
+    home = filled.database.settings.home
+    before = {run.run_id for run in instance.get_runs()}
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
+        busy = _created(filled, instance, "transform")
+        assert ask(home, Launch(busy)).is_ok
+        _await(lambda: bool(_waiting_for_lock(filled)))
+        address = msgspec.json.decode(address_file(home).read_bytes(), type=Address)
+        with Client(("127.0.0.1", address.port), authkey=address.secret.encode()) as client:
+            client.send_bytes(msgspec.json.encode(Run()))
+            time.sleep(0.5)  # the worker has read it by now, and can begin nothing
+        time.sleep(0.5)
+    assert _status(instance, busy) == DagsterRunStatus.SUCCESS
+    last = follow_run(home, Run(passes=("hero_stats",)), lambda message: None)
+    assert {run.run_id for run in instance.get_runs()} - before == {busy, last.run_id}
 
 
 @pytest.mark.parametrize("is_warm", [True, False], ids=["warm", "cold"])

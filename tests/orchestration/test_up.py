@@ -71,6 +71,19 @@ def test_everything_is_up_until_a_signal_and_then_gone(filled: Filled) -> None:
 
 
 @pytest.mark.slow
+def test_up_ends_with_one_line_when_its_api_dies(filled: Filled) -> None:
+    up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
+    assert up.stdout is not None
+    assert up.stdout.readline()
+    for child in psutil.Process(up.pid).children():
+        if "serving.run" in child.cmdline():
+            child.kill()
+    _, errors = up.communicate(timeout=90)
+    assert up.returncode == 1
+    assert [line for line in errors.decode().splitlines() if line.startswith("error:") and "api.log" in line]
+
+
+@pytest.mark.slow
 def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
     up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
     assert up.stdout is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import polars as pl
 import pytest
 
@@ -38,13 +39,13 @@ def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed
     accounts = world.suggested_players(PLAYERS)
     faults = Faults(
         seed=seed,
-        too_many=0.04,
-        server_error=0.04,
-        hang=0.04,
-        truncate=0.04,
-        cut=0.04,
-        duplicate_page=0.04,
-        slow=0.02,
+        too_many=0.1,
+        server_error=0.05,
+        hang=0.1,
+        truncate=0.1,
+        cut=0.1,
+        duplicate_page=0.2,
+        slow=0.1,
         malformed=0.03,
         hang_s=1.0,
         slow_s=0.1,
@@ -63,9 +64,13 @@ def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed
         assert {entry.fault for entry in sandbox.requests.entries if entry.fault} >= {
             "too_many",
             "server_error",
+            "hang",
             "truncate",
             "cut",
+            "duplicate_page",
+            "slow",
         }
+        _assert_no_gap_in_the_list_of_pro_matches(pipeline, sandbox)
         assert_equal_to_oracle(pipeline)
 
 
@@ -85,6 +90,19 @@ def test_with_details_all_ten_players_of_a_match_count(database: Database) -> No
         )
         assert slots == []
         assert_equal_to_oracle(pipeline)
+
+
+def _assert_no_gap_in_the_list_of_pro_matches(pipeline: Pipeline, sandbox: Sandbox) -> None:
+    """A page that came twice in place of the next one hides no match."""
+    sandbox.set_faults(None)
+    stored = {row[0] for row in pipeline.staging("SELECT match_id FROM staging_opendota.pro_matches")}
+    listed: set[int] = set()
+    page = httpx.get(f"{sandbox.url}/proMatches").json()
+    while page and min(match["match_id"] for match in page) >= min(stored):
+        listed |= {match["match_id"] for match in page}
+        page = httpx.get(f"{sandbox.url}/proMatches", params={"less_than_match_id": min(listed)}).json()
+    listed |= {match["match_id"] for match in page}
+    assert stored == {match_id for match_id in listed if match_id >= min(stored)}
 
 
 def _ingest_until_all_is_read(pipeline: Pipeline) -> None:

@@ -41,8 +41,13 @@ def test_what_may_not_be_stored_is_never_written(lake: Lake) -> None:
     assert b'"kept":1' in next(lake.read(path)).body
 
 
-def test_a_broken_payload_that_may_hold_what_is_never_stored_is_dropped(lake: Lake) -> None:
-    path = lake.land(SOURCE, "names", [Page("names", "/", {}, 200, START, b'[{"chat": "secret')])
+@pytest.mark.parametrize(
+    "body",
+    [b'[{"chat": "secret', b'{"chat": "secret", "deep": ' + b"[" * 100_000, b'{"chat": "secret \xff"}'],
+    ids=["cut", "deep", "not UTF-8"],
+)
+def test_a_broken_payload_that_may_hold_what_is_never_stored_is_dropped(lake: Lake, body: bytes) -> None:
+    path = lake.land(SOURCE, "names", [Page("names", "/", {}, 200, START, body)])
     assert next(lake.read(path)).body == b""
 
 

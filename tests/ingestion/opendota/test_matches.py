@@ -127,7 +127,8 @@ def test_details_that_cannot_become_a_row_are_kept_and_do_not_eat_every_budget(
     def answer(path: str, times: int) -> Reply:
         id_ = int(path.rpartition("/")[2])
         start = "yesterday" if id_ == bad else 1
-        return Reply(body=json.dumps({"match_id": id_, "start_time": start, "players": []}).encode())
+        seats = [{"player_slot": slot, "account_id": None, "hero_id": 1} for slot in (0, 128)]
+        return Reply(body=json.dumps({"match_id": id_, "start_time": start, "players": seats}).encode())
 
     _, first = warehouse.run_against(answer, "matches")
     assert f"/matches/{bad}" in first

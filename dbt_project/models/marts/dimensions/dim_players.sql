@@ -71,7 +71,7 @@ described as (
         coalesce(profiles.professional_name, sightings.professional_name) as professional_name,
         profiles.country_code,
         -- A Steam id is the account id above a fixed base.
-        cast(cast(known.player_id as bigint) + 76561197960265728 as text) as steam_id64,
+        cast(cast(known.player_id as numeric) + 76561197960265728 as text) as steam_id64,
         profiles.avatar_url,
         tracked.player_id is not null as is_tracked,
         ranks.rank_value,
