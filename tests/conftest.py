@@ -25,8 +25,6 @@ from warehouse.migrate import migrate
 from warehouse.settings import Settings
 
 _TEMPLATE = "ladder_template"
-#: Folders whose tests share what takes long to set up.
-_SHARING = ("dbt", "orchestration", "serving")
 _GIVEN = ("database_url", "redis_url")
 _RECORDINGS = Path(__file__).parents[2] / "shared" / "real"
 
@@ -60,13 +58,9 @@ class Database:
         }
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is slow runs last, so that a mistake shows early; tests that share a warehouse stay in one process."""
+    """What is slow runs last, so that a mistake shows early."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder in _SHARING else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)
