@@ -54,7 +54,7 @@ entries as (
     select
         matches.*,
         {{ json_text('draft.value', 'hero_id') }} as character_id,
-        coalesce({{ json_text('draft.value', 'is_pick') }} = 'true', false) as is_pick,
+        not coalesce({{ json_text('draft.value', 'is_pick') }} = 'false', false) as is_pick,
         {{ json_text('draft.value', 'order') }} as told_order
     from drafts
     inner join matches
