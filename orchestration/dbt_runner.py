@@ -212,8 +212,7 @@ def _decode(packed: bytes) -> Any:
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415 -- as above
     from dbt.parser.manifest import extended_mashumuro_decoder  # noqa: PLC0415
 
-    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
-    return manifest
+    return Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
 
 
 def _move(manifest: Any, database: str) -> None:

@@ -52,9 +52,9 @@ def storage_url(warehouse: Warehouse) -> str:
     found = parameters(warehouse.servers.database_url)
     password = Home(warehouse.settings.home).password("dagster", create=True)
     place = f"{found.get('host', '127.0.0.1')}:{found.get('port', '5432')}/{quote(found['dbname'], safe='')}"
-    # SQLAlchemy would take psycopg 3 by default, whose `with connection` closes it; Dagster means psycopg2's.
     rest = {name: value for name, value in found.items() if name not in _OWN_PARAMETERS}
     query = f"?{urlencode(rest, quote_via=quote)}" if rest else ""
+    # SQLAlchemy would take psycopg 3 by default, whose `with connection` closes it; Dagster means psycopg2's.
     return f"postgresql+psycopg2://{LOGIN}:{quote(password, safe='')}@{place}{query}"
 
 

@@ -10,17 +10,25 @@ from ingestion.opendota.source import SOURCE
 from ingestion.reports import Failure
 from warehouse.state import Cursor, cursors, tracked
 
-__all__ = ["is_due", "newest", "stalest_first", "tracked_ids"]
+__all__ = ["is_due", "is_id", "newest", "stalest_first", "tracked_ids"]
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LARGEST_ID = 2**63 - 1
+#: A Steam account is a number of 32 bits.
+_LARGEST_ACCOUNT = 2**32 - 1
+
+
+def is_id(kind: str, text: str) -> bool:
+    """Whether a text can be OpenDota's id of a player, team, league or match."""
+    largest = _LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID
+    return text.isascii() and text.isdecimal() and 0 < int(text) <= largest
 
 
 def tracked_ids(situation: Situation, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
     """Tracked ids of a kind, longest tracked first, and a failure for each that is no id of OpenDota."""
     ids, failures = [], []
     for thing in tracked(situation.connection, SOURCE.name, kind):
-        if thing.id.isascii() and thing.id.isdecimal() and int(thing.id) <= _LARGEST_ID:
+        if is_id(kind, thing.id):
             ids.append(thing.id)
         else:
             name = f"{kind} {thing.id}"

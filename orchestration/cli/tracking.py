@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingestion.opendota.choices import is_id
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import open_warehouse
 from warehouse import state
@@ -13,9 +14,7 @@ from warehouse.settings import load_settings
 
 __all__ = ["track_ids", "untrack_ids"]
 
-#: A Steam account is a number of 32 bits; what has 64 is the same account above a fixed base.
-_LARGEST_ID = {"player": 2**32 - 1}
-_LARGEST_OTHER_ID = 2**63 - 1
+#: A Steam id of 64 bits is an account above this.
 _STEAM_ID64_BASE = 76561197960265728
 
 
@@ -25,14 +24,14 @@ def track_ids(source: str, kind: str, ids: Sequence[str]) -> None:
     Raises:
         ConfigurationError: something is no id of the source; nothing is tracked then.
     """
-    largest = _LARGEST_ID.get(kind, _LARGEST_OTHER_ID)
     for id_ in ids:
-        if id_.isascii() and id_.isdecimal() and 0 < int(id_) <= largest:
+        if is_id(kind, id_):
             continue
         hint = f"take the number at the end of the {kind}'s address on the source's web site"
-        if id_.isdecimal() and 0 < int(id_) - _STEAM_ID64_BASE <= largest:
-            hint = f"this is a Steam id of 64 bits: track {int(id_) - _STEAM_ID64_BASE}"
-        raise ConfigurationError(f"{id_} is no {kind} id of {source}: ids are whole numbers from 1 to {largest}", hint)
+        account = str(int(id_) - _STEAM_ID64_BASE) if id_.isdecimal() else ""
+        if kind == "player" and is_id(kind, account):
+            hint = f"this is a Steam id of 64 bits: track {account}"
+        raise ConfigurationError(f"{id_} is no {kind} id of {source}: ids are positive whole numbers", hint)
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
         added = state.track(connection, source, kind, _plain(ids))
         total = len(state.tracked(connection, source, kind))
