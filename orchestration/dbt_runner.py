@@ -32,6 +32,8 @@ _THREADS = 4
 _KEPT_STATES = 3
 _ONE_AT_A_TIME = threading.Lock()
 
+#: A colour, or the place beside them where marts are rebuilt to be compared.
+Target = Colour | Literal["scratch"]
 Status = Literal["success", "pass", "warn", "fail", "error", "skipped", "reused"]
 
 
@@ -98,12 +100,15 @@ def build(
     prepared: Prepared,
     settings: Settings,
     transform_url: str,
-    colour: Colour,
+    colour: Target,
     *,
     full_refresh: bool = False,
+    select: Sequence[str] = (),
     on_node: Callable[[NodeResult], None] = lambda result: None,
 ) -> list[NodeResult]:
     """Build every model in a colour and test it; results in the order of their end.
+
+    In `scratch` only the tables are built, from the views that the colours share, and nothing is tested.
 
     Args:
         prepared: the project.
@@ -111,6 +116,7 @@ def build(
         transform_url: login of `ladder_transform`.
         colour: where to build.
         full_refresh: rebuild incremental models from nothing.
+        select: models by dbt's selectors; all of them by default.
         on_node: told each result as it comes, from one of dbt's threads.
 
     Raises:
@@ -127,7 +133,12 @@ def build(
             results.append(result)
             on_node(result)
 
-    arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "eager"]
+    if colour == "scratch":
+        arguments = ["run", "--exclude", "config.materialized:view"]
+    else:
+        arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "eager"]
+    if select:
+        arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
     outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest, watch=watch)
@@ -224,12 +235,13 @@ def _move(manifest: Any, database: str) -> None:
     manifest.build_flat_graph()
 
 
-def _refuse_other_colours(manifest: Any, colour: Colour) -> None:
+def _refuse_other_colours(manifest: Any, colour: Target) -> None:
     """A manifest prepared for one colour builds there whatever target is named; never build what readers see."""
     for node in manifest.nodes.values():
-        if node.schema.startswith("marts") and node.schema != f"marts_{colour}":
+        is_in_colour = node.schema == f"marts_{colour}" or node.alias.endswith(f"_{colour}")
+        if (node.schema.startswith("marts") or node.config.materialized == "incremental") and not is_in_colour:
             raise BuildError(
-                f"{node.name} would be built in {node.schema}, not marts_{colour}",
+                f"{node.name} would be built as {node.schema}.{node.alias}, not in {colour}",
                 "remove the folder dbt under LADDER_HOME and run again; the macro generate_schema_name chooses it",
             )
 

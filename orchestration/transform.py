@@ -14,6 +14,7 @@ from orchestration.dbt_graph import Graph
 from orchestration.dbt_runner import NodeResult, Prepared
 from orchestration.warehouse_access import Warehouse
 from warehouse.errors import BuildError, ConfigurationError, LadderError
+from warehouse.feed import trim_feeds
 from warehouse.publish import (
     Build,
     Generation,
@@ -90,6 +91,7 @@ def transform(
             return Transformed(prepared.graph, current_generation(connection), True, results, failure)
         record_build(connection, build, as_of_date=_built_as_of(connection, build))
         generation = turn(connection, build.colour, prepared.graph.marts)
+        trim_feeds(connection)
         return Transformed(prepared.graph, generation, True, results)
 
 

@@ -153,6 +153,8 @@ def _create_staging(connection: psycopg.Connection, source: Source) -> None:
     connection.execute(
         sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_marts_owner").format(schema)
     )
+    for table in source.tables:
+        connection.execute(sql.SQL("GRANT DELETE ON {} TO ladder_marts_owner").format(table.feed_identifier))
     connection.execute("RESET ROLE")
 
 

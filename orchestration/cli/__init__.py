@@ -167,6 +167,18 @@ def publish(
 
 
 @app.command()
+def verify(
+    marts: Annotated[
+        list[str] | None, typer.Argument(help="marts to compare; all by default", metavar="MART...")
+    ] = None,
+) -> None:
+    """Rebuild marts from staging beside the published ones and compare, row for row; ends with 1 on a difference."""
+    from orchestration.cli.verify import verify_marts
+
+    raise typer.Exit(verify_marts(tuple(marts or ())))
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="address to bind; LADDER_API_HOST by default")] = None,
     port: Annotated[int | None, typer.Option(help="port to bind; LADDER_API_PORT by default", min=0, max=65535)] = None,

@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import psycopg2
 import pytest
 
+from ingestion.opendota.source import SOURCE
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import Prepared, build, prepare
 from orchestration.instance import storage_url
@@ -22,7 +25,9 @@ from tests.conftest import Database
 from warehouse.database import connect
 from warehouse.embedded import Servers
 from warehouse.errors import BuildError
-from warehouse.publish import current_generation
+from warehouse.load import load_pending
+from warehouse.publish import begin_build, building, current_generation, plan_build
+from warehouse.source import Page
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +134,50 @@ def test_a_manifest_of_the_live_colour_is_refused(warehouse: Warehouse, prepared
     kept = green.read_bytes()
     green.write_bytes(blue.read_bytes())
     try:
-        with pytest.raises(BuildError, match="marts_blue, not marts_green"):
+        with pytest.raises(BuildError, match="_blue, not in green"):
             build(prepared, warehouse.settings, warehouse.url("transform"), "green")
     finally:
         green.write_bytes(kept)
+
+
+def test_old_images_are_kept_until_both_colours_have_read_them(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    history = [{"match_id": 1, "player_slot": 0, "radiant_win": None, "start_time": 1767225600, "hero_id": 1}]
+    _load(warehouse, history, minute=1)
+    assert transform(warehouse, prepared).failure is None
+    _load(warehouse, [{**history[0], "radiant_win": True}], minute=2)
+    feed = "SELECT radiant_win FROM staging_opendota.player_matches__feed"
+    assert _rows(warehouse, feed) == [(None,)]
+    assert transform(warehouse, prepared).failure is None
+    assert _rows(warehouse, feed) == [(None,)]
+    _load(warehouse, [{**history[0], "match_id": 2}], minute=3)
+    assert transform(warehouse, prepared).failure is None
+    assert _rows(warehouse, feed) == []
+
+
+def test_other_models_build_a_colour_anew_until_it_is_whole(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    _load(warehouse, [{"match_id": 3, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=4)
+    with building(warehouse.url("transform")) as connection:
+
+        def is_full(digest: str) -> bool:
+            return plan_build(connection, models_digest=digest, as_of_date=None).is_full
+
+        plan = plan_build(connection, models_digest=prepared.digest, as_of_date=None)
+        assert not plan.is_full
+        assert is_full("other models")
+        # A build with other models that was killed leaves some of theirs behind.
+        begin_build(connection, replace(plan, models_digest="other models"))
+        assert is_full("other models")
+        assert is_full(prepared.digest)
+    assert transform(warehouse, prepared).failure is None
+
+
+def _load(warehouse: Warehouse, history: list[dict[str, Any]], minute: int) -> None:
+    observed_at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+    body = msgspec.json.encode(history)
+    page = Page("player_matches", "/players/7/matches", {"account_id": 7}, 200, observed_at, body)
+    warehouse.lake.land(SOURCE, page.endpoint, [page])
+    load_pending(warehouse.url("ingest"), warehouse.lake, SOURCE)

@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='difference',
-        unique_key=['colour'],
+        unique_key=['game'],
         on_schema_change='fail',
         alias='int_as_of_date_' ~ colour()
     )
@@ -28,7 +28,7 @@ played as (
 decided as (
 
     select
-        '{{ colour() }}' as colour,
+        'all' as game,
         coalesce((select told.as_of_date from told), played.newest_date) as as_of_date
     from played
 

@@ -1,0 +1,102 @@
+"""`ladder verify`: whether the published marts are what a rebuild would make of staging, row for row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from tests.orchestration.conftest import CommandLine, Filled
+
+
+def _rows(filled: Filled, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(filled.database.admin_url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def _live(filled: Filled) -> str:
+    ((colour,),) = _rows(filled, "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1")
+    return f"marts_{colour}"
+
+
+@contextmanager
+def _behind_its_back(filled: Filled, statements: Mapping[str, str]) -> Iterator[None]:
+    """Meanwhile tables of the live colour are not what was built; statements by table."""
+    with psycopg.connect(filled.database.admin_url) as connection:
+        for number, (table, statement) in enumerate(statements.items()):
+            connection.execute(f"CREATE TABLE public.kept_{number} AS TABLE {table}".encode())
+            connection.execute(statement.format(table=table).encode())
+    try:
+        yield
+    finally:
+        with psycopg.connect(filled.database.admin_url) as connection:
+            for number, table in enumerate(statements):
+                restore = f"TRUNCATE {table}; INSERT INTO {table} TABLE public.kept_{number}"
+                connection.execute(f"{restore}; DROP TABLE public.kept_{number}".encode())
+
+
+def test_published_marts_equal_a_rebuild_and_the_last_line_says_so(filled: Filled) -> None:
+    ended = filled.ladder("verify")
+    assert ended.code == 0, ended.output
+    rows = _rows(filled, f"SELECT count(*) FROM {_live(filled)}.fct_player_matches")
+    assert f"fct_player_matches {rows[0][0]} 0 0" in " ".join(ended.output.split())
+    assert ended.output.splitlines()[-1].startswith("0 differences in 20 marts and 9 tables under them, ")
+
+
+def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled: Filled) -> None:
+    live = _live(filled)
+    one_player = "WHERE player_id = (SELECT min(player_id) FROM {table})"
+    changes = {
+        f"{live}.player_win_rates": f"UPDATE {{table}} SET wins = wins + 1000 {one_player}",
+        f"{live}.dim_characters": "DELETE FROM {table} WHERE character_id = (SELECT min(character_id) FROM {table})",
+        f"{live}.dim_teams": "INSERT INTO {table} (game, team_id, team_name) VALUES ('dota2', 'none', 'Nobody')",
+        f"prep.int_player_totals_{live.removeprefix('marts_')}": f"UPDATE {{table}} SET slots = slots + 1 {one_player}",
+    }
+    with _behind_its_back(filled, changes):
+        ended = filled.ladder("verify")
+    assert ended.code == 1
+    lines = ended.output.splitlines()
+    assert lines[-1].startswith("10 differences in 20 marts and 9 tables under them, ")
+    counts = {line.split()[0]: line.split()[2:] for line in lines if len(line.split()) == 4}
+    assert counts["player_win_rates"] == ["3", "3"]
+    assert counts["dim_characters"] == ["0", "1"]
+    assert counts["dim_teams"] == ["1", "0"]
+    assert counts["int_player_totals"] == ["1", "1"]
+    assert len([line for line in lines if line.startswith("- ") and '"wins": 10' in line]) == 3
+    assert any(line.startswith("- ") and '"Nobody"' in line for line in lines)
+
+
+def test_a_named_mart_is_compared_alone_and_nothing_is_left_behind(filled: Filled) -> None:
+    ended = filled.ladder("verify", "team_form")
+    assert ended.code == 0
+    assert ended.output.splitlines()[-1].startswith("0 differences in 1 mart, ")
+    query = "SELECT count(*) FROM pg_tables WHERE schemaname = 'marts_scratch' OR tablename LIKE '%\\_scratch'"
+    assert _rows(filled, query) == [(0,)]
+
+
+def test_an_unknown_mart_is_refused_in_one_line_with_the_known_ones(filled: Filled) -> None:
+    ended = filled.ladder("verify", "player_winrates")
+    assert ended.code == 1
+    assert len(ended.error_lines) == 1
+    assert "player_winrates" in ended.error_lines[0]
+    assert "player_win_rates" in ended.error_lines[0]
+
+
+def test_nothing_published_is_said_in_one_line(ladder: CommandLine) -> None:
+    ended = ladder("verify")
+    assert ended.code == 1
+    assert ended.error_lines == ["error: nothing is published yet; run `ladder run`"]
+
+
+def test_what_is_not_published_yet_is_no_difference_but_a_hint(filled: Filled) -> None:
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("INSERT INTO ops.tracked (source, kind, id) VALUES ('opendota', 'team', '1')")
+    try:
+        ended = filled.ladder("verify")
+    finally:
+        with psycopg.connect(filled.database.admin_url) as connection:
+            connection.execute("DELETE FROM ops.tracked WHERE kind = 'team'")
+    assert ended.code == 1
+    assert "run `ladder run`, then verify" in ended.error_lines[0]
