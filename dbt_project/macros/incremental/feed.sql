@@ -87,7 +87,7 @@
 
 {# What changed in a fact since the model was built. #}
 {% macro changes_in(fact) -%}
-    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }})
+    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }}) as changes
 {%- endmacro %}
 
 {# Rows of a fact with their signs: what changed since the model was built, or all of it. #}
@@ -95,7 +95,7 @@
     {%- if reads_deltas() -%}
     {{ changes_in(fact) }}
     {%- else -%}
-    (select *, 1 as _sign from {{ fact }})
+    (select *, 1 as _sign from {{ fact }}) as standing
     {%- endif -%}
 {%- endmacro %}
 
