@@ -82,7 +82,7 @@ def transform(
             warehouse.settings,
             transform_url,
             build.colour,
-            full_refresh=full_refresh or build.is_first,
+            full_refresh=full_refresh or build.is_full,
             on_node=on_node,
         )
         failure = failed_build(results)

@@ -67,15 +67,17 @@ class Build:
         colour: the idle colour, where it builds.
         head_batch_id: the newest batch that changed anything.
         inputs_digest: identifies everything else that marts depend on: models, settings, what is tracked.
+        models_digest: identifies the models alone.
         is_needed: whether the live colour lacks something.
-        is_first: the colour was never built, or not since a replay: it has to be built in full.
+        is_full: the colour was never built, or not since a replay, or with other models: it has to be built in full.
     """
 
     colour: Colour
     head_batch_id: int
     inputs_digest: str
+    models_digest: str
     is_needed: bool
-    is_first: bool
+    is_full: bool
 
 
 def current_generation(connection: psycopg.Connection) -> Generation | None:
@@ -124,6 +126,12 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         row[0]: (row[1], row[2])
         for row in connection.execute("SELECT colour, head_batch_id, inputs_digest FROM ops.build_state")
     }
+    # Whatever a build with other models left behind, finished or not, none of it is built on.
+    standing = connection.execute(
+        "SELECT 1 FROM ops.build_state AS s JOIN ops.build_inputs AS i USING (colour) "
+        "WHERE colour = %(colour)s AND s.models_digest = %(digest)s AND i.models_digest = %(digest)s",
+        {"colour": colour, "digest": models_digest},
+    ).fetchone()
     with connection.transaction():
         connection.execute(_OWNER)
         connection.execute("UPDATE ops.build_inputs SET as_of_date = %s WHERE colour = %s", [as_of_date, colour])
@@ -131,8 +139,9 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         colour=colour,
         head_batch_id=int(head),
         inputs_digest=digest,
+        models_digest=models_digest,
         is_needed=live is None or states.get(live.colour) != (head, digest),
-        is_first=colour not in states,
+        is_full=standing is None,
     )
 
 
@@ -140,7 +149,10 @@ def begin_build(connection: psycopg.Connection, build: Build) -> None:
     """Note that a build begins: from here on its colour is not what it was when it was published."""
     with connection.transaction():
         connection.execute(_OWNER)
-        connection.execute("UPDATE ops.build_inputs SET begun_at = clock_timestamp() WHERE colour = %s", [build.colour])
+        connection.execute(
+            "UPDATE ops.build_inputs SET begun_at = clock_timestamp(), models_digest = %s WHERE colour = %s",
+            [build.models_digest, build.colour],
+        )
 
 
 def record_build(connection: psycopg.Connection, build: Build, *, as_of_date: date | None) -> None:
@@ -148,10 +160,11 @@ def record_build(connection: psycopg.Connection, build: Build, *, as_of_date: da
     with connection.transaction():
         connection.execute(_OWNER)
         connection.execute(
-            "INSERT INTO ops.build_state (colour, head_batch_id, inputs_digest, as_of_date, built_at) "
-            "VALUES (%s, %s, %s, %s, now()) ON CONFLICT (colour) DO UPDATE SET head_batch_id = excluded.head_batch_id, "
-            "inputs_digest = excluded.inputs_digest, as_of_date = excluded.as_of_date, built_at = excluded.built_at",
-            [build.colour, build.head_batch_id, build.inputs_digest, as_of_date],
+            "INSERT INTO ops.build_state (colour, head_batch_id, inputs_digest, models_digest, as_of_date, built_at) "
+            "VALUES (%s, %s, %s, %s, %s, now()) ON CONFLICT (colour) DO UPDATE SET "
+            "head_batch_id = excluded.head_batch_id, inputs_digest = excluded.inputs_digest, "
+            "models_digest = excluded.models_digest, as_of_date = excluded.as_of_date, built_at = excluded.built_at",
+            [build.colour, build.head_batch_id, build.inputs_digest, build.models_digest, as_of_date],
         )
 
 

@@ -62,6 +62,7 @@ class Table:
         key: names of the columns that identify a row.
         columns: the source's columns, key columns included.
         description: what one row is.
+        indexes: further lists of columns by which models look rows up.
         ignored: top-level keys of a record that are known and deliberately not stored as columns;
             they stay in the lake and do not count as drift.
     """
@@ -71,6 +72,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     description: str
+    indexes: tuple[tuple[str, ...], ...] = ()
     ignored: frozenset[str] = field(default=frozenset())
 
     def __post_init__(self) -> None:
@@ -137,6 +139,14 @@ class Table:
             # A batch's rows stand together on disk, so a block-range index finds them at next to no cost a row.
             sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_batch_id) WITH (pages_per_range = 16)").format(
                 sql.Identifier(f"{self.name}__batch"), self.identifier
+            ),
+            *(
+                sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(
+                    sql.Identifier(f"{self.name}__{'_'.join(names)}"),
+                    self.identifier,
+                    comma.join(map(sql.Identifier, names)),
+                )
+                for names in self.indexes
             ),
             sql.SQL(
                 "CREATE TABLE IF NOT EXISTS {} (_feed_batch_id bigint NOT NULL, _operation text NOT NULL, {})"

@@ -12,10 +12,13 @@
 {%- endmacro %}
 
 
-{# The colour being built: the name of the target. #}
+{#
+    The colour being built: the name of the target. `scratch` is a place that nobody reads, for a rebuild to compare
+    with.
+#}
 {% macro colour() -%}
-    {%- if target.name not in ('blue', 'green') -%}
-        {{ exceptions.raise_compiler_error("the target must be blue or green, not " ~ target.name) }}
+    {%- if target.name not in ('blue', 'green', 'scratch') -%}
+        {{ exceptions.raise_compiler_error("the target must be blue, green or scratch, not " ~ target.name) }}
     {%- endif -%}
     {{ target.name }}
 {%- endmacro %}

@@ -98,7 +98,7 @@ PLAYER_RANKS = Table(
 PLAYER_MATCHES = Table(
     SOURCE,
     "player_matches",
-    key=("account_id", "match_id"),
+    key=("match_id", "account_id"),
     description="One row per player and match of the player's history, significant or not.",
     columns=(
         _ACCOUNT,
@@ -225,6 +225,7 @@ MATCH_PLAYERS = Table(
     SOURCE,
     "match_players",
     key=("match_id", "player_slot"),
+    indexes=(("account_id",),),
     description="One row per match and player slot of a match whose details were fetched.",
     columns=(
         Column("match_id", "bigint", "match", from_request=True),
@@ -384,7 +385,7 @@ TEAMS = Table(
 TEAM_MATCHES = Table(
     SOURCE,
     "team_matches",
-    key=("team_id", "match_id"),
+    key=("match_id", "team_id"),
     description="One row per tracked team and match of its history.",
     columns=(
         Column("team_id", "bigint", "team asked for", from_request=True),

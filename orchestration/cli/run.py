@@ -94,7 +94,7 @@ def show_plan() -> None:
     total = sum(sum(item.requests.values()) for item in planned)
     console.print(f"in all: {total} requests of {settings.opendota_call_budget}; {_files(pending)} to load")
     reason = "something is new" if build.is_needed else "nothing new is loaded yet"
-    how = "from nothing" if build.is_first else "from what stands"
+    how = "from nothing" if build.is_full else "from what stands"
     console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
     for failure in (failure for item in planned for failure in item.failures):
         warn(failure.message)

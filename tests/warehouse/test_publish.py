@@ -41,7 +41,7 @@ def connection(transform_url: str) -> Iterator[psycopg.Connection]:
 
 
 def _build(connection: psycopg.Connection, colour: Colour, value: int, extra: str = "") -> None:
-    plan = Build(colour, value, "digest", is_needed=True, is_first=False)
+    plan = Build(colour, value, "digest", "models", is_needed=True, is_full=False)
     begin_build(connection, plan)
     with connection.transaction():
         connection.execute("SET LOCAL ROLE ladder_marts_owner")
@@ -148,7 +148,7 @@ def test_a_rollback_is_refused_once_a_build_has_begun_even_if_it_failed(connecti
     turn(connection, "blue", MARTS)
     _build(connection, "green", 2)
     turn(connection, "green", MARTS)
-    begin_build(connection, Build("blue", 3, "digest", is_needed=True, is_first=False))
+    begin_build(connection, Build("blue", 3, "digest", "models", is_needed=True, is_full=False))
     with pytest.raises(PublicationError, match="built over"):
         rollback(connection, MARTS)
 
@@ -182,7 +182,7 @@ def test_a_turn_waits_for_a_long_reader_without_stopping_others(
 def test_a_build_is_needed_only_when_something_changed(transform_url: str) -> None:
     with building(transform_url) as connection:
         plan = plan_build(connection, models_digest="m1", as_of_date=None)
-        assert (plan.colour, plan.is_needed, plan.is_first) == ("blue", True, True)
+        assert (plan.colour, plan.is_needed, plan.is_full) == ("blue", True, True)
         for mart in MARTS:
             connection.execute("SET ROLE ladder_marts_owner")
             connection.execute(f"CREATE TABLE marts_blue.{mart} AS SELECT 1 AS value")

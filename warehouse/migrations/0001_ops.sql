@@ -123,22 +123,33 @@ CREATE TABLE ops.watermarks (
 COMMENT ON TABLE ops.watermarks IS 'One row per colour, model and table that it reads: the newest batch of a staging table, or change of a fact, that the model holds';
 COMMENT ON COLUMN ops.watermarks.epoch IS 'which build of a fact the change belongs to; 0 for a staging table';
 
+CREATE TABLE ops.model_references (
+    colour text NOT NULL CHECK (colour IN ('blue', 'green')),
+    model text NOT NULL,
+    fingerprint text NOT NULL,
+    PRIMARY KEY (colour, model)
+);
+COMMENT ON TABLE ops.model_references IS 'One row per colour and model that hangs on small relations as wholes: what these were when it was built';
+
 CREATE SEQUENCE ops.change_ids AS bigint;
 COMMENT ON SEQUENCE ops.change_ids IS 'Numbers the changes that builds make to facts';
 
 CREATE TABLE ops.build_inputs (
-    colour text PRIMARY KEY CHECK (colour IN ('blue', 'green')),
+    colour text PRIMARY KEY CHECK (colour IN ('blue', 'green', 'scratch')),
     as_of_date date,
+    models_digest text,
     begun_at timestamptz
 );
 COMMENT ON TABLE ops.build_inputs IS 'One row per colour: what the next build is told, and when the last one began';
 COMMENT ON COLUMN ops.build_inputs.as_of_date IS 'date that windows hang on; null means the newest play date';
-INSERT INTO ops.build_inputs (colour) VALUES ('blue'), ('green');
+COMMENT ON COLUMN ops.build_inputs.models_digest IS 'models that the last build, finished or not, was made with';
+INSERT INTO ops.build_inputs (colour) VALUES ('blue'), ('green'), ('scratch');
 
 CREATE TABLE ops.build_state (
     colour text PRIMARY KEY CHECK (colour IN ('blue', 'green')),
     head_batch_id bigint NOT NULL,
     inputs_digest text NOT NULL,
+    models_digest text NOT NULL,
     as_of_date date,
     built_at timestamptz NOT NULL
 );
@@ -151,5 +162,5 @@ GRANT USAGE ON SEQUENCE ops.change_ids TO ladder_marts_owner;
 GRANT INSERT, UPDATE ON ops.batches, ops.lake_files, ops.lake_pages, ops.replays, ops.cursors, ops.rejects, ops.drift, ops.tracked, ops.passes
 TO ladder_ingest;
 GRANT DELETE ON ops.replays TO ladder_ingest;
-GRANT INSERT, UPDATE, DELETE ON ops.generations, ops.watermarks, ops.build_inputs, ops.build_state TO ladder_marts_owner;
+GRANT INSERT, UPDATE, DELETE ON ops.generations, ops.watermarks, ops.model_references, ops.build_inputs, ops.build_state TO ladder_marts_owner;
 GRANT SELECT ON ops.generations TO ladder_analyst, ladder_serving;

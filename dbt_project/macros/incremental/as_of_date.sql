@@ -6,41 +6,39 @@
     (select coalesce({{ days_between("date '2000-01-01'", 'as_of_date') }}, -1) from {{ ref('int_as_of_date') }})
 {%- endmacro %}
 
+{% macro as_of_days_before() -%}
+    (
+        select batch_id from {{ source('ops', 'watermarks') }}
+        where colour = '{{ colour() }}' and model = '{{ model.name }}' and staging_table = 'int_as_of_date'
+    )
+{%- endmacro %}
 
-{# Post-hook: note the date. #}
+{% macro as_of_date_changed() -%}
+    {{ return(run_query("select " ~ as_of_days() ~ " is distinct from " ~ as_of_days_before()).rows[0][0]) }}
+{%- endmacro %}
+
+
+{# Note the date. #}
 {% macro record_as_of_date() %}
-    {% if has_feeds() %}
-        insert into {{ source('ops', 'watermarks') }} as standing (colour, model, staging_table, batch_id)
-        select '{{ colour() }}', '{{ model.name }}', 'int_as_of_date', {{ as_of_days() }}
-        on conflict (colour, model, staging_table) do update set batch_id = excluded.batch_id
-        where standing.batch_id <> excluded.batch_id
-    {% endif %}
+    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, staging_table, batch_id)
+    select '{{ colour() }}', '{{ model.name }}', 'int_as_of_date', {{ as_of_days() }}
+    on conflict (colour, model, staging_table) do update set batch_id = excluded.batch_id
+    where standing.batch_id <> excluded.batch_id;
 {% endmacro %}
 
 
-{# Pre-hook, after `collect_touched`: the keys that have a day which left a window or entered one. #}
-{% macro collect_shifted(days, windows) %}
-    {% if reads_deltas() %}
-        {%- set key = config.get('meta')['change_key'] | join(', ') %}
-        insert into {{ changed_keys() }}
-        select distinct {{ key }}
-        from {{ days }} as days
-        cross join (
-            select
-                {{ as_of_days() }} as now,
-                (
-                    select batch_id from {{ source('ops', 'watermarks') }}
-                    where colour = '{{ colour() }}' and model = '{{ model.name }}' and staging_table = 'int_as_of_date'
-                ) as before
-        ) as dates
-        where dates.now <> dates.before
-            and days.played_date >= date '2000-01-01' + cast(least(dates.now, dates.before) as integer) - {{ windows | max }}
-            and (
-                {%- for window in windows %}
-                (days.played_date - date '2000-01-01' between dates.now - {{ window - 1 }} and dates.now)
-                <> (days.played_date - date '2000-01-01' between dates.before - {{ window - 1 }} and dates.before)
-                {{ "or" if not loop.last }}
-                {%- endfor %}
-            )
-    {% endif %}
+{# The keys that have a day which left a window or entered one. #}
+{% macro shifted_keys(key, totals, lengths) %}
+    select distinct {{ key | join(', ') }}
+    from {{ totals }} as days
+    cross join (select {{ as_of_days() }} as now, {{ as_of_days_before() }} as before) as dates
+    where dates.now <> dates.before
+        and days.played_date >= date '2000-01-01' + cast(least(dates.now, dates.before) as integer) - {{ lengths | max }}
+        and (
+            {%- for length in lengths %}
+            (days.played_date - date '2000-01-01' between dates.now - {{ length - 1 }} and dates.now)
+            <> (days.played_date - date '2000-01-01' between dates.before - {{ length - 1 }} and dates.before)
+            {{ "or" if not loop.last }}
+            {%- endfor %}
+        )
 {% endmacro %}

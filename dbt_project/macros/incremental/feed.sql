@@ -1,17 +1,18 @@
 {#
-    A fact's feed: the rows that its incremental builds took away (`_sign` -1) and put in (1), by `_change_id`. An
-    aggregate that has read the feed up to some change needs the rest of it and nothing else.
+    A fact's feed: the rows that its incremental builds took away (`_sign` -1) and put in (1), by `_change_id`. A model
+    that has read the feed up to some change needs the rest of it and nothing else.
 
-    The table stands in `prep`, one a colour, beside its fact, and is made anew with it: an aggregate notes which
-    table its position belongs to (`epoch`), and reads the whole fact when that is gone. An engine without feeds reads
-    the whole fact always, so that the same model is a plain table build there.
+    The table stands in `prep`, one a colour, beside its fact, and is made anew with it: a reader notes which table its
+    position belongs to (`epoch`), and reads the whole fact when that is gone. An engine without feeds reads the whole
+    fact always, so that the same model is a plain table build there; so does the target `scratch`, which is compared
+    with what was built on.
 #}
 {% macro feed_of(fact) -%}
     {{ target.schema }}.{{ fact.identifier }}__feed_{{ colour() }}
 {%- endmacro %}
 
 {% macro has_feeds() -%}
-    {{ return(adapter.dispatch('has_feeds')()) }}
+    {{ return(colour() != 'scratch' and adapter.dispatch('has_feeds')()) }}
 {%- endmacro %}
 
 {% macro default__has_feeds() -%}
@@ -29,27 +30,25 @@
 {%- endmacro %}
 
 
-{# A fact's post-hook after a build from nothing: an empty feed. #}
+{# After a build from nothing: an empty feed. #}
 {% macro start_feed() %}
-    {% if has_feeds() and not is_incremental() %}
+    {% if not is_incremental() %}
         drop table if exists {{ feed_of(this) }};
         create table {{ feed_of(this) }} as
         select cast(0 as bigint) as _change_id, cast(0 as smallint) as _sign, fact.* from {{ this }} as fact limit 0;
         alter table {{ feed_of(this) }} alter column _change_id set not null, alter column _sign set not null;
-        create index on {{ feed_of(this) }} (_change_id)
+        create index on {{ feed_of(this) }} (_change_id);
     {% endif %}
 {% endmacro %}
 
 
-{# A fact's pre-hook: the number of the change that this build makes. #}
-{% macro number_change() %}
-    {% if has_feeds() %}
-        select set_config('ladder.change_id', cast(nextval('ops.change_ids') as text), true)
-    {% endif %}
-{% endmacro %}
+{# The number of the change that this build makes. #}
+{% macro number_change() -%}
+    select set_config('ladder.change_id', cast(nextval('ops.change_ids') as text), true)
+{%- endmacro %}
 
 
-{# A statement that takes rows away (-1) or puts them in (1), telling the fact's feed where it has one. #}
+{# A statement that takes rows away (-1) or puts them in (1), telling the feed of the table where it has one. #}
 {% macro feeding(statement, sign, columns) %}
     {%- if has_feeds() and config.get('meta').get('has_feed') -%}
     with moved as (
@@ -64,28 +63,17 @@
 {% endmacro %}
 
 
-{# A fact's pre-hook: forget what every reader has read. #}
+{# Forget what every reader has read. #}
 {% macro trim_feed() %}
-    {% if has_feeds() and is_incremental() %}
+    {% if is_incremental() %}
         delete from {{ feed_of(this) }}
         where _change_id <= (
             select min(batch_id) from {{ source('ops', 'watermarks') }}
             where colour = '{{ colour() }}' and staging_table = '{{ this.identifier }}' and epoch = {{ epoch_of(this) }}
-        )
+        );
     {% endif %}
 {% endmacro %}
 
-
-{# Whether the model being built stands on its facts as they were at changes of their feeds, and lacks what follows. #}
-{% macro reads_deltas() -%}
-    {%- if execute and has_feeds() and is_incremental() -%}
-        {%- for name in config.get('meta')['facts'] if position_in(ref(name)) is none -%}
-            {{ return(false) }}
-        {%- endfor -%}
-        {{ return(true) }}
-    {%- endif -%}
-    {{ return(false) }}
-{%- endmacro %}
 
 {# The last change of a fact's feed that the model being built holds; none where it holds none of this feed. #}
 {% macro position_in(fact) -%}
@@ -97,28 +85,30 @@
 {%- endmacro %}
 
 
+{# What changed in a fact since the model was built. #}
+{% macro changes_in(fact) -%}
+    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }})
+{%- endmacro %}
+
 {# Rows of a fact with their signs: what changed since the model was built, or all of it. #}
 {% macro signed(fact) -%}
     {%- if reads_deltas() -%}
-    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }})
+    {{ changes_in(fact) }}
     {%- else -%}
     (select *, 1 as _sign from {{ fact }})
     {%- endif -%}
 {%- endmacro %}
 
 
-{# A reader's post-hook: it holds the feeds to their ends, in the transaction of the data that this tells of. #}
+{# The model holds the feeds to their ends. #}
 {% macro record_positions() %}
-    {% if execute and has_feeds() %}
-        insert into {{ source('ops', 'watermarks') }} as standing (colour, model, staging_table, batch_id, epoch)
-        {%- for name in config.get('meta')['facts'] %}
-        {%- set fact = ref(name) %}
-        select
-            '{{ colour() }}', '{{ model.name }}', '{{ fact.identifier }}',
-            coalesce((select max(_change_id) from {{ feed_of(fact) }}), 0), {{ epoch_of(fact) }}
-        {{ 'union all' if not loop.last }}
-        {%- endfor %}
-        on conflict (colour, model, staging_table) do update set batch_id = excluded.batch_id, epoch = excluded.epoch
-        where standing.epoch <> excluded.epoch or standing.batch_id < excluded.batch_id
-    {% endif %}
+    {%- for name in config.get('meta').get('facts', []) %}
+    {%- set fact = ref(name) %}
+    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, staging_table, batch_id, epoch)
+    select
+        '{{ colour() }}', '{{ model.name }}', '{{ fact.identifier }}',
+        coalesce((select max(_change_id) from {{ feed_of(fact) }}), 0), {{ epoch_of(fact) }}
+    on conflict (colour, model, staging_table) do update set batch_id = excluded.batch_id, epoch = excluded.epoch
+    where standing.epoch <> excluded.epoch or standing.batch_id < excluded.batch_id;
+    {%- endfor %}
 {% endmacro %}

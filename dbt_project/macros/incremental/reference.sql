@@ -1,49 +1,36 @@
 {#
     Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in; so
     does the SQL that makes the rows. A fact keeps a fingerprint of both as they were when it was computed, seeds and
-    macros included; another fingerprint recomputes all of it. `reference` is {'contents': relations whose rows count,
-    'definitions': views whose SQL counts}.
+    macros included; another fingerprint recomputes all of it. The macro that a model names as its `reference` returns
+    {'contents': relations whose rows count, 'definitions': views whose SQL counts}.
 #}
 
-{% macro reference_fingerprints() -%}
-    {{ target.schema }}.reference_fingerprints
-{%- endmacro %}
-
-
 {# Whether the reference data differs from what the model was computed with. #}
-{% macro reference_changed(reference) %}
-    {%- if execute and adapter.get_relation(target.database, target.schema, 'reference_fingerprints') -%}
-        {%- set found = run_query(
-            "select count(*) from " ~ reference_fingerprints() ~ " where colour = '" ~ colour() ~ "' and model = '"
-            ~ model.name ~ "' and fingerprint = " ~ fingerprint(reference)
-        ) -%}
-        {{ return(found.rows[0][0] == 0) }}
-    {%- endif -%}
-    {{ return(true) }}
+{% macro reference_changed() -%}
+    {%- set found = run_query(
+        "select count(*) from " ~ source('ops', 'model_references') ~ " where colour = '" ~ colour() ~ "' and model = '"
+        ~ model.name ~ "' and fingerprint = " ~ fingerprint()
+    ) -%}
+    {{ return(found.rows[0][0] == 0) }}
 {% endmacro %}
 
 
 {# Note the reference data that the model was computed with. #}
-{% macro record_reference(reference) %}
-    create table if not exists {{ reference_fingerprints() }} (
-        colour text not null,
-        model text not null,
-        fingerprint text not null,
-        primary key (colour, model)
-    );
-    insert into {{ reference_fingerprints() }} (colour, model, fingerprint)
-    select '{{ colour() }}', '{{ model.name }}', {{ fingerprint(reference) }}
+{% macro record_reference() %}
+    insert into {{ source('ops', 'model_references') }} as standing (colour, model, fingerprint)
+    select '{{ colour() }}', '{{ model.name }}', {{ fingerprint() }}
     on conflict (colour, model) do update set fingerprint = excluded.fingerprint
-    where reference_fingerprints.fingerprint <> excluded.fingerprint
+    where standing.fingerprint <> excluded.fingerprint;
 {% endmacro %}
 
-{% macro fingerprint(reference) -%}
+{% macro fingerprint() -%}
+    {%- set reference = context[config.get('meta')['reference']]() -%}
     {% for relation in reference['contents'] %}{{ content_digest(relation) }} || {% endfor %}
     {% for view in reference['definitions'] %}{{ definition_digest(view) }}{{ " || " if not loop.last }}{% endfor %}
 {%- endmacro %}
 
 
-{# What `fct_player_matches` hangs on beside the rows of matches. #}
+{# What `fct_player_matches` and `fct_drafts` hang on beside the rows of matches. #}
 {% macro player_match_reference() %}
     {{ return({
         'contents': [
@@ -54,4 +41,46 @@
             ref('int_dota2_player_matches'), ref('int_player_matches_unioned')
         ],
     }) }}
+{% endmacro %}
+
+
+{# What `fct_rank_observations` hangs on beside the ranks that were seen. #}
+{% macro rank_reference() %}
+    {{ return({
+        'contents': [ref('dota2_medals')],
+        'definitions': [
+            ref('stg_opendota__player_ranks'), ref('stg_opendota__player_ratings'), ref('int_rank_observations_unioned')
+        ],
+    }) }}
+{% endmacro %}
+
+
+{# What `fct_team_matches` hangs on beside the rows of matches. #}
+{% macro team_match_reference() %}
+    {{ return({
+        'contents': [],
+        'definitions': [
+            ref('stg_opendota__matches'), ref('stg_opendota__league_matches'), ref('stg_opendota__pro_matches'),
+            ref('stg_opendota__team_matches'), ref('int_team_results_unioned')
+        ],
+    }) }}
+{% endmacro %}
+
+
+{# What `dim_players` hangs on beside what is known of players. #}
+{% macro player_reference() %}
+    {{ return({
+        'contents': [ref('dota2_medals')],
+        'definitions': [ref('stg_opendota__players'), ref('stg_opendota__match_players'), ref('stg_ops__tracked')],
+    }) }}
+{% endmacro %}
+
+
+{# What `dim_teams` and `league_standings` hang on beside the rows of matches, teams and leagues. #}
+{% macro team_reference() %}
+    {{ return({'contents': [], 'definitions': [ref('stg_opendota__teams')]}) }}
+{% endmacro %}
+
+{% macro league_reference() %}
+    {{ return({'contents': [], 'definitions': [ref('stg_opendota__leagues')]}) }}
 {% endmacro %}

@@ -8,9 +8,9 @@
       - `unique_key`: the columns of the group; none may be null;
       - meta `counts`: the column that counts rows, by which a group is known to be empty;
       - meta `facts`: the fact, by name;
-      - meta `latest`: columns that hold the greatest value of a group. They are not additive: where the greatest may
-        have been taken away they become null, and `refill_latest` (post-hook) looks them up;
-      - `record_positions` as a post-hook.
+      - meta `latest`: columns that hold the greatest value of a group. They are not additive: `latest_put`,
+        `latest_gone` and `settle_latest` make null of one whose greatest value was taken away, and `refill_latest`
+        (post-hook) looks that up.
     Every other column is a sum of integers or numerics, since floats do not subtract exactly.
 #}
 {% macro signed_count() -%}
@@ -21,14 +21,33 @@
     coalesce(sum(_sign * ({{ expression }})), 0)
 {%- endmacro %}
 
-{#- Null says that the greatest may be gone: something was taken away, and nothing as great put in. -#}
-{% macro signed_latest(expression) -%}
+{#- The greatest value put in, and the greatest taken away. -#}
+{% macro latest_put(expression) -%}
+    max(case when _sign > 0 then {{ expression }} end)
+{%- endmacro %}
+
+{% macro latest_gone(expression) -%}
+    max(case when _sign < 0 then {{ expression }} end)
+{%- endmacro %}
+
+{#
+    The greatest value of a group `summed`, which has it as `<column>_put` and `<column>_gone`; null where what was
+    taken away may have been the greatest, and it is not known what comes next.
+#}
+{% macro settle_latest(column) -%}
+    {%- if reads_deltas() -%}
     case
-        when
-            max(case when _sign < 0 then {{ expression }} end) is null
-            or max(case when _sign > 0 then {{ expression }} end) >= max(case when _sign < 0 then {{ expression }} end)
-            then max(case when _sign > 0 then {{ expression }} end)
+        when summed.{{ column }}_put > summed.{{ column }}_gone then summed.{{ column }}_put
+        when summed.{{ column }}_gone is null and summed.{{ column }}_put is not null then summed.{{ column }}_put
+        else (
+            select standing.{{ column }} from {{ this }} as standing
+            where {{ same_key('standing', 'summed', config.get('unique_key')) }}
+                and (standing.{{ column }} > summed.{{ column }}_gone or summed.{{ column }}_gone is null)
+        )
     end
+    {%- else -%}
+    summed.{{ column }}_put
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -78,21 +97,6 @@
         from {{ groups_to_refill() }} as refill
         where {{ same_key('totals', 'refill', config.get('unique_key')) }} and totals.{{ column }} is null
     {% endif %}
-{% endmacro %}
-
-
-{# Bring a table to what was computed anew, writing only what differs. #}
-{% macro apply_difference(target_relation, computed, key, columns) %}
-    delete from {{ target_relation }} as standing
-    where not exists (
-        select 1 from {{ computed }} as computed
-        where {{ same_key('computed', 'standing', key) }} and {{ same_row('computed', 'standing', columns) }}
-    );
-    insert into {{ target_relation }} ({{ columns | join(', ') }})
-    select {{ columns | join(', ') }} from {{ computed }} as computed
-    where not exists (
-        select 1 from {{ target_relation }} as standing where {{ same_key('computed', 'standing', key) }}
-    )
 {% endmacro %}
 
 

@@ -1,4 +1,12 @@
-{{ config(materialized='table', alias='int_as_of_date_' ~ colour()) }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='difference',
+        unique_key=['colour'],
+        on_schema_change='fail',
+        alias='int_as_of_date_' ~ colour()
+    )
+}}
 
 with told as (
 
@@ -19,7 +27,9 @@ played as (
 
 decided as (
 
-    select coalesce((select told.as_of_date from told), played.newest_date) as as_of_date
+    select
+        '{{ colour() }}' as colour,
+        coalesce((select told.as_of_date from told), played.newest_date) as as_of_date
     from played
 
 )

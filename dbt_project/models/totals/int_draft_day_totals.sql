@@ -2,8 +2,7 @@
     config(
         unique_key=['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
         meta={'facts': ['fct_drafts'], 'counts': 'entries'},
-        indexes=[{'columns': ['played_date', 'game', 'patch_id', 'rank_bracket']}],
-        post_hook="{{ record_positions() }}"
+        indexes=[{'columns': ['played_date', 'game', 'patch_id', 'rank_bracket']}]
     )
 }}
 

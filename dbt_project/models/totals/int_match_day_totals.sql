@@ -1,8 +1,7 @@
 {{
     config(
         unique_key=['game', 'patch_id', 'rank_bracket', 'played_date'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'matches'},
-        post_hook="{{ record_positions() }}"
+        meta={'facts': ['fct_player_matches'], 'counts': 'matches'}
     )
 }}
 

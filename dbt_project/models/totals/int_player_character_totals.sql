@@ -2,10 +2,7 @@
     config(
         unique_key=['game', 'player_id', 'character_id'],
         meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
-        post_hook=[
-            "{{ refill_latest('last_played_at', newest_match(['player_id', 'character_id'])) }}",
-            "{{ record_positions() }}",
-        ]
+        post_hook="{{ refill_latest('last_played_at', newest_match(['player_id', 'character_id'])) }}"
     )
 }}
 
@@ -30,10 +27,30 @@ summed as (
         cast({{ signed_sum('case when kills is null then 0 else 1 end') }} as integer) as kills_known,
         cast({{ signed_sum('case when deaths is null then 0 else 1 end') }} as integer) as deaths_known,
         cast({{ signed_sum('case when assists is null then 0 else 1 end') }} as integer) as assists_known,
-        {{ signed_latest('played_at') }} as last_played_at
+        {{ latest_put('played_at') }} as last_played_at_put,
+        {{ latest_gone('played_at') }} as last_played_at_gone
     from matches
     group by game, player_id, character_id
 
+),
+
+settled as (
+
+    select
+        game,
+        player_id,
+        character_id,
+        matches,
+        wins,
+        kills,
+        deaths,
+        assists,
+        kills_known,
+        deaths_known,
+        assists_known,
+        {{ settle_latest('last_played_at') }} as last_played_at
+    from summed
+
 )
 
-select * from summed
+select * from settled

@@ -3,10 +3,7 @@
         unique_key=['game', 'player_id', 'played_date'],
         meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
         indexes=[{'columns': ['played_date', 'game', 'player_id']}],
-        post_hook=[
-            "{{ refill_latest('last_played_at', newest_match(['player_id', 'played_date'])) }}",
-            "{{ record_positions() }}",
-        ]
+        post_hook="{{ refill_latest('last_played_at', newest_match(['player_id', 'played_date'])) }}"
     )
 }}
 
@@ -25,10 +22,24 @@ summed as (
         played_date,
         cast({{ signed_count() }} as integer) as matches,
         cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
-        {{ signed_latest('played_at') }} as last_played_at
+        {{ latest_put('played_at') }} as last_played_at_put,
+        {{ latest_gone('played_at') }} as last_played_at_gone
     from matches
     group by game, player_id, played_date
 
+),
+
+settled as (
+
+    select
+        game,
+        player_id,
+        played_date,
+        matches,
+        wins,
+        {{ settle_latest('last_played_at') }} as last_played_at
+    from summed
+
 )
 
-select * from summed
+select * from settled

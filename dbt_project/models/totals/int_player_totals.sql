@@ -5,7 +5,6 @@
         post_hook=[
             "{{ refill_latest('last_seen_at', newest_match(['player_id'], is_significant=false)) }}",
             "{{ refill_latest('last_played_at', newest_match(['player_id'])) }}",
-            "{{ record_positions() }}",
         ]
     )
 }}
@@ -32,11 +31,32 @@ summed as (
         cast({{ signed_sum('case when ' ~ known ~ ' then ' ~ column ~ ' else 0 end') }} as bigint) as {{ column }}_total,
         cast({{ signed_sum('case when ' ~ known ~ ' then duration_s else 0 end') }} as bigint) as {{ column }}_duration_s,
         {%- endfor %}
-        {{ signed_latest('played_at') }} as last_seen_at,
-        {{ signed_latest('case when is_significant then played_at end') }} as last_played_at
+        {{ latest_put('played_at') }} as last_seen_at_put,
+        {{ latest_gone('played_at') }} as last_seen_at_gone,
+        {{ latest_put('case when is_significant then played_at end') }} as last_played_at_put,
+        {{ latest_gone('case when is_significant then played_at end') }} as last_played_at_gone
     from slots
     group by game, player_id
 
+),
+
+settled as (
+
+    select
+        game,
+        player_id,
+        slots,
+        matches,
+        wins,
+        {%- for column in measured %}
+        {{ column }}_matches,
+        {{ column }}_total,
+        {{ column }}_duration_s,
+        {%- endfor %}
+        {{ settle_latest('last_seen_at') }} as last_seen_at,
+        {{ settle_latest('last_played_at') }} as last_played_at
+    from summed
+
 )
 
-select * from summed
+select * from settled

@@ -1,40 +1,36 @@
 {{
     config(
-        materialized='incremental',
         incremental_strategy='changed_keys',
         unique_key=['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
-        on_schema_change='fail',
         meta={
             'facts': ['fct_player_matches', 'fct_drafts'],
             'change_key': ['game', 'patch_id', 'rank_bracket', 'played_date'],
+            'key_in': {'fct_player_matches': ['game', "coalesce(patch_id, 'unknown')", 'rank_bracket', 'played_date']},
         },
-        indexes=[{'columns': ['game', 'played_date']}],
-        pre_hook="{{ collect_touched({'patch_id': \"coalesce(patch_id, 'unknown')\"}) }}",
-        post_hook="{{ record_positions() }}"
+        indexes=[{'columns': ['game', 'played_date']}]
     )
 }}
--- depends_on: {{ ref('fct_player_matches') }}
--- depends_on: {{ ref('fct_drafts') }}
+{{- hooks_read('fct_player_matches', 'fct_drafts') }}
 {%- set group = ['game', 'patch_id', 'rank_bracket', 'played_date'] %}
 
 with picks as (
 
     select * from {{ ref('int_character_day_totals') }}
-    where {{ only_touched(group) }}
+    where {{ only_changed(group) }}
 
 ),
 
 days as (
 
     select * from {{ ref('int_match_day_totals') }}
-    where {{ only_touched(group) }}
+    where {{ only_changed(group) }}
 
 ),
 
 drafted as (
 
     select * from {{ ref('int_draft_day_totals') }}
-    where {{ only_touched(group) }}
+    where {{ only_changed(group) }}
 
 ),
 

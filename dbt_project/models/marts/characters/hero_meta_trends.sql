@@ -1,4 +1,5 @@
-{%- set windows = [7, 30] -%}
+{{ config(incremental_strategy='difference', unique_key=['game', 'character_id', 'rank_bracket', 'window_days']) }}
+{%- set windows = [7, 30] %}
 
 -- A window is followed by the one of the same length before it.
 with windows as (
@@ -161,14 +162,14 @@ compared as (
         rated.matches_before,
         rated.win_rate_before,
         rated.pick_rate_before,
-        rated.win_rate - rated.win_rate_before as win_rate_change,
+        cast(rated.win_rate - rated.win_rate_before as numeric(8, 6)) as win_rate_change,
         {{ difference_low(
             'rated.win_rate', 'rated.win_rate_low', 'rated.win_rate_before', 'rated.win_rate_before_high'
         ) }} as win_rate_change_low,
         {{ difference_high(
             'rated.win_rate', 'rated.win_rate_high', 'rated.win_rate_before', 'rated.win_rate_before_low'
         ) }} as win_rate_change_high,
-        rated.pick_rate - rated.pick_rate_before as pick_rate_change,
+        cast(rated.pick_rate - rated.pick_rate_before as numeric(8, 6)) as pick_rate_change,
         windows.window_start_date,
         windows.window_end_date
     from rated

@@ -1,3 +1,5 @@
+{{ config(incremental_strategy='difference', unique_key=['game', 'character_id']) }}
+
 with heroes as (
 
     select
@@ -29,8 +31,8 @@ hero_stats as (
 -- New heroes are played before the constants know them, and 0 stands for an unknown one.
 played as (
 
-    select distinct character_id
-    from {{ ref('fct_player_matches') }}
+    select character_id
+    from {{ ref('int_character_totals') }}
     where game = 'dota2'
 
 ),

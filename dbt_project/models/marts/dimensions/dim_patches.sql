@@ -1,3 +1,5 @@
+{{ config(incremental_strategy='difference', unique_key=['game', 'patch_id']) }}
+
 with patches as (
 
     select

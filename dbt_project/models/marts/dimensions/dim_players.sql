@@ -1,6 +1,26 @@
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'player_id'],
+        meta={
+            'facts': ['fct_player_matches', 'fct_rank_observations'],
+            'changes': 'stg_opendota__player_changes',
+            'change_key': ['game', 'player_id'],
+            'touches': 'newly_tracked_players',
+            'reference': 'player_reference',
+        }
+    )
+}}
+{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', 'stg_ops__tracked', reference='player_reference') }}
+{%- set is_account %}
+        {%- if reads_deltas() %} and account_id in (select cast(player_id as bigint) from {{ changed_keys() }} where game = 'dota2')
+        {%- endif %}
+{%- endset %}
+
 with profiles as (
 
     select * from {{ ref('stg_opendota__players') }}
+    where account_id is not null{{ is_account }}
 
 ),
 
@@ -21,7 +41,7 @@ sightings as (
         professional_name,
         row_number() over (partition by account_id order by match_id desc, player_slot asc) as place
     from {{ ref('stg_opendota__match_players') }}
-    where account_id is not null
+    where account_id is not null{{ is_account }}
 
 ),
 
@@ -32,6 +52,7 @@ played as (
         last_seen_at as last_played_at
     from {{ ref('int_player_totals') }}
     where game = 'dota2'
+        and {{ only_changed(['game', 'player_id']) }}
 
 ),
 
@@ -47,6 +68,7 @@ ranks as (
     from {{ ref('fct_rank_observations') }} as observations
     left join {{ ref('dota2_medals') }} as medals on observations.rank_value / 10 = medals.medal
     where observations.ladder = 'dota2_rank_tier'
+        and {{ only_changed(['observations.game', 'observations.player_id'], key=['game', 'player_id']) }}
 
 ),
 
@@ -55,6 +77,7 @@ known as (
     select cast(account_id as text) as player_id from profiles
     union
     select player_id from tracked
+    where {{ only_changed(['player_id']) }}
     union
     select player_id from played
     union

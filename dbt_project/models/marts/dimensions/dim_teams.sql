@@ -1,3 +1,18 @@
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'team_id'],
+        meta={
+            'facts': ['fct_team_matches'],
+            'changes': 'stg_opendota__team_changes',
+            'change_key': ['game', 'team_id'],
+            'reference': 'team_reference',
+            'has_feed': true,
+        }
+    )
+}}
+{{- hooks_read('stg_opendota__team_changes', reference='team_reference') }}
+
 with teams as (
 
     select
@@ -6,57 +21,34 @@ with teams as (
         tag,
         logo_url,
         -- An absurd rating is none, and stops no build.
-        case when abs(rating) < 1e9 then cast(cast(rating as numeric) as numeric(12, 3)) end as rating,
+        cast(case when abs(rating) < 1e9 then cast(rating as numeric) end as numeric(12, 3)) as rating,
         wins,
         losses,
         last_played_at
     from {{ ref('stg_opendota__teams') }}
+    {%- if reads_deltas() %}
+    where team_id in (select cast(team_id as bigint) from {{ changed_keys() }} where game = 'dota2')
+    {%- endif %}
+
+),
+
+matches as (
+
+    select * from {{ ref('fct_team_matches') }}
+    where game = 'dota2'
+        and {{ only_changed(['game', 'team_id']) }}
 
 ),
 
 -- Names under which teams stood in matches, for those that the list of teams lacks.
-sightings as (
-
-    select
-        radiant_team_id as team_id,
-        radiant_team_name as team_name,
-        match_id
-    from {{ ref('stg_opendota__pro_matches') }}
-    union all
-    select
-        dire_team_id as team_id,
-        dire_team_name as team_name,
-        match_id
-    from {{ ref('stg_opendota__pro_matches') }}
-    union all
-    select
-        radiant_team_id as team_id,
-        radiant_team_name as team_name,
-        match_id
-    from {{ ref('stg_opendota__matches') }}
-    union all
-    select
-        dire_team_id as team_id,
-        dire_team_name as team_name,
-        match_id
-    from {{ ref('stg_opendota__matches') }}
-    union all
-    select
-        opponent_team_id as team_id,
-        opponent_team_name as team_name,
-        match_id
-    from {{ ref('stg_opendota__team_matches') }}
-
-),
-
 names as (
 
     select
-        cast(team_id as text) as team_id,
+        team_id,
         team_name,
-        row_number() over (partition by team_id order by match_id desc, team_name asc) as place
-    from sightings
-    where team_id is not null and team_name is not null
+        row_number() over (partition by team_id order by played_at desc, match_id desc) as place
+    from matches
+    where team_name is not null
 
 ),
 
@@ -65,8 +57,7 @@ played as (
     select
         team_id,
         max(played_at) as last_played_at
-    from {{ ref('fct_team_matches') }}
-    where game = 'dota2'
+    from matches
     group by team_id
 
 ),

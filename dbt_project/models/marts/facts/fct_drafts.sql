@@ -1,21 +1,16 @@
 {{
     config(
-        materialized='incremental',
         incremental_strategy='changed_keys',
         unique_key=['game', 'match_id', 'draft_order'],
-        on_schema_change='fail',
-        meta={'change_key': ['game', 'match_id'], 'has_feed': true},
-        pre_hook=[
-            "{{ number_change() }}",
-            "{{ trim_feed() }}",
-            "{{ collect_changes(ref('int_match_changes_unioned'), player_match_reference()) }}",
-        ],
-        post_hook=[
-            "{{ record_progress(player_match_reference()) }}",
-            "{{ start_feed() }}",
-        ]
+        meta={
+            'changes': 'stg_opendota__match_changes',
+            'change_key': ['game', 'match_id'],
+            'reference': 'player_match_reference',
+            'has_feed': true,
+        }
     )
 }}
+{{- hooks_read('stg_opendota__match_changes', reference='player_match_reference') }}
 
 with drafts as (
 
@@ -26,7 +21,7 @@ with drafts as (
     from {{ ref('stg_opendota__matches') }}
     where
         picks_bans is not null
-        {%- if is_incremental() %}
+        {%- if reads_deltas() %}
         and match_id in (select cast(match_id as bigint) from {{ changed_keys() }} where game = 'dota2')
         {%- endif %}
 

@@ -1,19 +1,13 @@
 {{
     config(
-        materialized='incremental',
         incremental_strategy='changed_keys',
         unique_key=['game', 'match_id', 'player_slot'],
-        on_schema_change='fail',
-        meta={'change_key': ['game', 'match_id'], 'has_feed': true},
-        pre_hook=[
-            "{{ number_change() }}",
-            "{{ trim_feed() }}",
-            "{{ collect_changes(ref('int_match_changes_unioned'), player_match_reference()) }}",
-        ],
-        post_hook=[
-            "{{ record_progress(player_match_reference()) }}",
-            "{{ start_feed() }}",
-        ],
+        meta={
+            'changes': 'stg_opendota__match_changes',
+            'change_key': ['game', 'match_id'],
+            'reference': 'player_match_reference',
+            'has_feed': true,
+        },
         indexes=[
             {'columns': ['game', 'player_id', 'played_at', 'match_id', 'player_slot']},
             {'columns': ['game', 'player_id', 'character_id', 'played_at']},
@@ -21,10 +15,11 @@
         ]
     )
 }}
+{{- hooks_read('stg_opendota__match_changes', reference='player_match_reference') }}
 
 with player_matches as (
 
-    {% if is_incremental() %}
+    {% if reads_deltas() %}
     {{ dota2_player_matches(changes=changed_keys()) }}
     {% else %}
     select * from {{ ref('int_player_matches_unioned') }}

@@ -1,6 +1,29 @@
-{{ config(indexes=[{'columns': ['game', 'ladder', 'observed_at']}]) }}
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'player_id', 'ladder', 'observed_at'],
+        meta={
+            'changes': 'stg_opendota__rank_changes',
+            'change_key': ['game', 'player_id'],
+            'reference': 'rank_reference',
+            'has_feed': true,
+        },
+        indexes=[{'columns': ['game', 'ladder', 'observed_at']}]
+    )
+}}
+{{- hooks_read('stg_opendota__rank_changes', reference='rank_reference') }}
 
-with observations as (
+with told as (
+
+    {% if reads_deltas() %}
+    {{ dota2_rank_observations(changes=changed_keys()) }}
+    {% else %}
+    select * from {{ ref('int_rank_observations_unioned') }}
+    {% endif %}
+
+),
+
+observations as (
 
     select
         *,
@@ -12,7 +35,7 @@ with observations as (
                 rank_value desc,
                 leaderboard_rank asc
         ) as place
-    from {{ ref('int_rank_observations_unioned') }}
+    from told
 
 ),
 

@@ -1,8 +1,25 @@
-{{ config(indexes=[{'columns': ['game', 'team_id', 'played_at']}]) }}
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'match_id', 'team_id'],
+        meta={
+            'changes': 'stg_opendota__team_match_changes',
+            'change_key': ['game', 'match_id'],
+            'reference': 'team_match_reference',
+            'has_feed': true,
+        },
+        indexes=[{'columns': ['game', 'team_id', 'played_at']}, {'columns': ['game', 'league_id', 'team_id']}]
+    )
+}}
+{{- hooks_read('stg_opendota__team_match_changes', reference='team_match_reference') }}
 
 with results as (
 
+    {% if reads_deltas() %}
+    {{ dota2_team_results(changes=changed_keys()) }}
+    {% else %}
     select * from {{ ref('int_team_results_unioned') }}
+    {% endif %}
 
 ),
 
@@ -12,8 +29,10 @@ radiant as (
         game,
         match_id,
         radiant_team_id as team_id,
+        radiant_team_name as team_name,
         dire_team_id as opponent_team_id,
         league_id,
+        league_name,
         played_at,
         is_radiant_win as is_win,
         radiant_score as score,
@@ -30,8 +49,10 @@ dire as (
         game,
         match_id,
         dire_team_id as team_id,
+        dire_team_name as team_name,
         radiant_team_id as opponent_team_id,
         league_id,
+        league_name,
         played_at,
         not is_radiant_win as is_win,
         dire_score as score,

@@ -1,4 +1,10 @@
-{{ config(indexes=[{'columns': ['board', 'rank', 'player_id']}, {'columns': ['game', 'player_id']}]) }}
+{{
+    config(
+        incremental_strategy='difference',
+        unique_key=['board', 'player_id'],
+        indexes=[{'columns': ['board', 'rank', 'player_id']}, {'columns': ['game', 'player_id']}]
+    )
+}}
 
 {%- set least_matches = 10 %}
 

@@ -1,3 +1,4 @@
+{{ config(incremental_strategy='difference', unique_key=['game', 'player_id', 'metric']) }}
 {#- A metric is a total over a count; it counts matches in which what it measures is known. #}
 {%- set per_match = {
     'kills_per_match': 'kills', 'deaths_per_match': 'deaths', 'assists_per_match': 'assists',

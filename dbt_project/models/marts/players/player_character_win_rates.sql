@@ -1,20 +1,16 @@
 {{
     config(
-        materialized='incremental',
         incremental_strategy='changed_keys',
         unique_key=['game', 'player_id', 'character_id'],
-        on_schema_change='fail',
-        meta={'facts': ['fct_player_matches'], 'change_key': ['game', 'player_id', 'character_id']},
-        pre_hook="{{ collect_touched() }}",
-        post_hook="{{ record_positions() }}"
+        meta={'facts': ['fct_player_matches'], 'change_key': ['game', 'player_id', 'character_id']}
     )
 }}
--- depends_on: {{ ref('fct_player_matches') }}
+{{- hooks_read('fct_player_matches') }}
 
 with totals as (
 
     select * from {{ ref('int_player_character_totals') }}
-    where {{ only_touched(['game', 'player_id', 'character_id']) }}
+    where {{ only_changed(['game', 'player_id', 'character_id']) }}
 
 ),
 

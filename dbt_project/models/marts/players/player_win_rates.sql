@@ -1,27 +1,21 @@
+{%- set windows = [30, 7] %}
 {{
     config(
-        materialized='incremental',
         incremental_strategy='changed_keys',
         unique_key=['game', 'player_id', 'period'],
-        on_schema_change='fail',
-        meta={'facts': ['fct_player_matches'], 'change_key': ['game', 'player_id']},
-        pre_hook=[
-            "{{ collect_touched() }}",
-            "{{ collect_shifted(ref('int_player_day_totals'), [7, 30]) }}",
-        ],
-        post_hook=[
-            "{{ record_positions() }}",
-            "{{ record_as_of_date() }}",
-        ]
+        meta={
+            'facts': ['fct_player_matches'],
+            'change_key': ['game', 'player_id'],
+            'windows': {'totals': 'int_player_day_totals', 'lengths': windows},
+        }
     )
 }}
--- depends_on: {{ ref('fct_player_matches') }}
-{%- set windows = [30, 7] %}
+{{- hooks_read('fct_player_matches') }}
 
 with totals as (
 
     select * from {{ ref('int_player_totals') }}
-    where {{ only_touched(['game', 'player_id']) }}
+    where {{ only_changed(['game', 'player_id']) }}
 
 ),
 
@@ -40,7 +34,7 @@ days as (
     from {{ ref('int_as_of_date') }} as bounds
     inner join {{ ref('int_player_day_totals') }} as days
         on days.played_date between {{ add_days('bounds.as_of_date', 1 - windows | max) }} and bounds.as_of_date
-    where {{ only_touched(['days.game', 'days.player_id']) }}
+    where {{ only_changed(['days.game', 'days.player_id'], key=['game', 'player_id']) }}
 
 ),
 

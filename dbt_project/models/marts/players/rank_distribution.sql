@@ -1,51 +1,9 @@
-{#- How many hold a rank on a day is a running sum of those who reached it less those who left it. -#}
-with progression as (
+{{ config(incremental_strategy='difference', unique_key=['game', 'ladder', 'observed_date', 'rank_value']) }}
+{#- How many hold a rank on a day is a running sum of those who reached it less those who left it. #}
 
-    select
-        game,
-        player_id,
-        ladder,
-        observed_date,
-        rank_value,
-        rank_name,
-        lead(observed_date) over (partition by game, player_id, ladder order by observed_date) as next_observed_date
-    from {{ ref('rank_progression') }}
-    -- Ratings are numbers, not ranks: a distribution of them would have a row for each number.
-    where ladder = 'dota2_rank_tier'
+with movements as (
 
-),
-
-movements as (
-
-    select
-        game,
-        ladder,
-        observed_date,
-        rank_value,
-        1 as players
-    from progression
-    union all
-    select
-        game,
-        ladder,
-        next_observed_date as observed_date,
-        rank_value,
-        -1 as players
-    from progression
-    where next_observed_date is not null
-
-),
-
-net_movements as (
-
-    select
-        game,
-        ladder,
-        observed_date,
-        rank_value,
-        sum(players) as players
-    from movements
-    group by game, ladder, observed_date, rank_value
+    select * from {{ ref('int_rank_day_movements') }}
 
 ),
 
@@ -55,19 +13,21 @@ days as (
         game,
         ladder,
         observed_date
-    from progression
+    from movements
+    where observations > 0
 
 ),
 
 ranks as (
 
-    select
-        game,
-        ladder,
-        rank_value,
-        max(rank_name) as rank_name
-    from progression
-    group by game, ladder, rank_value
+    select distinct
+        movements.game,
+        movements.ladder,
+        movements.rank_value,
+        {{ rank_name('movements.ladder', 'movements.rank_value', 'medals.medal_name', 'medals.has_stars') }} as rank_name
+    from movements
+    left join {{ ref('dota2_medals') }} as medals on movements.rank_value / 10 = medals.medal
+    where movements.observations > 0
 
 ),
 
@@ -79,7 +39,7 @@ holders as (
         days.observed_date,
         ranks.rank_value,
         ranks.rank_name,
-        sum(coalesce(net_movements.players, 0)) over (
+        sum(coalesce(movements.players, 0)) over (
             partition by days.game, days.ladder, ranks.rank_value
             order by days.observed_date
         ) as players
@@ -87,11 +47,11 @@ holders as (
     inner join ranks
         on days.game = ranks.game
             and days.ladder = ranks.ladder
-    left join net_movements
-        on days.game = net_movements.game
-            and days.ladder = net_movements.ladder
-            and days.observed_date = net_movements.observed_date
-            and ranks.rank_value = net_movements.rank_value
+    left join movements
+        on days.game = movements.game
+            and days.ladder = movements.ladder
+            and days.observed_date = movements.observed_date
+            and ranks.rank_value = movements.rank_value
 
 ),
 

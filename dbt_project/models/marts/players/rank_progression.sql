@@ -1,4 +1,16 @@
-{{ config(indexes=[{'columns': ['game', 'ladder', 'observed_date']}]) }}
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'player_id', 'ladder', 'observed_date'],
+        meta={
+            'facts': ['fct_rank_observations'],
+            'change_key': ['game', 'player_id', 'ladder'],
+            'hangs_on_date': true,
+            'has_feed': true,
+        },
+        indexes=[{'columns': ['game', 'ladder', 'observed_date']}]
+    )
+}}
 
 with observations as (
 
@@ -6,6 +18,7 @@ with observations as (
         *,
         {{ utc_date('observed_at') }} as observed_date
     from {{ ref('fct_rank_observations') }}
+    where {{ only_changed(['game', 'player_id', 'ladder']) }}
 
 ),
 
@@ -29,6 +42,7 @@ days as (
         rank_name,
         leaderboard_rank,
         lag(rank_value) over (partition by game, player_id, ladder order by observed_date) as rank_value_before,
+        lead(observed_date) over (partition by game, player_id, ladder order by observed_date) as next_observed_date,
         max(rank_value) over (partition by game, player_id, ladder order by observed_date) as peak_rank_value,
         max(observed_date) over (partition by game, player_id, ladder) as newest_date
     from placed
@@ -71,6 +85,7 @@ measured as (
         held.leaderboard_rank,
         held.rank_value - held.rank_value_before as change,
         held.peak_rank_value,
+        held.next_observed_date,
         -- greatest() passes over a null, as the date is before anything was played.
         {{ days_between(
             'held.observed_date',

@@ -1,4 +1,28 @@
-with results as (
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'league_id', 'team_id'],
+        meta={
+            'facts': ['fct_team_matches', 'dim_teams'],
+            'changes': 'stg_opendota__league_changes',
+            'change_key': ['game', 'league_id'],
+            'key_in': {'dim_teams': none},
+            'touches': 'leagues_of_changed_teams',
+            'reference': 'league_reference',
+        }
+    )
+}}
+{{- hooks_read('stg_opendota__league_changes', reference='league_reference') }}
+
+with matches as (
+
+    select * from {{ ref('fct_team_matches') }}
+    where league_id is not null
+        and {{ only_changed(['game', 'league_id']) }}
+
+),
+
+results as (
 
     select
         game,
@@ -13,8 +37,8 @@ with results as (
         first_value(is_win) over (
             partition by game, league_id, team_id order by played_at desc, match_id desc
         ) as last_is_win
-    from {{ ref('fct_team_matches') }}
-    where is_win is not null and league_id is not null
+    from matches
+    where is_win is not null
 
 ),
 
@@ -34,12 +58,11 @@ leagues as (
 named_in_matches as (
 
     select
-        'dota2' as game,
-        cast(league_id as text) as league_id,
+        game,
+        league_id,
         max(league_name) as league_name
-    from {{ ref('stg_opendota__pro_matches') }}
-    where league_id is not null
-    group by league_id
+    from matches
+    group by game, league_id
 
 ),
 

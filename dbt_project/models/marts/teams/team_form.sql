@@ -1,3 +1,11 @@
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'team_id'],
+        meta={'facts': ['fct_team_matches', 'dim_teams'], 'change_key': ['game', 'team_id']}
+    )
+}}
+
 with results as (
 
     select
@@ -10,6 +18,7 @@ with results as (
         first_value(is_win) over (partition by game, team_id order by played_at desc, match_id desc) as last_is_win
     from {{ ref('fct_team_matches') }}
     where is_win is not null
+        and {{ only_changed(['game', 'team_id']) }}
 
 ),
 

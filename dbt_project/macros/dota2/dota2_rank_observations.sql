@@ -1,0 +1,94 @@
+{#
+    Ranks of Dota 2 players as seen on profiles and in rating histories; two of one moment may stand side by side.
+
+    changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
+#}
+{% macro dota2_rank_observations(changes=none) %}
+{%- set only_changed -%}
+    {% if changes %}
+    where account_id in (select cast(player_id as bigint) from {{ changes }} where game = 'dota2')
+    {% endif %}
+{%- endset -%}
+with profiles as (
+
+    select * from {{ ref('stg_opendota__player_ranks') }}
+    {{ only_changed }}
+
+),
+
+ratings as (
+
+    select * from {{ ref('stg_opendota__player_ratings') }}
+    {{ only_changed }}
+
+),
+
+dota2_observations as (
+
+    select
+        account_id,
+        'dota2_rank_tier' as ladder,
+        observed_at,
+        rank_tier as rank_value,
+        leaderboard_rank
+    from profiles
+    union all
+    select
+        account_id,
+        'dota2_rank_tier' as ladder,
+        observed_at,
+        rank_tier as rank_value,
+        null as leaderboard_rank
+    from ratings
+    union all
+    select
+        account_id,
+        'dota2_solo_mmr' as ladder,
+        observed_at,
+        solo_mmr as rank_value,
+        null as leaderboard_rank
+    from profiles
+    union all
+    select
+        account_id,
+        'dota2_solo_mmr' as ladder,
+        observed_at,
+        solo_mmr as rank_value,
+        null as leaderboard_rank
+    from ratings
+    union all
+    select
+        account_id,
+        'dota2_party_mmr' as ladder,
+        observed_at,
+        party_mmr as rank_value,
+        null as leaderboard_rank
+    from profiles
+    union all
+    select
+        account_id,
+        'dota2_party_mmr' as ladder,
+        observed_at,
+        party_mmr as rank_value,
+        null as leaderboard_rank
+    from ratings
+
+),
+
+unioned as (
+
+    select
+        'dota2' as game,
+        cast(account_id as text) as player_id,
+        ladder,
+        observed_at,
+        rank_value,
+        leaderboard_rank
+    from dota2_observations
+    -- An uncalibrated player has no rank, which is no observation of one.
+    where rank_value > 0 and observed_at is not null
+
+)
+
+select * from unioned
+{% endmacro %}

@@ -1,0 +1,149 @@
+{#
+    Matches between Dota 2 teams, whoever told of them.
+
+    changes: relation of changed matches (game, match_id) that narrows the tables where they are read; none for all.
+#}
+{% macro dota2_team_results(changes=none) %}
+{%- set only_changed -%}
+    {% if changes %}
+    where match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
+    {% endif %}
+{%- endset -%}
+with details as (
+
+    select
+        1 as preference,
+        match_id,
+        played_at,
+        is_radiant_win,
+        radiant_team_id,
+        dire_team_id,
+        radiant_team_name,
+        dire_team_name,
+        league_id,
+        cast(null as text) as league_name,
+        radiant_score,
+        dire_score
+    from {{ ref('stg_opendota__matches') }}
+    {{ only_changed }}
+
+),
+
+league_matches as (
+
+    select
+        2 as preference,
+        match_id,
+        played_at,
+        is_radiant_win,
+        radiant_team_id,
+        dire_team_id,
+        cast(null as text) as radiant_team_name,
+        cast(null as text) as dire_team_name,
+        league_id,
+        cast(null as text) as league_name,
+        radiant_score,
+        dire_score
+    from {{ ref('stg_opendota__league_matches') }}
+    {{ only_changed }}
+
+),
+
+pro_matches as (
+
+    select
+        3 as preference,
+        match_id,
+        played_at,
+        is_radiant_win,
+        radiant_team_id,
+        dire_team_id,
+        radiant_team_name,
+        dire_team_name,
+        league_id,
+        league_name,
+        radiant_score,
+        dire_score
+    from {{ ref('stg_opendota__pro_matches') }}
+    {{ only_changed }}
+
+),
+
+team_matches as (
+
+    select
+        4 as preference,
+        match_id,
+        played_at,
+        is_radiant_win,
+        case when is_radiant then team_id else opponent_team_id end as radiant_team_id,
+        case when is_radiant then opponent_team_id else team_id end as dire_team_id,
+        case when not is_radiant then opponent_team_name end as radiant_team_name,
+        case when is_radiant then opponent_team_name end as dire_team_name,
+        league_id,
+        cast(null as text) as league_name,
+        radiant_score,
+        dire_score
+    from {{ ref('stg_opendota__team_matches') }}
+    {{ only_changed }}
+
+),
+
+observations as (
+
+    select * from details
+    union all
+    select * from league_matches
+    union all
+    select * from pro_matches
+    union all
+    select * from team_matches
+
+),
+
+between_teams as (
+
+    select
+        *,
+        max(league_id) over (partition by match_id) as match_league_id,
+        max(league_name) over (partition by match_id) as match_league_name,
+        max(radiant_team_name) over (partition by match_id, radiant_team_id) as radiant_name,
+        max(dire_team_name) over (partition by match_id, dire_team_id) as dire_name,
+        row_number() over (
+            partition by match_id
+            -- What tells most comes first; two team histories of one match differ in nothing else.
+            order by
+                case when is_radiant_win is null then 1 else 0 end,
+                case when radiant_team_id is null or dire_team_id is null then 1 else 0 end,
+                preference,
+                radiant_team_id,
+                dire_team_id
+        ) as place
+    from observations
+    where (radiant_team_id is not null or dire_team_id is not null)
+        and played_at is not null
+
+),
+
+unioned as (
+
+    select
+        'dota2' as game,
+        cast(match_id as text) as match_id,
+        played_at,
+        is_radiant_win,
+        cast(radiant_team_id as text) as radiant_team_id,
+        cast(dire_team_id as text) as dire_team_id,
+        radiant_name as radiant_team_name,
+        dire_name as dire_team_name,
+        cast(coalesce(league_id, match_league_id) as text) as league_id,
+        match_league_name as league_name,
+        radiant_score,
+        dire_score
+    from between_teams
+    where place = 1
+
+)
+
+select * from unioned
+{% endmacro %}

@@ -1,0 +1,78 @@
+{#
+    What every incremental model runs before and after its build, in the transaction of its data; `dbt_project.yml`
+    names them once for all. A model says in its config's meta what it hangs on:
+
+      - `facts`: models with a feed whose changes it reads (`has_feed: true` there);
+      - `changes`: a view that lists changes of staging, one row a change: key, staging_table, batch_id;
+      - `change_key`: the columns that say what is recomputed together (strategy `changed_keys`), and `key_in`: by
+        name of a fact, what these columns are there where they are named otherwise;
+      - `touches`: a macro that selects further keys;
+      - `reference`: a macro that names small relations that every row hangs on (`reference.sql`);
+      - `windows`: lengths of windows in days, and the totals by day that they sum (`as_of_date.sql`);
+      - `hangs_on_date`: another as_of_date recomputes everything;
+      - `counts`, `latest`: see `signed_deltas.sql`.
+#}
+{% macro before_build() %}
+    {% if execute and has_feeds() %}
+        {%- set meta = config.get('meta') or {} -%}
+        {% if meta.get('has_feed') %}
+            {{ number_change() }};
+            {{ trim_feed() }}
+        {% endif %}
+        {% if meta.get('change_key') %}
+            {{ collect_changes() }}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+{% macro after_build() %}
+    {% if execute and has_feeds() %}
+        {%- set meta = config.get('meta') or {} -%}
+        {{ record_positions() }}
+        {{ record_batches() if meta.get('changes') }}
+        {{ record_reference() if meta.get('reference') }}
+        {{ record_as_of_date() if meta.get('windows') or meta.get('hangs_on_date') }}
+        {{ start_feed() if meta.get('has_feed') }}
+    {% endif %}
+    {{ analyze_rebuilt() }}
+{% endmacro %}
+
+
+{#
+    Whether the model being built reads only what changed since it was built last, and merges that into what stands.
+    Otherwise it is computed whole: from nothing, where it knows no position in what it reads, or where what every row
+    hangs on has changed. On an engine without feeds it is always computed whole.
+#}
+{% macro reads_deltas() -%}
+    {#- A unit test knows no table of the model. -#}
+    {%- if not execute or this is none or not has_feeds() or not is_incremental() -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set meta = config.get('meta') -%}
+    {%- for name in meta.get('facts', []) if position_in(ref(name)) is none -%}
+        {{ return(false) }}
+    {%- endfor -%}
+    {%- if meta.get('reference') and reference_changed() -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- if meta.get('hangs_on_date') and as_of_date_changed() -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {{ return(true) }}
+{%- endmacro %}
+
+
+{#
+    Tell dbt what a model's hooks read, so that it is built before; they name it at run time, which is too late.
+    Arguments: names of models, and as `reference` what the macro of that name returns.
+#}
+{% macro hooks_read() %}
+    {%- if not execute -%}
+        {%- for name in varargs -%}
+            {%- do ref(name) -%}
+        {%- endfor -%}
+        {%- if kwargs.get('reference') -%}
+            {%- do context[kwargs['reference']]() -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,162 @@
+{#
+    How often two players met in matches that count, and with what result for the first, as signed differences: both
+    slots are known from details, or from the histories of both.
+
+    A changed slot makes or breaks the pairs of its match, so the pairs of a changed match are taken as they were, with
+    -1, and as they are, with 1. As it was: as it is, without what the feed has put in and with what it took away.
+
+    sides: how their sides compare, `=` for teammates and `<>` for opponents.
+#}
+{% macro player_pairs(sides) -%}
+{%- set slot = ['game', 'match_id', 'player_id', 'side', 'is_win', 'played_at'] -%}
+{%- set fact = ref('fct_player_matches') -%}
+with
+{%- if reads_deltas() %}
+changes as (
+
+    select * from {{ changes_in(fact) }} as changes
+    where is_significant and player_id is not null
+
+),
+
+images as (
+
+    select
+        {{ slot | join(', ') }},
+        1 as now,
+        1 as before
+    from {{ fact }}
+    where is_significant and player_id is not null
+        and (game, match_id) in (select game, match_id from changes)
+    union all
+    select
+        {{ slot | join(', ') }},
+        0 as now,
+        -_sign as before
+    from changes
+
+),
+
+netted as (
+
+    select
+        {{ slot | join(', ') }},
+        sum(now) as now,
+        sum(before) as before
+    from images
+    group by {{ slot | join(', ') }}
+
+),
+
+slots as (
+
+    select *, -1 as _sign from netted where before > 0
+    union all
+    select *, 1 as _sign from netted where now > 0
+
+),
+{%- else %}
+slots as (
+
+    select *, 1 as _sign from {{ fact }}
+    where is_significant and player_id is not null
+
+),
+{%- endif %}
+
+pairs as (
+
+    select
+        slots.game,
+        slots.match_id,
+        slots.player_id,
+        other_slots.player_id as other_player_id,
+        slots.is_win,
+        slots.played_at,
+        slots._sign
+    from slots
+    inner join slots as other_slots
+        on slots.game = other_slots.game
+            and slots.match_id = other_slots.match_id
+            and slots.side {{ sides }} other_slots.side
+            and slots.player_id <> other_slots.player_id
+            and slots._sign = other_slots._sign
+
+),
+
+{%- if reads_deltas() %}
+
+-- Pairs that stay as they were cancel out.
+moved as (
+
+    select
+        game,
+        player_id,
+        other_player_id,
+        is_win,
+        played_at,
+        sum(_sign) as _sign
+    from pairs
+    group by game, match_id, player_id, other_player_id, is_win, played_at
+    having sum(_sign) <> 0
+
+),
+{%- else %}
+
+moved as (
+
+    select * from pairs
+
+),
+{%- endif %}
+
+summed as (
+
+    select
+        game,
+        player_id,
+        other_player_id,
+        cast({{ signed_count() }} as integer) as matches,
+        cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
+        cast({{ signed_sum('case when is_win then 0 else 1 end') }} as integer) as losses,
+        {{ latest_put('played_at') }} as last_played_at_put,
+        {{ latest_gone('played_at') }} as last_played_at_gone
+    from moved
+    group by game, player_id, other_player_id
+
+),
+
+settled as (
+
+    select
+        game,
+        player_id,
+        other_player_id,
+        matches,
+        wins,
+        losses,
+        {{ settle_latest('last_played_at') }} as last_played_at
+    from summed
+
+)
+
+select * from settled
+{%- endmacro %}
+
+
+{# The newest match of the pair `totals`, for `refill_latest`. #}
+{% macro newest_meeting(sides) -%}
+    select slots.played_at
+    from {{ ref('fct_player_matches') }} as slots
+    inner join {{ ref('fct_player_matches') }} as other_slots
+        on slots.game = other_slots.game
+            and slots.match_id = other_slots.match_id
+            and slots.side {{ sides }} other_slots.side
+    where slots.game = totals.game
+        and slots.player_id = totals.player_id
+        and other_slots.player_id = totals.other_player_id
+        and slots.is_significant
+        and other_slots.is_significant
+    order by slots.played_at desc
+    limit 1
+{%- endmacro %}

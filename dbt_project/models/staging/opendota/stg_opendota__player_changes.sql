@@ -1,0 +1,1 @@
+{{ staging_changes('dota2', 'opendota', key='player_id', column='account_id', tables=['players', 'match_players']) }}

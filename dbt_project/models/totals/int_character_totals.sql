@@ -1,0 +1,19 @@
+{{
+    config(
+        unique_key=['game', 'character_id'],
+        meta={'facts': ['fct_player_matches'], 'counts': 'slots'}
+    )
+}}
+
+with summed as (
+
+    select
+        game,
+        character_id,
+        cast({{ signed_count() }} as integer) as slots
+    from {{ signed(ref('fct_player_matches')) }} as slots
+    group by game, character_id
+
+)
+
+select * from summed
