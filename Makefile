@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help setup demo up test test-long check bench clean
+.PHONY: help setup demo up test test-long check bench bench-marts clean
 
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-long  the run that is killed at 25 points and more, some minutes"
 	@echo "make check   style, types, SQL, layers"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
+	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"
 	@echo "make clean   remove the environment and caches; data in .ladder stays"
 
 setup: $(STAMP)
@@ -53,6 +54,9 @@ check: $(STAMP)
 
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks
+
+bench-marts: $(STAMP)
+	$(BIN)/python -m benchmarks.marts
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target

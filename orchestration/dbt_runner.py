@@ -115,7 +115,7 @@ def build(
         settings: where logs go.
         transform_url: login of `ladder_transform`.
         colour: where to build.
-        full_refresh: rebuild incremental models from nothing.
+        full_refresh: rebuild incremental models from nothing; otherwise views and seeds stay as they are.
         select: models by dbt's selectors; all of them by default.
         on_node: told each result as it comes, from one of dbt's threads.
 
@@ -125,7 +125,9 @@ def build(
     manifest = _decode(_manifest(prepared.project, prepared.folder, settings, transform_url, colour))
     _move(manifest, parameters(transform_url)["dbname"])
     _refuse_other_colours(manifest, colour)
-    results: list[NodeResult] = []
+    results = [] if full_refresh or colour == "scratch" else _standing(prepared.graph)
+    for result in results:
+        on_node(result)
 
     def watch(event: Any) -> None:
         if event.info.name == "NodeFinished":
@@ -134,9 +136,12 @@ def build(
             on_node(result)
 
     if colour == "scratch":
-        arguments = ["run", "--exclude", "config.materialized:view"]
+        arguments = ["run"]
     else:
-        arguments = ["build", "--exclude-resource-type", "unit_test", "--indirect-selection", "eager"]
+        arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if colour == "scratch" or not full_refresh:
+        # Tests of what is left out still run: `empty` takes them by their own names alone.
+        arguments += ["--exclude", "config.materialized:view", "resource_type:seed", "--indirect-selection", "empty"]
     if select:
         arguments += ["--select", *select]
     if full_refresh:
@@ -147,6 +152,15 @@ def build(
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
     return results
+
+
+def _standing(graph: Graph) -> list[NodeResult]:
+    """Views and seeds, which another state of the project would change, and such a state is built in full."""
+    return [
+        NodeResult(model.unique_id, model.name, "reused", "as it stands", 0, 0.0)
+        for model in graph.models
+        if model.materialized in ("view", "seed")
+    ]
 
 
 @contextmanager

@@ -126,10 +126,12 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         row[0]: (row[1], row[2])
         for row in connection.execute("SELECT colour, head_batch_id, inputs_digest FROM ops.build_state")
     }
-    # Whatever a build with other models left behind, finished or not, none of it is built on.
+    # Whatever a build with other models left behind, in this colour or in what both share, is not built on.
     standing = connection.execute(
         "SELECT 1 FROM ops.build_state AS s JOIN ops.build_inputs AS i USING (colour) "
-        "WHERE colour = %(colour)s AND s.models_digest = %(digest)s AND i.models_digest = %(digest)s",
+        "WHERE colour = %(colour)s AND s.models_digest = %(digest)s AND i.models_digest = %(digest)s "
+        "AND %(digest)s = (SELECT models_digest FROM ops.build_inputs WHERE begun_at IS NOT NULL "
+        "ORDER BY begun_at DESC LIMIT 1)",
         {"colour": colour, "digest": models_digest},
     ).fetchone()
     with connection.transaction():

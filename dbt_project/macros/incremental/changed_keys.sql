@@ -37,7 +37,7 @@
                     {%- for column in key %}
                     {{ expressions[loop.index0] }} as {{ column }}{{ "," if not loop.last }}
                     {%- endfor %}
-                from {{ changes_in(ref(name)) }} as changes
+                from {{ changes_in(ref(name)) }}
                 {%- endset -%}
                 {%- do keys.append(touched) -%}
             {%- endif -%}
@@ -93,6 +93,16 @@
 {% macro only_changed(columns, key=none) -%}
     {%- if reads_deltas() -%}
     ({{ columns | join(', ') }}) in (select {{ (key or columns) | join(', ') }} from {{ changed_keys() }})
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The same for a staging view, whose ids are numbers: `column` is what the key's column `key` is there. #}
+{% macro only_changed_in(game, column, key) -%}
+    {%- if reads_deltas() -%}
+    {{ column }} in (select cast({{ key }} as bigint) from {{ changed_keys() }} where game = '{{ game }}')
     {%- else -%}
     true
     {%- endif -%}

@@ -35,6 +35,7 @@
         select 1 from {{ target_relation }} as standing where {{ same_key('computed', 'standing', key) }}
     )
     {%- endset -%}
+    analyze {{ computed }};
     {{ feeding(gone, -1, columns) }};
     {{ feeding(added, 1, columns) }}
 {% endmacro %}

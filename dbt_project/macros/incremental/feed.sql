@@ -63,14 +63,29 @@
 {% endmacro %}
 
 
-{# Forget what every reader has read. #}
+{# Forget what every reader has read, when something is about to be added: a build with nothing new writes nothing. #}
 {% macro trim_feed() %}
-    {% if is_incremental() %}
+    {% if reads_deltas() %}
         delete from {{ feed_of(this) }}
         where _change_id <= (
             select min(batch_id) from {{ source('ops', 'watermarks') }}
             where colour = '{{ colour() }}' and staging_table = '{{ this.identifier }}' and epoch = {{ epoch_of(this) }}
-        );
+        )
+            and exists (select 1 from {{ changed_keys() }});
+    {% endif %}
+{% endmacro %}
+
+
+{#
+    Statistics for what this build has added, or its readers would join thousands of rows as if they were one: the
+    histogram ends with the change before.
+#}
+{% macro analyze_feed() %}
+    {% if is_incremental() %}
+        {%- set added = run_query(
+            "select 1 from " ~ feed_of(this) ~ " where _change_id = cast(current_setting('ladder.change_id') as bigint) limit 1"
+        ).rows -%}
+        {{ 'analyze ' ~ feed_of(this) ~ ';' if added }}
     {% endif %}
 {% endmacro %}
 
@@ -87,7 +102,7 @@
 
 {# What changed in a fact since the model was built. #}
 {% macro changes_in(fact) -%}
-    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }})
+    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }}) as changes
 {%- endmacro %}
 
 {# Rows of a fact with their signs: what changed since the model was built, or all of it. #}
@@ -95,7 +110,7 @@
     {%- if reads_deltas() -%}
     {{ changes_in(fact) }}
     {%- else -%}
-    (select *, 1 as _sign from {{ fact }})
+    (select *, 1 as _sign from {{ fact }}) as standing
     {%- endif -%}
 {%- endmacro %}
 

@@ -15,13 +15,8 @@
 {% macro before_build() %}
     {% if execute and has_feeds() %}
         {%- set meta = config.get('meta') or {} -%}
-        {% if meta.get('has_feed') %}
-            {{ number_change() }};
-            {{ trim_feed() }}
-        {% endif %}
-        {% if meta.get('change_key') %}
-            {{ collect_changes() }}
-        {% endif %}
+        {{ collect_changes() if meta.get('change_key') }}
+        {{ number_change() ~ ';' ~ trim_feed() if meta.get('has_feed') }}
     {% endif %}
 {% endmacro %}
 
@@ -32,7 +27,7 @@
         {{ record_batches() if meta.get('changes') }}
         {{ record_reference() if meta.get('reference') }}
         {{ record_as_of_date() if meta.get('windows') or meta.get('hangs_on_date') }}
-        {{ start_feed() if meta.get('has_feed') }}
+        {{ start_feed() ~ analyze_feed() if meta.get('has_feed') }}
     {% endif %}
     {{ analyze_rebuilt() }}
 {% endmacro %}

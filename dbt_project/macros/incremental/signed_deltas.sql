@@ -10,7 +10,8 @@
       - meta `facts`: the fact, by name;
       - meta `latest`: columns that hold the greatest value of a group. They are not additive: `latest_put`,
         `latest_gone` and `settle_latest` make null of one whose greatest value was taken away, and `refill_latest`
-        (post-hook) looks that up.
+        (post-hook) looks that up. They may be null,
+        since a new group has none until then.
     Every other column is a sum of integers or numerics, since floats do not subtract exactly.
 #}
 {% macro signed_count() -%}
@@ -64,10 +65,12 @@
     {%- set meta = config.get('meta') -%}
     {%- set latest = meta.get('latest', []) -%}
     {%- set sums = columns | reject('in', key + latest) | list -%}
+    analyze {{ delta }};
     {%- if latest %}
     create temporary table {{ groups_to_refill() }} on commit drop as
     select {{ key | join(', ') }} from {{ delta }}
     where {% for column in latest %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %};
+    analyze {{ groups_to_refill() }};
     {%- endif %}
     merge into {{ target_relation }} as totals
     using {{ delta }} as delta
@@ -75,11 +78,11 @@
     when matched and totals.{{ meta['counts'] }} + delta.{{ meta['counts'] }} = 0 then delete
     when matched and (
         {% for column in sums %}delta.{{ column }} <> 0{{ " or " if not loop.last }}{% endfor %}
-        {%- for column in latest %} or delta.{{ column }} is null or delta.{{ column }} > totals.{{ column }}{% endfor %}
+        {%- for column in latest %} or delta.{{ column }} > totals.{{ column }}{% endfor %}
     ) then update set
         {% for column in sums %}{{ column }} = totals.{{ column }} + delta.{{ column }}{{ ", " if not loop.last }}{% endfor %}
         {%- for column in latest %},
-        {{ column }} = case when delta.{{ column }} is not null then greatest(totals.{{ column }}, delta.{{ column }}) end
+        {{ column }} = greatest(totals.{{ column }}, delta.{{ column }})
         {%- endfor %}
     when not matched and delta.{{ meta['counts'] }} <> 0 then insert ({{ columns | join(', ') }})
     values ({% for column in columns %}delta.{{ column }}{{ ", " if not loop.last }}{% endfor %})
@@ -90,12 +93,22 @@
 {%- endmacro %}
 
 
-{# Post-hook: look up the greatest values that a merge could not tell; `found` selects one for the group `totals`. #}
+{#
+    Post-hook: look up the greatest values that a merge could not tell; until then the old ones stand. `found` selects
+    one for the group `totals`.
+#}
 {% macro refill_latest(column, found) %}
     {% if reads_deltas() %}
-        update {{ this }} as totals set {{ column }} = ({{ found }})
-        from {{ groups_to_refill() }} as refill
-        where {{ same_key('totals', 'refill', config.get('unique_key')) }} and totals.{{ column }} is null
+        {%- set key = config.get('unique_key') %}
+        update {{ this }} as standing set {{ column }} = looked_up.found
+        from (
+            select
+                {% for name in key %}totals.{{ name }}, {% endfor %}
+                ({{ found }}) as found
+            from {{ this }} as totals
+            inner join {{ groups_to_refill() }} as refill on {{ same_key('totals', 'refill', key) }}
+        ) as looked_up
+        where {{ same_key('standing', 'looked_up', key) }} and standing.{{ column }} is distinct from looked_up.found
     {% endif %}
 {% endmacro %}
 

@@ -23,5 +23,5 @@
         played.game,
         played.league_id
     from {{ ref('fct_team_matches') }} as played
-    where (played.game, played.team_id) in (select game, team_id from {{ changes_in(ref('dim_teams')) }} as teams)
+    where (played.game, played.team_id) in (select game, team_id from {{ changes_in(ref('dim_teams')) }})
 {% endmacro %}

@@ -14,7 +14,7 @@ with
 {%- if reads_deltas() %}
 changes as (
 
-    select * from {{ changes_in(fact) }} as changes
+    select * from {{ changes_in(fact) }}
     where is_significant and player_id is not null
 
 ),

@@ -11,7 +11,7 @@ with picked as (
     select
         *,
         coalesce(patch_id, 'unknown') as known_patch_id
-    from {{ signed(ref('fct_player_matches')) }} as picked
+    from {{ signed(ref('fct_player_matches')) }}
     where is_significant
 
 ),

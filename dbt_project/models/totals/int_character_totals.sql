@@ -11,7 +11,7 @@ with summed as (
         game,
         character_id,
         cast({{ signed_count() }} as integer) as slots
-    from {{ signed(ref('fct_player_matches')) }} as slots
+    from {{ signed(ref('fct_player_matches')) }}
     group by game, character_id
 
 )

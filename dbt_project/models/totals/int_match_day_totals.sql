@@ -15,7 +15,7 @@ with touched as (
         rank_bracket,
         played_date,
         {{ signed_count() }} as slots_changed
-    from {{ signed(ref('fct_player_matches')) }} as slots
+    from {{ signed(ref('fct_player_matches')) }}
     where is_significant
     group by game, match_id, coalesce(patch_id, 'unknown'), rank_bracket, played_date
 
@@ -31,7 +31,13 @@ standing as (
         played_date,
         count(*) as slots
     from {{ ref('fct_player_matches') }}
-    where is_significant and (game, match_id) in (select game, match_id from touched)
+    where is_significant
+        and (game, match_id) in (
+            select
+                touched.game,
+                touched.match_id
+            from touched
+        )
     group by game, match_id, coalesce(patch_id, 'unknown'), rank_bracket, played_date
 
 ),

@@ -12,7 +12,7 @@
 
 with slots as (
 
-    select * from {{ signed(ref('fct_player_matches')) }} as slots
+    select * from {{ signed(ref('fct_player_matches')) }}
     where player_id is not null
 
 ),
@@ -28,8 +28,12 @@ summed as (
         {%- for column in measured %}
         {%- set known = 'is_significant and ' ~ column ~ ' is not null' %}
         cast({{ signed_sum('case when ' ~ known ~ ' then 1 else 0 end') }} as integer) as {{ column }}_matches,
-        cast({{ signed_sum('case when ' ~ known ~ ' then ' ~ column ~ ' else 0 end') }} as bigint) as {{ column }}_total,
-        cast({{ signed_sum('case when ' ~ known ~ ' then duration_s else 0 end') }} as bigint) as {{ column }}_duration_s,
+        cast(
+            {{ signed_sum('case when ' ~ known ~ ' then ' ~ column ~ ' else 0 end') }} as bigint
+        ) as {{ column }}_total,
+        cast(
+            {{ signed_sum('case when ' ~ known ~ ' then duration_s else 0 end') }} as bigint
+        ) as {{ column }}_duration_s,
         {%- endfor %}
         {{ latest_put('played_at') }} as last_seen_at_put,
         {{ latest_gone('played_at') }} as last_seen_at_gone,

@@ -7,7 +7,7 @@
 
 with progression as (
 
-    select * from {{ signed(ref('rank_progression')) }} as progression
+    select * from {{ signed(ref('rank_progression')) }}
     -- Ratings are numbers, not ranks: a distribution of them would have a row for each number.
     where ladder = 'dota2_rank_tier'
 

@@ -13,63 +13,58 @@
 {{- hooks_read('fct_player_matches', 'fct_drafts') }}
 {%- set group = ['game', 'patch_id', 'rank_bracket', 'played_date'] %}
 
-with picks as (
+with counted as (
 
-    select * from {{ ref('int_character_day_totals') }}
-    where {{ only_changed(group) }}
-
-),
-
-days as (
-
-    select * from {{ ref('int_match_day_totals') }}
-    where {{ only_changed(group) }}
-
-),
-
-drafted as (
-
-    select * from {{ ref('int_draft_day_totals') }}
-    where {{ only_changed(group) }}
-
-),
-
-drafted_days as (
-
-    select distinct
+    select
         game,
+        character_id,
         patch_id,
         rank_bracket,
-        played_date
-    from drafted
+        played_date,
+        picks,
+        wins,
+        0 as bans,
+        0 as drafted
+    from {{ ref('int_character_day_totals') }}
+    where {{ only_changed(group) }}
+    union all
+    select
+        game,
+        character_id,
+        patch_id,
+        rank_bracket,
+        played_date,
+        0 as picks,
+        0 as wins,
+        bans,
+        entries as drafted
+    from {{ ref('int_draft_day_totals') }}
+    where {{ only_changed(group) }}
 
 ),
 
-bans as (
+summed as (
 
-    select * from drafted
-    where bans > 0 and character_id <> 'none'
+    select
+        game,
+        character_id,
+        patch_id,
+        rank_bracket,
+        played_date,
+        cast(sum(picks) as integer) as picks,
+        cast(sum(wins) as integer) as wins,
+        cast(sum(bans) as integer) as bans,
+        sum(sum(drafted)) over (partition by game, patch_id, rank_bracket, played_date) as drafted_that_day
+    from counted
+    group by game, character_id, patch_id, rank_bracket, played_date
 
 ),
 
 combined as (
 
-    select
-        coalesce(picks.game, bans.game) as game,
-        coalesce(picks.character_id, bans.character_id) as character_id,
-        coalesce(picks.patch_id, bans.patch_id) as patch_id,
-        coalesce(picks.rank_bracket, bans.rank_bracket) as rank_bracket,
-        coalesce(picks.played_date, bans.played_date) as played_date,
-        coalesce(picks.picks, 0) as picks,
-        coalesce(picks.wins, 0) as wins,
-        bans.bans
-    from picks
-    full outer join bans
-        on picks.game = bans.game
-            and picks.character_id = bans.character_id
-            and picks.patch_id = bans.patch_id
-            and picks.rank_bracket = bans.rank_bracket
-            and picks.played_date = bans.played_date
+    select * from summed
+    -- A draft may name nobody.
+    where character_id <> 'none' and (picks > 0 or bans > 0)
 
 ),
 
@@ -89,18 +84,13 @@ rated as (
         {{ wilson_low('combined.wins', 'combined.picks') }} as win_rate_low,
         {{ wilson_high('combined.wins', 'combined.picks') }} as win_rate_high,
         -- Where drafts are known, a character that nobody banned has no ban.
-        case when drafted_days.game is not null then coalesce(combined.bans, 0) end as bans
+        case when combined.drafted_that_day > 0 then combined.bans end as bans
     from combined
-    inner join days
+    inner join {{ ref('int_match_day_totals') }} as days
         on combined.game = days.game
             and combined.patch_id = days.patch_id
             and combined.rank_bracket = days.rank_bracket
             and combined.played_date = days.played_date
-    left join drafted_days
-        on combined.game = drafted_days.game
-            and combined.patch_id = drafted_days.patch_id
-            and combined.rank_bracket = drafted_days.rank_bracket
-            and combined.played_date = drafted_days.played_date
 
 )
 

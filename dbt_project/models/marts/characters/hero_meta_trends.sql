@@ -20,14 +20,14 @@ with windows as (
 days as (
 
     select
-        days.game,
-        days.rank_bracket,
-        days.matches,
+        played.game,
+        played.rank_bracket,
+        played.matches,
         windows.window_days,
-        days.played_date >= windows.window_start_date as is_now
-    from {{ ref('int_match_day_totals') }} as days
+        played.played_date >= windows.window_start_date as is_now
+    from {{ ref('int_match_day_totals') }} as played
     inner join windows
-        on days.played_date between windows.before_start_date and windows.window_end_date
+        on played.played_date between windows.before_start_date and windows.window_end_date
 
 ),
 

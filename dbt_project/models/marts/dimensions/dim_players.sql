@@ -11,16 +11,13 @@
         }
     )
 }}
-{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', 'stg_ops__tracked', reference='player_reference') }}
-{%- set is_account %}
-        {%- if reads_deltas() %} and account_id in (select cast(player_id as bigint) from {{ changed_keys() }} where game = 'dota2')
-        {%- endif %}
-{%- endset %}
+{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', reference='player_reference') }}
 
 with profiles as (
 
     select * from {{ ref('stg_opendota__players') }}
-    where account_id is not null{{ is_account }}
+    where account_id is not null
+        and {{ only_changed_in('dota2', 'account_id', 'player_id') }}
 
 ),
 
@@ -41,7 +38,8 @@ sightings as (
         professional_name,
         row_number() over (partition by account_id order by match_id desc, player_slot asc) as place
     from {{ ref('stg_opendota__match_players') }}
-    where account_id is not null{{ is_account }}
+    where account_id is not null
+        and {{ only_changed_in('dota2', 'account_id', 'player_id') }}
 
 ),
 

@@ -26,9 +26,7 @@ with teams as (
         losses,
         last_played_at
     from {{ ref('stg_opendota__teams') }}
-    {%- if reads_deltas() %}
-    where team_id in (select cast(team_id as bigint) from {{ changed_keys() }} where game = 'dota2')
-    {%- endif %}
+    where {{ only_changed_in('dota2', 'team_id', 'team_id') }}
 
 ),
 

@@ -19,11 +19,8 @@ with drafts as (
         cast(match_id as text) as match_id,
         picks_bans
     from {{ ref('stg_opendota__matches') }}
-    where
-        picks_bans is not null
-        {%- if reads_deltas() %}
-        and match_id in (select cast(match_id as bigint) from {{ changed_keys() }} where game = 'dota2')
-        {%- endif %}
+    where picks_bans is not null
+        and {{ only_changed_in('dota2', 'match_id', 'match_id') }}
 
 ),
 
@@ -37,9 +34,13 @@ matches as (
         min(rank_bracket) as rank_bracket,
         min(played_date) as played_date
     from {{ ref('fct_player_matches') }}
-    where
-        is_significant
-        and (game, match_id) in (select game, match_id from drafts)
+    where is_significant
+        and (game, match_id) in (
+            select
+                drafts.game,
+                drafts.match_id
+            from drafts
+        )
     group by game, match_id
 
 ),

@@ -23,31 +23,31 @@ with totals as (
 days as (
 
     select
-        days.game,
-        days.player_id,
-        days.matches,
-        days.wins,
-        days.last_played_at,
         {%- for window in windows %}
-        days.played_date >= {{ add_days('bounds.as_of_date', 1 - window) }} as is_in_{{ window }}d{{ "," if not loop.last }}
+        played.played_date >= {{ add_days('bounds.as_of_date', 1 - window) }} as is_in_{{ window }}d,
         {%- endfor %}
+        played.game,
+        played.player_id,
+        played.matches,
+        played.wins,
+        played.last_played_at
     from {{ ref('int_as_of_date') }} as bounds
-    inner join {{ ref('int_player_day_totals') }} as days
-        on days.played_date between {{ add_days('bounds.as_of_date', 1 - windows | max) }} and bounds.as_of_date
-    where {{ only_changed(['days.game', 'days.player_id'], key=['game', 'player_id']) }}
+    inner join {{ ref('int_player_day_totals') }} as played
+        on played.played_date between {{ add_days('bounds.as_of_date', 1 - windows | max) }} and bounds.as_of_date
+    where {{ only_changed(['played.game', 'played.player_id'], key=['game', 'player_id']) }}
 
 ),
 
 windowed as (
 
     select
-        game,
-        player_id,
         {%- for window in windows %}
         sum(case when is_in_{{ window }}d then matches else 0 end) as matches_{{ window }}d,
         sum(case when is_in_{{ window }}d then wins else 0 end) as wins_{{ window }}d,
-        max(case when is_in_{{ window }}d then last_played_at end) as last_played_at_{{ window }}d{{ "," if not loop.last }}
+        max(case when is_in_{{ window }}d then last_played_at end) as last_played_at_{{ window }}d,
         {%- endfor %}
+        game,
+        player_id
     from days
     group by game, player_id
 

@@ -24,7 +24,9 @@ ranks as (
         movements.game,
         movements.ladder,
         movements.rank_value,
-        {{ rank_name('movements.ladder', 'movements.rank_value', 'medals.medal_name', 'medals.has_stars') }} as rank_name
+        {{ rank_name(
+            'movements.ladder', 'movements.rank_value', 'medals.medal_name', 'medals.has_stars'
+        ) }} as rank_name
     from movements
     left join {{ ref('dota2_medals') }} as medals on movements.rank_value / 10 = medals.medal
     where movements.observations > 0

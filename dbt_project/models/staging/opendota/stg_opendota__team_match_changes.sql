@@ -1,1 +1,4 @@
-{{ staging_changes('dota2', 'opendota', key='match_id', tables=['matches', 'league_matches', 'pro_matches', 'team_matches']) }}
+{{ staging_changes(
+    'dota2', 'opendota', key='match_id',
+    tables=['matches', 'league_matches', 'pro_matches', 'team_matches']
+) }}

@@ -1,0 +1,86 @@
+"""Histories of any length in the staging tables, and changes of them through the real door: `benchmarks.marts`'s data.
+
+The rows are drawn in the database, see `marts_history.sql`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from psycopg import sql
+
+from ingestion.opendota.source import SOURCE
+from orchestration.warehouse_access import Warehouse
+from warehouse.database import connect
+from warehouse.load import LoadReport, load_pending
+from warehouse.source import Page
+
+__all__ = ["CHANGES", "History", "settle"]
+
+#: What a round changes: new rows, corrected ones, deleted ones.
+CHANGES = (7_000, 2_000, 1_000)
+_ENDS_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class History:
+    """The history of a warehouse.
+
+    Args:
+        warehouse: an open warehouse with nothing in it.
+        rows: rows of `staging_opendota.player_matches`, at least 10,000.
+    """
+
+    warehouse: Warehouse
+    rows: int
+
+    def fill(self) -> int:
+        """Write it; the number of rows of all staging tables."""
+        with connect(self.warehouse.servers.database_url) as connection:
+            connection.execute(Path(__file__).with_suffix(".sql").read_bytes())
+            row = connection.execute("SELECT bench.fill(%s)", [self._matches]).fetchone()
+        settle(self.warehouse, "staging")
+        assert row is not None
+        return int(row[0])
+
+    def change(self, number: int) -> LoadReport:
+        """Land and load the changes of a round, from 1 on: what is new a day later, what is late, corrected or gone.
+
+        Rounds follow each other, since each changes what those before left.
+        """
+        share = 1.5 * sum(CHANGES[1:]) / self.rows
+        observed_at = _ENDS_AT + timedelta(days=number)
+        with connect(self.warehouse.servers.database_url) as connection:
+            answers = connection.execute(
+                "SELECT * FROM bench.answers(%s, %s, %s)", [number, self._matches, share]
+            ).fetchall()
+            deletion = connection.execute("SELECT bench.deletion(%s, %s)", [number, share]).fetchone()
+        assert deletion is not None
+        name = "player_matches"
+        pages = [
+            Page(name, f"/players/{account}/matches", {"account_id": account}, 200, observed_at, body.encode())
+            for account, body in answers
+        ]
+        pages.append(Page(name, "/deletion", {}, 200, observed_at, deletion[0].encode(), kind="deletion"))
+        self.warehouse.lake.land(SOURCE, name, pages)
+        loaded = load_pending(self.warehouse.url("ingest"), self.warehouse.lake, SOURCE, [name])
+        assert (loaded.inserted, loaded.updated, loaded.deleted) == CHANGES, loaded
+        return loaded
+
+    @property
+    def _matches(self) -> int:
+        return self.rows // 14 * 4
+
+
+def settle(warehouse: Warehouse, *prefixes: str) -> None:
+    """Vacuum and analyze what was just filled, as PostgreSQL would in the minutes to come, amid what is timed."""
+    with connect(warehouse.servers.database_url, autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE split_part(schemaname, '_', 1) = ANY(%s)",
+            [list(prefixes)],
+        ).fetchall()
+        for schema, table in tables:
+            connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(schema, table)))
+        connection.execute("CHECKPOINT")
