@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 
 from tests.dbt.project import Project
+from warehouse.feed import trim_feeds
 
 __all__ = ["Builds", "Interruption"]
 
@@ -32,9 +33,10 @@ _QUESTIONS = {
     "reference": re.compile(r"select count\(\*\) from \S+model_references\W.* model = '(\w+)'", re.DOTALL),
     "date": re.compile(r"select \(select coalesce\(.*\) is distinct from \(.* model = '(\w+)'", re.DOTALL),
 }
-#: What dbt looks up for itself, and what changes no row: descriptions, and the check of a contract.
+#: What dbt looks up for itself, and what changes no row: descriptions, the check of a contract, the need of statistics.
 _PASSED_OVER = re.compile(
-    r"select\s+column_name,.*information_schema|select \* from \(.*where false\s+limit 0\Z|comment on ",
+    r"select\s+column_name,.*information_schema|select \* from \(.*where false\s+limit 0\Z|comment on |"
+    r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z",
     re.DOTALL | re.IGNORECASE,
 )
 _READING_FEED = re.compile(r"(?<= from )prep\.(\w+)__feed_(?:blue|green) where _change_id > (\d+)")
@@ -94,7 +96,7 @@ class Builds:
         order = TopologicalSorter({id_: node.depends_on_nodes for id_, node in nodes.items()}).static_order()
         #: Names of models, each after what it reads.
         self.models = [nodes[id_].name for id_ in order if id_ in self._changing]
-        self.refreshable = [self._anew[id_].name for id_ in self._anew]
+        self.with_feed = [self._anew[id_].name for id_ in self._anew]
         self._ids = {nodes[id_].name: id_ for id_ in self._changing}
         self._parents = {id_: set(node.depends_on_nodes) for id_, node in nodes.items()}
         self._tables = self._compared_tables()
@@ -125,6 +127,17 @@ class Builds:
         with self._connect() as connection:
             _execute(connection, self._anew[self._ids[name]].statements)
 
+    def publish(self) -> None:
+        """Forget the old images of staging rows, as after a whole build: both colours are said to have read them."""
+        self._project.execute(
+            "INSERT INTO ops.build_state (colour, head_batch_id, inputs_digest, models_digest, built_at) "
+            "SELECT colour, (SELECT max(batch_id) FROM ops.batches), '', '', now() "
+            "FROM unnest(ARRAY['blue', 'green']) AS colour "
+            "ON CONFLICT (colour) DO UPDATE SET head_batch_id = excluded.head_batch_id"
+        )
+        with psycopg.connect(self._project.database.url("transform"), autocommit=True) as connection:
+            trim_feeds(connection)
+
     def differences(self) -> dict[str, list[tuple[Any, ...]]]:
         """Rows that blue has beside a rebuild, or lacks, by table; nothing where all is the same."""
         found: dict[str, list[tuple[Any, ...]]] = {}
@@ -145,22 +158,15 @@ class Builds:
         return found
 
     def written(self) -> list[tuple[Any, ...]]:
-        """Where each row of each table stands and which transaction wrote it, and what the books of builds say."""
-        tables = [built for built, _ in self._tables.values()] + ["ops.watermarks", "ops.model_references"]
+        """Where each row of each table, of feeds and of the books of builds stands, and which transaction wrote it."""
+        tables = [built for built, _ in self._tables.values()]
+        tables += [f"prep.{name}__feed_blue" for name in self.with_feed]
+        tables += ["ops.watermarks", "ops.model_references"]
         return self._project.rows(
             " UNION ALL ".join(
                 f"SELECT '{table}', count(*), md5(string_agg(t.ctid || ' ' || t.xmin, ',' ORDER BY t.ctid)) "
                 f"FROM {table} AS t"
                 for table in tables
-            )
-        )
-
-    def unread(self) -> list[tuple[Any, ...]]:
-        """How many changes each feed of a fact still holds."""
-        return self._project.rows(
-            " UNION ALL ".join(
-                f"SELECT '{name}', count(*) FROM prep.{name}__feed_blue HAVING count(*) > 0"
-                for name in self.refreshable
             )
         )
 

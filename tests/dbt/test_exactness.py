@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,13 +18,13 @@ def builds(project: Project) -> Builds:
 
 
 class Warehouse(RuleBasedStateMachine):
-    """Events arrive in batches; builds follow them, in whole or in part."""
+    """Events arrive in batches; builds follow them, whole, killed, or of one model anew."""
 
     def __init__(self, project: Project, builds: Builds) -> None:
         super().__init__()
         project.restore()
         self._course = Course(project)
-        self._builds = builds
+        self.builds = builds
 
     @rule(events=match_events)
     def matches_change(self, events: list[Event]) -> None:
@@ -36,26 +34,33 @@ class Warehouse(RuleBasedStateMachine):
     def anything_changes(self, events: list[Event]) -> None:
         self._course.happen(events)
 
-    @rule()
-    def build(self) -> None:
-        self._builds.build()
-
-    @rule(data=st.data(), statements=st.integers(0, 5))
-    def build_until_killed(self, data: st.DataObject, statements: int) -> None:
-        models = data.draw(st.lists(st.sampled_from(self._builds.models), unique=True, min_size=1, max_size=3))
-        self._builds.build(Interruption(models, statements))
-
-    @rule(data=st.data())
-    def build_anew(self, data: st.DataObject) -> None:
-        self._builds.build_anew(data.draw(st.sampled_from(self._builds.refreshable)))
+    @rule(
+        kind=st.sampled_from(("whole", "whole", "killed", "killed", "killed", "one anew")),
+        models=st.runner().flatmap(
+            lambda self: st.lists(st.sampled_from(self.builds.models), unique=True, min_size=1, max_size=3)
+        ),
+        anew=st.runner().flatmap(lambda self: st.sampled_from(self.builds.with_feed)),
+        statements=st.integers(0, 5),
+        is_published=st.booleans(),
+    )
+    def build(self, kind: str, models: list[str], anew: str, statements: int, is_published: bool) -> None:
+        match kind:
+            case "whole":
+                self.builds.build()
+                assert self.builds.differences() == {}
+                if is_published:
+                    self.builds.publish()
+            case "killed":
+                self.builds.build(Interruption(models, statements))
+            case "one anew":
+                self.builds.build_anew(anew)
 
     def teardown(self) -> None:
-        self._builds.build()
-        assert self._builds.differences() == {}
-        before = self._builds.written()
-        self._builds.build()
-        assert self._builds.written() == before
-        assert self._builds.unread() == []
+        self.builds.build()
+        assert self.builds.differences() == {}
+        before = self.builds.written()
+        self.builds.build()
+        assert self.builds.written() == before
 
 
 def _run(project: Project, builds: Builds, examples: int) -> None:
@@ -73,4 +78,10 @@ def _run(project: Project, builds: Builds, examples: int) -> None:
 
 @pytest.mark.slow
 def test_any_course_of_events_and_kills_ends_like_a_rebuild(project: Project, builds: Builds) -> None:
-    _run(project, builds, 25)
+    _run(project, builds, 10)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_five_hundred_courses_of_events_and_kills_end_like_a_rebuild(project: Project, builds: Builds) -> None:
+    _run(project, builds, 500)
