@@ -1,8 +1,8 @@
 """Builds of the project without dbt: what it executed once is executed again, in states that it never saw.
 
-dbt asks the database a few questions about a model (how far it has read its facts, whether its reference data changed),
-writes SQL by the answers, and executes that in one transaction. Here the same questions are asked, and what dbt executed
-after such answers is replayed, with the positions that hold now in place of those that held then.
+dbt asks the database a few questions about a model (how far it has read its facts, whether its reference data
+changed), writes SQL by the answers, and executes that in one transaction. Here the same questions are asked, and what
+dbt executed after such answers is replayed, with the positions that hold now in place of those that held then.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _COMMIT = "COMMIT"
 _DBT_COMMENT = re.compile(r"\A\s*/\*.*?\*/\s*", re.DOTALL)
 #: Questions on which it hangs what dbt executes, and what they are about.
 _QUESTIONS = {
-    "position": re.compile(r"select batch_id from \S+watermarks\W.* and staging_table = '(\w+)' and epoch = ", re.DOTALL),
+    "position": re.compile(
+        r"select batch_id from \S+watermarks\W.* and staging_table = '(\w+)' and epoch = ", re.DOTALL
+    ),
     "batches": re.compile(r"select staging_table, batch_id from \S+watermarks\W.* like '(\w+)%'\Z", re.DOTALL),
     "reference": re.compile(r"select count\(\*\) from \S+model_references\W.* model = '(\w+)'", re.DOTALL),
     "date": re.compile(r"select \(select coalesce\(.*\) is distinct from \(.* model = '(\w+)'", re.DOTALL),
@@ -251,7 +253,9 @@ def _filled(statement: str, answers: Mapping[tuple[str, str], Sequence[Any]]) ->
             statement = statement.replace(_placeholder(about), str(rows[0][0]))
         elif kind == "batches":
             cases = " ".join(f"when '{table}' then {batch_id}" for table, batch_id in rows)
-            statement = statement.replace(_placeholder(about), f"case staging_table {cases} else -1 end" if rows else "-1")
+            statement = statement.replace(
+                _placeholder(about), f"case staging_table {cases} else -1 end" if rows else "-1"
+            )
     return statement
 
 

@@ -262,7 +262,7 @@ def _details(draw: st.DrawFn) -> Answer:
 def _matches_of_lists(draw: st.DrawFn) -> Answer:
     """A page of matches between teams: of professionals, of a league or of a team."""
     endpoint = draw(st.sampled_from(("pro_matches", "league_matches", "team_matches")))
-    row = {
+    row: dict[str, Any] = {
         "match_id": draw(_matches),
         "start_time": draw(_moments),
         "radiant_win": draw(_results),
@@ -361,7 +361,13 @@ _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "hero_stats": {"id": st.just(1)},
 }
 _again = st.builds(Again, st.integers(0, 9), st.booleans())
-_match_kinds = (_histories(), _histories(), _details(), _deletions("player_matches", "matches", "match_players"), _again)
+_match_kinds = (
+    _histories(),
+    _histories(),
+    _details(),
+    _deletions("player_matches", "matches", "match_players"),
+    _again,
+)
 _other_kinds = (
     _matches_of_lists(),
     _matches_of_lists(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,11 +22,13 @@ def builds(project: Project) -> Builds:
 class Warehouse(RuleBasedStateMachine):
     """Events arrive in batches; builds follow them, whole, killed, or of one model anew."""
 
-    def __init__(self, project: Project, builds: Builds) -> None:
+    project: ClassVar[Project]
+    builds: ClassVar[Builds]
+
+    def __init__(self) -> None:
         super().__init__()
-        project.restore()
-        self._course = Course(project)
-        self.builds = builds
+        self.project.restore()
+        self._course = Course(self.project)
 
     @rule(events=match_events)
     def matches_change(self, events: list[Event]) -> None:
@@ -65,7 +69,7 @@ class Warehouse(RuleBasedStateMachine):
 
 def _run(project: Project, builds: Builds, examples: int) -> None:
     run_state_machine_as_test(
-        lambda: Warehouse(project, builds),
+        type("Warehouse", (Warehouse,), {"project": project, "builds": builds}),
         settings=settings(
             max_examples=examples,
             stateful_step_count=10,
