@@ -16,7 +16,7 @@ def project(create_database: Callable[[], AbstractContextManager[Database]]) -> 
     """The project, built once in both colours over a little of everything."""
     with create_database() as database:
         project = Project(database)
-        project.parse()
+        project.parse("blue", "green")
         project.load(
             project.history(7, *(match_row(number, radiant_win=number % 3 > 0) for number in range(100, 140))),
             project.history(8, *(match_row(number, 128, hero_id=2) for number in range(130, 150))),
@@ -45,7 +45,9 @@ def project(create_database: Callable[[], AbstractContextManager[Database]]) -> 
         )
         for colour in ("blue", "green"):
             project.build(colour=colour)
+        project.keep()
         yield project
+        project.forget()
 
 
 _PATCHES = [{"id": 59, "name": "7.40", "date": "2025-12-16T00:00:00Z"}]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from typing import Any
 import msgspec
 import psycopg
 from dbt.cli.main import dbtRunner
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingestion.opendota.source import SOURCE
 from tests.conftest import Database
@@ -40,9 +43,9 @@ class Project:
     manifests: dict[str, Any] = field(default_factory=dict)
     _landed: int = 0
 
-    def parse(self) -> None:
-        """Parse for both colours, warnings being errors."""
-        for colour in ("blue", "green"):
+    def parse(self, *colours: str) -> None:
+        """Parse for colours, warnings being errors."""
+        for colour in colours:
             result = self._invoke(["parse"], colour, ["--warn-error"])
             assert result.success, result.exception
             self.manifests[colour] = result.result
@@ -50,6 +53,18 @@ class Project:
     def dbt(self, command: Sequence[str], colour: str = "blue") -> dict[str, str]:
         """Run a dbt command; statuses of its nodes by name."""
         return {result.node.name: result.status.value for result in self._run(command, colour)}
+
+    def statements(self, command: Sequence[str], colour: str = "blue") -> list[tuple[str, str]]:
+        """Run a dbt command; what it executed for its nodes, in order: the node's unique id, and SQL."""
+        executed: list[tuple[str, str]] = []
+
+        def note(event: Any) -> None:
+            if event.info.name == "SQLQuery":
+                executed.append((event.data.node_info.unique_id, event.data.sql))
+
+        statuses = {result.node.name: result.status.value for result in self._run(command, colour, note)}
+        assert set(statuses.values()) == {"success"}, statuses
+        return [(node, statement) for node, statement in executed if node]
 
     def build(self, *select: str, colour: str = "blue", full_refresh: bool = False) -> None:
         """Build models (all of them by default) with their tests, and fail where any does."""
@@ -90,10 +105,42 @@ class Project:
         with psycopg.connect(self.database.admin_url, options="-c timezone=UTC") as connection:
             return connection.execute(query, values or None).fetchall()
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, *values: Any) -> None:
         """Run a statement as the administrator."""
         with psycopg.connect(self.database.admin_url) as connection:
-            connection.execute(statement)
+            connection.execute(statement, values or None)
+
+    def keep(self) -> None:
+        """Keep the database as it is, for `restore`."""
+        self._copy(self._name, self._kept)
+
+    def restore(self) -> None:
+        """Bring the database back to what was kept, and forget what was landed since."""
+        self._copy(self._kept, self._name)
+        shutil.rmtree(self.database.settings.lake_path, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Drop what was kept."""
+        with self._server() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(self._kept)))
+
+    @property
+    def _name(self) -> str:
+        return str(conninfo_to_dict(self.database.admin_url)["dbname"])
+
+    @property
+    def _kept(self) -> str:
+        return f"{self._name}_kept"
+
+    def _server(self) -> psycopg.Connection:
+        return psycopg.connect(make_conninfo(self.database.admin_url, dbname="postgres"), autocommit=True)
+
+    def _copy(self, origin: str, copy: str) -> None:
+        """Copy a database over another, file by file: it is small, and nothing here has to reach the disk."""
+        names = {"origin": sql.Identifier(origin), "copy": sql.Identifier(copy)}
+        with self._server() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {copy} WITH (FORCE)").format(**names))
+            connection.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {origin} STRATEGY FILE_COPY").format(**names))
 
     @contextmanager
     def other_view(self, view: str, column: str, expression: str) -> Iterator[None]:
@@ -107,18 +154,25 @@ class Project:
         finally:
             self.execute(f"SET ROLE ladder_marts_owner; CREATE OR REPLACE VIEW prep.{view} AS {definition}")
 
-    def _run(self, command: Sequence[str], colour: str) -> list[Any]:
-        result = self._invoke(command, colour, [], self.manifests[colour].deepcopy())
+    def _run(self, command: Sequence[str], colour: str, *callbacks: Callable[[Any], None]) -> list[Any]:
+        result = self._invoke(command, colour, [], self.manifests[colour].deepcopy(), callbacks)
         assert result.exception is None, result.exception
         return list(result.result.results)
 
-    def _invoke(self, command: Sequence[str], colour: str, options: Sequence[str], manifest: Any = None) -> Any:
+    def _invoke(
+        self,
+        command: Sequence[str],
+        colour: str,
+        options: Sequence[str],
+        manifest: Any = None,
+        callbacks: Sequence[Callable[[Any], None]] = (),
+    ) -> Any:
         home = self.database.settings.home
         place = ["--project-dir", str(_FOLDER), "--profiles-dir", str(_FOLDER), "--target", colour]
         place += ["--target-path", str(home / "dbt" / colour)]
         quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(home / "dbt"), "--no-write-json"]
         with self._environment():
-            return dbtRunner(manifest=manifest).invoke([*quiet, *options, *command, *place])
+            return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([*quiet, *options, *command, *place])
 
     @contextmanager
     def _environment(self) -> Iterator[None]:

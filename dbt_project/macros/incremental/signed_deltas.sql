@@ -54,6 +54,7 @@
 
 {% macro get_incremental_signed_deltas_sql(arg_dict) %}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+    {{ note_groups_to_refill(arg_dict['temp_relation'], arg_dict['unique_key']) }}
     {%- if reads_deltas() -%}
         {{ merge_deltas(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], columns) }}
     {%- else -%}
@@ -66,12 +67,6 @@
     {%- set latest = meta.get('latest', []) -%}
     {%- set sums = columns | reject('in', key + latest) | list -%}
     analyze {{ delta }};
-    {%- if latest %}
-    create temporary table {{ groups_to_refill() }} on commit drop as
-    select {{ key | join(', ') }} from {{ delta }}
-    where {% for column in latest %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %};
-    analyze {{ groups_to_refill() }};
-    {%- endif %}
     merge into {{ target_relation }} as totals
     using {{ delta }} as delta
     on {{ same_key('totals', 'delta', key) }}
@@ -88,6 +83,20 @@
     values ({% for column in columns %}delta.{{ column }}{{ ", " if not loop.last }}{% endfor %})
 {% endmacro %}
 
+{# Groups with a greatest value that the merge cannot tell; none where everything is computed whole. #}
+{% macro note_groups_to_refill(delta, key) %}
+    {%- set latest = config.get('meta').get('latest', []) -%}
+    {%- if latest %}
+    create temporary table {{ groups_to_refill() }} on commit drop as
+    select {{ key | join(', ') }} from {{ delta }}
+    where
+        {%- if reads_deltas() %} {% for column in latest %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
+        {%- else %} false
+        {%- endif %};
+    analyze {{ groups_to_refill() }};
+    {%- endif %}
+{% endmacro %}
+
 {% macro groups_to_refill() -%}
     {{ model.name }}__refill
 {%- endmacro %}
@@ -95,10 +104,11 @@
 
 {#
     Post-hook: look up the greatest values that a merge could not tell; until then the old ones stand. `found` selects
-    one for the group `totals`.
+    one for the group `totals`. By now the model's positions are noted, so `reads_deltas` no longer says how it was
+    computed.
 #}
 {% macro refill_latest(column, found) %}
-    {% if reads_deltas() %}
+    {% if execute and has_feeds() and is_incremental() %}
         {%- set key = config.get('unique_key') %}
         update {{ this }} as standing set {{ column }} = looked_up.found
         from (

@@ -1,0 +1,290 @@
+"""Builds of the project without dbt: what it executed once is executed again, in states that it never saw.
+
+dbt asks the database a few questions about a model (how far it has read its facts, whether its reference data
+changed), writes SQL by the answers, and executes that in one transaction. Here the same questions are asked, and what
+dbt executed after such answers is replayed, with the positions that hold now in place of those that held then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+import psycopg
+
+from tests.dbt.project import Project
+from warehouse.feed import trim_feeds
+
+__all__ = ["Builds", "Interruption"]
+
+_INCREMENTAL = ["--select", "config.materialized:incremental"]
+_ROLE = "ladder_marts_owner"
+_COMMIT = "COMMIT"
+
+_DBT_COMMENT = re.compile(r"\A\s*/\*.*?\*/\s*", re.DOTALL)
+#: Questions on which it hangs what dbt executes, and what they are about.
+_QUESTIONS = {
+    "position": re.compile(
+        r"select batch_id from \S+watermarks\W.* and staging_table = '(\w+)' and epoch = ", re.DOTALL
+    ),
+    "batches": re.compile(r"select staging_table, batch_id from \S+watermarks\W.* like '(\w+)%'\Z", re.DOTALL),
+    "reference": re.compile(r"select count\(\*\) from \S+model_references\W.* model = '(\w+)'", re.DOTALL),
+    "date": re.compile(r"select \(select coalesce\(.*\) is distinct from \(.* model = '(\w+)'", re.DOTALL),
+}
+#: What dbt looks up for itself, and what changes no row: descriptions, the check of a contract, the need of statistics.
+_PASSED_OVER = re.compile(
+    r"select\s+column_name,.*information_schema|select \* from \(.*where false\s+limit 0\Z|comment on |"
+    r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+_READING_FEED = re.compile(r"(?<= from )prep\.(\w+)__feed_(?:blue|green) where _change_id > (\d+)")
+_READING_BATCHES = re.compile(r"(?<=where batch_id > )(case staging_table(?: when '[^']+' then \d+)+ else -1 end|-1\b)")
+_LITERAL = re.compile(r"(_change_id|\bbatch_id) > -?(\d|case)")
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """A build is killed: of some models nothing is left, nor of any that hangs on them; the others are committed.
+
+    Attributes:
+        models: names.
+        statements: how many statements of each were executed before.
+    """
+
+    models: Collection[str]
+    statements: int
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What dbt executed for a model.
+
+    Attributes:
+        name: of the model.
+        questions: what it asked: queries, by what kind of question they are and what they are about.
+        statements: what it wrote, transactions ending with `COMMIT`; positions are replaced by `_placeholder`.
+    """
+
+    name: str
+    questions: Mapping[tuple[str, str], str]
+    statements: Sequence[str]
+
+
+class Builds:
+    """Builds of blue, and rebuilds to compare with, as dbt executed them.
+
+    Args:
+        project: built in blue, and kept so; it is built some more and restored.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        project.restore()
+        nodes = project.manifests["blue"].nodes
+        self._changing = self._record("run", *_INCREMENTAL)
+        # No position belongs to what stands, no reference data is known: all is computed whole.
+        project.execute("UPDATE ops.watermarks SET epoch = -1 WHERE epoch <> 0; DELETE FROM ops.model_references")
+        self._whole = self._record("run", *_INCREMENTAL)
+        self._anew = self._record("run", "--full-refresh", "--select", *_with_feed(nodes))
+        project.parse("scratch")
+        self._scratch = self._record("run", *_INCREMENTAL, colour="scratch")
+        project.restore()
+        project.execute(f"CREATE SCHEMA IF NOT EXISTS marts_scratch AUTHORIZATION {_ROLE}")
+        project.keep()
+        order = TopologicalSorter({id_: node.depends_on_nodes for id_, node in nodes.items()}).static_order()
+        #: Names of models, each after what it reads.
+        self.models = [nodes[id_].name for id_ in order if id_ in self._changing]
+        self.with_feed = [self._anew[id_].name for id_ in self._anew]
+        self._ids = {nodes[id_].name: id_ for id_ in self._changing}
+        self._parents = {id_: set(node.depends_on_nodes) for id_, node in nodes.items()}
+        self._tables = self._compared_tables()
+        for id_, model in self._changing.items():
+            _assert_understood(nodes[id_], model, self._whole[id_])
+
+    def build(self, interruption: Interruption | None = None) -> None:
+        """Build every model, or until the interruption."""
+        lost: set[str] = set()
+        with self._connect() as connection:
+            for name in self.models:
+                id_ = self._ids[name]
+                if lost & self._ancestors(id_):
+                    continue
+                statements = self._statements(connection, id_)
+                if interruption and name in interruption.models:
+                    lost.add(id_)
+                    for statement in statements[: interruption.statements]:
+                        if statement == _COMMIT:
+                            break
+                        connection.execute(statement)
+                    connection.rollback()
+                else:
+                    _execute(connection, statements)
+
+    def build_anew(self, name: str) -> None:
+        """Build a model from nothing, as with `--full-refresh`."""
+        with self._connect() as connection:
+            _execute(connection, self._anew[self._ids[name]].statements)
+
+    def publish(self) -> None:
+        """Forget the old images of staging rows, as after a whole build: both colours are said to have read them."""
+        self._project.execute(
+            "INSERT INTO ops.build_state (colour, head_batch_id, inputs_digest, models_digest, built_at) "
+            "SELECT colour, (SELECT max(batch_id) FROM ops.batches), '', '', now() "
+            "FROM unnest(ARRAY['blue', 'green']) AS colour "
+            "ON CONFLICT (colour) DO UPDATE SET head_batch_id = excluded.head_batch_id"
+        )
+        with psycopg.connect(self._project.database.url("transform"), autocommit=True) as connection:
+            trim_feeds(connection)
+
+    def differences(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Rows that blue has beside a rebuild, or lacks, by table; nothing where all is the same."""
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        with self._connect() as connection:
+            for name in self.models:
+                for statement in self._scratch[self._ids[name]].statements:
+                    if statement != _COMMIT:
+                        connection.execute(statement)
+            for name, (built, rebuilt) in self._tables.items():
+                rows = connection.execute(
+                    f"SELECT 'only built on', t.* FROM (TABLE {built} EXCEPT ALL TABLE {rebuilt}) AS t UNION ALL "
+                    f"SELECT 'only rebuilt', t.* FROM (TABLE {rebuilt} EXCEPT ALL TABLE {built}) AS t "
+                    "ORDER BY 2, 3 LIMIT 8"
+                ).fetchall()
+                if rows:
+                    found[name] = rows
+            connection.rollback()
+        return found
+
+    def written(self) -> list[tuple[Any, ...]]:
+        """Where each row of each table, of feeds and of the books of builds stands, and which transaction wrote it."""
+        tables = [built for built, _ in self._tables.values()]
+        tables += [f"prep.{name}__feed_blue" for name in self.with_feed]
+        tables += ["ops.watermarks", "ops.model_references"]
+        return self._project.rows(
+            " UNION ALL ".join(
+                f"SELECT '{table}', count(*), md5(string_agg(t.ctid || ' ' || t.xmin, ',' ORDER BY t.ctid)) "
+                f"FROM {table} AS t"
+                for table in tables
+            )
+        )
+
+    def _record(self, *command: str, colour: str = "blue") -> dict[str, _Model]:
+        """Models by their unique ids, in the order of their execution."""
+        executed: dict[str, list[str]] = {}
+        for id_, statement in self._project.statements(command, colour):
+            executed.setdefault(id_, []).append(_DBT_COMMENT.sub("", statement).strip())
+        nodes = self._project.manifests[colour].nodes
+        return {id_: _read(nodes[id_].name, statements) for id_, statements in executed.items()}
+
+    def _statements(self, connection: psycopg.Connection, id_: str) -> list[str]:
+        """What dbt would execute for a model now."""
+        asked = self._changing[id_]
+        answers = {about: connection.execute(query).fetchall() for about, query in asked.questions.items()}
+        if not all(_lets_read_changes(kind, rows) for (kind, _), rows in answers.items()):
+            return list(self._whole[id_].statements)
+        return [_filled(statement, answers) for statement in asked.statements]
+
+    def _ancestors(self, id_: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [id_]
+        while waiting:
+            parents = self._parents.get(waiting.pop(), set()) - found
+            found |= parents
+            waiting += parents
+        return found
+
+    def _compared_tables(self) -> dict[str, tuple[str, str]]:
+        """By model its tables in blue and as rebuilt."""
+        tables = {}
+        for name, id_ in self._ids.items():
+            blue, scratch = (self._project.manifests[colour].nodes[id_] for colour in ("blue", "scratch"))
+            tables[name] = (f"{blue.schema}.{blue.alias}", f"{scratch.schema}.{scratch.alias}")
+        return tables
+
+    @contextmanager
+    def _connect(self) -> Iterator[psycopg.Connection]:
+        """A connection as dbt makes one."""
+        with psycopg.connect(self._project.database.url("transform")) as connection:
+            connection.execute(f"SET ROLE {_ROLE}")
+            connection.commit()
+            yield connection
+
+
+def _with_feed(nodes: Mapping[str, Any]) -> list[str]:
+    return [node.name for node in nodes.values() if node.config.meta.get("has_feed")]
+
+
+def _execute(connection: psycopg.Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        if statement == _COMMIT:
+            connection.commit()
+        else:
+            connection.execute(statement)
+
+
+def _read(name: str, executed: Sequence[str]) -> _Model:
+    """Tell questions from statements, and note where positions stand in these."""
+    questions: dict[tuple[str, str], str] = {}
+    statements: list[str] = []
+    for text in executed:
+        asked = [(kind, found) for kind, pattern in _QUESTIONS.items() if (found := pattern.match(text))]
+        if asked:
+            ((kind, found),) = asked
+            questions[kind, found[1]] = text
+        elif not _PASSED_OVER.match(text):
+            assert not text.startswith("select") or "set_config(" in text, f"{name} asks what is not understood: {text}"
+            marked = _READING_FEED.sub(lambda found: found[0][: -len(found[2])] + _placeholder(found[1]), text)
+            statements.append(_READING_BATCHES.sub(_placeholder("staging_"), marked))
+    assert statements[-1] == _COMMIT or _COMMIT in statements, f"{name} is not committed"
+    return _Model(name, questions, statements)
+
+
+def _placeholder(about: str) -> str:
+    return f"<position in {about}>"
+
+
+def _filled(statement: str, answers: Mapping[tuple[str, str], Sequence[Any]]) -> str:
+    for (kind, about), rows in answers.items():
+        if kind == "position":
+            statement = statement.replace(_placeholder(about), str(rows[0][0]))
+        elif kind == "batches":
+            cases = " ".join(f"when '{table}' then {batch_id}" for table, batch_id in rows)
+            statement = statement.replace(
+                _placeholder(about), f"case staging_table {cases} else -1 end" if rows else "-1"
+            )
+    return statement
+
+
+def _lets_read_changes(kind: str, rows: Sequence[Any]) -> bool:
+    """Whether an answer lets a model read only what changed, as the macro `reads_deltas` has it."""
+    match kind:
+        case "position":
+            return bool(rows)
+        case "reference":
+            return bool(rows[0][0] > 0)
+        case "date":
+            return not rows[0][0]
+        case _:
+            return True
+
+
+def _assert_understood(node: Any, changing: _Model, whole: _Model) -> None:
+    """What was recorded reads changes where the model's config says so, and every position in it was found."""
+    meta = node.config.meta
+    text, whole_text = "\n".join(changing.statements), "\n".join(whole.statements)
+    facts = {about for kind, about in changing.questions if kind == "position"}
+    kinds = {kind for kind, _ in changing.questions}
+    assert facts == set(meta.get("facts", [])), node.name
+    for fact in facts:
+        assert _placeholder(fact) in text, f"{node.name} does not read the changes of {fact}"
+    assert ("reference" in kinds) == ("reference" in meta), node.name
+    assert ("date" in kinds) == bool(meta.get("hangs_on_date")), node.name
+    assert text.count(_placeholder("staging_")) == ("changes" in meta), node.name
+    assert ("batches" in kinds) == ("changes" in meta), node.name
+    assert not _LITERAL.search(text), f"{node.name} has a position that was not found"
+    assert "<position in" not in whole_text, f"{node.name} reads changes where it should be computed whole"
+    assert not _LITERAL.search(whole_text), node.name

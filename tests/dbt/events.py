@@ -1,0 +1,387 @@
+"""What may happen to a warehouse between two builds, drawn at random: over few matches, players, teams and leagues, so
+that whatever happens meets what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.dbt.project import Project
+from warehouse.source import Page
+
+__all__ = ["AsOf", "Course", "Event", "any_events", "match_events"]
+
+#: Two that nobody knows at first, the newest of all, and some in which players met, the last two of them included.
+MATCHES = (9, 10, 119, 130, 138, 139)
+ACCOUNTS = (7, 8, 9)
+HIDDEN = 4294967295
+SLOTS = (0, 1, 128, 129)
+HEROES = (0, 1, 2)
+TEAMS = (10, 20, 30)
+LEAGUES = (3, 4)
+
+
+def _seconds(*moment: int) -> int:
+    return int(datetime(*moment, tzinfo=UTC).timestamp())  # type: ignore[arg-type, misc]  # year, month, day, ...
+
+
+#: Starts of matches. The newest day of those that stand at first is 2026-03-01.
+MOMENTS = (
+    _seconds(2026, 3, 1, 9),
+    _seconds(2026, 3, 1, 21),
+    _seconds(2026, 3, 2, 9),
+    _seconds(2026, 3, 9, 9),
+    # Either side of the windows' beginnings.
+    _seconds(2026, 2, 23),
+    _seconds(2026, 2, 22, 23, 59, 59),
+    _seconds(2026, 1, 31),
+    _seconds(2026, 1, 30, 23, 59, 59),
+    # A patch begins.
+    _seconds(2025, 12, 16),
+    _seconds(2025, 12, 15, 23, 59, 59),
+    # A year late.
+    _seconds(2025, 3, 1, 12),
+    # What no match was played at.
+    _seconds(2099, 1, 1),
+    -1,
+)
+#: Answers come this far apart, the first of them after whatever stands at first was observed.
+_FIRST_OBSERVED = datetime(2026, 2, 27, tzinfo=UTC)
+_INTERVAL = timedelta(hours=5)
+_DATES = (None, date(2026, 2, 1), date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 8))
+#: Moments at which ranks were seen, some of one day, and one written in two ways.
+_SEEN = (
+    "2025-03-01T00:00:00.000Z",
+    "2026-02-28T01:00:00.000Z",
+    "2026-02-28T01:00:00Z",
+    "2026-02-28T05:00:00.000Z",
+    "2026-02-28T23:00:00.000Z",
+    "2026-03-01T01:00:00.000Z",
+    "yesterday",
+)
+_PROFILES_SEEN = tuple(
+    (_FIRST_OBSERVED + _INTERVAL * number).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for number in range(1, 7)
+)
+_ENDPOINT_OF = {
+    "player_matches": "player_matches",
+    "matches": "match",
+    "match_players": "match",
+    "players": "player",
+    "player_ranks": "player",
+    "player_ratings": "player_ratings",
+    "pro_matches": "pro_matches",
+    "league_matches": "league_matches",
+    "team_matches": "team_matches",
+    "teams": "teams",
+    "leagues": "leagues",
+    "constants": "constants",
+    "hero_stats": "hero_stats",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the source, or a deletion there, that arrives after some answers that were observed later."""
+
+    endpoint: str
+    body: Any
+    params: dict[str, Any] = field(default_factory=dict)
+    overtaken_by: int = 0
+    is_deletion: bool = False
+
+
+@dataclass(frozen=True)
+class Again:
+    """A page that came before comes once more; as it was, or with the same content seen at this later moment."""
+
+    number: int
+    is_seen_anew: bool
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A player is tracked from now on, or no longer."""
+
+    account_id: int
+    is_tracked: bool
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """Builds are told the date that windows hang on; none lets them find it."""
+
+    as_of_date: date | None
+
+
+Event = Answer | Again | Tracked | AsOf
+
+
+@dataclass
+class Course:
+    """Lets events happen to a project's database, one batch a call."""
+
+    project: Project
+    _observed: int = 0
+    _delivered: list[Page] = field(default_factory=list)
+
+    def happen(self, events: Sequence[Event]) -> None:
+        """Let events happen; what arrives is loaded as one batch."""
+        pages: list[Page] = []
+        for event in events:
+            match event:
+                case Answer():
+                    pages.append(self._page(event))
+                case Again() if self._delivered:
+                    page = self._delivered[event.number % len(self._delivered)]
+                    pages.append(replace(page, observed_at=self._now()) if event.is_seen_anew else page)
+                case Tracked():
+                    self.project.execute(
+                        "INSERT INTO ops.tracked (source, kind, id, removed_at) VALUES ('opendota', 'player', %s, %s) "
+                        "ON CONFLICT (source, kind, id) DO UPDATE SET removed_at = excluded.removed_at",
+                        str(event.account_id),
+                        None if event.is_tracked else datetime.now(UTC),
+                    )
+                case AsOf():
+                    self.project.execute("UPDATE ops.build_inputs SET as_of_date = %s", event.as_of_date)
+        self._delivered += pages
+        if pages:
+            self.project.load(*pages)
+
+    def _page(self, answer: Answer) -> Page:
+        page = self.project.page(answer.endpoint, answer.body, **answer.params)
+        return replace(
+            page,
+            observed_at=self._now() - _INTERVAL * answer.overtaken_by,
+            kind="deletion" if answer.is_deletion else "answer",
+        )
+
+    def _now(self) -> datetime:
+        self._observed += 1
+        return _FIRST_OBSERVED + _INTERVAL * self._observed
+
+
+_matches = st.sampled_from(MATCHES)
+_accounts = st.sampled_from(ACCOUNTS)
+_slots = st.sampled_from(SLOTS)
+_heroes = st.sampled_from(HEROES)
+_teams = st.sampled_from(TEAMS)
+_no_or_some_team = st.sampled_from((None, 0, *TEAMS))
+_no_or_some_league = st.sampled_from((None, 0, *LEAGUES))
+_moments = st.sampled_from(MOMENTS)
+_results = st.sampled_from((True, True, False, False, None))
+_durations = st.sampled_from((1800, 1800, 1800, 2000, 300))
+_modes = st.sampled_from((22, 22, 22, 22, 23))
+_lobbies = st.sampled_from((7, 7, 7, 7, 8))
+_numbers = st.sampled_from((None, 0, 3, 11))
+_names = st.sampled_from((None, "A", "B"))
+_overtaken = st.sampled_from((0, 0, 0, 1, 2, 5))
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> Answer:
+    """A page of a player's history: new matches, late ones, results that became known, corrections of anything."""
+    rows = [
+        {
+            "match_id": draw(_matches),
+            "player_slot": draw(_slots),
+            "radiant_win": draw(_results),
+            "start_time": draw(_moments),
+            "duration": draw(_durations),
+            "game_mode": draw(_modes),
+            "lobby_type": draw(_lobbies),
+            "hero_id": draw(_heroes),
+            "version": draw(st.sampled_from((None, 21))),
+            "kills": draw(_numbers),
+            "deaths": draw(_numbers),
+            "assists": draw(_numbers),
+            "average_rank": draw(st.sampled_from((None, 35, 53, 81))),
+        }
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    return Answer("player_matches", rows, {"account_id": draw(_accounts)}, draw(_overtaken))
+
+
+_drafts = st.one_of(
+    st.none(),
+    st.just("unknown"),
+    st.lists(
+        st.fixed_dictionaries(
+            {"is_pick": st.booleans(), "hero_id": st.sampled_from((None, *HEROES)), "order": st.integers(0, 2)}
+        ),
+        max_size=3,
+    ),
+)
+
+
+@st.composite
+def _details(draw: st.DrawFn) -> Answer:
+    """Details of a match: who played, hidden or not, for which teams, with which draft."""
+    match_id = draw(_matches)
+    players = [
+        {
+            "player_slot": slot,
+            "account_id": draw(st.sampled_from((None, HIDDEN, *ACCOUNTS, *ACCOUNTS))),
+            "personaname": draw(_names),
+            "name": draw(_names),
+            "hero_id": draw(_heroes),
+            "kills": draw(_numbers),
+            "deaths": draw(_numbers),
+            "assists": draw(_numbers),
+            "gold_per_min": draw(_numbers),
+            "last_hits": draw(_numbers),
+            "hero_damage": draw(_numbers),
+        }
+        for slot in draw(st.lists(_slots, unique=True, max_size=4))
+    ]
+    match = {
+        "match_id": match_id,
+        "radiant_win": draw(_results),
+        "start_time": draw(_moments),
+        "duration": draw(_durations),
+        "game_mode": draw(_modes),
+        "lobby_type": draw(_lobbies),
+        "patch": draw(st.sampled_from((None, 58))),
+        "leagueid": draw(_no_or_some_league),
+        "radiant_team_id": draw(_no_or_some_team),
+        "dire_team_id": draw(_no_or_some_team),
+        "radiant_name": draw(_names),
+        "dire_name": draw(_names),
+        "radiant_score": draw(_numbers),
+        "picks_bans": draw(_drafts),
+        "players": players,
+    }
+    return Answer("match", match, {"match_id": match_id}, draw(_overtaken))
+
+
+@st.composite
+def _matches_of_lists(draw: st.DrawFn) -> Answer:
+    """A page of matches between teams: of professionals, of a league or of a team."""
+    endpoint = draw(st.sampled_from(("pro_matches", "league_matches", "team_matches")))
+    row: dict[str, Any] = {
+        "match_id": draw(_matches),
+        "start_time": draw(_moments),
+        "radiant_win": draw(_results),
+        "leagueid": draw(_no_or_some_league),
+        "radiant_score": draw(_numbers),
+        "dire_score": draw(_numbers),
+    }
+    if endpoint == "team_matches":
+        row |= {"radiant": draw(st.booleans()), "opposing_team_id": draw(_no_or_some_team)}
+        row |= {"opposing_team_name": draw(_names)}
+        return Answer(endpoint, [row], {"team_id": draw(_teams)}, draw(_overtaken))
+    row |= {"radiant_team_id": draw(_no_or_some_team), "dire_team_id": draw(_no_or_some_team)}
+    if endpoint == "pro_matches":
+        row |= {"radiant_name": draw(_names), "dire_name": draw(_names), "league_name": draw(_names)}
+    return Answer(endpoint, [row], {"league_id": 3} if endpoint == "league_matches" else {}, draw(_overtaken))
+
+
+@st.composite
+def _profiles(draw: st.DrawFn) -> Answer:
+    """A player's profile with the rank it shows."""
+    account = draw(_accounts)
+    profile = {"account_id": account, "personaname": draw(_names), "loccountrycode": draw(_names)}
+    ranks = {"rank_tier": draw(st.sampled_from((None, 52, 53, 80))), "leaderboard_rank": draw(_numbers)}
+    return Answer("player", {"profile": profile} | ranks, {"account_id": account}, draw(_overtaken))
+
+
+@st.composite
+def _ratings(draw: st.DrawFn) -> Answer:
+    """A player's ranks as they were seen."""
+    rows = [
+        {
+            "time": time,
+            "rank_tier": draw(st.sampled_from((None, 52, 53, 80))),
+            "solo_competitive_rank": draw(st.sampled_from((None, 0, 4000))),
+        }
+        for time in draw(st.lists(st.sampled_from(_SEEN), unique=True, min_size=1, max_size=3))
+    ]
+    return Answer("player_ratings", rows, {"account_id": draw(_accounts)}, draw(_overtaken))
+
+
+@st.composite
+def _teams_and_leagues(draw: st.DrawFn) -> Answer:
+    """The list of teams, or of leagues."""
+    if draw(st.booleans()):
+        team = {"team_id": draw(_teams), "name": draw(_names), "rating": draw(st.sampled_from((None, 1200.5)))}
+        team |= {"last_match_time": draw(st.sampled_from((0, *MOMENTS[:4])))}
+        return Answer("teams", [team], {}, draw(_overtaken))
+    return Answer("leagues", [{"leagueid": draw(st.sampled_from(LEAGUES)), "name": draw(_names)}])
+
+
+@st.composite
+def _constants(draw: st.DrawFn) -> Answer:
+    """What every match hangs on: patches, game modes, lobbies; and heroes."""
+    resource = draw(st.sampled_from(("patch", "game_mode", "lobby_type", "heroes")))
+    is_balanced = draw(st.booleans())
+    body: Any
+    match resource:
+        case "patch":
+            released = draw(st.sampled_from(("2025-12-16T00:00:00Z", "2026-03-01T12:00:00Z", "2026-02-23T00:00:00Z")))
+            body = [{"id": draw(st.sampled_from((59, 60))), "name": "7.41", "date": released}]
+        case "game_mode":
+            body = {str(mode): {"id": mode, "balanced": is_balanced} for mode in (22, 23)}
+        case "lobby_type":
+            body = {"8": {"id": 8, "balanced": is_balanced}}
+        case _:
+            body = {str(draw(_heroes)): {"localized_name": draw(_names)}}
+    return Answer("constants", body, {"resource": resource}, draw(_overtaken))
+
+
+def _deletions(*tables: str) -> st.SearchStrategy[Answer]:
+    """The observation that rows of these tables are gone."""
+
+    @st.composite
+    def deletion(draw: st.DrawFn) -> Answer:
+        table = draw(st.sampled_from(tables))
+        key = {name: draw(values) for name, values in _KEYS[table].items()}
+        body = {"table": table, "keys": [key]}
+        return Answer(_ENDPOINT_OF[table], body, {}, draw(_overtaken), is_deletion=True)
+
+    return deletion()
+
+
+_KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "player_matches": {"match_id": _matches, "account_id": _accounts},
+    "matches": {"match_id": _matches},
+    "match_players": {"match_id": _matches, "player_slot": _slots},
+    "players": {"account_id": _accounts},
+    "player_ratings": {"account_id": _accounts, "time": st.sampled_from(_SEEN)},
+    "player_ranks": {"account_id": _accounts, "observed_at": st.sampled_from(_PROFILES_SEEN)},
+    "pro_matches": {"match_id": _matches},
+    "league_matches": {"match_id": _matches},
+    "team_matches": {"match_id": _matches, "team_id": _teams},
+    "teams": {"team_id": _teams},
+    "leagues": {"leagueid": st.sampled_from(LEAGUES)},
+    "constants": {"resource": st.just("patch"), "id": st.sampled_from(("59", "60"))},
+    "hero_stats": {"id": st.just(1)},
+}
+_again = st.builds(Again, st.integers(0, 9), st.booleans())
+_match_kinds = (
+    _histories(),
+    _histories(),
+    _details(),
+    _deletions("player_matches", "matches", "match_players"),
+    _again,
+)
+_other_kinds = (
+    _matches_of_lists(),
+    _matches_of_lists(),
+    _profiles(),
+    _ratings(),
+    _teams_and_leagues(),
+    _deletions(*_KEYS),
+    st.builds(Tracked, _accounts, st.booleans()),
+    st.builds(AsOf, st.sampled_from(_DATES)),
+)
+
+#: Histories and details of matches come, change and go.
+match_events: st.SearchStrategy[list[Event]] = st.lists(st.one_of(*_match_kinds), min_size=1, max_size=4)
+#: Anything happens that a build has to follow.
+any_events: st.SearchStrategy[list[Event]] = st.lists(
+    st.one_of(*_match_kinds, *_other_kinds, _constants()), min_size=1, max_size=4
+)
