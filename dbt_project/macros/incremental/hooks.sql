@@ -37,12 +37,22 @@
     Whether the model being built reads only what changed since it was built last, and merges that into what stands.
     Otherwise it is computed whole: from nothing, where it knows no position in what it reads, or where what every row
     hangs on has changed. On an engine without feeds it is always computed whole.
+
+    The answer is kept in `model`, which lives as long as the build of the model: it is asked for many times, and by
+    the end of the build the positions are others.
 #}
 {% macro reads_deltas() -%}
     {#- A unit test knows no table of the model. -#}
-    {%- if not execute or this is none or not has_feeds() or not is_incremental() -%}
+    {%- if not execute or this is none or not has_feeds() -%}
         {{ return(false) }}
     {%- endif -%}
+    {%- if 'reads_deltas' not in model -%}
+        {%- do model.update({'reads_deltas': is_incremental() and stands_on_what_it_read()}) -%}
+    {%- endif -%}
+    {{ return(model['reads_deltas']) }}
+{%- endmacro %}
+
+{% macro stands_on_what_it_read() -%}
     {%- set meta = config.get('meta') -%}
     {%- for name in meta.get('facts', []) if position_in(ref(name)) is none -%}
         {{ return(false) }}
