@@ -12,7 +12,7 @@ help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
 	@echo "make up      keep everything up: databases, Dagster, API"
 	@echo "make test    the tests, the fast ones first"
-	@echo "make test-long  the run that is killed at 25 points and more, some minutes"
+	@echo "make test-long  a run killed at 25 points and more, and 500 courses of events; some minutes"
 	@echo "make check   style, types, SQL, layers"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
 	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"

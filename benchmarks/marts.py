@@ -5,7 +5,8 @@ Each size of history stands in a warehouse of its own. In each round the same ch
   - the models of the green colour run one after another, without tests, so that no model's time holds another's:
     `refresh` is the sum of dbt's times of all of them, `additive` that of the additive layer;
   - the peers run one after another, over green's fact, right after it: its feed tells them the touched keys.
-At the end a build has nothing new to do, and at the smallest size an analyst reads during a full refresh.
+At the end a build has nothing new to do, another has a new day, which moves every window, and at the smallest size an
+analyst reads during a full refresh.
 
     SIZES=2000000,8000000 ROUNDS=3 python -m benchmarks.marts
 """
@@ -89,6 +90,7 @@ def _measure(warehouse: Warehouse, size: int, rounds: int, found: Measured, *, w
         found.facts.setdefault("touched in each round", []).append(_touched(warehouse))
     _compare(warehouse, found)
     _build_nothing(warehouse, prepared, found)
+    _build_a_day_later(warehouse, prepared, history, ours, rounds + 1, found)
     if with_readers:
         _read_during_full_refresh(warehouse, prepared, found)
 
@@ -183,6 +185,19 @@ def _build_nothing(warehouse: Warehouse, prepared: Prepared, found: Measured) ->
     written = {table: count - before.get(table, 0) for table, count in after.items()}
     found.ratios["noop_tuples_written"] = sum(written.values())
     found.facts["tuples written with nothing new"] = {table[1]: count for table, count in written.items() if count}
+
+
+def _build_a_day_later(
+    warehouse: Warehouse, prepared: Prepared, history: History, ours: OneByOne, number: int, found: Measured
+) -> None:
+    """The changes of a round, of which the newest are a day newer: days enter windows and leave them."""
+    settle(warehouse, "marts", "prep")
+    history.change(number, days_after=1)
+    refresh_statistics(warehouse.servers.database_url)
+    began = time.perf_counter()
+    assert failed_build(build(prepared, warehouse.settings, warehouse.url("transform"), "blue")) is None
+    found.add("whole build, a day later", time.perf_counter() - began)
+    found.add("models, one by one, a day later", sum(ours.run().values()))
 
 
 def _tuples_written(warehouse: Warehouse) -> dict[tuple[int, str], int]:

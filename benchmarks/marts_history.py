@@ -45,16 +45,20 @@ class History:
         assert row is not None
         return int(row[0])
 
-    def change(self, number: int) -> LoadReport:
-        """Land and load the changes of a round, from 1 on: what is new a day later, what is late, corrected or gone.
+    def change(self, number: int, days_after: int = 0) -> LoadReport:
+        """Land and load the changes of a round, from 1 on: what is new, late, corrected or gone.
 
         Rounds follow each other, since each changes what those before left.
+
+        Args:
+            number: of the round.
+            days_after: how many days after the end of the history the newest matches are played.
         """
         share = 1.5 * sum(CHANGES[1:]) / self.rows
         observed_at = _ENDS_AT + timedelta(days=number)
         with connect(self.warehouse.servers.database_url) as connection:
             answers = connection.execute(
-                "SELECT * FROM bench.answers(%s, %s, %s)", [number, self._matches, share]
+                "SELECT * FROM bench.answers(%s, %s, %s, %s)", [number, self._matches, share, days_after]
             ).fetchall()
             deletion = connection.execute("SELECT bench.deletion(%s, %s)", [number, share]).fetchone()
         assert deletion is not None

@@ -217,15 +217,15 @@ RETURNS SETOF staging_opendota.player_matches LANGUAGE sql STABLE AS $$
     LIMIT count
 $$;
 
--- Answers to ask for again, a player each: 7,000 slots of new matches, half of the last day and half up to a year late,
--- and 2,000 corrections of a result, of kills, or of the hero.
-CREATE FUNCTION bench.answers(round bigint, total bigint, share double precision)
+-- Answers to ask for again, a player each: 7,000 slots of new matches, one in seven of them up to a year late and the
+-- others of the last day or of days after it, and 2,000 corrections of a result, of kills, or of the hero, however old.
+CREATE FUNCTION bench.answers(round bigint, total bigint, share double precision, days_after bigint)
 RETURNS TABLE (account_id bigint, body text) LANGUAGE sql STABLE AS $$
     WITH fresh AS (
         SELECT
             to_jsonb(slots) || jsonb_build_object('start_time', CASE
-                WHEN bench.draw(match_id, 60, 2) = 0
-                    THEN bench.ends_at() + round * 86400 - 1 - bench.draw(match_id, 61, 86400)
+                WHEN bench.draw(match_id, 60, 7) > 0
+                    THEN bench.ends_at() + days_after * 86400 - 1 - bench.draw(match_id, 61, 86400)
                 ELSE bench.ends_at() - 4 * 86400 - bench.draw(match_id, 61, 361 * 86400)
             END) AS record
         FROM bench.slots(total + (round - 1) * 2000 + 1, total + round * 2000, total) AS slots

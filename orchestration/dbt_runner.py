@@ -27,7 +27,7 @@ from warehouse.settings import Settings
 
 __all__ = ["NodeResult", "Prepared", "build", "prepare", "warm_up"]
 
-#: More gains nothing on two cores, and a build should leave connections to readers.
+#: A build of little waits for commits more than it computes; more gains nothing, and readers want connections too.
 _THREADS = 4
 _KEPT_STATES = 3
 _ONE_AT_A_TIME = threading.Lock()
@@ -104,6 +104,7 @@ def build(
     *,
     full_refresh: bool = False,
     select: Sequence[str] = (),
+    beside_readers: bool = False,
     on_node: Callable[[NodeResult], None] = lambda result: None,
 ) -> list[NodeResult]:
     """Build every model in a colour and test it; results in the order of their end.
@@ -117,6 +118,7 @@ def build(
         colour: where to build.
         full_refresh: rebuild incremental models from nothing; otherwise views and seeds stay as they are.
         select: models by dbt's selectors; all of them by default.
+        beside_readers: leave a core to those who read meanwhile, for what computes for long.
         on_node: told each result as it comes, from one of dbt's threads.
 
     Raises:
@@ -135,10 +137,7 @@ def build(
             results.append(result)
             on_node(result)
 
-    if colour == "scratch":
-        arguments = ["run"]
-    else:
-        arguments = ["build", "--exclude-resource-type", "unit_test"]
+    arguments = ["run"] if colour == "scratch" else ["build", "--exclude-resource-type", "unit_test"]
     if colour == "scratch" or not full_refresh:
         # Tests of what is left out still run: `empty` takes them by their own names alone.
         arguments += ["--exclude", "config.materialized:view", "resource_type:seed", "--indirect-selection", "empty"]
@@ -146,6 +145,8 @@ def build(
         arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
+    threads = max(1, min(_THREADS, (os.cpu_count() or 1) - 1)) if beside_readers else _THREADS
+    arguments += ["--threads", str(threads)]
     outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest, watch=watch)
     if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
         raise outcome.exception
@@ -196,7 +197,7 @@ def _invoke(
     options = ["--no-send-anonymous-usage-stats", "--no-write-json", "--no-use-colors", "--no-partial-parse"]
     options += ["--log-level", "none", "--log-level-file", "info", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
-    place += ["--target-path", str(settings.home / "dbt" / "target" / colour), "--threads", str(_THREADS)]
+    place += ["--target-path", str(settings.home / "dbt" / "target" / colour)]
     with _ONE_AT_A_TIME, _environment(database_url):
         return dbtRunner(manifest=manifest, callbacks=[watch]).invoke([*options, *command, *place])
 

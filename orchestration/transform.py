@@ -78,12 +78,14 @@ def transform(
             return Transformed(prepared.graph, current_generation(connection), is_built=False)
         begin_build(connection, build)
         refresh_statistics(warehouse.servers.database_url)
+        is_full = full_refresh or build.is_full
         results = dbt_runner.build(
             prepared,
             warehouse.settings,
             transform_url,
             build.colour,
-            full_refresh=full_refresh or build.is_full,
+            full_refresh=is_full,
+            beside_readers=is_full and current_generation(connection) is not None,
             on_node=on_node,
         )
         failure = failed_build(results)

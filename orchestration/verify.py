@@ -91,6 +91,7 @@ def verify(
                 warehouse.url("transform"),
                 "scratch",
                 select=[f"+{name}" for name in marts],
+                beside_readers=True,
                 on_node=on_node,
             )
             failure = failed_build(results)

@@ -25,3 +25,76 @@
     from {{ ref('fct_team_matches') }} as played
     where (played.game, played.team_id) in (select game, team_id from {{ changes_in(ref('dim_teams')) }})
 {% endmacro %}
+
+
+{#
+    Characters of the days (by patch and bracket) whose number of matches, or whose drafts, have changed since
+    `character_win_rates` was built: their shares hang on all of the day.
+#}
+{% macro characters_of_changed_days() %}
+    {%- set day = ['game', 'patch_id', 'rank_bracket', 'played_date'] %}
+    {%- for totals in [ref('int_character_day_totals'), ref('int_draft_day_totals')] %}
+    select
+        game,
+        character_id,
+        patch_id,
+        rank_bracket,
+        played_date
+    from {{ totals }}
+    where ({{ day | join(', ') }}) in (
+        select {{ day | join(', ') }}
+        from (
+            {{ match_presence(changes_in(ref('fct_player_matches')), ref('fct_player_matches')) }}
+        ) as presence
+        where is_now <> was_before
+        union
+        select {{ day | join(', ') }}
+        from {{ changes_in(ref('fct_drafts')) }}
+    )
+    {{ 'union' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
+
+{#
+    Whether changed matches are there now, and were before, by patch, bracket and day: 1 or 0. A match counts once,
+    whatever the number of its slots: it is there from the first slot that counts to the last.
+
+    changes: rows of the fact with their signs.
+    fact: the fact.
+#}
+{% macro match_presence(changes, fact) %}
+    select
+        game,
+        match_id,
+        patch_id,
+        rank_bracket,
+        played_date,
+        case when sum(standing) > 0 then 1 else 0 end as is_now,
+        case when sum(standing) - sum(changed) > 0 then 1 else 0 end as was_before
+    from (
+        select
+            game,
+            match_id,
+            coalesce(patch_id, 'unknown') as patch_id,
+            rank_bracket,
+            played_date,
+            0 as standing,
+            _sign as changed
+        from {{ changes }}
+        where is_significant
+        union all
+        select
+            game,
+            match_id,
+            coalesce(patch_id, 'unknown') as patch_id,
+            rank_bracket,
+            played_date,
+            1 as standing,
+            0 as changed
+        from {{ fact }}
+        where is_significant
+            and (game, match_id) in (select changes.game, changes.match_id from {{ changes }})
+    ) as slots
+    group by game, match_id, patch_id, rank_bracket, played_date
+{% endmacro %}

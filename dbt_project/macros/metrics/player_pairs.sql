@@ -144,19 +144,24 @@ select * from settled
 {%- endmacro %}
 
 
-{# The newest match of the pair `totals`, for `refill_latest`. #}
+{#
+    The newest match of the pair `totals`, for `refill_latest`: from the player's newest match back to the first that
+    the other was in. `offset 0` keeps it a look-up for each match, since a join would read the careers of both.
+#}
 {% macro newest_meeting(sides) -%}
     select slots.played_at
     from {{ ref('fct_player_matches') }} as slots
-    inner join {{ ref('fct_player_matches') }} as other_slots
-        on slots.game = other_slots.game
-            and slots.match_id = other_slots.match_id
-            and slots.side {{ sides }} other_slots.side
     where slots.game = totals.game
         and slots.player_id = totals.player_id
-        and other_slots.player_id = totals.other_player_id
         and slots.is_significant
-        and other_slots.is_significant
+        and exists (
+            select 1 from {{ ref('fct_player_matches') }} as other_slots
+            where other_slots.game = slots.game
+                and other_slots.match_id = slots.match_id
+                and other_slots.player_id = totals.other_player_id
+                and other_slots.side {{ sides }} slots.side
+            offset 0
+        )
     order by slots.played_at desc
     limit 1
 {%- endmacro %}

@@ -39,6 +39,12 @@
 {%- endmacro %}
 
 
+{# The first moment of a day in UTC. #}
+{% macro start_of_day(date) -%}
+    cast({{ date }} as timestamp) at time zone 'UTC'
+{%- endmacro %}
+
+
 {# The present day, in UTC. #}
 {% macro today() -%}
     {{ utc_date(dbt.current_timestamp()) }}

@@ -4,14 +4,20 @@
         unique_key=['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
         meta={
             'facts': ['fct_player_matches', 'fct_drafts'],
-            'change_key': ['game', 'patch_id', 'rank_bracket', 'played_date'],
-            'key_in': {'fct_player_matches': ['game', "coalesce(patch_id, 'unknown')", 'rank_bracket', 'played_date']},
+            'change_key': ['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
+            'key_in': {
+                'fct_player_matches': [
+                    'game', 'character_id', "coalesce(patch_id, 'unknown')", 'rank_bracket', 'played_date'
+                ],
+                'fct_drafts': ['game', "coalesce(character_id, 'none')", 'patch_id', 'rank_bracket', 'played_date'],
+            },
+            'touches': 'characters_of_changed_days',
         },
         indexes=[{'columns': ['game', 'played_date']}]
     )
 }}
 {{- hooks_read('fct_player_matches', 'fct_drafts') }}
-{%- set group = ['game', 'patch_id', 'rank_bracket', 'played_date'] %}
+{%- set key = ['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'] %}
 
 with counted as (
 
@@ -23,10 +29,9 @@ with counted as (
         played_date,
         picks,
         wins,
-        0 as bans,
-        0 as drafted
+        0 as bans
     from {{ ref('int_character_day_totals') }}
-    where {{ only_changed(group) }}
+    where {{ only_changed(key) }}
     union all
     select
         game,
@@ -36,10 +41,9 @@ with counted as (
         played_date,
         0 as picks,
         0 as wins,
-        bans,
-        entries as drafted
+        bans
     from {{ ref('int_draft_day_totals') }}
-    where {{ only_changed(group) }}
+    where {{ only_changed(key) }}
 
 ),
 
@@ -53,8 +57,7 @@ summed as (
         played_date,
         cast(sum(picks) as integer) as picks,
         cast(sum(wins) as integer) as wins,
-        cast(sum(bans) as integer) as bans,
-        sum(sum(drafted)) over (partition by game, patch_id, rank_bracket, played_date) as drafted_that_day
+        cast(sum(bans) as integer) as bans
     from counted
     group by game, character_id, patch_id, rank_bracket, played_date
 
@@ -79,18 +82,26 @@ rated as (
         combined.picks as matches,
         combined.wins,
         combined.picks,
-        {{ share('combined.picks', 'days.matches') }} as pick_share,
+        {{ share('combined.picks', 'match_days.matches') }} as pick_share,
         {{ share('combined.wins', 'combined.picks') }} as win_rate,
         {{ wilson_low('combined.wins', 'combined.picks') }} as win_rate_low,
         {{ wilson_high('combined.wins', 'combined.picks') }} as win_rate_high,
         -- Where drafts are known, a character that nobody banned has no ban.
-        case when combined.drafted_that_day > 0 then combined.bans end as bans
+        case
+            when exists (
+                    select 1 from {{ ref('int_draft_day_totals') }} as drafts
+                    where drafts.game = combined.game
+                        and drafts.patch_id = combined.patch_id
+                        and drafts.rank_bracket = combined.rank_bracket
+                        and drafts.played_date = combined.played_date
+                ) then combined.bans
+        end as bans
     from combined
-    inner join {{ ref('int_match_day_totals') }} as days
-        on combined.game = days.game
-            and combined.patch_id = days.patch_id
-            and combined.rank_bracket = days.rank_bracket
-            and combined.played_date = days.played_date
+    inner join {{ ref('int_match_day_totals') }} as match_days
+        on combined.game = match_days.game
+            and combined.patch_id = match_days.patch_id
+            and combined.rank_bracket = match_days.rank_bracket
+            and combined.played_date = match_days.played_date
 
 )
 

@@ -1,37 +1,25 @@
-with source as (
-
-    select * from {{ source('opendota', 'match_players') }}
-
-),
-
-renamed as (
-
-    select
-        match_id,
-        player_slot,
-        -- The number that upstream gives to everybody who hides.
-        nullif(account_id, 4294967295) as account_id,
-        personaname as display_name,
-        name as professional_name,
-        hero_id,
-        kills,
-        deaths,
-        assists,
-        leaver_status,
-        party_size,
-        last_hits,
-        denies,
-        gold_per_min,
-        xp_per_min,
-        hero_damage,
-        tower_damage,
-        hero_healing,
-        net_worth,
-        level,
-        _observed_at as observed_at
-    from source
-    where _deleted_at is null
-
-)
-
-select * from renamed
+select
+    match_id,
+    player_slot,
+    -- The number that upstream gives to everybody who hides.
+    nullif(account_id, 4294967295) as account_id,
+    personaname as display_name,
+    name as professional_name,
+    hero_id,
+    kills,
+    deaths,
+    assists,
+    leaver_status,
+    party_size,
+    last_hits,
+    denies,
+    gold_per_min,
+    xp_per_min,
+    hero_damage,
+    tower_damage,
+    hero_healing,
+    net_worth,
+    level,
+    _observed_at as observed_at
+from {{ source('opendota', 'match_players') }}
+where _deleted_at is null

@@ -1,31 +1,19 @@
-with source as (
-
-    select * from {{ source('opendota', 'player_matches') }}
-
-),
-
-renamed as (
-
-    select
-        account_id,
-        match_id,
-        player_slot,
-        radiant_win as is_radiant_win,
-        {{ timestamp_from_epoch('start_time') }} as played_at,
-        duration as duration_s,
-        game_mode,
-        lobby_type,
-        hero_id,
-        version as parser_version,
-        kills,
-        deaths,
-        assists,
-        average_rank,
-        leaver_status,
-        party_size
-    from source
-    where _deleted_at is null
-
-)
-
-select * from renamed
+select
+    account_id,
+    match_id,
+    player_slot,
+    radiant_win as is_radiant_win,
+    {{ timestamp_from_epoch('start_time') }} as played_at,
+    duration as duration_s,
+    game_mode,
+    lobby_type,
+    hero_id,
+    version as parser_version,
+    kills,
+    deaths,
+    assists,
+    average_rank,
+    leaver_status,
+    party_size
+from {{ source('opendota', 'player_matches') }}
+where _deleted_at is null

@@ -1,22 +1,10 @@
-with source as (
-
-    select * from {{ source('opendota', 'players') }}
-
-),
-
-renamed as (
-
-    select
-        account_id,
-        personaname as display_name,
-        name as professional_name,
-        steamid as steam_id64,
-        avatarfull as avatar_url,
-        loccountrycode as country_code,
-        _observed_at as observed_at
-    from source
-    where _deleted_at is null
-
-)
-
-select * from renamed
+select
+    account_id,
+    personaname as display_name,
+    name as professional_name,
+    steamid as steam_id64,
+    avatarfull as avatar_url,
+    loccountrycode as country_code,
+    _observed_at as observed_at
+from {{ source('opendota', 'players') }}
+where _deleted_at is null
