@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.dbt.project import Project
 from warehouse.source import Page
 
-__all__ = ["AsOf", "Course", "Event", "any_events", "match_events"]
+__all__ = ["MOMENTS", "Again", "Answer", "Course", "Event", "any_events", "match_events", "orders", "team_events"]
 
-#: Two that nobody knows at first, the newest of all, and some in which players met, the last two of them included.
+#: Two that nobody knows at first, the newest of all, and some in which players met, the last two of those included.
 MATCHES = (9, 10, 119, 130, 138, 139)
 ACCOUNTS = (7, 8, 9)
 HIDDEN = 4294967295
@@ -170,8 +170,13 @@ _accounts = st.sampled_from(ACCOUNTS)
 _slots = st.sampled_from(SLOTS)
 _heroes = st.sampled_from(HEROES)
 _teams = st.sampled_from(TEAMS)
-_no_or_some_team = st.sampled_from((None, 0, *TEAMS))
-_no_or_some_league = st.sampled_from((None, 0, *LEAGUES))
+_no_or_some_team = st.sampled_from((None, 0, *TEAMS, *TEAMS))
+_no_or_some_league = st.sampled_from((None, 0, *LEAGUES, *LEAGUES))
+#: A team in its own history, its opponent, and whether it is Radiant; often both tell of one match.
+_sides = st.sampled_from(
+    ((10, 20, True), (20, 10, False), (10, 30, False), (30, 10, True), (20, None, True), (30, 0, False))
+)
+_team_matches = st.sampled_from((9, 119, 130, 900))
 _moments = st.sampled_from(MOMENTS)
 _results = st.sampled_from((True, True, False, False, None))
 _durations = st.sampled_from((1800, 1800, 1800, 2000, 300))
@@ -263,7 +268,7 @@ def _matches_of_lists(draw: st.DrawFn) -> Answer:
     """A page of matches between teams: of professionals, of a league or of a team."""
     endpoint = draw(st.sampled_from(("pro_matches", "league_matches", "team_matches")))
     row: dict[str, Any] = {
-        "match_id": draw(_matches),
+        "match_id": draw(_team_matches),
         "start_time": draw(_moments),
         "radiant_win": draw(_results),
         "leagueid": draw(_no_or_some_league),
@@ -271,9 +276,9 @@ def _matches_of_lists(draw: st.DrawFn) -> Answer:
         "dire_score": draw(_numbers),
     }
     if endpoint == "team_matches":
-        row |= {"radiant": draw(st.booleans()), "opposing_team_id": draw(_no_or_some_team)}
-        row |= {"opposing_team_name": draw(_names)}
-        return Answer(endpoint, [row], {"team_id": draw(_teams)}, draw(_overtaken))
+        team, opponent, is_radiant = draw(_sides)
+        row |= {"radiant": is_radiant, "opposing_team_id": opponent, "opposing_team_name": draw(_names)}
+        return Answer(endpoint, [row], {"team_id": team}, draw(_overtaken))
     row |= {"radiant_team_id": draw(_no_or_some_team), "dire_team_id": draw(_no_or_some_team)}
     if endpoint == "pro_matches":
         row |= {"radiant_name": draw(_names), "dire_name": draw(_names), "league_name": draw(_names)}
@@ -352,36 +357,44 @@ _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "players": {"account_id": _accounts},
     "player_ratings": {"account_id": _accounts, "time": st.sampled_from(_SEEN)},
     "player_ranks": {"account_id": _accounts, "observed_at": st.sampled_from(_PROFILES_SEEN)},
-    "pro_matches": {"match_id": _matches},
-    "league_matches": {"match_id": _matches},
-    "team_matches": {"match_id": _matches, "team_id": _teams},
+    "pro_matches": {"match_id": _team_matches},
+    "league_matches": {"match_id": _team_matches},
+    "team_matches": {"match_id": _team_matches, "team_id": _teams},
     "teams": {"team_id": _teams},
     "leagues": {"leagueid": st.sampled_from(LEAGUES)},
     "constants": {"resource": st.just("patch"), "id": st.sampled_from(("59", "60"))},
     "hero_stats": {"id": st.just(1)},
 }
 _again = st.builds(Again, st.integers(0, 9), st.booleans())
-_match_kinds = (
+_of_matches = (
     _histories(),
     _histories(),
     _details(),
     _deletions("player_matches", "matches", "match_players"),
     _again,
 )
-_other_kinds = (
+_of_teams = (
     _matches_of_lists(),
     _matches_of_lists(),
-    _profiles(),
-    _ratings(),
     _teams_and_leagues(),
-    _deletions(*_KEYS),
-    st.builds(Tracked, _accounts, st.booleans()),
-    st.builds(AsOf, st.sampled_from(_DATES)),
+    _details(),
+    _deletions("matches", "pro_matches", "league_matches", "team_matches", "teams", "leagues"),
+    _again,
 )
+_of_players = (_profiles(), _ratings(), _deletions("players", "player_ranks", "player_ratings"))
+
+
+def _batches(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Event]]:
+    return st.lists(st.one_of(*kinds), min_size=1, max_size=4)
+
 
 #: Histories and details of matches come, change and go.
-match_events: st.SearchStrategy[list[Event]] = st.lists(st.one_of(*_match_kinds), min_size=1, max_size=4)
-#: Anything happens that a build has to follow.
-any_events: st.SearchStrategy[list[Event]] = st.lists(
-    st.one_of(*_match_kinds, *_other_kinds, _constants()), min_size=1, max_size=4
+match_events = _batches(*_of_matches)
+#: Teams, their matches and leagues do.
+team_events = _batches(*_of_teams)
+#: An operator tells the warehouse something.
+orders: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Tracked, _accounts, st.booleans()), st.builds(AsOf, st.sampled_from(_DATES))
 )
+#: Anything happens that a build has to follow.
+any_events = _batches(*_of_matches, *_of_teams, *_of_players, orders, _constants(), _deletions(*_KEYS))

@@ -111,13 +111,19 @@ between_teams as (
         max(dire_team_name) over (partition by match_id, dire_team_id) as dire_name,
         row_number() over (
             partition by match_id
-            -- What tells most comes first; two team histories of one match differ in nothing else.
+            -- What tells most comes first. Where the histories of both teams differ, one read before a correction, it
+            -- does not matter which is taken, but it has to be the same one whenever and from whatever it is computed.
             order by
                 case when is_radiant_win is null then 1 else 0 end,
                 case when radiant_team_id is null or dire_team_id is null then 1 else 0 end,
                 preference,
                 radiant_team_id,
-                dire_team_id
+                dire_team_id,
+                is_radiant_win,
+                played_at,
+                league_id,
+                radiant_score,
+                dire_score
         ) as place
     from observations
     where (radiant_team_id is not null or dire_team_id is not null)
