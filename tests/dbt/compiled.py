@@ -7,6 +7,7 @@ dbt executed after such answers is replayed, with the positions that hold now in
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -116,18 +117,19 @@ class Builds:
                 statements = self._statements(connection, id_)
                 if interruption and name in interruption.models:
                     lost.add(id_)
-                    for statement in statements[: interruption.statements]:
-                        if statement == _COMMIT:
-                            break
-                        connection.execute(statement)
-                    connection.rollback()
+                    _execute_and_lose(connection, statements[: interruption.statements])
                 else:
                     _execute(connection, statements)
 
     def build_anew(self, name: str) -> None:
-        """Build a model from nothing, as with `--full-refresh`."""
+        """Build what a model hangs on, and itself from nothing, as with `--full-refresh`."""
+        id_ = self._ids[name]
+        ancestors = self._ancestors(id_)
         with self._connect() as connection:
-            _execute(connection, self._anew[self._ids[name]].statements)
+            for model in self.models:
+                if self._ids[model] in ancestors:
+                    _execute(connection, self._statements(connection, self._ids[model]))
+            _execute(connection, self._anew[id_].statements)
 
     def publish(self) -> None:
         """Forget the old images of staging rows, as after a whole build: both colours are said to have read them."""
@@ -224,6 +226,13 @@ def _execute(connection: psycopg.Connection, statements: Sequence[str]) -> None:
             connection.commit()
         else:
             connection.execute(statement)
+
+
+def _execute_and_lose(connection: psycopg.Connection, statements: Sequence[str]) -> None:
+    """Execute statements of a transaction that is never committed."""
+    for statement in itertools.takewhile(lambda statement: statement != _COMMIT, statements):
+        connection.execute(statement)
+    connection.rollback()
 
 
 def _read(name: str, executed: Sequence[str]) -> _Model:
