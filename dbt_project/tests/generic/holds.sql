@@ -9,9 +9,9 @@ with checked as (
     select
         *,
         case
-            {%- for name, expression in expressions.items() %}
+            {% for name, expression in expressions.items() %}
             when not ({{ expression }}) then '{{ name }}'
-            {%- endfor %}
+            {% endfor %}
         end as broken_expression
     from {{ model }}
 

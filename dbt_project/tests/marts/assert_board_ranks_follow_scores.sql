@@ -22,7 +22,7 @@ counted as (
 
 select * from counted
 where case
-    when rank_before is null then rank <> 1
-    when score = score_before then rank <> rank_before
-    else score > score_before or rank <> place
-end
+        when rank_before is null then rank <> 1
+        when score = score_before then rank <> rank_before
+        else score > score_before or rank <> place
+    end

@@ -28,6 +28,6 @@ select
 from players
 left join characters
     on players.game = characters.game
-    and players.player_id = characters.player_id
+        and players.player_id = characters.player_id
 where players.matches <> coalesce(characters.matches, 0)
     or players.wins <> coalesce(characters.wins, 0)

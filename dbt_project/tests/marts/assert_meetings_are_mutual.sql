@@ -1,9 +1,21 @@
 -- Whoever met somebody was met by them, as often.
 with meetings as (
 
-    select 'against' as kind, game, player_id, other_player_id, matches from {{ ref('head_to_head') }}
+    select
+        'against' as kind,
+        game,
+        player_id,
+        other_player_id,
+        matches
+    from {{ ref('head_to_head') }}
     union all
-    select 'with' as kind, game, player_id, other_player_id, matches from {{ ref('teammates') }}
+    select
+        'with' as kind,
+        game,
+        player_id,
+        other_player_id,
+        matches
+    from {{ ref('teammates') }}
 
 )
 
@@ -17,7 +29,7 @@ select
 from meetings as here
 left join meetings as there
     on here.kind = there.kind
-    and here.game = there.game
-    and here.player_id = there.other_player_id
-    and here.other_player_id = there.player_id
+        and here.game = there.game
+        and here.player_id = there.other_player_id
+        and here.other_player_id = there.player_id
 where there.matches is null or here.matches <> there.matches

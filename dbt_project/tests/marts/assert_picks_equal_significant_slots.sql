@@ -32,6 +32,6 @@ select
 from slots
 full outer join picks
     on slots.game = picks.game
-    and slots.character_id = picks.character_id
+        and slots.character_id = picks.character_id
 where coalesce(slots.slots, 0) <> coalesce(picks.picks, 0)
     or coalesce(slots.wins, 0) <> coalesce(picks.wins, 0)

@@ -28,6 +28,6 @@ select
 from theirs
 left join ours
     on theirs.player_id = ours.player_id
-    and theirs.character_id = ours.character_id
+        and theirs.character_id = ours.character_id
 where theirs.matches <> coalesce(ours.matches, 0)
     or theirs.wins <> coalesce(ours.wins, 0)
