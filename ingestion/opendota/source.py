@@ -5,13 +5,11 @@ Parsing is pure and never raises for what an answer holds: whatever cannot becom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from ingestion.opendota import tables
+from ingestion.parsing import add, error_message, iso_utc, read_body, read_object
 from warehouse.decode import decode_records, decode_rows, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
@@ -47,7 +45,7 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
     def parse(page: Page) -> Parsed:
         if page.status == 200 and not page.body.strip():
             return decode_rows(table, [], page.params)
-        record = _read_object(table, page)
+        record = read_object(table, page)
         if isinstance(record, Parsed):
             return record
         return decode_rows(table, [record], page.params)
@@ -60,10 +58,10 @@ def _parse_player(page: Page) -> Parsed:
 
     An answer about another account is refused whole, and one without a profile leaves the stored profile alone.
     """
-    record = _read_object(tables.PLAYERS, page)
+    record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
-    params = {**page.params, "observed_at": _iso(page.observed_at)}
+    params = {**page.params, "observed_at": iso_utc(page.observed_at)}
     profile = record.get("profile")
     if isinstance(profile, dict):
         sent = profile.get("account_id", params.get("account_id"))
@@ -73,15 +71,15 @@ def _parse_player(page: Page) -> Parsed:
     else:
         parsed = Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "no profile", "$.profile")])
     if record.keys() & _RANK_FIELDS:
-        _add(parsed, decode_rows(tables.PLAYER_RANKS, [record], params))
+        add(parsed, decode_rows(tables.PLAYER_RANKS, [record], params))
     return parsed
 
 
 def _parse_match(page: Page) -> Parsed:
     """A match and its players; or, for a 404, the fact that OpenDota does not know it."""
     if page.status == 404:
-        return decode_rows(tables.MATCH_ABSENCES, [{"error": _error_message(page.body)}], page.params)
-    record = _read_object(tables.MATCHES, page)
+        return decode_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page.params)
+    record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
         return record
     if record.get("match_id") != page.params.get("match_id"):
@@ -90,7 +88,7 @@ def _parse_match(page: Page) -> Parsed:
     parsed = decode_rows(tables.MATCHES, [record], page.params)
     players = record.get("players")
     if isinstance(players, list):
-        _add(parsed, decode_rows(tables.MATCH_PLAYERS, players, page.params))
+        add(parsed, decode_rows(tables.MATCH_PLAYERS, players, page.params))
     else:
         parsed.rejects.append(page_reject(tables.MATCH_PLAYERS, page.body, "no list of players", "$.players"))
     return parsed
@@ -98,7 +96,7 @@ def _parse_match(page: Page) -> Parsed:
 
 def _parse_constants(page: Page) -> Parsed:
     """Constants, keyed by id: `{"1": ...}`, or a list whose entries carry their id or stand in order."""
-    content = _read(tables.CONSTANTS, page)
+    content = read_body(tables.CONSTANTS, page)
     if isinstance(content, Parsed):
         return content
     if isinstance(content, dict):
@@ -110,49 +108,6 @@ def _parse_constants(page: Page) -> Parsed:
     else:
         return Parsed(rejects=[page_reject(tables.CONSTANTS, page.body, "expected an object or an array")])
     return decode_rows(tables.CONSTANTS, [{"id": id_, "value": value} for id_, value in entries], page.params)
-
-
-def _read(table: Table, page: Page) -> Any:
-    """The decoded body, or a `Parsed` with one reject where there is none to read."""
-    if page.status != 200:
-        return Parsed(rejects=[page_reject(table, page.body, f"status {page.status}")])
-    try:
-        return msgspec.json.decode(page.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Parsed(rejects=[page_reject(table, page.body, f"not JSON: {_first_words(error)}")])
-
-
-def _read_object(table: Table, page: Page) -> dict[str, Any] | Parsed:
-    """The decoded body where it is an object, or a `Parsed` with one reject."""
-    content = _read(table, page)
-    if isinstance(content, dict | Parsed):
-        return content
-    return Parsed(rejects=[page_reject(table, page.body, "expected an object")])
-
-
-def _error_message(body: bytes) -> str | None:
-    """The message of an error answer, if it has one."""
-    try:
-        content = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    message = content.get("error") if isinstance(content, Mapping) else None
-    return message.replace("\x00", "") if isinstance(message, str) else None
-
-
-def _add(parsed: Parsed, more: Parsed) -> None:
-    parsed.frames.update(more.frames)
-    parsed.rejects.extend(more.rejects)
-    parsed.drift.update(more.drift)
-
-
-def _first_words(error: Exception) -> str:
-    return str(error).split(" - at")[0]
-
-
-def _iso(moment: datetime) -> str:
-    """ISO 8601 in UTC, of fixed length, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _endpoints() -> tuple[Endpoint, ...]:
