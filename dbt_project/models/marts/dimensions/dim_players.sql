@@ -11,7 +11,7 @@
         }
     )
 }}
-{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', reference='rank_reference') }}
+{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', macros=['rank_reference']) }}
 
 with profiles as (
 

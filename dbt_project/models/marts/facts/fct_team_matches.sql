@@ -10,7 +10,7 @@
         indexes=[{'columns': ['game', 'team_id', 'played_at']}, {'columns': ['game', 'league_id', 'team_id']}]
     )
 }}
-{{- hooks_read('stg_opendota__team_match_changes') }}
+{{- hooks_read('stg_opendota__team_match_changes', macros=['dota2_team_results']) }}
 
 with results as (
 
