@@ -113,7 +113,7 @@
 {% macro get_incremental_changed_keys_sql(arg_dict) %}
     {{ apply_difference(
         arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'],
-        arg_dict['dest_columns'] | map(attribute='quoted') | list,
+        arg_dict['dest_columns'] | map(attribute='name') | list,
         among=config.get('meta')['change_key'] if reads_deltas() else none
     ) }}
 {% endmacro %}

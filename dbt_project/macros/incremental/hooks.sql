@@ -82,3 +82,13 @@
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
+
+
+{#
+    Rows of a table without a feed are updated in place: with room on its page a row's new version needs no new index
+    entries (a HOT update). dbt asks for this when it creates a table under a contract.
+#}
+{% macro postgres__get_table_columns_and_constraints() -%}
+    {{ table_columns_and_constraints() }}
+    {{- " with (fillfactor = 80)" if not config.get('meta', {}).get('has_feed') }}
+{%- endmacro %}

@@ -51,16 +51,6 @@
 {%- endmacro %}
 
 
-{#
-    Totals are updated again and again: with room on its page a row's new version needs no new index entry (a HOT
-    update). dbt asks for this when it creates a table under a contract.
-#}
-{% macro postgres__get_table_columns_and_constraints() -%}
-    {{ table_columns_and_constraints() }}
-    {{- " with (fillfactor = 80)" if config.get('incremental_strategy') == 'signed_deltas' }}
-{%- endmacro %}
-
-
 {% macro get_incremental_signed_deltas_sql(arg_dict) %}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
     {{ note_groups_to_refill(arg_dict['temp_relation'], arg_dict['unique_key']) }}
