@@ -92,3 +92,12 @@
     {{ table_columns_and_constraints() }}
     {{- " with (fillfactor = 80)" if not config.get('meta', {}).get('has_feed') }}
 {%- endmacro %}
+
+
+{#
+    The end of a model whose rows should stand in this order: what is read, or changes, together shares pages. It holds
+    for a table built from nothing; later builds update in place and add at the end.
+#}
+{% macro stored_by() -%}
+    {{ "order by " ~ varargs | join(", ") if not reads_deltas() }}
+{%- endmacro %}

@@ -28,3 +28,4 @@ with player_matches as (
 )
 
 select * from player_matches
+{{ stored_by('played_at', 'match_id', 'player_slot') }}
