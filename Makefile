@@ -43,7 +43,7 @@ test: $(STAMP)
 	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadfile
 
 test-long: $(STAMP)
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -m long --numprocesses 2 --dist load
 
 check: $(STAMP)
 	$(BIN)/ruff check .

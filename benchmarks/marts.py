@@ -218,8 +218,6 @@ def _tuples_written(warehouse: Warehouse) -> dict[tuple[int, str], int]:
 
 
 def _read_during_full_refresh(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
-    # Green was published when its tables were made anew, which took the views along.
-    assert transform(warehouse, prepared).failure is None
     settle(warehouse, "marts", "prep")
     with reading(warehouse.url("analyst")) as take:
         time.sleep(IDLE_S)

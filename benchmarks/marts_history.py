@@ -21,6 +21,8 @@ __all__ = ["CHANGES", "History", "settle"]
 
 #: What a round changes: new rows, corrected ones, deleted ones.
 CHANGES = (7_000, 2_000, 1_000)
+#: Rows that are young enough to be corrected, see `bench.oldest_change`.
+_ROWS_IN_REACH = 2_000_000
 _ENDS_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -54,7 +56,7 @@ class History:
             number: of the round.
             days_after: how many days after the end of the history the newest matches are played.
         """
-        share = 1.5 * sum(CHANGES[1:]) / self.rows
+        share = 1.5 * sum(CHANGES[1:]) / min(self.rows, _ROWS_IN_REACH)
         observed_at = _ENDS_AT + timedelta(days=number)
         with connect(self.warehouse.servers.database_url) as connection:
             answers = connection.execute(

@@ -13,6 +13,11 @@ RETURN (hashint8extended(number, seed) & 2147483647) % bound;
 CREATE FUNCTION bench.ends_at() RETURNS bigint LANGUAGE sql IMMUTABLE
 RETURN 1767225600; -- 2026-01-01
 
+-- The oldest start of a match that a round corrects or takes away: as old in a long history as in one of 2,000,000 rows,
+-- so that the same is changed in all of them.
+CREATE FUNCTION bench.oldest_change() RETURNS bigint LANGUAGE sql IMMUTABLE
+RETURN bench.ends_at() - 727 * 86400;
+
 -- Tracked players' slots of matches `first` to `last` of a history of `total` matches: 14 slots every 4 matches.
 CREATE FUNCTION bench.slots(first bigint, last bigint, total bigint)
 RETURNS TABLE (
@@ -208,17 +213,17 @@ BEGIN
 END
 $$;
 
--- Rows of histories to change in a round, in an order that has nothing to do with where they lie.
+-- Rows of histories to change in a round, out of a sample of this share, in an order that has nothing to do with where they lie.
 CREATE FUNCTION bench.standing(round bigint, share double precision, count bigint)
 RETURNS SETOF staging_opendota.player_matches LANGUAGE sql STABLE AS $$
     SELECT * FROM staging_opendota.player_matches TABLESAMPLE BERNOULLI (least(100, 100 * share)) REPEATABLE (round)
-    WHERE _deleted_at IS NULL
+    WHERE _deleted_at IS NULL AND start_time >= bench.oldest_change()
     ORDER BY hashint8extended(match_id # account_id, round), account_id
     LIMIT count
 $$;
 
 -- Answers to ask for again, a player each: 7,000 slots of new matches, one in seven of them up to a year late and the
--- others of the last day or of days after it, and 2,000 corrections of a result, of kills, or of the hero, however old.
+-- others of the last day or of days after it, and 2,000 corrections of a result, of kills, or of the hero.
 CREATE FUNCTION bench.answers(round bigint, total bigint, share double precision, days_after bigint)
 RETURNS TABLE (account_id bigint, body text) LANGUAGE sql STABLE AS $$
     WITH fresh AS (

@@ -65,7 +65,7 @@ def transform(
     Args:
         warehouse: the open warehouse.
         prepared: the dbt project.
-        full_refresh: rebuild everything from nothing, even if nothing is new.
+        full_refresh: rebuild everything from nothing, even if nothing is new; the next build rebuilds the other colour.
         on_node: told each node's result as it comes.
 
     Raises:
@@ -76,9 +76,10 @@ def transform(
         build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
         if not build.is_needed and not full_refresh:
             return Transformed(prepared.graph, current_generation(connection), is_built=False)
-        begin_build(connection, build)
-        refresh_statistics(warehouse.servers.database_url)
         is_full = full_refresh or build.is_full
+        begin_build(connection, build, is_full=is_full)
+        trim_feeds(connection)
+        refresh_statistics(warehouse.servers.database_url)
         results = dbt_runner.build(
             prepared,
             warehouse.settings,
@@ -91,9 +92,9 @@ def transform(
         failure = failed_build(results)
         if failure is not None:
             return Transformed(prepared.graph, current_generation(connection), True, results, failure)
-        record_build(connection, build, as_of_date=_built_as_of(connection, build))
+        built_as_of = _built_as_of(connection, build)
+        record_build(connection, build, as_of_date=built_as_of, is_other_refreshed=full_refresh)
         generation = turn(connection, build.colour, prepared.graph.marts)
-        trim_feeds(connection)
         return Transformed(prepared.graph, generation, True, results)
 
 
@@ -113,8 +114,10 @@ def as_of_date(settings: Settings) -> date | None:
         ) from None
 
 
-def failed_build(results: Sequence[NodeResult]) -> BuildError | None:
-    """One line about a build's failures, or None: tests with their failing rows first, then models."""
+def failed_build(
+    results: Sequence[NodeResult], outcome: str = "nothing was published; the last generation keeps serving"
+) -> BuildError | None:
+    """One line about a build's failures and what came of it, or None: failed tests with their rows come first."""
     tests = [f"test {result.name} failed ({_rows(result.failures)})" for result in results if result.status == "fail"]
     models = [f"{result.name}: {result.message}" for result in results if result.status == "error"]
     failures = [*tests, *models]
@@ -122,8 +125,8 @@ def failed_build(results: Sequence[NodeResult]) -> BuildError | None:
         return None
     others = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
     return BuildError(
-        f"{failures[0]}{others}; nothing was published",
-        "the last generation keeps serving; see logs/dbt.log under LADDER_HOME",
+        f"{failures[0]}{others}; {outcome}",
+        "see logs/dbt.log under LADDER_HOME",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from orchestration.dbt_runner import NodeResult, Prepared
 from orchestration.transform import as_of_date, failed_build
 from orchestration.warehouse_access import Warehouse
 from warehouse.errors import ConfigurationError, PublicationError
-from warehouse.publish import building, current_generation, plan_build
+from warehouse.publish import Generation, building, current_generation, plan_build, shares_stand
 
 __all__ = ["Compared", "verify"]
 
@@ -82,9 +82,9 @@ def verify(
         live = current_generation(connection)
         if live is None:
             raise PublicationError("nothing is published yet", "run `ladder run`")
-        if plan.is_needed:
+        if plan.is_needed or not shares_stand(connection, prepared.digest):
             raise PublicationError("something new is not in the published marts yet", "run `ladder run`, then verify")
-        with _scratch(connection, live.colour):
+        with _scratch(connection, live):
             results = dbt_runner.build(
                 prepared,
                 warehouse.settings,
@@ -94,7 +94,7 @@ def verify(
                 beside_readers=True,
                 on_node=on_node,
             )
-            failure = failed_build(results)
+            failure = failed_build(results, "nothing was compared")
             if failure is not None:
                 raise failure
             return [_compare(connection, model, live.colour) for model in _compared(prepared.graph, marts)]
@@ -107,15 +107,11 @@ def _compared(graph: Graph, marts: Sequence[str]) -> list[Model]:
 
 
 @contextmanager
-def _scratch(connection: psycopg.Connection, live: str) -> Iterator[None]:
-    """A place to rebuild in, told what the live colour was told, and emptied afterwards."""
+def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]:
+    """A place to rebuild in, with the date of what is published, and emptied afterwards."""
     with connection.transaction():
         connection.execute(_OWNER)
-        connection.execute(
-            "UPDATE ops.build_inputs SET as_of_date = (SELECT as_of_date FROM ops.build_inputs WHERE colour = %s) "
-            "WHERE colour = 'scratch'",
-            [live],
-        )
+        connection.execute("UPDATE ops.build_inputs SET as_of_date = %s WHERE colour = 'scratch'", [live.as_of_date])
     _empty_scratch(connection)
     try:
         yield
@@ -139,8 +135,8 @@ def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Compa
     with connection.transaction():
         connection.execute(_OWNER)
         row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(live)).fetchone()
-        surplus_count, surplus = _except(connection, live, rebuilt)
-        missing_count, missing = _except(connection, rebuilt, live)
+        surplus_count, surplus = _except(connection, live, rebuilt, model.columns)
+        missing_count, missing = _except(connection, rebuilt, live, model.columns)
     assert row is not None  # an aggregate without GROUP BY always answers
     return Compared(model.name, model.is_mart, row[0], surplus, surplus_count, missing, missing_count)
 
@@ -152,13 +148,16 @@ def _table(model: Model, colour: str) -> sql.Identifier:
 
 
 def _except(
-    connection: psycopg.Connection, one: sql.Identifier, other: sql.Identifier
+    connection: psycopg.Connection, one: sql.Identifier, other: sql.Identifier, columns: Iterable[str]
 ) -> tuple[int, list[Mapping[str, Any]]]:
-    """How many rows one table has that the other lacks, and the first of them as JSON has them."""
+    """How many rows one table has that the other lacks, and the first of them, in the order of the contract's columns.
+
+    Those of the key stand first there, so that both sides of a row that differs are shown.
+    """
     rows = connection.execute(
         sql.SQL(
             "WITH surplus AS MATERIALIZED (TABLE {} EXCEPT ALL TABLE {}) "
-            "SELECT count(*) OVER (), to_jsonb(surplus) FROM surplus ORDER BY to_jsonb(surplus)::text LIMIT {}"
-        ).format(one, other, sql.Literal(SHOWN))
+            "SELECT count(*) OVER (), to_jsonb(surplus) FROM surplus ORDER BY {} LIMIT {}"
+        ).format(one, other, sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Literal(SHOWN))
     ).fetchall()
     return (rows[0][0] if rows else 0), [row for _, row in rows]

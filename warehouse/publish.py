@@ -31,6 +31,7 @@ __all__ = [
     "plan_build",
     "record_build",
     "rollback",
+    "shares_stand",
     "turn",
 ]
 
@@ -65,6 +66,7 @@ class Build:
 
     Args:
         colour: the idle colour, where it builds.
+        as_of_date: the date that windows hang on, or None for the newest play date.
         head_batch_id: the newest batch that changed anything.
         inputs_digest: identifies everything else that marts depend on: models, settings, what is tracked.
         models_digest: identifies the models alone.
@@ -73,6 +75,7 @@ class Build:
     """
 
     colour: Colour
+    as_of_date: date | None
     head_batch_id: int
     inputs_digest: str
     models_digest: str
@@ -129,38 +132,61 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
     # Whatever a build with other models left behind, in this colour or in what both share, is not built on.
     standing = connection.execute(
         "SELECT 1 FROM ops.build_state AS s JOIN ops.build_inputs AS i USING (colour) "
-        "WHERE colour = %(colour)s AND s.models_digest = %(digest)s AND i.models_digest = %(digest)s "
-        "AND %(digest)s = (SELECT models_digest FROM ops.build_inputs WHERE begun_at IS NOT NULL "
-        "ORDER BY begun_at DESC LIMIT 1)",
+        "WHERE colour = %(colour)s AND s.models_digest = %(digest)s AND i.models_digest = %(digest)s",
         {"colour": colour, "digest": models_digest},
     ).fetchone()
-    with connection.transaction():
-        connection.execute(_OWNER)
-        connection.execute("UPDATE ops.build_inputs SET as_of_date = %s WHERE colour = %s", [as_of_date, colour])
     return Build(
         colour=colour,
+        as_of_date=as_of_date,
         head_batch_id=int(head),
         inputs_digest=digest,
         models_digest=models_digest,
         is_needed=live is None or states.get(live.colour) != (head, digest),
-        is_full=standing is None,
+        is_full=standing is None or not shares_stand(connection, models_digest),
     )
 
 
-def begin_build(connection: psycopg.Connection, build: Build) -> None:
-    """Note that a build begins: from here on its colour is not what it was when it was published."""
+def shares_stand(connection: psycopg.Connection, models_digest: str) -> bool:
+    """Whether what both colours share, views and seeds, is whole and made with these models."""
+    begun_last = connection.execute(
+        "SELECT models_digest FROM ops.build_inputs WHERE begun_at IS NOT NULL ORDER BY begun_at DESC LIMIT 1"
+    ).fetchone()
+    return begun_last is not None and begun_last[0] == models_digest
+
+
+def begin_build(connection: psycopg.Connection, build: Build, *, is_full: bool) -> None:
+    """Note that a build begins: from here on its colour is not what it was when it was published.
+
+    A full build replaces views and seeds, which both colours read, one after another. Until it is recorded, no models
+    stand whole, and every build is a full one.
+    """
     with connection.transaction():
         connection.execute(_OWNER)
         connection.execute(
-            "UPDATE ops.build_inputs SET begun_at = clock_timestamp(), models_digest = %s WHERE colour = %s",
-            [build.models_digest, build.colour],
+            "UPDATE ops.build_inputs SET begun_at = clock_timestamp(), as_of_date = %s, models_digest = %s "
+            "WHERE colour = %s",
+            [build.as_of_date, None if is_full else build.models_digest, build.colour],
         )
 
 
-def record_build(connection: psycopg.Connection, build: Build, *, as_of_date: date | None) -> None:
-    """Note that a colour has been built and tested."""
+def record_build(
+    connection: psycopg.Connection, build: Build, *, as_of_date: date | None, is_other_refreshed: bool = False
+) -> None:
+    """Note that a colour has been built and tested.
+
+    Args:
+        connection: the connection that holds the build lock.
+        build: what was built.
+        as_of_date: the date that its windows hang on.
+        is_other_refreshed: whether the other colour is not to be built on either, but in full.
+    """
     with connection.transaction():
         connection.execute(_OWNER)
+        connection.execute(
+            "UPDATE ops.build_inputs SET models_digest = %s WHERE colour = %s", [build.models_digest, build.colour]
+        )
+        if is_other_refreshed:
+            connection.execute("UPDATE ops.build_state SET models_digest = '' WHERE colour <> %s", [build.colour])
         connection.execute(
             "INSERT INTO ops.build_state (colour, head_batch_id, inputs_digest, models_digest, as_of_date, built_at) "
             "VALUES (%s, %s, %s, %s, %s, now()) ON CONFLICT (colour) DO UPDATE SET "

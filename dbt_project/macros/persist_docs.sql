@@ -1,9 +1,9 @@
 {#
-    All comments of a table in one statement. dbt's own macro looks up first which columns exist; a contract has
-    settled that, and the look-up at each table of each build costs as much as a small mart.
+    All comments of a table in one statement, when it is made: another description is another project, which is built in
+    full. dbt's own macro looks up first which columns exist; a contract has settled that.
 #}
 {% macro postgres__persist_docs(relation, model, for_relation, for_columns) %}
-    {%- if for_relation and config.persist_relation_docs() and model.description -%}
+    {%- if for_relation and config.persist_relation_docs() and model.description and not is_incremental() -%}
         {%- do run_query(comments(relation, model)) -%}
     {%- endif -%}
 {% endmacro %}

@@ -1,7 +1,8 @@
 """`ladder`: the command line.
 
 Standard output carries results only; progress and errors go to standard error. Exit codes: 0 done, 1 an error or
-something that failed on the way, 2 a command that cannot be understood, 130 interrupted.
+something that failed on the way, 2 a command that cannot be understood, 130 interrupted. Of `verify`, as of `diff`, 1
+says that something differs and 2 that nothing could be compared.
 """
 
 from __future__ import annotations
@@ -203,11 +204,12 @@ def main() -> int:
     # Loading Dagster and dbt makes millions of objects that stay: looking through them again and again for garbage
     # would be a seventh of the time that it takes.
     gc.set_threshold(100_000)
+    trouble = 2 if sys.argv[1:2] == ["verify"] else 1
     try:
         code = app(standalone_mode=False)
     except LadderError as error:
         sys.stderr.write(f"error: {error}\n")
-        return 1
+        return trouble
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
@@ -217,15 +219,15 @@ def main() -> int:
     except OSError as error:
         place = f" at {error.filename}" if error.filename else ""
         sys.stderr.write(f"error: {(error.strerror or str(error)).lower()}{place}; make room or give rights there\n")
-        return 1
+        return trouble
     except Exception as error:
-        return _refused(error)
+        return _refused(error, trouble)
     if code == _INTERRUPTED:
         sys.stderr.write("interrupted\n")
     return code if isinstance(code, int) else 0
 
 
-def _refused(error: Exception) -> int:
+def _refused(error: Exception, trouble: int) -> int:
     """The exit code of what a person can mend, after saying why; other errors are bugs and go on.
 
     That is a command that cannot be understood, and a database that ended, is full, or denies a right.
@@ -238,7 +240,7 @@ def _refused(error: Exception) -> int:
             said = error.diag.message_primary or str(error)
             hint = "see that it runs, has room and grants what is needed, then try again"
             sys.stderr.write(f"error: PostgreSQL: {' '.join(said.split())}; {hint}\n")
-            return 1
+            return trouble
     show = getattr(error, "show", None)
     if show is None:
         raise error

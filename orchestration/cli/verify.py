@@ -17,7 +17,7 @@ def verify_marts(marts: tuple[str, ...]) -> int:
     """Compare marts with a rebuild and show where they differ; 1 when they do, 0 otherwise.
 
     Raises:
-        LadderError: they could not be compared.
+        LadderError: they could not be compared; it makes the command exit with 2.
     """
     from orchestration.dbt_runner import NodeResult, prepare
 
@@ -49,7 +49,8 @@ def verify_marts(marts: tuple[str, ...]) -> int:
     places = "1 mart" if marts_count == 1 else f"{marts_count} marts"
     if marts_count < len(compared):
         places += f" and {len(compared) - marts_count} tables under them"
-    console.print(f"{differences} differences in {places}, {rows} rows", markup=False)
+    found = "1 difference" if differences == 1 else f"{differences} differences"
+    console.print(f"{found} in {places}, {rows} rows", markup=False, soft_wrap=True)
     return 1 if differences else 0
 
 

@@ -142,18 +142,6 @@ class Project:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {copy} WITH (FORCE)").format(**names))
             connection.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {origin} STRATEGY FILE_COPY").format(**names))
 
-    @contextmanager
-    def other_view(self, view: str, column: str, expression: str) -> Iterator[None]:
-        """Meanwhile a view of `prep` is defined otherwise, as by another version of the project."""
-        ((definition,),) = self.rows("SELECT pg_get_viewdef(%s::regclass)", f"prep.{view}")
-        other = definition.replace(f" {column},", f" {expression} AS {column},", 1)
-        assert other != definition
-        self.execute(f"SET ROLE ladder_marts_owner; CREATE OR REPLACE VIEW prep.{view} AS {other}")
-        try:
-            yield
-        finally:
-            self.execute(f"SET ROLE ladder_marts_owner; CREATE OR REPLACE VIEW prep.{view} AS {definition}")
-
     def _run(self, command: Sequence[str], colour: str, *callbacks: Callable[[Any], None]) -> list[Any]:
         result = self._invoke(command, colour, [], self.manifests[colour].deepcopy(), callbacks)
         assert result.exception is None, result.exception

@@ -21,7 +21,7 @@ from tests.dbt.events import (
     orders,
     team_events,
 )
-from tests.dbt.project import Project
+from tests.dbt.project import Project, match_row
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ class Warehouse(RuleBasedStateMachine):
         models=st.runner().flatmap(
             lambda self: st.lists(st.sampled_from(self.builds.models), unique=True, min_size=1, max_size=3)
         ),
-        statements=st.integers(0, 5),
+        statements=st.integers(0, 12),
         # Seldom, since whatever reads it is computed whole then.
         anew=st.runner().flatmap(lambda self: st.sampled_from([None] * 10 + self.builds.with_feed)),
     )
@@ -105,8 +105,21 @@ def test_any_course_of_events_and_kills_ends_like_a_rebuild(project: Project, bu
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-def test_five_hundred_courses_of_events_and_kills_end_like_a_rebuild(project: Project, builds: Builds) -> None:
-    _run(project, builds, 500)
+@pytest.mark.parametrize("half", [1, 2])
+def test_five_hundred_courses_of_events_and_kills_end_like_a_rebuild(
+    project: Project, builds: Builds, half: int
+) -> None:
+    """Two processes take a half each; every course is drawn at random."""
+    _run(project, builds, 250)
+
+
+def test_a_facts_feed_holds_nothing_that_every_reader_has_read(project: Project, builds: Builds) -> None:
+    project.restore()
+    course = Course(project)
+    for match_id in (9, 10, 11):
+        course.happen([Answer("player_matches", [match_row(match_id)], {"account_id": 7})])
+        builds.build()
+    assert project.rows("SELECT DISTINCT match_id FROM prep.fct_player_matches__feed_blue") == [("11",)]
 
 
 def test_of_two_histories_that_contradict_each_other_the_same_one_stands_always(

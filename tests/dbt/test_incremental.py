@@ -105,16 +105,6 @@ def test_changed_constants_recompute_every_row(project: Project) -> None:
     assert slots(project, 1060) == slots(project, 1061) == [(0, "7", True, "1", True)]
 
 
-def test_changed_sql_recomputes_every_row(project: Project) -> None:
-    project.load(project.history(7, match_row(1070)))
-    build_both_ways(project)
-    with project.other_view("stg_opendota__player_matches", "hero_id", "hero_id + 100"):
-        build_both_ways(project)
-        assert slots(project, 1070) == [(0, "7", True, "101", True)]
-    build_both_ways(project)
-    assert slots(project, 1070) == [(0, "7", True, "1", True)]
-
-
 def test_a_new_patch_moves_the_matches_it_covers(project: Project) -> None:
     project.load(project.history(7, match_row(1079, start_time=1767225599), match_row(1080, start_time=1767225600)))
     build_both_ways(project)

@@ -55,9 +55,17 @@ def first(warehouse: Warehouse, prepared: Prepared) -> int:
     return outcome.generation.generation
 
 
+_LIVE = "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1"
+
+
 def _rows(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(warehouse.servers.database_url) as connection:
         return connection.execute(query.encode()).fetchall()
+
+
+def _execute(warehouse: Warehouse, statement: str) -> None:
+    with psycopg.connect(warehouse.servers.database_url) as connection:
+        connection.execute(statement.encode())
 
 
 def _generation(warehouse: Warehouse) -> int:
@@ -88,11 +96,35 @@ def test_a_build_with_nothing_new_is_skipped_and_writes_nothing(
 
 
 def test_a_full_refresh_builds_the_other_colour(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
-    before = _rows(warehouse, "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1")
+    before = _rows(warehouse, _LIVE)
     outcome = transform(warehouse, prepared, full_refresh=True)
     assert outcome.is_built
-    after = _rows(warehouse, "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1")
+    after = _rows(warehouse, _LIVE)
     assert after != before
+
+
+def test_a_full_refresh_mends_both_colours(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+    for colour in ("blue", "green"):
+        _execute(warehouse, f"INSERT INTO marts_{colour}.dim_teams (game, team_id) VALUES ('wrong', '0')")
+    assert transform(warehouse, prepared, full_refresh=True).failure is None
+    _load(warehouse, [{"match_id": 4, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=5)
+    assert transform(warehouse, prepared).failure is None
+    for colour in ("blue", "green"):
+        assert _rows(warehouse, f"SELECT count(*) FROM marts_{colour}.dim_teams WHERE game = 'wrong'") == [(0,)]
+
+
+def test_what_a_killed_full_refresh_left_is_built_in_full_again(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    _load(warehouse, [{"match_id": 5, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=6)
+    with building(warehouse.url("transform")) as connection:
+        plan = plan_build(connection, models_digest=prepared.digest, as_of_date=None)
+        begin_build(connection, plan, is_full=True)
+    # It replaces views one after another, and was killed when it had dropped one.
+    _execute(warehouse, "DROP VIEW prep.stg_opendota__teams CASCADE")
+    outcome = transform(warehouse, prepared)
+    assert outcome.failure is None
+    assert "reused" not in {result.status for result in outcome.results}
 
 
 def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url_demands(
@@ -148,10 +180,11 @@ def test_old_images_are_kept_until_both_colours_have_read_them(
     assert transform(warehouse, prepared).failure is None
     _load(warehouse, [{**history[0], "radiant_win": True}], minute=2)
     feed = "SELECT radiant_win FROM staging_opendota.player_matches__feed"
+    for match_id in (10, 11):
+        assert _rows(warehouse, feed) == [(None,)]
+        assert transform(warehouse, prepared).failure is None
+        _load(warehouse, [{**history[0], "match_id": match_id}], minute=match_id)
     assert _rows(warehouse, feed) == [(None,)]
-    assert transform(warehouse, prepared).failure is None
-    assert _rows(warehouse, feed) == [(None,)]
-    _load(warehouse, [{**history[0], "match_id": 2}], minute=3)
     assert transform(warehouse, prepared).failure is None
     assert _rows(warehouse, feed) == []
 
@@ -169,7 +202,7 @@ def test_other_models_build_a_colour_anew_until_it_is_whole(
         assert not plan.is_full
         assert is_full("other models")
         # A build with other models that was killed leaves some of theirs behind.
-        begin_build(connection, replace(plan, models_digest="other models"))
+        begin_build(connection, replace(plan, models_digest="other models"), is_full=True)
         assert is_full("other models")
         assert is_full(prepared.digest)
     assert transform(warehouse, prepared).failure is None

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.orchestration.conftest import CommandLine, Filled
 
@@ -76,9 +78,28 @@ def test_a_named_mart_is_compared_alone_and_nothing_is_left_behind(filled: Fille
     assert _rows(filled, query) == [(0,)]
 
 
+def test_a_copy_of_the_database_is_compared_in_place_of_the_one_that_is_used(filled: Filled) -> None:
+    original = filled.database.admin_url
+    name = str(conninfo_to_dict(original)["dbname"])
+    copy = make_conninfo(original, dbname=f"{name}_copy")
+    server = make_conninfo(original, dbname="postgres")
+    identifiers = {"name": sql.Identifier(name), "copy": sql.Identifier(f"{name}_copy")}
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {name}").format(**identifiers))
+        try:
+            url = original.replace(f"/{name}", f"/{name}_copy")
+            with psycopg.connect(copy) as changed:
+                changed.execute(f"DELETE FROM {_live(filled)}.dim_characters".encode())
+            ended = filled.ladder("verify", "dim_characters", "dim_teams", LADDER_DATABASE_URL=url)
+            assert ended.code == 1
+            assert filled.ladder("verify", "dim_characters", "dim_teams").code == 0
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {copy} WITH (FORCE)").format(**identifiers))
+
+
 def test_an_unknown_mart_is_refused_in_one_line_with_the_known_ones(filled: Filled) -> None:
     ended = filled.ladder("verify", "player_winrates")
-    assert ended.code == 1
+    assert ended.code == 2
     assert len(ended.error_lines) == 1
     assert "player_winrates" in ended.error_lines[0]
     assert "player_win_rates" in ended.error_lines[0]
@@ -86,7 +107,7 @@ def test_an_unknown_mart_is_refused_in_one_line_with_the_known_ones(filled: Fill
 
 def test_nothing_published_is_said_in_one_line(ladder: CommandLine) -> None:
     ended = ladder("verify")
-    assert ended.code == 1
+    assert ended.code == 2
     assert ended.error_lines == ["error: nothing is published yet; run `ladder run`"]
 
 
@@ -98,5 +119,5 @@ def test_what_is_not_published_yet_is_no_difference_but_a_hint(filled: Filled) -
     finally:
         with psycopg.connect(filled.database.admin_url) as connection:
             connection.execute("DELETE FROM ops.tracked WHERE kind = 'team'")
-    assert ended.code == 1
+    assert ended.code == 2
     assert "run `ladder run`, then verify" in ended.error_lines[0]

@@ -140,7 +140,13 @@ class Marts:
             live = current_generation(connection)
             colour: Literal["blue", "green"] = "green" if live is not None and live.colour == "blue" else "blue"
             build = Build(
-                colour=colour, head_batch_id=0, inputs_digest="", models_digest="", is_needed=True, is_full=False
+                colour=colour,
+                as_of_date=None,
+                head_batch_id=0,
+                inputs_digest="",
+                models_digest="",
+                is_needed=True,
+                is_full=False,
             )
             record_build(connection, build, as_of_date=date(2026, 1, 7))
             return turn(connection, colour, NAMES)

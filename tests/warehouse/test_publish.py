@@ -40,9 +40,21 @@ def connection(transform_url: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
+def _plan(colour: Colour, batch_id: int) -> Build:
+    return Build(
+        colour=colour,
+        as_of_date=None,
+        head_batch_id=batch_id,
+        inputs_digest="digest",
+        models_digest="models",
+        is_needed=True,
+        is_full=False,
+    )
+
+
 def _build(connection: psycopg.Connection, colour: Colour, value: int, extra: str = "") -> None:
-    plan = Build(colour, value, "digest", "models", is_needed=True, is_full=False)
-    begin_build(connection, plan)
+    plan = _plan(colour, value)
+    begin_build(connection, plan, is_full=False)
     with connection.transaction():
         connection.execute("SET LOCAL ROLE ladder_marts_owner")
         for mart in MARTS:
@@ -148,7 +160,7 @@ def test_a_rollback_is_refused_once_a_build_has_begun_even_if_it_failed(connecti
     turn(connection, "blue", MARTS)
     _build(connection, "green", 2)
     turn(connection, "green", MARTS)
-    begin_build(connection, Build("blue", 3, "digest", "models", is_needed=True, is_full=False))
+    begin_build(connection, _plan("blue", 3), is_full=False)
     with pytest.raises(PublicationError, match="built over"):
         rollback(connection, MARTS)
 

@@ -31,11 +31,13 @@ work_mem = 32MB
 maintenance_work_mem = 128MB
 dynamic_shared_memory_type = {dynamic_shared_memory_type}
 
-# Writing. Loads come in bursts: room for 2 GB of log between checkpoints. Page images are not compressed: these
-# binaries have pglz alone, which takes ten times as long as the update of a row here and there itself. What is
-# committed stays committed (synchronous_commit). Nobody replicates this server, so a table that is created
-# and filled in one transaction, as dbt builds them, is synced once in place of being written twice.
+# Writing. Loads and builds come in bursts: room for 2 GB of log between checkpoints, and for 64 MB before a writer
+# waits for the disk. Page images are not compressed: these binaries have pglz alone, which takes ten times as
+# long as the update of a row here and there itself. What is committed stays committed (synchronous_commit). Nobody
+# replicates this server, so a table that is created and filled in one transaction, as dbt builds them, is synced
+# once in place of being written twice.
 synchronous_commit = on
+wal_buffers = 64MB
 max_wal_size = 2GB
 min_wal_size = 128MB
 checkpoint_timeout = 15min

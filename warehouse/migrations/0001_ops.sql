@@ -115,13 +115,15 @@ COMMENT ON TABLE ops.generations IS 'One row per publication; the newest is what
 CREATE TABLE ops.watermarks (
     colour text NOT NULL CHECK (colour IN ('blue', 'green')),
     model text NOT NULL,
-    staging_table text NOT NULL,
-    batch_id bigint NOT NULL,
+    relation text NOT NULL,
+    read_up_to bigint NOT NULL,
     epoch bigint NOT NULL DEFAULT 0,
-    PRIMARY KEY (colour, model, staging_table)
+    PRIMARY KEY (colour, model, relation)
 );
-COMMENT ON TABLE ops.watermarks IS 'One row per colour, model and table that it reads: the newest batch of a staging table, or change of a fact, that the model holds';
-COMMENT ON COLUMN ops.watermarks.epoch IS 'which build of a fact the change belongs to; 0 for a staging table';
+COMMENT ON TABLE ops.watermarks IS 'One row per colour, model and relation that it reads: how much of it the model holds';
+COMMENT ON COLUMN ops.watermarks.relation IS 'schema and name of a staging table, or name of a model';
+COMMENT ON COLUMN ops.watermarks.read_up_to IS 'newest batch of a staging table, newest change of a fact, or of int_as_of_date the date in days since 2000';
+COMMENT ON COLUMN ops.watermarks.epoch IS 'which build of a fact the change belongs to; 0 for others';
 
 CREATE TABLE ops.model_references (
     colour text NOT NULL CHECK (colour IN ('blue', 'green')),
@@ -142,7 +144,7 @@ CREATE TABLE ops.build_inputs (
 );
 COMMENT ON TABLE ops.build_inputs IS 'One row per colour: what the next build is told, and when the last one began';
 COMMENT ON COLUMN ops.build_inputs.as_of_date IS 'date that windows hang on; null means the newest play date';
-COMMENT ON COLUMN ops.build_inputs.models_digest IS 'models that the last build, finished or not, was made with';
+COMMENT ON COLUMN ops.build_inputs.models_digest IS 'models that the last build was made with; null for a full build that was not finished';
 INSERT INTO ops.build_inputs (colour) VALUES ('blue'), ('green'), ('scratch');
 
 CREATE TABLE ops.build_state (

@@ -8,8 +8,8 @@
 
 {% macro as_of_days_before() -%}
     (
-        select batch_id from {{ source('ops', 'watermarks') }}
-        where colour = '{{ colour() }}' and model = '{{ model.name }}' and staging_table = 'int_as_of_date'
+        select read_up_to from {{ source('ops', 'watermarks') }}
+        where colour = '{{ colour() }}' and model = '{{ model.name }}' and relation = 'int_as_of_date'
     )
 {%- endmacro %}
 
@@ -20,10 +20,10 @@
 
 {# Note the date. #}
 {% macro record_as_of_date() %}
-    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, staging_table, batch_id)
+    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, relation, read_up_to)
     select '{{ colour() }}', '{{ model.name }}', 'int_as_of_date', {{ as_of_days() }}
-    on conflict (colour, model, staging_table) do update set batch_id = excluded.batch_id
-    where standing.batch_id <> excluded.batch_id;
+    on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to
+    where standing.read_up_to <> excluded.read_up_to;
 {% endmacro %}
 
 

@@ -72,8 +72,8 @@
 #}
 {% macro watermark(staging_table) -%}
     {%- set rows = run_query(
-        "select staging_table, batch_id from " ~ source('ops', 'watermarks')
-        ~ " where colour = '" ~ colour() ~ "' and model = '" ~ model.name ~ "' and staging_table like 'staging_%'"
+        "select relation, read_up_to from " ~ source('ops', 'watermarks')
+        ~ " where colour = '" ~ colour() ~ "' and model = '" ~ model.name ~ "' and relation like 'staging_%'"
     ).rows -%}
     {%- if rows -%}
         case {{ staging_table }}{% for row in rows %} when '{{ row[0] }}' then {{ row[1] }}{% endfor %} else -1 end
@@ -113,7 +113,7 @@
 {% macro get_incremental_changed_keys_sql(arg_dict) %}
     {{ apply_difference(
         arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'],
-        arg_dict['dest_columns'] | map(attribute='quoted') | list,
+        arg_dict['dest_columns'] | map(attribute='name') | list,
         among=config.get('meta')['change_key'] if reads_deltas() else none
     ) }}
 {% endmacro %}
@@ -124,13 +124,13 @@
     {%- set watermarks = source('ops', 'watermarks') -%}
     {% if not is_incremental() %}
         delete from {{ watermarks }}
-        where colour = '{{ colour() }}' and model = '{{ model.name }}' and staging_table like 'staging_%';
+        where colour = '{{ colour() }}' and model = '{{ model.name }}' and relation like 'staging_%';
     {% endif %}
-    insert into {{ watermarks }} as standing (colour, model, staging_table, batch_id)
+    insert into {{ watermarks }} as standing (colour, model, relation, read_up_to)
     select '{{ colour() }}', '{{ model.name }}', staging_table, max(batch_id)
     from {{ changed_keys() }}
     where staging_table is not null
     group by staging_table
-    on conflict (colour, model, staging_table) do update set batch_id = excluded.batch_id
-    where standing.batch_id <> excluded.batch_id;
+    on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to
+    where standing.read_up_to <> excluded.read_up_to;
 {% endmacro %}

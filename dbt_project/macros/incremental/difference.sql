@@ -5,17 +5,18 @@
 {% macro get_incremental_difference_sql(arg_dict) %}
     {{ apply_difference(
         arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'],
-        arg_dict['dest_columns'] | map(attribute='quoted') | list
+        arg_dict['dest_columns'] | map(attribute='name') | list
     ) }}
 {% endmacro %}
 
 
 {#
-    Bring a table to what was computed, writing only what differs, and telling its feed.
+    Bring a table to what was computed, writing only what differs.
 
     among: columns of the changed keys, where only their rows were computed; none for all rows.
 #}
 {% macro apply_difference(target_relation, computed, key, columns, among=none) %}
+    {%- set has_feed = config.get('meta', {}).get('has_feed') and has_feeds() -%}
     {%- set gone -%}
     delete from {{ target_relation }} as standing
     where
@@ -25,20 +26,43 @@
         {%- endif %}
         not exists (
             select 1 from {{ computed }} as computed
-            where {{ same_key('computed', 'standing', key) }} and {{ same_row('computed', 'standing', columns) }}
+            where {{ same_key('computed', 'standing', key) }}
+                {%- if has_feed %} and {{ same_row('computed', 'standing', columns) }}{% endif %}
         )
     {%- endset -%}
-    {%- set added -%}
+    analyze {{ computed }};
+    {% if has_feed -%}
+    {#- The feed holds a row as it was and as it is. -#}
+    {{ feeding(gone, -1, columns) }};
+    {{ feeding(added_rows(target_relation, computed, key, columns), 1, columns) }}
+    {%- else -%}
+    {{ gone }};
+    {{ put_rows(target_relation, computed, key, columns) }}
+    {%- endif %}
+{% endmacro %}
+
+{# A statement that inserts the computed rows whose keys do not stand. #}
+{% macro added_rows(target_relation, computed, key, columns) -%}
     insert into {{ target_relation }} ({{ columns | join(', ') }})
     select {{ columns | join(', ') }} from {{ computed }} as computed
     where not exists (
         select 1 from {{ target_relation }} as standing where {{ same_key('computed', 'standing', key) }}
     )
-    {%- endset -%}
-    analyze {{ computed }};
-    {{ feeding(gone, -1, columns) }};
-    {{ feeding(added, 1, columns) }}
-{% endmacro %}
+{%- endmacro %}
+
+{# A statement that inserts the computed rows whose keys do not stand, and updates in place those that differ. #}
+{% macro put_rows(target_relation, computed, key, columns) -%}
+    {%- set others = columns | reject('in', key) | list -%}
+    merge into {{ target_relation }} as standing
+    using {{ computed }} as computed
+    on {{ same_key('computed', 'standing', key) }}
+    {%- if others %}
+    when matched and not ({{ same_row('computed', 'standing', others) }}) then update set
+        {% for column in others %}{{ column }} = computed.{{ column }}{{ ", " if not loop.last }}{% endfor %}
+    {%- endif %}
+    when not matched then insert ({{ columns | join(', ') }})
+    values ({% for column in columns %}computed.{{ column }}{{ ", " if not loop.last }}{% endfor %})
+{%- endmacro %}
 
 {% macro same_key(left, right, key) -%}
     {% for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }}{{ " and " if not loop.last }}{% endfor %}

@@ -68,8 +68,8 @@
     {% if reads_deltas() %}
         delete from {{ feed_of(this) }}
         where _change_id <= (
-            select min(batch_id) from {{ source('ops', 'watermarks') }}
-            where colour = '{{ colour() }}' and staging_table = '{{ this.identifier }}' and epoch = {{ epoch_of(this) }}
+            select min(read_up_to) from {{ source('ops', 'watermarks') }}
+            where colour = '{{ colour() }}' and relation = '{{ this.identifier }}' and epoch = {{ epoch_of(this) }}
         )
             and exists (select 1 from {{ changed_keys() }});
     {% endif %}
@@ -93,8 +93,8 @@
 {# The last change of a fact's feed that the model being built holds; none where it holds none of this feed. #}
 {% macro position_in(fact) -%}
     {%- set found = run_query(
-        "select batch_id from " ~ source('ops', 'watermarks') ~ " where colour = '" ~ colour() ~ "' and model = '"
-        ~ model.name ~ "' and staging_table = '" ~ fact.identifier ~ "' and epoch = " ~ epoch_of(fact)
+        "select read_up_to from " ~ source('ops', 'watermarks') ~ " where colour = '" ~ colour() ~ "' and model = '"
+        ~ model.name ~ "' and relation = '" ~ fact.identifier ~ "' and epoch = " ~ epoch_of(fact)
     ).rows -%}
     {{ return(found[0][0] if found else none) }}
 {%- endmacro %}
@@ -119,11 +119,11 @@
 {% macro record_positions() %}
     {%- for name in config.get('meta').get('facts', []) %}
     {%- set fact = ref(name) %}
-    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, staging_table, batch_id, epoch)
+    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, relation, read_up_to, epoch)
     select
         '{{ colour() }}', '{{ model.name }}', '{{ fact.identifier }}',
         coalesce((select max(_change_id) from {{ feed_of(fact) }}), 0), {{ epoch_of(fact) }}
-    on conflict (colour, model, staging_table) do update set batch_id = excluded.batch_id, epoch = excluded.epoch
-    where standing.epoch <> excluded.epoch or standing.batch_id < excluded.batch_id;
+    on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to, epoch = excluded.epoch
+    where standing.epoch <> excluded.epoch or standing.read_up_to < excluded.read_up_to;
     {%- endfor %}
 {% endmacro %}

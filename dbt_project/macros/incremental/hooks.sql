@@ -5,9 +5,10 @@
       - `facts`: models with a feed whose changes it reads (`has_feed: true` there);
       - `changes`: a view that lists changes of staging, one row a change: key, staging_table, batch_id;
       - `change_key`: the columns that say what is recomputed together (strategy `changed_keys`), and `key_in`: by
-        name of a fact, what these columns are there where they are named otherwise;
+        name of a fact, what these columns are there where they are named otherwise, or none where `touches` finds the
+        keys of its changes;
       - `touches`: a macro that selects further keys;
-      - `reference`: a macro that names small relations that every row hangs on (`reference.sql`);
+      - `reference`: a macro that returns the small relations that every row hangs on (`reference.sql`);
       - `windows`: lengths of windows in days, and the totals by day that they sum (`as_of_date.sql`);
       - `hangs_on_date`: another as_of_date recomputes everything;
       - `counts`, `latest`: see `signed_deltas.sql`.
@@ -68,16 +69,35 @@
 
 
 {#
-    Tell dbt what a model's hooks read, so that it is built before; they name it at run time, which is too late.
-    Arguments: names of models, and as `reference` what the macro of that name returns.
+    Tell dbt what a model reads in its hooks, or only when it reads changes, so that it is built before: both are known
+    at run time, which is too late. Arguments: names of models, and as `macros` names of macros that read.
 #}
 {% macro hooks_read() %}
     {%- if not execute -%}
         {%- for name in varargs -%}
             {%- do ref(name) -%}
         {%- endfor -%}
-        {%- if kwargs.get('reference') -%}
-            {%- do context[kwargs['reference']]() -%}
-        {%- endif -%}
+        {%- for name in kwargs.get('macros', []) -%}
+            {%- do context[name]() -%}
+        {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
+
+
+{#
+    Rows of a table without a feed are updated in place: with room on its page a row's new version needs no new index
+    entries (a HOT update). dbt asks for this when it creates a table under a contract.
+#}
+{% macro postgres__get_table_columns_and_constraints() -%}
+    {{ table_columns_and_constraints() }}
+    {{- " with (fillfactor = 80)" if not config.get('meta', {}).get('has_feed') }}
+{%- endmacro %}
+
+
+{#
+    The end of a model whose rows should stand in this order: what is read, or changes, together shares pages. It holds
+    for a table built from nothing; later builds update in place and add at the end.
+#}
+{% macro stored_by() -%}
+    {{ "order by " ~ varargs | join(", ") if not reads_deltas() }}
+{%- endmacro %}

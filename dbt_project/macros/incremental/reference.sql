@@ -1,8 +1,7 @@
 {#
-    Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in; so
-    does the SQL that makes the rows. A fact keeps a fingerprint of both as they were when it was computed, seeds and
-    macros included; another fingerprint recomputes all of it. The macro that a model names as its `reference` returns
-    {'contents': relations whose rows count, 'definitions': views whose SQL counts}.
+    Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in. A
+    fact keeps a fingerprint of it as it was when it was computed; another fingerprint recomputes all of it. The macro
+    that a model names as its `reference` returns the relations whose rows count.
 #}
 
 {# Whether the reference data differs from what the model was computed with. #}
@@ -24,63 +23,7 @@
 {% endmacro %}
 
 {% macro fingerprint() -%}
-    {%- set reference = context[config.get('meta')['reference']]() -%}
-    {% for relation in reference['contents'] %}{{ content_digest(relation) }} || {% endfor %}
-    {% for view in reference['definitions'] %}{{ definition_digest(view) }}{{ " || " if not loop.last }}{% endfor %}
+    {%- for relation in context[config.get('meta')['reference']]() -%}
+    {{ content_digest(relation) }}{{ " || " if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}
-
-
-{# What `fct_player_matches` and `fct_drafts` hang on beside the rows of matches. #}
-{% macro player_match_reference() %}
-    {{ return({
-        'contents': [
-            ref('int_dota2_patches'), ref('int_dota2_game_modes'), ref('int_dota2_lobby_types'), ref('dota2_medals')
-        ],
-        'definitions': [
-            ref('stg_opendota__player_matches'), ref('stg_opendota__match_players'), ref('stg_opendota__matches'),
-            ref('int_dota2_player_matches'), ref('int_player_matches_unioned')
-        ],
-    }) }}
-{% endmacro %}
-
-
-{# What `fct_rank_observations` hangs on beside the ranks that were seen. #}
-{% macro rank_reference() %}
-    {{ return({
-        'contents': [ref('dota2_medals')],
-        'definitions': [
-            ref('stg_opendota__player_ranks'), ref('stg_opendota__player_ratings'), ref('int_rank_observations_unioned')
-        ],
-    }) }}
-{% endmacro %}
-
-
-{# What `fct_team_matches` hangs on beside the rows of matches. #}
-{% macro team_match_reference() %}
-    {{ return({
-        'contents': [],
-        'definitions': [
-            ref('stg_opendota__matches'), ref('stg_opendota__league_matches'), ref('stg_opendota__pro_matches'),
-            ref('stg_opendota__team_matches'), ref('int_team_results_unioned')
-        ],
-    }) }}
-{% endmacro %}
-
-
-{# What `dim_players` hangs on beside what is known of players. #}
-{% macro player_reference() %}
-    {{ return({
-        'contents': [ref('dota2_medals')],
-        'definitions': [ref('stg_opendota__players'), ref('stg_opendota__match_players'), ref('stg_ops__tracked')],
-    }) }}
-{% endmacro %}
-
-
-{# What `dim_teams` and `league_standings` hang on beside the rows of matches, teams and leagues. #}
-{% macro team_reference() %}
-    {{ return({'contents': [], 'definitions': [ref('stg_opendota__teams')]}) }}
-{% endmacro %}
-
-{% macro league_reference() %}
-    {{ return({'contents': [], 'definitions': [ref('stg_opendota__leagues')]}) }}
-{% endmacro %}

@@ -1,8 +1,7 @@
 {#
     The incremental strategy `signed_deltas`: additive totals, exact at a cost that follows what changed.
 
-    A model sums the rows of a fact by group, each with its sign (`signed`, `signed_count`, `signed_sum`,
-    `signed_latest`). Built from nothing these are the totals; built on, they are the differences that the changes of
+    A model sums the rows of a fact by group, each with its sign (`signed`, `signed_count`, `signed_sum`). Built from nothing these are the totals; built on, they are the differences that the changes of
     the fact make, and are merged: a corrected row leaves its old group with -1 and enters the new one with 1; a group
     that no row is left in goes. In the config:
       - `unique_key`: the columns of the group; none may be null;
@@ -52,16 +51,6 @@
 {%- endmacro %}
 
 
-{#
-    Totals are updated again and again: with room on its page a row's new version needs no new index entry (a HOT
-    update). dbt asks for this when it creates a table under a contract.
-#}
-{% macro postgres__get_table_columns_and_constraints() -%}
-    {{ table_columns_and_constraints() }}
-    {{- " with (fillfactor = 80)" if config.get('incremental_strategy') == 'signed_deltas' }}
-{%- endmacro %}
-
-
 {% macro get_incremental_signed_deltas_sql(arg_dict) %}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
     {{ note_groups_to_refill(arg_dict['temp_relation'], arg_dict['unique_key']) }}
@@ -83,7 +72,9 @@
     when matched and totals.{{ meta['counts'] }} + delta.{{ meta['counts'] }} = 0 then delete
     when matched and (
         {% for column in sums %}delta.{{ column }} <> 0{{ " or " if not loop.last }}{% endfor %}
-        {%- for column in latest %} or delta.{{ column }} > totals.{{ column }}{% endfor %}
+        {%- for column in latest %}
+        or delta.{{ column }} > totals.{{ column }} or (totals.{{ column }} is null and delta.{{ column }} is not null)
+        {%- endfor %}
     ) then update set
         {% for column in sums %}{{ column }} = totals.{{ column }} + delta.{{ column }}{{ ", " if not loop.last }}{% endfor %}
         {%- for column in latest %},

@@ -141,6 +141,7 @@ settled as (
 )
 
 select * from settled
+{{ stored_by('game', 'player_id', 'other_player_id') }}
 {%- endmacro %}
 
 

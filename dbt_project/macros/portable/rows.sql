@@ -33,13 +33,3 @@
 {% macro postgres__content_digest(relation) -%}
     (select md5(coalesce(string_agg(cast(r as text), ' ' order by cast(r as text)), '')) from {{ relation }} as r)
 {%- endmacro %}
-
-
-{# A text that changes whenever the SQL of a view does, with all macros in it. #}
-{% macro definition_digest(view) -%}
-    {{ adapter.dispatch('definition_digest')(view) }}
-{%- endmacro %}
-
-{% macro postgres__definition_digest(view) -%}
-    md5(pg_get_viewdef(cast('{{ view }}' as regclass)))
-{%- endmacro %}

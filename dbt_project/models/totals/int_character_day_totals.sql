@@ -32,3 +32,4 @@ summed as (
 )
 
 select * from summed
+{{ stored_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}

@@ -22,3 +22,4 @@ with summed as (
 )
 
 select * from summed
+{{ stored_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}

@@ -54,3 +54,4 @@ settled as (
 )
 
 select * from settled
+{{ stored_by('game', 'player_id', 'character_id') }}

@@ -43,3 +43,4 @@ settled as (
 )
 
 select * from settled
+{{ stored_by('played_date', 'game', 'player_id') }}

@@ -13,7 +13,7 @@
             },
             'touches': 'characters_of_changed_days',
         },
-        indexes=[{'columns': ['game', 'played_date']}]
+        indexes=[{'columns': ['game', 'character_id', 'played_date']}]
     )
 }}
 {{- hooks_read('fct_player_matches', 'fct_drafts') }}
@@ -106,3 +106,4 @@ rated as (
 )
 
 select * from rated
+{{ stored_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}

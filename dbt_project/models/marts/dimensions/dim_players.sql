@@ -7,11 +7,11 @@
             'changes': 'stg_opendota__player_changes',
             'change_key': ['game', 'player_id'],
             'touches': 'newly_tracked_players',
-            'reference': 'player_reference',
+            'reference': 'rank_reference',
         }
     )
 }}
-{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', reference='player_reference') }}
+{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', macros=['rank_reference']) }}
 
 with profiles as (
 

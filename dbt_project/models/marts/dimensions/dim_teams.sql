@@ -6,12 +6,11 @@
             'facts': ['fct_team_matches'],
             'changes': 'stg_opendota__team_changes',
             'change_key': ['game', 'team_id'],
-            'reference': 'team_reference',
             'has_feed': true,
         }
     )
 }}
-{{- hooks_read('stg_opendota__team_changes', reference='team_reference') }}
+{{- hooks_read('stg_opendota__team_changes') }}
 
 with teams as (
 

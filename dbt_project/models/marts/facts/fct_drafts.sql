@@ -10,7 +10,7 @@
         }
     )
 }}
-{{- hooks_read('stg_opendota__match_changes', reference='player_match_reference') }}
+{{- hooks_read('stg_opendota__match_changes', macros=['player_match_reference']) }}
 
 with drafts as (
 

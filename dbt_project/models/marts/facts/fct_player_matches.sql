@@ -15,7 +15,7 @@
         ]
     )
 }}
-{{- hooks_read('stg_opendota__match_changes', reference='player_match_reference') }}
+{{- hooks_read('stg_opendota__match_changes', macros=['player_match_reference', 'dota2_player_matches']) }}
 
 with player_matches as (
 
@@ -28,3 +28,4 @@ with player_matches as (
 )
 
 select * from player_matches
+{{ stored_by('played_at', 'match_id', 'player_slot') }}

@@ -11,7 +11,7 @@
         indexes=[{'columns': ['game', 'ladder', 'observed_at']}]
     )
 }}
-{{- hooks_read('stg_opendota__rank_changes', reference='rank_reference') }}
+{{- hooks_read('stg_opendota__rank_changes', macros=['rank_reference', 'dota2_rank_observations']) }}
 
 with told as (
 

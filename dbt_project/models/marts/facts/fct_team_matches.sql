@@ -5,13 +5,12 @@
         meta={
             'changes': 'stg_opendota__team_match_changes',
             'change_key': ['game', 'match_id'],
-            'reference': 'team_match_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'team_id', 'played_at']}, {'columns': ['game', 'league_id', 'team_id']}]
     )
 }}
-{{- hooks_read('stg_opendota__team_match_changes', reference='team_match_reference') }}
+{{- hooks_read('stg_opendota__team_match_changes', macros=['dota2_team_results']) }}
 
 with results as (
 

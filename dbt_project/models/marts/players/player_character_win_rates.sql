@@ -52,3 +52,4 @@ rated as (
 )
 
 select * from rated
+{{ stored_by('game', 'player_id', 'character_id') }}

@@ -8,11 +8,10 @@
             'change_key': ['game', 'league_id'],
             'key_in': {'dim_teams': none},
             'touches': 'leagues_of_changed_teams',
-            'reference': 'league_reference',
         }
     )
 }}
-{{- hooks_read('stg_opendota__league_changes', reference='league_reference') }}
+{{- hooks_read('stg_opendota__league_changes') }}
 
 with matches as (
 

@@ -19,7 +19,6 @@ select
     tower_damage,
     hero_healing,
     net_worth,
-    level,
-    _observed_at as observed_at
+    level
 from {{ source('opendota', 'match_players') }}
 where _deleted_at is null

@@ -4,7 +4,6 @@ select
     name as professional_name,
     steamid as steam_id64,
     avatarfull as avatar_url,
-    loccountrycode as country_code,
-    _observed_at as observed_at
+    loccountrycode as country_code
 from {{ source('opendota', 'players') }}
 where _deleted_at is null
