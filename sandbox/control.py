@@ -51,7 +51,9 @@ def control_routes(opendota: OpenDota) -> list[Route]:
         accounts = request.query_params.get("accounts")
         tracked = [int(text) for text in accounts.split(",")] if accounts else world.suggested_players()
         answer = truth(world, tracked)
-        return _json({**answer.as_json(), "observed_ranks": opendota.log.ranks, "malformed": opendota.plan.malformed})
+        return _json(
+            {**answer.as_json(), "observed_ranks": opendota.observed_ranks, "malformed": opendota.plan.malformed}
+        )
 
     return [
         Route("/state", state),

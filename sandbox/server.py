@@ -21,8 +21,8 @@ from starlette.routing import Mount
 from sandbox.control import control_routes, refuse
 from sandbox.faults import Faults, Malformed
 from sandbox.limits import Limits
-from sandbox.opendota import OpenDota
-from sandbox.request_log import ObservedRank, RequestLog
+from sandbox.opendota import ObservedRank, OpenDota
+from sandbox.request_log import RequestLog
 from sandbox.world import World
 
 _START_S = 10.0
@@ -50,7 +50,7 @@ class Sandbox:
     @property
     def observed_ranks(self) -> list[ObservedRank]:
         """The rank each profile showed, in order; also to a client that was gone before the answer came."""
-        return self.opendota.log.ranks
+        return self.opendota.observed_ranks
 
     def advance(self, *, days: float = 0, seconds: int = 0) -> int:
         """Move the world's clock forward and return its new `now` (Unix s)."""
