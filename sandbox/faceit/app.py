@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from sandbox.faceit import competitions, lifetime, matches, players
 from sandbox.faceit.accounts import CS2, GAMES, REGIONS, Account
@@ -75,6 +77,12 @@ class Faceit(Upstream):
             Route("/teams/{team_id}", self._team),
         ]
         super().__init__(routes, {HTTPException: _error_answer}, faults=faults)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; OpenDota goes on answering while matches are played first."""
+        if self.world.is_behind:
+            await asyncio.to_thread(self.world.catch_up)
+        await super().__call__(scope, receive, send)
 
     def admit(self, request: Request) -> tuple[bool, Response | None]:
         """Nobody comes in without a key that is known."""
