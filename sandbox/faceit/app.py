@@ -52,7 +52,7 @@ class ObservedElo:
 class Faceit(Upstream):
     """The upstream over one world, to be mounted under its base path (`/faceit/data/v4`)."""
 
-    paging = frozenset({"offset", "from", "to"})
+    paging = frozenset({"offset", "to"})
 
     def __init__(self, world: FaceitWorld, *, limits: FaceitLimits, faults: Faults) -> None:
         self.world = world
@@ -118,7 +118,8 @@ class Faceit(Upstream):
         rows: list[int] = []
         since, until = whole_number(query, "from", 0), whole_number(query, "to", at)
         if query["game"] == CS2:
-            listed = {row: matches.listed_at(self.world, row) for row in self.world.matches_of(account.person, at)[0]}
+            places, _ = self.world.matches_of(account.person, at)
+            listed = {row: matches.listed_at(self.world, row) for row in places.tolist()}
             chosen = [row for row, moment in listed.items() if since <= moment <= until]
             rows = sorted(chosen, key=lambda row: -listed[row])
         page = paged(rows, query, most_offset=_MOST_HISTORY_OFFSET)

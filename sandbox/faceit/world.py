@@ -68,6 +68,10 @@ class FaceitWorld:
     @property
     def history(self) -> History:
         """Everything played until now. It only grows at its end: places stay valid."""
+        return self.catch_up()
+
+    def catch_up(self) -> History:
+        """Play until now, so that the next look costs nothing."""
         with self._lock:
             new = []
             while self._simulation.played_until < self.world.now:
@@ -76,10 +80,6 @@ class FaceitWorld:
                 self._days = [join([*self._days, *new])]
                 self._history = _history(self._days[0])
             return self._history
-
-    def catch_up(self) -> None:
-        """Play until now, so that the next look costs nothing."""
-        assert self.history
 
     def suggested_players(self, count: int = 20) -> list[str]:
         """Player ids worth tracking: people with an account in the world's order, and after every five a newcomer."""

@@ -16,6 +16,7 @@ from sandbox.faceit.world import FaceitWorld
 from sandbox.people import steam_id64
 from sandbox.server import serve
 from sandbox.world import World
+from tests.sandbox.conftest import AUTHORIZED
 
 # Of OpenDota's answers below, before the world had a FACEIT.
 _OPENDOTA_DIGEST = "8166b0ce4444ed81ac23559b4b9ab3f9"
@@ -58,6 +59,23 @@ def test_the_same_seed_is_the_same_world_and_another_seed_another():
     assert _same(one, again)
     assert one.suggested_players() == again.suggested_players()
     assert set(one.suggested_players()).isdisjoint(other.suggested_players())
+
+
+def test_it_is_played_when_faceit_is_first_asked_and_then_keeps_up():
+    with serve(World(seed=5, players=20, days=10)) as sandbox:
+        faceit = sandbox.faceit.world
+        assert httpx.get(f"{sandbox.url}/leagues").status_code == 200
+        sandbox.advance(days=1)
+        assert not faceit.has_begun
+        path = f"{sandbox.faceit_url}/players/{faceit.suggested_players(1)[0]}"
+        elos = [httpx.get(path, headers=AUTHORIZED).json()["games"]["cs2"]["faceit_elo"]]
+        sandbox.advance(days=5)
+        assert not faceit.is_behind
+        elos.append(httpx.get(path, headers=AUTHORIZED).json()["games"]["cs2"]["faceit_elo"])
+        sandbox.world.advance(days=5)
+        assert faceit.is_behind
+        elos.append(httpx.get(path, headers=AUTHORIZED).json()["games"]["cs2"]["faceit_elo"])
+        assert len(set(elos)) == 3
 
 
 def test_an_account_hangs_on_seed_and_row_alone():
