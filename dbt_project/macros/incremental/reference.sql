@@ -38,7 +38,7 @@
         ],
         'definitions': [
             ref('stg_opendota__player_matches'), ref('stg_opendota__match_players'), ref('stg_opendota__matches'),
-            ref('int_dota2_player_matches'), ref('int_player_matches_unioned')
+            ref('int_dota2_player_matches')
         ],
     }) }}
 {% endmacro %}
@@ -49,7 +49,8 @@
     {{ return({
         'contents': [ref('dota2_medals')],
         'definitions': [
-            ref('stg_opendota__player_ranks'), ref('stg_opendota__player_ratings'), ref('int_rank_observations_unioned')
+            ref('stg_opendota__player_ranks'), ref('stg_opendota__player_ratings'), ref('stg_faceit__player_elos'),
+            ref('stg_faceit__player_games'), ref('int_rank_observations_unioned')
         ],
     }) }}
 {% endmacro %}
@@ -71,7 +72,10 @@
 {% macro player_reference() %}
     {{ return({
         'contents': [ref('dota2_medals')],
-        'definitions': [ref('stg_opendota__players'), ref('stg_opendota__match_players'), ref('stg_ops__tracked')],
+        'definitions': [
+            ref('stg_opendota__players'), ref('stg_opendota__match_players'), ref('stg_ops__tracked'),
+            ref('stg_faceit__players'), ref('stg_faceit__player_games'), ref('stg_faceit__rankings')
+        ],
     }) }}
 {% endmacro %}
 
@@ -83,4 +87,30 @@
 
 {% macro league_reference() %}
     {{ return({'contents': [], 'definitions': [ref('stg_opendota__leagues')]}) }}
+{% endmacro %}
+
+
+{# What `fct_faceit_player_maps` hangs on beside the rows of matches. #}
+{% macro faceit_match_reference() %}
+    {{ return({
+        'contents': [],
+        'definitions': [
+            ref('stg_faceit__history_matches'), ref('stg_faceit__history_players'),
+            ref('stg_faceit__player_match_stats'), ref('stg_faceit__matches'), ref('stg_faceit__match_factions'),
+            ref('stg_faceit__match_rosters'), ref('stg_faceit__match_rounds'), ref('stg_faceit__match_round_teams'),
+            ref('stg_faceit__match_round_players')
+        ],
+    }) }}
+{% endmacro %}
+
+
+{# What `fct_player_accounts` hangs on beside what is known of players. #}
+{% macro account_reference() %}
+    {{ return({
+        'contents': [],
+        'definitions': [
+            ref('stg_faceit__players'), ref('stg_faceit__player_games'), ref('stg_faceit__history_players'),
+            ref('stg_faceit__match_rosters')
+        ],
+    }) }}
 {% endmacro %}
