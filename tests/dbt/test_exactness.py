@@ -21,6 +21,7 @@ from tests.dbt.events import (
     orders,
     team_events,
 )
+from tests.dbt.faceit_events import faceit_any_events, faceit_match_events, faceit_orders, faceit_player_events
 from tests.dbt.project import Project
 
 
@@ -52,7 +53,19 @@ class Warehouse(RuleBasedStateMachine):
     def anything_changes(self, events: list[Event]) -> None:
         self._course.happen(events)
 
-    @rule(order=orders)
+    @rule(events=faceit_match_events)
+    def faceit_matches_change(self, events: list[Event]) -> None:
+        self._course.happen(events)
+
+    @rule(events=faceit_player_events)
+    def faceit_players_change(self, events: list[Event]) -> None:
+        self._course.happen(events)
+
+    @rule(events=faceit_any_events)
+    def anything_changes_at_faceit(self, events: list[Event]) -> None:
+        self._course.happen(events)
+
+    @rule(order=st.one_of(orders, faceit_orders))
     def orders_change(self, order: Event) -> None:
         self._course.happen([order])
 

@@ -1,4 +1,4 @@
-{# Games whose matches FACEIT tells of, under its own names; each is a game of the marts. #}
+{# Games whose matches FACEIT tells of, under its own names, which are those of the marts, as a list in SQL. #}
 {% macro faceit_games() -%}
-    {{ return(['cs2', 'csgo']) }}
+    ('cs2', 'csgo')
 {%- endmacro %}

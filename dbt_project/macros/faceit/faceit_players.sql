@@ -1,6 +1,5 @@
 {# CTEs that describe the players of FACEIT's games as rows of `dim_players`, ending in `faceit_described`. #}
 {% macro faceit_players() %}
-{%- set games = "('" ~ faceit_games() | join("', '") ~ "')" -%}
 faceit_profiles as (
 
     select * from {{ ref('stg_faceit__players') }}
@@ -16,7 +15,7 @@ faceit_rankings as (
             partition by game, player_id order by leaderboard_rank, region, display_name
         ) as place
     from {{ ref('stg_faceit__rankings') }}
-    where game in {{ games }}
+    where game in {{ faceit_games() }}
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -52,7 +51,7 @@ faceit_played as (
         player_id,
         last_seen_at as last_played_at
     from {{ ref('int_player_totals') }}
-    where game in {{ games }}
+    where game in {{ faceit_games() }}
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -63,7 +62,7 @@ faceit_ranks as (
         *,
         row_number() over (partition by game, player_id order by observed_at desc) as place
     from {{ ref('fct_rank_observations') }}
-    where game in {{ games }}
+    where game in {{ faceit_games() }}
         and ladder = 'faceit_elo'
         and {{ only_changed(['game', 'player_id']) }}
 
@@ -72,7 +71,7 @@ faceit_ranks as (
 faceit_accounts as (
 
     select * from {{ ref('fct_player_accounts') }}
-    where game in {{ games }}
+    where game in {{ faceit_games() }}
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -83,7 +82,7 @@ faceit_known as (
         game,
         player_id
     from {{ ref('stg_faceit__player_games') }}
-    where game in {{ games }}
+    where game in {{ faceit_games() }}
         and {{ only_changed(['game', 'player_id']) }}
     union
     select

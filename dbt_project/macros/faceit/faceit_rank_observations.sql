@@ -23,7 +23,7 @@ with elos as (
         {% if changes -%}
         elos.player_id in (
             select player_id from {{ changes }}
-            where game in ('{{ faceit_games() | join("', '") }}')
+            where game in {{ faceit_games() }}
             union all
             select player_id from {{ ref('stg_faceit__player_games') }}
             where game = 'dota2'
@@ -37,7 +37,7 @@ with elos as (
         )
         and
         {%- endif %}
-        elos.game in ('dota2', '{{ faceit_games() | join("', '") }}')
+        (elos.game = 'dota2' or elos.game in {{ faceit_games() }})
 
 ),
 

@@ -151,7 +151,7 @@ series as (
     from history
     full outer join details on history.match_id = details.match_id
     left join byes on coalesce(history.match_id, details.match_id) = byes.series_id
-    where coalesce(history.game, details.game) in ('{{ faceit_games() | join("', '") }}')
+    where coalesce(history.game, details.game) in {{ faceit_games() }}
 
 )
 {%- endmacro %}

@@ -39,7 +39,9 @@ described as (
         maps.is_decided and maps.winner is not null as is_significant,
         maps.map_id,
         slots.skill_level,
-        cast(round(avg(slots.skill_level) over (partition by maps.series_id, maps.map_number)) as integer) as average_rank,
+        cast(
+            round(avg(slots.skill_level) over (partition by maps.series_id, maps.map_number)) as integer
+        ) as average_rank,
         case when sides.is_premade then sides.team_id end as team_id,
         case when sides.is_premade then sides.team_name end as team_name,
         case when opponents.is_premade then opponents.team_id end as opponent_team_id,
@@ -82,7 +84,9 @@ described as (
         player_statistics.utility_damage,
         player_statistics.flash_count,
         player_statistics.flash_successes,
-        player_statistics.enemies_flashed
+        player_statistics.enemies_flashed,
+        -- FACEIT does not tell it.
+        cast(null as numeric(8, 6)) as kast_share
     from slots
     inner join maps
         on slots.series_id = maps.series_id

@@ -58,7 +58,7 @@ known as (
     where steam_account_id is not null
     union
     select player_id from games
-    where game in ('dota2', '{{ faceit_games() | join("', '") }}')
+    where game = 'dota2' or game in {{ faceit_games() }}
     union
     select player_id from seen
 
@@ -66,7 +66,7 @@ known as (
 
 accounts as (
 
-    {%- for game in faceit_games() %}
+    {%- for game in ['cs2', 'csgo'] %}
     select
         '{{ game }}' as game,
         known.player_id,

@@ -12,7 +12,6 @@
         indexes=[{'columns': ['person_id']}]
     )
 }}
-{%- set games = "('" ~ faceit_games() | join("', '") ~ "')" %}
 
 with accounts as (
 
@@ -68,7 +67,7 @@ faceit_identities as (
     inner join {{ ref('dim_players') }} as players
         on accounts.game = players.game
             and accounts.player_id = players.player_id
-    where accounts.game in {{ games }}
+    where accounts.game in {{ faceit_games() }}
     union all
     -- Nobody else is known to be somebody whose account nobody tells.
     select
@@ -81,7 +80,7 @@ faceit_identities as (
     left join {{ ref('fct_player_accounts') }} as known
         on players.game = known.game
             and players.player_id = known.player_id
-    where players.game in {{ games }}
+    where players.game in {{ faceit_games() }}
         and known.player_id is null
         and {{ of_changed_people('players.player_id', 'faceit') }}
 

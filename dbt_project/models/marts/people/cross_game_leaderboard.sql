@@ -73,13 +73,13 @@ ranked as (
         dim_people.display_name,
         cast(rank() over (order by people.score desc) as integer) as rank,
         people.score,
-        people.games
-        {%- for game in games %},
+        {%- for game in games %}
         people.{{ game }}_player_id,
         people.{{ game }}_rank_value,
         people.{{ game }}_rank_name,
-        cast(people.{{ game }}_percentile as numeric(8, 6)) as {{ game }}_percentile
+        cast(people.{{ game }}_percentile as numeric(8, 6)) as {{ game }}_percentile,
         {%- endfor %}
+        people.games
     from people
     inner join {{ ref('dim_people') }} as dim_people on people.person_id = dim_people.person_id
 

@@ -13,11 +13,7 @@
 
 with maps as (
 
-    select
-        *,
-        -- FACEIT does not tell it.
-        cast(null as numeric(8, 6)) as kast_share
-    from {{ ref('fct_faceit_player_maps') }}
+    select * from {{ ref('fct_faceit_player_maps') }}
     where kills is not null
         and {{ only_changed(['game', 'match_id']) }}
 
