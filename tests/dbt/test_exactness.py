@@ -25,11 +25,6 @@ from tests.dbt.faceit_events import faceit_any_events, faceit_match_events, face
 from tests.dbt.project import Project
 
 
-@pytest.fixture(scope="module")
-def builds(project: Project) -> Builds:
-    return Builds(project)
-
-
 class Warehouse(RuleBasedStateMachine):
     """Events arrive in batches; builds follow them, whole, killed, or of one model anew."""
 

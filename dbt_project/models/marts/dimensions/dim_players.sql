@@ -6,6 +6,9 @@
             'facts': [
                 'fct_player_matches', 'fct_rank_observations', 'fct_faceit_player_maps', 'fct_player_accounts'
             ],
+            'key_in': {
+                'fct_player_accounts': ['game', "case game when 'dota2' then steam_account_id else player_id end"],
+            },
             'changes': 'int_player_changes_unioned',
             'change_key': ['game', 'player_id'],
             'touches': 'newly_tracked_players',

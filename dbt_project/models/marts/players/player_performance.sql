@@ -38,7 +38,7 @@ rated as (
         damage,
         adr,
         headshots,
-        case when headshots between 0 and kills then {{ share('headshots', 'kills') }} end as headshot_share,
+        {{ share('case when headshots between 0 and kills then headshots end', 'kills') }} as headshot_share,
         double_kills,
         triple_kills,
         quadro_kills,
