@@ -11,9 +11,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestion.opendota.source import SOURCE
+from ingestion.faceit.source import SOURCE as FACEIT
+from ingestion.opendota.source import SOURCE as OPENDOTA
 from tests.dbt.project import Project
-from warehouse.source import Page, Source
+from warehouse.source import Page
 
 __all__ = [
     "MOMENTS",
@@ -109,7 +110,7 @@ class Answer:
     params: dict[str, Any] = field(default_factory=dict)
     overtaken_by: int = 0
     is_deletion: bool = False
-    source: Source = SOURCE
+    source: str = OPENDOTA.name
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Tracked:
 
     player_id: str
     is_tracked: bool
-    source: Source = SOURCE
+    source: str = OPENDOTA.name
 
 
 @dataclass(frozen=True)
@@ -145,11 +146,11 @@ class Course:
 
     project: Project
     _observed: int = 0
-    _delivered: list[tuple[Source, Page]] = field(default_factory=list)
+    _delivered: list[tuple[str, Page]] = field(default_factory=list)
 
     def happen(self, events: Sequence[Event]) -> None:
         """Let events happen; what arrives of a source is loaded as one batch."""
-        pages: list[tuple[Source, Page]] = []
+        pages: list[tuple[str, Page]] = []
         for event in events:
             match event:
                 case Answer():
@@ -161,15 +162,17 @@ class Course:
                     self.project.execute(
                         "INSERT INTO ops.tracked (source, kind, id, removed_at) VALUES (%s, 'player', %s, %s) "
                         "ON CONFLICT (source, kind, id) DO UPDATE SET removed_at = excluded.removed_at",
-                        event.source.name,
+                        event.source,
                         event.player_id,
                         None if event.is_tracked else datetime.now(UTC),
                     )
                 case AsOf():
                     self.project.execute("UPDATE ops.build_inputs SET as_of_date = %s", event.as_of_date)
         self._delivered += pages
-        for source in {source.name: source for source, _ in pages}.values():
-            self.project.load(*(page for origin, page in pages if origin is source), source=source)
+        for source in (OPENDOTA, FACEIT):
+            arrived = [page for name, page in pages if name == source.name]
+            if arrived:
+                self.project.load(*arrived, source=source)
 
     def _page(self, answer: Answer) -> Page:
         page = self.project.page(answer.endpoint, answer.body, **answer.params)

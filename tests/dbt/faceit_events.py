@@ -62,7 +62,7 @@ _statistics = st.dictionaries(
 
 
 def _answer(draw: st.DrawFn, endpoint: str, body: Any, **params: Any) -> Answer:
-    return Answer(endpoint, body, params, draw(OVERTAKEN), source=SOURCE)
+    return Answer(endpoint, body, params, draw(OVERTAKEN), source=SOURCE.name)
 
 
 @st.composite
@@ -225,7 +225,7 @@ def _deletions(*tables: str) -> st.SearchStrategy[Answer]:
     def deletion(draw: st.DrawFn) -> Answer:
         table = draw(st.sampled_from(tables))
         body = {"table": table, "keys": [{name: draw(values) for name, values in _KEYS[table].items()}]}
-        return Answer(_ENDPOINT_OF[table], body, {}, draw(OVERTAKEN), is_deletion=True, source=SOURCE)
+        return Answer(_ENDPOINT_OF[table], body, {}, draw(OVERTAKEN), is_deletion=True, source=SOURCE.name)
 
     return deletion()
 
@@ -252,6 +252,6 @@ faceit_match_events = batches(*_of_matches)
 #: Profiles, accounts and rankings do.
 faceit_player_events = batches(*_of_players)
 #: A player is tracked from now on, or no longer.
-faceit_orders: st.SearchStrategy[Event] = st.builds(Tracked, _players, st.booleans(), st.just(SOURCE))
+faceit_orders: st.SearchStrategy[Event] = st.builds(Tracked, _players, st.booleans(), st.just(SOURCE.name))
 #: Anything happens at FACEIT that a build has to follow.
 faceit_any_events = batches(*_of_matches, *_of_players, faceit_orders)
