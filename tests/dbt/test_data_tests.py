@@ -32,7 +32,7 @@ BREAKAGES = {
     "player_map_win_rates_refer_to_maps": "DELETE FROM marts_green.dim_maps",
     "dim_people_are_coherent": "UPDATE marts_green.dim_people SET players = games + 1",
     "dim_players_are_people": "DELETE FROM marts_green.bridge_player_identities WHERE player_id = 'q1'",
-    "person_profiles_refer_to_identities": "UPDATE marts_green.person_profiles SET person_id = 'nobody'",
+    "person_profiles_refer_to_identities": "UPDATE marts_green.person_profiles SET person_id = person_id || '?'",
     "team_form_is_coherent": "UPDATE marts_green.team_form SET streak = 9",
 }
 

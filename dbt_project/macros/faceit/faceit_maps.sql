@@ -191,7 +191,8 @@ scores as (
 {% macro faceit_map_score(map_result, side) -%}
     case {{ side }}
         {%- for side_name in ['faction1', 'faction2'] %}
-        when '{{ side_name }}' then {{ json_integer(json_value(json_value(map_result, 'factions'), side_name), 'score') }}
+        when '{{ side_name }}'
+            then {{ json_integer(json_value(json_value(map_result, 'factions'), side_name), 'score') }}
         {%- endfor %}
     end
 {%- endmacro %}

@@ -6,7 +6,8 @@
 #}
 {% macro least_squares(x, y) -%}
     {%- set known = 'case when ' ~ y ~ ' is not null then ' ~ x ~ ' end' -%}
-    {%- set spread_x = '(count(' ~ y ~ ') * sum(' ~ known ~ ' * ' ~ x ~ ') - sum(' ~ known ~ ') * sum(' ~ known ~ '))' -%}
+    {%- set spread_x = '(count(' ~ y ~ ') * sum(' ~ known ~ ' * ' ~ x ~ ') - sum(' ~ known ~ ') * sum(' ~ known ~ '))'
+    -%}
     {%- set spread_y = '(count(' ~ y ~ ') * sum(' ~ y ~ ' * ' ~ y ~ ') - sum(' ~ y ~ ') * sum(' ~ y ~ '))' -%}
     {%- set shared = '(count(' ~ y ~ ') * sum(' ~ x ~ ' * ' ~ y ~ ') - sum(' ~ known ~ ') * sum(' ~ y ~ '))' -%}
     {{ shared }} / nullif({{ spread_x }}, 0) as slope,

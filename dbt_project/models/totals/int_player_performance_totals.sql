@@ -31,23 +31,27 @@ summed as (
     select
         game,
         player_id,
-        cast({{ signed_count() }} as integer) as matches,
         {%- for column in measured %}
         cast({{ signed_sum(column) }} as bigint) as {{ column }},
         {%- endfor %}
+        {%- for column in extended %}
+        cast({{ signed_sum('case when is_extended then ' ~ column ~ ' end') }} as bigint) as {{ column }},
+        {%- endfor %}
+        cast({{ signed_count() }} as integer) as matches,
         cast({{ signed_sum('case when headshots is not null then kills end') }} as bigint) as headshots_kills,
         cast({{ signed_sum('case when headshots is null then 0 else 1 end') }} as integer) as headshots_matches,
         cast({{ signed_sum('case when damage is not null then rounds end') }} as bigint) as damage_rounds,
-        cast({{ signed_sum('case when damage is null or rounds is null then 0 else 1 end') }} as integer) as damage_matches,
+        cast(
+            {{ signed_sum('case when damage is null or rounds is null then 0 else 1 end') }} as integer
+        ) as damage_matches,
         cast({{ signed_sum('case when hltv_rating_1 is null then 0 else 1 end') }} as integer) as rated_matches,
-        cast({{ signed_sum('case when hltv_rating_1 is not null and is_win then 1 else 0 end') }} as integer) as rated_wins,
+        cast(
+            {{ signed_sum('case when hltv_rating_1 is not null and is_win then 1 else 0 end') }} as integer
+        ) as rated_wins,
         cast({{ signed_sum('hltv_rating_1') }} as numeric(28, 4)) as hltv_rating_1_total,
         cast({{ signed_sum('case when is_extended then 1 else 0 end') }} as integer) as extended_matches,
         cast({{ signed_sum('case when is_extended then rounds end') }} as bigint) as extended_rounds,
-        cast({{ signed_sum('case when is_extended then kills end') }} as bigint) as extended_kills,
-        {%- for column in extended %}
-        cast({{ signed_sum('case when is_extended then ' ~ column ~ ' end') }} as bigint) as {{ column }}{{ "," if not loop.last }}
-        {%- endfor %}
+        cast({{ signed_sum('case when is_extended then kills end') }} as bigint) as extended_kills
     from performances
     group by game, player_id
 
