@@ -2,7 +2,8 @@
 with changes as (
 
     {%- for game in ['cs2', 'csgo'] %}
-    select * from (
+    select *
+    from (
         {{ staging_changes(game, 'faceit', key='player_id', tables=['players', 'player_games', 'rankings']) }}
     ) as changes_{{ game }}
     {{ "union all" if not loop.last }}
