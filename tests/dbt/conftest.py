@@ -7,7 +7,10 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from ingestion.faceit.source import SOURCE as FACEIT
 from tests.conftest import Database
+from tests.dbt import faceit_answers
+from tests.dbt.compiled import Builds
 from tests.dbt.project import Project, match_details, match_row
 
 
@@ -40,8 +43,24 @@ def project(create_database: Callable[[], AbstractContextManager[Database]]) -> 
             ),
             project.page("constants", _PATCHES, resource="patch"),
         )
+        project.load(
+            project.page(
+                "player_history",
+                {"items": [faceit_answers.history(number, _OTHER_SIDES) for number in range(100, 112)]},
+                player_id="q1",
+                game="cs2",
+            ),
+            project.page(
+                "player_match_stats",
+                {"items": [faceit_answers.listed(number, "q1") for number in range(100, 112)]},
+                player_id="q1",
+                game="cs2",
+            ),
+            source=FACEIT,
+        )
         project.execute(
-            "INSERT INTO ops.tracked (source, kind, id) VALUES ('opendota', 'player', '7'), ('opendota', 'player', '8')"
+            "INSERT INTO ops.tracked (source, kind, id) VALUES "
+            "('opendota', 'player', '7'), ('opendota', 'player', '8'), ('faceit', 'player', 'q1')"
         )
         for colour in ("blue", "green"):
             project.build(colour=colour)
@@ -50,4 +69,11 @@ def project(create_database: Callable[[], AbstractContextManager[Database]]) -> 
         project.forget()
 
 
+@pytest.fixture(scope="session")
+def builds(project: Project) -> Builds:
+    """Builds of the project without dbt."""
+    return Builds(project)
+
+
+_OTHER_SIDES = {"faction1": ("q1", "q2"), "faction2": ("q3", "q4")}
 _PATCHES = [{"id": 59, "name": "7.40", "date": "2025-12-16T00:00:00Z"}]

@@ -11,10 +11,27 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ingestion.faceit.source import SOURCE as FACEIT
+from ingestion.opendota.source import SOURCE as OPENDOTA
 from tests.dbt.project import Project
 from warehouse.source import Page
 
-__all__ = ["MOMENTS", "Again", "Answer", "Course", "Event", "any_events", "match_events", "orders", "team_events"]
+__all__ = [
+    "MOMENTS",
+    "OVERTAKEN",
+    "Again",
+    "Answer",
+    "AsOf",
+    "Course",
+    "Event",
+    "Tracked",
+    "any_events",
+    "batches",
+    "match_events",
+    "orders",
+    "seen_again",
+    "team_events",
+]
 
 #: Two that nobody knows at first, the newest of all, and some in which players met, the last two of those included.
 MATCHES = (9, 10, 119, 130, 138, 139)
@@ -86,13 +103,14 @@ _ENDPOINT_OF = {
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of the source, or a deletion there, that arrives after some answers that were observed later."""
+    """An answer of a source, or a deletion there, that arrives after some answers that were observed later."""
 
     endpoint: str
     body: Any
     params: dict[str, Any] = field(default_factory=dict)
     overtaken_by: int = 0
     is_deletion: bool = False
+    source: str = OPENDOTA.name
 
 
 @dataclass(frozen=True)
@@ -107,8 +125,9 @@ class Again:
 class Tracked:
     """A player is tracked from now on, or no longer."""
 
-    account_id: int
+    player_id: str
     is_tracked: bool
+    source: str = OPENDOTA.name
 
 
 @dataclass(frozen=True)
@@ -123,34 +142,37 @@ Event = Answer | Again | Tracked | AsOf
 
 @dataclass
 class Course:
-    """Lets events happen to a project's database, one batch a call."""
+    """Lets events happen to a project's database, one batch a call and source."""
 
     project: Project
     _observed: int = 0
-    _delivered: list[Page] = field(default_factory=list)
+    _delivered: list[tuple[str, Page]] = field(default_factory=list)
 
     def happen(self, events: Sequence[Event]) -> None:
-        """Let events happen; what arrives is loaded as one batch."""
-        pages: list[Page] = []
+        """Let events happen; what arrives of a source is loaded as one batch."""
+        pages: list[tuple[str, Page]] = []
         for event in events:
             match event:
                 case Answer():
-                    pages.append(self._page(event))
+                    pages.append((event.source, self._page(event)))
                 case Again() if self._delivered:
-                    page = self._delivered[event.number % len(self._delivered)]
-                    pages.append(replace(page, observed_at=self._now()) if event.is_seen_anew else page)
+                    source, page = self._delivered[event.number % len(self._delivered)]
+                    pages.append((source, replace(page, observed_at=self._now()) if event.is_seen_anew else page))
                 case Tracked():
                     self.project.execute(
-                        "INSERT INTO ops.tracked (source, kind, id, removed_at) VALUES ('opendota', 'player', %s, %s) "
+                        "INSERT INTO ops.tracked (source, kind, id, removed_at) VALUES (%s, 'player', %s, %s) "
                         "ON CONFLICT (source, kind, id) DO UPDATE SET removed_at = excluded.removed_at",
-                        str(event.account_id),
+                        event.source,
+                        event.player_id,
                         None if event.is_tracked else datetime.now(UTC),
                     )
                 case AsOf():
                     self.project.execute("UPDATE ops.build_inputs SET as_of_date = %s", event.as_of_date)
         self._delivered += pages
-        if pages:
-            self.project.load(*pages)
+        for source in (OPENDOTA, FACEIT):
+            arrived = [page for name, page in pages if name == source.name]
+            if arrived:
+                self.project.load(*arrived, source=source)
 
     def _page(self, answer: Answer) -> Page:
         page = self.project.page(answer.endpoint, answer.body, **answer.params)
@@ -184,7 +206,7 @@ _modes = st.sampled_from((22, 22, 22, 22, 23))
 _lobbies = st.sampled_from((7, 7, 7, 7, 8))
 _numbers = st.sampled_from((None, 0, 3, 11))
 _names = st.sampled_from((None, "A", "B"))
-_overtaken = st.sampled_from((0, 0, 0, 1, 2, 5))
+OVERTAKEN = st.sampled_from((0, 0, 0, 1, 2, 5))
 
 
 @st.composite
@@ -208,7 +230,7 @@ def _histories(draw: st.DrawFn) -> Answer:
         }
         for _ in range(draw(st.integers(1, 3)))
     ]
-    return Answer("player_matches", rows, {"account_id": draw(_accounts)}, draw(_overtaken))
+    return Answer("player_matches", rows, {"account_id": draw(_accounts)}, draw(OVERTAKEN))
 
 
 _drafts = st.one_of(
@@ -260,7 +282,7 @@ def _details(draw: st.DrawFn) -> Answer:
         "picks_bans": draw(_drafts),
         "players": players,
     }
-    return Answer("match", match, {"match_id": match_id}, draw(_overtaken))
+    return Answer("match", match, {"match_id": match_id}, draw(OVERTAKEN))
 
 
 @st.composite
@@ -278,11 +300,11 @@ def _matches_of_lists(draw: st.DrawFn) -> Answer:
     if endpoint == "team_matches":
         team, opponent, is_radiant = draw(_sides)
         row |= {"radiant": is_radiant, "opposing_team_id": opponent, "opposing_team_name": draw(_names)}
-        return Answer(endpoint, [row], {"team_id": team}, draw(_overtaken))
+        return Answer(endpoint, [row], {"team_id": team}, draw(OVERTAKEN))
     row |= {"radiant_team_id": draw(_no_or_some_team), "dire_team_id": draw(_no_or_some_team)}
     if endpoint == "pro_matches":
         row |= {"radiant_name": draw(_names), "dire_name": draw(_names), "league_name": draw(_names)}
-    return Answer(endpoint, [row], {"league_id": 3} if endpoint == "league_matches" else {}, draw(_overtaken))
+    return Answer(endpoint, [row], {"league_id": 3} if endpoint == "league_matches" else {}, draw(OVERTAKEN))
 
 
 @st.composite
@@ -291,7 +313,7 @@ def _profiles(draw: st.DrawFn) -> Answer:
     account = draw(_accounts)
     profile = {"account_id": account, "personaname": draw(_names), "loccountrycode": draw(_names)}
     ranks = {"rank_tier": draw(st.sampled_from((None, 52, 53, 80))), "leaderboard_rank": draw(_numbers)}
-    return Answer("player", {"profile": profile} | ranks, {"account_id": account}, draw(_overtaken))
+    return Answer("player", {"profile": profile} | ranks, {"account_id": account}, draw(OVERTAKEN))
 
 
 @st.composite
@@ -305,7 +327,7 @@ def _ratings(draw: st.DrawFn) -> Answer:
         }
         for time in draw(st.lists(st.sampled_from(_SEEN), unique=True, min_size=1, max_size=3))
     ]
-    return Answer("player_ratings", rows, {"account_id": draw(_accounts)}, draw(_overtaken))
+    return Answer("player_ratings", rows, {"account_id": draw(_accounts)}, draw(OVERTAKEN))
 
 
 @st.composite
@@ -314,7 +336,7 @@ def _teams_and_leagues(draw: st.DrawFn) -> Answer:
     if draw(st.booleans()):
         team = {"team_id": draw(_teams), "name": draw(_names), "rating": draw(st.sampled_from((None, 1200.5)))}
         team |= {"last_match_time": draw(st.sampled_from((0, *MOMENTS[:4])))}
-        return Answer("teams", [team], {}, draw(_overtaken))
+        return Answer("teams", [team], {}, draw(OVERTAKEN))
     return Answer("leagues", [{"leagueid": draw(st.sampled_from(LEAGUES)), "name": draw(_names)}])
 
 
@@ -334,7 +356,7 @@ def _constants(draw: st.DrawFn) -> Answer:
             body = {"8": {"id": 8, "balanced": is_balanced}}
         case _:
             body = {str(draw(_heroes)): {"localized_name": draw(_names)}}
-    return Answer("constants", body, {"resource": resource}, draw(_overtaken))
+    return Answer("constants", body, {"resource": resource}, draw(OVERTAKEN))
 
 
 def _deletions(*tables: str) -> st.SearchStrategy[Answer]:
@@ -345,7 +367,7 @@ def _deletions(*tables: str) -> st.SearchStrategy[Answer]:
         table = draw(st.sampled_from(tables))
         key = {name: draw(values) for name, values in _KEYS[table].items()}
         body = {"table": table, "keys": [key]}
-        return Answer(_ENDPOINT_OF[table], body, {}, draw(_overtaken), is_deletion=True)
+        return Answer(_ENDPOINT_OF[table], body, {}, draw(OVERTAKEN), is_deletion=True)
 
     return deletion()
 
@@ -365,13 +387,13 @@ _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "constants": {"resource": st.just("patch"), "id": st.sampled_from(("59", "60"))},
     "hero_stats": {"id": st.just(1)},
 }
-_again = st.builds(Again, st.integers(0, 9), st.booleans())
+seen_again = st.builds(Again, st.integers(0, 9), st.booleans())
 _of_matches = (
     _histories(),
     _histories(),
     _details(),
     _deletions("player_matches", "matches", "match_players"),
-    _again,
+    seen_again,
 )
 _of_teams = (
     _matches_of_lists(),
@@ -379,22 +401,23 @@ _of_teams = (
     _teams_and_leagues(),
     _details(),
     _deletions("matches", "pro_matches", "league_matches", "team_matches", "teams", "leagues"),
-    _again,
+    seen_again,
 )
 _of_players = (_profiles(), _ratings(), _deletions("players", "player_ranks", "player_ratings"))
 
 
-def _batches(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Event]]:
+def batches(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Event]]:
+    """Some events of these kinds, which happen between two builds."""
     return st.lists(st.one_of(*kinds), min_size=1, max_size=4)
 
 
 #: Histories and details of matches come, change and go.
-match_events = _batches(*_of_matches)
+match_events = batches(*_of_matches)
 #: Teams, their matches and leagues do.
-team_events = _batches(*_of_teams)
+team_events = batches(*_of_teams)
 #: An operator tells the warehouse something.
 orders: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Tracked, _accounts, st.booleans()), st.builds(AsOf, st.sampled_from(_DATES))
+    st.builds(Tracked, _accounts.map(str), st.booleans()), st.builds(AsOf, st.sampled_from(_DATES))
 )
 #: Anything happens that a build has to follow.
-any_events = _batches(*_of_matches, *_of_teams, *_of_players, orders, _constants(), _deletions(*_KEYS))
+any_events = batches(*_of_matches, *_of_teams, *_of_players, orders, _constants(), _deletions(*_KEYS))

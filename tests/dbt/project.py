@@ -22,7 +22,7 @@ from tests.conftest import Database
 from warehouse.database import libpq_environment
 from warehouse.lake import Lake
 from warehouse.load import LoadReport, load_pending
-from warehouse.source import Page
+from warehouse.source import Page, Source
 
 __all__ = ["START", "Project", "match_details", "match_row"]
 
@@ -75,12 +75,12 @@ class Project:
         broken = [f"{r.node.name}: {r.message}" for r in self._run(command, colour) if r.status.value not in fine]
         assert not broken, broken[0]
 
-    def load(self, *pages: Page) -> LoadReport:
-        """Land and load pages."""
+    def load(self, *pages: Page, source: Source = SOURCE) -> LoadReport:
+        """Land and load pages of one source."""
         lake = Lake(self.database.settings.lake_path)
         for page in pages:
-            lake.land(SOURCE, page.endpoint, [page])
-        return load_pending(self.database.url("ingest"), lake, SOURCE)
+            lake.land(source, page.endpoint, [page])
+        return load_pending(self.database.url("ingest"), lake, source)
 
     def page(self, endpoint: str, body: Any, **params: Any) -> Page:
         """An answer, each observed a minute after the one before."""

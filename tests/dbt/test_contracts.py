@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ingestion.opendota.source import SOURCE
+from ingestion.faceit.source import SOURCE as FACEIT
+from ingestion.opendota.source import SOURCE as OPENDOTA
 from tests.dbt.project import Project
 
 
@@ -75,10 +76,10 @@ def test_a_target_builds_marts_in_its_own_schema_alone(project: Project, colour:
 
 
 def test_sources_are_described_as_their_tables_are_defined(project: Project) -> None:
-    tables = {table.name: table for table in SOURCE.tables}
+    tables = {(table.source, table.name): table for origin in (OPENDOTA, FACEIT) for table in origin.tables}
     for source in project.manifests["blue"].sources.values():
-        table = tables.get(source.name)
-        if source.source_name != SOURCE.name or table is None:
+        table = tables.get((source.source_name, source.name))
+        if table is None:
             continue
         described = {name: column.description for name, column in source.columns.items()}
         assert described == {column.name: column.description for column in table.columns}, source.name

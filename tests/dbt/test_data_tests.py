@@ -22,6 +22,17 @@ BREAKAGES = {
     "fct_player_matches_refer_to_characters": "DELETE FROM marts_green.dim_characters WHERE character_id = '1'",
     "player_win_rates_are_coherent": "UPDATE marts_green.player_win_rates SET wins = wins + 1",
     "leaderboard_entries_are_coherent": "UPDATE marts_green.leaderboard_entries SET losses = 0 WHERE losses > 0",
+    "fct_faceit_player_maps_are_coherent": (
+        "UPDATE marts_green.fct_faceit_player_maps SET side = 'faction2' WHERE player_slot = 0"
+    ),
+    "player_performance_refers_to_slots": "UPDATE marts_green.player_performance SET player_id = 'nobody'",
+    "player_form_is_coherent": "UPDATE marts_green.player_form SET losses = losses + 1",
+    "map_win_rates_are_coherent": "UPDATE marts_green.map_win_rates SET wins = wins + 1",
+    "assert_map_totals_equal_significant_slots": "UPDATE marts_green.player_map_win_rates SET matches = matches + 1",
+    "player_map_win_rates_refer_to_maps": "DELETE FROM marts_green.dim_maps",
+    "dim_people_are_coherent": "UPDATE marts_green.dim_people SET players = games + 1",
+    "dim_players_are_people": "DELETE FROM marts_green.bridge_player_identities WHERE player_id = 'q1'",
+    "person_profiles_refer_to_identities": "UPDATE marts_green.person_profiles SET person_id = person_id || '?'",
     "team_form_is_coherent": "UPDATE marts_green.team_form SET streak = 9",
 }
 

@@ -21,12 +21,8 @@ from tests.dbt.events import (
     orders,
     team_events,
 )
+from tests.dbt.faceit_events import faceit_any_events, faceit_match_events, faceit_orders, faceit_player_events
 from tests.dbt.project import Project, match_row
-
-
-@pytest.fixture(scope="module")
-def builds(project: Project) -> Builds:
-    return Builds(project)
 
 
 class Warehouse(RuleBasedStateMachine):
@@ -52,7 +48,19 @@ class Warehouse(RuleBasedStateMachine):
     def anything_changes(self, events: list[Event]) -> None:
         self._course.happen(events)
 
-    @rule(order=orders)
+    @rule(events=faceit_match_events)
+    def faceit_matches_change(self, events: list[Event]) -> None:
+        self._course.happen(events)
+
+    @rule(events=faceit_player_events)
+    def faceit_players_change(self, events: list[Event]) -> None:
+        self._course.happen(events)
+
+    @rule(events=faceit_any_events)
+    def anything_changes_at_faceit(self, events: list[Event]) -> None:
+        self._course.happen(events)
+
+    @rule(order=st.one_of(orders, faceit_orders))
     def orders_change(self, order: Event) -> None:
         self._course.happen([order])
 

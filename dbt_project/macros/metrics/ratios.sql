@@ -16,9 +16,16 @@
 {%- endmacro %}
 
 
-{# Name of a value on a ladder: medal and stars on the medal ladder, the rating itself on the others. #}
+{# Kills a death; a record without deaths counts as one with one. #}
+{% macro kd_ratio(kills, deaths) -%}
+    {{ ratio(kills, 'case ' ~ deaths ~ ' when 0 then 1 else ' ~ deaths ~ ' end') }}
+{%- endmacro %}
+
+
+{# Name of a value on a ladder: medal and stars on the medal ladder, FACEIT's level, or else the rating itself. #}
 {% macro rank_name(ladder, rank_value, medal_name, has_stars) -%}
     case
+        when {{ ladder }} = 'faceit_elo' then 'Level ' || cast({{ faceit_level(rank_value) }} as text)
         when {{ ladder }} <> 'dota2_rank_tier' then cast({{ rank_value }} as text) || ' MMR'
         when {{ has_stars }} and {{ rank_value }} % 10 > 0
             then {{ medal_name }} || ' ' || cast({{ rank_value }} % 10 as text)

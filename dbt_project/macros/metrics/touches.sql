@@ -6,10 +6,10 @@
     from (select game, player_id from {{ this }} where is_tracked) as standing
     full outer join (
         select
-            'dota2' as game,
+            case source_name when 'opendota' then 'dota2' else 'cs2' end as game,
             tracked_id as player_id
         from {{ ref('stg_ops__tracked') }}
-        where source_name = 'opendota' and kind = 'player'
+        where source_name in ('opendota', 'faceit') and kind = 'player'
     ) as tracked
         on standing.game = tracked.game
             and standing.player_id = tracked.player_id

@@ -26,3 +26,33 @@
 {% macro postgres__json_elements(json) -%}
     lateral jsonb_array_elements(case when jsonb_typeof({{ json }}) = 'array' then {{ json }} else '[]' end)
 {%- endmacro %}
+
+
+{# The JSON at a place of a JSON array, from 0; null beyond its end and for what is not an array. #}
+{% macro json_item(json, place) -%}
+    {{ adapter.dispatch('json_item')(json, place) }}
+{%- endmacro %}
+
+{% macro postgres__json_item(json, place) -%}
+    {{ json }} -> cast({{ place }} as integer)
+{%- endmacro %}
+
+
+{# The text at a place of a JSON array, from 0; null beyond its end and for what is not an array. #}
+{% macro json_item_text(json, place) -%}
+    {{ adapter.dispatch('json_item_text')(json, place) }}
+{%- endmacro %}
+
+{% macro postgres__json_item_text(json, place) -%}
+    {{ json }} ->> cast({{ place }} as integer)
+{%- endmacro %}
+
+
+{# Whether a text stands in a JSON array of texts; null for what is not an array, or an empty one. #}
+{% macro json_array_has(json, text) -%}
+    {{ adapter.dispatch('json_array_has')(json, text) }}
+{%- endmacro %}
+
+{% macro postgres__json_array_has(json, text) -%}
+    case when jsonb_typeof({{ json }}) = 'array' and {{ json }} <> '[]' then jsonb_exists({{ json }}, {{ text }}) end
+{%- endmacro %}

@@ -12,6 +12,7 @@ with summed as (
         character_id,
         cast({{ signed_count() }} as integer) as slots
     from {{ signed(ref('fct_player_matches')) }}
+    where character_id is not null
     group by game, character_id
 
 )

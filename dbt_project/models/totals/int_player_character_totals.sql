@@ -9,7 +9,7 @@
 with matches as (
 
     select * from {{ signed(ref('fct_player_matches')) }}
-    where is_significant and player_id is not null
+    where is_significant and player_id is not null and character_id is not null
 
 ),
 

@@ -14,7 +14,8 @@ with characters as (
 players as (
 
     select * from {{ ref('player_win_rates') }}
-    where period = 'all'
+    -- The game that has characters.
+    where period = 'all' and game = 'dota2'
 
 )
 

@@ -3,15 +3,21 @@
         incremental_strategy='changed_keys',
         unique_key=['game', 'player_id'],
         meta={
-            'facts': ['fct_player_matches', 'fct_rank_observations'],
-            'changes': 'stg_opendota__player_changes',
+            'facts': [
+                'fct_player_matches', 'fct_rank_observations', 'fct_faceit_player_maps', 'fct_player_accounts'
+            ],
+            'key_in': {
+                'fct_player_accounts': ['game', "case game when 'dota2' then steam_account_id else player_id end"],
+            },
+            'changes': 'int_player_changes_unioned',
             'change_key': ['game', 'player_id'],
             'touches': 'newly_tracked_players',
             'reference': 'rank_reference',
+            'has_feed': true,
         }
     )
 }}
-{{- hooks_read('fct_player_matches', 'stg_opendota__player_changes', macros=['rank_reference']) }}
+{{- hooks_read('fct_player_matches', 'int_player_changes_unioned', macros=['rank_reference']) }}
 
 with profiles as (
 
@@ -80,6 +86,12 @@ known as (
     select player_id from played
     union
     select player_id from ranks
+    union
+    -- Players whom FACEIT alone knows.
+    select player_id from {{ ref('fct_rank_observations') }}
+    where game = 'dota2'
+        and ladder = 'faceit_elo'
+        and {{ only_changed(['game', 'player_id']) }}
 
 ),
 
@@ -107,6 +119,16 @@ described as (
     left join played on known.player_id = played.player_id
     left join ranks on known.player_id = ranks.player_id and ranks.place = 1
 
+),
+
+{{ faceit_players() }},
+
+unioned as (
+
+    select * from described
+    union all
+    select * from faceit_described
+
 )
 
-select * from described
+select * from unioned

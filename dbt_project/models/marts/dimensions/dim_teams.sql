@@ -15,6 +15,7 @@
 with teams as (
 
     select
+        'dota2' as game,
         cast(team_id as text) as team_id,
         team_name,
         tag,
@@ -32,8 +33,7 @@ with teams as (
 matches as (
 
     select * from {{ ref('fct_team_matches') }}
-    where game = 'dota2'
-        and {{ only_changed(['game', 'team_id']) }}
+    where {{ only_changed(['game', 'team_id']) }}
 
 ),
 
@@ -41,9 +41,10 @@ matches as (
 names as (
 
     select
+        game,
         team_id,
         team_name,
-        row_number() over (partition by team_id order by played_at desc, match_id desc) as place
+        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as place
     from matches
     where team_name is not null
 
@@ -52,25 +53,32 @@ names as (
 played as (
 
     select
+        game,
         team_id,
         max(played_at) as last_played_at
     from matches
-    group by team_id
+    group by game, team_id
 
 ),
 
 known as (
 
-    select team_id from teams
+    select
+        game,
+        team_id
+    from teams
     union
-    select team_id from played
+    select
+        game,
+        team_id
+    from played
 
 ),
 
 described as (
 
     select
-        'dota2' as game,
+        known.game,
         known.team_id,
         coalesce(teams.team_name, names.team_name) as team_name,
         teams.tag,
@@ -80,9 +88,16 @@ described as (
         teams.losses,
         greatest(teams.last_played_at, played.last_played_at) as last_played_at
     from known
-    left join teams on known.team_id = teams.team_id
-    left join names on known.team_id = names.team_id and names.place = 1
-    left join played on known.team_id = played.team_id
+    left join teams
+        on known.game = teams.game
+            and known.team_id = teams.team_id
+    left join names
+        on known.game = names.game
+            and known.team_id = names.team_id
+            and names.place = 1
+    left join played
+        on known.game = played.game
+            and known.team_id = played.team_id
 
 )
 

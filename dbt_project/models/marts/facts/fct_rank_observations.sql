@@ -3,7 +3,7 @@
         incremental_strategy='changed_keys',
         unique_key=['game', 'player_id', 'ladder', 'observed_at'],
         meta={
-            'changes': 'stg_opendota__rank_changes',
+            'changes': 'int_rank_changes_unioned',
             'change_key': ['game', 'player_id'],
             'reference': 'rank_reference',
             'has_feed': true,
@@ -11,17 +11,38 @@
         indexes=[{'columns': ['game', 'ladder', 'observed_at']}]
     )
 }}
-{{- hooks_read('stg_opendota__rank_changes', macros=['rank_reference', 'dota2_rank_observations']) }}
+{{- hooks_read(
+    'int_rank_changes_unioned', macros=['rank_reference', 'dota2_rank_observations', 'faceit_rank_observations']
+) }}
 
-with told as (
+with
+{%- if reads_deltas() %}
+dota2 as (
 
-    {% if reads_deltas() %}
     {{ dota2_rank_observations(changes=changed_keys()) }}
-    {% else %}
-    select * from {{ ref('int_rank_observations_unioned') }}
-    {% endif %}
 
 ),
+
+faceit as (
+
+    {{ faceit_rank_observations(changes=changed_keys()) }}
+
+),
+
+told as (
+
+    select * from dota2
+    union all
+    select * from faceit
+
+),
+{%- else %}
+told as (
+
+    select * from {{ ref('int_rank_observations_unioned') }}
+
+),
+{%- endif %}
 
 observations as (
 

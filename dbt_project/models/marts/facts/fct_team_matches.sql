@@ -3,6 +3,7 @@
         incremental_strategy='changed_keys',
         unique_key=['game', 'match_id', 'team_id'],
         meta={
+            'facts': ['fct_faceit_player_maps'],
             'changes': 'stg_opendota__team_match_changes',
             'change_key': ['game', 'match_id'],
             'has_feed': true,
@@ -64,11 +65,36 @@ dire as (
 
 ),
 
+-- What the slots of a side say of it is the same for all of them.
+faceit as (
+
+    select
+        game,
+        match_id,
+        team_id,
+        min(team_name) as team_name,
+        min(opponent_team_id) as opponent_team_id,
+        min(league_id) as league_id,
+        min(league_name) as league_name,
+        min(played_at) as played_at,
+        max(case when is_win then 1 when not is_win then 0 end) = 1 as is_win,
+        min(score) as score,
+        min(opponent_score) as opponent_score,
+        min(side) as side
+    from {{ ref('fct_faceit_player_maps') }}
+    where team_id is not null
+        and {{ only_changed(['game', 'match_id']) }}
+    group by game, match_id, team_id
+
+),
+
 unioned as (
 
     select * from radiant
     union all
     select * from dire
+    union all
+    select * from faceit
 
 )
 

@@ -61,12 +61,13 @@ boards as (
     union all
 
     select
-        players.game || '_rank' as board,
+        players.game || case players.game when 'dota2' then '_rank' else '_elo' end as board,
         players.game,
         players.player_id,
-        -- The place on the leaderboard orders those of one rank: first place is just short of the next rank.
+        -- The place on the leaderboard orders those of one rank: first place is just short of the next rank. An elo
+        -- needs no such help, and places of different regions are not of one order.
         case
-            when players.leaderboard_rank is null then players.rank_value
+            when players.game <> 'dota2' or players.leaderboard_rank is null then players.rank_value
             else players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0
         end as score,
         coalesce(records.matches, 0) as matches,
@@ -77,6 +78,18 @@ boards as (
             and players.player_id = records.player_id
             and records.period = 'all'
     where players.rank_value is not null
+
+    union all
+
+    select
+        game || '_hltv_rating' as board,
+        game,
+        player_id,
+        {{ ratio('hltv_rating_1_total', 'rated_matches') }} as score,
+        rated_matches as matches,
+        rated_wins as wins
+    from {{ ref('int_player_performance_totals') }}
+    where rated_matches > 0
 
 ),
 

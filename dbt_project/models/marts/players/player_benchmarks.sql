@@ -5,6 +5,13 @@
     'gold_per_min': 'gold_per_min', 'xp_per_min': 'xp_per_min',
 } %}
 {%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} %}
+{#- The same over statistics that only some games have: total, count and the matches in which both are known. #}
+{%- set of_performance = {
+    'kd_ratio': ['kills', 'greatest(deaths, 1)', 'matches'],
+    'adr': ['damage', 'damage_rounds', 'damage_matches'],
+    'headshot_share': ['headshots', 'headshots_kills', 'headshots_matches'],
+    'hltv_rating_1': ['hltv_rating_1_total', 'rated_matches', 'rated_matches'],
+} %}
 {%- set least_matches = 10 %}
 
 with summed as (
@@ -57,23 +64,42 @@ measured as (
         {{ column }}_matches as matches
     from summed
     {%- endfor %}
+    {%- for metric, (total, count, matches) in of_performance.items() %}
+
+    union all
+
+    select
+        game,
+        player_id,
+        '{{ metric }}' as metric,
+        {{ ratio(total, count) }} as value,
+        {{ matches }} as matches
+    from {{ ref('int_player_performance_totals') }}
+    {%- endfor %}
+
+),
+
+known as (
+
+    select * from measured
+    where value is not null
 
 ),
 
 qualified as (
 
     select
-        measured.game,
-        measured.player_id,
-        measured.metric,
-        measured.value,
-        cast(measured.matches as integer) as matches,
+        known.game,
+        known.player_id,
+        known.metric,
+        known.value,
+        cast(known.matches as integer) as matches,
         players.rank_bracket
-    from measured
+    from known
     inner join {{ ref('dim_players') }} as players
-        on measured.game = players.game
-            and measured.player_id = players.player_id
-    where measured.matches >= {{ least_matches }}
+        on known.game = players.game
+            and known.player_id = players.player_id
+    where known.matches >= {{ least_matches }}
 
 ),
 

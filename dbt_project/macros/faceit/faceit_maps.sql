@@ -1,0 +1,198 @@
+{#
+    CTEs that tell of the maps of a match (`maps`) and of the rounds that each side won (`scores`).
+
+    A match of several maps is as many matches in the marts: `<match>:<map>`. Maps are known from statistics or from
+    the results of the details; a match of which none is known counts as one map.
+#}
+{% macro faceit_maps() %}
+{#- No match has more maps. -#}
+{%- set most_maps = 9 -%}
+map_rounds as (
+
+    select * from {{ ref('stg_faceit__match_rounds') }}
+    where match_round between 1 and {{ most_maps }}
+        and {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+listed as (
+
+    select * from {{ ref('stg_faceit__player_match_stats') }}
+    where match_round between 1 and {{ most_maps }}
+        and {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+listed_maps as (
+
+    select
+        match_id,
+        match_round,
+        max(map_id) as map_id,
+        max(winner_team_id) as winner_team_id,
+        max(best_of) as best_of,
+        max(rounds) as rounds
+    from listed
+    group by match_id, match_round
+
+),
+
+results as (
+
+    select
+        series.series_id as match_id,
+        numbers.number as match_round,
+        {{ json_item('series.detailed_results', 'numbers.number - 1') }} as map_result
+    from series
+    cross join (
+        {%- for number in range(1, most_maps + 1) %}
+        select {{ number }} as number {{ "union all" if not loop.last }}
+        {%- endfor %}
+    ) as numbers
+
+),
+
+decided_results as (
+
+    select * from results
+    where {{ json_text('map_result', 'winner') }} in ('faction1', 'faction2')
+
+),
+
+known_maps as (
+
+    select
+        match_id,
+        match_round
+    from map_rounds
+    union
+    select
+        match_id,
+        match_round
+    from listed_maps
+    union
+    select
+        match_id,
+        match_round
+    from decided_results
+
+),
+
+best_of_maps as (
+
+    select
+        match_id,
+        max(best_of) as best_of
+    from (
+        select
+            match_id,
+            best_of
+        from map_rounds
+        union all
+        select
+            match_id,
+            best_of
+        from listed_maps
+    ) as told
+    group by match_id
+
+),
+
+numbered_maps as (
+
+    select
+        series.*,
+        known_maps.match_round is not null as is_known,
+        coalesce(known_maps.match_round, 1) as map_number,
+        count(*) over (partition by series.series_id) = 1
+        and coalesce(series.best_of, best_of_maps.best_of, 1) = 1 as is_single
+    from series
+    left join known_maps on series.series_id = known_maps.match_id
+    left join best_of_maps on series.series_id = best_of_maps.match_id
+
+),
+
+maps as (
+
+    select
+        numbered_maps.series_id,
+        numbered_maps.map_number,
+        numbered_maps.game,
+        case
+            when numbered_maps.is_single then numbered_maps.series_id
+            else numbered_maps.series_id || ':' || cast(numbered_maps.map_number as text)
+        end as match_id,
+        numbered_maps.played_at,
+        case when numbered_maps.is_single then numbered_maps.duration_s end as duration_s,
+        numbered_maps.is_decided,
+        numbered_maps.competition_id,
+        numbered_maps.competition_name,
+        numbered_maps.competition_type,
+        numbered_maps.has_details or map_rounds.match_id is not null as has_details,
+        numbered_maps.is_in_history,
+        numbered_maps.playing_players,
+        map_rounds.match_id is not null as has_rounds,
+        -- What was voted for stands in for what was played.
+        coalesce(
+            map_rounds.map_id,
+            listed_maps.map_id,
+            lower({{ json_item_text('numbered_maps.map_pick', 'numbered_maps.map_number - 1') }})
+        ) as map_id,
+        coalesce(map_rounds.rounds, listed_maps.rounds) as rounds,
+        decided_results.map_result,
+        -- The result of a match is that of its map where it has one.
+        coalesce(
+            case
+                when (numbered_maps.is_single or not numbered_maps.is_known)
+                    and numbered_maps.winner in ('faction1', 'faction2')
+                    then numbered_maps.winner
+            end,
+            winners.side,
+            listed_winners.side,
+            {{ json_text('decided_results.map_result', 'winner') }}
+        ) as winner
+    from numbered_maps
+    left join map_rounds
+        on numbered_maps.series_id = map_rounds.match_id
+            and numbered_maps.map_number = map_rounds.match_round
+    left join listed_maps
+        on numbered_maps.series_id = listed_maps.match_id
+            and numbered_maps.map_number = listed_maps.match_round
+    left join decided_results
+        on numbered_maps.series_id = decided_results.match_id
+            and numbered_maps.map_number = decided_results.match_round
+    left join team_sides as winners
+        on map_rounds.match_id = winners.series_id
+            and map_rounds.winner_team_id = winners.team_id
+    left join team_sides as listed_winners
+        on listed_maps.match_id = listed_winners.series_id
+            and listed_maps.winner_team_id = listed_winners.team_id
+
+),
+
+scores as (
+
+    select
+        map_teams.match_id as series_id,
+        map_teams.match_round as map_number,
+        team_sides.side,
+        max(map_teams.score) as score
+    from map_teams
+    inner join team_sides
+        on map_teams.match_id = team_sides.series_id
+            and map_teams.team_id = team_sides.team_id
+    group by map_teams.match_id, map_teams.match_round, team_sides.side
+
+)
+{%- endmacro %}
+
+
+{# The rounds that a side won, in an entry of a match's `detailed_results`. #}
+{% macro faceit_map_score(map_result, side) -%}
+    case {{ side }}
+        {%- for side_name in ['faction1', 'faction2'] %}
+        when '{{ side_name }}'
+            then {{ json_integer(json_value(json_value(map_result, 'factions'), side_name), 'score') }}
+        {%- endfor %}
+    end
+{%- endmacro %}

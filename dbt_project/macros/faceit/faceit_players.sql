@@ -1,0 +1,144 @@
+{# CTEs that describe the players of FACEIT's games as rows of `dim_players`, ending in `faceit_described`. #}
+{% macro faceit_players() %}
+faceit_profiles as (
+
+    select * from {{ ref('stg_faceit__players') }}
+    where {{ only_changed(['player_id']) }}
+
+),
+
+faceit_rankings as (
+
+    select
+        *,
+        row_number() over (
+            partition by game, player_id order by leaderboard_rank, region, display_name
+        ) as place
+    from {{ ref('stg_faceit__rankings') }}
+    where game in {{ faceit_games() }}
+        and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+faceit_tracked as (
+
+    select
+        'cs2' as game,
+        tracked_id as player_id
+    from {{ ref('stg_ops__tracked') }}
+    where source_name = 'faceit' and kind = 'player'
+
+),
+
+-- Names under which players stood in matches, for those without a profile.
+faceit_sightings as (
+
+    select
+        game,
+        player_id,
+        display_name,
+        row_number() over (partition by game, player_id order by played_at desc, match_id desc) as place
+    from {{ ref('fct_faceit_player_maps') }}
+    where display_name is not null
+        and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+faceit_played as (
+
+    select
+        game,
+        player_id,
+        last_seen_at as last_played_at
+    from {{ ref('int_player_totals') }}
+    where game in {{ faceit_games() }}
+        and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+faceit_ranks as (
+
+    select
+        *,
+        row_number() over (partition by game, player_id order by observed_at desc) as place
+    from {{ ref('fct_rank_observations') }}
+    where game in {{ faceit_games() }}
+        and ladder = 'faceit_elo'
+        and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+faceit_accounts as (
+
+    select * from {{ ref('fct_player_accounts') }}
+    where game in {{ faceit_games() }}
+        and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+faceit_known as (
+
+    select
+        game,
+        player_id
+    from {{ ref('stg_faceit__player_games') }}
+    where game in {{ faceit_games() }}
+        and {{ only_changed(['game', 'player_id']) }}
+    union
+    select
+        game,
+        player_id
+    from faceit_tracked
+    where {{ only_changed(['game', 'player_id']) }}
+    {%- for relation in ['faceit_played', 'faceit_rankings', 'faceit_ranks'] %}
+    union
+    select
+        game,
+        player_id
+    from {{ relation }}
+    {%- endfor %}
+
+),
+
+faceit_described as (
+
+    select
+        known.game,
+        known.player_id,
+        coalesce(profiles.display_name, sightings.display_name, rankings.display_name) as display_name,
+        cast(null as text) as professional_name,
+        coalesce(profiles.country_code, rankings.country_code) as country_code,
+        cast(cast(accounts.steam_account_id as numeric) + 76561197960265728 as text) as steam_id64,
+        profiles.avatar_url,
+        tracked.player_id is not null as is_tracked,
+        ranks.rank_value,
+        ranks.rank_name,
+        coalesce('level_' || cast({{ faceit_level('ranks.rank_value') }} as text), 'unknown') as rank_bracket,
+        ranks.leaderboard_rank,
+        played.last_played_at
+    from faceit_known as known
+    left join faceit_profiles as profiles on known.player_id = profiles.player_id
+    left join faceit_rankings as rankings
+        on known.game = rankings.game
+            and known.player_id = rankings.player_id
+            and rankings.place = 1
+    left join faceit_tracked as tracked
+        on known.game = tracked.game
+            and known.player_id = tracked.player_id
+    left join faceit_sightings as sightings
+        on known.game = sightings.game
+            and known.player_id = sightings.player_id
+            and sightings.place = 1
+    left join faceit_played as played
+        on known.game = played.game
+            and known.player_id = played.player_id
+    left join faceit_ranks as ranks
+        on known.game = ranks.game
+            and known.player_id = ranks.player_id
+            and ranks.place = 1
+    left join faceit_accounts as accounts
+        on known.game = accounts.game
+            and known.player_id = accounts.player_id
+
+)
+{%- endmacro %}

@@ -1,0 +1,65 @@
+{#
+    FACEIT's elos as profiles and rankings showed them. For Dota 2 the player is the Steam account that the profile
+    names there, under which OpenDota knows the same player.
+
+    changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
+#}
+{% macro faceit_rank_observations(changes=none) %}
+with elos as (
+
+    select
+        elos.game,
+        case
+            when elos.game = 'dota2' then cast(games.steam_account_id as text) else elos.player_id
+        end as player_id,
+        elos.observed_at,
+        elos.faceit_elo as rank_value,
+        elos.leaderboard_rank
+    from {{ ref('stg_faceit__player_elos') }} as elos
+    left join {{ ref('stg_faceit__player_games') }} as games
+        on elos.player_id = games.player_id
+            and elos.game = games.game
+    where
+        {% if changes -%}
+        elos.player_id in (
+            select player_id from {{ changes }}
+            where game in {{ faceit_games() }}
+            union all
+            select player_id from {{ ref('stg_faceit__player_games') }}
+            where game = 'dota2'
+                and game_player_id in (
+                    select '[U:1:' || player_id || ']' from {{ changes }}
+                    where game = 'dota2'
+                    union all
+                    select cast(cast(player_id as bigint) + 76561197960265728 as text) from {{ changes }}
+                    where game = 'dota2'
+                )
+        )
+        and
+        {%- endif %}
+        (elos.game = 'dota2' or elos.game in {{ faceit_games() }})
+
+),
+
+observed as (
+
+    select
+        game,
+        player_id,
+        'faceit_elo' as ladder,
+        observed_at,
+        rank_value,
+        leaderboard_rank
+    from elos
+    -- 0 stands for no elo, which is no observation of one.
+    where rank_value > 0
+        and observed_at is not null
+        and player_id is not null
+        {% if changes -%}
+        and (game, player_id) in (select game, player_id from {{ changes }})
+        {%- endif %}
+
+)
+
+select * from observed
+{% endmacro %}

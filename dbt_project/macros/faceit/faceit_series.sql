@@ -1,0 +1,157 @@
+{#
+    CTEs that tell what is the same for all maps of a match (`series`), and which team stood on which side (`sides`,
+    `team_sides`), from histories and details.
+
+    A match is one that a history or its details tell of: statistics alone say neither when it began nor who played on
+    which side. Where both know a value, the history's stands: it is read again and again, details are read once. (When
+    something was observed decides nothing here: seeing the same again moves that moment, and an incremental build
+    would not notice.)
+#}
+{% macro faceit_series() %}
+{%- set of_match = [
+    'game', 'competition_id', 'competition_name', 'competition_type', 'duration_s', 'winner'
+] -%}
+history as (
+
+    select * from {{ ref('stg_faceit__history_matches') }}
+    where {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+details as (
+
+    select * from {{ ref('stg_faceit__matches') }}
+    where {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+history_players as (
+
+    select * from {{ ref('stg_faceit__history_players') }}
+    where {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+factions as (
+
+    select * from {{ ref('stg_faceit__match_factions') }}
+    where {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+map_teams as (
+
+    select * from {{ ref('stg_faceit__match_round_teams') }}
+    where {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+told_sides as (
+
+    select
+        match_id as series_id,
+        faction as side,
+        team_id,
+        team_name,
+        is_premade,
+        1 as preference
+    from factions
+    union all
+    select
+        match_id as series_id,
+        faction as side,
+        team_id,
+        team_name,
+        false as is_premade,
+        2 as preference
+    from history_players
+
+),
+
+team_sides as (
+
+    select
+        series_id,
+        team_id,
+        min(side) as side
+    from told_sides
+    where team_id is not null
+        and side in ('faction1', 'faction2')
+    group by series_id, team_id
+
+),
+
+numbered_sides as (
+
+    select
+        *,
+        row_number() over (
+            partition by series_id, side order by preference, team_id, team_name
+        ) as place
+    from told_sides
+
+),
+
+-- Statistics say as well whether a team is premade.
+premade_teams as (
+
+    select distinct
+        match_id,
+        team_id
+    from map_teams
+    where is_premade
+
+),
+
+sides as (
+
+    select
+        numbered_sides.series_id,
+        numbered_sides.side,
+        numbered_sides.team_id,
+        numbered_sides.team_name,
+        numbered_sides.is_premade or premade_teams.team_id is not null as is_premade
+    from numbered_sides
+    left join premade_teams
+        on numbered_sides.series_id = premade_teams.match_id
+            and numbered_sides.team_id = premade_teams.team_id
+    where numbered_sides.place = 1
+
+),
+
+byes as (
+
+    select distinct series_id
+    from told_sides
+    where team_id = 'bye'
+
+),
+
+series as (
+
+    select
+        coalesce(history.match_id, details.match_id) as series_id,
+        {%- for column in of_match %}
+        coalesce(history.{{ column }}, details.{{ column }}) as {{ column }},
+        {%- endfor %}
+        coalesce(
+            history.started_at, details.started_at, history.finished_at, details.finished_at
+        ) as played_at,
+        details.best_of,
+        details.detailed_results,
+        details.map_pick,
+        details.match_id is not null as has_details,
+        history.match_id is not null as is_in_history,
+        history.playing_players,
+        -- A bye is no match, though it has a winner.
+        (coalesce(history.status, '') = 'finished' or coalesce(details.status, '') = 'finished')
+        and coalesce(history.status, '') not in ('cancelled', 'aborted')
+        and coalesce(details.status, '') not in ('cancelled', 'aborted')
+        and byes.series_id is null as is_decided
+    from history
+    full outer join details on history.match_id = details.match_id
+    left join byes on coalesce(history.match_id, details.match_id) = byes.series_id
+    where coalesce(history.game, details.game) in {{ faceit_games() }}
+
+)
+{%- endmacro %}

@@ -1,0 +1,171 @@
+{#
+    CTEs that tell who played a map, on which side and in which slot (`slots`), and with what statistics
+    (`player_statistics`).
+
+    Whoever has statistics of a map played it; where those of the whole match are not known, so did whom the history
+    says were playing, and without a history whom the details name. Slots are numbered by player id: from 0 on the
+    first side, from 5 on the second.
+#}
+{% macro faceit_slots() %}
+map_players as (
+
+    select * from {{ ref('stg_faceit__match_round_players') }}
+    where {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+rosters as (
+
+    select * from {{ ref('stg_faceit__match_rosters') }}
+    where {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+candidates as (
+
+    select
+        maps.series_id,
+        maps.map_number,
+        map_players.player_id,
+        0 as evidence
+    from maps
+    inner join map_players
+        on maps.series_id = map_players.match_id
+            and maps.map_number = map_players.match_round
+    union all
+    select
+        maps.series_id,
+        maps.map_number,
+        listed.player_id,
+        0 as evidence
+    from maps
+    inner join listed
+        on maps.series_id = listed.match_id
+            and maps.map_number = listed.match_round
+    union all
+    select
+        maps.series_id,
+        maps.map_number,
+        history_players.player_id,
+        1 as evidence
+    from maps
+    inner join history_players on maps.series_id = history_players.match_id
+    where not maps.has_rounds
+        and coalesce({{ json_array_has('maps.playing_players', 'history_players.player_id') }}, true)
+    union all
+    select
+        maps.series_id,
+        maps.map_number,
+        rosters.player_id,
+        2 as evidence
+    from maps
+    inner join rosters on maps.series_id = rosters.match_id
+    where not maps.has_rounds
+        and not maps.is_in_history
+        and rosters.has_played
+
+),
+
+players as (
+
+    select
+        series_id,
+        map_number,
+        player_id,
+        min(evidence) as evidence
+    from candidates
+    group by series_id, map_number, player_id
+
+),
+
+placed as (
+
+    select
+        players.series_id,
+        players.map_number,
+        players.player_id,
+        players.evidence,
+        coalesce(team_sides.side, history_players.faction, rosters.faction) as side,
+        coalesce(map_players.display_name, history_players.display_name, rosters.display_name) as display_name,
+        coalesce(history_players.skill_level, rosters.skill_level) as skill_level
+    from players
+    left join map_players
+        on players.series_id = map_players.match_id
+            and players.map_number = map_players.match_round
+            and players.player_id = map_players.player_id
+    left join team_sides
+        on map_players.match_id = team_sides.series_id
+            and map_players.team_id = team_sides.team_id
+    left join history_players
+        on players.series_id = history_players.match_id
+            and players.player_id = history_players.player_id
+    left join rosters
+        on players.series_id = rosters.match_id
+            and players.player_id = rosters.player_id
+
+),
+
+-- A side has five places; a substitute too many is left out.
+chosen as (
+
+    select
+        *,
+        row_number() over (partition by series_id, map_number, side order by evidence, player_id) as place
+    from placed
+    where side in ('faction1', 'faction2')
+
+),
+
+slots as (
+
+    select
+        series_id,
+        map_number,
+        player_id,
+        display_name,
+        skill_level,
+        side,
+        case side when 'faction1' then 'faction2' else 'faction1' end as other_side,
+        cast(
+            row_number() over (partition by series_id, map_number, side order by player_id)
+            + case side when 'faction1' then -1 else 4 end as integer
+        ) as player_slot
+    from chosen
+    where place <= 5
+
+)
+{%- endmacro %}
+
+
+{% macro faceit_statistics() %}
+{%- set in_both = [
+    'kills', 'deaths', 'assists', 'mvps', 'headshots', 'damage', 'adr', 'double_kills', 'triple_kills', 'quadro_kills',
+    'penta_kills'
+] -%}
+{%- set of_match = [
+    'first_kills', 'entry_count', 'entry_wins', 'clutch_kills', 'clutch_1v1_count', 'clutch_1v1_wins',
+    'clutch_1v2_count', 'clutch_1v2_wins', 'sniper_kills', 'pistol_kills', 'knife_kills', 'zeus_kills',
+    'utility_count', 'utility_successes', 'utility_enemies', 'utility_damage', 'flash_count', 'flash_successes',
+    'enemies_flashed'
+] -%}
+-- The player's own list is read again and again; those of the match are read once and tell more.
+player_statistics as (
+
+    select
+        coalesce(listed.match_id, map_players.match_id) as series_id,
+        coalesce(listed.match_round, map_players.match_round) as map_number,
+        coalesce(listed.player_id, map_players.player_id) as player_id,
+        {%- for column in in_both %}
+        coalesce(listed.{{ column }}, map_players.{{ column }}) as {{ column }},
+        {%- endfor %}
+        {%- for column in of_match %}
+        map_players.{{ column }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from listed
+    full outer join map_players
+        on listed.match_id = map_players.match_id
+            and listed.match_round = map_players.match_round
+            and listed.player_id = map_players.player_id
+
+)
+{%- endmacro %}

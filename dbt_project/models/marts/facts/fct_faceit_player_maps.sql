@@ -1,0 +1,119 @@
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'match_id', 'player_slot'],
+        meta={
+            'changes': 'stg_faceit__match_changes',
+            'change_key': ['series_id'],
+            'has_feed': true,
+        },
+        indexes=[{'columns': ['series_id']}, {'columns': ['game', 'player_id', 'played_at']}]
+    )
+}}
+{{- hooks_read('stg_faceit__match_changes') }}
+
+with {{ faceit_series() }},
+
+{{ faceit_maps() }},
+
+{{ faceit_slots() }},
+
+{{ faceit_statistics() }},
+
+described as (
+
+    select
+        maps.game,
+        maps.match_id,
+        slots.player_slot,
+        maps.series_id,
+        maps.map_number,
+        slots.player_id,
+        slots.display_name,
+        slots.side,
+        maps.played_at,
+        {{ utc_date('maps.played_at') }} as played_date,
+        maps.duration_s,
+        slots.side = maps.winner as is_win,
+        maps.is_decided and maps.winner is not null as is_significant,
+        maps.map_id,
+        slots.skill_level,
+        cast(
+            round(avg(slots.skill_level) over (partition by maps.series_id, maps.map_number)) as integer
+        ) as average_rank,
+        case when sides.is_premade then sides.team_id end as team_id,
+        case when sides.is_premade then sides.team_name end as team_name,
+        case when opponents.is_premade then opponents.team_id end as opponent_team_id,
+        case when maps.competition_type = 'championship' then maps.competition_id end as league_id,
+        case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
+        maps.has_details,
+        coalesce(
+            scores.score, {{ faceit_map_score('maps.map_result', 'slots.side') }}
+        ) as score,
+        coalesce(
+            opponent_scores.score, {{ faceit_map_score('maps.map_result', 'slots.other_side') }}
+        ) as opponent_score,
+        maps.rounds,
+        player_statistics.kills,
+        player_statistics.deaths,
+        player_statistics.assists,
+        player_statistics.mvps,
+        player_statistics.headshots,
+        player_statistics.damage,
+        cast(case when abs(player_statistics.adr) < 1e6 then player_statistics.adr end as numeric(12, 4)) as adr,
+        player_statistics.double_kills,
+        player_statistics.triple_kills,
+        player_statistics.quadro_kills,
+        player_statistics.penta_kills,
+        player_statistics.first_kills,
+        player_statistics.entry_count,
+        player_statistics.entry_wins,
+        player_statistics.clutch_kills,
+        player_statistics.clutch_1v1_count,
+        player_statistics.clutch_1v1_wins,
+        player_statistics.clutch_1v2_count,
+        player_statistics.clutch_1v2_wins,
+        player_statistics.sniper_kills,
+        player_statistics.pistol_kills,
+        player_statistics.knife_kills,
+        player_statistics.zeus_kills,
+        player_statistics.utility_count,
+        player_statistics.utility_successes,
+        player_statistics.utility_enemies,
+        player_statistics.utility_damage,
+        player_statistics.flash_count,
+        player_statistics.flash_successes,
+        player_statistics.enemies_flashed,
+        -- FACEIT does not tell it.
+        cast(null as numeric(8, 6)) as kast_share
+    from slots
+    inner join maps
+        on slots.series_id = maps.series_id
+            and slots.map_number = maps.map_number
+    left join sides
+        on slots.series_id = sides.series_id
+            and slots.side = sides.side
+    left join sides as opponents
+        on slots.series_id = opponents.series_id
+            and slots.other_side = opponents.side
+    left join scores
+        on slots.series_id = scores.series_id
+            and slots.map_number = scores.map_number
+            and slots.side = scores.side
+    left join scores as opponent_scores
+        on slots.series_id = opponent_scores.series_id
+            and slots.map_number = opponent_scores.map_number
+            and slots.other_side = opponent_scores.side
+    left join player_statistics
+        on slots.series_id = player_statistics.series_id
+            and slots.map_number = player_statistics.map_number
+            and slots.player_id = player_statistics.player_id
+    -- Without a time that can be one, a row belongs to no day or window.
+    where maps.played_at is not null
+
+)
+
+select
+    *,
+    coalesce('level_' || cast(average_rank as text), 'unknown') as rank_bracket
+from described

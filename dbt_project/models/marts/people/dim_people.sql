@@ -1,0 +1,74 @@
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['person_id'],
+        meta={
+            'facts': ['bridge_player_identities', 'dim_players'],
+            'key_in': {'dim_players': none},
+            'change_key': ['person_id'],
+            'touches': 'people_of_changed_players',
+            'has_feed': true,
+        }
+    )
+}}
+
+with identities as (
+
+    select
+        identities.*,
+        players.display_name,
+        players.country_code,
+        coalesce(players.is_tracked, false) as is_tracked,
+        case identities.game when 'cs2' then 1 when 'dota2' then 2 else 3 end as preference
+    from {{ ref('bridge_player_identities') }} as identities
+    left join {{ ref('dim_players') }} as players
+        on identities.game = players.game
+            and identities.player_id = players.player_id
+    where {{ only_changed(['identities.person_id'], key=['person_id']) }}
+
+),
+
+-- A person has the name and the country of the first player who has one.
+placed as (
+
+    select
+        *,
+        row_number() over (
+            partition by person_id
+            order by case when display_name is null then 1 else 0 end, preference, player_id
+        ) as name_place,
+        row_number() over (
+            partition by person_id
+            order by case when country_code is null then 1 else 0 end, preference, player_id
+        ) as country_place
+    from identities
+
+),
+
+described as (
+
+    select
+        person_id,
+        case when person_id like 'steam:%' then substring(person_id from 7) end as steam_account_id,
+        max(case when name_place = 1 then display_name end) as display_name,
+        max(case when country_place = 1 then country_code end) as country_code,
+        cast(count(distinct game) as integer) as games,
+        cast(count(*) as integer) as players,
+        max(case when is_tracked then 1 else 0 end) = 1 as is_tracked,
+        max(case when is_conflicting then 1 else 0 end) = 1 as is_conflicting
+    from placed
+    group by person_id
+
+)
+
+select
+    person_id,
+    steam_account_id,
+    cast(cast(steam_account_id as numeric) + 76561197960265728 as text) as steam_id64,
+    display_name,
+    country_code,
+    games,
+    players,
+    is_tracked,
+    is_conflicting
+from described

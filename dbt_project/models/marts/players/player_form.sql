@@ -1,0 +1,88 @@
+{%- set window = 20 %}
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'player_id'],
+        meta={'facts': ['player_performance'], 'change_key': ['game', 'player_id']}
+    )
+}}
+
+with placed as (
+
+    select
+        game,
+        player_id,
+        played_at,
+        is_win,
+        hltv_rating_1 as rating,
+        row_number() over (partition by game, player_id order by played_at desc, match_id desc) as place
+    from {{ ref('player_performance') }}
+    where is_significant
+        and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+-- From the oldest of the window, 0, to the newest.
+newest as (
+
+    select
+        *,
+        cast({{ window }} - place as numeric) as step
+    from placed
+    where place <= {{ window }}
+
+),
+
+summed as (
+
+    select
+        game,
+        player_id,
+        cast(count(*) as integer) as matches,
+        cast(sum(case when is_win then 1 else 0 end) as integer) as wins,
+        cast(count(rating) as integer) as rated_matches,
+        {{ ratio('sum(rating)', 'count(rating)') }} as mean_rating,
+        {{ least_squares('step', 'rating') }},
+        min(played_at) as first_played_at,
+        max(played_at) as last_played_at
+    from newest
+    group by game, player_id
+
+),
+
+bounded as (
+
+    select
+        *,
+        {{ slope_margin('slope_variance', 'rated_matches') }} as slope_margin
+    from summed
+
+),
+
+rated as (
+
+    select
+        game,
+        player_id,
+        matches,
+        wins,
+        matches - wins as losses,
+        {{ share('wins', 'matches') }} as win_rate,
+        {{ wilson_low('wins', 'matches') }} as win_rate_low,
+        {{ wilson_high('wins', 'matches') }} as win_rate_high,
+        rated_matches,
+        mean_rating,
+        cast(round(slope, 6) as numeric(18, 6)) as rating_slope,
+        cast(round(slope - slope_margin, 6) as numeric(18, 6)) as rating_slope_low,
+        cast(round(slope + slope_margin, 6) as numeric(18, 6)) as rating_slope_high,
+        case
+            when round(slope - slope_margin, 6) > 0 then 'rising'
+            when round(slope + slope_margin, 6) < 0 then 'falling'
+        end as direction,
+        first_played_at,
+        last_played_at
+    from bounded
+
+)
+
+select * from rated

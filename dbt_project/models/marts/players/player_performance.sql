@@ -1,0 +1,75 @@
+{{
+    config(
+        incremental_strategy='changed_keys',
+        unique_key=['game', 'match_id', 'player_id'],
+        meta={
+            'facts': ['fct_faceit_player_maps'],
+            'change_key': ['game', 'match_id'],
+            'has_feed': true,
+        },
+        indexes=[{'columns': ['game', 'player_id', 'played_at']}]
+    )
+}}
+
+with maps as (
+
+    select * from {{ ref('fct_faceit_player_maps') }}
+    where kills is not null
+        and {{ only_changed(['game', 'match_id']) }}
+
+),
+
+rated as (
+
+    select
+        game,
+        match_id,
+        player_id,
+        played_at,
+        map_id,
+        is_win,
+        is_significant,
+        rounds,
+        kills,
+        deaths,
+        assists,
+        {{ kd_ratio('kills', 'deaths') }} as kd_ratio,
+        {{ ratio('kills', 'rounds') }} as kills_per_round,
+        damage,
+        adr,
+        headshots,
+        {{ share('case when headshots between 0 and kills then headshots end', 'kills') }} as headshot_share,
+        double_kills,
+        triple_kills,
+        quadro_kills,
+        penta_kills,
+        mvps,
+        first_kills,
+        entry_count,
+        entry_wins,
+        clutch_kills,
+        clutch_1v1_count,
+        clutch_1v1_wins,
+        clutch_1v2_count,
+        clutch_1v2_wins,
+        sniper_kills,
+        pistol_kills,
+        knife_kills,
+        zeus_kills,
+        utility_count,
+        utility_successes,
+        utility_enemies,
+        utility_damage,
+        flash_count,
+        flash_successes,
+        enemies_flashed,
+        kast_share,
+        {{ hltv_rating_1(
+            'kills', 'deaths', 'rounds', 'double_kills', 'triple_kills', 'quadro_kills', 'penta_kills'
+        ) }} as hltv_rating_1,
+        {{ hltv_rating_2('kast_share', 'kills', 'deaths', 'assists', 'rounds', 'adr') }} as hltv_rating_2
+    from maps
+
+)
+
+select * from rated

@@ -1,0 +1,30 @@
+{#-
+    Changes of elos by the player that they belong to in marts: FACEIT's own, and for Dota 2 the Steam account that the
+    profile names there, so that a profile that names another account is a change of both.
+#}
+{%- set images = {'': '_batch_id', '__feed': '_feed_batch_id'} %}
+with changes as (
+
+    {%- for image, batch_id in images.items() %}
+    select
+        elos.game,
+        case when elos.game = 'dota2' then cast(games.steam_account_id as text) else elos.player_id end as player_id,
+        'staging_faceit.player_elos' as staging_table,
+        elos.{{ batch_id }} as batch_id
+    from {{ source('faceit', 'player_elos' ~ image) }} as elos
+    left join {{ ref('stg_faceit__player_games') }} as games
+        on elos.player_id = games.player_id
+            and elos.game = games.game
+    union all
+    select
+        game,
+        case when game = 'dota2' then cast({{ steam_account_id('game_player_id') }} as text) end as player_id,
+        'staging_faceit.player_games' as staging_table,
+        {{ batch_id }} as batch_id
+    from {{ source('faceit', 'player_games' ~ image) }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+
+)
+
+select * from changes

@@ -1,0 +1,9 @@
+select
+    match_id,
+    match_round,
+    best_of,
+    nullif(lower({{ json_text('round_stats', 'Map') }}), '') as map_id,
+    nullif({{ json_text('round_stats', 'Winner') }}, '') as winner_team_id,
+    {{ json_integer('round_stats', 'Rounds') }} as rounds
+from {{ source('faceit', 'match_rounds') }}
+where _deleted_at is null

@@ -1,0 +1,11 @@
+select
+    player_id,
+    game,
+    {{ timestamp_from_iso('observed_at') }} as observed_at,
+    seen_in,
+    region,
+    faceit_elo,
+    skill_level,
+    position as leaderboard_rank
+from {{ source('faceit', 'player_elos') }}
+where _deleted_at is null

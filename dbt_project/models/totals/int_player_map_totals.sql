@@ -1,0 +1,60 @@
+{{
+    config(
+        unique_key=['game', 'player_id', 'map_id'],
+        meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
+        post_hook="{{ refill_latest('last_played_at', newest_match(['player_id', 'map_id'])) }}"
+    )
+}}
+
+with matches as (
+
+    select * from {{ signed(ref('fct_player_matches')) }}
+    where is_significant and player_id is not null and map_id is not null
+
+),
+
+summed as (
+
+    select
+        game,
+        player_id,
+        map_id,
+        cast({{ signed_count() }} as integer) as matches,
+        cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
+        cast({{ signed_sum('kills') }} as bigint) as kills,
+        cast({{ signed_sum('deaths') }} as bigint) as deaths,
+        cast({{ signed_sum('assists') }} as bigint) as assists,
+        cast({{ signed_sum('case when kills is null then 0 else 1 end') }} as integer) as kills_known,
+        cast({{ signed_sum('case when deaths is null then 0 else 1 end') }} as integer) as deaths_known,
+        cast({{ signed_sum('case when assists is null then 0 else 1 end') }} as integer) as assists_known,
+        cast({{ signed_sum('rounds') }} as bigint) as rounds,
+        cast({{ signed_sum('case when rounds is null then 0 else 1 end') }} as integer) as rounds_known,
+        {{ latest_put('played_at') }} as last_played_at_put,
+        {{ latest_gone('played_at') }} as last_played_at_gone
+    from matches
+    group by game, player_id, map_id
+
+),
+
+settled as (
+
+    select
+        game,
+        player_id,
+        map_id,
+        matches,
+        wins,
+        kills,
+        deaths,
+        assists,
+        kills_known,
+        deaths_known,
+        assists_known,
+        rounds,
+        rounds_known,
+        {{ settle_latest('last_played_at') }} as last_played_at
+    from summed
+
+)
+
+select * from settled

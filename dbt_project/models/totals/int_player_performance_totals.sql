@@ -1,0 +1,60 @@
+{{
+    config(
+        unique_key=['game', 'player_id'],
+        meta={'facts': ['player_performance'], 'counts': 'matches'}
+    )
+}}
+{%- set measured = [
+    'kills', 'deaths', 'assists', 'headshots', 'damage', 'mvps', 'double_kills', 'triple_kills', 'quadro_kills',
+    'penta_kills'
+] %}
+{%- set extended = [
+    'first_kills', 'entry_count', 'entry_wins', 'clutch_kills', 'clutch_1v1_count', 'clutch_1v1_wins',
+    'clutch_1v2_count', 'clutch_1v2_wins', 'sniper_kills', 'pistol_kills', 'knife_kills', 'zeus_kills',
+    'utility_count', 'utility_successes', 'utility_enemies', 'utility_damage', 'flash_count', 'flash_successes',
+    'enemies_flashed'
+] %}
+
+with performances as (
+
+    select
+        *,
+        -- Statistics of the whole match tell all of these or none.
+        first_kills is not null as is_extended
+    from {{ signed(ref('player_performance')) }}
+    where is_significant
+
+),
+
+summed as (
+
+    select
+        game,
+        player_id,
+        {%- for column in measured %}
+        cast({{ signed_sum(column) }} as bigint) as {{ column }},
+        {%- endfor %}
+        {%- for column in extended %}
+        cast({{ signed_sum('case when is_extended then ' ~ column ~ ' end') }} as bigint) as {{ column }},
+        {%- endfor %}
+        cast({{ signed_count() }} as integer) as matches,
+        cast({{ signed_sum('case when headshots is not null then kills end') }} as bigint) as headshots_kills,
+        cast({{ signed_sum('case when headshots is null then 0 else 1 end') }} as integer) as headshots_matches,
+        cast({{ signed_sum('case when damage is not null then rounds end') }} as bigint) as damage_rounds,
+        cast(
+            {{ signed_sum('case when damage is null or rounds is null then 0 else 1 end') }} as integer
+        ) as damage_matches,
+        cast({{ signed_sum('case when hltv_rating_1 is null then 0 else 1 end') }} as integer) as rated_matches,
+        cast(
+            {{ signed_sum('case when hltv_rating_1 is not null and is_win then 1 else 0 end') }} as integer
+        ) as rated_wins,
+        cast({{ signed_sum('hltv_rating_1') }} as numeric(28, 4)) as hltv_rating_1_total,
+        cast({{ signed_sum('case when is_extended then 1 else 0 end') }} as integer) as extended_matches,
+        cast({{ signed_sum('case when is_extended then rounds end') }} as bigint) as extended_rounds,
+        cast({{ signed_sum('case when is_extended then kills end') }} as bigint) as extended_kills
+    from performances
+    group by game, player_id
+
+)
+
+select * from summed

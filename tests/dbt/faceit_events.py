@@ -1,0 +1,257 @@
+"""What may happen at FACEIT between two builds, drawn at random: over few matches, maps and players, some of whom share
+Steam accounts with each other and with players of OpenDota.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ingestion.faceit.source import FACTIONS, SOURCE
+from tests.dbt.events import MOMENTS, OVERTAKEN, Answer, Event, Tracked, batches, seen_again
+
+__all__ = ["STEAM_BASE", "faceit_any_events", "faceit_match_events", "faceit_orders", "faceit_player_events"]
+
+#: A Steam id (64 bit) less the account id.
+STEAM_BASE = 76561197960265728
+MATCHES = ("m1", "m2", "m3", "m4")
+PLAYERS = ("p1", "p2", "p3", "p4", "p5", "p6", "p7")
+TEAMS = ("t1", "t2", "t3", "bye")
+MAPS = ("de_inferno", "de_Nuke", "cs_office", "")
+#: Accounts of players whom OpenDota knows, and of one whom it does not.
+ACCOUNTS = (7, 8, 11)
+_ENDPOINT_OF = {
+    "players": "player",
+    "player_games": "player",
+    "player_elos": "player",
+    "history_matches": "player_history",
+    "history_players": "player_history",
+    "player_match_stats": "player_match_stats",
+    "matches": "match",
+    "match_factions": "match",
+    "match_rosters": "match",
+    "match_rounds": "match_stats",
+    "match_round_teams": "match_stats",
+    "match_round_players": "match_stats",
+    "rankings": "ranking",
+}
+
+_matches = st.sampled_from(MATCHES)
+_players = st.sampled_from(PLAYERS)
+_teams = st.sampled_from((*TEAMS, *TEAMS[:2]))
+_games = st.sampled_from(("cs2", "cs2", "cs2", "csgo", "pubg"))
+_names = st.sampled_from(("", "A", "B"))
+_rounds = st.sampled_from((1, 1, 2, 12))
+_winners = st.sampled_from((*FACTIONS, *FACTIONS, ""))
+_statuses = st.sampled_from(("finished", "FINISHED", "finished", "CANCELLED", "ongoing"))
+_levels = st.sampled_from((None, 1, 4, "10", 11))
+_elos = st.sampled_from((None, 0, 99, 1000, 2001))
+_maps = st.sampled_from(MAPS)
+_few = st.sampled_from(("0", "1", "2", "18", "a lot"))
+#: Starts and ends of matches in seconds since 1970; some matches have none.
+_moments = st.sampled_from((None, *MOMENTS))
+_steam_ids = st.sampled_from(("", "what", *(str(account + STEAM_BASE) for account in ACCOUNTS)))
+_dota_accounts = st.sampled_from(("", *(f"[U:1:{account}]" for account in ACCOUNTS), str(7 + STEAM_BASE)))
+_sides = st.lists(_players, unique=True, max_size=7).map(lambda ids: {"faction1": ids[::2], "faction2": ids[1::2]})
+_statistics = st.dictionaries(
+    st.sampled_from(("Kills", "Kills", "Deaths", "Assists", "Headshots", "Damage", "Double Kills", "First Kills")),
+    _few,
+    max_size=6,
+).map(lambda drawn: {"Triple Kills": "0", "Quadro Kills": "0", "Penta Kills": "0", "ADR": "75.72", **drawn})
+
+
+def _answer(draw: st.DrawFn, endpoint: str, body: Any, **params: Any) -> Answer:
+    return Answer(endpoint, body, params, draw(OVERTAKEN), source=SOURCE.name)
+
+
+@st.composite
+def _profiles(draw: st.DrawFn) -> Answer:
+    """A player's profile with the accounts and elos that it shows."""
+    player = draw(_players)
+    games = {
+        game: {
+            "game_player_id": draw(accounts),
+            "faceit_elo": draw(_elos),
+            "skill_level": draw(_levels),
+            "region": "EU",
+        }
+        for game, accounts in (("cs2", _steam_ids), ("csgo", _steam_ids), ("dota2", _dota_accounts))
+        if draw(st.booleans())
+    }
+    body = {"player_id": player, "nickname": draw(_names), "country": draw(st.sampled_from(("", "gb")))}
+    return _answer(draw, "player", body | {"steam_id_64": draw(_steam_ids), "games": games}, player_id=player)
+
+
+@st.composite
+def _rankings(draw: st.DrawFn) -> Answer:
+    """The first places of a ranking."""
+    items = [
+        {"player_id": draw(_players), "nickname": draw(_names), "country": "fr", "position": place, "faceit_elo": elo}
+        for place, elo in enumerate(draw(st.lists(_elos, max_size=2)), 1)
+    ]
+    game = draw(st.sampled_from(("cs2", "cs2", "dota2")))
+    return _answer(draw, "ranking", {"items": items}, game_id=game, region="EU")
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> Answer:
+    """A page of a player's history: new matches, late ones, cancelled ones, corrections of anything."""
+    items = []
+    for match_id in draw(st.lists(_matches, unique=True, min_size=1, max_size=2)):
+        sides = draw(_sides)
+        item = {
+            "match_id": match_id,
+            "game_id": draw(_games),
+            "status": draw(_statuses),
+            "started_at": draw(_moments),
+            "finished_at": draw(_moments),
+            "competition_id": "c1",
+            "competition_type": draw(st.sampled_from(("matchmaking", "championship"))),
+            "playing_players": draw(st.sampled_from((None, [], list(PLAYERS[:4])))),
+            "results": {"winner": draw(_winners), "score": {"faction1": 1, "faction2": 0}},
+            "teams": {
+                faction: {"team_id": draw(_teams), "nickname": draw(_names), "players": [_played(draw, p) for p in ids]}
+                for faction, ids in sides.items()
+            },
+        }
+        items.append(item)
+    return _answer(draw, "player_history", {"items": items}, player_id="p1", game="cs2")
+
+
+def _played(draw: st.DrawFn, player_id: str) -> dict[str, Any]:
+    account = {"game_player_id": draw(_steam_ids), "nickname": draw(_names)}
+    return {"player_id": player_id, "skill_level": draw(_levels), "game_skill_level": draw(_levels)} | account
+
+
+@st.composite
+def _listed(draw: st.DrawFn) -> Answer:
+    """A page of a player's statistics by match."""
+    place = {"Match Id": draw(_matches), "Match Round": str(draw(_rounds)), "Map": draw(_maps), "Game": "cs2"}
+    of_map = {"Winner": draw(_teams), "Rounds": draw(_few), "Best Of": draw(st.sampled_from(("1", "3")))}
+    player = draw(_players)
+    stats = draw(_statistics) | place | of_map | {"Player Id": player, "Match Finished At": 1772400000000}
+    return _answer(draw, "player_match_stats", {"items": [{"stats": stats}]}, player_id=player, game="cs2")
+
+
+@st.composite
+def _details(draw: st.DrawFn) -> Answer:
+    """Details of a match: sides, rosters and substitutes, results by map."""
+    match_id = draw(_matches)
+    sides = draw(_sides)
+    body = {
+        "match_id": match_id,
+        "game": draw(_games),
+        "status": draw(_statuses),
+        "best_of": draw(st.sampled_from((None, 1, 1, 3))),
+        "started_at": draw(_moments),
+        "finished_at": draw(_moments),
+        "competition_id": draw(st.sampled_from(("", "c1"))),
+        "competition_name": draw(_names),
+        "competition_type": draw(st.sampled_from(("matchmaking", "championship"))),
+        "results": {"winner": draw(_winners)},
+        "detailed_results": [
+            {"winner": draw(_winners), "factions": {"faction1": {"score": 13}, "faction2": {"score": 7}}}
+            for _ in range(draw(st.integers(0, 2)))
+        ],
+        "voting": {"map": {"pick": draw(st.lists(_maps, max_size=2))}},
+        "teams": {
+            faction: {
+                "faction_id": draw(_teams),
+                "name": draw(_names),
+                "type": draw(st.sampled_from(("", "premade", "premade"))),
+                "roster": [_played(draw, player) for player in ids[:2]],
+                "substitutes": [
+                    _played(draw, player) | {"playing": draw(st.sampled_from((None, True)))} for player in ids[2:]
+                ],
+            }
+            for faction, ids in sides.items()
+        },
+    }
+    return _answer(draw, "match", body, match_id=match_id)
+
+
+@st.composite
+def _match_statistics(draw: st.DrawFn) -> Answer:
+    """Statistics of one map of a match or of several."""
+    match_id = draw(_matches)
+    rounds = [
+        {
+            "match_id": match_id,
+            "match_round": str(number),
+            "game_id": "cs2",
+            "best_of": draw(st.sampled_from(("1", "1", "3", None))),
+            "round_stats": {"Map": draw(_maps), "Winner": draw(_teams), "Rounds": draw(_few)},
+            "teams": [
+                {
+                    "team_id": team,
+                    "premade": draw(st.booleans()),
+                    "team_stats": {"Final Score": draw(_few)},
+                    "players": [
+                        {"player_id": player, "nickname": draw(_names), "player_stats": draw(_statistics)}
+                        for player in ids
+                    ],
+                }
+                for team, ids in zip(
+                    draw(st.lists(_teams, unique=True, min_size=2, max_size=2)), draw(_sides).values(), strict=True
+                )
+            ],
+        }
+        for number in draw(st.lists(_rounds, unique=True, min_size=1, max_size=2))
+    ]
+    return _answer(draw, "match_stats", {"rounds": rounds}, match_id=match_id)
+
+
+_KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "players": {"player_id": _players},
+    "player_games": {"player_id": _players, "game": st.sampled_from(("cs2", "dota2"))},
+    "history_matches": {"match_id": _matches},
+    "history_players": {"match_id": _matches, "player_id": _players},
+    "player_match_stats": {"match_id": _matches, "match_round": _rounds, "player_id": _players},
+    "matches": {"match_id": _matches},
+    "match_factions": {"match_id": _matches, "faction": st.sampled_from(FACTIONS)},
+    "match_rosters": {"match_id": _matches, "player_id": _players},
+    "match_rounds": {"match_id": _matches, "match_round": _rounds},
+    "match_round_teams": {"match_id": _matches, "match_round": _rounds, "team_id": _teams},
+    "match_round_players": {"match_id": _matches, "match_round": _rounds, "player_id": _players},
+    "rankings": {"game_id": st.just("cs2"), "region": st.just("EU"), "position": st.sampled_from((1, 2))},
+}
+
+
+def _deletions(*tables: str) -> st.SearchStrategy[Answer]:
+    """The observation that rows of these tables are gone."""
+
+    @st.composite
+    def deletion(draw: st.DrawFn) -> Answer:
+        table = draw(st.sampled_from(tables))
+        body = {"table": table, "keys": [{name: draw(values) for name, values in _KEYS[table].items()}]}
+        return Answer(_ENDPOINT_OF[table], body, {}, draw(OVERTAKEN), is_deletion=True, source=SOURCE.name)
+
+    return deletion()
+
+
+_of_matches = (
+    _histories(),
+    _histories(),
+    _details(),
+    _listed(),
+    _match_statistics(),
+    _deletions(*(table for table in _KEYS if table not in ("players", "player_games", "rankings"))),
+    seen_again,
+)
+_of_players = (
+    _profiles(),
+    _profiles(),
+    _rankings(),
+    _histories(),
+    _deletions("players", "player_games", "rankings", "history_players", "match_rosters"),
+    seen_again,
+)
+#: Histories, details and statistics of matches come, change and go.
+faceit_match_events = batches(*_of_matches)
+#: Profiles, accounts and rankings do.
+faceit_player_events = batches(*_of_players)
+#: A player is tracked from now on, or no longer.
+faceit_orders: st.SearchStrategy[Event] = st.builds(Tracked, _players, st.booleans(), st.just(SOURCE.name))
+#: Anything happens at FACEIT that a build has to follow.
+faceit_any_events = batches(*_of_matches, *_of_players, faceit_orders)

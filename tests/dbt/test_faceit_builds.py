@@ -1,0 +1,168 @@
+"""What becomes of FACEIT's matches and players in the marts when more is learnt of them, build after build."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ingestion.faceit.source import SOURCE
+from tests.dbt import faceit_answers
+from tests.dbt.compiled import Builds
+from tests.dbt.faceit_events import STEAM_BASE
+from tests.dbt.project import Project
+
+
+class Warehouse:
+    """Answers in, builds after each, which must equal a rebuild."""
+
+    def __init__(self, project: Project, builds: Builds) -> None:
+        self._project = project
+        self._builds = builds
+        project.restore()
+
+    def learn(self, endpoint: str, body: Any, **params: Any) -> None:
+        """Load an answer and build."""
+        self._project.load(self._project.page(endpoint, body, **params), source=SOURCE)
+        self._build()
+
+    def learn_history(self, *matches: dict[str, Any]) -> None:
+        """Load a page of p1's history and build."""
+        self.learn("player_history", {"items": list(matches)}, player_id="p1", game="cs2")
+
+    def learn_listed(self, *records: dict[str, Any]) -> None:
+        """Load a page of p1's statistics and build."""
+        self.learn("player_match_stats", {"items": list(records)}, player_id="p1", game="cs2")
+
+    def forget(self, endpoint: str, table: str, **key: Any) -> None:
+        """Load the observation that a row is gone, and build."""
+        self._project.load(self._project.deletion(endpoint, table, key), source=SOURCE)
+        self._build()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of the marts."""
+        return self._project.rows(query.replace(" FROM ", " FROM marts_blue."))
+
+    def _build(self) -> None:
+        self._builds.build()
+        assert self._builds.differences() == {}
+
+
+@pytest.fixture
+def warehouse(project: Project, builds: Builds) -> Warehouse:
+    return Warehouse(project, builds)
+
+
+def test_a_match_of_which_only_the_history_tells_has_players_and_a_result(warehouse: Warehouse) -> None:
+    warehouse.learn_history(faceit_answers.history(1))
+    slots = (
+        "SELECT player_slot, player_id, side, is_win, kills FROM fct_player_matches WHERE match_id = 'f1' ORDER BY 1"
+    )
+    assert warehouse.rows(slots) == [
+        (0, "p1", "faction1", True, None),
+        (1, "p2", "faction1", True, None),
+        (5, "p3", "faction2", False, None),
+        (6, "p4", "faction2", False, None),
+    ]
+    assert warehouse.rows("SELECT wins FROM player_win_rates WHERE player_id = 'p2' AND period = 'all'") == [(1,)]
+    assert warehouse.rows("SELECT wins FROM teammates WHERE player_id = 'p3' AND other_player_id = 'p4'") == [(0,)]
+    assert warehouse.rows("SELECT match_id FROM player_performance WHERE match_id = 'f1'") == []
+
+
+def test_statistics_join_the_slots_of_the_history(warehouse: Warehouse) -> None:
+    warehouse.learn_listed(faceit_answers.listed(2))
+    assert warehouse.rows("SELECT match_id FROM fct_player_matches WHERE match_id = 'f2'") == []
+    warehouse.learn_history(faceit_answers.history(2))
+    played = "SELECT kills, map_id, rounds FROM fct_player_matches WHERE match_id = 'f2' AND player_id = 'p1'"
+    assert warehouse.rows(played) == [(20, "de_mirage", 20)]
+    record = "SELECT map_id, matches, kd_ratio FROM player_map_win_rates WHERE player_id = 'p1'"
+    assert warehouse.rows(record) == [("de_mirage", 1, 2)]
+
+
+def test_a_match_becomes_its_maps_when_they_are_known(warehouse: Warehouse) -> None:
+    warehouse.learn_history(faceit_answers.history(3))
+    maps = "SELECT DISTINCT match_id FROM fct_player_matches WHERE match_id LIKE 'f3%' ORDER BY 1"
+    assert warehouse.rows(maps) == [("f3",)]
+    warehouse.learn("match", faceit_answers.details(3, best_of=3), match_id="f3")
+    assert warehouse.rows(maps) == [("f3:1",)]
+    statistics = faceit_answers.match_statistics(3, ["faction1", "faction2", "faction1"])
+    warehouse.learn("match_stats", statistics, match_id="f3")
+    assert warehouse.rows(maps) == [("f3:1",), ("f3:2",), ("f3:3",)]
+    teams = "SELECT match_id, is_win, score FROM fct_team_matches WHERE team_id = 'team of p1' ORDER BY match_id"
+    assert warehouse.rows(teams) == [("f3:1", True, 13), ("f3:2", False, 7), ("f3:3", True, 13)]
+    form = "SELECT matches, wins, streak FROM team_form WHERE team_id = 'team of p1'"
+    assert warehouse.rows(form) == [(3, 2, 1)]
+    warehouse.forget("match_stats", "match_rounds", match_id="f3", match_round=2)
+    warehouse.forget("match_stats", "match_rounds", match_id="f3", match_round=3)
+    assert warehouse.rows(maps) == [("f3:1",)]
+
+
+def test_a_match_that_was_cancelled_later_counts_no_more(warehouse: Warehouse) -> None:
+    record = "SELECT matches FROM player_win_rates WHERE player_id = 'p1' AND period = 'all'"
+    warehouse.learn_history(faceit_answers.history(4), faceit_answers.history(5))
+    assert warehouse.rows(record) == [(2,)]
+    warehouse.learn_history(faceit_answers.history(5, status="CANCELLED", started_at=None))
+    assert warehouse.rows(record) == [(1,)]
+    warehouse.forget("player_history", "history_matches", match_id="f4")
+    assert warehouse.rows(record) == [(0,)]
+    warehouse.forget("player_history", "history_matches", match_id="f5")
+    assert warehouse.rows(record) == []
+
+
+def test_ratings_move_form_and_totals(warehouse: Warehouse) -> None:
+    matches = [faceit_answers.history(number) for number in range(10, 33)]
+    warehouse.learn_history(*matches)
+    warehouse.learn_listed(*(faceit_answers.listed(number, Kills=str(number)) for number in range(10, 33)))
+    form = "SELECT matches, rated_matches, direction FROM player_form WHERE player_id = 'p1'"
+    assert warehouse.rows(form) == [(20, 20, "rising")]
+    warehouse.learn_listed(faceit_answers.listed(31, Kills="0"), faceit_answers.listed(32, Kills="0"))
+    assert warehouse.rows(form) == [(20, 20, None)]
+
+
+def test_a_profile_that_names_another_account_moves_the_elo_and_the_person(warehouse: Warehouse) -> None:
+    steam = str(700 + STEAM_BASE)
+    cs2 = {"game_player_id": steam, "faceit_elo": 1800}
+    elo = {"faceit_elo": 900}
+    warehouse.learn(
+        "player",
+        faceit_answers.profile("p1", steam, cs2=cs2, dota2={"game_player_id": "[U:1:700]"} | elo),
+        player_id="p1",
+    )
+    elos = "SELECT player_id, rank_name FROM rank_progression WHERE game = 'dota2' AND ladder = 'faceit_elo'"
+    assert warehouse.rows(elos) == [("700", "Level 3")]
+    person = (
+        "SELECT game, player_id, is_conflicting FROM bridge_player_identities WHERE person_id = 'steam:700' ORDER BY 1"
+    )
+    assert warehouse.rows(person) == [("cs2", "p1", False), ("dota2", "700", False)]
+    warehouse.learn(
+        "player",
+        faceit_answers.profile("p1", steam, cs2=cs2, dota2={"game_player_id": "[U:1:701]"} | elo),
+        player_id="p1",
+    )
+    assert {player for player, _ in warehouse.rows(elos)} == {"701"}
+    assert warehouse.rows(person) == [("cs2", "p1", True)]
+    other = "SELECT game, player_id, is_conflicting FROM bridge_player_identities WHERE person_id = 'steam:701'"
+    assert warehouse.rows(other) == [("dota2", "701", True)]
+
+
+def test_two_players_of_one_account_are_one_person_and_seen_to_be(warehouse: Warehouse) -> None:
+    steam = str(7 + STEAM_BASE)
+    for player in ("p2", "p1"):
+        cs2 = {"game_player_id": steam, "faceit_elo": 1000}
+        warehouse.learn("player", faceit_answers.profile(player, steam, cs2=cs2), player_id=player)
+    person = (
+        "SELECT game, player_id, source, is_primary, is_conflicting FROM bridge_player_identities "
+        "WHERE person_id = 'steam:7' ORDER BY 1, 2"
+    )
+    assert warehouse.rows(person) == [
+        ("cs2", "p1", "faceit", True, True),
+        ("cs2", "p2", "faceit", False, True),
+        ("dota2", "7", "opendota", True, False),
+    ]
+    profiles = "SELECT game, player_id, is_tracked FROM person_profiles WHERE person_id = 'steam:7' ORDER BY 1"
+    assert warehouse.rows(profiles) == [("cs2", "p1", False), ("dota2", "7", True)]
+    board = "SELECT cs2_player_id, dota2_player_id, rank FROM cross_game_leaderboard"
+    assert warehouse.rows(board) == [("p1", "7", 1)]
+    warehouse.forget("player", "player_games", player_id="p1", game="cs2")
+    warehouse.forget("player", "players", player_id="p1")
+    assert warehouse.rows(person) == [("cs2", "p2", "faceit", True, False), ("dota2", "7", "opendota", True, False)]
