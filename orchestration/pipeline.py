@@ -8,31 +8,54 @@ from typing import Any
 
 from dagster import DagsterInstance, DagsterRun, RepositoryDefinition
 
-from ingestion.opendota.passes import PASSES
 from orchestration.assets.marts import CACHE_KEY, STEP, model_key
-from orchestration.assets.opendota import keys_of
+from orchestration.assets.staging import Staging, stagings
 from orchestration.dbt_graph import Graph, models_digest
 from orchestration.dbt_runner import prepare, warm_up
 from orchestration.definitions import build_definitions
 from orchestration.instance import prepare_instance
-from orchestration.progress import RunDone
+from orchestration.progress import LeftOut, RunDone, tell
 from orchestration.runs import create_run, execute, opened_instance
 from orchestration.warehouse_access import Warehouse
+from warehouse import state
+from warehouse.database import connect
 from warehouse.errors import ConfigurationError
+from warehouse.settings import Settings
 
-__all__ = ["Pipeline", "opened_pipeline", "require_passes"]
+__all__ = ["Pipeline", "left_out", "opened_pipeline", "select_passes"]
 
 
-def require_passes(names: Sequence[str]) -> None:
-    """Refuse a name that no pass has.
+def select_passes(names: Sequence[str], settings: Settings) -> list[tuple[Staging, str]]:
+    """The passes that names stand for: `<source>/<pass>`, a pass by its name alone, or all of a source.
 
     Raises:
-        ConfigurationError: there is no such pass; names those that there are.
+        ConfigurationError: there is no such pass, which names those that there are; or its source cannot be asked with
+            these settings.
     """
-    known = [definition.name for definition in PASSES]
+    known = {f"{one.name}/{name}": (one, name) for one in stagings().values() for name in one.passes}
+    found = []
     for name in names:
-        if name not in known:
+        meant = [value for full, value in known.items() if name in (full, *full.split("/"))]
+        if not meant:
             raise ConfigurationError(f"there is no pass {name}", f"choose from {', '.join(known)}")
+        readable = [(one, part) for one, part in meant if one.reader.is_readable(settings)]
+        if not readable:
+            meant[0][0].reader.require_key(settings)
+        found += readable
+    return found
+
+
+def left_out(warehouse: Warehouse) -> list[LeftOut]:
+    """Sources that cannot be asked with the warehouse's settings, and how much is tracked of each."""
+    found = []
+    with connect(warehouse.url("ingest")) as connection:
+        for one in stagings().values():
+            try:
+                one.reader.require_key(warehouse.settings)
+            except ConfigurationError as error:
+                tracked = [len(state.tracked(connection, one.name, kind)) for kind in one.reader.kinds]
+                found.append(LeftOut(str(error), sum(tracked)))
+    return found
 
 
 class Pipeline:
@@ -55,11 +78,14 @@ class Pipeline:
         """Create a run of everything, or of some passes and the marts.
 
         Raises:
-            ConfigurationError: there is no such pass.
+            ConfigurationError: there is no such pass, or its source cannot be asked.
         """
-        require_passes(passes)
+        chosen = select_passes(passes, self.warehouse.settings)
         repository, graph = self._load()
-        selected = [*keys_of(*passes), *map(model_key, graph.models), CACHE_KEY] if passes else []
+        if not chosen:
+            self._tell_what_is_left_out()
+        keys = [key for staging, name in chosen for key in staging.keys_of(name)]
+        selected = [*keys, *map(model_key, graph.models), CACHE_KEY] if chosen else []
         config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}
         return create_run(self.instance, repository, "run", assets=selected, config=config)
 
@@ -68,12 +94,16 @@ class Pipeline:
         repository, _ = self._load()
         return execute(self.instance, repository, run)
 
+    def _tell_what_is_left_out(self) -> None:
+        for message in left_out(self.warehouse):
+            tell(message)
+
     def _load(self) -> tuple[RepositoryDefinition, Graph]:
         digest = models_digest()
         if self._repository is None or self._graph is None or digest != self._digest:
             prepared = prepare(self.warehouse.settings, self.warehouse.servers.database_url)
             self._graph = prepared.graph
-            self._repository = build_definitions(prepared.graph).get_repository_def()
+            self._repository = build_definitions(prepared.graph, self.warehouse.settings).get_repository_def()
             self._digest = digest
         return self._repository, self._graph
 

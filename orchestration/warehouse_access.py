@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ingestion.opendota.source import SOURCE
+from ingestion.registry import readers
 from warehouse.database import LoginRole, role_url
 from warehouse.embedded import Servers, running
 from warehouse.embedded.termination import unwinding_on_termination
@@ -19,7 +19,7 @@ from warehouse.source import Source
 __all__ = ["SOURCES", "Warehouse", "open_warehouse"]
 
 #: Every source there is, by name.
-SOURCES: dict[str, Source] = {SOURCE.name: SOURCE}
+SOURCES: dict[str, Source] = {name: reader.source for name, reader in readers().items()}
 
 
 @dataclass(frozen=True)
