@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "readers"]
 
 #: Names of the sources, in the order of a run: `ingestion.<name>`, `orchestration.assets.<name>`, `staging_<name>`.
-NAMES = ("opendota",)
+NAMES = ("opendota", "faceit")
 
 
 def readers() -> dict[str, Reader]:
