@@ -1,6 +1,6 @@
 """Run the sandbox as a process: `python -m sandbox --seed 7 --players 60`.
 
-Its first line of output is OpenDota's base URL. It stops on SIGTERM and SIGINT, and with
+Its first line of output is OpenDota's base URL, its second FACEIT's. It stops on SIGTERM and SIGINT, and with
 `--until-stdin-closes` when whoever started it is gone.
 """
 
@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 
 import uvicorn
 
+from sandbox.faceit import KEY, Faceit, FaceitLimits, FaceitWorld
 from sandbox.faults import Faults
 from sandbox.limits import Limits
 from sandbox.opendota import OpenDota
-from sandbox.server import build_app, listen, uvicorn_server
+from sandbox.server import FACEIT_PATH, OPENDOTA_PATH, build_app, listen, uvicorn_server
 from sandbox.world import DEFAULT_NOW, World
 
 
@@ -31,8 +32,10 @@ def main() -> None:
         per_minute_with_key=arguments.per_minute,
         keys=frozenset(arguments.key),
     )
-    app = build_app(OpenDota(world, limits=limits, faults=Faults()))
-    server = uvicorn_server(app)
+    faceit_limits = FaceitLimits(arguments.faceit_per_second, frozenset(arguments.faceit_key or [KEY]))
+    opendota = OpenDota(world, limits=limits, faults=Faults())
+    faceit = Faceit(FaceitWorld(world), limits=faceit_limits, faults=Faults())
+    server = uvicorn_server(build_app(opendota, faceit))
     # A client that hangs must not keep the process from ending.
     server.config.timeout_graceful_shutdown = 1
     try:
@@ -40,7 +43,8 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"the sandbox cannot listen on port {arguments.port}: {error.strerror}; choose another or 0")
     with listener:
-        sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}/api\n")
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        sys.stdout.write(f"{base}{OPENDOTA_PATH}\n{base}{FACEIT_PATH}\n")
         sys.stdout.flush()
         if arguments.until_stdin_closes:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
@@ -62,9 +66,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--days", type=_positive, default=180, help="history before now")
     parser.add_argument("--now", type=_moment, default=DEFAULT_NOW, help="the world's date, ISO 8601")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--key", action="append", default=[], help="an API key that is accepted; repeatable")
-    parser.add_argument("--per-minute", type=int, default=limits.per_minute)
-    parser.add_argument("--per-day", type=int, default=limits.per_day)
+    parser.add_argument("--key", action="append", default=[], help="a key that OpenDota accepts; repeatable")
+    parser.add_argument("--per-minute", type=int, default=limits.per_minute, help="OpenDota's limit")
+    parser.add_argument("--per-day", type=int, default=limits.per_day, help="OpenDota's limit without a key")
+    parser.add_argument("--faceit-key", action="append", help=f"a key that FACEIT accepts; repeatable ({KEY})")
+    parser.add_argument("--faceit-per-second", type=int, default=FaceitLimits().per_second, help="FACEIT's limit")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
     return parser.parse_args()
 

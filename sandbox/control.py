@@ -5,21 +5,25 @@ They are not part of any upstream and are neither counted nor limited. Bodies an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
+from sandbox.faceit import Faceit
+from sandbox.faceit.truth import truth as faceit_truth
 from sandbox.faults import Faults
 from sandbox.opendota import OpenDota
 from sandbox.truth import truth
+from sandbox.upstream import Upstream
 
 
-def control_routes(opendota: OpenDota) -> list[Route]:
-    """Routes to mount under `/sandbox`."""
+def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
+    """Routes to mount under `/sandbox`; what is FACEIT's lies under `/sandbox/faceit`."""
     world = opendota.world
 
     async def state(_: Request) -> Response:
@@ -28,16 +32,6 @@ def control_routes(opendota: OpenDota) -> list[Route]:
     async def advance(request: Request) -> Response:
         body = msgspec.json.decode(await request.body() or b"{}")
         return _json({"now": world.advance(days=body.get("days", 0), seconds=body.get("seconds", 0))})
-
-    async def faults(request: Request) -> Response:
-        if request.method == "PUT":
-            opendota.set_faults(msgspec.json.decode(await request.body(), type=Faults))
-        return _json({"faults": asdict(opendota.plan.faults), "malformed": opendota.plan.malformed})
-
-    async def requests(request: Request) -> Response:
-        if request.method == "DELETE":
-            opendota.log.clear()
-        return _json({"count": opendota.log.count, "entries": opendota.log.entries})
 
     async def players(request: Request) -> Response:
         return _json(world.suggested_players(int(request.query_params.get("count", 40))))
@@ -50,17 +44,61 @@ def control_routes(opendota: OpenDota) -> list[Route]:
     async def tell_truth(request: Request) -> Response:
         accounts = request.query_params.get("accounts")
         tracked = [int(text) for text in accounts.split(",")] if accounts else world.suggested_players()
-        answer = truth(world, tracked)
-        return _json({**answer.as_json(), "observed_ranks": opendota.log.ranks, "malformed": opendota.plan.malformed})
+        seen = {"observed_ranks": opendota.observed_ranks, "malformed": opendota.plan.malformed}
+        return _json({**truth(world, tracked).as_json(), **seen})
 
     return [
         Route("/state", state),
         Route("/advance", advance, methods=["POST"]),
-        Route("/faults", faults, methods=["GET", "PUT"]),
-        Route("/requests", requests, methods=["GET", "DELETE"]),
         Route("/players", players),
         Route("/private", private, methods=["POST"]),
         Route("/truth", tell_truth),
+        Mount("/faceit", routes=_faceit_routes(faceit)),
+        *_upstream_routes(opendota, (opendota, faceit)),
+    ]
+
+
+def _faceit_routes(faceit: Faceit) -> list[BaseRoute]:
+    async def players(request: Request) -> Response:
+        return _json(faceit.world.suggested_players(int(request.query_params.get("count", 20))))
+
+    async def competitions(_: Request) -> Response:
+        scene = faceit.world.scene
+        named = {"hubs": scene.hubs, "championships": scene.championships}
+        return _json({kind: [one.competition_id for one in found] for kind, found in named.items()})
+
+    async def tell_truth(request: Request) -> Response:
+        players = request.query_params.get("players")
+        tracked = players.split(",") if players else faceit.world.suggested_players()
+        seen = {"observed_elos": faceit.observed_elos, "malformed": faceit.plan.malformed}
+        return _json({**faceit_truth(faceit.world, tracked).as_json(), **seen})
+
+    return [
+        Route("/players", players),
+        Route("/competitions", competitions),
+        Route("/truth", tell_truth),
+        *_upstream_routes(faceit, (faceit,)),
+    ]
+
+
+def _upstream_routes(upstream: Upstream, faulty: Sequence[Upstream]) -> list[BaseRoute]:
+    """The log of one upstream, and the faults that some share."""
+
+    async def faults(request: Request) -> Response:
+        if request.method == "PUT":
+            wanted = msgspec.json.decode(await request.body(), type=Faults)
+            for one in faulty:
+                one.set_faults(wanted)
+        return _json({"faults": asdict(upstream.plan.faults), "malformed": upstream.plan.malformed})
+
+    async def requests(request: Request) -> Response:
+        if request.method == "DELETE":
+            upstream.log.clear()
+        return _json({"count": upstream.log.count, "entries": upstream.log.entries})
+
+    return [
+        Route("/faults", faults, methods=["GET", "PUT"]),
+        Route("/requests", requests, methods=["GET", "DELETE"]),
     ]
 
 

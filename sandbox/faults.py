@@ -7,20 +7,13 @@ The same holds for a malformed record: it is served wrong `tries` times, then ri
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow"]
 
 _KINDS: tuple[Kind, ...] = ("too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow")
-_SPOILED: tuple[tuple[str, str], ...] = (
-    ("hero_id", "not a hero"),
-    ("kills", "many"),
-    ("duration", "n/a"),
-    ("start_time", "yesterday"),
-    ("game_mode", "?"),
-)
 
 
 @dataclass(frozen=True)
@@ -54,10 +47,10 @@ class Faults:
 
 @dataclass(frozen=True)
 class Malformed:
-    """A record served wrong: which, in which field, with what text."""
+    """A record served wrong: whose and of which match (as the upstream calls them), in which field, with what text."""
 
-    account_id: int
-    match_id: int
+    account_id: int | str
+    match_id: int | str
     field: str
     value: str
 
@@ -86,18 +79,35 @@ class FaultPlan:
             self._burst_left = faults.burst - 1
         return kind
 
-    def spoil(self, account_id: int, records: list[dict[str, Any]]) -> None:
-        """Put text where a number belongs in some records of a player's matches."""
+    def spoil(
+        self,
+        account_id: int | str,
+        records: Sequence[dict[str, Any]],
+        texts: Sequence[tuple[str, str]],
+        *,
+        key: Sequence[str] = ("match_id",),
+    ) -> None:
+        """Put text where a number belongs in some records of a player's matches.
+
+        Args:
+            account_id: the player.
+            records: changed in place.
+            texts: fields that may be spoiled, and what stands there then.
+            key: fields that tell the player's records apart, the match's id first.
+        """
         if not self.faults.malformed:
             return
         for record in records:
-            key = f"record {account_id} {record['match_id']}"
-            if self._chance(key) >= self.faults.malformed or not self._meets(key):
+            match_id = record[key[0]]
+            name = " ".join(str(record[one]) for one in key)
+            candidates = [(place, text) for place, text in texts if place in record]
+            met = f"record {account_id} {name}"
+            if not candidates or self._chance(met) >= self.faults.malformed or not self._meets(met):
                 continue
-            candidates = [(name, text) for name, text in _SPOILED if name in record]
-            name, text = candidates[record["match_id"] % len(candidates)]
-            record[name] = text
-            self.malformed.append(Malformed(account_id, record["match_id"], name, text))
+            number = match_id if isinstance(match_id, int) else len(self.malformed)
+            place, text = candidates[number % len(candidates)]
+            record[place] = text
+            self.malformed.append(Malformed(account_id, match_id, place, text))
 
     def _drawn(self, key: str) -> Kind | None:
         chance = self._chance(key)

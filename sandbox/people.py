@@ -1,9 +1,9 @@
 """The people of the world: who they are, how well and how often they play, and with whom.
 
 A person is a row number, stable for a seed. What an upstream calls them is derived from it, so that one
-person can carry several identities: the Steam account here; the FACEIT id and the accounts in the game
-databases are to be derived from the same row number, each with a generator seeded by its own word, so that
-adding one moves no other.
+person can carry several identities: the Steam account here, the FACEIT id in `sandbox.faceit.accounts`; the accounts
+in the game databases are to be derived from the same row number, each with a generator seeded by its own word, so
+that adding one moves no other.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""What a simulated upstream was asked: requests, and the ranks its profiles showed."""
+"""What a simulated upstream was asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-from sandbox.world import Rank
 
 
 @dataclass
@@ -19,21 +17,11 @@ class LoggedRequest:
     has_key: bool = False  # a valid key came along, wherever it was put
 
 
-@dataclass(frozen=True)
-class ObservedRank:
-    """The rank a profile showed at a moment of the world (Unix s)."""
-
-    account_id: int
-    at: int
-    rank: Rank
-
-
 @dataclass
 class RequestLog:
     """Every request since the start or the last `clear`."""
 
     entries: list[LoggedRequest] = field(default_factory=list)
-    ranks: list[ObservedRank] = field(default_factory=list)
     _opened: int = 0
 
     @property
@@ -47,10 +35,6 @@ class RequestLog:
         entry = LoggedRequest(self._opened, path, query)
         self.entries.append(entry)
         return entry
-
-    def observe_rank(self, account_id: int, at: int, rank: Rank) -> None:
-        """Note the rank shown in a profile."""
-        self.ranks.append(ObservedRank(account_id, at, rank))
 
     def clear(self) -> None:
         """Forget the requests; numbering goes on."""

@@ -19,23 +19,34 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from sandbox.control import control_routes, refuse
+from sandbox.faceit import Faceit, FaceitLimits, FaceitWorld
 from sandbox.faults import Faults, Malformed
 from sandbox.limits import Limits
-from sandbox.opendota import OpenDota
-from sandbox.request_log import ObservedRank, RequestLog
+from sandbox.opendota import ObservedRank, OpenDota
+from sandbox.request_log import RequestLog
 from sandbox.world import World
+
+OPENDOTA_PATH = "/api"
+FACEIT_PATH = "/faceit/data/v4"
 
 _START_S = 10.0
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox: `url` is OpenDota's base URL, `control_url` that of the control endpoints."""
+    """A running sandbox.
+
+    `url` is OpenDota's base URL, `faceit_url` FACEIT's, `control_url` that of the control endpoints. What the
+    properties below tell is OpenDota's; `faceit` has the same of its own: `.log`, `.plan.malformed`,
+    `.observed_elos`, `.set_faults()`, and in `.world` the world as FACEIT knows it.
+    """
 
     url: str
+    faceit_url: str
     control_url: str
     world: World
     opendota: OpenDota
+    faceit: Faceit
 
     @property
     def requests(self) -> RequestLog:
@@ -50,21 +61,26 @@ class Sandbox:
     @property
     def observed_ranks(self) -> list[ObservedRank]:
         """The rank each profile showed, in order; also to a client that was gone before the answer came."""
-        return self.opendota.log.ranks
+        return self.opendota.observed_ranks
 
     def advance(self, *, days: float = 0, seconds: int = 0) -> int:
         """Move the world's clock forward and return its new `now` (Unix s)."""
         return self.world.advance(days=days, seconds=seconds)
 
     def set_faults(self, faults: Faults | None) -> None:
-        """Show these faults from now on; None ends them."""
-        self.opendota.set_faults(faults or Faults())
+        """Both upstreams show these faults from now on, each counting its own requests; None ends them."""
+        for upstream in (self.opendota, self.faceit):
+            upstream.set_faults(faults or Faults())
 
 
-def build_app(opendota: OpenDota) -> Starlette:
-    """OpenDota under `/api` and the control endpoints under `/sandbox`."""
+def build_app(opendota: OpenDota, faceit: Faceit) -> Starlette:
+    """The upstreams under their base paths and the control endpoints under `/sandbox`."""
     return Starlette(
-        routes=[Mount("/sandbox", routes=control_routes(opendota)), Mount("/api", app=opendota)],
+        routes=[
+            Mount("/sandbox", routes=control_routes(opendota, faceit)),
+            Mount(OPENDOTA_PATH, app=opendota),
+            Mount(FACEIT_PATH, app=faceit),
+        ],
         exception_handlers={ValueError: refuse, msgspec.MsgspecError: refuse},
     )
 
@@ -81,11 +97,17 @@ def uvicorn_server(app: Starlette) -> uvicorn.Server:
 
 @contextmanager
 def serve(
-    world: World, *, port: int = 0, limits: Limits | None = None, faults: Faults | None = None
+    world: World,
+    *,
+    port: int = 0,
+    limits: Limits | None = None,
+    faceit_limits: FaceitLimits | None = None,
+    faults: Faults | None = None,
 ) -> Iterator[Sandbox]:
     """Serve a world until the block ends. Connections that still hang then are dropped."""
     opendota = OpenDota(world, limits=limits or Limits(), faults=faults or Faults())
-    server = uvicorn_server(build_app(opendota))
+    faceit = Faceit(FaceitWorld(world), limits=faceit_limits or FaceitLimits(), faults=faults or Faults())
+    server = uvicorn_server(build_app(opendota, faceit))
     with listen(port) as listener:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
@@ -96,7 +118,7 @@ def serve(
                 raise RuntimeError("the sandbox's server did not start")
             time.sleep(0.005)
         try:
-            yield Sandbox(f"{base}/api", f"{base}/sandbox", world, opendota)
+            yield Sandbox(f"{base}{OPENDOTA_PATH}", f"{base}{FACEIT_PATH}", f"{base}/sandbox", world, opendota, faceit)
         finally:
             server.should_exit = server.force_exit = True
             thread.join()

@@ -1,5 +1,5 @@
 """OpenDota, as its API shows the world."""
 
-from sandbox.opendota.app import OpenDota
+from sandbox.opendota.app import ObservedRank, OpenDota
 
-__all__ = ["OpenDota"]
+__all__ = ["ObservedRank", "OpenDota"]

@@ -1,0 +1,229 @@
+"""FACEIT's answers about matches: the history's records, details, statistics by map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.faceit.accounts import CS2
+from sandbox.faceit.factions import ASSETS, PAGES, factions, lineup_of, named, page_of
+from sandbox.faceit.scene import MAPS
+from sandbox.faceit.statistics import Row, match_texts, text
+from sandbox.faceit.tape import BYE, CANCELLED, NOBODY, PLAYED
+from sandbox.faceit.world import FaceitWorld
+
+_LOCATIONS = ("Germany", "Netherlands", "Sweden", "France", "UK", "Chicago", "Dallas")
+
+Answer = dict[str, Any]
+
+
+def find(faceit: FaceitWorld, match_id: str, at: int) -> int | None:
+    """Place of a match on the tape; None when FACEIT does not list it (yet)."""
+    row = faceit.history.rows.get(match_id)
+    return None if row is None or faceit.history.series.visible_at[row] > at else row
+
+
+def listed_at(faceit: FaceitWorld, row: int) -> int:
+    """The moment (s) by which histories select and sort a match: its start, or its end when it never began."""
+    series = faceit.history.series
+    return int(series.started_at[row] if series.started_at[row] != NOBODY else series.finished_at[row])
+
+
+def history_item(faceit: FaceitWorld, row: int, at: int) -> Answer:
+    """One record of `/players/{id}/history`."""
+    series = faceit.history.series
+    competition = faceit.scene.competitions[series.competition[row]]
+    sides = factions(faceit, row)
+    teams = {}
+    for side, faction in enumerate(sides):
+        players = [
+            {
+                **named(account),
+                "skill_level": int(series.level[row, column]),
+                "game_player_id": account.game_player_id(CS2),
+                "game_player_name": account.nickname,
+                "faceit_url": page_of(account),
+            }
+            for column, account in lineup_of(faceit, row, side)
+        ]
+        teams[f"faction{side + 1}"] = {
+            "team_id": faction["faction_id"],
+            "nickname": faction["name"],
+            "avatar": faction["avatar"],
+            "type": faction["type"],
+            "players": players,
+        }
+    return {
+        "match_id": str(series.match_id[row]),
+        "game_id": CS2,
+        "region": competition.region,
+        "match_type": "",
+        "game_mode": "5v5",
+        "max_players": 10,
+        "teams_size": 5,
+        "teams": teams,
+        "playing_players": [account.player_id for side in (0, 1) for _, account in lineup_of(faceit, row, side)],
+        "competition_id": competition.competition_id,
+        "competition_name": competition.name,
+        "competition_type": competition.kind,
+        "organizer_id": competition.organizer_id,
+        "status": _status(faceit, row, at).lower(),
+        **_times(faceit, row, at),
+        **_results(faceit, row, at),
+        "faceit_url": f"{PAGES}/cs2/room/{series.match_id[row]}",
+    }
+
+
+def detail(faceit: FaceitWorld, row: int, at: int) -> Answer:
+    """`/matches/{id}`; the lists of hubs and championships hold the same records."""
+    series, maps = faceit.history.series, faceit.history.maps
+    competition = faceit.scene.competitions[series.competition[row]]
+    match_id = str(series.match_id[row])
+    places = faceit.history.maps_of(row)
+    answer: Answer = {
+        "match_id": match_id,
+        "version": 2,
+        "game": CS2,
+        "region": competition.region,
+        "competition_id": competition.competition_id,
+        "competition_type": competition.kind,
+        "competition_name": competition.name,
+        "organizer_id": competition.organizer_id,
+        "teams": {f"faction{side}": faction for side, faction in enumerate(factions(faceit, row), start=1)},
+        "calculate_elo": competition.is_rated,
+        "configured_at": int(series.configured_at[row]),
+        **_times(faceit, row, at),
+        "chat_room_id": f"match-{match_id}",
+        "best_of": int(series.best_of[row]),
+        **_results(faceit, row, at),
+        "status": _status(faceit, row, at),
+        "faceit_url": f"{PAGES}/cs2/room/{match_id}",
+    }
+    if series.scheduled_at[row] != NOBODY:
+        answer |= {"scheduled_at": int(series.scheduled_at[row]), "round": row % 9 + 1, "group": 1}
+    if places:
+        picks = [MAPS[maps.map[place]] for place in places]
+        answer["voting"] = {
+            "voted_entity_types": ["location", "map"],
+            "location": {"entities": [_votable(name) for name in _LOCATIONS], "pick": [_LOCATIONS[row % 7]]},
+            "map": {"entities": [_votable(name) for name in MAPS], "pick": picks},
+        }
+    if places and _status(faceit, row, at) == "FINISHED":
+        answer["demo_url"] = [
+            f"https://demos.example.invalid/cs2/{match_id}-1-{n + 1}.dem.zst" for n in range(len(places))
+        ]
+        if not series.is_scored_in_maps[row]:
+            answer["detailed_results"] = [_map_result(maps.scores[place].tolist()) for place in places]
+    return answer
+
+
+def statistics(faceit: FaceitWorld, row: int, at: int) -> Answer | None:
+    """`/matches/{id}/stats`; None while there are none."""
+    series, maps = faceit.history.series, faceit.history.maps
+    if series.state[row] != PLAYED or series.result_at[row] > at:
+        return None
+    competition = faceit.scene.competitions[series.competition[row]]
+    sides = factions(faceit, row)
+    rounds = []
+    for place in faceit.history.maps_of(row):
+        scores = maps.scores[place].tolist()
+        rounds.append(
+            {
+                "best_of": str(series.best_of[row]),
+                "competition_id": competition.competition_id if series.is_detailed[row] else None,
+                "game_id": CS2,
+                "game_mode": "5v5",
+                "match_id": str(series.match_id[row]),
+                "match_round": str(maps.number[place]),
+                "played": "1",
+                "round_stats": {
+                    "Map": MAPS[maps.map[place]],
+                    "Region": competition.region,
+                    "Rounds": str(sum(scores)),
+                    "Score": f"{scores[0]} / {scores[1]}",
+                    "Winner": sides[int(scores[1] > scores[0])]["faction_id"],
+                },
+                "teams": [_team_statistics(faceit, row, place, side, sides[side]) for side in (0, 1)],
+            }
+        )
+    return {"rounds": rounds}
+
+
+def _status(faceit: FaceitWorld, row: int, at: int) -> str:
+    series = faceit.history.series
+    if series.state[row] == CANCELLED:
+        return "CANCELLED"
+    return "FINISHED" if series.result_at[row] <= at else "ONGOING"
+
+
+def _times(faceit: FaceitWorld, row: int, at: int) -> Answer:
+    """What never began has no start; what is under way has no end."""
+    series = faceit.history.series
+    times = {}
+    if series.started_at[row] != NOBODY:
+        times["started_at"] = int(series.started_at[row])
+    if series.result_at[row] <= at:
+        times["finished_at"] = int(series.finished_at[row])
+    return times
+
+
+def _results(faceit: FaceitWorld, row: int, at: int) -> Answer:
+    """Winner and score. Of cancelled matches half have none, half an empty winner."""
+    series, maps = faceit.history.series, faceit.history.maps
+    if series.state[row] == CANCELLED:
+        return {"results": {"winner": "", "score": {"faction1": 0, "faction2": 0}}} if row % 2 else {}
+    if series.result_at[row] > at:
+        return {}
+    places = faceit.history.maps_of(row)
+    scores = [maps.scores[place].tolist() for place in places]
+    if series.state[row] == BYE:
+        score = [1, 0]
+    elif len(scores) > 1 or series.best_of[row] > 1 or series.is_scored_in_maps[row]:
+        score = [sum(one > other for one, other in scores), sum(other > one for one, other in scores)]
+    else:
+        score = scores[0]
+    winner = f"faction{series.winner[row] + 1}"
+    return {"results": {"winner": winner, "score": {"faction1": score[0], "faction2": score[1]}}}
+
+
+def _map_result(scores: list[int]) -> Answer:
+    winner = "faction1" if scores[0] > scores[1] else "faction2"
+    return {
+        "asc_score": False,
+        "winner": winner,
+        "factions": {"faction1": {"score": scores[0]}, "faction2": {"score": scores[1]}},
+    }
+
+
+def _team_statistics(faceit: FaceitWorld, row: int, place: int, side: int, faction: Answer) -> Answer:
+    maps = faceit.history.maps
+    scores, halves = maps.scores[place].tolist(), maps.halves[place, side].tolist()
+    lineup = lineup_of(faceit, row, side)
+    players = [
+        {
+            "player_id": account.player_id,
+            "nickname": account.nickname,
+            "player_stats": match_texts(faceit, Row(row, place, column)),
+        }
+        for column, account in lineup
+    ]
+    columns = [column for column, _ in lineup]
+    headshots = int(maps.stat("headshots")[place, columns].sum())
+    return {
+        "team_id": faction["faction_id"],
+        "premade": faction["type"] == "premade",
+        "team_stats": {
+            "Team": faction["name"],
+            "Team Win": str(int(scores[side] > scores[1 - side])),
+            "Team Headshots": text(headshots / len(players), 1),
+            "First Half Score": str(halves[0]),
+            "Second Half Score": str(halves[1]),
+            "Overtime score": str(halves[2]),
+            "Final Score": str(scores[side]),
+        },
+        "players": players,
+    }
+
+
+def _votable(name: str) -> Answer:
+    images = {f"image_{size}": f"{ASSETS}/votables/{name}_{size}.jpeg" for size in ("lg", "sm")}
+    return {"guid": name, "class_name": name, "name": name.removeprefix("de_").capitalize(), **images}

@@ -1,0 +1,62 @@
+"""Pages of lists and errors, the way FACEIT writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from sandbox.upstream import json_answer
+
+Answer = dict[str, Any]
+
+
+def paged(
+    items: Sequence[Any], query: Mapping[str, str], *, limit: int = 20, most: int = 100, most_offset: int | None = None
+) -> Answer:
+    """The page of a list that a query asks for; there is no total, and `end` lies a full page behind `start`.
+
+    Args:
+        items: the whole list.
+        query: `offset` and `limit`.
+        limit: records on a page when none is asked for.
+        most: largest limit allowed.
+        most_offset: largest offset allowed; None: any.
+
+    Raises:
+        HTTPException: 400, when either is out of bounds.
+    """
+    start = whole_number(query, "offset", 0, most_offset)
+    size = whole_number(query, "limit", limit, most)
+    return {"items": list(items[start : start + size]), "start": start, "end": start + size}
+
+
+def whole_number(query: Mapping[str, str], name: str, default: int, most: int | None = None) -> int:
+    """A parameter that must be a whole number from 0 on.
+
+    Raises:
+        HTTPException: 400, when it is not, or larger than allowed.
+    """
+    text = query.get(name, str(default))
+    if not text.isdecimal() or (most is not None and int(text) > most):
+        bound = "" if most is None else f" of at most {most}"
+        raise HTTPException(400, f"{name} must be a whole number{bound}")
+    return int(text)
+
+
+def error(status: int, message: str) -> Response:
+    """An error in the shape that FACEIT uses for this status: there are three."""
+    if status in (400, 404):
+        code = "err_nf0" if status == 404 else "err_r0"
+        described = {"message": message, "code": code, "http_status": status, "parameters": []}
+        return json_answer({"errors": [described]}, status)
+    if status in (401, 429):
+        return json_answer({"message": message}, status)
+    return json_answer({"code": "err_f0" if status == 403 else "err_s0", "message": message}, status)
+
+
+def not_found(what: str) -> HTTPException:
+    """The error for something that FACEIT does not know."""
+    return HTTPException(404, f"The {what} was not found")

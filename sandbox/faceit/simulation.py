@@ -1,0 +1,258 @@
+"""Plays FACEIT's matches, one day at a time: like `sandbox.simulation`, with generators of its own.
+
+Matchmaking fills lobbies of about equal elo from whoever feels like it; premade teams meet in the evening. Elo is
+carried from day to day.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+
+from sandbox.faceit.accounts import DOTA2, GAMES, Accounts
+from sandbox.faceit.rounds import Played, play
+from sandbox.faceit.rules import LOWEST_ELO, elo_gains, levels_of
+from sandbox.faceit.scene import MAPS, Scene, Team
+from sandbox.faceit.tape import BYE, CANCELLED, NEVER, NOBODY, PLAYED, Bools, Day, Ints, Maps, Moves, Series
+from sandbox.rules import DAY_S
+
+_WINDOWS = 6  # a person plays at most once in each window of the day
+_WINDOW_S = 12_600
+_LATEST_START_S = 9_000  # within a window, so that a match is usually over before the next window
+_FIXTURE_START_S = 75_600  # 21:00: after the day's last lobbies began
+_FIXTURE_CHANCE = 0.3  # that a pair of teams meets on a day
+_BYE_CHANCE = 0.05
+_CANCELLED_SHARE = 0.04
+_ROUND_S = 105
+_BREAK_S = 240
+_HOUR_S = 3_600
+
+
+class _Cards(NamedTuple):
+    """A day's matches before they are played, one row each; columns as on the tape of series."""
+
+    person: Ints
+    competition: Ints
+    starts: Ints
+    team: Ints
+    absent: Ints
+    is_bye: Bools
+
+
+class Simulation:
+    """FACEIT's matches, from the world's first day on."""
+
+    def __init__(self, seed: int, accounts: Accounts, scene: Scene, *, start: int) -> None:
+        self._seed = seed
+        self._accounts = accounts
+        self._scene = scene
+        self._start = start
+        self._elo = accounts.start_elo.copy()  # n x games
+        self._dota2 = accounts.plays(DOTA2)
+        self._day = 0
+
+    @property
+    def played_until(self) -> int:
+        """Every match that starts before this second is on a tape."""
+        return self._start + self._day * DAY_S
+
+    def play_day(self) -> Day:
+        """Play the next day and return what it added."""
+        rng = np.random.default_rng([self._seed, 7, self._day])
+        cards = _in_order(self._lobbies(rng), self._fixtures(rng))
+        day = self._play(rng, cards)
+        moves = self._dota2_moves(rng)
+        self._rate(day.series, moves)
+        self._day += 1
+        return Day(day.series, day.maps, moves)
+
+    def _lobbies(self, rng: np.random.Generator) -> _Cards:
+        """The day's lobbies: ten people each, the first five are faction1, the first of a side its captain."""
+        accounts = self._accounts
+        circles = int(accounts.circle[-1]) + 1
+        people, starts = [], []
+        weekend = 1.3 if (self.played_until // DAY_S + 3) % 7 >= 5 else 0.9
+        for window, appetite in enumerate((0.5, 0.6, 0.8, 1.0, 1.5, 1.6)):
+            hunger = accounts.rate * (accounts.joined_day <= self._day) * weekend * appetite / _WINDOWS
+            matches = min(int(hunger.sum() / 10 + rng.random()), int((hunger > 0).sum()) // 10)
+            mood = rng.normal(0, 1.2, circles)[accounts.circle]
+            with np.errstate(divide="ignore"):
+                # Gumbel's trick: the largest sums are a weighted draw without replacement.
+                urge = np.log(hunger) + mood + rng.gumbel(size=len(accounts))
+            chosen = np.argsort(-urge, kind="stable")[: matches * 10]
+            closeness = self._elo[:, 0] / 250 + rng.normal(0, 0.7, circles)[accounts.circle]
+            lobbies = chosen[np.argsort(closeness[chosen], kind="stable")].reshape(matches, 10)
+            # Ordered by circle, friends stand on one side, unless they straddle the middle.
+            side = rng.random(circles)[accounts.circle[lobbies]]
+            people.append(np.take_along_axis(lobbies, np.argsort(side, axis=1, kind="stable"), axis=1))
+            starts.append(self.played_until + window * _WINDOW_S + rng.integers(0, _LATEST_START_S, matches))
+        person = np.concatenate(people)
+        region = np.array([self._region(captain) for captain in person[:, 0].tolist()], dtype=np.int64)
+        in_hub = rng.random(len(person)) < 0.15
+        return _Cards(
+            person=person,
+            competition=np.where(in_hub, len(self._scene.queues), region),
+            starts=np.concatenate(starts),
+            team=np.full((len(person), 2), NOBODY),
+            absent=np.full((len(person), 2), NOBODY),
+            is_bye=np.zeros(len(person), dtype=np.bool_),
+        )
+
+    def _region(self, person: int) -> int:
+        region = self._accounts.by_person[person].region
+        return next(place for place, queue in enumerate(self._scene.queues) if queue.region == region)
+
+    def _fixtures(self, rng: np.random.Generator) -> _Cards:
+        """Meetings of premade teams, at most one a team and day, and byes."""
+        scene = self._scene
+        order = rng.permutation(len(scene.teams)).tolist()
+        first_hub = len(scene.queues)
+        # The hub of premade teams, the league, the cup.
+        places = [first_hub + 1, first_hub + 2, first_hub + 3]
+        rows: list[tuple[list[int], int, int, list[int], list[int], bool]] = []
+        for one, other in zip(order[::2], order[1::2], strict=False):
+            draw = rng.random()
+            start = self.played_until + _FIXTURE_START_S + int(rng.integers(0, 1_200))
+            place = int(rng.choice(places, p=[0.25, 0.4, 0.35]))
+            if draw < _FIXTURE_CHANCE:
+                lineups = [_lineup(rng, scene.teams[team]) for team in (one, other)]
+                people = [person for lineup, _ in lineups for person in lineup]
+                rows.append((people, place, start, [one, other], [absent for _, absent in lineups], False))
+            elif draw > 1 - _BYE_CHANCE:
+                people = [*scene.teams[one].members, *[NOBODY] * 5]
+                rows.append((people, first_hub + 2, start, [one, NOBODY], [NOBODY, NOBODY], True))
+        return _Cards(
+            person=np.array([row[0] for row in rows], dtype=np.int64).reshape(-1, 10),
+            competition=np.array([row[1] for row in rows], dtype=np.int64),
+            starts=np.array([row[2] for row in rows], dtype=np.int64),
+            team=np.array([row[3] for row in rows], dtype=np.int64).reshape(-1, 2),
+            absent=np.array([row[4] for row in rows], dtype=np.int64).reshape(-1, 2),
+            is_bye=np.array([row[5] for row in rows], dtype=np.bool_),
+        )
+
+    def _play(self, rng: np.random.Generator, cards: _Cards) -> Day:
+        count = len(cards.starts)
+        state = np.where(rng.random(count) < _CANCELLED_SHARE, CANCELLED, PLAYED)
+        state[cards.is_bye] = BYE
+        best_of = np.array([one.best_of for one in self._scene.competitions])[cards.competition]
+        best_of[cards.is_bye] = 1
+        maps = self._play_maps(rng, cards.person, np.where(state == PLAYED, best_of, 0))
+        seconds = np.bincount(
+            maps.series, weights=_BREAK_S + _ROUND_S * maps.scores.sum(axis=1), minlength=count
+        ).astype(np.int64)
+        won = np.stack([_maps_won(maps, count, side) for side in (0, 1)], axis=1)
+        is_played = state == PLAYED
+        waited = rng.integers(300, 900, count)
+        finished_at = np.where(is_played, cards.starts + seconds, cards.starts + waited)
+        visible_at, result_at = _upstream_times(rng, finished_at)
+        # FACEIT rates no match whose result it lost, even if the result turns up later.
+        rated = np.array([one.is_rated for one in self._scene.competitions])[cards.competition]
+        counts = rated & is_played & (result_at == visible_at)
+        winner = np.where(is_played, won.argmax(axis=1), np.where(cards.is_bye, 0, NOBODY))
+        elo = self._elo[cards.person, 0]
+        of_team = np.stack([elo[:, :5].mean(axis=1), elo[:, 5:].mean(axis=1)], axis=1)
+        side = np.maximum(winner, 0)[:, None]
+        gain = elo_gains(
+            np.take_along_axis(of_team, side, axis=1)[:, 0], np.take_along_axis(of_team, 1 - side, axis=1)[:, 0]
+        )
+        series = Series(
+            match_id=np.array([f"1-{UUID(bytes=rng.bytes(16), version=4)}" for _ in range(count)], dtype="U38"),
+            competition=cards.competition,
+            best_of=best_of,
+            state=state,
+            scheduled_at=np.where(cards.team[:, 0] == NOBODY, NOBODY, cards.starts // 900 * 900),
+            configured_at=cards.starts - rng.integers(120, 400, count),
+            started_at=np.where(is_played, cards.starts, NOBODY),
+            finished_at=finished_at,
+            visible_at=visible_at,
+            result_at=np.where(is_played, result_at, visible_at),
+            winner=winner,
+            elo_gain=np.where(counts, gain, 0),
+            is_scored_in_maps=rng.random(count) < 0.06,
+            is_detailed=rng.random(count) >= 0.05,
+            team=cards.team,
+            absent=cards.absent,
+            person=cards.person,
+            level=levels_of(elo),
+        )
+        nothing = np.zeros(0, dtype=np.int64)
+        return Day(series, maps, Moves(nothing, nothing, nothing))
+
+    def _play_maps(self, rng: np.random.Generator, person: Ints, best_of: Ints) -> Maps:
+        """The maps of each match until one side has won enough of them."""
+        series = np.repeat(np.arange(len(person)), best_of)
+        number = np.concatenate([np.arange(1, most + 1) for most in best_of.tolist()] or [np.zeros(0)])
+        number = number.astype(np.int64)
+        people = person[series]
+        accounts = self._accounts
+        played: Played = play(rng, accounts.skill[people], accounts.headshots[people], accounts.snipers[people])
+        order = rng.permuted(np.tile(np.arange(len(MAPS)), (len(person), 1)), axis=1)
+        maps = Maps(series, number, order[series, number - 1], played.halves, played.stats)
+        needed = best_of[series] // 2 + 1
+        before = np.stack([_won_before(maps, side) for side in (0, 1)], axis=1)
+        kept = np.flatnonzero((before < needed[:, None]).all(axis=1))
+        return Maps(series[kept], number[kept], maps.map[kept], maps.halves[kept], maps.stats[kept])
+
+    def _dota2_moves(self, rng: np.random.Generator) -> Moves:
+        """Elo that moves in dota2, whose FACEIT matches nobody reads."""
+        movers = self._dota2[rng.random(len(self._dota2)) < 0.35]
+        at = np.sort(self.played_until + rng.integers(0, DAY_S, len(movers)))
+        return Moves(at, rng.permutation(movers), rng.integers(15, 36, len(movers)) * rng.choice([-1, 1], len(movers)))
+
+    def _rate(self, series: Series, moves: Moves) -> None:
+        """Move the elos by the day's matches."""
+        changes = elo_changes(series)
+        counted = changes != 0
+        np.add.at(self._elo[:, 0], series.person[counted], changes[counted])
+        np.add.at(self._elo[:, GAMES.index(DOTA2)], moves.person, moves.change)
+        np.maximum(self._elo, LOWEST_ELO, out=self._elo)
+
+
+def elo_changes(series: Series) -> Ints:
+    """Elo each of the ten wins or loses when the match ends (n x 10); 0 where it does not count."""
+    is_winner = np.repeat(np.stack([series.winner == 0, series.winner == 1], axis=1), 5, axis=1)
+    changes: Ints = np.where(is_winner, series.elo_gain[:, None], -series.elo_gain[:, None])
+    return changes
+
+
+def _lineup(rng: np.random.Generator, team: Team) -> tuple[list[int], int]:
+    """Who plays for a team, and whose place was taken."""
+    members = list(team.members)
+    if team.substitute is None or rng.random() > 0.3:
+        return members, NOBODY
+    # Never the captain's.
+    place = int(rng.integers(1, len(members)))
+    absent, members[place] = members[place], team.substitute
+    return members, absent
+
+
+def _in_order(*parts: _Cards) -> _Cards:
+    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(columns[_Cards._fields.index("starts")], kind="stable")
+    return _Cards(*(column[order] for column in columns))
+
+
+def _maps_won(maps: Maps, count: int, side: int) -> Ints:
+    scores = maps.scores
+    return np.bincount(maps.series, weights=scores[:, side] > scores[:, 1 - side], minlength=count).astype(np.int64)
+
+
+def _won_before(maps: Maps, side: int) -> Ints:
+    """How many earlier maps of the same match a side had won."""
+    won = (maps.scores[:, side] > maps.scores[:, 1 - side]).astype(np.int64)
+    so_far = np.concatenate([[0], won.cumsum()])
+    first = np.arange(len(maps)) - (maps.number - 1)
+    before: Ints = so_far[:-1] - so_far[first]
+    return before
+
+
+def _upstream_times(rng: np.random.Generator, end: Ints) -> tuple[Ints, Ints]:
+    """When FACEIT lists a match, and when it knows its result."""
+    count = len(end)
+    is_late = rng.random(count) < 0.03
+    visible = end + np.where(is_late, rng.integers(24 * _HOUR_S, 120 * _HOUR_S, count), rng.integers(30, 600, count))
+    fate = rng.random(count)
+    late_result = visible + rng.integers(12 * _HOUR_S, 150 * _HOUR_S, count)
+    return visible, np.where(fate < 0.003, NEVER, np.where(fate < 0.02, late_result, visible))
