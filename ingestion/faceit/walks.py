@@ -227,11 +227,11 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | N
 def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> _Walk:
     """The walk after a page."""
     # What claims to end in the future must not hide what ends until then.
-    now = int(observed_at.timestamp() * listing.ticks)
+    now = observed_at.timestamp() * listing.ticks
     known = () if walk.newest is None else (walk.newest,)
     after = replace(
         walk,
-        newest=max([*(min(moment, now) for moment in seen.moments), *known], default=None),
+        newest=max([*(moment for moment in seen.moments if moment <= now), *known], default=None),
         first=walk.first or seen.first,
         is_flawed=walk.is_flawed or seen.is_flawed,
     )
