@@ -50,13 +50,13 @@ Ids = Annotated[
 def demo(
     players: Annotated[int, typer.Option(help="players to track", min=1, max=200)] = 40,
 ) -> None:
-    """Show everything on a simulated OpenDota: no network, no key, nothing left running."""
+    """Show everything on simulated sources: no network, no key, nothing left running."""
     from orchestration.cli.simulation import simulation
 
-    with simulation() as opendota:
+    with simulation() as simulated:
         from orchestration.cli.demo import run_demo
 
-        run_demo(players, opendota)
+        run_demo(players, simulated)
 
 
 @app.command()
