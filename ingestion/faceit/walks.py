@@ -254,9 +254,11 @@ def _is_crowded(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
 
 def _is_first_page_again(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
     """Whether the source shows the beginning of the list where it was asked for something further down."""
-    if not walk.is_begun or not seen.count:
+    if not walk.is_begun:
         return False
-    if listing.has_bounds and walk.to is not None:
-        # A page from further down holds something older, or nothing newer than it was asked for.
-        return bool(seen.moments) and min(seen.moments) + 1 >= walk.to and max(seen.moments) > walk.to
-    return seen.first is not None and seen.first == walk.first
+    if walk.to is None:
+        return seen.first is not None and seen.first == walk.first
+    if seen.count < listing.limit or not seen.moments:
+        return False
+    # A page from further down holds something older, or nothing newer than it was asked for.
+    return min(seen.moments) + 1 >= walk.to and max(seen.moments) > walk.to
