@@ -14,15 +14,13 @@ from orchestration.dbt_graph import Graph, models_digest
 from orchestration.dbt_runner import prepare, warm_up
 from orchestration.definitions import build_definitions
 from orchestration.instance import prepare_instance
-from orchestration.progress import LeftOut, RunDone, tell
+from orchestration.progress import RunDone, tell
 from orchestration.runs import create_run, execute, opened_instance
-from orchestration.warehouse_access import Warehouse
-from warehouse import state
-from warehouse.database import connect
+from orchestration.warehouse_access import Warehouse, left_out
 from warehouse.errors import ConfigurationError
 from warehouse.settings import Settings
 
-__all__ = ["Pipeline", "left_out", "opened_pipeline", "select_passes"]
+__all__ = ["Pipeline", "opened_pipeline", "select_passes"]
 
 
 def select_passes(names: Sequence[str], settings: Settings) -> list[tuple[Staging, str]]:
@@ -42,19 +40,6 @@ def select_passes(names: Sequence[str], settings: Settings) -> list[tuple[Stagin
         if not readable:
             meant[0][0].reader.require_key(settings)
         found += readable
-    return found
-
-
-def left_out(warehouse: Warehouse) -> list[LeftOut]:
-    """Sources that cannot be asked with the warehouse's settings, and how much is tracked of each."""
-    found = []
-    with connect(warehouse.url("ingest")) as connection:
-        for one in stagings().values():
-            try:
-                one.reader.require_key(warehouse.settings)
-            except ConfigurationError as error:
-                tracked = [len(state.tracked(connection, one.name, kind)) for kind in one.reader.kinds]
-                found.append(LeftOut(str(error), sum(tracked)))
     return found
 
 
@@ -83,7 +68,8 @@ class Pipeline:
         chosen = select_passes(passes, self.warehouse.settings)
         repository, graph = self._load()
         if not chosen:
-            self._tell_what_is_left_out()
+            for message in left_out(self.warehouse):
+                tell(message)
         keys = [key for staging, name in chosen for key in staging.keys_of(name)]
         selected = [*keys, *map(model_key, graph.models), CACHE_KEY] if chosen else []
         config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}
@@ -93,10 +79,6 @@ class Pipeline:
         """Execute a run to its end."""
         repository, _ = self._load()
         return execute(self.instance, repository, run)
-
-    def _tell_what_is_left_out(self) -> None:
-        for message in left_out(self.warehouse):
-            tell(message)
 
     def _load(self) -> tuple[RepositoryDefinition, Graph]:
         digest = models_digest()

@@ -23,9 +23,9 @@ STAGING = Staging(
             ("players",),
         ),
         FetchJob(
-            "faceit_matches",
+            "faceit_histories",
             "Matches of tracked players, with statistics and details of the newest; their bans.",
-            "faceit_matches_every_30_minutes",
+            "faceit_histories_every_30_minutes",
             "15,45 * * * *",
             ("history_matches", "player_match_stats", "player_stats", "player_bans", "matches", "match_rounds"),
         ),

@@ -39,7 +39,7 @@ class FetchJob:
     """A job that only fetches, and when it runs.
 
     Args:
-        name: its name, different from that of every other job.
+        name: its name, different from that of every other job and every step (`<source>_<pass>`).
         description: what it reads.
         schedule: name of its schedule.
         cron: when it runs.

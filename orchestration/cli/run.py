@@ -71,9 +71,8 @@ def show_plan() -> None:
     """Say what a run would ask for and build now; asks and writes nothing."""
     from ingestion.registry import readers
     from orchestration.dbt_graph import models_digest
-    from orchestration.pipeline import left_out
     from orchestration.transform import as_of_date
-    from orchestration.warehouse_access import open_warehouse
+    from orchestration.warehouse_access import left_out, open_warehouse
     from warehouse.database import connect
     from warehouse.load import pending_files
     from warehouse.publish import plan_build

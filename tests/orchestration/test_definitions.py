@@ -61,7 +61,7 @@ def test_a_source_without_the_key_that_it_needs_is_in_no_job(prepared: Prepared)
 
     without = jobs(Settings())
     with_key = jobs(Settings(faceit_key=SecretStr("key")))
-    assert with_key.keys() - without.keys() == {"faceit_profiles", "faceit_matches", "faceit_competitions"}
+    assert with_key.keys() - without.keys() == {"faceit_profiles", "faceit_histories", "faceit_competitions"}
     assert with_key["run"] - without["run"] == {
         f"faceit_{definition.name}" for definition in readers()["faceit"].passes
     }
