@@ -37,8 +37,6 @@ _ATTEMPTS = 5
 #: Longest pause that an answer may ask for, in seconds.
 _LONGEST_HOLD_S = 60.0
 
-_NEXT_SLOT = (resources.files(__package__) / "next_slot.sql").read_bytes
-
 
 class SecondTurn:
     """Leave to make one request. Tell it what the answer said."""
@@ -81,6 +79,7 @@ class SecondLimiter:
         self._source = source
         self._connection = connection
         self._clock = clock
+        self._next_slot = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
         self._under_way = asyncio.Semaphore(concurrency)
         self._entrance = asyncio.Lock()
         self._held_until = 0.0
@@ -133,7 +132,7 @@ class SecondLimiter:
         hold = max(0.0, self._held_until - time.monotonic())
         parameters = {"source": self._source, "spacing": spacing, "hold": hold}
         try:
-            cursor = await self._connection.execute(_NEXT_SLOT(), parameters)
+            cursor = await self._connection.execute(self._next_slot, parameters)
             row = await cursor.fetchone()
         except psycopg.Error as error:
             raise _database_error(error) from None

@@ -90,7 +90,7 @@ class _Seen:
         count: how many records, refused ones included.
         moments: when those that tell it were.
         first: the first of those that became rows.
-        is_flawed: records were refused.
+        is_flawed: records, or parts of them, were refused.
     """
 
     count: int
@@ -104,10 +104,10 @@ class _Seen:
         frame = parsed.frames.get(table.name)
         refused = sum(reject.table == table.name for reject in parsed.rejects)
         if frame is None:
-            return cls(refused, (), None, refused > 0)
+            return cls(refused, (), None, bool(parsed.rejects))
         moments = () if listing.moment is None else tuple(frame[listing.moment].drop_nulls().to_list())
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + refused, moments, first, refused > 0)
+        return cls(frame.height + refused, moments, first, bool(parsed.rejects))
 
 
 def is_walking(cursor: Cursor | None, now: datetime) -> bool:
