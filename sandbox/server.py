@@ -38,7 +38,8 @@ class Sandbox:
 
     `url` is OpenDota's base URL, `faceit_url` FACEIT's, `control_url` that of the control endpoints. What the
     properties below tell is OpenDota's; `faceit` has the same of its own: `.log`, `.plan.malformed`,
-    `.observed_elos`, `.set_faults()`, and in `.world` the world as FACEIT knows it.
+    `.observed_elos`, `.set_faults()`, and in `.world` the world as FACEIT knows it. That world is played when FACEIT is
+    first asked; before a client of little patience asks, call `.world.catch_up()`.
     """
 
     url: str
@@ -65,7 +66,11 @@ class Sandbox:
 
     def advance(self, *, days: float = 0, seconds: int = 0) -> int:
         """Move the world's clock forward and return its new `now` (Unix s)."""
-        return self.world.advance(days=days, seconds=seconds)
+        now = self.world.advance(days=days, seconds=seconds)
+        if self.faceit.world.has_begun:
+            # Here it costs patience of nobody who asks.
+            self.faceit.world.catch_up()
+        return now
 
     def set_faults(self, faults: Faults | None) -> None:
         """Both upstreams show these faults from now on, each counting its own requests; None ends them."""

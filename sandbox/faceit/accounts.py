@@ -43,6 +43,10 @@ class Account:
     shows_steam: bool  # the profile tells the Steam id, not only the game does
     is_newcomer: bool  # OpenDota does not know the Steam account
 
+    def shows_elo(self, game: str) -> bool:
+        """Whether the profile tells an elo in the game."""
+        return game in self.games and (game == DOTA2 or self.elo_shown == "yes")
+
     def game_player_id(self, game: str) -> str:
         """The account in a game: a Steam id of 64 bits for cs2, `[U:1:n]` for dota2."""
         return str(steam_id64(self.account_id)) if game == CS2 else f"[U:1:{self.account_id}]"

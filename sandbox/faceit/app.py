@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from sandbox.faceit import competitions, lifetime, matches, players
 from sandbox.faceit.accounts import CS2, GAMES, REGIONS, Account
@@ -50,7 +52,7 @@ class ObservedElo:
 class Faceit(Upstream):
     """The upstream over one world, to be mounted under its base path (`/faceit/data/v4`)."""
 
-    paging = frozenset({"offset", "from", "to"})
+    paging = frozenset({"offset", "to"})
 
     def __init__(self, world: FaceitWorld, *, limits: FaceitLimits, faults: Faults) -> None:
         self.world = world
@@ -75,6 +77,12 @@ class Faceit(Upstream):
             Route("/teams/{team_id}", self._team),
         ]
         super().__init__(routes, {HTTPException: _error_answer}, faults=faults)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; OpenDota goes on answering while matches are played first."""
+        if self.world.is_behind:
+            await asyncio.to_thread(self.world.catch_up)
+        await super().__call__(scope, receive, send)
 
     def admit(self, request: Request) -> tuple[bool, Response | None]:
         """Nobody comes in without a key that is known."""
@@ -110,7 +118,8 @@ class Faceit(Upstream):
         rows: list[int] = []
         since, until = whole_number(query, "from", 0), whole_number(query, "to", at)
         if query["game"] == CS2:
-            listed = {row: matches.listed_at(self.world, row) for row in self.world.matches_of(account.person, at)[0]}
+            places, _ = self.world.matches_of(account.person, at)
+            listed = {row: matches.listed_at(self.world, row) for row in places.tolist()}
             chosen = [row for row, moment in listed.items() if since <= moment <= until]
             rows = sorted(chosen, key=lambda row: -listed[row])
         page = paged(rows, query, most_offset=_MOST_HISTORY_OFFSET)

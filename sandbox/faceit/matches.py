@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sandbox.faceit.accounts import CS2
@@ -104,12 +105,14 @@ def detail(faceit: FaceitWorld, row: int, at: int) -> Answer:
         picks = [MAPS[maps.map[place]] for place in places]
         answer["voting"] = {
             "voted_entity_types": ["location", "map"],
-            "location": {"entities": [_votable(name) for name in _LOCATIONS], "pick": [_LOCATIONS[row % 7]]},
-            "map": {"entities": [_votable(name) for name in MAPS], "pick": picks},
+            "location": {"entities": _votables("game_location_id", _LOCATIONS), "pick": [_LOCATIONS[row % 7]]},
+            "map": {"entities": _votables("game_map_id", MAPS), "pick": picks},
         }
-    if places and _status(faceit, row, at) == "FINISHED":
-        answer["demo_url"] = [
-            f"https://demos.example.invalid/cs2/{match_id}-1-{n + 1}.dem.zst" for n in range(len(places))
+    if places and answer["status"] == "FINISHED":
+        demos = [f"https://demos.example.invalid/cs2/{match_id}-1-{n}.dem.zst" for n in range(1, len(places) + 1)]
+        answer["demo_url"] = demos
+        answer["instances"] = [
+            {"id": f"{match_id}-1-{n}", "round": n, "demos": [demo]} for n, demo in enumerate(demos, 1)
         ]
         if not series.is_scored_in_maps[row]:
             answer["detailed_results"] = [_map_result(maps.scores[place].tolist()) for place in places]
@@ -224,6 +227,14 @@ def _team_statistics(faceit: FaceitWorld, row: int, place: int, side: int, facti
     }
 
 
-def _votable(name: str) -> Answer:
-    images = {f"image_{size}": f"{ASSETS}/votables/{name}_{size}.jpeg" for size in ("lg", "sm")}
-    return {"guid": name, "class_name": name, "name": name.removeprefix("de_").capitalize(), **images}
+def _votables(kind: str, names: Sequence[str]) -> list[Answer]:
+    return [
+        {
+            "guid": name,
+            "class_name": name,
+            kind: name,
+            "name": name.removeprefix("de_").capitalize(),
+            **{f"image_{size}": f"{ASSETS}/votables/{name}_{size}.jpeg" for size in ("lg", "sm")},
+        }
+        for name in names
+    ]

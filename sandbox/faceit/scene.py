@@ -17,7 +17,7 @@ _PLAYERS_A_TEAM = 10
 
 
 class Competition(NamedTuple):
-    """What a match belongs to. Teams meet in `championship` and in a `hub` whose name says so."""
+    """What a match belongs to."""
 
     competition_id: str
     name: str
@@ -77,6 +77,16 @@ class Scene:
     def competitions(self) -> tuple[Competition, ...]:
         """All of them; a tape names them by their place here."""
         return (*self.queues, *self.hubs, *self.championships)
+
+    @property
+    def lobby_hub(self) -> int:
+        """Place of the hub whose lobbies fill as the queues' do."""
+        return len(self.queues)
+
+    @property
+    def meetings(self) -> tuple[int, int, int]:
+        """Places of the competitions where premade teams meet: their hub, the league, the cup."""
+        return (self.lobby_hub + 1, self.lobby_hub + 2, self.lobby_hub + 3)
 
     def competition(self, competition_id: str, kind: str) -> Competition | None:
         """The competition of this kind with this id."""

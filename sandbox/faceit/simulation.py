@@ -62,11 +62,11 @@ class Simulation:
         """Play the next day and return what it added."""
         rng = np.random.default_rng([self._seed, 7, self._day])
         cards = _in_order(self._lobbies(rng), self._fixtures(rng))
-        day = self._play(rng, cards)
+        series, maps = self._play(rng, cards)
         moves = self._dota2_moves(rng)
-        self._rate(day.series, moves)
+        self._rate(series, moves)
         self._day += 1
-        return Day(day.series, day.maps, moves)
+        return Day(series, maps, moves)
 
     def _lobbies(self, rng: np.random.Generator) -> _Cards:
         """The day's lobbies: ten people each, the first five are faction1, the first of a side its captain."""
@@ -93,7 +93,7 @@ class Simulation:
         in_hub = rng.random(len(person)) < 0.15
         return _Cards(
             person=person,
-            competition=np.where(in_hub, len(self._scene.queues), region),
+            competition=np.where(in_hub, self._scene.lobby_hub, region),
             starts=np.concatenate(starts),
             team=np.full((len(person), 2), NOBODY),
             absent=np.full((len(person), 2), NOBODY),
@@ -108,21 +108,18 @@ class Simulation:
         """Meetings of premade teams, at most one a team and day, and byes."""
         scene = self._scene
         order = rng.permutation(len(scene.teams)).tolist()
-        first_hub = len(scene.queues)
-        # The hub of premade teams, the league, the cup.
-        places = [first_hub + 1, first_hub + 2, first_hub + 3]
         rows: list[tuple[list[int], int, int, list[int], list[int], bool]] = []
         for one, other in zip(order[::2], order[1::2], strict=False):
             draw = rng.random()
             start = self.played_until + _FIXTURE_START_S + int(rng.integers(0, 1_200))
-            place = int(rng.choice(places, p=[0.25, 0.4, 0.35]))
+            place = int(rng.choice(scene.meetings, p=[0.25, 0.4, 0.35]))
             if draw < _FIXTURE_CHANCE:
                 lineups = [_lineup(rng, scene.teams[team]) for team in (one, other)]
                 people = [person for lineup, _ in lineups for person in lineup]
                 rows.append((people, place, start, [one, other], [absent for _, absent in lineups], False))
             elif draw > 1 - _BYE_CHANCE:
                 people = [*scene.teams[one].members, *[NOBODY] * 5]
-                rows.append((people, first_hub + 2, start, [one, NOBODY], [NOBODY, NOBODY], True))
+                rows.append((people, scene.meetings[1], start, [one, NOBODY], [NOBODY, NOBODY], True))
         return _Cards(
             person=np.array([row[0] for row in rows], dtype=np.int64).reshape(-1, 10),
             competition=np.array([row[1] for row in rows], dtype=np.int64),
@@ -132,7 +129,7 @@ class Simulation:
             is_bye=np.array([row[5] for row in rows], dtype=np.bool_),
         )
 
-    def _play(self, rng: np.random.Generator, cards: _Cards) -> Day:
+    def _play(self, rng: np.random.Generator, cards: _Cards) -> tuple[Series, Maps]:
         count = len(cards.starts)
         state = np.where(rng.random(count) < _CANCELLED_SHARE, CANCELLED, PLAYED)
         state[cards.is_bye] = BYE
@@ -152,11 +149,9 @@ class Simulation:
         counts = rated & is_played & (result_at == visible_at)
         winner = np.where(is_played, won.argmax(axis=1), np.where(cards.is_bye, 0, NOBODY))
         elo = self._elo[cards.person, 0]
-        of_team = np.stack([elo[:, :5].mean(axis=1), elo[:, 5:].mean(axis=1)], axis=1)
-        side = np.maximum(winner, 0)[:, None]
-        gain = elo_gains(
-            np.take_along_axis(of_team, side, axis=1)[:, 0], np.take_along_axis(of_team, 1 - side, axis=1)[:, 0]
-        )
+        of_first, of_second = elo[:, :5].mean(axis=1), elo[:, 5:].mean(axis=1)
+        first_won = winner == 0
+        gain = elo_gains(np.where(first_won, of_first, of_second), np.where(first_won, of_second, of_first))
         series = Series(
             match_id=np.array([f"1-{UUID(bytes=rng.bytes(16), version=4)}" for _ in range(count)], dtype="U38"),
             competition=cards.competition,
@@ -177,8 +172,7 @@ class Simulation:
             person=cards.person,
             level=levels_of(elo),
         )
-        nothing = np.zeros(0, dtype=np.int64)
-        return Day(series, maps, Moves(nothing, nothing, nothing))
+        return series, maps
 
     def _play_maps(self, rng: np.random.Generator, person: Ints, best_of: Ints) -> Maps:
         """The maps of each match until one side has won enough of them."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sandbox.faceit.accounts import DOTA2, GAMES, Account
+from sandbox.faceit.accounts import GAMES, Account
 from sandbox.faceit.rules import LEVEL_ELOS
 from sandbox.faceit.scene import MAPS
 from sandbox.faceit.tape import CANCELLED
@@ -167,7 +167,7 @@ def _elos(faceit: FaceitWorld, accounts: Sequence[Account], at: int) -> pl.DataF
         elos = faceit.elos(game, at)
         for account in accounts:
             if game in account.games:
-                elo = int(elos[account.person]) if _shows_elo(account, game) else None
+                elo = int(elos[account.person]) if account.shows_elo(game) else None
                 found.append((account.player_id, game, account.region, elo, None if elo is None else _level(elo)))
     return pl.DataFrame(
         found,
@@ -216,10 +216,6 @@ def _identities(accounts: Sequence[Account]) -> pl.DataFrame:
         },
         orient="row",
     )
-
-
-def _shows_elo(account: Account, game: str) -> bool:
-    return game == DOTA2 or account.elo_shown == "yes"
 
 
 def _level(elo: int) -> int:

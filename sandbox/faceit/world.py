@@ -56,8 +56,22 @@ class FaceitWorld:
         return self.world.now
 
     @property
+    def is_behind(self) -> bool:
+        """Whether the next look has to wait until more has been played, which takes seconds in a large world."""
+        return self._history is None or self._simulation.played_until < self.world.now
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anybody has looked."""
+        return self._history is not None
+
+    @property
     def history(self) -> History:
         """Everything played until now. It only grows at its end: places stay valid."""
+        return self.catch_up()
+
+    def catch_up(self) -> History:
+        """Play until now, so that the next look costs nothing."""
         with self._lock:
             new = []
             while self._simulation.played_until < self.world.now:
@@ -94,19 +108,14 @@ class FaceitWorld:
 
     def shown_elo(self, person: int, game: str, at: int) -> int | None:
         """The elo that a profile shows at a moment (s); None where it shows none or 0."""
-        account = self.accounts.by_person[person]
-        if game not in account.games or (game == CS2 and account.elo_shown != "yes"):
+        if not self.accounts.by_person[person].shows_elo(game):
             return None
         return int(self.elos(game, at)[person])
 
     def board(self, game: str, region: str, at: int) -> list[tuple[int, int, int]]:
         """A region's ranking at a moment (s): row number, elo and level, best first; nobody shares a place."""
-        elos, players = self.elos(game, at), self.accounts.plays(game)
-        shown = [
-            person
-            for person in players.tolist()
-            if self.accounts.by_person[person].region == region and self.shown_elo(person, game, at) is not None
-        ]
+        elos, accounts = self.elos(game, at), self.accounts.by_person.values()
+        shown = [one.person for one in accounts if one.region == region and one.shows_elo(game)]
         shown.sort(key=lambda person: (-elos[person], person))
         return [(person, int(elos[person]), level_of(int(elos[person]))) for person in shown]
 

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from sandbox.faceit import KEY
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
+
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,10 @@ def api(sandbox: Sandbox) -> Iterator[httpx.Client]:
 def account(sandbox: Sandbox) -> int:
     """A calibrated player with public matches."""
     return sandbox.world.suggested_players(1)[0]
+
+
+@pytest.fixture(scope="session")
+def faceit(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    """Asks the simulated FACEIT, with a key."""
+    with httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as client:
+        yield client

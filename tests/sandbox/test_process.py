@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from sandbox.faceit.truth import truth as faceit_truth
+from sandbox.faceit.world import FaceitWorld
 from sandbox.truth import truth
 from sandbox.world import World
 
@@ -56,6 +58,44 @@ def test_the_first_line_is_the_url_and_the_control_endpoints_drive_the_world():
         assert httpx.get(f"{url}/players/{accounts[0]}/matches").json() == []
         assert httpx.delete(f"{control}/requests").json()["count"] == 0
         assert httpx.get(f"{control}/state").json()["requests"] == 0
+
+
+def test_the_second_line_is_faceits_url_and_its_control_endpoints_lie_under_faceit():
+    world = World(5, 30, days=20)
+    faceit = FaceitWorld(world)
+    with _process("--faceit-key", "mine", "--faceit-per-second", "50") as (process, url):
+        assert process.stdout is not None
+        base = process.stdout.readline().strip()
+        control = url.removesuffix("/api") + "/sandbox"
+        players = httpx.get(f"{control}/faceit/players?count=8").json()
+        assert players == faceit.suggested_players(8)
+        found = httpx.get(f"{control}/faceit/competitions").json()
+        assert found["hubs"] == [one.competition_id for one in faceit.scene.hubs]
+        assert len(found["championships"]) == 2
+        answer = httpx.get(f"{base}/players/{players[0]}", headers={"Authorization": "Bearer mine"})
+        assert answer.json()["player_id"] == players[0]
+        assert answer.headers["ratelimit-limit"] == "50, 50;w=1"
+        assert httpx.get(f"{base}/players/{players[0]}").status_code == 401
+        log = httpx.get(f"{control}/faceit/requests").json()
+        assert [entry["status"] for entry in log["entries"]] == [200, 401]
+        assert httpx.get(f"{control}/requests").json()["count"] == 0
+
+        httpx.post(f"{control}/advance", json={"days": 2})
+        world.advance(days=2)
+        told = httpx.get(f"{control}/faceit/truth", params={"players": ",".join(players)}).json()
+        expected = faceit_truth(faceit, players)
+        assert told["players"] == expected.players.to_dicts()
+        assert told["player_matches"] == expected.player_matches.to_dicts()
+        assert told["boards"] == expected.boards.to_dicts()
+        assert [one["player_id"] for one in told["observed_elos"]] == [players[0]] * 2
+        unknown = httpx.get(f"{control}/faceit/truth?players=nobody").json()
+        assert unknown == {"error": "no such player in this world: ['nobody']"}
+
+        httpx.put(f"{control}/faceit/faults", json={"schedule": {"1": "server_error"}, "burst": 1})
+        assert httpx.get(f"{url}/leagues").status_code == 200
+        assert httpx.get(f"{base}/players", headers={"Authorization": "Bearer mine"}).status_code == 503
+        assert httpx.put(f"{control}/faults", json={}).json()["faults"]["schedule"] == {}
+        assert httpx.get(f"{control}/faceit/faults").json()["faults"]["schedule"] == {}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,0 +1,93 @@
+"""Whatever the simulated FACEIT answers becomes rows: no reject, no unknown field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from ingestion.faceit.source import SOURCE
+from sandbox.faceit.tape import Series
+from sandbox.faults import Faults
+from sandbox.server import serve
+from sandbox.world import World
+from tests.sandbox.conftest import AUTHORIZED
+from warehouse.source import Page, Parsed
+
+_MOMENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+Question = tuple[str, str, dict[str, Any]]
+
+
+def _questions(api: httpx.Client, players: list[str], series: Series) -> Iterator[Question]:
+    """Endpoint, path and parameters of everything that can be asked."""
+    for player in players:
+        of_player = {"player_id": player}
+        yield "player", f"/players/{player}", of_player
+        yield "player_bans", f"/players/{player}/bans", of_player
+        for offset in (0, 100):
+            yield "player_history", f"/players/{player}/history?game=cs2&limit=100&offset={offset}", of_player
+            path = f"/players/{player}/games/cs2/stats?limit=100&offset={offset}"
+            yield "player_match_stats", path, {**of_player, "game": "cs2"}
+        if api.get(f"/players/{player}/stats/cs2").status_code == 200:
+            yield "player_stats", f"/players/{player}/stats/cs2", {**of_player, "game": "cs2"}
+    for match_id in series.match_id[::3].tolist():
+        yield "match", f"/matches/{match_id}", {"match_id": match_id}
+        yield "match_stats", f"/matches/{match_id}/stats", {"match_id": match_id}
+    for game in ("cs2", "dota2"):
+        for region in ("EU", "NA"):
+            path = f"/rankings/games/{game}/regions/{region}?limit=100"
+            yield "ranking", path, {"game_id": game, "region": region}
+
+
+def _parse(api: httpx.Client, endpoint: str, path: str, params: dict[str, Any]) -> Parsed:
+    answer = api.get(path)
+    return SOURCE.endpoints[endpoint].parse(Page(endpoint, path, params, answer.status_code, _MOMENT, answer.content))
+
+
+def test_every_answer_is_parsed_without_reject_and_without_drift():
+    rows: dict[str, int] = {}
+    world = World(seed=7, players=40, days=25)
+    with serve(world) as sandbox, httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as api:
+        faceit = sandbox.faceit.world
+        scene = faceit.scene
+        questions = list(_questions(api, faceit.suggested_players(24), faceit.history.series))
+        for one in scene.hubs:
+            of_hub = {"hub_id": one.competition_id}
+            questions.append(("hub", f"/hubs/{one.competition_id}", of_hub))
+            questions.append(("hub_matches", f"/hubs/{one.competition_id}/matches?limit=100", of_hub))
+            questions.append(("hub_members", f"/hubs/{one.competition_id}/members?limit=50", of_hub))
+        for one in scene.championships:
+            of_championship = {"championship_id": one.competition_id}
+            path = f"/championships/{one.competition_id}"
+            questions.append(("championship", path, of_championship))
+            questions.append(("championship_matches", f"{path}/matches?limit=100", of_championship))
+        assert {endpoint for endpoint, _, _ in questions} == set(SOURCE.endpoints)
+        for endpoint, path, params in questions:
+            parsed = _parse(api, endpoint, path, params)
+            assert (parsed.rejects, dict(parsed.drift)) == ([], {}), path
+            for table, frame in parsed.frames.items():
+                rows[table] = rows.get(table, 0) + frame.height
+    assert {table: count for table, count in rows.items() if count == 0} == {}
+    assert set(rows) == {table.name for table in SOURCE.tables}
+
+
+@pytest.mark.parametrize("path", ["history?game=cs2&limit=100", "games/cs2/stats?limit=100"])
+def test_a_malformed_record_costs_one_reject(path: str):
+    endpoint = "player_history" if "history" in path else "player_match_stats"
+    world = World(seed=7, players=30, days=30)
+    with (
+        serve(world, faults=Faults(malformed=0.2)) as sandbox,
+        httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as api,
+    ):
+        player = sandbox.faceit.world.suggested_players(1)[0]
+        wrong, right = (
+            _parse(api, endpoint, f"/players/{player}/{path}", {"player_id": player, "game": "cs2"}) for _ in range(2)
+        )
+        table = SOURCE.endpoints[endpoint].tables[0].name
+        assert len(wrong.rejects) == len(sandbox.faceit.plan.malformed) > 0
+        assert right.rejects == []
+        assert wrong.frames[table].height + len(wrong.rejects) == right.frames[table].height
