@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -15,17 +18,28 @@ from ingestion.faceit.limits import SecondLimiter
 from ingestion.limits import SystemClock
 from tests.conftest import Database
 from tests.ingestion.clocks import JumpingClock
-from tests.ingestion.scripted_server import Reply, scripted
 from warehouse.errors import DatabaseError
 
 SPACING_S = 0.105
-#: What a loaded machine may take for a handful of statements.
-SLACK_S = 0.08
 
 
-def waits(database: Database, scenario: Callable[[SecondLimiter, SecondLimiter], Awaitable[None]]) -> list[float]:
-    """How long two limiters, of two connections, made a scenario wait at each turn, if it took no time by itself."""
+@dataclass(frozen=True)
+class Waited:
+    """How long two limiters, of two connections, had to wait at each turn of a scenario, and how long that took."""
+
+    seconds: list[float]
+    elapsed_s: float
+
+    def is_near(self, expected: list[float]) -> bool:
+        """Whether the last waits were these, less what went by meanwhile."""
+        least = [seconds - self.elapsed_s - 0.01 for seconds in expected]
+        found = self.seconds[-len(expected) :]
+        return all(low <= wait <= seconds + 0.01 for low, wait, seconds in zip(least, found, expected, strict=True))
+
+
+def waits(database: Database, scenario: Callable[[SecondLimiter, SecondLimiter], Awaitable[None]]) -> Waited:
     clock = JumpingClock()
+    started = time.monotonic()
 
     async def run() -> None:
         url = database.url("ingest")
@@ -33,7 +47,7 @@ def waits(database: Database, scenario: Callable[[SecondLimiter, SecondLimiter],
             await scenario(one, other)
 
     asyncio.run(run())
-    return clock.slept
+    return Waited(clock.slept, time.monotonic() - started)
 
 
 async def turns(limiter: SecondLimiter, count: int) -> None:
@@ -48,9 +62,9 @@ def test_requests_are_spaced_evenly_whichever_process_makes_them(database: Datab
             await turns(one, 1)
             await turns(other, 1)
 
-    found = waits(database, scenario)
-    expected = [number * SPACING_S for number in range(1, 10)]
-    assert found == pytest.approx(expected, abs=SLACK_S)
+    waited = waits(database, scenario)
+    assert waited.is_near([number * SPACING_S for number in range(1, 10)])
+    assert len(waited.seconds) == 9  # the first went at once
 
 
 def test_what_the_headers_allow_holds_from_then_on(database: Database) -> None:
@@ -83,7 +97,7 @@ def test_a_refusal_holds_everybody_as_long_as_it_says(
         await turns(one, 1)
         await turns(other, 1)
 
-    assert waits(database, scenario)[-2:] == pytest.approx([seconds, seconds + SPACING_S], abs=SLACK_S)
+    assert waits(database, scenario).is_near([seconds, seconds + SPACING_S])
 
 
 def test_a_refusal_is_not_believed_to_hold_for_hours(database: Database) -> None:
@@ -92,7 +106,7 @@ def test_a_refusal_is_not_believed_to_hold_for_hours(database: Database) -> None
             turn.refuse({"retry-after": "86400"}, "")
         await turns(one, 1)
 
-    assert waits(database, scenario)[-1] == pytest.approx(60, abs=SLACK_S)
+    assert waits(database, scenario).is_near([60])
 
 
 def test_a_refusal_that_says_requests_are_left_holds_nobody(database: Database) -> None:
@@ -101,7 +115,7 @@ def test_a_refusal_that_says_requests_are_left_holds_nobody(database: Database) 
             turn.refuse({"ratelimit-remaining": "4", "ratelimit-reset": "1"}, "")
         await turns(one, 1)
 
-    assert waits(database, scenario)[-1] < SPACING_S + SLACK_S
+    assert waits(database, scenario).is_near([SPACING_S])
 
 
 def test_a_process_that_was_held_up_gives_its_moment_away(database: Database) -> None:
@@ -115,15 +129,13 @@ def test_a_process_that_was_held_up_gives_its_moment_away(database: Database) ->
             await turns(limiter, 2)
 
     slept: list[float] = []
+    started_at = datetime.now(UTC)
     asyncio.run(scenario())
-    # The second turn slept, came too late, and took the next moment, which was at once.
+    # The second turn woke too late, and took another moment.
     with psycopg.connect(database.url("ingest")) as connection:
-        row = connection.execute(
-            "SELECT extract(epoch FROM next_at - clock_timestamp()) FROM ops.request_slots"
-        ).fetchone()
+        row = connection.execute("SELECT next_at FROM ops.request_slots").fetchone()
     assert row is not None
-    assert row[0] > 0
-    assert len(slept) == 1 or slept[1] < SPACING_S
+    assert (row[0] - started_at).total_seconds() > 0.3 + 2 * SPACING_S - 0.01
 
 
 def test_at_most_so_many_requests_are_under_way_and_the_first_come_go_first(database: Database) -> None:
@@ -172,23 +184,11 @@ def test_a_database_that_does_not_answer_is_told_in_one_line(database: Database)
 
 @pytest.mark.slow
 def test_two_processes_stay_within_ten_a_second_together(database: Database) -> None:
-    moments: list[float] = []
-
-    def answer(path: str, times: int) -> Reply:
-        moments.append(time.monotonic())
-        return Reply(headers={"ratelimit-limit": "10, 10;w=1", "ratelimit-remaining": "1", "ratelimit-reset": "1"})
-
-    async def scenario() -> None:
-        async with scripted(answer) as server:
-            command = [sys.executable, "-m", "tests.ingestion.faceit.asker", server.url, database.url("ingest"), "30"]
-            root = Path(__file__).parents[3]
-            processes = [await asyncio.create_subprocess_exec(*command, cwd=root) for _ in range(2)]
-            assert [await process.wait() for process in processes] == [0, 0]
-
-    asyncio.run(scenario())
+    command = [sys.executable, "-m", "tests.ingestion.faceit.asker", database.url("ingest"), "30"]
+    root = Path(__file__).parents[3]
+    processes = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) for _ in range(2)]
+    moments = [float(text) for process in processes for text in process.communicate(timeout=120)[0].split()]
     assert len(moments) == 60
     most = max(sum(begin <= moment < begin + 1 for moment in moments) for begin in moments)
-    # One may arrive late and join those after it; without each other's knowledge they would be twice as many.
+    # A process may be held up just after its turn has come; unaware of each other, they would be twice as many.
     assert most <= 11
-    # Nor do they wait for each other longer than need be.
-    assert moments[-1] - moments[0] < 60 * SPACING_S * 1.5
