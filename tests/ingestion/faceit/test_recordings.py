@@ -30,9 +30,10 @@ def filled(warehouse: Warehouse, recorded: Path) -> Warehouse:
 
     def answer(path: str, times: int) -> Reply:
         parts = urlsplit(path.removeprefix("/api"))
-        if "offset=" in parts.query or "to=" in parts.query:
+        is_further = "offset=" in parts.query or "to=" in parts.query
+        body = None if is_further else bodies.get(parts.path)
+        if body is None and (is_further or parts.path.endswith("/bans")):
             return Reply(body=b'{"items": []}')
-        body = bodies.get(parts.path)
         return not_found() if body is None else Reply(body=body)
 
     warehouse.track("player", PLAYER, OLD_PLAYER)
