@@ -1,7 +1,7 @@
 """How fast FACEIT may be asked: so many requests a second, which all processes on one database keep to together.
 
 Requests are spaced evenly instead of counted, so that it does not matter where the source's second begins. Each takes
-its moment from one row in the database, which costs a millisecond where a request may be made every hundred.
+its moment from one row in the database, which costs a few milliseconds where a request may be made every hundred.
 """
 
 from __future__ import annotations
