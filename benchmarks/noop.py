@@ -27,9 +27,9 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.noop_sides import Ended, Ours, opened_ours, opened_peer, timed_run
-from ingestion.opendota.passes import PASSES
+from ingestion.opendota.passes import PASSES, READER
 from orchestration.dbt_runner import prepare, warm_up
-from orchestration.opendota_session import open_session
+from orchestration.source_session import open_session
 from orchestration.transform import transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker_client import Run, follow_run
@@ -194,7 +194,7 @@ def _builds(
     for _ in range(min(rounds, BESIDE)):
         build(FULL, full_refresh=True)
         sandbox.advance(days=1)
-        with open_session(warehouse) as session:
+        with open_session(warehouse, READER) as session:
             loaded = session.run(matches).loaded
         facts.setdefault("new matches of each day", []).append(loaded.inserted)
         build(SOME)

@@ -1,19 +1,21 @@
-"""What a pass chooses to read, and by what."""
+"""What a pass chooses to read, and by what: mostly what is tracked, and how long ago it was read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 
 from ingestion.reports import Failure
 from warehouse.settings import Settings
-from warehouse.state import Cursor
+from warehouse.state import Cursor, cursors, tracked
 
-__all__ = ["Choice", "Item", "Situation"]
+__all__ = ["Choice", "Item", "Situation", "TrackedThings", "is_due"]
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,73 @@ class Choice:
     items: Sequence[Item]
     skipped: int = 0
     failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedThings:
+    """What is tracked of one source.
+
+    Args:
+        source: name of the source.
+        title: the same for messages.
+        is_id: whether a text can be the source's id of a thing of a kind.
+        form: what ids look like, e.g. `numbers`.
+    """
+
+    source: str
+    title: str
+    is_id: Callable[[str, str], bool]
+    form: str
+
+    def ids(self, situation: Situation, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
+        """Tracked ids of a kind, longest tracked first, and a failure for each that is no id of the source."""
+        ids, failures = [], []
+        for thing in tracked(situation.connection, self.source, kind):
+            if self.is_id(kind, thing.id):
+                ids.append(thing.id)
+            else:
+                name = f"{kind} {thing.id}"
+                reason = (
+                    f"{name}: not an id of {self.title}, which are {self.form}; `ladder untrack {self.source} {name}`"
+                )
+                failures.append(Failure(name, reason))
+        return ids, tuple(failures)
+
+    def stalest_first(
+        self,
+        situation: Situation,
+        kind: str,
+        cursor_prefix: str,
+        *,
+        endpoints: tuple[str, ...],
+        every: timedelta = timedelta(0),
+    ) -> Choice:
+        """Tracked things of a kind that are due, never read ones first, then by how long ago they were read.
+
+        Args:
+            situation: what the choice depends on.
+            kind: e.g. `player`.
+            cursor_prefix: name of a thing's cursor, without its id.
+            endpoints: endpoints that each thing will ask.
+            every: a thing is due this long after it was read.
+        """
+        ids, failures = self.ids(situation, kind)
+        known = cursors(situation.connection, self.source, cursor_prefix)
+        items = [
+            Item(
+                f"{kind} {id_}",
+                id_,
+                known.get(cursor_prefix + id_),
+                endpoints,
+                advice=f"if it does not exist, `ladder untrack {self.source} {kind} {id_}`",
+            )
+            for id_ in ids
+        ]
+        due = [item for item in items if is_due(item.cursor, every, situation.now)]
+        due.sort(key=lambda item: item.cursor.observed_at if item.cursor else _NEVER)
+        return Choice(due, skipped=len(items) - len(due), failures=failures)
+
+
+def is_due(cursor: Cursor | None, every: timedelta, now: datetime) -> bool:
+    """Whether something is to be read again."""
+    return cursor is None or now - cursor.observed_at >= every

@@ -25,6 +25,7 @@ from ingestion.errors import (
     WrongKeyError,
 )
 from ingestion.limits import CallBudget, Clock, Limiter, Turn
+from ingestion.parsing import error_message
 
 __all__ = ["Answer", "Client", "Patience", "Upstream"]
 
@@ -42,12 +43,14 @@ class Upstream:
         url: base URL; paths are appended as they are.
         key: key, sent as a bearer token.
         variables: beginning of the environment variables that say so, e.g. `LADDER_OPENDOTA`.
+        has_private_things: a 403 after answers that succeeded is about the thing asked for, not about the key.
     """
 
     name: str
     url: str
     key: SecretStr | None
     variables: str
+    has_private_things: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +215,12 @@ class Client:
         if self.upstream.key is not None:
             said = said.replace(self.upstream.key.get_secret_value(), "***")
         message = f"{name} answered {request} with {status}{f' ({said})' if said else ''}"
-        if status == 429 and "daily" in said.lower():
-            turn.refuse_day()
         if status == 429:
-            turn.refuse_minute(response.headers)
+            turn.refuse(response.headers, said)
         if status in (408, 429) or status >= 500:
             raise TransientError(message, "run again later")
-        if status in (401, 403) or "api key" in said.lower():
+        is_private = status == 403 and self.upstream.has_private_things and self._has_succeeded
+        if (status in (401, 403) and not is_private) or "api key" in said.lower():
             raise WrongKeyError(
                 f"{name} refuses the key ({status}{f', {said}' if said else ''})",
                 f"correct {variables}_KEY" + ("" if self.upstream.key else " (it is not set)"),
@@ -282,12 +284,7 @@ def _check_address(upstream: Upstream) -> None:
 
 def _said(response: httpx.Response) -> str:
     """The message of an error answer in one short line; empty where it has none."""
-    try:
-        content = msgspec.json.decode(response.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""
-    message = content.get("error") if isinstance(content, dict) else None
-    return " ".join(message.split())[:200] if isinstance(message, str) else ""
+    return " ".join((error_message(response.content) or "").split())[:200]
 
 
 def _reason(error: Exception) -> str:

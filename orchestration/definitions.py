@@ -4,26 +4,33 @@ from dagster import Definitions, definitions, in_process_executor
 
 from orchestration.assets.freshness import freshness_checks
 from orchestration.assets.marts import transform_assets
-from orchestration.assets.opendota import STAGING_ASSETS
+from orchestration.assets.staging import stagings
 from orchestration.dbt_graph import Graph
 from orchestration.dbt_runner import prepare
 from orchestration.jobs import build_jobs, events_only
-from orchestration.resources import opendota, warehouse
+from orchestration.resources import session, warehouse
 from orchestration.warehouse_access import open_warehouse
-from warehouse.settings import load_settings
+from warehouse.settings import Settings, load_settings
 
 __all__ = ["build_definitions", "load"]
 
 
-def build_definitions(graph: Graph) -> Definitions:
-    """Everything, over the models and tests of a graph."""
-    work = build_jobs(graph)
+def build_definitions(graph: Graph, settings: Settings | None = None) -> Definitions:
+    """Everything, over the models and tests of a graph.
+
+    Args:
+        graph: the dbt project.
+        settings: jobs leave out the sources that cannot be asked with these; by default none.
+    """
+    sources = stagings()
+    read = [one for one in sources.values() if settings is None or one.reader.is_readable(settings)]
+    work = build_jobs(graph, read)
     return Definitions(
-        assets=[*STAGING_ASSETS, transform_assets(graph)],
+        assets=[*(assets for one in sources.values() for assets in one.assets), transform_assets(graph)],
         asset_checks=[freshness_checks(graph)],
         jobs=work.jobs,
         schedules=work.schedules,
-        resources={"warehouse": warehouse, "opendota": opendota},
+        resources={"warehouse": warehouse, **{name: session(one.reader) for name, one in sources.items()}},
         executor=in_process_executor,
         loggers={"events_only": events_only},
     )
@@ -34,4 +41,4 @@ def load() -> Definitions:
     """Definitions of this home; parses the dbt project when it has changed."""
     settings = load_settings()
     with open_warehouse(settings, redis=False, set_up=False) as opened:
-        return build_definitions(prepare(settings, opened.servers.database_url).graph)
+        return build_definitions(prepare(settings, opened.servers.database_url).graph, settings)

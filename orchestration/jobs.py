@@ -26,7 +26,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY
-from orchestration.assets.opendota import keys_of
+from orchestration.assets.staging import FetchJob, Staging, stagings
 from orchestration.dbt_graph import Graph
 
 __all__ = ["QUIET", "Work", "build_jobs", "events_only", "housekeeping"]
@@ -38,37 +38,14 @@ _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatu
 _PURGED_AT_ONCE = 200
 
 
-def _fetch_job(name: str, description: str, *passes: str) -> UnresolvedAssetJobDefinition:
+def _fetch_job(staging: Staging, job: FetchJob) -> UnresolvedAssetJobDefinition:
     return define_asset_job(
-        name,
-        selection=AssetSelection.assets(*keys_of(*passes)),
-        description=description,
+        job.name,
+        selection=AssetSelection.assets(*staging.keys_of(*job.passes)),
+        description=job.description,
         config=QUIET,
         executor_def=in_process_executor,
     )
-
-
-_RUN = define_asset_job(
-    "run",
-    selection=AssetSelection.all(),
-    description="Everything: fetch what is due, load it, build, test, publish. What `ladder run` does.",
-    config=QUIET,
-    executor_def=in_process_executor,
-)
-_PROFILES = _fetch_job("profiles", "Profiles and ranks of tracked players.", "players")
-_MATCHES = _fetch_job(
-    "player_matches",
-    "Matches of tracked players, and details of the newest.",
-    *("player_matches", "player_ratings", "player_heroes", "matches"),
-)
-_SCENE = _fetch_job(
-    "scene",
-    "Professional and public matches, matches of tracked teams and leagues.",
-    *("pro_matches", "public_matches", "team_matches", "league_matches"),
-)
-_CONSTANTS = _fetch_job(
-    "constants", "Constants, hero statistics, teams and leagues.", "constants", "hero_stats", "teams", "leagues"
-)
 
 
 class Retention(Config):
@@ -120,8 +97,16 @@ class Work:
     schedules: Sequence[ScheduleDefinition]
 
 
-def build_jobs(graph: Graph) -> Work:
-    """Jobs over the models of a graph; times are as the sources ask for, minutes are spread."""
+def build_jobs(graph: Graph, sources: Sequence[Staging]) -> Work:
+    """Jobs over the models of a graph and over sources; times are as the sources ask for, minutes are spread."""
+    left_out = [key for one in stagings().values() if one not in sources for key in one.keys_of(*one.passes)]
+    run = define_asset_job(
+        "run",
+        selection=AssetSelection.all() - AssetSelection.assets(*left_out) if left_out else AssetSelection.all(),
+        description="Everything: fetch what is due, load it, build, test, publish. What `ladder run` does.",
+        config=QUIET,
+        executor_def=in_process_executor,
+    )
     # Freshness is looked at even when nothing is fetched: that is when it matters.
     freshness = AssetSelection.checks(*freshness_keys(graph))
     transform = define_asset_job(
@@ -132,15 +117,12 @@ def build_jobs(graph: Graph) -> Work:
         executor_def=in_process_executor,
     )
     cron: dict[str, tuple[UnresolvedAssetJobDefinition | JobDefinition, str]] = {
-        "profiles_every_30_minutes": (_PROFILES, "0,30 * * * *"),
-        "player_matches_every_30_minutes": (_MATCHES, "5,35 * * * *"),
-        "scene_hourly": (_SCENE, "20 * * * *"),
+        **{job.schedule: (_fetch_job(one, job), job.cron) for one in sources for job in one.jobs},
         "transform_hourly": (transform, "50 * * * *"),
-        "constants_daily": (_CONSTANTS, "10 3 * * *"),
         "housekeeping_daily": (housekeeping, "40 3 * * *"),
     }
     return Work(
-        jobs=[_RUN, *(scheduled for scheduled, _ in cron.values())],
+        jobs=[run, *(scheduled for scheduled, _ in cron.values())],
         schedules=[
             ScheduleDefinition(
                 job=scheduled, cron_schedule=times, name=name, default_status=DefaultScheduleStatus.RUNNING

@@ -8,31 +8,39 @@ from typing import Any
 
 from dagster import DagsterInstance, DagsterRun, RepositoryDefinition
 
-from ingestion.opendota.passes import PASSES
 from orchestration.assets.marts import CACHE_KEY, STEP, model_key
-from orchestration.assets.opendota import keys_of
+from orchestration.assets.staging import Staging, stagings
 from orchestration.dbt_graph import Graph, models_digest
 from orchestration.dbt_runner import prepare, warm_up
 from orchestration.definitions import build_definitions
 from orchestration.instance import prepare_instance
-from orchestration.progress import RunDone
+from orchestration.progress import RunDone, tell
 from orchestration.runs import create_run, execute, opened_instance
-from orchestration.warehouse_access import Warehouse
+from orchestration.warehouse_access import Warehouse, left_out
 from warehouse.errors import ConfigurationError
+from warehouse.settings import Settings
 
-__all__ = ["Pipeline", "opened_pipeline", "require_passes"]
+__all__ = ["Pipeline", "opened_pipeline", "select_passes"]
 
 
-def require_passes(names: Sequence[str]) -> None:
-    """Refuse a name that no pass has.
+def select_passes(names: Sequence[str], settings: Settings) -> list[tuple[Staging, str]]:
+    """The passes that names stand for: `<source>/<pass>`, a pass by its name alone, or all of a source.
 
     Raises:
-        ConfigurationError: there is no such pass; names those that there are.
+        ConfigurationError: there is no such pass, which names those that there are; or its source cannot be asked with
+            these settings.
     """
-    known = [definition.name for definition in PASSES]
+    known = {f"{one.name}/{name}": (one, name) for one in stagings().values() for name in one.passes}
+    found = []
     for name in names:
-        if name not in known:
+        meant = [value for full, value in known.items() if name in (full, *full.split("/"))]
+        if not meant:
             raise ConfigurationError(f"there is no pass {name}", f"choose from {', '.join(known)}")
+        readable = [(one, part) for one, part in meant if one.reader.is_readable(settings)]
+        if not readable:
+            meant[0][0].reader.require_key(settings)
+        found += readable
+    return found
 
 
 class Pipeline:
@@ -55,11 +63,15 @@ class Pipeline:
         """Create a run of everything, or of some passes and the marts.
 
         Raises:
-            ConfigurationError: there is no such pass.
+            ConfigurationError: there is no such pass, or its source cannot be asked.
         """
-        require_passes(passes)
+        chosen = select_passes(passes, self.warehouse.settings)
         repository, graph = self._load()
-        selected = [*keys_of(*passes), *map(model_key, graph.models), CACHE_KEY] if passes else []
+        if not chosen:
+            for message in left_out(self.warehouse):
+                tell(message)
+        keys = [key for staging, name in chosen for key in staging.keys_of(name)]
+        selected = [*keys, *map(model_key, graph.models), CACHE_KEY] if chosen else []
         config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}
         return create_run(self.instance, repository, "run", assets=selected, config=config)
 
@@ -73,7 +85,7 @@ class Pipeline:
         if self._repository is None or self._graph is None or digest != self._digest:
             prepared = prepare(self.warehouse.settings, self.warehouse.servers.database_url)
             self._graph = prepared.graph
-            self._repository = build_definitions(prepared.graph).get_repository_def()
+            self._repository = build_definitions(prepared.graph, self.warehouse.settings).get_repository_def()
             self._digest = digest
         return self._repository, self._graph
 

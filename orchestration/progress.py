@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import msgspec
 
-__all__ = ["Message", "NodeDone", "PassDone", "PassProgress", "Published", "RunDone", "listening", "tell"]
+__all__ = ["LeftOut", "Message", "NodeDone", "PassDone", "PassProgress", "Published", "RunDone", "listening", "tell"]
 
 
 class PassProgress(msgspec.Struct, frozen=True, tag=True):
-    """A pass has read `done` of `total` things."""
+    """A pass over a source has read `done` of `total` things."""
 
+    source: str
     name: str
     done: int
     total: int
@@ -22,6 +23,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
     """A pass is over and loaded.
 
     Args:
+        source: name of the source.
         name: the pass.
         requests: requests made.
         records: rows that the answers held.
@@ -31,6 +33,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
         notes: what a person should know though nothing failed: a private profile, a spent limit.
     """
 
+    source: str
     name: str
     requests: int
     records: int
@@ -38,6 +41,18 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
     rejected: int
     failures: tuple[str, ...]
     notes: tuple[str, ...]
+
+
+class LeftOut(msgspec.Struct, frozen=True, tag=True):
+    """A source cannot be asked with these settings, and the run leaves it out.
+
+    Args:
+        message: why, and what to do, in one line.
+        tracked: how many things of it are tracked, and now not read.
+    """
+
+    message: str
+    tracked: int
 
 
 class NodeDone(msgspec.Struct, frozen=True, tag=True):
@@ -79,7 +94,7 @@ class RunDone(msgspec.Struct, frozen=True, tag=True):
     is_cancelled: bool = False
 
 
-Message = PassProgress | PassDone | NodeDone | Published | RunDone
+Message = PassProgress | PassDone | LeftOut | NodeDone | Published | RunDone
 
 _listeners: list[Callable[[Message], None]] = []
 

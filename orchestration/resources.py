@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from dagster import InitResourceContext, resource
+from dagster import InitResourceContext, ResourceDefinition, resource
 
-from orchestration.opendota_session import OpenDotaSession, open_session
+from ingestion.reader import Reader
+from orchestration.source_session import SourceSession, open_session
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.settings import load_settings
 
-__all__ = ["opendota", "warehouse"]
+__all__ = ["session", "warehouse"]
 
 
 @resource(description="The open warehouse: settings, servers, lake, logins.")
@@ -18,11 +19,16 @@ def warehouse(_: InitResourceContext) -> Iterator[Warehouse]:
         yield opened
 
 
-@resource(
-    description="The run's client, limits and call budget at OpenDota.",
-    required_resource_keys={"warehouse"},
-)
-def opendota(context: InitResourceContext) -> Iterator[OpenDotaSession]:
-    """Open a session for the length of a run."""
-    with open_session(context.resources.warehouse) as session:
-        yield session
+def session(reader: Reader) -> ResourceDefinition:
+    """The run's client, limits and call budget at a source."""
+
+    @resource(
+        description=f"The run's client, limits and call budget at {reader.source.name}.",
+        required_resource_keys={"warehouse"},
+    )
+    def opened(context: InitResourceContext) -> Iterator[SourceSession]:
+        """Open a session for the length of a run."""
+        with open_session(context.resources.warehouse, reader) as one:
+            yield one
+
+    return opened

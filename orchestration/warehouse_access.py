@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
-from warehouse.database import LoginRole, role_url
+from ingestion.registry import readers
+from orchestration.progress import LeftOut
+from warehouse import state
+from warehouse.database import LoginRole, connect, role_url
 from warehouse.embedded import Servers, running
 from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.errors import ConfigurationError
@@ -17,10 +18,10 @@ from warehouse.migrate import migrate
 from warehouse.settings import Settings
 from warehouse.source import Source
 
-__all__ = ["SOURCES", "Warehouse", "open_warehouse"]
+__all__ = ["SOURCES", "Warehouse", "left_out", "open_warehouse"]
 
 #: Every source there is, by name.
-SOURCES: dict[str, Source] = {source.name: source for source in (OPENDOTA, FACEIT)}
+SOURCES: dict[str, Source] = {name: reader.source for name, reader in readers().items()}
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,16 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
         if set_up:
             migrate(settings, servers.database_url, list(SOURCES.values()))
         yield Warehouse(settings, servers)
+
+
+def left_out(warehouse: Warehouse) -> list[LeftOut]:
+    """Sources that cannot be asked with the warehouse's settings, and how much is tracked of each."""
+    found = []
+    with connect(warehouse.url("ingest")) as connection:
+        for name, reader in readers().items():
+            try:
+                reader.require_key(warehouse.settings)
+            except ConfigurationError as error:
+                tracked = [len(state.tracked(connection, name, kind)) for kind in reader.kinds]
+                found.append(LeftOut(str(error), sum(tracked)))
+    return found

@@ -17,8 +17,7 @@ import redis
 from psycopg import conninfo, sql
 from pydantic import SecretStr
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.registry import readers
 from warehouse.database import LoginRole, role_url
 from warehouse.embedded import Servers, running
 from warehouse.lake import Lake
@@ -95,7 +94,8 @@ def cluster() -> Iterator[tuple[Servers, Settings]]:
                     connection.execute("SELECT pg_reload_conf()")
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(_TEMPLATE)))
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
-            migrate(settings, conninfo.make_conninfo(servers.database_url, dbname=_TEMPLATE), [OPENDOTA, FACEIT])
+            sources = [reader.source for reader in readers().values()]
+            migrate(settings, conninfo.make_conninfo(servers.database_url, dbname=_TEMPLATE), sources)
             yield servers, settings
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from warehouse.errors import ConfigurationError
@@ -41,6 +41,25 @@ class Settings(BaseSettings):
     opendota_call_budget: int = Field(default=1500, ge=1, description="requests one run may spend")
     opendota_match_budget: int = Field(default=100, ge=0, description="match details one run may fetch")
     opendota_rescan_days: int = Field(default=7, ge=1, description="a player's whole history is read again after this")
+    faceit_url: str = Field(
+        default="https://open.faceit.com/data/v4", description="base URL of FACEIT's Data API, with its path"
+    )
+    faceit_key: SecretStr | None = Field(
+        default=None, description="FACEIT API key, sent as a header; without one FACEIT is left out"
+    )
+    faceit_call_budget: int = Field(default=1500, ge=1, description="requests one run may spend at FACEIT")
+    faceit_match_budget: int = Field(
+        default=100, ge=0, description="FACEIT matches whose details, and whose statistics, one run may fetch"
+    )
+    faceit_overlap_days: int = Field(
+        default=7, ge=1, description="days behind what is known that a FACEIT history is read again, for late results"
+    )
+    faceit_ranking_top: int = Field(
+        default=100, ge=0, description="places of each FACEIT ranking that are read (0: none is)"
+    )
+    faceit_ranking_regions: str = Field(
+        default="EU,NA", description="regions whose FACEIT rankings are read, with commas between"
+    )
     as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
     api_host: str = Field(default="127.0.0.1", description="address that `ladder serve` binds")
     api_port: int = Field(default=8765, ge=0, le=65535, description="port that `ladder serve` binds")
@@ -65,17 +84,24 @@ class Settings(BaseSettings):
             raise ValueError("must have the form redis://user:password@host:6379/0")
         return value
 
-    @field_validator("opendota_url")
+    @field_validator("opendota_url", "faceit_url")
     @classmethod
-    def _http_url(cls, value: str) -> str:
+    def _http_url(cls, value: str, info: ValidationInfo) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         if set("@?#") & set(value):
             # Addresses are shown in messages and logs, where no secret may be.
-            raise ValueError(
-                "must be an address alone, without user, password or query: the key is LADDER_OPENDOTA_KEY"
-            )
+            key = f"LADDER_{info.field_name}".upper().replace("_URL", "_KEY")
+            raise ValueError(f"must be an address alone, without user, password or query: the key is {key}")
         return value.rstrip("/")
+
+    @field_validator("faceit_ranking_regions")
+    @classmethod
+    def _regions(cls, value: str) -> str:
+        names = [name.strip().upper() for name in value.split(",") if name.strip()]
+        if not all(name.isascii() and name.isalpha() for name in names):
+            raise ValueError("must be names of regions with commas between, e.g. EU,NA")
+        return ",".join(dict.fromkeys(names))
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -83,7 +83,9 @@ def _parse_history(page: Page) -> Parsed:
 
 
 def _parse_player_match_stats(page: Page) -> Parsed:
-    """A player's statistics, one record a map."""
+    """A player's statistics, one record a map; a 404 means that there are none."""
+    if page.status == 404:
+        return decode_rows(tables.PLAYER_MATCH_STATS, [], page.params)
     items = _read_items(tables.PLAYER_MATCH_STATS, page)
     if isinstance(items, Parsed):
         return items
@@ -155,6 +157,9 @@ def _parse_match_stats(page: Page) -> Parsed:
     rounds = record.get("rounds")
     if not isinstance(rounds, list):
         return Parsed(rejects=[page_reject(tables.MATCH_ROUNDS, page.body, "no list of rounds", "$.rounds")])
+    if any(one.get("match_id") != page.params.get("match_id") for one in _mappings(rounds)):
+        reason = "the answer is about another match"
+        return Parsed(rejects=[page_reject(tables.MATCH_ROUNDS, page.body, reason, "$.rounds.match_id")])
     parsed = decode_rows(tables.MATCH_ROUNDS, rounds, page.params)
     teams, players = [], []
     for one in _mappings(rounds):
@@ -170,7 +175,9 @@ def _parse_match_stats(page: Page) -> Parsed:
 
 
 def _parse_player_stats(page: Page) -> Parsed:
-    """A player's lifetime totals, and those of each segment."""
+    """A player's lifetime totals, and those of each segment; a 404 means that there are none."""
+    if page.status == 404:
+        return decode_rows(tables.PLAYER_STATS, [], page.params)
     record = read_object(tables.PLAYER_STATS, page)
     if isinstance(record, Parsed):
         return record
@@ -182,7 +189,9 @@ def _parse_player_stats(page: Page) -> Parsed:
 
 
 def _parse_ranking(page: Page) -> Parsed:
-    """Places of a ranking, and as observations of their own the elos that it shows."""
+    """Places of a ranking, and as observations of their own the elos that it shows; a 404 means that there is none."""
+    if page.status == 404:
+        return decode_rows(tables.RANKINGS, [], page.params)
     items = _read_items(tables.RANKINGS, page)
     if isinstance(items, Parsed):
         return items

@@ -9,9 +9,9 @@ from typing import Literal
 
 from psycopg import sql
 
-from ingestion.choices import Choice, Item, Situation
+from ingestion.choices import Choice, Item, Situation, is_due
 from ingestion.errors import NotFoundError
-from ingestion.opendota.choices import is_due, stalest_first
+from ingestion.opendota.choices import stalest_first
 from ingestion.opendota.source import CONSTANT_RESOURCES, SOURCE
 from ingestion.passes import PassDefinition, Run
 from warehouse.source import CursorMove

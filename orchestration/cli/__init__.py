@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ingestion.registry import NAMES
 from warehouse.errors import LadderError
 
 __all__ = ["app", "main"]
@@ -32,22 +33,31 @@ app = typer.Typer(
 rejects = typer.Typer(help="Records that could not become rows.", no_args_is_help=True)
 app.add_typer(rejects, name="rejects")
 
-Source = Annotated[Literal["opendota"], typer.Argument(help="the source")]
-Kind = Annotated[Literal["player", "team", "league", "match"], typer.Argument(help="what the ids belong to")]
-Ids = Annotated[list[str], typer.Argument(help="ids as the source has them", metavar="ID...")]
+
+def _known_source(name: str) -> str:
+    if name not in NAMES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(NAMES)}.")
+    return name
+
+
+Source = Annotated[str, typer.Argument(help=f"the source: {', '.join(NAMES)}", callback=_known_source)]
+Kind = Annotated[str, typer.Argument(help="what the ids belong to: player, match, team, ...")]
+Ids = Annotated[
+    list[str], typer.Argument(help="ids as the source has them, or names that it can look up", metavar="ID...")
+]
 
 
 @app.command()
 def demo(
     players: Annotated[int, typer.Option(help="players to track", min=1, max=200)] = 40,
 ) -> None:
-    """Show everything on a simulated OpenDota: no network, no key, nothing left running."""
+    """Show everything on simulated sources: no network, no key, nothing left running."""
     from orchestration.cli.simulation import simulation
 
-    with simulation() as opendota:
+    with simulation() as simulated:
         from orchestration.cli.demo import run_demo
 
-        run_demo(players, opendota)
+        run_demo(players, simulated)
 
 
 @app.command()
@@ -62,7 +72,9 @@ def up() -> None:
 def run(
     plan: Annotated[bool, typer.Option("--plan", help="only say what would be fetched and built")] = False,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="rebuild the marts from nothing")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="only this pass (repeatable), then the marts")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="only this pass, or this source (repeatable), then the marts")
+    ] = None,
 ) -> None:
     """Fetch what is due, load it, build and test the marts, publish."""
     from orchestration.cli.run import run_pipeline, show_plan

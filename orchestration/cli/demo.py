@@ -1,4 +1,4 @@
-"""`ladder demo`: the whole warehouse over a simulated OpenDota, shown through its API."""
+"""`ladder demo`: the whole warehouse over simulated sources, shown through its API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +30,18 @@ __all__ = ["run_demo"]
 _BARS = "▁▂▃▄▅▆▇█"
 _LADDER = "dota2_rank_tier"
 _TIMEOUT_S = 30.0
+#: Details and statistics of matches that each run reads of the simulated FACEIT.
+_FACEIT_MATCHES = 25
 #: Below this a hero's win rate says next to nothing.
 _ENOUGH_MATCHES = 10
 
 
-def run_demo(players: int, opendota: Simulation) -> None:
+def run_demo(players: int, simulated: Simulation) -> None:
     """Run the pipeline on the demo's own home and show what the API answers; each further run is a day later.
 
     Args:
-        players: how many to track.
-        opendota: the simulated source.
+        players: how many to track of OpenDota; a quarter as many are of FACEIT.
+        simulated: the simulated sources.
 
     Raises:
         LadderError: something did not start.
@@ -48,16 +50,16 @@ def run_demo(players: int, opendota: Simulation) -> None:
     days = _days_so_far(home)
     started = time.monotonic()
     with errors.status("building a simulated world"):
-        url = opendota.url
+        environment = simulated.environment
         if days:
-            answer = httpx.post(opendota.control("advance"), json={"days": days}, timeout=_TIMEOUT_S)
+            answer = httpx.post(simulated.control("advance"), json={"days": days}, timeout=_TIMEOUT_S)
             answer.raise_for_status()
-    _become(home, url)
+    _become(home, environment)
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
-        _track(warehouse, opendota, players)
+        tracked = _track(warehouse, simulated, players)
         view = RunView()
-        errors.print(f"simulated OpenDota, day {days + 1}: {players} players tracked, home {home}", markup=False)
+        errors.print(f"simulated sources, day {days + 1}: {tracked}, home {home}", markup=False)
         with view.shown():
             done = do_run(settings, Run(), view)
         if done.is_cancelled:
@@ -79,17 +81,23 @@ def run_demo(players: int, opendota: Simulation) -> None:
     _suggest(home)
 
 
-def _become(home: Path, url: str) -> None:
+def _become(home: Path, environment: Mapping[str, str]) -> None:
     """Leave everything that the environment says of a real warehouse behind."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
-    os.environ.update(LADDER_HOME=str(home), LADDER_OPENDOTA_URL=url)
+    os.environ.update(environment, LADDER_HOME=str(home), LADDER_FACEIT_MATCH_BUDGET=str(_FACEIT_MATCHES))
 
 
-def _track(warehouse: Warehouse, opendota: Simulation, players: int) -> None:
-    found = httpx.get(opendota.control("players"), params={"count": players}, timeout=_TIMEOUT_S).json()
+def _track(warehouse: Warehouse, simulated: Simulation, players: int) -> str:
+    """Track players of each source; says how many."""
+    wanted = {"opendota": ("players", players), "faceit": ("faceit/players", max(1, players // 4))}
+    counts = []
     with connect(warehouse.url("ingest")) as connection:
-        state.track(connection, "opendota", "player", [str(account) for account in found])
+        for source, (name, count) in wanted.items():
+            found = httpx.get(simulated.control(name), params={"count": count}, timeout=_TIMEOUT_S).json()
+            state.track(connection, source, "player", [str(player) for player in found])
+            counts.append(f"{len(found)} players of {source}")
+    return f"{' and '.join(counts)} tracked"
 
 
 def _show(client: httpx.Client) -> None:

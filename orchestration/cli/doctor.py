@@ -12,6 +12,9 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from ingestion.http import Upstream
+from ingestion.reader import Reader
+from ingestion.registry import readers
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.database import LOGIN_ROLES, connect
@@ -115,14 +118,19 @@ def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
 
 
 def _rights(connection: psycopg.Connection, role: str) -> str:
-    """Whether a role may do its work, and an analyst nothing else."""
-    needed = {
-        "ingest": "has_table_privilege('ops.batches', 'INSERT')",
-        "transform": "pg_has_role('ladder_marts_owner', 'MEMBER')",
-        "analyst": "has_schema_privilege('marts', 'USAGE') AND NOT has_schema_privilege('staging_opendota', 'USAGE')",
-        "serving": "has_schema_privilege('marts', 'USAGE') AND NOT has_schema_privilege('staging_opendota', 'USAGE')",
+    """Whether a role may do its work, and a reader of marts nothing else."""
+    reads_marts_alone = (
+        "has_schema_privilege('marts', 'USAGE') AND NOT EXISTS "
+        "(SELECT FROM pg_namespace WHERE nspname = ANY(%s) AND has_schema_privilege(oid, 'USAGE'))"
+    )
+    staging: list[list[str]] = [[f"staging_{source}" for source in SOURCES]]
+    needed, values = {
+        "ingest": ("has_table_privilege('ops.batches', 'INSERT')", []),
+        "transform": ("pg_has_role('ladder_marts_owner', 'MEMBER')", []),
+        "analyst": (reads_marts_alone, staging),
+        "serving": (reads_marts_alone, staging),
     }[role]
-    row = connection.execute(f"SELECT {needed}".encode()).fetchone()
+    row = connection.execute(f"SELECT {needed}".encode(), values).fetchone()
     if row is None or not row[0]:
         raise DatabaseError(
             "its grants are not as they should be",
@@ -149,25 +157,34 @@ def _lake(warehouse: Warehouse) -> str:
 
 
 def _looks_at_upstream(settings: Settings) -> Iterator[tuple[str, Look]]:
-    yield "OpenDota", lambda: _opendota(settings)
+    for reader in readers().values():
+        upstream = reader.upstream(settings)
+
+        def look(reader: Reader = reader, upstream: Upstream = upstream) -> str:
+            if not reader.is_readable(settings):
+                return f"it needs a key; runs leave it out until {upstream.variables}_KEY is set"
+            return _ask(upstream, reader.probe)
+
+        yield upstream.name, look
 
 
-def _opendota(settings: Settings) -> str:
-    key = settings.opendota_key.get_secret_value() if settings.opendota_key else ""
+def _ask(upstream: Upstream, path: str) -> str:
+    """Whether a source answers, with the key where there is one."""
+    key = upstream.key.get_secret_value() if upstream.key else ""
     if key and (not key.isascii() or not key.isprintable() or " " in key):
-        raise ConfigurationError("LADDER_OPENDOTA_KEY holds characters that no key has", "copy the key again")
-    url = f"{settings.opendota_url}/constants/game_mode"
+        raise ConfigurationError(f"{upstream.variables}_KEY holds characters that no key has", "copy the key again")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        answer = httpx.get(url, timeout=_UPSTREAM_TIMEOUT_S, headers={"Authorization": f"Bearer {key}"} if key else {})
+        answer = httpx.get(f"{upstream.url}{path}", timeout=_UPSTREAM_TIMEOUT_S, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UpstreamError(
-            f"{settings.opendota_url} does not answer: {str(error)[:_VALUES_SHOWN]}",
-            "check LADDER_OPENDOTA_URL and the network; stored data serves meanwhile",
+            f"{upstream.url} does not answer: {str(error)[:_VALUES_SHOWN]}",
+            f"check {upstream.variables}_URL and the network; stored data serves meanwhile",
         ) from None
     if answer.status_code == 429:
-        return f"{settings.opendota_url} answers, its limit is spent for now"
+        return f"{upstream.url} answers, its limit is spent for now"
     if answer.status_code != 200:
         reason = " ".join(answer.text.split())[:_VALUES_SHOWN]
-        hint = "check LADDER_OPENDOTA_KEY" if key else "check LADDER_OPENDOTA_URL"
-        raise UpstreamError(f"{settings.opendota_url} answers {answer.status_code}: {reason}", hint)
-    return f"{settings.opendota_url} answers, {'with' if key else 'without'} a key"
+        hint = f"check {upstream.variables}_KEY" if key else f"check {upstream.variables}_URL"
+        raise UpstreamError(f"{upstream.url} answers {answer.status_code}: {reason}", hint)
+    return f"{upstream.url} answers, {'with' if key else 'without'} a key"

@@ -55,12 +55,12 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
             raise LadderError(done.errors[0])
         return done
     view.begin("loading")
-    from orchestration.pipeline import opened_pipeline, require_passes
+    from orchestration.pipeline import opened_pipeline, select_passes
     from orchestration.progress import listening
     from orchestration.runs import fail_dead_runs
     from orchestration.warehouse_access import open_warehouse
 
-    require_passes(request.passes)
+    select_passes(request.passes, settings)
     with open_warehouse(settings) as warehouse, opened_pipeline(warehouse) as pipeline, listening(view.hear):
         fail_dead_runs(pipeline.instance)
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
@@ -69,11 +69,10 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
 
 def show_plan() -> None:
     """Say what a run would ask for and build now; asks and writes nothing."""
-    from ingestion.opendota.passes import plan
-    from ingestion.opendota.source import SOURCE
+    from ingestion.registry import readers
     from orchestration.dbt_graph import models_digest
     from orchestration.transform import as_of_date
-    from orchestration.warehouse_access import open_warehouse
+    from orchestration.warehouse_access import left_out, open_warehouse
     from warehouse.database import connect
     from warehouse.load import pending_files
     from warehouse.publish import plan_build
@@ -81,22 +80,30 @@ def show_plan() -> None:
     settings = load_settings()
     with open_warehouse(settings, redis=False) as warehouse:
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
+        lake = warehouse.lake
         with connect(warehouse.url("ingest")) as connection:
-            planned = plan(connection, settings, datetime.now(UTC))
-            pending = pending_files(connection, warehouse.lake, SOURCE)
+            asked = {name: reader for name, reader in readers().items() if reader.is_readable(settings)}
+            now = datetime.now(UTC)
+            planned = [(name, item) for name, one in asked.items() for item in one.plan(connection, settings, now)]
+            pending = [path for one in readers().values() for path in pending_files(connection, lake, one.source)]
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(), as_of_date=as_of_date(settings))
+        unasked = left_out(warehouse)
     made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
-    for item in planned:
+    for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
-        made.add_row(item.name, str(sum(item.requests.values())), endpoints, str(item.skipped))
+        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
     console.print(made)
-    total = sum(sum(item.requests.values()) for item in planned)
-    console.print(f"in all: {total} requests of {settings.opendota_call_budget}; {_files(pending)} to load")
+    for source, reader in asked.items():
+        total = sum(sum(item.requests.values()) for name, item in planned if name == source)
+        console.print(f"{source}: {total} requests of {reader.call_budget(settings)}", markup=False)
+    for message in unasked:
+        console.print(message.message, markup=False)
+    console.print(f"{_files(pending)} to load")
     reason = "something is new" if build.is_needed else "nothing new is loaded yet"
     how = "from nothing" if build.is_full else "from what stands"
     console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
-    for failure in (failure for item in planned for failure in item.failures):
+    for failure in (failure for _, item in planned for failure in item.failures):
         warn(failure.message)
 
 

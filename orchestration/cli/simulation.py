@@ -1,4 +1,4 @@
-"""The simulated OpenDota of the demo, as a process of its own that builds its world while other things are loaded."""
+"""The simulated sources of the demo, as a process of its own that builds its world while other things are loaded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ __all__ = ["Simulation", "simulation"]
 
 _SEED = 7
 _PEOPLE = 120
-#: The simulated source is asked as fast as it answers.
+#: The simulated sources are asked as fast as they answer.
 _NO_LIMIT = 1_000_000
+_FACEIT_KEY = "demo"
 _END_S = 10
 
 
@@ -24,24 +25,34 @@ class Simulation:
 
     def __init__(self, output: IO[bytes]) -> None:
         self._output = output
-        self._url = ""
+        self._urls: tuple[str, str] | None = None
 
     @property
-    def url(self) -> str:
-        """Base URL of OpenDota; waits until the world is built.
+    def environment(self) -> dict[str, str]:
+        """The variables by which a run reads the simulated sources; waits until the world is built.
 
         Raises:
             LadderError: it did not start.
         """
-        if not self._url:
-            self._url = self._output.readline().decode().strip()
-        if not self._url:
-            raise LadderError("the simulated OpenDota did not start", "see the lines above")
-        return self._url
+        opendota, faceit = self._served()
+        return {"LADDER_OPENDOTA_URL": opendota, "LADDER_FACEIT_URL": faceit, "LADDER_FACEIT_KEY": _FACEIT_KEY}
 
     def control(self, name: str) -> str:
-        """URL of a control endpoint."""
-        return f"{self.url.removesuffix('/api')}/sandbox/{name}"
+        """URL of a control endpoint; waits until the world is built.
+
+        Raises:
+            LadderError: it did not start.
+        """
+        return f"{self._served()[0].removesuffix('/api')}/sandbox/{name}"
+
+    def _served(self) -> tuple[str, str]:
+        """Base URLs of OpenDota and of FACEIT."""
+        if self._urls is None:
+            opendota, faceit = (self._output.readline().decode().strip() for _ in range(2))
+            if not faceit:
+                raise LadderError("the simulated sources did not start", "see the lines above")
+            self._urls = opendota, faceit
+        return self._urls
 
 
 @contextmanager
@@ -49,6 +60,7 @@ def simulation() -> Iterator[Simulation]:
     """Start the process; it ends with the block, or with this process however that dies."""
     command = [sys.executable, "-m", "sandbox", "--until-stdin-closes", "--seed", str(_SEED), "--players", str(_PEOPLE)]
     command += ["--per-minute", str(_NO_LIMIT), "--per-day", str(_NO_LIMIT)]
+    command += ["--faceit-per-second", str(_NO_LIMIT), "--faceit-key", _FACEIT_KEY]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdin is not None
     assert process.stdout is not None

@@ -56,13 +56,14 @@ def _show(found: dict[str, Any]) -> None:
         )
     else:
         console.print("published: nothing yet; `ladder run`")
-    counts = ", ".join(f"{row['count']} {row['kind']}s" for row in found["tracked"]) or "nothing"
+    counts = ", ".join(f"{row['count']} {row['source']} {row['kind']}s" for row in found["tracked"]) or "nothing"
     console.print(f"tracked: {counts}", markup=False)
     _table(
         found["passes"],
         "Newest pass of each kind",
-        ["pass", "ended", "requests", "records", "failures", "stopped"],
+        ["source", "pass", "ended", "requests", "records", "failures", "stopped"],
         lambda row: [
+            row["source"],
             row["name"],
             _ago(row["finished_at"]),
             row["requests"],

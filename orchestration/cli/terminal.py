@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.progress import Message, NodeDone, PassDone, PassProgress, Published
+from orchestration.progress import LeftOut, Message, NodeDone, PassDone, PassProgress, Published
 
 __all__ = ["RunView", "console", "errors", "table", "warn"]
 
@@ -42,7 +42,7 @@ class RunView:
         self._bars: dict[str, TaskID] = {}
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
-            TextColumn("{task.description:<16}"),
+            TextColumn("{task.description:<24}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -65,14 +65,16 @@ class RunView:
     def hear(self, message: Message) -> None:
         """Take in what a run tells."""
         match message:
-            case PassProgress(name, done, total):
-                self._progress.update(self._bar(name, name), completed=done, total=total)
+            case PassProgress(source, name, done, total):
+                self._progress.update(self._bar(f"{source}/{name}"), completed=done, total=total)
             case PassDone():
                 self._pass_is_over(message)
+            case LeftOut(line, tracked):
+                self._is_left_out(line, tracked)
             case NodeDone(name, status, done, total):
                 if status in ("fail", "error", "warn"):
                     errors.print(f"  dbt: {name}: {status}", markup=False)
-                self._progress.update(self._bar("dbt", "dbt"), completed=done, total=total, note=name)
+                self._progress.update(self._bar("dbt"), completed=done, total=total, note=name)
             case Published():
                 self.published = message
 
@@ -83,15 +85,23 @@ class RunView:
         note = f"{message.requests} requests, {message.changed} rows changed"
         if message.rejected:
             note += f", {message.rejected} rejected"
-        self._progress.update(self._bar(message.name, message.name), completed=1, total=1, note=note)
+        name = f"{message.source}/{message.name}"
+        self._progress.update(self._bar(name), completed=1, total=1, note=note)
         if message.requests or message.failures:
-            errors.print(f"  {message.name}: {note}", markup=False)
+            errors.print(f"  {name}: {note}", markup=False)
         for line in message.notes:
-            errors.print(f"  {message.name}: {line}", markup=False)
+            errors.print(f"  {name}: {line}", markup=False)
 
-    def _bar(self, name: str, text: str) -> TaskID:
+    def _is_left_out(self, line: str, tracked: int) -> None:
+        """What nobody asked for is mentioned; what is tracked and not read has failed."""
+        if tracked:
+            self.failures.append(f"{line}; {tracked} of its things are tracked and not read")
+        else:
+            errors.print(f"  {line}", markup=False)
+
+    def _bar(self, name: str, text: str = "") -> TaskID:
         if "" in self._bars and name:
             self._progress.remove_task(self._bars.pop(""))
         if name not in self._bars:
-            self._bars[name] = self._progress.add_task(text, total=None, note="")
+            self._bars[name] = self._progress.add_task(text or name, total=None, note="")
         return self._bars[name]

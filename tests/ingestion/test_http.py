@@ -22,7 +22,8 @@ from ingestion.errors import (
     WrongKeyError,
 )
 from ingestion.http import Answer, Client, Patience, Upstream
-from ingestion.limits import CallBudget, Limiter, SystemClock
+from ingestion.limits import CallBudget, SystemClock
+from ingestion.opendota.limits import MinuteLimiter
 from tests.ingestion.clocks import JumpingClock
 from tests.ingestion.scripted_server import Reply, Server, error, scripted
 from warehouse.errors import UpstreamError
@@ -31,10 +32,13 @@ QUICK = Patience(connect_s=2, read_s=0.3, answer_s=0.6, attempts=3, total_s=5, f
 SECRET = "b7f1-very-secret"
 
 
-def client_of(url: str, *, key: str | None = None, clock: JumpingClock | None = None) -> Client:
-    upstream = Upstream("OpenDota", url, None if key is None else SecretStr(key), "LADDER_OPENDOTA")
+def client_of(
+    url: str, *, key: str | None = None, clock: JumpingClock | None = None, has_private_things: bool = False
+) -> Client:
+    secret = None if key is None else SecretStr(key)
+    upstream = Upstream("OpenDota", url, secret, "LADDER_OPENDOTA", has_private_things)
     real = SystemClock()
-    return Client(upstream, Limiter("OpenDota", clock=clock or real), clock or real, QUICK)
+    return Client(upstream, MinuteLimiter("OpenDota", clock=clock or real), clock or real, QUICK)
 
 
 def ask(
@@ -44,13 +48,17 @@ def ask(
     budget: int = 100,
     may_be_empty: bool = False,
     clock: JumpingClock | None = None,
+    has_private_things: bool = False,
 ) -> tuple[list[Answer | UpstreamError], Server]:
     """Ask for paths one after the other: the answer or the error of each, and what the server saw."""
 
     async def scenario() -> tuple[list[Answer | UpstreamError], Server]:
         results: list[Answer | UpstreamError] = []
         allowed = CallBudget(budget)
-        async with scripted(answer) as server, client_of(server.url, key=key, clock=clock) as client:
+        async with (
+            scripted(answer) as server,
+            client_of(server.url, key=key, clock=clock, has_private_things=has_private_things) as client,
+        ):
             for path in paths or ("/x",):
                 try:
                     results.append(await client.get(path, budget=allowed, may_be_empty=may_be_empty))
@@ -181,6 +189,33 @@ def test_a_refused_key_is_named_by_its_variable_and_never_shown() -> None:
     [failure], _ = ask(lambda path, n: error(400, f"Invalid API key format: {SECRET}"), key=SECRET)
     assert "LADDER_OPENDOTA_KEY" in str(failure)
     assert SECRET not in str(failure) + repr(failure)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": "no such thing"}',
+        b'{"message": "no such thing"}',
+        b'{"code": "err_nf0", "message": "no such thing"}',
+        b'{"errors": [{"message": "no such thing", "code": "err_nf0", "http_status": 404, "parameters": []}]}',
+    ],
+)
+def test_what_the_source_says_of_an_error_is_told_whatever_its_form(body: bytes) -> None:
+    [failure], _ = ask(lambda path, n: Reply(404, body))
+    assert type(failure) is NotFoundError
+    assert "404 (no such thing)" in str(failure)
+
+
+def test_a_403_is_about_one_thing_where_the_key_was_accepted_and_things_can_be_private() -> None:
+    def answer(path: str, times: int) -> Reply:
+        return error(403, "private") if path.endswith("/b") else Reply()
+
+    [_, of_thing], _ = ask(answer, "/a", "/b", has_private_things=True)
+    assert type(of_thing) is PermanentError
+    [_, of_key], _ = ask(answer, "/a", "/b")
+    assert type(of_key) is WrongKeyError
+    [first], _ = ask(answer, "/b", has_private_things=True)
+    assert type(first) is WrongKeyError
 
 
 def test_a_404_without_a_message_counts_as_not_found_once_the_source_has_answered() -> None:

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from dagster import AssetKey, RepositoryDefinition
+from pydantic import SecretStr
 
-from ingestion.opendota.source import SOURCE
+from ingestion.registry import readers
 from orchestration.assets.marts import CACHE_KEY, check_names, model_key
+from orchestration.assets.staging import stagings
 from orchestration.dbt_runner import Prepared, prepare
 from orchestration.definitions import build_definitions
 from tests.conftest import Database
+from warehouse.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,33 @@ def test_a_code_server_can_load_every_definition(repository: RepositoryDefinitio
 
 def test_every_staging_table_is_an_asset_of_its_name(repository: RepositoryDefinition) -> None:
     keys = set(repository.asset_graph.materializable_asset_keys)
-    assert {AssetKey(["opendota", table.name]) for table in SOURCE.tables} <= keys
+    tables = [table for reader in readers().values() for table in reader.source.tables]
+    assert {AssetKey([table.source, table.name]) for table in tables} <= keys
+    assert {table.source for table in tables} == {"opendota", "faceit"}
+
+
+def test_each_table_is_filled_by_one_step_of_its_source_and_each_pass_is_a_step() -> None:
+    for staging in stagings().values():
+        keys = [key for assets in staging.assets for key in assets.keys]
+        assert len(keys) == len(set(keys)) == len(staging.reader.source.tables)
+        assert len(staging.assets) == len(staging.reader.passes)
+        assert {assets.op.pool for assets in staging.assets} == {staging.name}
+        scheduled = [name for job in staging.jobs for name in job.passes]
+        assert sorted(scheduled) == sorted(staging.passes)
+
+
+def test_a_source_without_the_key_that_it_needs_is_in_no_job(prepared: Prepared) -> None:
+    def jobs(settings: Settings) -> dict[str, set[str]]:
+        repository = build_definitions(prepared.graph, settings).get_repository_def()
+        return {job.name: {node.name for node in job.nodes} for job in repository.get_all_jobs()}
+
+    without = jobs(Settings())
+    with_key = jobs(Settings(faceit_key=SecretStr("key")))
+    assert with_key.keys() - without.keys() == {"faceit_profiles", "faceit_histories", "faceit_competitions"}
+    assert with_key["run"] - without["run"] == {
+        f"faceit_{definition.name}" for definition in readers()["faceit"].passes
+    }
+    assert "opendota_players" in without["run"]
 
 
 def test_every_mart_is_an_asset_whatever_its_colour(prepared: Prepared, repository: RepositoryDefinition) -> None:

@@ -45,6 +45,19 @@ def test_an_address_that_is_none_for_http_names_its_variable(monkeypatch: pytest
     assert line.startswith("LADDER_OPENDOTA_URL: must start with http:// or https://;")
 
 
+def test_each_address_names_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = refusal(monkeypatch, "LADDER_FACEIT_URL", "https://b7f1-secret@open.faceit.com/data/v4")
+    assert line.startswith("LADDER_FACEIT_URL: must be an address alone")
+    assert "LADDER_FACEIT_KEY" in line
+
+
+def test_regions_are_names_whatever_their_case_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LADDER_FACEIT_RANKING_REGIONS", "eu, NA,EU,")
+    assert load_settings().faceit_ranking_regions == "EU,NA"
+    line = refusal(monkeypatch, "LADDER_FACEIT_RANKING_REGIONS", "EU;NA")
+    assert line.startswith("LADDER_FACEIT_RANKING_REGIONS: must be names of regions with commas between")
+
+
 def test_an_address_is_kept_without_its_last_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LADDER_OPENDOTA_URL", "http://127.0.0.1:8080/api/")
     assert load_settings().opendota_url == "http://127.0.0.1:8080/api"

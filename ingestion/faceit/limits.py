@@ -1,0 +1,152 @@
+"""How fast FACEIT may be asked: so many requests a second, which all processes on one database keep to together.
+
+Requests are spaced evenly instead of counted, so that it does not matter where the source's second begins. Each takes
+its moment from one row in the database, which costs a few milliseconds where a request may be made every hundred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import resources
+from typing import Self
+
+import psycopg
+
+from ingestion.limits import Clock
+from warehouse.errors import DatabaseError
+
+__all__ = ["SecondLimiter", "SecondTurn"]
+
+_LIMIT_HEADER = "ratelimit-limit"
+_REMAINING_HEADER = "ratelimit-remaining"
+_WAIT_HEADERS = ("retry-after", "ratelimit-reset")
+#: `10;w=1`: so many requests in a window of so many seconds.
+_POLICY = re.compile(r"(\d+)\s*;\s*w=(\d+)")
+
+#: Requests a second until an answer tells; what FACEIT allows.
+_PER_SECOND = 10.0
+#: Share by which requests are spaced further apart than need be, for some arrive later than they were sent.
+_MARGIN = 0.05
+#: Seconds for which the margin makes up. A process that was held up for longer gives its moment away.
+_LATEST_S = 0.05
+_ATTEMPTS = 5
+#: Longest pause that an answer may ask for, in seconds.
+_LONGEST_HOLD_S = 60.0
+
+
+class SecondTurn:
+    """Leave to make one request. Tell it what the answer said."""
+
+    def __init__(self, limiter: SecondLimiter) -> None:
+        self._limiter = limiter
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over how many requests a second the answer's headers allow."""
+        rates = [int(count) / int(window) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
+        if rates and min(rates) > 0:
+            self._limiter.per_second = min(rates)
+
+    def refuse(self, headers: Mapping[str, str], said: str) -> None:
+        """The request was one too many: everybody waits as long as the answer asks for, a second by default.
+
+        A refusal that says in the same breath that requests are left is not about the limit; it is retried soon.
+        """
+        if _seconds(headers, _REMAINING_HEADER):
+            return
+        asked = [seconds for name in _WAIT_HEADERS if (seconds := _seconds(headers, name)) is not None]
+        self._limiter.hold(max(asked, default=1.0) or 1.0)
+
+
+class SecondLimiter:
+    """Bounds requests under way, and gives every request a moment of its own.
+
+    Args:
+        source: name of the source, by which processes find the same row.
+        connection: a connection with autocommit, of a login that may write `ops` (`ladder_ingest`).
+        clock: time.
+        concurrency: requests under way at once.
+    """
+
+    def __init__(
+        self, source: str, connection: psycopg.AsyncConnection, *, clock: Clock, concurrency: int = 10
+    ) -> None:
+        self.concurrency = concurrency
+        self.per_second = _PER_SECOND
+        self._source = source
+        self._connection = connection
+        self._clock = clock
+        self._next_slot = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
+        self._under_way = asyncio.Semaphore(concurrency)
+        self._entrance = asyncio.Lock()
+        self._held_until = 0.0
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, source: str, database_url: str, clock: Clock) -> AsyncIterator[Self]:
+        """A limiter with a connection of its own.
+
+        Raises:
+            DatabaseError: the warehouse cannot be reached.
+        """
+        # A moment that a crash forgets is gone anyway by the time that the server is back.
+        options = "-c timezone=UTC -c synchronous_commit=off"
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                database_url, autocommit=True, options=options, connect_timeout=10, application_name="ladderhouse"
+            )
+        except psycopg.OperationalError as error:
+            raise _database_error(error) from None
+        async with connection:
+            yield cls(source, connection, clock=clock)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[SecondTurn]:
+        """Wait until a request may be made; it is under way until the block ends.
+
+        Raises:
+            DatabaseError: the warehouse cannot be read or written.
+        """
+        async with self._under_way:
+            # First come, first served: the stalest things are asked for first even where the budget ends.
+            async with self._entrance:
+                for _ in range(_ATTEMPTS):
+                    wait_s = await self._take_slot()
+                    taken_at = time.monotonic()
+                    if wait_s > 0:
+                        await self._clock.sleep(wait_s)
+                    if time.monotonic() - taken_at <= wait_s + _LATEST_S:
+                        break
+            yield SecondTurn(self)
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody make a request for some seconds."""
+        self._held_until = max(self._held_until, time.monotonic() + min(seconds, _LONGEST_HOLD_S))
+
+    async def _take_slot(self) -> float:
+        """Take the next moment for a request; the seconds until then, negative when it is past."""
+        spacing = (1 + _MARGIN) / self.per_second
+        hold = max(0.0, self._held_until - time.monotonic())
+        parameters = {"source": self._source, "spacing": spacing, "hold": hold}
+        try:
+            cursor = await self._connection.execute(self._next_slot, parameters)
+            row = await cursor.fetchone()
+        except psycopg.Error as error:
+            raise _database_error(error) from None
+        assert row is not None  # an INSERT with RETURNING always answers
+        return float(row[0])
+
+
+def _seconds(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        return max(0.0, float(headers[name]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _database_error(error: psycopg.Error) -> DatabaseError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return DatabaseError(f"the warehouse cannot say when FACEIT may be asked: {reason}", "run again once it answers")

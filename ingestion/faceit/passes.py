@@ -1,0 +1,52 @@
+"""The passes over FACEIT, in the order of a run, and how it is asked."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from ingestion.faceit import competitions, matches, players
+from ingestion.faceit.choices import KINDS, identify, look_up
+from ingestion.faceit.limits import SecondLimiter
+from ingestion.faceit.source import SOURCE
+from ingestion.http import Upstream
+from ingestion.limits import Clock, Limiter
+from ingestion.reader import Reader
+from warehouse.settings import Settings
+
+__all__ = ["PASSES", "READER"]
+
+PASSES = (
+    players.PROFILES,
+    players.HISTORY,
+    players.STATISTICS,
+    players.TOTALS,
+    players.BANS,
+    competitions.RANKINGS,
+    matches.DETAILS,
+    competitions.HUBS,
+    competitions.CHAMPIONSHIPS,
+    competitions.HUB_MEMBERS,
+    matches.STATISTICS,
+)
+
+
+def _upstream(settings: Settings) -> Upstream:
+    return Upstream("FACEIT", settings.faceit_url, settings.faceit_key, "LADDER_FACEIT", has_private_things=True)
+
+
+def _limiter(database_url: str, upstream: Upstream, clock: Clock) -> AbstractAsyncContextManager[Limiter]:
+    return SecondLimiter.opened(SOURCE.name, database_url, clock)
+
+
+READER = Reader(
+    source=SOURCE,
+    passes=PASSES,
+    kinds=KINDS,
+    upstream=_upstream,
+    limiter=_limiter,
+    call_budget=lambda settings: settings.faceit_call_budget,
+    identify=identify,
+    probe="/rankings/games/cs2/regions/EU?limit=1",
+    needs_key=True,
+    look_up=look_up,
+)

@@ -1,0 +1,144 @@
+"""Tracked players: profile and elo, history, statistics by match, FACEIT's own totals, bans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from ingestion.choices import Choice, Item, Situation, is_due
+from ingestion.errors import NotFoundError, UnusableAnswer
+from ingestion.faceit.choices import MATCH_GAME, players_of, stalest_first
+from ingestion.faceit.source import SOURCE
+from ingestion.faceit.walks import Listing, absent, is_walking, newest, to_walk, walk
+from ingestion.passes import PassDefinition, Run
+from warehouse.source import CursorMove
+from warehouse.state import Cursor, cursors
+
+__all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
+
+_PROFILE_EVERY = timedelta(minutes=30)
+_DAILY = timedelta(days=1)
+#: FACEIT shows the last month unless it is told from when on.
+_FROM_THE_BEGINNING = 1
+
+_HISTORY = Listing(
+    "player_history",
+    "player_history",
+    path=lambda item: f"/players/{item.id}/history",
+    params=lambda item: {"player_id": item.id, "game": MATCH_GAME},
+    query={"game": MATCH_GAME, "from": _FROM_THE_BEGINNING},
+    moment="finished_at",
+    largest_offset=1000,
+    has_bounds=True,
+)
+_STATISTICS = Listing(
+    "player_match_stats",
+    "player_match_stats",
+    path=lambda item: f"/players/{item.id}/games/{MATCH_GAME}/stats",
+    params=lambda item: {"player_id": item.id, "game": MATCH_GAME},
+    query={"from": _FROM_THE_BEGINNING},
+    moment="finished_at",
+    ticks=1000,
+    largest_offset=200,
+    has_bounds=True,
+    may_be_absent=True,
+)
+
+
+def _choose_profiles(situation: Situation) -> Choice:
+    return stalest_first(situation, "player", "player/", endpoints=("player",), every=_PROFILE_EVERY)
+
+
+async def _fetch_profile(run: Run, item: Item) -> None:
+    """Read a profile, which is also an observation of the elo in each game."""
+    answer = await run.get(f"/players/{item.id}")
+    page, parsed = run.parse("player", {"player_id": item.id}, answer)
+    await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
+    if parsed.rejects:
+        raise UnusableAnswer(f"the profile cannot be used ({parsed.rejects[0].reason})", "see `ladder rejects list`")
+
+
+def _choose_history(situation: Situation) -> Choice:
+    return _of_those_who_play(situation, _HISTORY.cursor, lambda cursor, seen: True)
+
+
+async def _fetch_history(run: Run, item: Item) -> None:
+    """Read what is new in a player's history, and the last days of it again."""
+    await walk(run, item, _HISTORY)
+
+
+def _choose_statistics(situation: Situation) -> Choice:
+    def is_wanted(cursor: Cursor | None, seen: int | None) -> bool:
+        # Statistics come after their match, sometimes late.
+        is_fresh = seen is not None and situation.now.timestamp() - seen < _DAILY.total_seconds()
+        is_unfinished = is_walking(cursor, situation.now) or _has_moved(cursor, seen)
+        return is_fresh or is_unfinished or is_due(cursor, _DAILY, situation.now)
+
+    return _of_those_who_play(situation, _STATISTICS.cursor, is_wanted)
+
+
+async def _fetch_statistics(run: Run, item: Item) -> None:
+    """Read a player's statistics by match."""
+    await walk(run, item, _STATISTICS, facts={"history": item.facts["history"]})
+
+
+def _choose_totals(situation: Situation) -> Choice:
+    return _of_those_who_play(situation, "player_stats", _has_moved)
+
+
+async def _fetch_totals(run: Run, item: Item) -> None:
+    """Read FACEIT's own totals, over all and by map; that there are none is an answer too."""
+    path = f"/players/{item.id}/stats/{MATCH_GAME}"
+    try:
+        answer = await run.get(path)
+    except NotFoundError as error:
+        answer = absent(run, path, error)
+    page, parsed = run.parse("player_stats", {"player_id": item.id, "game": MATCH_GAME}, answer)
+    await run.land(page, parsed, CursorMove(f"player_stats/{item.id}", {"history": item.facts["history"]}))
+
+
+def _choose_bans(situation: Situation) -> Choice:
+    return stalest_first(situation, "player", "player_bans/", endpoints=("player_bans",), every=_DAILY)
+
+
+async def _fetch_bans(run: Run, item: Item) -> None:
+    answer = await run.get(f"/players/{item.id}/bans", {"limit": 100})
+    page, parsed = run.parse("player_bans", {"player_id": item.id}, answer)
+    await run.land(page, parsed, CursorMove(f"player_bans/{item.id}", {}))
+
+
+def _of_those_who_play(
+    situation: Situation, endpoint: str, is_wanted: Callable[[Cursor | None, int | None], bool]
+) -> Choice:
+    """Tracked players of the game whose matches are read, those first who were read longest ago.
+
+    Args:
+        situation: what the choice depends on.
+        endpoint: what will be asked; also the beginning of the cursors' names.
+        is_wanted: whether to ask, given the cursor and the newest match that the history has brought.
+    """
+    choice = stalest_first(situation, "player", f"{endpoint}/", endpoints=(endpoint,))
+    players = players_of(situation, [item.id for item in choice.items], MATCH_GAME)
+    histories = cursors(situation.connection, SOURCE.name, f"{_HISTORY.cursor}/")
+    wanted = []
+    for item in choice.items:
+        seen = newest(histories.get(f"{_HISTORY.cursor}/{item.id}"))
+        if item.id in players and is_wanted(item.cursor, seen):
+            wanted.append(replace(item, facts={"history": seen}))
+    skipped = choice.skipped + len(choice.items) - len(wanted)
+    return to_walk(Choice(wanted, skipped, choice.failures), situation.now)
+
+
+def _has_moved(cursor: Cursor | None, seen: int | None) -> bool:
+    """Whether the history has brought matches since something was read, or it never was."""
+    return cursor is None or cursor.value.get("history") != seen
+
+
+PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3)
+HISTORY = PassDefinition("history_matches", ("player_history",), _choose_history, _fetch_history, share=0.4)
+STATISTICS = PassDefinition(
+    "player_match_stats", ("player_match_stats",), _choose_statistics, _fetch_statistics, share=0.4
+)
+TOTALS = PassDefinition("player_stats", ("player_stats",), _choose_totals, _fetch_totals, share=0.3)
+BANS = PassDefinition("player_bans", ("player_bans",), _choose_bans, _fetch_bans, share=0.2)

@@ -1,0 +1,40 @@
+"""FACEIT's staging tables: what chooses from what, and when they are read."""
+
+from ingestion.faceit.passes import READER
+from orchestration.assets.staging import FetchJob, Staging
+
+__all__ = ["STAGING"]
+
+STAGING = Staging(
+    READER,
+    after={
+        "history_matches": ("players",),
+        "player_match_stats": ("history_matches",),
+        "player_stats": ("history_matches",),
+        "matches": ("history_matches",),
+        "match_rounds": ("history_matches", "matches", "hubs", "championships"),
+    },
+    jobs=(
+        FetchJob(
+            "faceit_profiles",
+            "Profiles and elo of tracked players.",
+            "faceit_profiles_every_30_minutes",
+            "10,40 * * * *",
+            ("players",),
+        ),
+        FetchJob(
+            "faceit_histories",
+            "Matches of tracked players, with statistics and details of the newest; their bans.",
+            "faceit_histories_every_30_minutes",
+            "15,45 * * * *",
+            ("history_matches", "player_match_stats", "player_stats", "player_bans", "matches", "match_rounds"),
+        ),
+        FetchJob(
+            "faceit_competitions",
+            "Rankings; tracked hubs and championships.",
+            "faceit_competitions_hourly",
+            "25 * * * *",
+            ("rankings", "hubs", "championships", "hub_members"),
+        ),
+    ),
+)

@@ -1,0 +1,165 @@
+"""Staging tables of a source: one step a pass, `<source>/<table>` for each table it fills, and when these are read."""
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    Backoff,
+    MaterializeResult,
+    MetadataValue,
+    OpExecutionContext,
+    RetryPolicy,
+    multi_asset,
+)
+
+from ingestion.passes import PassDefinition
+from ingestion.reader import Reader
+from ingestion.registry import NAMES
+from orchestration.interrupts import plain_failures
+from orchestration.source_session import PassOutcome
+from warehouse.tables import Table
+
+__all__ = ["CHECK", "FetchJob", "Staging", "stagings"]
+
+#: The check of each pass: whether everything that was due has been read.
+CHECK = "everything_read"
+#: More passes than a source has: those of one source come before those of the next.
+_PLACES = 1000
+
+
+@dataclass(frozen=True)
+class FetchJob:
+    """A job that only fetches, and when it runs.
+
+    Args:
+        name: its name, different from that of every other job and every step (`<source>_<pass>`).
+        description: what it reads.
+        schedule: name of its schedule.
+        cron: when it runs.
+        passes: names of the passes that it does.
+    """
+
+    name: str
+    description: str
+    schedule: str
+    cron: str
+    passes: tuple[str, ...]
+
+
+class Staging:
+    """The staging tables of a source as assets.
+
+    Args:
+        reader: the source.
+        after: passes that choose from what others loaded in the same run, and these others, by name.
+        jobs: what is fetched on a schedule.
+    """
+
+    def __init__(self, reader: Reader, *, after: Mapping[str, Sequence[str]], jobs: Sequence[FetchJob]) -> None:
+        self.reader = reader
+        self.name = reader.source.name
+        self.jobs = jobs
+        self._after = after
+        self._tables = _tables_by_pass(reader)
+        #: One definition a pass, in the order of a run.
+        self.assets = [self._assets_of(definition) for definition in reader.passes]
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """Names of the passes, in the order of a run."""
+        return tuple(self._tables)
+
+    def key(self, table: str) -> AssetKey:
+        """Asset of a staging table."""
+        return AssetKey([self.name, table])
+
+    def keys_of(self, *passes: str) -> list[AssetKey]:
+        """Assets that passes fill."""
+        return [self.key(table.name) for name in passes for table in self._tables[name]]
+
+    def _assets_of(self, definition: PassDefinition) -> AssetsDefinition:
+        """The step of a pass."""
+        name = self.name
+        place = NAMES.index(name) * _PLACES + self.passes.index(definition.name)
+        keys = self.keys_of(definition.name)
+        upstream = [self.key(table) for table in self._after.get(definition.name, ())]
+        specs = [
+            AssetSpec(key, description=table.description, deps=upstream, group_name=name, kinds={"postgres"})
+            for key, table in zip(keys, self._tables[definition.name], strict=True)
+        ]
+
+        @multi_asset(
+            name=f"{name}_{definition.name}",
+            specs=specs,
+            check_specs=[AssetCheckSpec(CHECK, asset=keys[0], description="Everything that was due has been read.")],
+            required_resource_keys={name},
+            # Among steps that may run, the order of a run's passes decides.
+            op_tags={"dagster/priority": str(-place)},
+            retry_policy=RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL),
+            # One step of a source at a time, whatever the number of runs: its limits hold for an address or a key.
+            pool=name,
+        )
+        def fetch(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+            with plain_failures():
+                outcome = getattr(context.resources, name).run(definition)
+            for key in keys:
+                yield MaterializeResult(asset_key=key, metadata=_metadata(outcome))
+            yield AssetCheckResult(
+                asset_key=keys[0],
+                check_name=CHECK,
+                passed=not outcome.failures,
+                severity=AssetCheckSeverity.ERROR,
+                metadata={"failures": MetadataValue.md("\n".join(f"- {line}" for line in outcome.failures))},
+            )
+
+        return fetch
+
+
+def stagings() -> dict[str, Staging]:
+    """The staging tables of every source, by its name."""
+    return {name: importlib.import_module(f"orchestration.assets.{name}").STAGING for name in NAMES}
+
+
+def _tables_by_pass(reader: Reader) -> dict[str, tuple[Table, ...]]:
+    """A table is an asset of the first pass that is named for it, or else of the first that fills it."""
+    names = {definition.name for definition in reader.passes}
+    owned: set[str] = set()
+    found: dict[str, tuple[Table, ...]] = {}
+    for definition in reader.passes:
+        filled = [table for name in definition.endpoints for table in reader.source.endpoints[name].tables]
+        own = tuple(
+            table
+            for table in filled
+            if table.name == definition.name or (table.name not in names and table.name not in owned)
+        )
+        owned |= {table.name for table in own}
+        found[definition.name] = own
+    return found
+
+
+def _metadata(outcome: PassOutcome) -> dict[str, MetadataValue]:
+    """Counts and window of a pass."""
+    report, loaded = outcome.report, outcome.loaded
+    counts = {
+        "requests": report.requests,
+        "pages": report.pages,
+        "records": report.records,
+        "rejected": report.rejected,
+        "not due": report.skipped,
+        "inserted": loaded.inserted,
+        "updated": loaded.updated,
+        "deleted": loaded.deleted,
+        "seen again": loaded.reobserved,
+    }
+    window = {"observed from": outcome.started_at, "observed to": outcome.ended_at}
+    return {
+        **{name: MetadataValue.int(count) for name, count in counts.items()},
+        **{name: MetadataValue.timestamp(moment) for name, moment in window.items()},
+    }

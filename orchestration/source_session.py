@@ -1,0 +1,140 @@
+"""The passes of one run over one source: one client, one call budget, landed pages loaded after each pass."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ingestion.passes import Context, PassDefinition, run_pass
+from ingestion.reader import Reader
+from ingestion.reports import PassReport, Stop
+from orchestration.interrupts import foreign_code
+from orchestration.progress import PassDone, PassProgress, tell
+from orchestration.warehouse_access import Warehouse
+from warehouse.errors import LadderError
+from warehouse.load import LoadReport, load_pending
+
+__all__ = ["PassOutcome", "SourceSession", "open_session"]
+
+
+@dataclass(frozen=True)
+class PassOutcome:
+    """A pass and the load after it.
+
+    Args:
+        report: what was fetched.
+        loaded: what that changed.
+        load_failure: why what was landed could not be loaded; it stays pending.
+        started_at: when it began, UTC.
+        ended_at: when it was loaded, UTC.
+    """
+
+    report: PassReport
+    loaded: LoadReport
+    load_failure: str | None
+    started_at: datetime
+    ended_at: datetime
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """One line for each thing that failed, and for a pass or a load that could not go on."""
+        stop = self.report.stop
+        ended = (stop.message,) if stop and stop.is_error else ()
+        unloaded = () if self.load_failure is None else (self.load_failure,)
+        return tuple(failure.message for failure in self.report.failures) + ended + unloaded
+
+
+class SourceSession:
+    """Does passes over one source, one after the other; what goes wrong there is told and keeps nothing else waiting.
+
+    Args:
+        warehouse: the open warehouse.
+        reader: the source.
+    """
+
+    def __init__(self, warehouse: Warehouse, reader: Reader, runner: asyncio.Runner, stack: AsyncExitStack) -> None:
+        self._warehouse = warehouse
+        self._reader = reader
+        self._runner = runner
+        self._stack = stack
+        self._context: Context | None = None
+        self._ended: Stop | None = None
+
+    def run(self, definition: PassDefinition) -> PassOutcome:
+        """Do a pass and load what it landed.
+
+        A source that does not answer, or refuses the key, is not asked again in this run.
+
+        Raises:
+            DatabaseError: the warehouse cannot be read or written.
+        """
+        started_at = datetime.now(UTC)
+        report = PassReport(definition.name)
+        is_told = self._ended is not None
+        if self._ended is None:
+            report = self._fetch(definition)
+            if report.stop and report.stop.is_error:
+                self._ended = report.stop
+        loaded, load_failure = self.load()
+        outcome = PassOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))
+        if not is_told:
+            tell(_message(self._reader.source.name, outcome))
+        return outcome
+
+    def load(self) -> tuple[LoadReport, str | None]:
+        """Load what is landed and not loaded yet; what that changed, or why it could not be done."""
+        try:
+            return load_pending(self._warehouse.url("ingest"), self._warehouse.lake, self._reader.source), None
+        except LadderError as error:
+            return LoadReport(), f"{self._reader.source.name} is not loaded: {error}"
+
+    def _fetch(self, definition: PassDefinition) -> PassReport:
+        if self._context is None:
+            try:
+                self._context = self._runner.run(self._open())
+            except LadderError as error:
+                return PassReport(definition.name, stop=Stop("refused", str(error)))
+        with foreign_code():
+            return self._runner.run(run_pass(self._context, definition))
+
+    async def _open(self) -> Context:
+        self._reader.require_key(self._warehouse.settings)
+        source = self._reader.source.name
+        opening = self._reader.open_context(
+            self._warehouse.settings,
+            self._warehouse.url("ingest"),
+            self._warehouse.lake,
+            on_progress=lambda name, done, total: tell(PassProgress(source, name, done, total)),
+        )
+        return await self._stack.enter_async_context(opening)
+
+
+@contextmanager
+def open_session(warehouse: Warehouse, reader: Reader) -> Iterator[SourceSession]:
+    """Open what the passes of a run share; what an earlier run landed and could not load is loaded first."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        session = SourceSession(warehouse, reader, runner, stack)
+        try:
+            # Where this fails, the first pass fails in the same way, and tells.
+            session.load()
+            yield session
+        finally:
+            runner.run(stack.aclose())
+
+
+def _message(source: str, outcome: PassOutcome) -> PassDone:
+    report, loaded = outcome.report, outcome.loaded
+    return PassDone(
+        source=source,
+        name=report.name,
+        requests=report.requests,
+        records=report.records,
+        changed=loaded.inserted + loaded.updated + loaded.deleted,
+        rejected=loaded.rejected,
+        failures=outcome.failures,
+        notes=(*report.notices, *((report.stop.message,) if report.stop and not report.stop.is_error else ())),
+    )

@@ -1,0 +1,86 @@
+"""FACEIT's lists, scripted: as many records as a test wants, paged and capped as the contract says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.ingestion.scripted_server import Reply
+
+__all__ = ["PLAYER", "Answer", "history", "match", "not_found", "paged", "query_of", "statistics"]
+
+PLAYER = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
+
+Answer = Callable[[str, int], Reply]
+
+
+def match_id(number: int) -> str:
+    return f"1-00000000-0000-4000-8000-{number:012d}"
+
+
+def match(number: int, finished_at: int | None, *, status: str = "finished", winner: str = "faction1") -> Any:
+    """A record of a history: the player's own match against nobody in particular."""
+    players = [{"player_id": PLAYER, "nickname": "Darwin", "skill_level": 8}]
+    times = {} if finished_at is None else {"finished_at": finished_at}
+    return {
+        "match_id": match_id(number),
+        "game_id": "cs2",
+        "status": status,
+        "teams": {"faction1": {"team_id": "a", "players": players}, "faction2": {"team_id": "b", "players": []}},
+        "results": {"winner": winner, "score": {"faction1": 1, "faction2": 0}},
+        **times,
+    }
+
+
+def history(records: Sequence[Any], *, is_inclusive: bool = True) -> Answer:
+    """`/players/{id}/history`: newest first; what is under way comes before everything that has ended."""
+    return _list(records, lambda record: record.get("finished_at"), 1000, is_inclusive=is_inclusive)
+
+
+def statistics(moments: Sequence[int], *, is_inclusive: bool = True) -> Answer:
+    """`/players/{id}/games/cs2/stats` with a record for each of these moments (ms)."""
+    records = [
+        {"stats": {"Match Id": match_id(number), "Match Round": "1", "Kills": "9", "Match Finished At": moment}}
+        for number, moment in enumerate(moments)
+    ]
+    return _list(records, lambda record: record["stats"]["Match Finished At"], 200, is_inclusive=is_inclusive)
+
+
+def paged(items: Sequence[Any], query: dict[str, str], *, most: int = 100, most_offset: int | None = None) -> Reply:
+    """A page; 400 beyond the caps."""
+    limit, offset = int(query.get("limit", "20")), int(query.get("offset", "0"))
+    if not 0 < limit <= most or (most_offset is not None and offset > most_offset):
+        return Reply(400, b'{"errors":[{"message":"out of bounds","code":"err_r0","http_status":400}]}')
+    chosen = list(items[offset : offset + limit])
+    return Reply(body=json.dumps({"items": chosen, "start": offset, "end": offset + limit}).encode())
+
+
+def query_of(path: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+
+
+def not_found(what: str = "match") -> Reply:
+    body = {"errors": [{"message": f"The {what} was not found", "code": "err_nf0", "http_status": 404}]}
+    return Reply(404, json.dumps(body).encode())
+
+
+def _list(
+    records: Sequence[Any], moment: Callable[[Any], int | None], most_offset: int, *, is_inclusive: bool
+) -> Answer:
+    def key(record: Any) -> float:
+        at = moment(record)
+        return float("inf") if at is None else float(at)
+
+    ordered = sorted(records, key=key, reverse=True)
+
+    def answer(path: str, times: int) -> Reply:
+        query = query_of(path)
+        # A month is shown unless more is asked for.
+        assert query["from"] == "1"
+        until = float(query["to"]) if "to" in query else float("inf")
+        chosen = [record for record in ordered if key(record) < until or (is_inclusive and key(record) == until)]
+        return paged(chosen, query, most_offset=most_offset)
+
+    return answer

@@ -1,0 +1,131 @@
+"""Rankings, hubs and championships: whole, in pages of the size that FACEIT allows, and no more often than need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandbox.server import Sandbox
+from tests.ingestion.clocks import ShiftedClock
+from tests.ingestion.faceit.conftest import Warehouse
+from tests.ingestion.faceit.lists import Answer, not_found, paged, query_of
+from tests.ingestion.scripted_server import Reply
+
+Asked = Callable[[], list[str]]
+HUB = "05f970ad-b6a9-4740-89d1-a9fea46f7525"
+
+
+def places(count: int) -> Answer:
+    items = [{"player_id": f"p{n}", "position": n, "faceit_elo": 5000 - n} for n in range(1, count + 1)]
+    return lambda path, times: paged(items, query_of(path))
+
+
+def members(count: int) -> Answer:
+    items = [{"user_id": f"u{n}", "nickname": f"n{n}", "roles": ["member"]} for n in range(count)]
+    return lambda path, times: paged(items, query_of(path), most=50)
+
+
+def positions(warehouse: Warehouse, game: str = "cs2", region: str = "EU") -> list[int]:
+    query = "SELECT position FROM staging_faceit.rankings WHERE game_id = %s AND region = %s ORDER BY position"
+    return [position for (position,) in warehouse.rows(query, game, region)]
+
+
+@pytest.mark.parametrize(("top", "requests"), [(20, 1), (100, 1), (150, 2), (1000, 5)])
+def test_the_top_of_each_region_and_game_is_read(warehouse: Warehouse, top: int, requests: int) -> None:
+    report, paths = warehouse.run_against(
+        places(430), "rankings", faceit_ranking_top=top, faceit_ranking_regions="EU,SA"
+    )
+    assert report.is_ok
+    assert len(paths) == 4 * requests
+    for game in ("cs2", "dota2"):
+        for region in ("EU", "SA"):
+            assert positions(warehouse, game, region) == list(range(1, min(top, 430) + 1))
+    assert warehouse.rows("SELECT count(*) FROM staging_faceit.player_elos WHERE seen_in = 'ranking'") == [
+        (4 * min(top, 430),)
+    ]
+
+
+def test_a_top_of_nothing_reads_nothing(warehouse: Warehouse) -> None:
+    assert warehouse.run_against(places(10), "rankings", faceit_ranking_top=0)[1] == []
+
+
+def test_rankings_are_read_every_six_hours(warehouse: Warehouse) -> None:
+    asked = [
+        len(warehouse.run_against(places(10), "rankings", ShiftedClock(hours=hours), faceit_ranking_regions="EU")[1])
+        for hours in (0, 5, 7)
+    ]
+    assert asked == [2, 0, 2]
+
+
+def test_a_region_where_a_game_has_no_ranking_is_no_failure(warehouse: Warehouse) -> None:
+    def answer(path: str, times: int) -> Reply:
+        return not_found("ranking") if "dota2" in path else places(10)(path, times)
+
+    report, paths = warehouse.run_against(answer, "rankings", faceit_ranking_regions="EU")
+    assert report.is_ok
+    assert positions(warehouse) == list(range(1, 11))
+    assert warehouse.run_against(answer, "rankings", faceit_ranking_regions="EU")[1] == []
+    assert len(paths) == 2
+
+
+def test_a_walk_through_members_takes_pages_of_fifty_and_goes_on_where_the_budget_ended(warehouse: Warehouse) -> None:
+    warehouse.track("hub", HUB)
+    asked: list[str] = []
+    for _ in range(5):
+        asked += warehouse.run_against(members(230), "hub_members", faceit_call_budget=1)[1]
+    assert [query_of(path).get("offset", "0") for path in asked] == ["0", "50", "100", "150", "200"]
+    assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
+    assert warehouse.run_against(members(230), "hub_members", ShiftedClock(days=6))[1] == []
+    assert len(warehouse.run_against(members(240), "hub_members", ShiftedClock(days=8))[1]) == 5
+
+
+def test_a_first_page_of_members_that_comes_again_hides_nobody(warehouse: Warehouse) -> None:
+    warehouse.track("hub", HUB)
+
+    def answer(path: str, times: int) -> Reply:
+        is_wrong = query_of(path).get("offset") == "100"
+        return members(230)("/members?limit=50" if is_wrong else path, times)
+
+    report, _ = warehouse.run_against(answer, "hub_members")
+    assert "the first page came again" in report.failures[0].message
+    warehouse.run_against(members(230), "hub_members")
+    assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
+
+
+def test_tracked_hubs_and_championships_are_read_with_every_match_that_is_over(
+    simulated: Warehouse, upstream: Sandbox, asked: Asked
+) -> None:
+    world = upstream.faceit.world
+    tracked: dict[str, Any] = {"hub": world.scene.hubs[0], "championship": world.scene.championships[0]}
+    for kind, competition in tracked.items():
+        simulated.track(kind, competition.competition_id)
+    for days in (0, 3):
+        upstream.advance(days=days)
+        reports = simulated.run("hubs", "championships", "hub_members", clock=ShiftedClock(days=days))
+        assert all(report.is_ok for report in reports.values())
+        for competition in tracked.values():
+            series = world.history.series
+            place = world.scene.competitions.index(competition)
+            is_over = (series.competition == place) & (series.result_at <= world.now) & (series.visible_at <= world.now)
+            stored = simulated.rows(
+                "SELECT match_id FROM staging_faceit.matches WHERE competition_id = %s", competition.competition_id
+            )
+            assert {id_ for (id_,) in stored} == set(series.match_id[is_over].tolist())
+            assert stored
+    [(count,)] = simulated.rows("SELECT count(*) FROM staging_faceit.hub_members")
+    assert count == len(world.accounts.plays("cs2"))
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.hubs") == [(1,)]
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.championships") == [(1,)]
+
+
+def test_an_unknown_hub_or_championship_is_one_line(simulated: Warehouse) -> None:
+    unknown = "00000000-0000-4000-8000-000000000000"
+    simulated.track("hub", unknown)
+    simulated.track("championship", unknown)
+    reports = simulated.run("hubs", "championships", "hub_members")
+    lines = [failure.message for report in reports.values() for failure in report.failures]
+    assert len(lines) == 2
+    for kind, line in zip(("hub", "championship"), lines, strict=True):
+        assert f"`ladder untrack faceit {kind} {unknown}`" in line

@@ -1,0 +1,158 @@
+"""Details and statistics of matches within their budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from sandbox.server import Sandbox
+from tests.ingestion.clocks import ShiftedClock
+from tests.ingestion.faceit.conftest import Warehouse
+from tests.ingestion.faceit.lists import PLAYER, Answer, history, match, match_id, not_found
+from tests.ingestion.scripted_server import Reply
+
+Asked = Callable[[], list[str]]
+
+
+def ids(paths: list[str]) -> list[str]:
+    return [path.split("/")[2] for path in paths]
+
+
+def newest_of_history(warehouse: Warehouse, condition: str = "true") -> list[str]:
+    query = (
+        f"SELECT match_id FROM staging_faceit.history_matches WHERE {condition} ORDER BY finished_at DESC NULLS LAST"
+    )
+    return [id_ for (id_,) in warehouse.rows(query)]
+
+
+def with_history(warehouse: Warehouse, *records: Any) -> None:
+    warehouse.track("player", PLAYER)
+    warehouse.run_against(history(records), "history_matches")
+
+
+def details(**fields: Any) -> Answer:
+    """A source that knows every match, finished unless said otherwise."""
+
+    def answer(path: str, times: int) -> Reply:
+        record = {
+            "match_id": path.split("/")[3],
+            "game": "cs2",
+            "status": "FINISHED",
+            "results": {"winner": "faction1"},
+        }
+        return Reply(body=json.dumps({**record, **fields}).encode())
+
+    return answer
+
+
+def test_details_and_statistics_are_read_newest_first_and_once_within_the_budget(
+    simulated: Warehouse, players: list[str], asked: Asked
+) -> None:
+    simulated.track("player", *players)
+    simulated.run("players", "history_matches")
+    asked()
+    newest = newest_of_history(simulated)
+    for number in range(2):
+        simulated.run("matches", faceit_match_budget=7)
+        assert sorted(ids(asked())) == sorted(newest[number * 7 : number * 7 + 7])
+    finished = newest_of_history(simulated, "status = 'finished'")
+    simulated.run("match_rounds", faceit_match_budget=9)
+    assert sorted(ids(asked())) == sorted(finished[:9])
+    [(rounds,)] = simulated.rows("SELECT count(*) FROM staging_faceit.match_rounds")
+    assert rounds > 0
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.match_round_players") == [(rounds * 10,)]
+
+
+def test_a_budget_of_nothing_reads_nothing(simulated: Warehouse, players: list[str], asked: Asked) -> None:
+    simulated.track("player", *players)
+    simulated.run("players", "history_matches")
+    asked()
+    simulated.run("matches", "match_rounds", faceit_match_budget=0)
+    assert asked() == []
+
+
+def test_a_match_that_is_not_known_is_asked_for_again_less_and_less_often(warehouse: Warehouse) -> None:
+    clock = ShiftedClock()
+    finished_at = int(clock.now().timestamp()) - 3600
+    with_history(warehouse, match(1, finished_at))
+
+    def requests(name: str, **later: float) -> int:
+        report, paths = warehouse.run_against(lambda path, n: not_found(), name, ShiftedClock(**later))
+        assert report.is_ok
+        return len(paths)
+
+    # An hour old, it is asked for again when it is twice as old, and so on.
+    for name in ("matches", "match_rounds"):
+        asked = [minutes for minutes in range(0, 24 * 60, 20) if requests(name, minutes=minutes)]
+        ages = [60 + minutes for minutes in asked]
+        assert ages[0] == 60
+        assert all(later >= 2 * earlier for earlier, later in pairwise(ages))
+        assert len(ages) == 5
+    assert warehouse.rows("SELECT part FROM staging_faceit.match_absences ORDER BY part") == [("match",), ("stats",)]
+
+
+def test_a_match_that_changes_in_the_history_is_asked_for_again_at_once(warehouse: Warehouse) -> None:
+    with_history(warehouse, match(1, None, status="ongoing", winner=""), match(2, 1_700_000_000))
+    under_way = details(status="ONGOING", results=None)
+    _, paths = warehouse.run_against(
+        lambda path, n: (under_way if path.endswith(match_id(1)) else details())(path, n), "matches"
+    )
+    assert sorted(ids(paths)) == [match_id(1), match_id(2)]
+    assert warehouse.run_against(details(), "matches")[1] == []
+    warehouse.run_against(history([match(1, 1_700_000_900), match(2, 1_700_000_000)]), "history_matches")
+    _, paths = warehouse.run_against(details(), "matches")
+    assert ids(paths) == [match_id(1)]
+    assert warehouse.rows("SELECT DISTINCT status, winner FROM staging_faceit.matches") == [("FINISHED", "faction1")]
+    assert warehouse.run_against(details(), "matches")[1] == []
+
+
+def test_cancelled_matches_have_details_and_no_statistics(warehouse: Warehouse) -> None:
+    with_history(warehouse, match(1, 1_700_000_000, status="cancelled", winner=""))
+    report, paths = warehouse.run_against(details(status="CANCELLED", results={"winner": ""}), "matches")
+    assert (report.done, len(paths)) == (1, 1)
+    assert warehouse.run_against(details(status="CANCELLED", results={"winner": ""}), "matches")[1] == []
+    assert warehouse.run_against(details(), "match_rounds")[1] == []
+
+
+def test_a_tracked_match_comes_first_and_is_an_error_when_it_is_not_known(warehouse: Warehouse) -> None:
+    with_history(warehouse, match(1, 1_700_000_000))
+    warehouse.track("match", match_id(77), "77")
+    report, paths = warehouse.run_against(lambda path, n: not_found(), "matches", faceit_match_budget=1)
+    assert ids(paths) == [match_id(77)]
+    messages = [failure.message for failure in report.failures]
+    assert len(messages) == 2
+    assert all("`ladder untrack faceit match" in message for message in messages)
+    _, paths = warehouse.run_against(details(), "matches", faceit_match_budget=1)
+    assert ids(paths) == [match_id(77)]
+    _, paths = warehouse.run_against(lambda path, n: not_found(), "match_rounds")
+    assert ids(paths) == [match_id(1), match_id(77)]
+
+
+def test_answers_that_cannot_become_rows_are_kept_and_do_not_eat_every_budget(warehouse: Warehouse) -> None:
+    with_history(warehouse, match(1, 1_700_000_000))
+    for name, body in (("matches", b'{"match_id": "another"}'), ("match_rounds", b'{"rounds": []}')):
+        _, first = warehouse.run_against(lambda path, n, body=body: Reply(body=body), name)
+        _, second = warehouse.run_against(lambda path, n, body=body: Reply(body=body), name)
+        assert (len(first), second) == (1, [])
+        _, later = warehouse.run_against(lambda path, n, body=body: Reply(body=body), name, ShiftedClock(days=8))
+        assert len(later) == 1
+    assert warehouse.rows("SELECT count(*) FROM ops.rejects") == [(2,)]
+
+
+def test_statistics_of_tracked_hubs_and_championships_are_wanted_after_those_of_players(
+    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+) -> None:
+    scene = upstream.faceit.world.scene
+    simulated.track("player", players[0])
+    simulated.track("hub", scene.hubs[0].competition_id)
+    simulated.track("championship", scene.championships[0].competition_id)
+    simulated.run("players", "history_matches", "hubs", "championships")
+    asked()
+    simulated.run("match_rounds", faceit_match_budget=1000)
+    own = newest_of_history(simulated, "status = 'finished'")
+    requested = ids(asked())
+    assert set(requested[: len(own) - 10]) <= set(own)  # some are under way side by side
+    listed = simulated.rows("SELECT match_id FROM staging_faceit.matches WHERE status = 'FINISHED'")
+    assert set(requested) == set(own) | {id_ for (id_,) in listed}

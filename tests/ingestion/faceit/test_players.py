@@ -1,0 +1,209 @@
+"""Tracked players: everything FACEIT has of them, in as few requests as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ingestion.faceit.source import SOURCE
+from sandbox.faceit.truth import truth
+from sandbox.faults import Faults
+from sandbox.server import Sandbox
+from tests.ingestion.clocks import ShiftedClock
+from tests.ingestion.faceit.conftest import Warehouse
+from tests.ingestion.faceit.lists import PLAYER, not_found
+from tests.ingestion.scripted_server import Reply
+from warehouse.state import untrack
+
+Asked = Callable[[], list[str]]
+OF_PLAYERS = ("players", "history_matches", "player_match_stats", "player_stats", "player_bans")
+
+
+def stored_histories(warehouse: Warehouse, players: list[str]) -> set[tuple[str, str, str]]:
+    rows = warehouse.rows(
+        "SELECT player_id, match_id, upper(status) FROM staging_faceit.history_players "
+        "JOIN staging_faceit.history_matches USING (match_id) WHERE player_id = ANY(%s)",
+        players,
+    )
+    return {(player, match, status) for player, match, status in rows}
+
+
+def true_histories(upstream: Sandbox, players: list[str]) -> set[tuple[str, str, str]]:
+    frame = truth(upstream.faceit.world, players).histories
+    return {(player, match, status.upper()) for player, match, status in frame.iter_rows()}
+
+
+def players_of_cs2(upstream: Sandbox, players: list[str]) -> list[str]:
+    accounts = upstream.faceit.world.accounts
+    return [player for player in players if (account := accounts.of(player)) and "cs2" in account.games]
+
+
+def test_the_first_run_reads_every_match_of_every_player(
+    simulated: Warehouse, upstream: Sandbox, players: list[str]
+) -> None:
+    simulated.track("player", *players)
+    reports = simulated.run(*OF_PLAYERS)
+    assert all(report.is_ok for report in reports.values())
+    expected = true_histories(upstream, players)
+    assert len(expected) > 300
+    assert stored_histories(simulated, players) == expected
+    facts = truth(upstream.faceit.world, players).player_matches
+    stored = simulated.rows(
+        "SELECT player_id, match_id, match_round, (stats ->> 'Kills')::integer FROM staging_faceit.player_match_stats"
+    )
+    assert sorted(stored) == sorted(facts.select("player_id", "match_id", "map_number", "kills").rows())
+
+
+def test_the_elo_in_each_game_is_what_the_profile_shows(
+    simulated: Warehouse, upstream: Sandbox, players: list[str]
+) -> None:
+    simulated.track("player", *players)
+    simulated.run("players")
+    elos = truth(upstream.faceit.world, players).elos
+    expected = {(player, game): elo for player, game, _, elo, _ in elos.iter_rows()}
+    stored = {
+        (player, game): elo or None
+        for player, game, elo in simulated.rows("SELECT player_id, game, faceit_elo FROM staging_faceit.player_elos")
+        if game in ("cs2", "dota2")
+    }
+    assert {game for _, game in stored} == {"cs2", "dota2"}
+    assert stored == expected
+
+
+def test_only_who_plays_cs2_is_asked_about_its_matches(simulated: Warehouse, upstream: Sandbox, asked: Asked) -> None:
+    everybody = upstream.faceit.world.suggested_players(30)
+    of_cs2 = players_of_cs2(upstream, everybody)
+    assert 0 < len(of_cs2) < len(everybody)
+    simulated.track("player", *everybody)
+    simulated.run("players")
+    asked()
+    simulated.run("history_matches")
+    assert {path.split("/")[2] for path in asked()} == set(of_cs2)
+
+
+def test_a_player_with_nothing_new_costs_one_request(
+    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+) -> None:
+    simulated.track("player", *players)
+    simulated.run(*OF_PLAYERS)
+    asked()
+    simulated.run(*OF_PLAYERS)
+    requests = [path for path in asked() if "&to=" not in path]
+    assert sorted(path.split("/")[2] for path in requests) == sorted(players_of_cs2(upstream, players))
+    assert {path.split("/")[3].partition("?")[0] for path in requests} == {"history"}
+
+
+def test_new_matches_bring_statistics_and_totals_up_to_date(
+    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+) -> None:
+    simulated.track("player", *players)
+    simulated.run(*OF_PLAYERS)
+    upstream.advance(days=10)
+    asked()
+    simulated.run(*OF_PLAYERS)
+    paths = asked()
+    assert any("/stats/cs2" in path for path in paths)
+    assert stored_histories(simulated, players) == true_histories(upstream, players)
+    facts = truth(upstream.faceit.world, players)
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.player_match_stats") == [(facts.player_matches.height,)]
+    # What was a late result or a cancelled match by then is right now.
+    states = dict(simulated.rows("SELECT upper(status), count(*) FROM staging_faceit.history_matches GROUP BY 1"))
+    assert states["CANCELLED"] > 0
+
+
+def test_statistics_are_asked_for_again_while_the_newest_match_is_young_and_once_a_day(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    young = int(ShiftedClock().now().timestamp()) - 3600
+    body = f'{{"items": [{{"match_id": "1", "game_id": "cs2", "finished_at": {young}}}]}}'.encode()
+    empty = b'{"items": []}'
+    warehouse.run_against(lambda path, n: Reply(body=body), "history_matches")
+
+    def requests(**later: float) -> int:
+        clock = ShiftedClock(**later)
+        return len(warehouse.run_against(lambda path, n: Reply(body=empty), "player_match_stats", clock)[1])
+
+    assert [requests(hours=hours) for hours in (0, 1, 22, 24, 45, 47)] == [1, 1, 1, 0, 0, 1]
+
+
+def test_a_profile_is_read_again_after_half_an_hour_and_is_another_observation_of_the_elo(
+    simulated: Warehouse, players: list[str], asked: Asked
+) -> None:
+    simulated.track("player", players[0])
+    simulated.run("players")
+    [(before,)] = simulated.rows("SELECT count(*) FROM staging_faceit.player_elos")
+    assert simulated.run("players", clock=ShiftedClock(minutes=29))["players"].skipped == 1
+    assert simulated.run("players", clock=ShiftedClock(minutes=31))["players"].done == 1
+    assert len(asked()) == 2
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.player_elos") == [(2 * before,)]
+
+
+def test_bans_are_read_once_a_day(simulated: Warehouse, upstream: Sandbox, asked: Asked) -> None:
+    everybody = upstream.faceit.world.suggested_players(40)
+    simulated.track("player", *everybody)
+    simulated.run("player_bans")
+    assert len(asked()) == len(everybody)
+    assert simulated.rows("SELECT count(*) > 0 FROM staging_faceit.player_bans") == [(True,)]
+    simulated.run("player_bans", clock=ShiftedClock(hours=23))
+    assert asked() == []
+    simulated.run("player_bans", clock=ShiftedClock(hours=25))
+    assert len(asked()) == len(everybody)
+
+
+@pytest.mark.parametrize("name", ["player_stats", "player_match_stats"])
+def test_that_somebody_has_no_statistics_is_no_failure_and_not_asked_each_time(warehouse: Warehouse, name: str) -> None:
+    warehouse.track("player", PLAYER)
+    report, paths = warehouse.run_against(lambda path, n: not_found("player's statistics"), name)
+    assert report.is_ok
+    assert len(paths) == 1
+    _, again = warehouse.run_against(lambda path, n: not_found("player's statistics"), name)
+    assert again == []
+
+
+def test_an_unknown_player_is_one_line_and_the_others_are_read(simulated: Warehouse, players: list[str]) -> None:
+    unknown = "00000000-0000-4000-8000-000000000000"
+    simulated.track("player", players[0], unknown, "Darwin", players[1])
+    reports = simulated.run(*OF_PLAYERS)
+    failures = {failure.item: failure.message for report in reports.values() for failure in report.failures}
+    assert sum(len(report.failures) for report in reports.values()) == len(failures) == 2
+    assert f"`ladder untrack faceit player {unknown}`" in failures[f"player {unknown}"]
+    assert "`ladder untrack faceit player Darwin`" in failures["player Darwin"]
+    assert reports["players"].done == 2
+
+
+def test_no_pass_of_a_run_starves_those_after_it(simulated: Warehouse, players: list[str]) -> None:
+    simulated.track("player", *players)
+    reports = simulated.run(*OF_PLAYERS, faceit_call_budget=20)
+    assert all(report.requests > 0 for report in reports.values())
+    assert sum(report.requests for report in reports.values()) <= 20
+
+
+def test_every_fault_at_once_loses_nothing(simulated: Warehouse, upstream: Sandbox, players: list[str]) -> None:
+    simulated.track("player", *players)
+    upstream.faceit.set_faults(
+        Faults(seed=5, too_many=0.1, server_error=0.1, hang=0.05, truncate=0.1, cut=0.1, malformed=0.02, hang_s=0.1)
+    )
+    simulated.run(*OF_PLAYERS)
+    upstream.faceit.set_faults(Faults(seed=6, duplicate_page=0.3))
+    for hours in (1, 2, 3, 30):
+        simulated.run(*OF_PLAYERS, clock=ShiftedClock(hours=hours))
+    upstream.faceit.set_faults(Faults())
+    simulated.run(*OF_PLAYERS, clock=ShiftedClock(hours=60))
+    assert upstream.faceit.plan.malformed
+    assert stored_histories(simulated, players) == true_histories(upstream, players)
+    facts = truth(upstream.faceit.world, players)
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.player_match_stats") == [(facts.player_matches.height,)]
+
+
+def test_an_untracked_player_is_not_asked_for_and_keeps_what_is_stored(
+    simulated: Warehouse, players: list[str], asked: Asked
+) -> None:
+    simulated.track("player", players[0])
+    simulated.run("players")
+    with simulated.connection() as connection:
+        untrack(connection, SOURCE.name, "player", players[:1])
+    asked()
+    simulated.run(*OF_PLAYERS)
+    assert asked() == []
+    assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]

@@ -1,0 +1,180 @@
+"""Sources side by side: each is named where it matters, and none keeps another waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from sandbox.faceit import KEY
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.conftest import Database
+from tests.orchestration.conftest import CommandLine, command_line
+
+UUID = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
+
+
+@dataclass(frozen=True)
+class Both:
+    """A warehouse with both sources, over a simulated world."""
+
+    database: Database
+    ladder: CommandLine
+    sandbox: Sandbox
+
+    def count(self, table: str) -> int:
+        with psycopg.connect(self.database.admin_url) as connection:
+            row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture(scope="module")
+def both(
+    create_database: Callable[[], AbstractContextManager[Database]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Both]:
+    with create_database() as database, serve(World(seed=11, players=30, days=30)) as sandbox:
+        plain = command_line(database, tmp_path_factory.mktemp("work"), sandbox)
+        budgets = {"LADDER_OPENDOTA_MATCH_BUDGET": "5", "LADDER_FACEIT_MATCH_BUDGET": "5"}
+        faceit = {"LADDER_FACEIT_URL": sandbox.faceit_url, "LADDER_FACEIT_KEY": KEY}
+        yield Both(database, CommandLine({**plain.environment, **budgets, **faceit}, plain.directory), sandbox)
+
+
+def test_without_a_key_a_source_that_nobody_tracks_is_left_out_with_one_line(ladder: CommandLine) -> None:
+    ended = ladder("run", "--plan")
+    assert ended.code == 0
+    assert [line for line in ended.output.splitlines() if "FACEIT" in line] == [
+        "FACEIT is left out, it needs a key; set LADDER_FACEIT_KEY"
+    ]
+    assert "faceit/" not in ended.output
+    assert "ok       FACEIT: it needs a key" in ladder("doctor").output
+
+
+def test_an_id_is_tracked_without_a_key_and_a_nickname_is_not(ladder: CommandLine) -> None:
+    ended = ladder("track", "faceit", "player", UUID.upper())
+    assert ended.code == 0
+    assert "LADDER_FACEIT_KEY" in ended.output
+    assert json.loads(ladder("status", "--json").output)["tracked"] == [
+        {"source": "faceit", "kind": "player", "count": 1}
+    ]
+    ended = ladder("track", "faceit", "player", "Darwin")
+    assert ended.code == 1
+    assert "LADDER_FACEIT_KEY" in ended.error_lines[0]
+    assert "1 removed" in ladder("untrack", "faceit", "player", UUID).output
+
+
+@pytest.mark.parametrize(
+    ("kind", "id_"), [("player", "no such/name"), ("hub", "Darwin"), ("match", "1"), ("championship", UUID[:-1])]
+)
+def test_what_is_no_id_is_refused_before_anything_is_tracked(ladder: CommandLine, kind: str, id_: str) -> None:
+    ended = ladder("track", "faceit", kind, "1-" + UUID if kind == "match" else UUID, id_)
+    assert ended.code == 1
+    assert id_ in ended.error_lines[0]
+    assert json.loads(ladder("status", "--json").output)["tracked"] == []
+
+
+def test_a_kind_that_a_source_does_not_have_is_refused_with_those_that_it_has(ladder: CommandLine) -> None:
+    for source, kind, known in (("faceit", "league", "championship"), ("opendota", "hub", "league")):
+        ended = ladder("track", source, kind, UUID)
+        assert ended.code == 2
+        assert known in ended.errors
+
+
+def test_a_nickname_is_looked_up_once(both: Both) -> None:
+    world = both.sandbox.faceit.world
+    player, other = world.suggested_players(2)
+    account = world.accounts.of(player)
+    assert account is not None
+    before = both.sandbox.faceit.log.count
+    assert "2 added" in both.ladder("track", "faceit", "player", account.nickname, other).output
+    assert both.sandbox.faceit.log.count == before + 1
+    with psycopg.connect(both.database.admin_url) as connection:
+        rows = connection.execute("SELECT id FROM ops.tracked WHERE source = 'faceit'").fetchall()
+    assert {id_ for (id_,) in rows} == {player, other}
+    ended = both.ladder("track", "faceit", "player", "Nobody-at-all")
+    assert ended.code == 1
+    assert "Nobody-at-all" in ended.error_lines[0]
+
+
+@pytest.mark.slow
+def test_a_run_reads_both_sources_and_publishes(both: Both) -> None:
+    players = both.sandbox.faceit.world.suggested_players(2)
+    both.ladder("track", "faceit", "player", *players)
+    accounts = both.sandbox.world.suggested_players(2)
+    both.ladder("track", "opendota", "player", *map(str, accounts))
+    ended = both.ladder("run")
+    assert ended.code == 0, ended.errors
+    assert "published generation" in ended.output
+    assert both.count("staging_faceit.players") == 2
+    assert both.count("staging_faceit.history_matches") > 0
+    assert both.count("staging_faceit.match_rounds") == 5
+    assert both.count("staging_opendota.players") == 2
+    doctor = both.ladder("doctor")
+    assert doctor.code == 0, doctor.output
+    assert "ok       FACEIT: " in doctor.output
+    passes = json.loads(both.ladder("status", "--json").output)["passes"]
+    assert {(row["source"], row["name"]) for row in passes} >= {("faceit", "matches"), ("opendota", "matches")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"LADDER_FACEIT_URL": "http://127.0.0.1:9/nobody"}, "LADDER_FACEIT_URL"),
+        ({"LADDER_FACEIT_URL": "http://[half"}, "LADDER_FACEIT_URL"),
+        ({"LADDER_FACEIT_KEY": "wrong"}, "LADDER_FACEIT_KEY"),
+        ({"LADDER_FACEIT_KEY": ""}, "LADDER_FACEIT_KEY"),
+    ],
+    ids=["nobody answers", "no address", "wrong key", "no key"],
+)
+def test_a_source_that_cannot_be_read_fails_in_one_line_and_the_other_is_read_and_published(
+    both: Both, environment: dict[str, str], said: str
+) -> None:
+    both.ladder("track", "faceit", "player", UUID)
+    both.sandbox.advance(seconds=3600)
+    both.sandbox.requests.clear()
+    ended = both.ladder("run", **environment)
+    assert ended.code == 1
+    assert len(ended.error_lines) == 1, ended.errors
+    assert said in ended.error_lines[0]
+    assert both.sandbox.requests.count > 0
+    assert "generation" in ended.output
+
+
+@pytest.mark.slow
+def test_the_other_way_round_too(both: Both) -> None:
+    before = both.sandbox.faceit.log.count
+    ended = both.ladder("run", LADDER_OPENDOTA_URL="http://127.0.0.1:9/nobody")
+    assert ended.code == 1
+    assert any("LADDER_OPENDOTA_URL" in line for line in ended.error_lines)
+    assert both.sandbox.faceit.log.count > before
+    assert "generation" in ended.output
+
+
+@pytest.mark.slow
+def test_a_damaged_lake_file_of_one_source_keeps_nothing_else_from_being_loaded(both: Both) -> None:
+    folder = both.database.settings.lake_path / "raw" / "faceit" / "player" / "date=2026-11-01"
+    folder.mkdir(parents=True, exist_ok=True)
+    damaged = folder / f"{1:016x}-damaged.parquet"
+    damaged.write_bytes(b"not Parquet")
+    accounts = both.sandbox.world.suggested_players(3)
+    both.ladder("track", "opendota", "player", str(accounts[2]))
+    try:
+        ended = both.ladder("run")
+    finally:
+        damaged.unlink()
+    assert ended.code == 1
+    assert "faceit is not loaded" in ended.errors
+    assert both.count(f"staging_opendota.players WHERE account_id = {accounts[2]}") == 1
+    assert "published generation" in ended.output
+
+
+def test_a_pass_of_a_source_without_a_key_is_refused(ladder: CommandLine) -> None:
+    ended = ladder("run", "--only", "faceit/players")
+    assert ended.code == 1
+    assert "LADDER_FACEIT_KEY" in ended.error_lines[0]
