@@ -213,7 +213,8 @@ BEGIN
 END
 $$;
 
--- Rows of histories to change in a round, out of a sample of this share, in an order that has nothing to do with where they lie.
+-- Rows of histories to change in a round, out of a sample of this share, in an order that has nothing to do with where
+-- they lie.
 CREATE FUNCTION bench.standing(round bigint, share double precision, count bigint)
 RETURNS SETOF staging_opendota.player_matches LANGUAGE sql STABLE AS $$
     SELECT * FROM staging_opendota.player_matches TABLESAMPLE BERNOULLI (least(100, 100 * share)) REPEATABLE (round)

@@ -31,7 +31,6 @@ __all__ = [
     "plan_build",
     "record_build",
     "rollback",
-    "shares_stand",
     "turn",
 ]
 
@@ -70,7 +69,7 @@ class Build:
         head_batch_id: the newest batch that changed anything.
         inputs_digest: identifies everything else that marts depend on: models, settings, what is tracked.
         models_digest: identifies the models alone.
-        is_needed: whether the live colour lacks something.
+        is_needed: whether the live colour lacks something, or what both colours share is not whole.
         is_full: the colour was never built, or not since a replay, or with other models: it has to be built in full.
     """
 
@@ -135,18 +134,19 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         "WHERE colour = %(colour)s AND s.models_digest = %(digest)s AND i.models_digest = %(digest)s",
         {"colour": colour, "digest": models_digest},
     ).fetchone()
+    is_shared_whole = _shares_stand(connection, models_digest)
     return Build(
         colour=colour,
         as_of_date=as_of_date,
         head_batch_id=int(head),
         inputs_digest=digest,
         models_digest=models_digest,
-        is_needed=live is None or states.get(live.colour) != (head, digest),
-        is_full=standing is None or not shares_stand(connection, models_digest),
+        is_needed=live is None or states.get(live.colour) != (head, digest) or not is_shared_whole,
+        is_full=standing is None or not is_shared_whole,
     )
 
 
-def shares_stand(connection: psycopg.Connection, models_digest: str) -> bool:
+def _shares_stand(connection: psycopg.Connection, models_digest: str) -> bool:
     """Whether what both colours share, views and seeds, is whole and made with these models."""
     begun_last = connection.execute(
         "SELECT models_digest FROM ops.build_inputs WHERE begun_at IS NOT NULL ORDER BY begun_at DESC LIMIT 1"

@@ -85,6 +85,8 @@ def test_a_copy_of_the_database_is_compared_in_place_of_the_one_that_is_used(fil
     server = make_conninfo(original, dbname="postgres")
     identifiers = {"name": sql.Identifier(name), "copy": sql.Identifier(f"{name}_copy")}
     with psycopg.connect(server, autocommit=True) as connection:
+        # Nobody may be connected to what is copied, and commands that have ended may be so for a moment.
+        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
         connection.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {name}").format(**identifiers))
         try:
             url = original.replace(f"/{name}", f"/{name}_copy")

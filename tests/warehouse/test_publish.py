@@ -195,6 +195,7 @@ def test_a_build_is_needed_only_when_something_changed(transform_url: str) -> No
     with building(transform_url) as connection:
         plan = plan_build(connection, models_digest="m1", as_of_date=None)
         assert (plan.colour, plan.is_needed, plan.is_full) == ("blue", True, True)
+        begin_build(connection, plan, is_full=True)
         for mart in MARTS:
             connection.execute("SET ROLE ladder_marts_owner")
             connection.execute(f"CREATE TABLE marts_blue.{mart} AS SELECT 1 AS value")
@@ -204,3 +205,7 @@ def test_a_build_is_needed_only_when_something_changed(transform_url: str) -> No
         assert not plan_build(connection, models_digest="m1", as_of_date=None).is_needed
         assert plan_build(connection, models_digest="m2", as_of_date=None).is_needed
         assert plan_build(connection, models_digest="m1", as_of_date=date(2026, 1, 1)).is_needed
+        # A full build that is killed may have taken away what both colours share.
+        begin_build(connection, plan_build(connection, models_digest="m1", as_of_date=None), is_full=True)
+        killed = plan_build(connection, models_digest="m1", as_of_date=None)
+        assert (killed.is_needed, killed.is_full) == (True, True)
