@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from serving.endpoints import ENDPOINTS, Endpoint, Value
 from serving.generations import Published
 
-__all__ = ["answer_key", "canonical", "entity_tag", "lock_key", "pointer_key", "schema"]
+__all__ = ["answer_key", "canonical", "entity_tag", "lock_key", "page_tag", "pointer_key", "schema"]
 
 _ENVELOPE = "1"
 """Raised when the form of an answer, stored or sent, changes for all endpoints."""
@@ -59,6 +59,17 @@ def lock_key(key: str) -> str:
 def entity_tag(key: str) -> bytes:
     """Weak, as the compressed form is the same answer; known before any query."""
     return b'W/"' + hashlib.blake2b(key.encode(), digest_size=12).hexdigest().encode() + b'"'
+
+
+def page_tag(published: Published, design: str, target: str) -> bytes:
+    """The entity tag of a page.
+
+    Args:
+        published: the generation that it shows.
+        design: digest of the templates.
+        target: its path and query, in their one spelling.
+    """
+    return entity_tag(f"ladder:{schema()}:{published.token}:page-{design}:{target}")
 
 
 @functools.cache

@@ -1,0 +1,110 @@
+"""What pages read: answers of the cache, all of one generation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from serving.answers import Answer
+from serving.cache import Cache, Question
+from serving.endpoints import ENDPOINTS, Endpoint, Value
+from serving.generations import Published
+from serving.refusals import UnknownSubject
+from serving.watcher import Watcher
+
+__all__ = ["Found", "Reader"]
+
+_ENDPOINTS: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an endpoint answered.
+
+    Args:
+        rows: its records; of one that tells of a single thing, that one.
+        following: cursor of the next page; None at the end.
+    """
+
+    rows: Sequence[Record]
+    following: str | None
+
+    @property
+    def row(self) -> Record:
+        """The first record."""
+        return self.rows[0]
+
+
+class Reader:
+    """Reads for one page, and remembers of which generations it was given.
+
+    Args:
+        cache: what answers the API too.
+        watcher: says what is published.
+    """
+
+    def __init__(self, cache: Cache, watcher: Watcher) -> None:
+        self._cache = cache
+        self._watcher = watcher
+        self._answers: list[Answer] = []
+
+    async def read(self, name: str, *, limit: int | None = None, cursor: str | None = None, **values: Value) -> Found:
+        """Ask an endpoint, by its name.
+
+        Args:
+            name: of the endpoint.
+            limit: rows of a page; the endpoint's own by default.
+            cursor: where the page begins.
+            values: the endpoint's parameters; its defaults stand for those left out.
+
+        Raises:
+            Refusal: there is no such subject, the cursor is wrong, or nothing can be answered now.
+        """
+        endpoint = _ENDPOINTS[name]
+        defaults = {parameter.name: parameter.default for parameter in endpoint.parameters}
+        if endpoint.page is not None and limit is None:
+            limit = endpoint.page.default
+        answer = await self._cache.answer(Question.of(endpoint, {**defaults, **values}, limit, cursor))
+        self._answers.append(answer)
+        envelope = msgspec.json.decode(answer.stored.body)
+        data = envelope["data"]
+        return Found(data if endpoint.is_list else [data], envelope["meta"]["next"])
+
+    async def read_if_known(self, name: str, **values: Value) -> Found:
+        """The same for what may be missing of a subject that exists: no record then."""
+        try:
+            return await self.read(name, **values)
+        except UnknownSubject:
+            return Found([], None)
+
+    async def together(self, **asked: Any) -> dict[str, Found]:
+        """Await several readings at the same time; each keeps its name."""
+        found = await asyncio.gather(*asked.values())
+        return dict(zip(asked, found, strict=True))
+
+    @property
+    def published(self) -> Published:
+        """The oldest generation of what was read; what is published, when nothing was."""
+        if not self._answers:
+            return self._cache.published()
+        return min((answer.published for answer in self._answers), key=lambda published: published.moment)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was read is of one generation."""
+        return all(answer.published is self._answers[0].published for answer in self._answers)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something newer may be published than what was read."""
+        now = time.monotonic()
+        return self._watcher.is_database_down or any(
+            answer.published is not self._watcher.current or now >= answer.fresh_until for answer in self._answers
+        )

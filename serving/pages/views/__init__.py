@@ -1,0 +1,1 @@
+"""What each page reads and hands to its template."""

@@ -1,0 +1,40 @@
+"""`/boards/{board}`: who stands on a board, page by page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serving.pages import words
+from serving.pages.declaration import Values
+from serving.pages.reading import Reader
+
+__all__ = ["view"]
+
+
+async def view(reader: Reader, values: Values) -> dict[str, Any]:
+    """One page of a board, and the boards beside it."""
+    board = values["board"]
+    found = await reader.together(
+        boards=reader.read("leaderboards"),
+        entries=reader.read("leaderboard_entries", board=board, cursor=_text(values["cursor"])),
+    )
+    boards = [row for row in found["boards"].rows if row["qualified"] or row["board"] == board]
+    (this,) = (row for row in boards if row["board"] == board)
+    first_boards = {row["game"]: row["board"] for row in reversed(boards)}
+    return {
+        "board": this,
+        "game_tabs": [
+            (words.game(name), f"/boards/{first}", name == this["game"]) for name, first in sorted(first_boards.items())
+        ],
+        "board_tabs": [
+            (words.board(row["board"]), f"/boards/{row['board']}", row is this)
+            for row in boards
+            if row["game"] == this["game"]
+        ],
+        "rows": found["entries"].rows,
+        "following": found["entries"].following,
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

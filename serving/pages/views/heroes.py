@@ -1,0 +1,75 @@
+"""`/heroes`, what moves among heroes by window and bracket; and one hero week by week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from serving.endpoints.fields import BRACKETS as _ALL_BRACKETS
+from serving.pages.charts import Point, band_chart, bar_chart, days
+from serving.pages.declaration import Values
+from serving.pages.reading import Reader, Record
+from serving.pages.words import bounds, count, percent
+from serving.refusals import UnknownSubject
+
+__all__ = ["BRACKETS", "SORTS", "hero", "heroes"]
+
+_GAME = "dota2"
+"""The one whose characters have trends."""
+BRACKETS = tuple(name for name in _ALL_BRACKETS if not name.startswith("level_"))
+SORTS: dict[str, Callable[[Record], Any]] = {
+    "change": lambda row: row["win_rate_change"],
+    "win_rate": lambda row: row["win_rate"],
+    "pick_rate": lambda row: row["pick_rate"],
+    "matches": lambda row: row["matches"],
+}
+_WEEK = timedelta(days=7)
+_HALF_WEEK = timedelta(days=4)
+
+
+async def heroes(reader: Reader, values: Values) -> dict[str, Any]:
+    """Every hero of a window and bracket, in the order that was asked for; without a value last."""
+    asked = {name: values[name] for name in ("window_days", "rank_bracket")}
+    rows = list((await reader.read("hero_meta_trends", game=_GAME, **asked)).rows)
+    key = SORTS[str(values["sort"])]
+    rows.sort(key=lambda row: (key(row) is not None, key(row) or 0), reverse=True)
+    return {"rows": rows, "game": _GAME, "brackets": ("all", *BRACKETS)}
+
+
+async def hero(reader: Reader, values: Values) -> dict[str, Any]:
+    """One hero's win rate and picks by week."""
+    game, character_id, bracket = values["game"], values["character_id"], values["rank_bracket"]
+    found = await reader.together(
+        weeks=reader.read("hero_timeline", game=game, character_id=character_id, rank_bracket=bracket),
+        all=reader.read("hero_win_rates", game=game),
+    )
+    this = next((row for row in found["all"].rows if row["character_id"] == character_id), None)
+    if this is None:
+        raise UnknownSubject("hero")
+    weeks = found["weeks"].rows
+    rates = [_rate(row) for row in weeks if row["win_rate"] is not None]
+    picks = [Point(_week(row), row["picks"], f"{_label(row)}: {count(row['picks'])} picks") for row in weeks]
+    over = days([picks])
+    return {
+        "hero": this,
+        "brackets": BRACKETS,
+        "weeks": weeks,
+        "rates": band_chart(rates, over, middle=0.5) if over and rates else None,
+        "picks": bar_chart(picks, (over[0] - _HALF_WEEK, over[1] + _HALF_WEEK), _WEEK) if over else None,
+    }
+
+
+def _rate(row: Record) -> Point:
+    said = f"{percent(row['win_rate'])} ({bounds(row['win_rate_low'], row['win_rate_high'])})"
+    label = f"{_label(row)}: {said}, {count(row['matches'])} matches"
+    return Point(_week(row), row["win_rate"], label, row["win_rate_low"], row["win_rate_high"])
+
+
+def _week(row: Record) -> date:
+    return date.fromisoformat(row["week_start_date"])
+
+
+def _label(row: Record) -> str:
+    monday = _week(row)
+    return f"Week of {monday.day} {monday:%b}"

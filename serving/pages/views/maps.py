@@ -1,0 +1,23 @@
+"""`/maps`: win rates of maps, by side where it is known."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from serving.endpoints.fields import GAMES
+from serving.pages.declaration import Values, href
+from serving.pages.reading import Reader
+from serving.pages.words import game
+
+__all__ = ["view"]
+
+
+async def view(reader: Reader, values: Values) -> dict[str, Any]:
+    """The maps of one game, the most played first, each with its sides."""
+    rows = (await reader.read("map_win_rates", game=values["game"])).rows
+    # All sides of a map follow each other: they were in the same matches.
+    return {
+        "maps": [list(sides) for _, sides in groupby(rows, key=lambda row: row["map_id"])],
+        "game_tabs": [(game(name), href("/maps", game=name), name == values["game"]) for name in GAMES],
+    }
