@@ -8,12 +8,14 @@ from datetime import date, datetime
 from importlib import resources
 from typing import Any, Literal
 
-__all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Value"]
+__all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Permission", "Value"]
 
 Value = str | int | bool | date | None
 """A parameter of a query, after validation."""
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
+Permission = Literal["public", "business", "admin"]
+"""What a caller must be allowed to read."""
 _COLUMN_PYTHON: dict[str, Any] = {"text": str, "integer": int, "date": date, "timestamp": datetime}
 
 
@@ -99,6 +101,7 @@ class Endpoint:
         subject: what a 404 says is unknown: "player", "board".
         known: SQL that answers whether the subject exists, asked when there is no row; empty for a single record,
             whose missing row says it already.
+        scope: what a caller must be allowed to read; "public" is everybody.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Endpoint:
     page: Page | None = None
     subject: str = ""
     known: str = ""
+    scope: Permission = "public"
 
     @property
     def sql(self) -> str:

@@ -17,9 +17,11 @@ __all__ = [
     "RECORD",
 ]
 
-GAMES = ("dota2",)
-BRACKETS = ("herald", "guardian", "crusader", "archon", "legend", "ancient", "divine", "immortal", "unknown")
-LADDERS = ("dota2_rank_tier", "dota2_solo_mmr", "dota2_party_mmr")
+GAMES = ("dota2", "cs2", "csgo")
+_MEDALS = ("herald", "guardian", "crusader", "archon", "legend", "ancient", "divine", "immortal")
+_LEVELS = tuple(f"level_{level}" for level in range(1, 11))
+BRACKETS = (*_MEDALS, *_LEVELS, "unknown")
+LADDERS = ("dota2_rank_tier", "dota2_solo_mmr", "dota2_party_mmr", "faceit_elo")
 
 PLAYER = (
     Parameter("game", str, "game", in_path=True, choices=GAMES),
