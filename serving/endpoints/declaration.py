@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 __all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Permission", "Value"]
 
-Value = str | int | bool | date | None
+Value = str | int | bool | date | list[str] | None
 """A parameter of a query, after validation."""
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
@@ -28,6 +28,8 @@ class Parameter:
         type: what it is parsed to.
         description: for the documentation.
         in_path: part of the path, so always there.
+        is_required: the query has to have it.
+        count: least and most times that it is given, a different value each; None is once, and the value no list.
         default: value when the query lacks it; None is "not filtered".
         choices: the only values allowed.
         pattern: regular expression that a text has to match.
@@ -39,6 +41,8 @@ class Parameter:
     type: type[str] | type[int] | type[bool] | type[date]
     description: str
     in_path: bool = False
+    is_required: bool = False
+    count: tuple[int, int] | None = None
     default: Value = None
     choices: tuple[str | int, ...] = ()
     pattern: str | None = None
@@ -94,7 +98,7 @@ class Endpoint:
         mart: named in the key and in `meta`.
         reads: every relation of `marts` that the SQL (and `known`) reads, in name order.
         parameters: without `limit` and `cursor`, which `page` adds.
-        columns: fields of a record; the contract.
+        columns: fields of a record; `fields.of` takes them from the marts' contracts.
         max_age_s: seconds that an answer may be kept.
         is_list: `data` is an array of records, not one record.
         page: how the list is cut; None sends it whole.
