@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help setup demo up test test-long check bench bench-marts clean
+.PHONY: help setup demo up test test-long check contracts bench bench-marts clean
 
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
@@ -14,6 +14,7 @@ help:
 	@echo "make test    the tests, the fast ones first"
 	@echo "make test-long  a run killed at 25 points and more, and 500 courses of events; some minutes"
 	@echo "make check   style, types, SQL, layers"
+	@echo "make contracts  tell the API of the marts' columns, and dbt of the API's endpoints, after either changed"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
 	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"
 	@echo "make clean   remove the environment and caches; data in .ladder stays"
@@ -51,6 +52,9 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 0 dbt_project/models dbt_project/tests
 	$(BIN)/lint-imports
+
+contracts: $(STAMP)
+	$(BIN)/python -m orchestration.contracts
 
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks

@@ -23,15 +23,15 @@ _ENVELOPE = "1"
 
 
 def canonical(endpoint: Endpoint, values: Mapping[str, Value]) -> str:
-    """One spelling for all requests that mean the same: defaults written out, parameters by name.
+    """One spelling for all requests that mean the same: defaults written out, parameters by name, lists in order.
 
     Args:
         endpoint: what is asked.
         values: its parameters after validation; None is left out.
     """
     in_path = {parameter.name for parameter in endpoint.parameters if parameter.in_path}
-    path = endpoint.path.format_map({name: quote(_text(values[name]), safe="") for name in in_path})
-    query = sorted((name, _text(value)) for name, value in values.items() if name not in in_path and value is not None)
+    path = endpoint.path.format_map({name: quote(_texts(values[name])[0], safe="") for name in in_path})
+    query = sorted((name, text) for name, value in values.items() if name not in in_path for text in _texts(value))
     return f"{path}?{urlencode(query)}" if query else path
 
 
@@ -81,7 +81,11 @@ def schema() -> str:
     return digest.hexdigest()
 
 
-def _text(value: Value) -> str:
+def _texts(value: Value) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat() if isinstance(value, date) else str(value)
+        return ["true" if value else "false"]
+    return [value.isoformat() if isinstance(value, date) else str(value)]

@@ -41,6 +41,7 @@ def responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
         200: {"description": endpoint.summary, "content": {"application/json": {"schema": _envelope(endpoint)}}},
         304: {"description": "the client has this answer (If-None-Match)"},
         400: _error("an unknown, repeated or unusable query parameter"),
+        414: _error("the path and query are too long"),
         422: _error("a parameter of the wrong type or out of its bounds"),
         503: _error("nothing published yet, or the answer is not cached and the database cannot be asked"),
     }

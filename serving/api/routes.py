@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.responses import Response
 
 from serving import keys
@@ -46,7 +46,7 @@ def _handler(
     endpoint: Endpoint, cache: Cache, memory: Memory, watcher: Watcher, metrics: Metrics
 ) -> Callable[..., Awaitable[Response]]:
     declared = (*endpoint.parameters, *_page_parameters(endpoint.page))
-    allowed = {parameter.name for parameter in declared if not parameter.in_path}
+    allowed = {parameter.name: parameter for parameter in declared if not parameter.in_path}
 
     async def handle(request: Request, **arguments: Any) -> Response:
         _check_query(request, allowed)
@@ -75,16 +75,20 @@ def _as_signature(parameter: Parameter) -> inspect.Parameter:
         annotation = Literal[parameter.choices]
         if parameter.type is int:
             annotation = Annotated[annotation, BeforeValidator(_as_number)]
-    if parameter.default is None and not parameter.in_path:
+    is_required = parameter.in_path or parameter.is_required
+    if parameter.default is None and not is_required:
         annotation = annotation | None
-    marker = (Path if parameter.in_path else Query)(
-        description=parameter.description, pattern=parameter.pattern, ge=parameter.minimum, le=parameter.maximum
-    )
+    bounds: dict[str, Any] = {"pattern": parameter.pattern, "ge": parameter.minimum, "le": parameter.maximum}
+    if parameter.count is not None:
+        annotation = Annotated[list[Annotated[annotation, Field(**bounds)]], AfterValidator(_each_once)]
+        least, most = parameter.count
+        bounds = {"min_length": least, "max_length": most, "json_schema_extra": {"uniqueItems": True}}
+    marker = (Path if parameter.in_path else Query)(description=parameter.description, **bounds)
     return inspect.Parameter(
         parameter.name,
         inspect.Parameter.KEYWORD_ONLY,
         annotation=Annotated[annotation, marker],
-        default=inspect.Parameter.empty if parameter.in_path else parameter.default,
+        default=inspect.Parameter.empty if is_required else parameter.default,
     )
 
 
@@ -97,13 +101,13 @@ def _page_parameters(page: Page | None) -> tuple[Parameter, ...]:
     )
 
 
-def _check_query(request: Request, allowed: set[str]) -> None:
+def _check_query(request: Request, allowed: Mapping[str, Parameter]) -> None:
     """A parameter that is not known, or is given twice, is a mistake; answering as if it were not there hides it."""
     names = [name for name, _ in request.query_params.multi_items()]
-    unknown = sorted(set(names) - allowed)
+    unknown = sorted(set(names) - set(allowed))
     if unknown:
         raise Refusal(400, "unknown_parameter", f"no such parameter: {unknown[0][:64]!r}", {"allowed": sorted(allowed)})
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted({name for name in names if allowed[name].count is None and names.count(name) > 1})
     if repeated:
         raise Refusal(400, "repeated_parameter", f"given more than once: {repeated[0]}")
 
@@ -111,3 +115,9 @@ def _check_query(request: Request, allowed: set[str]) -> None:
 def _as_number(value: object) -> object:
     """A choice among numbers comes as text, like everything in a query."""
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+
+
+def _each_once(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise ValueError("each value may be given once")
+    return values

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from serving.endpoints import heroes, leaderboards, players
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter, Value
+from serving.endpoints import freshness, heroes, leaderboards, maps, players, search, teams
+from serving.endpoints.declaration import Column, Endpoint, Page, Parameter, Permission, Value
 
-__all__ = ["ENDPOINTS", "Column", "Endpoint", "Page", "Parameter", "Value"]
+__all__ = ["ENDPOINTS", "Column", "Endpoint", "Page", "Parameter", "Permission", "Value"]
 
-ENDPOINTS: tuple[Endpoint, ...] = (*leaderboards.ENDPOINTS, *players.ENDPOINTS, *heroes.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *leaderboards.ENDPOINTS,
+    *players.ENDPOINTS,
+    *search.ENDPOINTS,
+    *heroes.ENDPOINTS,
+    *maps.ENDPOINTS,
+    *teams.ENDPOINTS,
+    *freshness.ENDPOINTS,
+)

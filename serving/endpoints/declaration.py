@@ -8,12 +8,14 @@ from datetime import date, datetime
 from importlib import resources
 from typing import Any, Literal
 
-__all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Value"]
+__all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Permission", "Value"]
 
-Value = str | int | bool | date | None
+Value = str | int | bool | date | list[str] | None
 """A parameter of a query, after validation."""
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
+Permission = Literal["public", "business", "admin"]
+"""What a caller must be allowed to read."""
 _COLUMN_PYTHON: dict[str, Any] = {"text": str, "integer": int, "date": date, "timestamp": datetime}
 
 
@@ -26,6 +28,8 @@ class Parameter:
         type: what it is parsed to.
         description: for the documentation.
         in_path: part of the path, so always there.
+        is_required: the query has to have it.
+        count: least and most times that it is given, a different value each; None is once, and the value no list.
         default: value when the query lacks it; None is "not filtered".
         choices: the only values allowed.
         pattern: regular expression that a text has to match.
@@ -37,6 +41,8 @@ class Parameter:
     type: type[str] | type[int] | type[bool] | type[date]
     description: str
     in_path: bool = False
+    is_required: bool = False
+    count: tuple[int, int] | None = None
     default: Value = None
     choices: tuple[str | int, ...] = ()
     pattern: str | None = None
@@ -92,13 +98,14 @@ class Endpoint:
         mart: named in the key and in `meta`.
         reads: every relation of `marts` that the SQL (and `known`) reads, in name order.
         parameters: without `limit` and `cursor`, which `page` adds.
-        columns: fields of a record; the contract.
+        columns: fields of a record; `fields.of` takes them from the marts' contracts.
         max_age_s: seconds that an answer may be kept.
         is_list: `data` is an array of records, not one record.
         page: how the list is cut; None sends it whole.
         subject: what a 404 says is unknown: "player", "board".
         known: SQL that answers whether the subject exists, asked when there is no row; empty for a single record,
             whose missing row says it already.
+        scope: what a caller must be allowed to read; "public" is everybody.
     """
 
     name: str
@@ -113,6 +120,7 @@ class Endpoint:
     page: Page | None = None
     subject: str = ""
     known: str = ""
+    scope: Permission = "public"
 
     @property
     def sql(self) -> str:

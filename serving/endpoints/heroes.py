@@ -1,13 +1,32 @@
-"""Heroes over all players: trends and win rates."""
+"""Heroes over all players: trends, win rates, and one hero over time."""
 
 from __future__ import annotations
 
-from datetime import date
-
 from serving.endpoints.declaration import Column, Endpoint, Parameter
-from serving.endpoints.fields import BRACKETS, CHARACTER, GAME_FILTER, INTERVAL, RECORD
+from serving.endpoints.fields import (
+    BRACKETS,
+    CHARACTER_NAME,
+    GAME_FILTER,
+    GAMES,
+    ID,
+    INTERVAL,
+    SINCE,
+    UNTIL,
+    of,
+)
 
 __all__ = ["ENDPOINTS"]
+
+_RATES = "character_win_rates"
+_SUMS = (
+    Column("matches", "integer", "slots with the character, all with a known result"),
+    Column("wins", "integer", "of these won"),
+    Column("losses", "integer", "of these lost"),
+    *of(_RATES, *INTERVAL),
+    Column("picks", "integer", "the same as matches"),
+)
+_BANS = of(_RATES, "bans")
+_BRACKET = Parameter("rank_bracket", str, "only this bracket", choices=BRACKETS)
 
 _TRENDS = Endpoint(
     name="hero_meta_trends",
@@ -21,22 +40,12 @@ _TRENDS = Endpoint(
         Parameter("rank_bracket", str, "bracket of the matches", default="all", choices=("all", *BRACKETS)),
     ),
     columns=(
-        *CHARACTER,
-        Column("rank_bracket", "text", "bracket of the matches"),
-        Column("window_days", "integer", "length of a window in days"),
-        Column("matches", "integer", "significant matches with a known result in the window"),
-        Column("wins", "integer", "of them won"),
-        *INTERVAL,
-        Column("pick_rate", "number", "share of matches with this hero", nullable=True),
-        Column("matches_before", "integer", "matches in the window before"),
-        Column("win_rate_before", "number", "win rate in the window before", nullable=True),
-        Column("pick_rate_before", "number", "pick rate in the window before", nullable=True),
-        Column("win_rate_change", "number", "now less before", nullable=True),
-        Column("win_rate_change_low", "number", "lower bound of its 95% interval", nullable=True),
-        Column("win_rate_change_high", "number", "upper bound of its 95% interval", nullable=True),
-        Column("pick_rate_change", "number", "now less before", nullable=True),
-        Column("window_start_date", "date", "first day of the window"),
-        Column("window_end_date", "date", "last day of the window"),
+        *of("hero_meta_trends", "character_id"),
+        *CHARACTER_NAME,
+        *of("hero_meta_trends", "rank_bracket", "window_days", "matches", "wins", *INTERVAL, "pick_rate"),
+        *of("hero_meta_trends", "matches_before", "win_rate_before", "pick_rate_before"),
+        *of("hero_meta_trends", "win_rate_change", "win_rate_change_low", "win_rate_change_high", "pick_rate_change"),
+        *of("hero_meta_trends", "window_start_date", "window_end_date"),
     ),
     max_age_s=30 * 60,
 )
@@ -45,24 +54,42 @@ _WIN_RATES = Endpoint(
     name="hero_win_rates",
     path="/heroes/win-rates",
     summary="Heroes' results over a patch, a bracket or a range of days, the highest sure win rate first",
-    mart="character_win_rates",
-    reads=("character_win_rates", "dim_characters"),
+    mart=_RATES,
+    reads=(_RATES, "dim_characters"),
     parameters=(
         GAME_FILTER,
         Parameter("patch_id", str, "only this patch", pattern="^[A-Za-z0-9_.-]{1,32}$"),
-        Parameter("rank_bracket", str, "only this bracket", choices=BRACKETS),
-        Parameter("since", date, "first day, UTC"),
-        Parameter("until", date, "last day, UTC"),
+        _BRACKET,
+        SINCE,
+        UNTIL,
     ),
     columns=(
-        *CHARACTER,
-        *RECORD,
-        *INTERVAL,
-        Column("picks", "integer", "picks, whatever the result"),
+        *of(_RATES, "character_id"),
+        *CHARACTER_NAME,
+        *_SUMS,
         Column("share_of_picks", "number", "picks / all picks in the selection", nullable=True),
-        Column("bans", "integer", "bans; null where none are known", nullable=True),
+        *_BANS,
     ),
     max_age_s=30 * 60,
 )
 
-ENDPOINTS = (_TRENDS, _WIN_RATES)
+_TIMELINE = Endpoint(
+    name="hero_timeline",
+    path="/heroes/{game}/{character_id}/timeline",
+    summary="A hero's picks and results by week, the oldest first",
+    mart=_RATES,
+    reads=(_RATES, "dim_characters"),
+    parameters=(
+        Parameter("game", str, "game", in_path=True, choices=GAMES),
+        Parameter("character_id", str, "the source's own id", in_path=True, pattern=ID),
+        _BRACKET,
+        SINCE,
+        UNTIL,
+    ),
+    columns=(Column("week_start_date", "date", "Monday of the week, UTC"), *_SUMS, *_BANS),
+    max_age_s=30 * 60,
+    subject="hero",
+    known="SELECT EXISTS (SELECT FROM marts.dim_characters WHERE game = %(game)s AND character_id = %(character_id)s)",
+)
+
+ENDPOINTS = (_TRENDS, _WIN_RATES, _TIMELINE)

@@ -1,17 +1,26 @@
-"""One player: profile, results, characters, matches, rank over time."""
+"""One player: profile, results, characters, maps, matches, rank over time, form, and who they are in other games."""
 
 from __future__ import annotations
 
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter
-from serving.endpoints.fields import CHARACTER, INTERVAL, LADDERS, LAST_PLAYED, PLAYER, PLAYER_KNOWN, RECORD
+from serving.endpoints.declaration import Endpoint, Page, Parameter
+from serving.endpoints.fields import (
+    CHARACTER_NAME,
+    ID,
+    INTERVAL,
+    LADDERS,
+    PLAYER,
+    PLAYER_KNOWN,
+    RANK,
+    RECORD,
+    joined,
+    of,
+)
 
 __all__ = ["ENDPOINTS"]
 
-_MATCH = Column("match_id", "text", "the source's own id")
-_SLOT = Column("player_slot", "integer", "slot in the match")
-_PLAYED_AT = Column("played_at", "timestamp", "when the match began")
-_LADDER = Column("ladder", "text", "what the rank is measured on")
-_DAY = Column("observed_date", "date", "day of the observation, UTC")
+_MATCH, _SLOT, _PLAYED_AT = of("fct_player_matches", "match_id", "player_slot", "played_at")
+_LADDER, _DAY = of("rank_progression", "ladder", "observed_date")
+_COMBAT = ("kills", "deaths", "assists")
 
 _PROFILE = Endpoint(
     name="player",
@@ -21,19 +30,8 @@ _PROFILE = Endpoint(
     reads=("dim_players",),
     parameters=PLAYER,
     columns=(
-        Column("game", "text", "game"),
-        Column("player_id", "text", "the source's own id"),
-        Column("display_name", "text", "the name that the player shows", nullable=True),
-        Column("professional_name", "text", "name as a professional", nullable=True),
-        Column("country_code", "text", "ISO 3166 code", nullable=True),
-        Column("steam_id64", "text", "Steam id", nullable=True),
-        Column("avatar_url", "text", "picture", nullable=True),
-        Column("is_tracked", "boolean", "whether this warehouse follows the player's matches"),
-        Column("rank_value", "integer", "rank on the game's main ladder", nullable=True),
-        Column("rank_name", "text", "name of that rank", nullable=True),
-        Column("rank_bracket", "text", "bracket of that rank"),
-        Column("leaderboard_rank", "integer", "place on the source's own leaderboard", nullable=True),
-        LAST_PLAYED,
+        *of("dim_players", "game", "player_id", "display_name", "professional_name", "country_code", "steam_id64"),
+        *of("dim_players", "avatar_url", "is_tracked", *RANK, "last_played_at"),
     ),
     max_age_s=15 * 60,
     is_list=False,
@@ -47,7 +45,7 @@ _WIN_LOSS = Endpoint(
     mart="player_win_rates",
     reads=("dim_players", "player_win_rates"),
     parameters=PLAYER,
-    columns=(Column("period", "text", "all, 30d or 7d"), *RECORD, *INTERVAL, LAST_PLAYED),
+    columns=of("player_win_rates", "period", *RECORD, *INTERVAL, "last_played_at"),
     max_age_s=30 * 60,
     subject="player",
     known=PLAYER_KNOWN,
@@ -61,14 +59,26 @@ _HEROES = Endpoint(
     reads=("dim_characters", "dim_players", "player_character_win_rates"),
     parameters=PLAYER,
     columns=(
-        *CHARACTER,
-        *RECORD,
-        *INTERVAL,
-        Column("kills", "integer", "sum over the matches"),
-        Column("deaths", "integer", "sum over the matches"),
-        Column("assists", "integer", "sum over the matches"),
-        Column("kda", "number", "kills and assists for each death", nullable=True),
-        LAST_PLAYED,
+        *of("player_character_win_rates", "character_id"),
+        *CHARACTER_NAME,
+        *of("player_character_win_rates", *RECORD, *INTERVAL, *_COMBAT, "kda", "last_played_at"),
+    ),
+    max_age_s=60 * 60,
+    subject="player",
+    known=PLAYER_KNOWN,
+)
+
+_MAPS = Endpoint(
+    name="player_maps",
+    path="/players/{game}/{player_id}/maps",
+    summary="A player's results by map, the most played first",
+    mart="player_map_win_rates",
+    reads=("dim_maps", "dim_players", "player_map_win_rates"),
+    parameters=PLAYER,
+    columns=(
+        *of("player_map_win_rates", "map_id"),
+        *joined("dim_maps", "map_name"),
+        *of("player_map_win_rates", *RECORD, *INTERVAL, "rounds", *_COMBAT, "kd_ratio", "last_played_at"),
     ),
     max_age_s=60 * 60,
     subject="player",
@@ -83,24 +93,16 @@ _MATCHES = Endpoint(
     reads=("dim_characters", "dim_players", "fct_player_matches"),
     parameters=(
         *PLAYER,
-        Parameter("character_id", str, "only matches with this hero", pattern="^[A-Za-z0-9_-]{1,64}$"),
+        Parameter("character_id", str, "only matches with this hero", pattern=ID),
         Parameter("significant", bool, "only matches that do (or do not) count in win rates"),
     ),
     columns=(
         _MATCH,
         _PLAYED_AT,
-        Column("duration_s", "integer", "length", nullable=True),
-        Column("is_win", "boolean", "won; null when the result is not known", nullable=True),
-        Column("side", "text", "side played on", nullable=True),
-        *CHARACTER,
-        Column("is_significant", "boolean", "counts in win rates"),
-        Column("kills", "integer", "kills", nullable=True),
-        Column("deaths", "integer", "deaths", nullable=True),
-        Column("assists", "integer", "assists", nullable=True),
-        Column("game_mode", "integer", "the source's number of the mode", nullable=True),
-        Column("lobby_type", "integer", "the source's number of the lobby type", nullable=True),
-        Column("patch_id", "text", "patch it was played on", nullable=True),
-        Column("rank_bracket", "text", "bracket of the match"),
+        *of("fct_player_matches", "duration_s", "is_win", "side", "character_id"),
+        *CHARACTER_NAME,
+        *of("fct_player_matches", "map_id", "is_significant", *_COMBAT, "rounds", "game_mode", "lobby_type"),
+        *of("fct_player_matches", "patch_id", "rank_bracket", "team_id", "league_id"),
     ),
     max_age_s=5 * 60,
     page=Page(keyset=(_PLAYED_AT, _MATCH, _SLOT), default=50, maximum=500),
@@ -118,12 +120,8 @@ _RANKS = Endpoint(
     columns=(
         _LADDER,
         _DAY,
-        Column("rank_value", "integer", "rank as a number that orders ranks", nullable=True),
-        Column("rank_name", "text", "name of the rank", nullable=True),
-        Column("leaderboard_rank", "integer", "place on the source's own leaderboard", nullable=True),
-        Column("change", "integer", "against the observation before", nullable=True),
-        Column("peak_rank_value", "integer", "highest rank up to this day", nullable=True),
-        Column("days_held", "integer", "days to the next observed day with another rank, or so far", nullable=True),
+        *of("rank_progression", "rank_value", "rank_name", "leaderboard_rank", "change", "peak_rank_value"),
+        *of("rank_progression", "days_held"),
     ),
     max_age_s=60 * 60,
     page=Page(keyset=(_LADDER, _DAY), default=500, maximum=2000),
@@ -131,4 +129,89 @@ _RANKS = Endpoint(
     known=PLAYER_KNOWN,
 )
 
-ENDPOINTS = (_PROFILE, _WIN_LOSS, _HEROES, _MATCHES, _RANKS)
+_FORM = Endpoint(
+    name="player_form",
+    path="/players/{game}/{player_id}/form",
+    summary="A player's newest 20 matches with statistics, and where the rating goes; all null without any",
+    mart="player_form",
+    reads=("dim_players", "player_form"),
+    parameters=PLAYER,
+    columns=(
+        *of("dim_players", "game", "player_id"),
+        *joined("player_form", *RECORD, *INTERVAL, "rated_matches", "mean_rating", "rating_slope"),
+        *joined("player_form", "rating_slope_low", "rating_slope_high", "direction"),
+        *joined("player_form", "first_played_at", "last_played_at"),
+    ),
+    max_age_s=60 * 60,
+    is_list=False,
+    subject="player",
+)
+
+_BENCHMARKS = Endpoint(
+    name="player_benchmarks",
+    path="/players/{game}/{player_id}/benchmarks",
+    summary="A player's metrics against all others and those of the own bracket",
+    mart="player_benchmarks",
+    reads=("dim_players", "player_benchmarks"),
+    parameters=PLAYER,
+    columns=of(
+        "player_benchmarks", "metric", "value", "matches", "rank_bracket", "percentile_all", "percentile_bracket"
+    ),
+    max_age_s=60 * 60,
+    subject="player",
+    known=PLAYER_KNOWN,
+)
+
+
+def _others(name: str, mart: str, summary: str) -> Endpoint:
+    other, matches = of(mart, "other_player_id", "matches")
+    return Endpoint(
+        name=f"player_{name}",
+        path=f"/players/{{game}}/{{player_id}}/{name}",
+        summary=summary,
+        mart=mart,
+        reads=tuple(sorted(("dim_players", mart))),
+        parameters=PLAYER,
+        columns=(
+            other,
+            *joined("dim_players", "display_name"),
+            matches,
+            *of(mart, "wins", "losses", "last_played_at"),
+        ),
+        max_age_s=60 * 60,
+        page=Page(keyset=(matches, other), default=50, maximum=500),
+        subject="player",
+        known=PLAYER_KNOWN,
+    )
+
+
+_PERSON = Endpoint(
+    name="player_person",
+    path="/players/{game}/{player_id}/person",
+    summary="Every player of the same person, over all games, with rank and results",
+    mart="bridge_player_identities",
+    reads=("bridge_player_identities", "dim_players", "player_win_rates"),
+    parameters=PLAYER,
+    columns=(
+        *of("bridge_player_identities", "person_id", "game", "player_id", "is_primary", "is_conflicting"),
+        *joined("dim_players", "display_name", "is_tracked", *RANK, "last_played_at"),
+        *joined("player_win_rates", *RECORD, *INTERVAL),
+    ),
+    max_age_s=60 * 60,
+    subject="player",
+    known=PLAYER_KNOWN,
+)
+
+ENDPOINTS = (
+    _PROFILE,
+    _WIN_LOSS,
+    _HEROES,
+    _MAPS,
+    _MATCHES,
+    _RANKS,
+    _FORM,
+    _BENCHMARKS,
+    _others("teammates", "teammates", "Who a player has played with, the most often first"),
+    _others("opponents", "head_to_head", "Who a player has played against, the most often first"),
+    _PERSON,
+)

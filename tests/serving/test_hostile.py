@@ -35,7 +35,7 @@ PLAYER = "/api/v1/players/dota2/101"
         ("/api/v1/heroes/win-rates?patch_id=%00", 422, "invalid_parameter"),
         ("/api/v1/heroes/meta-trends?window_days=8", 422, "invalid_parameter"),
         ("/api/v1/heroes/meta-trends?rank_bracket=ALL", 422, "invalid_parameter"),
-        ("/api/v1/players/cs2/101", 422, "invalid_parameter"),
+        ("/api/v1/players/tf2/101", 422, "invalid_parameter"),
         ("/api/v1/players/dota2/%ff%fe", 422, "invalid_parameter"),
         ("/api/v1/players/dota2/1'%3BDROP%20TABLE%20x", 422, "invalid_parameter"),
         ("/api/v1/players/dota2/101%0A", 422, "invalid_parameter"),

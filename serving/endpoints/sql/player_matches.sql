@@ -7,14 +7,18 @@ SELECT
     played.side,
     played.character_id,
     characters.character_name,
+    played.map_id,
     played.is_significant,
     played.kills,
     played.deaths,
     played.assists,
+    played.rounds,
     played.game_mode,
     played.lobby_type,
     played.patch_id,
-    played.rank_bracket
+    played.rank_bracket,
+    played.team_id,
+    played.league_id
 FROM marts.fct_player_matches AS played
 LEFT JOIN marts.dim_characters AS characters USING (game, character_id)
 WHERE
