@@ -25,7 +25,7 @@ from warehouse.errors import BuildError
 from warehouse.publish import Colour
 from warehouse.settings import Settings
 
-__all__ = ["NodeResult", "Prepared", "build", "prepare", "warm_up"]
+__all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up"]
 
 #: A build of little waits for commits more than it computes; more gains nothing, and readers want connections too.
 _THREADS = 4
@@ -153,6 +153,33 @@ def build(
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
     return results
+
+
+def describe(
+    prepared: Prepared, settings: Settings, transform_url: str, colour: Colour
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What dbt's documentation shows: its manifest, with marts under the names that readers know, and its catalogue.
+
+    Args:
+        prepared: the project.
+        settings: where logs and dbt's own files go.
+        transform_url: login of `ladder_transform`.
+        colour: the published one.
+
+    Raises:
+        BuildError: dbt could not run.
+    """
+    manifest = _decode(_manifest(prepared.project, prepared.folder, settings, transform_url, colour))
+    for node in manifest.nodes.values():
+        if node.schema == f"marts_{colour}":
+            node.schema = "marts"
+            node.relation_name = node.relation_name and node.relation_name.replace(f'"marts_{colour}"', '"marts"')
+    _move(manifest, parameters(transform_url)["dbname"])
+    arguments = ["docs", "generate", "--no-compile"]
+    outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest)
+    if not outcome.success:
+        raise BuildError(f"dbt could not document: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
+    return manifest.writable_manifest().to_dict(), outcome.result.to_dict()
 
 
 def _standing(graph: Graph) -> list[NodeResult]:

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp
 
 from serving.api.app import Connections, create_app
 from serving.counts import counts_directory
+from serving.pages.catalog import CATALOG_FILE
 from warehouse.errors import ConfigurationError
 from warehouse.settings import Settings
 
@@ -62,7 +63,7 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
     """
     port = reserve_port(host, port)
     with counts_directory(settings.home) as directory:
-        connections = Connections(serving_url, redis_url, directory)
+        connections = Connections(serving_url, redis_url, directory, settings.home / CATALOG_FILE)
         server = Server(
             "serving",
             address=host,

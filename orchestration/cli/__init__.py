@@ -204,6 +204,14 @@ def serve(
 
 
 @app.command()
+def docs() -> None:
+    """Write dbt's documentation of the published marts, for `/catalog`."""
+    from orchestration.cli.docs import make_docs
+
+    make_docs()
+
+
+@app.command()
 def doctor() -> None:
     """Look whether everything that is needed is there and works."""
     from orchestration.cli.doctor import examine

@@ -25,6 +25,7 @@ from serving.database import Database
 from serving.endpoints import ENDPOINTS
 from serving.memory import Memory
 from serving.metrics import Metrics
+from serving.pages.site import Site
 from serving.redis_tier import RedisTier
 from serving.refusals import Refusal, error_body
 from serving.watcher import Watcher
@@ -42,11 +43,13 @@ class Connections:
         database_url: login of `ladder_serving`.
         redis_url: `redis://` URL.
         metrics_directory: shared by the processes of one server, empty at its start.
+        catalog_file: dbt's documentation, where somebody made it.
     """
 
     database_url: str
     redis_url: str
     metrics_directory: Path
+    catalog_file: Path
 
 
 def create_app(connections: Connections) -> ASGIApp:
@@ -89,7 +92,9 @@ def create_app(connections: Connections) -> ASGIApp:
     add_operations(operations, watcher, metrics)
     app.include_router(operations)
     _add_documentation(app)
-    _add_error_handlers(app)
+    site = Site(cache, watcher, connections.catalog_file)
+    site.add_to(app)
+    _add_error_handlers(app, site)
     return CacheFirst(app, memory, watcher, metrics)
 
 
@@ -99,7 +104,7 @@ def _add_documentation(app: FastAPI) -> None:
         return HTMLResponse(documentation.page(app.openapi()))
 
 
-def _add_error_handlers(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI, site: Site) -> None:
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
         return _error(error.status, error.code, error.message, error.detail, error.headers)
@@ -109,8 +114,10 @@ def _add_error_handlers(app: FastAPI) -> None:
         detail = [{"parameter": str(item["loc"][-1]), "problem": item["msg"]} for item in error.errors()]
         return _error(422, "invalid_parameter", f"{detail[0]['parameter']}: {detail[0]['problem']}", detail)
 
-    async def unrouted(_: Request, error: Exception) -> Response:
+    async def unrouted(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 404 and site.is_for_people(request):
+            return site.refuse(request, Refusal(404, "not_found", "not found"))
         code = _CODES.get(error.status_code, "http_error")
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         return _error(error.status_code, code, error.detail.lower(), None, headers)

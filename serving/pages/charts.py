@@ -10,9 +10,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Literal
 
-__all__ = ["Bar", "Chart", "Mark", "Point", "Tick", "band_chart", "bar_chart", "days", "step_chart"]
+__all__ = ["Bar", "Chart", "Days", "Mark", "Point", "Tick", "band_chart", "bar_chart", "days", "step_chart"]
 
 _Y_TICKS = 4
 _X_TICKS = 5
@@ -22,6 +23,7 @@ _DAY_STEPS = (1, 2, 7, 14)
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60)
 Anchor = Literal["start", "middle", "end"]
 Days = tuple[date, date]
+"""The first and the last of an axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,15 @@ class Point:
         day: where it is in time.
         value: how high it is.
         label: what it says in words.
-        low: lower end of its interval; None without one.
+        low: lower end of its interval; where there is one.
         high: upper end of its interval.
     """
 
     day: date
     value: float
     label: str
-    low: float | None = None
-    high: float | None = None
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,31 +133,28 @@ def step_chart(points: Sequence[Point], over: Days, ticks: Sequence[tuple[float,
     up = _scale([point.value for point in points] + [value for value, _ in ticks])
     across = _across(over)
     line = f"M{across(points[0].day):g},{up(points[0].value):g}"
-    for before, point in zip(points, points[1:], strict=False):
+    for before, point in pairwise(points):
         if point.value != before.value:
             line += f"H{across(point.day):g}V{up(point.value):g}"
     line += f"H{across(points[-1].day):g}"
     return Chart(_dates(over), _labels(ticks, up), _marks(points, across, up), line=line)
 
 
-def band_chart(points: Sequence[Point], over: Days, *, middle: float | None = None) -> Chart:
-    """A rate with its interval; both break off where nothing is known of a day.
+def band_chart(points: Sequence[Point], over: Days) -> Chart:
+    """A rate with its interval; the axis shows the half too.
 
     Args:
-        points: in order of their days, with intervals.
+        points: in order of their days.
         over: what the axis spans.
-        middle: a value that the axis has to show.
     """
-    edges = [edge for point in points for edge in (point.low, point.high) if edge is not None]
-    values = [*edges, *(point.value for point in points), *(() if middle is None else (middle,))]
-    ticks = [(value, f"{value * 100:.0f}%") for value, _ in _numbers([value * 100 for value in values], 0.01)]
+    values = [0.5, *(edge for point in points for edge in (point.low, point.value, point.high))]
+    ticks = [(value / 100, f"{label}%") for value, label in _numbers([value * 100 for value in values])]
     up = _scale([*values, *(value for value, _ in ticks)])
     across = _across(over)
     line = "M" + "L".join(f"{across(point.day):g},{up(point.value):g}" for point in points)
-    with_band = [point for point in points if point.low is not None and point.high is not None]
-    upper = [f"{across(point.day):g},{up(point.high or 0):g}" for point in with_band]
-    lower = [f"{across(point.day):g},{up(point.low or 0):g}" for point in reversed(with_band)]
-    band = f"M{'L'.join(upper + lower)}Z" if with_band else ""
+    upper = [f"{across(point.day):g},{up(point.high):g}" for point in points]
+    lower = [f"{across(point.day):g},{up(point.low):g}" for point in reversed(points)]
+    band = f"M{'L'.join(upper + lower)}Z"
     return Chart(_dates(over), _labels(ticks, up), _marks(points, across, up), line=line, band=band)
 
 
@@ -192,10 +191,10 @@ def _marks(points: Sequence[Point], across: Callable[[date], float], up: Callabl
     step = max(1, math.ceil(len(points) / _MARKS))
     shown = [*points[: -1 if step > 1 else None : step], *(points[-1:] if step > 1 else ())]
     places = [across(point.day) for point in shown]
-    borders = [0.0, *((one + other) / 2 for one, other in zip(places, places[1:], strict=False)), 100.0]
+    borders = [0.0, *((one + other) / 2 for one, other in pairwise(places)), 100.0]
     return [
         Mark(x, up(point.value), round(left, 2), round(right - left, 2), point.label)
-        for point, x, left, right in zip(shown, places, borders, borders[1:], strict=True)
+        for point, x, (left, right) in zip(shown, places, pairwise(borders), strict=True)
     ]
 
 
@@ -203,15 +202,14 @@ def _labels(ticks: Sequence[tuple[float, str]], up: Callable[[float], float]) ->
     return [Tick(up(value), label) for value, label in ticks]
 
 
-def _numbers(values: Sequence[float], factor: float = 1) -> list[tuple[float, str]]:
-    """Round numbers that enclose the values, few enough to be read."""
+def _numbers(values: Sequence[float]) -> list[tuple[float, str]]:
+    """Round whole numbers that enclose the values, few enough to be read."""
     low, high = min(values), max(values)
-    rough = max((high - low) / _Y_TICKS, 1e-9 if factor != 1 else 0.25)
+    rough = max((high - low) / _Y_TICKS, 1)
     power = 10 ** math.floor(math.log10(rough))
     step = next(power * size for size in (1, 2, 5, 10) if power * size >= rough)
     first, last = math.floor(low / step), math.ceil(high / step)
-    digits = max(0, -math.floor(math.log10(step)))
-    return [(place * step * factor, f"{place * step:,.{digits}f}") for place in range(first, max(last, first + 1) + 1)]
+    return [(place * step, f"{place * step:,}") for place in range(first, max(last, first + 1) + 1)]
 
 
 def _dates(over: Days) -> list[Tick]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,14 +15,14 @@ from serving.answers import Answer
 from serving.cache import Cache, Question
 from serving.endpoints import ENDPOINTS, Endpoint, Value
 from serving.generations import Published
-from serving.refusals import UnknownSubject
 from serving.watcher import Watcher
 
-__all__ = ["Found", "Reader"]
+__all__ = ["Found", "Reader", "Record"]
 
 _ENDPOINTS: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 Record = dict[str, Any]
+"""A record of an answer, by its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,21 @@ class Reader:
         self._watcher = watcher
         self._answers: list[Answer] = []
 
-    async def read(self, name: str, *, limit: int | None = None, cursor: str | None = None, **values: Value) -> Found:
+    async def read(
+        self,
+        name: str,
+        values: Mapping[str, Value] = MappingProxyType({}),
+        *,
+        limit: int | None = None,
+        cursor: Value = None,
+    ) -> Found:
         """Ask an endpoint, by its name.
 
         Args:
             name: of the endpoint.
+            values: its parameters; its defaults stand for those left out.
             limit: rows of a page; the endpoint's own by default.
             cursor: where the page begins.
-            values: the endpoint's parameters; its defaults stand for those left out.
 
         Raises:
             Refusal: there is no such subject, the cursor is wrong, or nothing can be answered now.
@@ -71,20 +79,14 @@ class Reader:
         defaults = {parameter.name: parameter.default for parameter in endpoint.parameters}
         if endpoint.page is not None and limit is None:
             limit = endpoint.page.default
-        answer = await self._cache.answer(Question.of(endpoint, {**defaults, **values}, limit, cursor))
+        position = None if cursor is None else str(cursor)
+        answer = await self._cache.answer(Question.of(endpoint, {**defaults, **values}, limit, position))
         self._answers.append(answer)
         envelope = msgspec.json.decode(answer.stored.body)
         data = envelope["data"]
         return Found(data if endpoint.is_list else [data], envelope["meta"]["next"])
 
-    async def read_if_known(self, name: str, **values: Value) -> Found:
-        """The same for what may be missing of a subject that exists: no record then."""
-        try:
-            return await self.read(name, **values)
-        except UnknownSubject:
-            return Found([], None)
-
-    async def together(self, **asked: Any) -> dict[str, Found]:
+    async def together(self, **asked: Awaitable[Found]) -> dict[str, Found]:
         """Await several readings at the same time; each keeps its name."""
         found = await asyncio.gather(*asked.values())
         return dict(zip(asked, found, strict=True))

@@ -100,7 +100,7 @@ class Rendering:
         return self._plain("without_catalog", published)
 
     def _plain(self, name: str, published: Published | None, **shown: Any) -> str:
-        base = {"page": name, "values": {}, "published": published, "outage": None}
+        base: dict[str, Any] = {"page": name, "values": {}, "published": published, "outage": None}
         return self._templates.get_template(f"{name}.html").render(**base, **shown)
 
 

@@ -55,6 +55,11 @@ class Site:
             app.add_route(asset.path, _asset_handler(asset), name="page_asset", include_in_schema=False)
         app.add_route("/catalog", self._show_catalog, name="page_catalog", include_in_schema=False)
 
+    def is_for_people(self, request: Request) -> bool:
+        """Whether a browser asks for what is no part of the API."""
+        is_api = request.url.path.startswith("/api/")
+        return not is_api and "text/html" in request.headers.get("accept", "")
+
     def refuse(self, request: Request, refusal: Refusal) -> Response:
         """A refusal in words, as a page."""
         html = self._rendering.refusal(refusal, self._watcher.current)
@@ -79,9 +84,10 @@ class Site:
         tag = keys.page_tag(published, self._rendering.digest, target)
         if not self._watcher.is_database_down and _has(request, tag):
             return unchanged({"etag": tag.decode(), **_ages(page.max_age_s)})
-        made = None if self._watcher.is_database_down else self._kept.get(target, published)
-        is_stale = False
-        if made is None:
+        kept = None if self._watcher.is_database_down else self._kept.get(target, published)
+        if kept is not None:
+            made = kept
+        else:
             made, is_stale = await self._make(page, values)
             if is_stale:
                 return sent(request, made.body, made.compressed, headers=_ages(_STALE_FOR_S, is_stale=True))

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 __all__ = ["FILTERS"]
 
-_NONE = "–"
-_MINUS = "−"
+_NONE = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
 _GAMES = {"dota2": "Dota 2", "cs2": "Counter-Strike 2", "csgo": "CS:GO"}
 _LADDERS = {
     "dota2_rank_tier": "medal",

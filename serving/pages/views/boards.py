@@ -7,6 +7,7 @@ from typing import Any
 from serving.pages import words
 from serving.pages.declaration import Values
 from serving.pages.reading import Reader
+from serving.refusals import UnknownSubject
 
 __all__ = ["view"]
 
@@ -16,10 +17,12 @@ async def view(reader: Reader, values: Values) -> dict[str, Any]:
     board = values["board"]
     found = await reader.together(
         boards=reader.read("leaderboards"),
-        entries=reader.read("leaderboard_entries", board=board, cursor=_text(values["cursor"])),
+        entries=reader.read("leaderboard_entries", {"board": board}, cursor=values["cursor"]),
     )
     boards = [row for row in found["boards"].rows if row["qualified"] or row["board"] == board]
-    (this,) = (row for row in boards if row["board"] == board)
+    this = next((row for row in boards if row["board"] == board), None)
+    if this is None:
+        raise UnknownSubject("board")
     first_boards = {row["game"]: row["board"] for row in reversed(boards)}
     return {
         "board": this,
@@ -34,7 +37,3 @@ async def view(reader: Reader, values: Values) -> dict[str, Any]:
         "rows": found["entries"].rows,
         "following": found["entries"].following,
     }
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

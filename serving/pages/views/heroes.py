@@ -30,8 +30,8 @@ _HALF_WEEK = timedelta(days=4)
 
 async def heroes(reader: Reader, values: Values) -> dict[str, Any]:
     """Every hero of a window and bracket, in the order that was asked for; without a value last."""
-    asked = {name: values[name] for name in ("window_days", "rank_bracket")}
-    rows = list((await reader.read("hero_meta_trends", game=_GAME, **asked)).rows)
+    asked = {"game": _GAME, "window_days": values["window_days"], "rank_bracket": values["rank_bracket"]}
+    rows = list((await reader.read("hero_meta_trends", asked)).rows)
     key = SORTS[str(values["sort"])]
     rows.sort(key=lambda row: (key(row) is not None, key(row) or 0), reverse=True)
     return {"rows": rows, "game": _GAME, "brackets": ("all", *BRACKETS)}
@@ -39,12 +39,11 @@ async def heroes(reader: Reader, values: Values) -> dict[str, Any]:
 
 async def hero(reader: Reader, values: Values) -> dict[str, Any]:
     """One hero's win rate and picks by week."""
-    game, character_id, bracket = values["game"], values["character_id"], values["rank_bracket"]
     found = await reader.together(
-        weeks=reader.read("hero_timeline", game=game, character_id=character_id, rank_bracket=bracket),
-        all=reader.read("hero_win_rates", game=game),
+        weeks=reader.read("hero_timeline", values),
+        all=reader.read("hero_win_rates", {"game": values["game"]}),
     )
-    this = next((row for row in found["all"].rows if row["character_id"] == character_id), None)
+    this = next((row for row in found["all"].rows if row["character_id"] == values["character_id"]), None)
     if this is None:
         raise UnknownSubject("hero")
     weeks = found["weeks"].rows
@@ -55,7 +54,7 @@ async def hero(reader: Reader, values: Values) -> dict[str, Any]:
         "hero": this,
         "brackets": BRACKETS,
         "weeks": weeks,
-        "rates": band_chart(rates, over, middle=0.5) if over and rates else None,
+        "rates": band_chart(rates, over) if over and rates else None,
         "picks": bar_chart(picks, (over[0] - _HALF_WEEK, over[1] + _HALF_WEEK), _WEEK) if over else None,
     }
 

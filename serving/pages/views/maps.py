@@ -15,7 +15,7 @@ __all__ = ["view"]
 
 async def view(reader: Reader, values: Values) -> dict[str, Any]:
     """The maps of one game, the most played first, each with its sides."""
-    rows = (await reader.read("map_win_rates", game=values["game"])).rows
+    rows = (await reader.read("map_win_rates", values)).rows
     # All sides of a map follow each other: they were in the same matches.
     return {
         "maps": [list(sides) for _, sides in groupby(rows, key=lambda row: row["map_id"])],

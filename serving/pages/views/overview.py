@@ -20,14 +20,14 @@ async def view(reader: Reader, values: Values) -> dict[str, Any]:
     """Boards of one game, or of all of them."""
     found = await reader.together(
         boards=reader.read("leaderboards"),
-        trends=reader.read("hero_meta_trends", window_days=30),
+        trends=reader.read("hero_meta_trends", {"window_days": 30}),
         freshness=reader.read("freshness"),
     )
     boards = [row for row in found["boards"].rows if row["qualified"]]
     games = list(dict.fromkeys(row["game"] for row in boards))
     shown = [row for row in boards if values["game"] in (None, row["game"])]
     heads = await reader.together(
-        **{row["board"]: reader.read("leaderboard_entries", board=row["board"], limit=_PLACES) for row in shown}
+        **{row["board"]: reader.read("leaderboard_entries", {"board": row["board"]}, limit=_PLACES) for row in shown}
     )
     return {
         "game_tabs": [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from serving.pages import ranks
-from serving.pages.charts import Chart, Point, days, step_chart
+from serving.pages.charts import Chart, Days, Point, days, step_chart
 from serving.pages.declaration import Values
 from serving.pages.reading import Reader, Record
 from serving.pages.words import count
@@ -22,22 +24,40 @@ _OBSERVATIONS = 2000
 _WITH_HEROES = ("dota2",)
 
 
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """A player's rank on a ladder over time.
+
+    Args:
+        name: of the ladder.
+        player: whose rank.
+        rows: observations, the oldest first.
+        chart: of them; None where there is but one day.
+    """
+
+    name: str
+    player: Record
+    rows: Sequence[Record]
+    chart: Chart | None
+
+
 async def player(reader: Reader, values: Values) -> dict[str, Any]:
     """Everything about one player, and rank and form of the same person's other players."""
     who = {"game": values["game"], "player_id": values["player_id"]}
     of_what = "player_heroes" if values["game"] in _WITH_HEROES else "player_maps"
     found = await reader.together(
-        player=reader.read("player", **who),
-        results=reader.read("player_win_loss", **who),
-        person=reader.read("player_person", **who),
-        split=reader.read(of_what, **who),
-        benchmarks=reader.read("player_benchmarks", **who),
-        teammates=reader.read("player_teammates", **who, limit=_OTHERS),
-        opponents=reader.read("player_opponents", **who, limit=_OTHERS),
-        recent=reader.read("player_matches", **who, limit=_RECENT),
+        player=reader.read("player", who),
+        results=reader.read("player_win_loss", who),
+        person=reader.read("player_person", who),
+        split=reader.read(of_what, who),
+        benchmarks=reader.read("player_benchmarks", who),
+        teammates=reader.read("player_teammates", who, limit=_OTHERS),
+        opponents=reader.read("player_opponents", who, limit=_OTHERS),
+        recent=reader.read("player_matches", who, limit=_RECENT),
     )
     this = found["player"].row
-    identities = list(found["person"].rows[:_IDENTITIES])
+    # An account of which no match or profile has been read has no page.
+    identities = [row for row in found["person"].rows if row["is_tracked"] is not None][:_IDENTITIES]
     if not any((row["game"], row["player_id"]) == (this["game"], this["player_id"]) for row in identities):
         identities.insert(0, this)
     return {
@@ -58,9 +78,8 @@ async def player(reader: Reader, values: Values) -> dict[str, Any]:
 async def matches(reader: Reader, values: Values) -> dict[str, Any]:
     """A player's matches, page by page."""
     who = {"game": values["game"], "player_id": values["player_id"]}
-    cursor = None if values["cursor"] is None else str(values["cursor"])
     found = await reader.together(
-        player=reader.read("player", **who), matches=reader.read("player_matches", **who, cursor=cursor)
+        player=reader.read("player", who), matches=reader.read("player_matches", who, cursor=values["cursor"])
     )
     return {
         "player": found["player"].row,
@@ -70,37 +89,33 @@ async def matches(reader: Reader, values: Values) -> dict[str, Any]:
     }
 
 
-async def _ladders(reader: Reader, identities: list[Record]) -> list[dict[str, Any]]:
+async def _ladders(reader: Reader, identities: Sequence[Record]) -> list[Ladder]:
     """What is known of each ladder that the person stands on; charts share their days."""
-    found = await reader.together(
-        **{
-            str(place): reader.read(
-                "player_rank_progression", game=row["game"], player_id=row["player_id"], limit=_OBSERVATIONS
-            )
-            for place, row in enumerate(identities)
-        }
-    )
-    ladders = []
-    for place, identity in enumerate(identities):
+    found = [
+        await reader.read("player_rank_progression", _who(identity), limit=_OBSERVATIONS) for identity in identities
+    ]
+    drawn: list[tuple[Record, str, list[Record], list[Point]]] = []
+    for identity, progression in zip(identities, found, strict=True):
         by_ladder: dict[str, list[Record]] = defaultdict(list)
-        for row in found[str(place)].rows:
+        for row in progression.rows:
             if row["rank_value"] is not None:
                 by_ladder[row["ladder"]].append(row)
-        for name, rows in by_ladder.items():
-            ladders.append({"name": name, "player": identity, "rows": rows, "points": _points(name, rows)})
-    over = days([ladder["points"] for ladder in ladders])
-    for ladder in ladders:
-        ladder["chart"] = _chart(ladder["name"], ladder["points"], over)
-    return ladders
+        drawn += [(identity, name, rows, _points(name, rows)) for name, rows in by_ladder.items()]
+    over = days([points for *_, points in drawn])
+    return [Ladder(name, identity, rows, _chart(name, points, over)) for identity, name, rows, points in drawn]
 
 
-def _chart(ladder: str, points: list[Point], over: tuple[date, date] | None) -> Chart | None:
+def _chart(ladder: str, points: Sequence[Point], over: Days | None) -> Chart | None:
     if over is None:
         return None
     return step_chart(points, over, ranks.names(ladder, [point.value for point in points]))
 
 
-def _points(ladder: str, rows: list[Record]) -> list[Point]:
+def _who(row: Record) -> dict[str, str]:
+    return {"game": row["game"], "player_id": row["player_id"]}
+
+
+def _points(ladder: str, rows: Sequence[Record]) -> list[Point]:
     points = []
     for row in rows:
         day = date.fromisoformat(row["observed_date"])
@@ -111,14 +126,13 @@ def _points(ladder: str, rows: list[Record]) -> list[Point]:
     return points
 
 
-async def _forms(reader: Reader, identities: list[Record]) -> list[dict[str, Any]]:
+async def _forms(reader: Reader, identities: Sequence[Record]) -> list[dict[str, Any]]:
     """The newest matches that count, and the rating over them, of each of the person's players."""
     forms = []
     for row in identities:
-        who = {"game": row["game"], "player_id": row["player_id"]}
         found = await reader.together(
-            form=reader.read("player_form", **who),
-            recent=reader.read("player_matches", **who, significant=True, limit=_RECENT),
+            form=reader.read("player_form", _who(row)),
+            recent=reader.read("player_matches", {**_who(row), "significant": True}, limit=_RECENT),
         )
         known = [match for match in found["recent"].rows if match["is_win"] is not None]
         forms.append({"player": row, "form": found["form"].row, "recent": known[::-1]})

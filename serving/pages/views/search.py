@@ -14,4 +14,4 @@ async def view(reader: Reader, values: Values) -> dict[str, Any]:
     """Who is found; nobody before something was typed."""
     if values["prefix"] is None:
         return {"rows": None}
-    return {"rows": (await reader.read("player_search", prefix=values["prefix"], game=values["game"])).rows}
+    return {"rows": (await reader.read("player_search", values)).rows}

@@ -1,0 +1,23 @@
+"""`ladder docs`: dbt's documentation for the page `/catalog`."""
+
+from __future__ import annotations
+
+from orchestration.cli.terminal import console, errors
+from orchestration.warehouse_access import open_warehouse
+from warehouse.settings import load_settings
+
+__all__ = ["make_docs"]
+
+
+def make_docs() -> None:
+    """Write the documentation of the published marts.
+
+    Raises:
+        LadderError: nothing is published yet, or dbt could not run.
+    """
+    settings = load_settings()
+    with open_warehouse(settings, redis=False) as warehouse, errors.status("asking dbt"):
+        from orchestration.documentation import write_documentation
+
+        path = write_documentation(warehouse)
+    console.print(f"{path}, shown by `ladder serve` at /catalog", markup=False, soft_wrap=True)

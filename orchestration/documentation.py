@@ -1,0 +1,55 @@
+"""dbt's own documentation of the published marts as one page that asks nobody for anything."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from orchestration.dbt_graph import write_whole
+from orchestration.dbt_runner import describe, prepare
+from orchestration.warehouse_access import Warehouse
+from serving.pages.catalog import CATALOG_FILE
+from warehouse.database import connect
+from warehouse.errors import PublicationError
+from warehouse.publish import current_generation
+
+__all__ = ["write_documentation"]
+
+_PROJECT = "ladderhouse"
+_ICON = "${require('./assets/favicons/favicon.ico')}"
+"""What dbt's page has in place of an address; a browser would ask for it."""
+
+
+def write_documentation(warehouse: Warehouse) -> Path:
+    """Write it to where `/catalog` finds it.
+
+    Raises:
+        PublicationError: nothing is published yet.
+        BuildError: dbt could not run.
+    """
+    settings = warehouse.settings
+    with connect(warehouse.url("transform")) as connection:
+        generation = current_generation(connection)
+    if generation is None:
+        raise PublicationError("nothing is published yet", "run `ladder run`")
+    prepared = prepare(settings, warehouse.servers.database_url)
+    manifest, catalog = describe(prepared, settings, warehouse.url("transform"), generation.colour)
+    # Most macros are dbt's own, about which nobody asks here.
+    manifest["macros"] = {
+        name: macro for name, macro in manifest["macros"].items() if macro["package_name"] == _PROJECT
+    }
+    page = (resources.files("dbt.task.docs") / "index.html").read_text()
+    page = page.replace('"MANIFEST.JSON INLINE DATA"', _script(manifest))
+    page = page.replace('"CATALOG.JSON INLINE DATA"', _script(catalog)).replace(_ICON, "data:,")
+    path = settings.home / CATALOG_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, gzip.compress(page.encode(), compresslevel=9))
+    return path
+
+
+def _script(content: dict[str, Any]) -> str:
+    """JSON that no description in it can turn into markup."""
+    return json.dumps(content, separators=(",", ":"), default=str).replace("<", "\\u003c")
