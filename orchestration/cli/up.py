@@ -57,6 +57,7 @@ def keep_up() -> None:
         )
         ui = f"http://{_LOCAL}:{dagster_port}"
         _await("Dagster's web UI", lambda: _answers(f"{ui}/server_info"), children)
+        console.print(f"Pages       {api}", markup=False, soft_wrap=True)
         console.print(f"API         {api}/api/v1 (described at {api}/docs)", markup=False, soft_wrap=True)
         console.print(f"Dagster     {ui}", markup=False, soft_wrap=True)
         console.print('PostgreSQL  `ladder psql`, or `ladder query "select ..."`', markup=False)
