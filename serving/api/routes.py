@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from serving import keys
@@ -121,11 +122,11 @@ def _as_number(value: object) -> object:
 def _as_date(value: object) -> object:
     """A day has one spelling: pydantic alone would take seconds since 1970 too."""
     if isinstance(value, str) and not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise ValueError("a day is spelled as in 2026-01-31")
+        raise PydanticCustomError("no_day", "a day is spelled as in 2026-01-31")
     return value
 
 
 def _each_once(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
-        raise ValueError("each value may be given once")
+        raise PydanticCustomError("repeated", "each value may be given once")
     return values
