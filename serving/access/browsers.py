@@ -1,4 +1,4 @@
-"""What browsers are told: whose pages may read answers, and what a page of ours may load.
+"""What browsers are told: whose pages may read answers, and that nothing else is made of them.
 
 Answers that are stored carry their headers within them (`DATA`); everything else passes here on its way out.
 """
@@ -11,21 +11,16 @@ from starlette.types import Message, Scope, Send
 
 from serving.access.rules import Rules
 
-__all__ = ["DATA", "METHODS", "PAGE_POLICY", "Browsers"]
+__all__ = ["DATA", "METHODS", "Browsers"]
 
 Headers = list[tuple[bytes, bytes]]
 
 METHODS = "GET, HEAD"
 """All that can be asked for."""
-_POLICY = b"content-security-policy"
-_DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
-DATA: Headers = [(b"x-content-type-options", b"nosniff"), (_POLICY, _DATA_POLICY)]
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""Loads nothing and stands in no frame; a page that loads something says so itself."""
+DATA: Headers = [(b"x-content-type-options", b"nosniff"), _POLICY]
 """With every answer that is data: nothing may be made of it but JSON."""
-PAGE_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    b"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-"""With every page that has no policy of its own: it loads what this server has, and stands in no frame."""
 
 _STAY_ON_HTTPS_S = 365 * 24 * 3600
 _PREFLIGHT_S = 7200
@@ -45,7 +40,7 @@ class Browsers:
         self._origins = frozenset(origin.encode() for origin in rules.cors_origins)
         self._takes_all = b"*" in self._origins
         self._is_private = not rules.is_anonymous
-        self._always: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+        self._always: Headers = [*DATA, (b"referrer-policy", b"same-origin")]
         if rules.is_https:
             self._always.append((b"strict-transport-security", b"max-age=%d" % _STAY_ON_HTTPS_S))
         self.amends = bool(self._origins) or self._is_private
@@ -53,10 +48,8 @@ class Browsers:
 
     def complete(self, headers: Sequence[tuple[bytes, bytes]]) -> Headers:
         """Headers of an answer that was not stored, with those for browsers that it lacks."""
-        present = {name.lower(): value for name, value in headers}
-        is_page = present.get(b"content-type", b"").startswith(b"text/html")
-        wanted = [*self._always, (_POLICY, PAGE_POLICY if is_page else _DATA_POLICY)]
-        return [*headers, *((name, value) for name, value in wanted if name not in present)]
+        present = {name for name, _ in headers}
+        return [*headers, *(header for header in self._always if header[0] not in present)]
 
     def amending(self, scope: Scope, send: Send) -> Send:
         """Send answers as whoever asks may have them: readable by pages elsewhere, and kept by no proxy."""

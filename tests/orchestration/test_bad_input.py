@@ -13,7 +13,6 @@ import pytest
 from tests.orchestration.conftest import CommandLine, Filled
 
 
-
 def test_help_is_there_without_loading_anything_heavy() -> None:
     code = "import sys, orchestration.cli; print({'dagster', 'dbt', 'polars', 'psycopg'} & sys.modules.keys())"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

@@ -53,6 +53,13 @@ def house(create_database: Callable[[], AbstractContextManager[Database]]) -> It
 
 
 @pytest.fixture(scope="session")
+def workers(house: House) -> Iterator[str]:
+    """An API of two processes with a small limit for addresses: a bucket of 100, leases of 25, 10 a second."""
+    with house.api(workers=2, api_requests_per_minute=600) as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
 def _apis(house: House) -> Iterator[tuple[str, str]]:
     with ExitStack() as stack:
         yield (

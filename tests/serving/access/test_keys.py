@@ -20,15 +20,19 @@ _WITHIN_S = 2.0
 ALMOST = "ldr_abcdefgh_" + "x" * 32
 
 
-def test_a_key_is_valid_in_every_process_within_two_seconds_and_revoked_as_fast(house: House) -> None:
-    with house.api(api_anonymous=False) as one, house.api(api_anonymous=False, workers=2) as other:
-        key = house.key("short-lived")
-        clients = [httpx.Client(base_url=base, headers={"Connection": "close"}) for base in (one, other, other, other)]
+def test_a_key_is_valid_in_every_process_within_two_seconds_and_revoked_as_fast(
+    house: House, open_api: httpx.Client, closed_api: httpx.Client, workers: str
+) -> None:
+    # A connection for each request: the kernel gives them to the two workers as it likes.
+    shared = httpx.Client(base_url=workers, headers={"Connection": "close"})
+    with shared:
+        clients = [open_api, closed_api, shared]
+        key = house.key("short-lived", requests_per_minute=100_000)
         assert max(seconds_until_status(client, key, 200) for client in clients) < _WITHIN_S
         house.revoke("short-lived")
         assert max(seconds_until_status(client, key, 401) for client in clients) < _WITHIN_S
-        time.sleep(1.5)
-        assert {client.get(BOARD, headers=bearer(key)).status_code for client in clients} == {401}
+        time.sleep(_WITHIN_S)
+        assert {client.get(BOARD, headers=bearer(key)).status_code for client in clients * 5} == {401}
 
 
 def test_a_key_ends_when_it_expires(house: House, closed_api: httpx.Client) -> None:
@@ -37,7 +41,7 @@ def test_a_key_ends_when_it_expires(house: House, closed_api: httpx.Client) -> N
     assert seconds_until_status(closed_api, key, 401) < 3 + _WITHIN_S
 
 
-@pytest.mark.parametrize("headers", [{}, bearer(ALMOST), bearer("x"), bearer(""), {"X-API-Key": ALMOST}])
+@pytest.mark.parametrize("headers", [{}, bearer(ALMOST), bearer("x"), {"X-API-Key": ALMOST}])
 def test_without_a_valid_key_nothing_is_told_but_that_one_is_needed(
     closed_api: httpx.Client, headers: dict[str, str]
 ) -> None:
@@ -124,22 +128,25 @@ def test_no_key_is_in_any_log(house: House, open_api: httpx.Client) -> None:
         assert not re.search("ldr_[a-z0-9]{8}_", Path(log).read_text())
 
 
-def test_keys_stay_valid_while_postgresql_refuses_to_answer(house: House) -> None:
-    with house.api() as base, httpx.Client(base_url=base) as client:
-        key = house.key("outage")
-        seconds_until_status(client, key, 200)
-        with psycopg.connect(house.database.admin_url, autocommit=True) as admin:
-            admin.execute("ALTER ROLE ladder_serving NOLOGIN")
-            try:
-                admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ladder_serving'")
-                time.sleep(3)
-                assert client.get(BOARD, headers=bearer(key)).status_code == 200
-                assert client.get(BOARD, headers=bearer(ALMOST)).status_code == 401
-                with house.api() as born_meanwhile:
-                    answer = httpx.get(born_meanwhile + BOARD, headers=bearer(key))
-                    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "keys_unknown")
-                    assert int(answer.headers["retry-after"]) > 0
-            finally:
-                admin.execute("ALTER ROLE ladder_serving LOGIN")
-        house.revoke("outage")
-        assert seconds_until_status(client, key, 401) < 5
+def test_keys_stay_valid_while_postgresql_refuses_to_answer(house: House, open_api: httpx.Client) -> None:
+    key = house.key("outage")
+    seconds_until_status(open_api, key, 200)
+    with psycopg.connect(house.database.admin_url, autocommit=True) as admin:
+        admin.execute("ALTER ROLE ladder_serving NOLOGIN")
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE usename = 'ladder_serving' AND datname = current_database()"
+            )
+            time.sleep(3)
+            assert open_api.get(BOARD, headers=bearer(key)).status_code == 200
+            assert open_api.get(BOARD, headers=bearer(ALMOST)).status_code == 401
+            with house.api() as born_meanwhile:
+                answer = httpx.get(born_meanwhile + BOARD, headers=bearer(key))
+                assert (answer.status_code, answer.json()["error"]["code"]) == (503, "keys_unknown")
+                assert int(answer.headers["retry-after"]) > 0
+        finally:
+            admin.execute("ALTER ROLE ladder_serving LOGIN")
+    house.revoke("outage")
+    assert seconds_until_status(open_api, key, 401) < 5
+    seconds_until(lambda: open_api.get("/readyz").status_code == 200)
