@@ -115,7 +115,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        detail = [{"parameter": str(item["loc"][-1]), "problem": item["msg"]} for item in error.errors()]
+        detail = [{"parameter": str(item["loc"][1]), "problem": item["msg"]} for item in error.errors()]
         return _error(422, "invalid_parameter", f"{detail[0]['parameter']}: {detail[0]['problem']}", detail)
 
     async def unrouted(_: Request, error: Exception) -> Response:

@@ -41,8 +41,13 @@ def responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
         200: {"description": endpoint.summary, "content": {"application/json": {"schema": _envelope(endpoint)}}},
         304: {"description": "the client has this answer (If-None-Match)"},
         400: _error("an unknown, repeated or unusable query parameter"),
+        401: _error("an API key is needed, or this is none"),
+        403: _error("the API key may not read this"),
+        413: _error("a body that is too large"),
         414: _error("the path and query are too long"),
         422: _error("a parameter of the wrong type or out of its bounds"),
+        429: _error("too many requests or rows; Retry-After says when to ask again"),
+        431: _error("too many headers"),
         503: _error("nothing published yet, or the answer is not cached and the database cannot be asked"),
     }
     if endpoint.subject:

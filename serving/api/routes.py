@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from serving import keys
@@ -77,9 +79,9 @@ def _as_signature(parameter: Parameter) -> inspect.Parameter:
         annotation = Literal[parameter.choices]
         if parameter.type is int:
             annotation = Annotated[annotation, BeforeValidator(_as_number)]
+    elif parameter.type is date:
+        annotation = Annotated[annotation, BeforeValidator(_as_date)]
     is_required = parameter.in_path or parameter.is_required
-    if parameter.default is None and not is_required:
-        annotation = annotation | None
     bounds: dict[str, Any] = {"pattern": parameter.pattern, "ge": parameter.minimum, "le": parameter.maximum}
     if parameter.count is not None:
         annotation = Annotated[list[Annotated[annotation, Field(**bounds)]], AfterValidator(_each_once)]
@@ -119,7 +121,14 @@ def _as_number(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
+def _as_date(value: object) -> object:
+    """A day has one spelling: pydantic alone would take seconds since 1970 too."""
+    if isinstance(value, str) and not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise PydanticCustomError("no_day", "a day is spelled as in 2026-01-31")
+    return value
+
+
 def _each_once(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
-        raise ValueError("each value may be given once")
+        raise PydanticCustomError("repeated", "each value may be given once")
     return values

@@ -65,14 +65,20 @@ def marts(database: Database) -> Marts:
 
 
 @pytest.fixture(scope="session")
-def reader(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[httpx.Client]:
-    """A client of an API whose marts no test changes."""
+def reader_marts(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Marts]:
+    """Marts that no test changes."""
     with create_database() as database:
         marts = Marts(database)
         marts.create()
         publish_cache(redis_url(database), marts.turn())
-        with api_of(database) as base, httpx.Client(base_url=base) as client:
-            yield client
+        yield marts
+
+
+@pytest.fixture(scope="session")
+def reader(reader_marts: Marts) -> Iterator[httpx.Client]:
+    """A client of an API whose marts no test changes."""
+    with api_of(reader_marts.database) as base, httpx.Client(base_url=base) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

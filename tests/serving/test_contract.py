@@ -1,15 +1,21 @@
-"""What OpenAPI promises is what is answered, and the documentation needs nobody else."""
+"""What OpenAPI promises is what the marts' contracts say and what is answered; the documentation needs nobody else."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import jsonschema
+import psycopg
 import pytest
+from psycopg.pq.abc import PGresult
 
-from serving.endpoints import ENDPOINTS
+from orchestration.contracts import COLUMNS_FILE, EXPOSURES_FILE, columns_module, contracts, exposures
+from serving.endpoints import ENDPOINTS, Endpoint
+from serving.endpoints.contracts import MARTS
+from tests.serving.marts import Marts
 
 EXAMPLES = {
     "leaderboards": "/leaderboards",
@@ -17,11 +23,44 @@ EXAMPLES = {
     "player": "/players/dota2/102",
     "player_win_loss": "/players/dota2/101/win-loss",
     "player_heroes": "/players/dota2/101/heroes",
+    "player_maps": "/players/cs2/p-ada/maps",
     "player_matches": "/players/dota2/101/matches",
     "player_rank_progression": "/players/dota2/101/rank-progression",
+    "player_form": "/players/cs2/p-ada/form",
+    "player_benchmarks": "/players/dota2/101/benchmarks",
+    "player_teammates": "/players/dota2/101/teammates",
+    "player_opponents": "/players/cs2/p-ada/opponents",
+    "player_person": "/players/dota2/101/person",
+    "player_search": "/search/players?prefix=ad",
+    "players_compare": "/compare/players?game=cs2&players=p-ada&players=p-bob",
     "hero_meta_trends": "/heroes/meta-trends",
     "hero_win_rates": "/heroes/win-rates",
+    "hero_timeline": "/heroes/dota2/1/timeline",
+    "map_win_rates": "/maps/win-rates",
+    "teams": "/teams",
+    "team": "/teams/cs2/t-1",
+    "team_form": "/teams/dota2/1/form",
+    "leagues": "/leagues",
+    "league_standings": "/leagues/cs2/l-1/standings",
+    "freshness": "/freshness",
 }
+UNKNOWN = {"players_compare": {"game": "cs2", "players": ["nobody", "no-one"]}}
+"""What to ask beside the path, so that the subject is unknown."""
+_OIDS = {
+    "text": {25},
+    "integer": {20, 21, 23},
+    "number": {1700},
+    "boolean": {16},
+    "date": {1082},
+    "timestamp": {1184},
+}
+"""Types of PostgreSQL that become a type of answers."""
+_NARROWED = {
+    ("leaderboard_entries", "rank"),
+    ("player_search", "display_name"),
+    ("teams", "last_played_at"),
+}
+"""Columns that a mart has null, and the rows of an endpoint never: it leaves the others out."""
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +105,67 @@ def test_answers_fit_their_schema(reader: httpx.Client, document: dict[str, Any]
     assert found.status_code == 200
     assert found.json()["data"]
     check(found)
-    check(reader.get(f"/api/v1{EXAMPLES[name]}?nothing=1"))
-    if "404" in responses:
-        check(reader.get(f"/api/v1{EXAMPLES[name].replace('dota2/10', 'dota2/90').replace('_matches', '_none')}"))
+    path, _, query = EXAMPLES[name].partition("?")
+    unknown = reader.get(f"/api/v1{path}?{query}&nothing=1")
+    assert unknown.status_code == 400
+    check(unknown)
+    assert ("404" in responses) == bool(endpoint.subject)
+    if endpoint.subject:
+        nobody = {
+            parameter.name: parameter.choices[0] if parameter.choices else "nobody"
+            for parameter in endpoint.parameters
+            if parameter.in_path
+        }
+        missing = reader.get(f"/api/v1{endpoint.path.format_map(nobody)}", params=UNKNOWN.get(name))
+        assert missing.status_code == 404
+        check(missing)
+
+
+def test_columns_are_those_of_the_marts_contracts() -> None:
+    assert COLUMNS_FILE.read_text() == columns_module(contracts()), "run `make contracts`"
+
+
+def test_dbt_knows_who_reads_its_marts() -> None:
+    assert EXPOSURES_FILE.read_text() == exposures(), "run `make contracts`"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_a_query_returns_the_declared_columns_in_their_types(reader_marts: Marts, endpoint: Endpoint) -> None:
+    with psycopg.connect(reader_marts.database.url("serving")) as connection:
+        result = run(connection, endpoint)
+    found = {result.fname(place).decode(): result.ftype(place) for place in range(result.nfields)}
+    assert set(found) == {column.name for column in endpoint.columns}
+    for column in endpoint.columns:
+        assert found[column.name] in _OIDS[column.type], column.name
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_what_is_a_marts_own_column_is_declared_as_its_contract_has_it(reader_marts: Marts, endpoint: Endpoint) -> None:
+    declared = {column.name: column for column in endpoint.columns}
+    with psycopg.connect(reader_marts.database.url("serving")) as connection:
+        origins = {
+            (oid, place): (mart, name)
+            for oid, mart, place, name in connection.execute(
+                "SELECT attrelid, attrelid::regclass::text, attnum, attname FROM pg_attribute "
+                "WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'marts'::regnamespace)"
+            )
+        }
+        result = run(connection, endpoint)
+    for place in range(result.nfields):
+        mart, name = origins.get((result.ftable(place), result.ftablecol(place)), (None, None))
+        column = declared[result.fname(place).decode()]
+        if mart is None or name != column.name or (endpoint.name, name) in _NARROWED:
+            continue
+        contract = MARTS[mart.removeprefix("marts.")][name]
+        assert column in (contract, replace(contract, nullable=True)), f"{mart}.{name}"
+
+
+def run(connection: psycopg.Connection, endpoint: Endpoint) -> PGresult:
+    """An endpoint's query, asked for nothing."""
+    values = dict.fromkeys(re.findall(r"%\((\w+)\)s", endpoint.sql))
+    result = connection.execute(endpoint.sql, values).pgresult
+    assert result is not None
+    return result
 
 
 def test_the_documentation_page_shows_every_endpoint_and_loads_nothing(reader: httpx.Client) -> None:

@@ -140,7 +140,10 @@ def test_a_hero_that_was_only_banned_has_no_rate(reader: httpx.Client) -> None:
     assert banned["win_rate"] is banned["win_rate_low"] is banned["win_rate_high"] is None
 
 
-@pytest.mark.parametrize("below", ["", "/win-loss", "/heroes", "/matches", "/rank-progression"])
+@pytest.mark.parametrize(
+    "below",
+    ["", "/win-loss", "/heroes", "/maps", "/matches", "/rank-progression", "/benchmarks", "/teammates", "/opponents"],
+)
 def test_an_unknown_player_is_a_404_and_a_known_one_without_rows_an_empty_list(
     reader: httpx.Client, below: str
 ) -> None:
@@ -149,6 +152,54 @@ def test_an_unknown_player_is_a_404_and_a_known_one_without_rows_an_empty_list(
     assert answer.json()["error"]["code"] == "unknown_player"
     if below:
         assert data(reader, f"/players/dota2/102{below}") == []
+
+
+def test_a_person_is_every_player_of_one_account_whoever_of_them_is_asked_for(reader: httpx.Client) -> None:
+    people = [data(reader, f"/players/{player}/person") for player in ("dota2/101", "cs2/p-ada", "csgo/p-ada")]
+    assert people[0] == people[1] == people[2]
+    assert [(player["game"], player["player_id"], player["rank_name"]) for player in people[0]] == [
+        ("cs2", "p-ada", "Level 10"),
+        ("cs2", "p-zoe", None),
+        ("csgo", "p-ada", "Level 5"),
+        ("dota2", "101", "Divine 4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "names"),
+    [
+        ("ADA", ["ADA%", "Ada", "ada_cs", "Adam"]),
+        ("ada%", ["ADA%"]),
+        ("ada_", ["ada_cs"]),
+        ("%", []),
+        ("100%", ["100%"]),
+        ("_", ["_x\\"]),
+        ("_x\\", ["_x\\"]),
+        ("ånG", ["Ångström"]),
+    ],
+)
+def test_search_takes_a_prefix_as_it_is_whatever_its_case(reader: httpx.Client, prefix: str, names: list[str]) -> None:
+    found = [player["display_name"] for player in data(reader, "/search/players", prefix=prefix)]
+    assert sorted(found) == sorted(names)
+
+
+def test_search_finds_fifty_at_most(reader: httpx.Client) -> None:
+    assert len(data(reader, "/search/players", prefix="many")) == 50
+    assert reader.get("/api/v1/search/players?prefix=many").headers["cache-control"].startswith("public, max-age=120,")
+
+
+def test_the_order_in_which_players_are_compared_is_no_other_answer(reader: httpx.Client) -> None:
+    one = reader.get("/api/v1/compare/players?game=cs2&players=p-ada&players=p-bob")
+    other = reader.get("/api/v1/compare/players?players=p-bob&game=cs2&players=p-ada")
+    assert [player["player_id"] for player in one.json()["data"]] == ["p-ada", "p-bob"]
+    assert (other.content, other.headers["etag"]) == (one.content, one.headers["etag"])
+
+
+def test_a_comparison_leaves_out_who_is_unknown_unless_nobody_is_known(reader: httpx.Client) -> None:
+    (player,) = data(reader, "/compare/players", game="cs2", players=["p-bob", "nobody"])
+    assert (player["player_id"], player["rank_name"], player["matches"]) == ("p-bob", "Level 6", None)
+    nobody = reader.get("/api/v1/compare/players", params={"game": "cs2", "players": ["nobody", "no-one"]})
+    assert (nobody.status_code, nobody.json()["error"]["code"]) == (404, "unknown_player")
 
 
 def test_an_unknown_board_is_a_404_and_a_page_behind_the_end_an_empty_list(reader: httpx.Client) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 PLAYER = "/api/v1/players/dota2/101"
+COMPARE = "/api/v1/compare/players?game=cs2&"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,28 @@ PLAYER = "/api/v1/players/dota2/101"
         ("//api/v1/leaderboards", 404, "not_found"),
         (f"/api/v1/players/dota2/{'9' * 65}", 422, "invalid_parameter"),
         (f"/api/v1/leaderboards?{'a' * 2100}", 414, "target_too_long"),
+        ("/api/v1/heroes/win-rates?since=0", 422, "invalid_parameter"),
+        ("/api/v1/heroes/dota2/1'--/timeline", 422, "invalid_parameter"),
+        ("/api/v1/heroes/dota2/..%2f/timeline", 404, "not_found"),
+        ("/api/v1/search/players", 422, "invalid_parameter"),
+        ("/api/v1/search/players?prefix=", 422, "invalid_parameter"),
+        ("/api/v1/search/players?prefix=%00", 422, "invalid_parameter"),
+        ("/api/v1/search/players?prefix=a%0A", 422, "invalid_parameter"),
+        (f"/api/v1/search/players?prefix={'a' * 65}", 422, "invalid_parameter"),
+        ("/api/v1/search/players?prefix=a&prefix=b", 400, "repeated_parameter"),
+        ("/api/v1/search/players?prefix=a&limit=9999", 400, "unknown_parameter"),
+        ("/api/v1/compare/players?players=a&players=b", 422, "invalid_parameter"),
+        (f"{COMPARE}players=a", 422, "invalid_parameter"),
+        (f"{COMPARE}players=a&players=a", 422, "invalid_parameter"),
+        (f"{COMPARE}{'&'.join(f'players={n}' for n in range(11))}", 422, "invalid_parameter"),
+        (f"{COMPARE}players=a&players=b%27)%20OR%20(1=1", 422, "invalid_parameter"),
+        (f"{COMPARE}players=a&players=%7Bb,c%7D", 422, "invalid_parameter"),
+        (f"{COMPARE}players=a&players=b&game=csgo", 400, "repeated_parameter"),
+        ("/api/v1/teams?limit=501", 422, "invalid_parameter"),
+        # [9999, "9"], a cursor of another list
+        ("/api/v1/teams?cursor=Wzk5OTksIjkiXQ", 400, "invalid_cursor"),
+        ("/api/v1/leagues/cs2/l%2f1/standings", 404, "not_found"),
+        ("/api/v1/maps/win-rates?game=cs2;DROP%20TABLE%20x", 422, "invalid_parameter"),
     ],
 )
 def test_a_mistake_is_named(reader: httpx.Client, path: str, status: int, code: str) -> None:
@@ -85,7 +108,13 @@ def test_odd_headers_change_nothing(reader: httpx.Client, headers: dict[str, str
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    path=st.sampled_from(["/leaderboards/", "/players/dota2/", "/players/", "/heroes/", "/heroes/win-rates?", "/"]),
+    path=st.sampled_from(
+        [
+            *("/", "/leaderboards/", "/players/dota2/", "/players/", "/heroes/", "/leagues/cs2/"),
+            *("/heroes/win-rates?", "/teams?cursor=", "/search/players?prefix="),
+            "/compare/players?game=cs2&players=a&players=",
+        ]
+    ),
     rest=st.binary(max_size=60),
 )
 def test_any_bytes_in_the_target_get_an_answer_that_is_no_5xx(reader: httpx.Client, path: str, rest: bytes) -> None:

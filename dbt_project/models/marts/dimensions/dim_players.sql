@@ -14,7 +14,8 @@
             'touches': 'newly_tracked_players',
             'reference': 'rank_reference',
             'has_feed': true,
-        }
+        },
+        indexes=[{'columns': ['lower(display_name) collate "C"', 'game', 'player_id']}]
     )
 }}
 {{- hooks_read('fct_player_matches', 'int_player_changes_unioned', macros=['rank_reference']) }}

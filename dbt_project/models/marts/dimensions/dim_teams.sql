@@ -7,7 +7,8 @@
             'changes': 'stg_opendota__team_changes',
             'change_key': ['game', 'team_id'],
             'has_feed': true,
-        }
+        },
+        indexes=[{'columns': ['game', 'last_played_at', 'team_id']}]
     )
 }}
 {{- hooks_read('stg_opendota__team_changes') }}

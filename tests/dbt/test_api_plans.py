@@ -1,0 +1,72 @@
+"""Queries of the API reach their rows by an index, over the marts as dbt builds them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from serving.endpoints import ENDPOINTS, Endpoint
+from tests.dbt.project import Project
+
+WHOLE = {"leaderboards", "freshness"}
+"""What is about all of a mart reads all of it."""
+ASKED = {
+    "game": "dota2",
+    "player_id": "7",
+    "players": ["7", "8"],
+    "prefix": "Se",
+    "board": "dota2_matches",
+    "window_days": 7,
+    "character_id": "1",
+    "team_id": "10",
+    "league_id": "3",
+    "limit": 51,
+}
+AFTER = {"text": "x", "integer": 5, "date": "2026-01-01", "timestamp": "2026-01-01 00:00+00"}
+
+
+@pytest.mark.parametrize(
+    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.name not in WHOLE], ids=lambda one: one.name
+)
+def test_a_query_reads_no_mart_as_a_whole(project: Project, endpoint: Endpoint) -> None:
+    keyset = endpoint.page.keyset if endpoint.page is not None else ()
+    positions: list[dict[str, Any]] = [{}, {f"after_{column.name}": AFTER[column.type] for column in keyset}]
+    for statement in filter(None, (endpoint.sql, endpoint.known)):
+        for position in positions:
+            for scan in scans(plan(project, statement, {**ASKED, **position})):
+                assert "Index Cond" in scan, scan
+
+
+def test_a_search_is_a_range_of_its_index_and_sorts_nothing(project: Project) -> None:
+    (search,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == "player_search")
+    found = plan(project, search.sql, ASKED)
+    (scan,) = scans(found)
+    assert scan["Node Type"] == "Index Scan"
+    assert "lower(display_name) >= 'se'" in scan["Index Cond"]
+    assert "Sort" not in str(found)
+
+
+def plan(project: Project, statement: str, values: dict[str, Any]) -> dict[str, Any]:
+    """PostgreSQL's plan, as if every table were large."""
+    built = statement.replace("marts.", "marts_blue.")
+    given = {name: values.get(name) for name in re.findall(r"%\((\w+)\)s", built)}
+    with psycopg.connect(project.database.admin_url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        row = connection.execute(f"EXPLAIN (FORMAT JSON) {built}", given).fetchone()
+    assert row is not None
+    found: dict[str, Any] = row[0][0]["Plan"]
+    return found
+
+
+def scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes of a plan that read a relation; of a bitmap those that read the index."""
+    if ("Relation Name" in node and node["Node Type"] != "Bitmap Heap Scan") or node[
+        "Node Type"
+    ] == "Bitmap Index Scan":
+        yield node
+    for below in node.get("Plans", ()):
+        yield from scans(below)
