@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from serving import keys
+from serving.access.browsers import DATA
 from serving.cursors import cursor
 from serving.endpoints import Endpoint
 from serving.generations import Published
@@ -32,11 +33,13 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
         made_at: seconds since 1970.
         body: JSON.
         compressed: the same with gzip; empty when that is not worth it.
+        rows: records in it.
     """
 
     made_at: float
     body: bytes
     compressed: bytes
+    rows: int
 
     def pack(self) -> bytes:
         """As MessagePack."""
@@ -91,7 +94,7 @@ class Answer:
         self.aliases: list[tuple[str, bytes]] = []
         """Raw paths and queries that led here."""
         self.not_modified = not_modified(endpoint, self.etag)
-        content: Headers = [*self.not_modified["headers"], (b"content-type", b"application/json")]
+        content: Headers = [*self.not_modified["headers"], *DATA, (b"content-type", b"application/json")]
         self.plain_start = _start(200, [*content, _length(stored.body)])
         self.plain_body = {"type": "http.response.body", "body": stored.body}
         if stored.compressed:
@@ -135,7 +138,7 @@ def make(endpoint: Endpoint, published: Published, rows: Sequence[Mapping[str, A
     }
     body = msgspec.json.encode({"data": records if endpoint.is_list else records[0], "meta": meta})
     compressed = gzip.compress(body, compresslevel=6, mtime=0) if len(body) >= _COMPRESS_FROM else b""
-    return Stored(time.time(), body, compressed)
+    return Stored(time.time(), body, compressed, len(records))
 
 
 def not_modified(endpoint: Endpoint, etag: bytes) -> dict[str, Any]:

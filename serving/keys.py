@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from serving.endpoints import ENDPOINTS, Endpoint, Value
 from serving.generations import Published
 
-__all__ = ["answer_key", "canonical", "entity_tag", "lock_key", "page_tag", "pointer_key", "schema"]
+__all__ = ["answer_key", "canonical", "entity_tag", "limit_key", "lock_key", "page_tag", "pointer_key", "schema"]
 
 _ENVELOPE = "1"
 """Raised when the form of an answer, stored or sent, changes for all endpoints."""
@@ -54,6 +54,15 @@ def answer_key(published: Published, endpoint: Endpoint, scope: str) -> str:
 def lock_key(key: str) -> str:
     """Held by the process that is making the answer of a key."""
     return f"{key}#lock"
+
+
+def limit_key(subject: str) -> str:
+    """Where the limits of a caller are settled; of no schema, since another version of this code has the same callers.
+
+    Args:
+        subject: the caller's key or address.
+    """
+    return f"ladder:limits:{subject}"
 
 
 def entity_tag(key: str) -> bytes:

@@ -106,6 +106,10 @@ class RedisTier:
         arguments = (published.pack(), published.generation, published.moment)
         await self._guarded(lambda: self._client.eval(POINTER_SCRIPT, 1, keys.pointer_key(), *arguments), None)
 
+    async def run(self, script: str, names: list[str], *arguments: str | bytes | int) -> Any:
+        """What a script returns; None where Redis fails."""
+        return await self._guarded(lambda: self._client.eval(script, len(names), *names, *arguments), None)
+
     async def _guarded(self, command: Callable[[], Awaitable[Any]], otherwise: Any) -> Any:
         if self.is_open:
             return otherwise

@@ -19,10 +19,12 @@ from typing import Literal
 
 import msgspec
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 from granian.server import Server
 from starlette.types import ASGIApp
 
+from serving.access.rules import Rules
 from serving.api.app import Connections, create_app
 from serving.counts import counts_directory
 from serving.pages.catalog import CATALOG_FILE
@@ -33,6 +35,8 @@ __all__ = ["background", "reserve_port", "serve"]
 
 _START_S = 30.0
 _STOP_S = 10
+_MAX_HEAD_BYTES = 32 * 1024
+"""Bytes of a request line and its headers; what is longer is refused (431) before it comes here."""
 
 
 class _Assignment(msgspec.Struct):
@@ -40,6 +44,7 @@ class _Assignment(msgspec.Struct):
 
     home: str
     log_level: Literal["debug", "info", "warning", "error"]
+    api: dict[str, str | int | bool | None]
     serving_url: str
     redis_url: str
     host: str
@@ -63,7 +68,8 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
     """
     port = reserve_port(host, port)
     with counts_directory(settings.home) as directory:
-        connections = Connections(serving_url, redis_url, directory, settings.home / CATALOG_FILE)
+        rules = Rules.of(settings, workers)
+        connections = Connections(serving_url, redis_url, directory, rules, settings.home / CATALOG_FILE)
         server = Server(
             "serving",
             address=host,
@@ -75,6 +81,8 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
             respawn_interval=0.1,
             workers_kill_timeout=_STOP_S,
             log_level=LogLevels(settings.log_level),
+            http1_settings=HTTP1Settings(max_buffer_size=_MAX_HEAD_BYTES),
+            http2_settings=HTTP2Settings(max_headers_size=_MAX_HEAD_BYTES),
         )
         server.serve(target_loader=partial(_load, connections, os.getpid()), wrap_loader=False)
 
@@ -105,6 +113,7 @@ def background(
     assignment = _Assignment(
         home=str(settings.home),
         log_level=settings.log_level,
+        api=_api_settings(settings),
         serving_url=serving_url,
         redis_url=redis_url,
         host=host,
@@ -152,6 +161,10 @@ def reserve_port(host: str, port: int) -> int:
         ) from None
 
 
+def _api_settings(settings: Settings) -> dict[str, str | int | bool | None]:
+    return {name: getattr(settings, name) for name in Settings.model_fields if name.startswith("api_")}
+
+
 def _load(connections: Connections, parent: int) -> ASGIApp:
     """The application of one worker."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -186,7 +199,7 @@ def _serve_assignment() -> None:
     logging.basicConfig(level=assignment.log_level.upper())
     threading.Thread(target=_end_with_input, daemon=True).start()
     serve(
-        Settings(home=Path(assignment.home), log_level=assignment.log_level),
+        Settings.model_validate({"home": assignment.home, "log_level": assignment.log_level, **assignment.api}),
         assignment.serving_url,
         assignment.redis_url,
         host=assignment.host,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -63,6 +65,22 @@ class Settings(BaseSettings):
     as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
     api_host: str = Field(default="127.0.0.1", description="address that `ladder serve` binds")
     api_port: int = Field(default=8765, ge=0, le=65535, description="port that `ladder serve` binds")
+    api_anonymous: bool = Field(default=True, description="whether public marts are read without a key")
+    api_requests_per_minute: int = Field(
+        default=6000, ge=0, description="requests of one address, or of one key without a limit of its own (0: any)"
+    )
+    api_rows_per_minute: int = Field(
+        default=1_000_000, ge=0, description="rows for one address, or for one key without a limit of its own (0: any)"
+    )
+    api_trusted_proxies: str | None = Field(
+        default=None, description="addresses or networks whose X-Forwarded-For is believed, with commas between"
+    )
+    api_cors_origins: str | None = Field(
+        default=None, description="origins whose pages may read the API in a browser, with commas between; or `*`"
+    )
+    api_https: bool = Field(
+        default=False, description="whether clients come over https, through a proxy: adds Strict-Transport-Security"
+    )
     dagster_port: int = Field(default=3000, ge=0, le=65535, description="port of the Dagster web UI")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="debug, info, warning or error"
@@ -98,10 +116,26 @@ class Settings(BaseSettings):
     @field_validator("faceit_ranking_regions")
     @classmethod
     def _regions(cls, value: str) -> str:
-        names = [name.strip().upper() for name in value.split(",") if name.strip()]
+        names = [name.upper() for name in _parts(value)]
         if not all(name.isascii() and name.isalpha() for name in names):
             raise ValueError("must be names of regions with commas between, e.g. EU,NA")
         return ",".join(dict.fromkeys(names))
+
+    @field_validator("api_trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str | None) -> str | None:
+        try:
+            return value and ",".join(str(ip_network(part, strict=False)) for part in _parts(value))
+        except ValueError:
+            raise ValueError("must be addresses or networks with commas between, e.g. 10.0.0.7,fd00::/8") from None
+
+    @field_validator("api_cors_origins")
+    @classmethod
+    def _origins(cls, value: str | None) -> str | None:
+        parts = _parts(value or "")
+        if parts != ["*"] and not all(re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", part) for part in parts):
+            raise ValueError("must be origins with commas between, e.g. https://example.org, or * alone")
+        return ",".join(parts) or None
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -138,3 +172,8 @@ def load_settings() -> Settings:
         raise ConfigurationError(f"{name}: {said[:1].lower()}{said[1:]}", f"correct {name} and try again") from None
     settings.home = settings.home.absolute()
     return settings
+
+
+def _parts(value: str) -> list[str]:
+    """What stands between commas."""
+    return [part.strip() for part in value.split(",") if part.strip()]

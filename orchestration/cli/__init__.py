@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 rejects = typer.Typer(help="Records that could not become rows.", no_args_is_help=True)
 app.add_typer(rejects, name="rejects")
+keys = typer.Typer(help="Who may read the API.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
 
 
 def _known_source(name: str) -> str:
@@ -201,6 +203,46 @@ def serve(
     from orchestration.cli.publish import serve_api
 
     serve_api(host, port, workers)
+
+
+@keys.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="whose it is, or what for")],
+    scope: Annotated[
+        list[Literal["business", "admin"]] | None,
+        typer.Option(help="what it may read beside what is public (repeatable)"),
+    ] = None,
+    requests: Annotated[
+        int | None, typer.Option(help="requests a minute; LADDER_API_REQUESTS_PER_MINUTE by default", min=1)
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="rows a minute; LADDER_API_ROWS_PER_MINUTE by default", min=1)
+    ] = None,
+    expires_in_days: Annotated[int | None, typer.Option(help="days after which it ends", min=1, max=36500)] = None,
+) -> None:
+    """Make a key for the API. It is written to standard output, this once."""
+    from orchestration.cli.keys import make_key
+
+    make_key(name, tuple(scope or ()), requests, rows, expires_in_days)
+
+
+@keys.command("list")
+def keys_list(
+    revoked: Annotated[bool, typer.Option("--revoked", help="revoked ones as well")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="as a JSON array on standard output")] = False,
+) -> None:
+    """Show keys: what they may read, their limits, and when they were last used."""
+    from orchestration.cli.keys import show_keys
+
+    show_keys(revoked=revoked, as_json=as_json)
+
+
+@keys.command("revoke")
+def keys_revoke(named: Annotated[list[str], typer.Argument(help="ids or names", metavar="KEY...")]) -> None:
+    """Revoke keys for ever; serving processes refuse them within two seconds."""
+    from orchestration.cli.keys import revoke
+
+    revoke(named)
 
 
 @app.command()

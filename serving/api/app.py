@@ -16,13 +16,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
+from serving.access.browsers import Browsers
+from serving.access.gate import Gate
+from serving.access.rules import Rules
 from serving.api import documentation
 from serving.api.layer import CacheFirst
 from serving.api.operations import add_operations
 from serving.api.routes import add_routes
 from serving.cache import Cache
 from serving.database import Database
-from serving.endpoints import ENDPOINTS
+from serving.endpoints import ENDPOINTS, Endpoint
 from serving.memory import Memory
 from serving.metrics import Metrics
 from serving.pages.site import Site
@@ -43,35 +46,39 @@ class Connections:
         database_url: login of `ladder_serving`.
         redis_url: `redis://` URL.
         metrics_directory: shared by the processes of one server, empty at its start.
+        rules: who may ask, and how much.
         catalog_file: dbt's documentation, where somebody made it.
     """
 
     database_url: str
     redis_url: str
     metrics_directory: Path
+    rules: Rules
     catalog_file: Path
 
 
-def create_app(connections: Connections) -> ASGIApp:
+def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPOINTS) -> ASGIApp:
     """The ASGI application; connects when its lifespan begins, and starts with any server down."""
     metrics = Metrics(connections.metrics_directory)
     redis = RedisTier(connections.redis_url, metrics)
     database = Database(connections.database_url)
     watcher = Watcher(database, redis)
     memory = Memory()
+    gate = Gate(connections.rules, connections.database_url, redis)
     cache = Cache(memory, redis, database, watcher, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
-        await watcher.look()
-        watching = asyncio.create_task(watcher.run())
+        await asyncio.gather(watcher.look(), gate.look())
+        tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(gate.run())]
         try:
             yield
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await database.close()
             await redis.close()
 
@@ -86,7 +93,7 @@ def create_app(connections: Connections) -> ASGIApp:
     # A path has one spelling; a redirect would be a second answer for it.
     app.router.redirect_slashes = False
     api = APIRouter(prefix="/api/v1")
-    add_routes(api, ENDPOINTS, cache, memory, watcher, metrics)
+    add_routes(api, endpoints, cache, memory, watcher, metrics)
     app.include_router(api)
     operations = APIRouter(tags=["operations"])
     add_operations(operations, watcher, metrics)
@@ -95,13 +102,15 @@ def create_app(connections: Connections) -> ASGIApp:
     site = Site(cache, watcher, connections.catalog_file)
     site.add_to(app)
     _add_error_handlers(app, site)
-    return CacheFirst(app, memory, watcher, metrics)
+    return CacheFirst(app, memory, watcher, metrics, gate, Browsers(connections.rules))
 
 
 def _add_documentation(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(documentation.page(app.openapi()))
+        return HTMLResponse(
+            documentation.page(app.openapi()), headers={"content-security-policy": documentation.POLICY}
+        )
 
 
 def _add_error_handlers(app: FastAPI, site: Site) -> None:

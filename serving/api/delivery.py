@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from serving.access.gate import caller_of
 from serving.answers import Answer, not_modified
 from serving.endpoints import Endpoint
 from serving.metrics import Metrics
@@ -34,6 +35,8 @@ async def deliver(answer: Answer, scope: Scope, send: Send, watcher: Watcher, me
         start, body, status = answer.gzip_start, answer.gzip_body, 200
     else:
         start, body, status = answer.plain_start, answer.plain_body, 200
+    if status == 200:
+        caller_of(scope).count_rows(answer.stored.rows)
     if watcher.is_database_down or answer.published is not watcher.current or time.monotonic() >= answer.fresh_until:
         start = _marked_stale(start, watcher)
     metrics.request(answer.endpoint.name, status).add()

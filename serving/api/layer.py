@@ -10,10 +10,13 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.access.browsers import Browsers
+from serving.access.gate import Gate
+from serving.access.refusals import Limited, TooLarge, WrongMethod
 from serving.api.delivery import deliver
 from serving.memory import Memory
 from serving.metrics import OTHER, Metrics
-from serving.refusals import error_body
+from serving.refusals import Refusal, error_body
 from serving.watcher import Watcher
 
 __all__ = ["CacheFirst"]
@@ -24,20 +27,26 @@ _logger = logging.getLogger(__name__)
 
 
 class CacheFirst:
-    """Answers hits; lets everything else through, gives errors a request id, counts.
+    """Lets requests in, answers hits; lets everything else through, gives errors a request id, counts.
 
     Args:
         app: what answers the rest.
         memory: where hits are found.
         watcher: says which generation a hit has to be of.
         metrics: counts requests.
+        gate: says who is let in.
+        browsers: says what browsers are told.
     """
 
-    def __init__(self, app: ASGIApp, memory: Memory, watcher: Watcher, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, memory: Memory, watcher: Watcher, metrics: Metrics, gate: Gate, browsers: Browsers
+    ) -> None:
         self._app = app
         self._raw = memory.raw
         self._watcher = watcher
         self._metrics = metrics
+        self._gate = gate
+        self._browsers = browsers
         self._memory_hits = metrics.tiers["memory"]
         self._request_prefix = secrets.token_hex(4)
         self._request_numbers = itertools.count(1)
@@ -47,25 +56,45 @@ class CacheFirst:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        method = scope["method"]
-        if method == "HEAD":
+        if self._browsers.amends:
+            send = self._browsers.amending(scope, send)
+        if scope["method"] == "HEAD":
             # The same as GET, without the body.
             scope = {**scope, "method": "GET"}
             send = _without_body(send)
-        if method in ("GET", "HEAD"):
-            answer = self._raw.get((scope["path"], scope["query_string"]))
-            if (
-                answer is not None
-                and answer.published is self._watcher.current
-                and time.monotonic() < answer.fresh_until
-            ):
-                answer.is_used = True
-                self._memory_hits.add()
-                await deliver(answer, scope, send, self._watcher, self._metrics)
-                return
+        caller = self._gate.admit(scope)
+        if isinstance(caller, Limited):
+            caller = await self._gate.admit_late(scope, caller)
+        if isinstance(caller, Refusal):
+            await self._pass_on(scope, receive, send, caller)
+            return
+        if scope["method"] != "GET":
+            await self._answer_other(scope, receive, send)
+            return
+        answer = self._raw.get((scope["path"], scope["query_string"]))
+        if (
+            answer is not None
+            and answer.published is self._watcher.current
+            and time.monotonic() < answer.fresh_until
+            and answer.endpoint.scope in caller.scopes
+        ):
+            answer.is_used = True
+            self._memory_hits.add()
+            await deliver(answer, scope, send, self._watcher, self._metrics)
+            return
         await self._pass_on(scope, receive, send)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a browser that asks whether a page may ask; nothing else but GET and HEAD has a meaning here."""
+        allowed = self._browsers.preflight(scope) if scope["method"] == "OPTIONS" else None
+        if allowed is None:
+            await self._pass_on(scope, receive, send, WrongMethod())
+            return
+        self._metrics.request(OTHER, 204).add()
+        await send({"type": "http.response.start", "status": 204, "headers": allowed})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, refusal: Refusal | None = None) -> None:
         request_id = self._request_id(scope)
         status = 0
 
@@ -73,12 +102,16 @@ class CacheFirst:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                headers = self._browsers.complete(message["headers"])
                 if status >= 400:
-                    message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id)]}
+                    headers.append((b"x-request-id", request_id))
+                message = {**message, "headers": headers}
             await send(message)
 
-        if len(scope["path"]) + len(scope["query_string"]) > _MAX_TARGET:
-            await _send_error(watch, 414, "target_too_long", f"the path and query exceed {_MAX_TARGET} characters")
+        if refusal is None and len(scope["path"]) + len(scope["query_string"]) > _MAX_TARGET:
+            refusal = TooLarge(414, "target_too_long", f"the path and query exceed {_MAX_TARGET} characters")
+        if refusal is not None:
+            await _send_refusal(watch, refusal)
         else:
             try:
                 await self._app(scope, receive, watch)
@@ -86,7 +119,8 @@ class CacheFirst:
                 name = request_id.decode()
                 _logger.exception("request %s failed", name, extra={"request_id": name})
                 if not status:
-                    await _send_error(watch, 500, "internal_error", "something went wrong here; it is in the log")
+                    unforeseen = Refusal(500, "internal_error", "something went wrong here; it is in the log")
+                    await _send_refusal(watch, unforeseen)
         endpoint = getattr(scope.get("route"), "name", OTHER)
         # Answers with data were counted when they were delivered.
         if status >= 400 or not self._metrics.has_endpoint(endpoint):
@@ -99,14 +133,14 @@ class CacheFirst:
         return f"{self._request_prefix}-{next(self._request_numbers):x}".encode()
 
 
-async def _send_error(send: Send, status: int, code: str, message: str) -> None:
-    body = error_body(code, message)
+async def _send_refusal(send: Send, refusal: Refusal) -> None:
+    body = error_body(refusal.code, refusal.message, refusal.detail)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
+        *((name.encode(), value.encode()) for name, value in refusal.headers.items()),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

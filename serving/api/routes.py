@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from serving import keys
+from serving.access.gate import require
 from serving.api.contract import responses
 from serving.api.delivery import AnswerResponse, NotModified, names_tag
 from serving.cache import Cache, Question
@@ -51,6 +52,7 @@ def _handler(
     allowed = {parameter.name: parameter for parameter in declared if not parameter.in_path}
 
     async def handle(request: Request, **arguments: Any) -> Response:
+        require(request.scope, endpoint.scope)
         _check_query(request, allowed)
         limit, cursor = arguments.pop("limit", None), arguments.pop("cursor", None)
         question = Question.of(endpoint, arguments, limit, cursor)

@@ -19,7 +19,8 @@ from serving.watcher import Watcher
 
 __all__ = ["Found", "Reader", "Record"]
 
-_ENDPOINTS: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+_ENDPOINTS: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS if endpoint.scope == "public"}
+"""A page is kept for all who may read it, so it shows nothing that only some may."""
 
 Record = dict[str, Any]
 """A record of an answer, by its columns."""

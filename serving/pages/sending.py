@@ -1,4 +1,4 @@
-"""Bytes of pages, with or without gzip, under the headers that keep a page to itself."""
+"""Bytes of pages, with or without gzip, under the policy that keeps a page to itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Pages need no script, so none can run; nothing is asked of anybody else."""
-_HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "vary": "accept-encoding",
-}
+_HEADERS = {"content-security-policy": POLICY, "vary": "accept-encoding"}
 
 
 def sent(

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving import keys
+from serving.access.gate import require
 from serving.api.delivery import names_tag
 from serving.cache import Cache
 from serving.pages.assets import Asset
@@ -68,6 +69,7 @@ class Site:
     def _handler(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
             try:
+                require(request.scope, "public")
                 return await self._answer(page, request)
             except Refusal as refusal:
                 return self.refuse(request, refusal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,20 +20,22 @@ class Reply:
     content: bytes
 
 
-def get_together(urls: Sequence[str]) -> list[Reply]:
+def get_together(urls: Sequence[str], headers: Mapping[str, str] | None = None) -> list[Reply]:
     """Send all requests at the same time, each over a connection of its own that is open already."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
 
     async def get_all() -> list[Reply]:
         connections = [await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port) for url in urls]
-        return list(await asyncio.gather(*map(_get, urls, connections)))
+        return list(
+            await asyncio.gather(*(_get(url, lines, *each) for url, each in zip(urls, connections, strict=True)))
+        )
 
     return asyncio.run(get_all())
 
 
-async def _get(url: str, connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> Reply:
-    reader, writer = connection
+async def _get(url: str, lines: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Reply:
     target = url.removeprefix("http://" + urlsplit(url).netloc)
-    writer.write(f"GET {target} HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n".encode())
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: api\r\n{lines}Connection: close\r\n\r\n".encode())
     raw = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     await writer.wait_closed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -22,9 +23,10 @@ def redis_url(database: Database) -> str:
     return database.settings.redis_url.get_secret_value()
 
 
-def api_of(database: Database, *, workers: int = 1) -> AbstractContextManager[str]:
-    """A serving process over a database."""
-    return background(database.settings, database.url("serving"), redis_url(database), workers=workers)
+def api_of(database: Database, *, workers: int = 1, **settings: Any) -> AbstractContextManager[str]:
+    """A serving process over a database, with settings of its own."""
+    changed = database.settings.model_copy(update=settings)
+    return background(changed, database.url("serving"), redis_url(database), workers=workers)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_other_methods_are_refused(reader: httpx.Client, method: str) -> None:
     answer = reader.request(method, "/api/v1/leaderboards")
     assert answer.status_code == 405
     assert answer.json()["error"]["code"] == "method_not_allowed"
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_a_callers_own_request_id_comes_back_unless_it_is_hostile(reader: httpx.Client) -> None:

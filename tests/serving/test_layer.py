@@ -10,12 +10,18 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from serving.access.browsers import Browsers
+from serving.access.gate import Gate
+from serving.access.rules import Rules
 from serving.api.layer import CacheFirst
 from serving.database import Database
 from serving.memory import Memory
 from serving.metrics import Metrics
 from serving.redis_tier import RedisTier
 from serving.watcher import Watcher
+from warehouse.settings import Settings
+
+RULES = Rules.of(Settings(), 1)
 
 
 async def broken(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,9 +37,11 @@ def test_a_failure_nobody_foresaw_is_a_500_whose_request_id_is_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics = Metrics(tmp_path)
-    watcher = Watcher(Database("dbname=nowhere"), RedisTier("redis://127.0.0.1:1/0", metrics))
+    redis = RedisTier("redis://127.0.0.1:1/0", metrics)
+    watcher = Watcher(Database("dbname=nowhere"), redis)
+    gate = Gate(RULES, "dbname=nowhere", redis)
     with caplog.at_level(logging.ERROR):
-        answer = asyncio.run(get(CacheFirst(broken, Memory(), watcher, metrics), "mine-1"))
+        answer = asyncio.run(get(CacheFirst(broken, Memory(), watcher, metrics, gate, Browsers(RULES)), "mine-1"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert answer.headers["x-request-id"] == "mine-1"
     (record,) = caplog.records

@@ -61,3 +61,19 @@ def test_regions_are_names_whatever_their_case_and_each_once(monkeypatch: pytest
 def test_an_address_is_kept_without_its_last_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LADDER_OPENDOTA_URL", "http://127.0.0.1:8080/api/")
     assert load_settings().opendota_url == "http://127.0.0.1:8080/api"
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LADDER_API_TRUSTED_PROXIES", "10.0.0.7, fd00::1/8,")
+    assert load_settings().api_trusted_proxies == "10.0.0.7/32,fd00::/8"
+    line = refusal(monkeypatch, "LADDER_API_TRUSTED_PROXIES", "proxy.example.org")
+    assert line.startswith("LADDER_API_TRUSTED_PROXIES: must be addresses or networks with commas between")
+
+
+@pytest.mark.parametrize("value", ["example.org", "https://example.org/", "*,https://example.org", "https://*.org"])
+def test_origins_are_origins_or_all_of_them(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    for good in ("*", "https://example.org,http://localhost:3000,http://[::1]:3000"):
+        monkeypatch.setenv("LADDER_API_CORS_ORIGINS", good)
+        assert load_settings().api_cors_origins == good
+    line = refusal(monkeypatch, "LADDER_API_CORS_ORIGINS", value)
+    assert line.startswith("LADDER_API_CORS_ORIGINS: must be origins with commas between")

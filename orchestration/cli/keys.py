@@ -1,0 +1,104 @@
+"""`ladder keys`: who may read the API."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from orchestration.cli.terminal import console, errors, table
+from orchestration.warehouse_access import open_warehouse
+from warehouse.api_keys import ApiKey, KeyScope, create_key, list_keys, revoke_key
+from warehouse.database import connect
+from warehouse.settings import load_settings
+
+__all__ = ["make_key", "revoke", "show_keys"]
+
+
+def make_key(
+    name: str, scopes: Sequence[KeyScope], requests: int | None, rows: int | None, expires_in_days: int | None
+) -> None:
+    """Make a key and write it, alone, to standard output: it is shown nowhere else and never again.
+
+    Raises:
+        ConfigurationError: the name is taken, or is none.
+    """
+    expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
+    with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.servers.database_url) as admin:
+        key = create_key(
+            admin,
+            name,
+            scopes=scopes,
+            requests_per_minute=requests,
+            rows_per_minute=rows,
+            expires_at=expires_at,
+            by=_who(),
+        )
+    sys.stdout.write(f"{key}\n")
+    errors.print(f"the key of {name}: keep it now, it is not stored and not shown again", markup=False)
+
+
+def show_keys(*, revoked: bool, as_json: bool) -> None:
+    """Show keys, the newest first."""
+    with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.servers.database_url) as admin:
+        found = [key for key in list_keys(admin) if revoked or key.revoked_at is None]
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        return
+    if not found:
+        console.print("no keys; `ladder keys create NAME` makes one")
+        return
+    shown = table(
+        ["id", "name", "reads", "requests", "rows", "made", "last used", "state"], numbers=["requests", "rows"]
+    )
+    for key in found:
+        shown.add_row(
+            key.key_id,
+            key.name,
+            ", ".join(key.scopes),
+            _limit(key.requests_per_minute),
+            _limit(key.rows_per_minute),
+            f"{key.created_at:%Y-%m-%d} by {key.created_by}",
+            "never" if key.last_used_at is None else f"{key.last_used_at:%Y-%m-%d %H:%M}",
+            _state(key),
+        )
+    console.print(shown, markup=False)
+
+
+def revoke(named: Sequence[str]) -> None:
+    """Revoke keys by id or name.
+
+    Raises:
+        ConfigurationError: nothing is called so; those named before it are revoked.
+    """
+    with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.servers.database_url) as admin:
+        for each in named:
+            key = revoke_key(admin, each, by=_who())
+            console.print(
+                f"{key.key_id} ({key.name}) is revoked; every API refuses it within two seconds", markup=False
+            )
+
+
+def _who() -> str:
+    """The name of whoever runs the command, for the books."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have none
+        return f"uid {os.getuid()}"
+
+
+def _limit(per_minute: int | None) -> str:
+    return "" if per_minute is None else f"{per_minute}/min"
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {key.revoked_at:%Y-%m-%d} by {key.revoked_by}"
+    if key.expires_at is None:
+        return "valid"
+    word = "expired" if key.expires_at <= datetime.now(UTC) else "valid until"
+    return f"{word} {key.expires_at:%Y-%m-%d}"

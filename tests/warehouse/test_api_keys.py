@@ -1,0 +1,81 @@
+"""Keys of the API are stored as digests, have one name each while they are valid, and leave their traces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from warehouse.api_keys import KEY_LENGTH, create_key, digest_of, id_of, list_keys, revoke_key
+from warehouse.database import connect
+from warehouse.errors import ConfigurationError
+
+
+@pytest.fixture
+def admin(database: Database) -> Iterator[psycopg.Connection]:
+    with connect(database.admin_url) as connection:
+        yield connection
+
+
+def test_a_key_is_random_and_of_a_form_that_scanners_know(admin: psycopg.Connection) -> None:
+    keys = {create_key(admin, f"key {number}", by="ann") for number in range(50)}
+    assert len(keys) == 50
+    assert all(re.fullmatch("ldr_[a-z0-9]{8}_[A-Za-z0-9]{32}", key) and len(key) == KEY_LENGTH for key in keys)
+
+
+def test_only_the_digest_of_a_key_is_stored(admin: psycopg.Connection) -> None:
+    key = create_key(admin, "dashboard", by="ann")
+    row = admin.execute("SELECT k::text, k.digest FROM ops.api_keys AS k").fetchone()
+    assert row is not None
+    assert key[-32:] not in row[0]
+    assert row[1] == digest_of(key.encode())
+
+
+def test_a_key_is_listed_with_what_it_may_and_who_made_and_revoked_it(admin: psycopg.Connection) -> None:
+    expires_at = datetime.now(UTC) + timedelta(days=30)
+    key = create_key(admin, "billing", scopes=("business",), requests_per_minute=60, expires_at=expires_at, by="ann")
+    (made,) = list_keys(admin)
+    assert made.key_id == id_of(key.encode()).decode()
+    assert (made.name, made.scopes, made.created_by) == ("billing", ["public", "business"], "ann")
+    assert (made.requests_per_minute, made.rows_per_minute, made.expires_at) == (60, None, expires_at)
+    assert (made.revoked_at, made.revoked_by, made.last_used_at) == (None, None, None)
+    assert revoke_key(admin, made.key_id, by="bob").key_id == made.key_id
+    (revoked,) = list_keys(admin)
+    assert revoked.revoked_by == "bob"
+    assert revoked.revoked_at is not None
+
+
+def test_a_name_belongs_to_one_valid_key_and_is_free_again_when_that_is_revoked(admin: psycopg.Connection) -> None:
+    first = create_key(admin, "dashboard", by="ann")
+    with pytest.raises(ConfigurationError, match="there is a key named 'dashboard'; revoke it"):
+        create_key(admin, "dashboard", by="ann")
+    assert revoke_key(admin, "dashboard", by="ann").key_id == id_of(first.encode()).decode()
+    create_key(admin, "dashboard", by="ann")
+    assert [key.revoked_at is None for key in list_keys(admin)] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "two\nlines", "bell\a"])
+def test_a_name_that_cannot_be_shown_is_refused(admin: psycopg.Connection, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="1 to 64 printable characters"):
+        create_key(admin, name, by="ann")
+    assert list_keys(admin) == []
+
+
+def test_what_is_no_valid_key_cannot_be_revoked(admin: psycopg.Connection) -> None:
+    create_key(admin, "dashboard", by="ann")
+    revoke_key(admin, "dashboard", by="ann")
+    with pytest.raises(ConfigurationError, match="no key that is not revoked is called 'dashboard'"):
+        revoke_key(admin, "dashboard", by="ann")
+
+
+@pytest.mark.parametrize("scopes", ["{}", "{business}", "{public,everything}"])
+def test_the_database_takes_no_scopes_that_mean_nothing(admin: psycopg.Connection, scopes: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        admin.execute(
+            "INSERT INTO ops.api_keys (key_id, name, digest, scopes) VALUES ('abcdefgh', 'x', sha256('x'), %s)",
+            [scopes],
+        )
