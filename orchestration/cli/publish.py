@@ -45,7 +45,7 @@ def serve_api(host: str | None, port: int | None, workers: int) -> None:
     host = host or settings.api_host
     with open_warehouse(settings) as warehouse:
         port = reserve_port(host, settings.api_port if port is None else port)
-        console.print(f"http://{host}:{port} (the API under /api/v1, described at /docs); Ctrl-C stops it", markup=False)
+        console.print(f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it", markup=False)
         serve(
             settings,
             warehouse.url("serving"),
