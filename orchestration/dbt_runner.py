@@ -175,6 +175,7 @@ def describe(
             node.schema = "marts"
             node.relation_name = node.relation_name and node.relation_name.replace(f'"marts_{colour}"', '"marts"')
     _move(manifest, parameters(transform_url)["dbname"])
+    _target(settings, colour).mkdir(parents=True, exist_ok=True)
     arguments = ["docs", "generate", "--no-compile"]
     outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest)
     if not outcome.success:
@@ -224,7 +225,7 @@ def _invoke(
     options = ["--no-send-anonymous-usage-stats", "--no-write-json", "--no-use-colors", "--no-partial-parse"]
     options += ["--log-level", "none", "--log-level-file", "info", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
-    place += ["--target-path", str(settings.home / "dbt" / "target" / colour)]
+    place += ["--target-path", str(_target(settings, colour))]
     with _ONE_AT_A_TIME, _environment(database_url):
         return dbtRunner(manifest=manifest, callbacks=[watch]).invoke([*options, *command, *place])
 
@@ -311,6 +312,10 @@ def _from_event(data: Any) -> NodeResult:
         failures=int(result.num_failures or 0),
         duration_s=float(result.execution_time or 0.0),
     )
+
+
+def _target(settings: Settings, colour: str) -> Path:
+    return settings.home / "dbt" / "target" / colour
 
 
 def _logs(settings: Settings) -> Path:
