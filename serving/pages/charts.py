@@ -72,11 +72,6 @@ class Mark:
     width: float
     label: str
 
-    @property
-    def anchor(self) -> Anchor:
-        """On which side of `x` there is room for the label."""
-        return "start" if self.x < 50 else "end"
-
 
 @dataclass(frozen=True, slots=True)
 class Bar:

@@ -60,8 +60,8 @@ async def hero(reader: Reader, values: Values) -> dict[str, Any]:
 
 
 def _rate(row: Record) -> Point:
-    said = f"{percent(row['win_rate'])} ({bounds(row['win_rate_low'], row['win_rate_high'])})"
-    label = f"{_label(row)}: {said}, {count(row['matches'])} matches"
+    interval = bounds(row["win_rate_low"], row["win_rate_high"])
+    label = f"{_label(row)}: {percent(row['win_rate'])} ({interval}), {count(row['matches'])} matches"
     return Point(_week(row), row["win_rate"], label, row["win_rate_low"], row["win_rate_high"])
 
 
@@ -71,4 +71,4 @@ def _week(row: Record) -> date:
 
 def _label(row: Record) -> str:
     monday = _week(row)
-    return f"Week of {monday.day} {monday:%b}"
+    return f"{monday.day} {monday:%b}"
