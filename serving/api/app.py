@@ -81,7 +81,10 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
 
     app = FastAPI(
         title="Ladderhouse",
-        description="Ranks, win rates and trends, as last published. Every answer names its generation.",
+        description=(
+            "Ranks, win rates and trends, as last published. Every answer names its generation. "
+            "An API key goes into Authorization: Bearer, or X-API-Key."
+        ),
         version="1",
         docs_url=None,
         redoc_url=None,
