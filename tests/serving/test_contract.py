@@ -20,6 +20,7 @@ from tests.serving.marts import Marts
 EXAMPLES = {
     "leaderboards": "/leaderboards",
     "leaderboard_entries": "/leaderboards/dota2_matches",
+    "leaderboard_place": "/leaderboards/dota2_matches/players/7",
     "player": "/players/dota2/102",
     "player_win_loss": "/players/dota2/101/win-loss",
     "player_heroes": "/players/dota2/101/heroes",

@@ -67,6 +67,15 @@ TRUTHS = {
         "SELECT * FROM marts.leaderboard_entries WHERE board = %(board)s AND is_qualified ORDER BY rank, player_id",
         "SELECT DISTINCT board FROM marts.leaderboard_entries",
     ),
+    "leaderboard_place": Truth(
+        "WITH placed AS (SELECT *, row_number() OVER (ORDER BY rank, player_id) AS place, count(rank) OVER () "
+        "AS players FROM marts.leaderboard_entries WHERE board = %(board)s) "
+        "SELECT p.*, p.place - asked.place AS distance FROM placed AS p JOIN placed AS asked "
+        "ON p.player_id = asked.player_id OR (p.is_qualified AND asked.is_qualified "
+        "AND abs(p.place - asked.place) <= %(neighbours)s) WHERE asked.player_id = %(player_id)s ORDER BY p.place",
+        "SELECT board, player_id FROM marts.leaderboard_entries",
+        ({}, {"neighbours": 0}, {"neighbours": 50}),
+    ),
     "player": of_player(f"SELECT * FROM marts.dim_players WHERE {OF_PLAYER}"),
     "player_win_loss": of_player(
         f"SELECT * FROM marts.player_win_rates WHERE {OF_PLAYER} ORDER BY period = '7d', period <> 'all'"
