@@ -30,6 +30,7 @@ from serving.memory import Memory
 from serving.metrics import Metrics
 from serving.redis_tier import RedisTier
 from serving.refusals import Refusal, error_body
+from serving.warm_up import report_hot
 from serving.watcher import Watcher
 
 __all__ = ["Connections", "create_app"]
@@ -68,7 +69,7 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         await asyncio.gather(watcher.look(), gate.look())
-        tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(gate.run())]
+        tasks = [asyncio.create_task(work) for work in (watcher.run(), gate.run(), report_hot(memory, redis))]
         try:
             yield
         finally:
@@ -100,7 +101,7 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     app.include_router(operations)
     _add_documentation(app)
     _add_error_handlers(app)
-    return CacheFirst(app, memory, watcher, metrics, gate, Browsers(connections.rules))
+    return CacheFirst(app, memory, cache, watcher, metrics, gate, Browsers(connections.rules))
 
 
 def _add_documentation(app: FastAPI) -> None:
