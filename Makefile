@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help setup demo up test test-long check contracts bench bench-marts clean
+.PHONY: help setup demo up test test-long check contracts bench bench-marts bench-serving clean
 
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
@@ -17,6 +17,7 @@ help:
 	@echo "make contracts  tell the API of the marts' columns, and dbt of the API's endpoints, after either changed"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
 	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"
+	@echo "make bench-serving  the one of the API alone: a hit against a no-op, Redis, FastAPI and SQL"
 	@echo "make clean   remove the environment and caches; data in .ladder stays"
 
 setup: $(STAMP)
@@ -61,6 +62,9 @@ bench: $(BENCH_STAMP)
 
 bench-marts: $(STAMP)
 	$(BIN)/python -m benchmarks.marts
+
+bench-serving: $(STAMP)
+	$(BIN)/python -m benchmarks.serving
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("ingest", "noop", "marts")
+ALL = ("ingest", "noop", "marts", "serving")
 
 
 def main() -> int:

@@ -44,7 +44,7 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False) -> Tr
         outcome = replace(outcome, results=_kept(kept))
     as_of = str(generation.as_of_date) if generation.as_of_date else ""
     try:
-        publish_cache(warehouse.servers.redis_url, generation)
+        publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     except PublicationError as error:
         outcome = replace(outcome, failure=error)
     tell(Published(generation.generation, outcome.is_built, as_of))

@@ -1,24 +1,22 @@
-"""From a validated request to its answer: memory, Redis, or one query, whichever comes first."""
+"""From a validated request to its answer: memory, a board's sorted set, Redis, or one query, whichever comes first."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from serving import keys
 from serving.answers import STALE_LIMIT_S, Answer, Stored, make
-from serving.cursors import after, canonical_cursor
+from serving.boards import PLACE, place
 from serving.database import READ_LIMIT_S, Database, DatabaseDown, Reading
-from serving.endpoints import Endpoint, Value
 from serving.generations import Published
 from serving.memory import Memory
 from serving.metrics import Metrics
+from serving.questions import Question
 from serving.redis_tier import RedisTier
 from serving.refusals import Unavailable, UnknownSubject
 from serving.watcher import Watcher
@@ -32,38 +30,11 @@ _WAIT_S = READ_LIMIT_S + 1.0
 """Longer than a holder that lives can take, so that nobody asks PostgreSQL for what it is being asked for."""
 _FIRST_LOOK_S = 0.002
 _LAST_LOOK_S = 0.05
+_LOOK_AT_OTHERS_EVERY_S = 1.0
+"""How often to look whether the process that is making a hot answer again is done."""
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A request after validation.
-
-    Args:
-        endpoint: what is asked.
-        scope: its canonical form.
-        values: parameters of its SQL.
-        limit: rows of a page; None without pages.
-    """
-
-    endpoint: Endpoint
-    scope: str
-    values: Mapping[str, Any]
-    limit: int | None
-
-    @classmethod
-    def of(cls, endpoint: Endpoint, values: Mapping[str, Value], limit: int | None, cursor: str | None) -> Question:
-        """Bring a request into its canonical form.
-
-        Raises:
-            Refusal: 400, the cursor is none of this list.
-        """
-        if endpoint.page is None or limit is None:
-            return cls(endpoint, keys.canonical(endpoint, values), values, None)
-        position = after(endpoint.page, cursor)
-        spelled = None if cursor is None else canonical_cursor(endpoint.page, position)
-        scope = keys.canonical(endpoint, {**values, "limit": limit, "cursor": spelled})
-        # One row more than asked tells whether there is a next page.
-        return cls(endpoint, scope, {**values, **position, "limit": limit + 1}, limit)
+Found = tuple[Answer, str]
+"""An answer, and the tier that it was found in."""
 
 
 class Cache:
@@ -85,7 +56,8 @@ class Cache:
         self._database = database
         self._watcher = watcher
         self._metrics = metrics
-        self._flights: dict[str, asyncio.Task[Answer]] = {}
+        self._flights: dict[str, asyncio.Task[Found]] = {}
+        self._refreshes: dict[str, asyncio.Task[None]] = {}
 
     def published(self) -> Published:
         """The generation to answer from.
@@ -107,11 +79,21 @@ class Cache:
             UnknownSubject: there is no such player or board.
             Unavailable: it is not cached and cannot be queried now.
         """
+        answer, _ = await self.find(question)
+        return answer
+
+    async def find(self, question: Question) -> Found:
+        """Find or make the answer to a question, and say where it was found.
+
+        Raises:
+            UnknownSubject: there is no such player or board.
+            Unavailable: it is not cached and cannot be queried now.
+        """
         published = self.published()
         kept = self._memory.get(question.scope)
-        if kept is not None and kept.published is published and time.monotonic() < kept.fresh_until:
+        if kept is not None and kept.published is published and self.keep_fresh(kept):
             self._metrics.tiers["memory"].add()
-            return kept
+            return kept, "memory"
         unknown = self._memory.unknown(question.scope, published)
         if unknown is not None:
             raise unknown
@@ -126,8 +108,63 @@ class Cache:
         # Whoever asked first may hang up; the others still wait for the same flight.
         return await asyncio.shield(flight)
 
-    async def _fly(self, question: Question, published: Published, key: str) -> Answer:
+    def keep_fresh(self, answer: Answer) -> bool:
+        """Whether an answer of the published generation is fresh; near its end it is made again, in the background.
+
+        So the age of what is in use never ends for a reader. Each process draws the moment at which it begins from the
+        last part of the age, as in "Optimal Probabilistic Cache Stampede Prevention" (Vattani, Chierichetti and
+        Lowenstein, 2015), but once for each answer: a hit then costs no more than a comparison, and since one process
+        alone makes the answer, the draw has only to spread the moments.
+        """
+        now = time.monotonic()
+        if now < answer.refresh_at:
+            return True
+        if now >= answer.fresh_until:
+            return False
+        # Not before this attempt is over, which is not long after the age if PostgreSQL hangs.
+        answer.refresh_at = answer.fresh_until
+        key = keys.answer_key(answer.published, answer.endpoint, answer.scope)
+        if key not in self._refreshes:
+            self._refreshes[key] = task = asyncio.create_task(self._refresh(answer, key))
+            task.add_done_callback(lambda _: self._refreshes.pop(key))
+        return True
+
+    async def _refresh(self, answer: Answer, key: str) -> None:
+        """Make an answer again, unless another process does or has."""
+        if self._watcher.is_database_down:
+            return
         try:
+            placed = await self._on_board(answer.question, answer.published)
+            if placed is not None:
+                self._memory.put(placed)
+                return
+            if await self._is_made_again(answer, key):
+                return
+            if await self._redis.lock(key, _LOCK_S) is False:
+                answer.refresh_at = min(time.monotonic() + _LOOK_AT_OTHERS_EVERY_S, answer.fresh_until)
+                return
+            async with self._holding(key):
+                # The lock's last holder may have made it between our look and the lock.
+                if not await self._is_made_again(answer, key):
+                    self._metrics.refreshes.add()
+                    self._memory.put(await self._read(answer.question))
+        except DatabaseDown:
+            self._watcher.report_down()
+        except (UnknownSubject, Unavailable):
+            pass  # who asks when its age is over is told
+
+    async def _is_made_again(self, answer: Answer, key: str) -> bool:
+        found = await self._in_redis(answer.question, answer.published, key)
+        if found is None or found.stored.made_at <= answer.stored.made_at:
+            return False
+        self._memory.put(found)
+        return True
+
+    async def _fly(self, question: Question, published: Published, key: str) -> Found:
+        try:
+            placed = await self._on_board(question, published)
+            if placed is not None:
+                return self._keep(placed, "board")
             return await self._from_redis(question, published, key) or await self._from_one_query(
                 question, published, key
             )
@@ -140,16 +177,26 @@ class Cache:
         if stale is None:
             raise refusal
         self._metrics.tiers["stale"].add()
-        return stale
+        return stale, "stale"
 
-    async def _from_redis(self, question: Question, published: Published, key: str) -> Answer | None:
+    async def _on_board(self, question: Question, published: Published) -> Answer | None:
+        """A player's place from the sorted set, which holds all ranked players of a board; others are looked for."""
+        if question.endpoint is not PLACE:
+            return None
+        rows = await place(self._redis, published, question.values)
+        return None if rows is None else Answer(question, published, await make(question, published, rows))
+
+    async def _from_redis(self, question: Question, published: Published, key: str) -> Found | None:
+        found = await self._in_redis(question, published, key)
+        return None if found is None else self._keep(found, "redis")
+
+    async def _in_redis(self, question: Question, published: Published, key: str) -> Answer | None:
+        """What Redis holds, if it is fresh."""
         (packed,) = await self._redis.get(key)
         found = _unpack(question, published, packed)
-        if found is None or time.monotonic() >= found.fresh_until:
-            return None
-        return self._keep(found, "redis")
+        return None if found is None or time.monotonic() >= found.fresh_until else found
 
-    async def _from_one_query(self, question: Question, published: Published, key: str) -> Answer:
+    async def _from_one_query(self, question: Question, published: Published, key: str) -> Found:
         if self._watcher.is_database_down:
             raise DatabaseDown
         deadline = time.monotonic() + _WAIT_S
@@ -189,7 +236,11 @@ class Cache:
             renewing.cancel()
             await self._redis.unlock(key)
 
-    async def _from_database(self, question: Question) -> Answer:
+    async def _from_database(self, question: Question) -> Found:
+        return self._keep(await self._read(question), "query")
+
+    async def _read(self, question: Question) -> Answer:
+        """Query for an answer, and store it."""
         began = time.perf_counter()
         reading = await self._database.read(question.endpoint, question.values)
         self._metrics.observe_query(time.perf_counter() - began)
@@ -199,11 +250,11 @@ class Cache:
             refusal = UnknownSubject(question.endpoint.subject)
             self._memory.remember_unknown(question.scope, published, refusal)
             raise refusal
-        stored = make(question.endpoint, published, reading.rows, question.limit)
-        answer = Answer(question.endpoint, published, question.scope, stored)
+        stored = await make(question, published, reading.rows)
+        answer = Answer(question, published, stored)
         key = keys.answer_key(published, question.endpoint, question.scope)
         await self._redis.store(key, stored.pack(), question.endpoint.max_age_s + STALE_LIMIT_S)
-        return self._keep(answer, "query")
+        return answer
 
     async def _stale(self, question: Question, published: Published, key: str) -> Answer | None:
         """What was true when PostgreSQL was last asked, of this generation or the one before."""
@@ -218,19 +269,19 @@ class Cache:
         for (generation, _), packed in zip(generations, values, strict=True):
             found = _unpack(question, generation, packed)
             if found is not None and found.may_serve_stale:
-                self._memory.put(question.scope, found)
+                self._memory.put(found)
                 return found
         return None
 
-    def _land(self, key: str, flight: asyncio.Task[Answer]) -> None:
+    def _land(self, key: str, flight: asyncio.Task[Found]) -> None:
         del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # taken note of, for when everybody who asked has hung up
 
-    def _keep(self, answer: Answer, tier: str) -> Answer:
+    def _keep(self, answer: Answer, tier: str) -> Found:
         self._metrics.tiers[tier].add()
-        self._memory.put(answer.scope, answer)
-        return answer
+        self._memory.put(answer)
+        return answer, tier
 
     def _same(self, reading: Reading) -> Published:
         """The one object that stands for a generation in this process: hits compare identities."""
@@ -247,7 +298,7 @@ def _unpack(question: Question, published: Published, packed: bytes | None) -> A
         stored = Stored.unpack(packed)
     except msgspec.MsgspecError:
         return None
-    return Answer(question.endpoint, published, question.scope, stored)
+    return Answer(question, published, stored)
 
 
 def _database_down() -> Unavailable:

@@ -16,9 +16,20 @@ from urllib.parse import quote, urlencode
 from serving.endpoints import ENDPOINTS, Endpoint, Value
 from serving.generations import Published
 
-__all__ = ["answer_key", "canonical", "entity_tag", "limit_key", "lock_key", "page_tag", "pointer_key", "schema"]
+__all__ = [
+    "answer_key",
+    "board_keys",
+    "canonical",
+    "entity_tag",
+    "hot_key",
+    "limit_key",
+    "lock_key",
+    "page_tag",
+    "pointer_key",
+    "schema",
+]
 
-_ENVELOPE = "1"
+_ENVELOPE = "2"
 """Raised when the form of an answer, stored or sent, changes for all endpoints."""
 
 
@@ -49,6 +60,22 @@ def answer_key(published: Published, endpoint: Endpoint, scope: str) -> str:
         scope: its canonical form.
     """
     return f"ladder:{schema()}:{published.token}:{endpoint.mart}:{scope}"
+
+
+def board_keys(published: Published, board: str) -> tuple[str, str]:
+    """Where a board's order and its rows are stored.
+
+    Args:
+        published: the generation of its data.
+        board: its name.
+    """
+    prefix = f"ladder:{schema()}:{published.token}:leaderboard_entries"
+    return f"{prefix}:order:{board}", f"{prefix}:rows:{board}"
+
+
+def hot_key() -> str:
+    """What is asked most, over all processes and generations."""
+    return f"ladder:{schema()}:hot"
 
 
 def lock_key(key: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 
 from serving.answers import Answer
 from serving.generations import Published
+from serving.questions import Question
 from serving.refusals import UnknownSubject
 
 __all__ = ["Memory", "RawRequest"]
@@ -20,7 +22,7 @@ _UNKNOWN_FOR_S = 30.0
 
 
 class Memory:
-    """A bounded cache with second chance eviction: a hit sets a mark, and the sweep passes over what is marked.
+    """A bounded cache with second chance eviction: the sweep passes over what was hit since it last came by.
 
     Args:
         capacity: bytes that all answers together may take.
@@ -38,14 +40,21 @@ class Memory:
         """The newest answer known for a canonical request, however old."""
         found = self._answers.get(scope)
         if found is not None:
-            found.is_used = True
+            found.uses += 1
         return found
 
-    def put(self, scope: str, answer: Answer) -> None:
-        """Keep an answer in place of an earlier one."""
-        self._remove(scope)
-        self._answers[scope] = answer
-        self._bytes += answer.size
+    def put(self, answer: Answer) -> None:
+        """Keep an answer in place of an earlier one, whose spellings lead to it from now on."""
+        earlier = self._answers.pop(answer.scope, None)
+        if earlier is not None and earlier is not answer:
+            self._bytes -= earlier.size
+            answer.uses += earlier.uses - earlier.uses_reported
+            answer.aliases, earlier.aliases = earlier.aliases, []
+            for raw in answer.aliases:
+                self.raw[raw] = answer
+        if earlier is not answer:
+            self._bytes += answer.size
+        self._answers[answer.scope] = answer
         while self._bytes > self._capacity:
             self._evict_one()
 
@@ -78,13 +87,21 @@ class Memory:
             return None
         return found[2]
 
+    def take_hot(self, limit: int) -> list[tuple[Question, int]]:
+        """What was asked most since this was called last, at most so many, with the hits of each."""
+        asked = [answer for answer in self._answers.values() if answer.uses > answer.uses_reported]
+        found = [(answer.question, answer.uses - answer.uses_reported) for answer in asked]
+        for answer in asked:
+            answer.uses_reported = answer.uses
+        return heapq.nlargest(limit, found, key=lambda item: item[1])
+
     def _is_kept(self, answer: Answer) -> bool:
         return self._answers.get(answer.scope) is answer
 
     def _evict_one(self) -> None:
         scope, answer = next(iter(self._answers.items()))
-        if answer.is_used:
-            answer.is_used = False
+        if answer.uses > answer.uses_swept:
+            answer.uses_swept = answer.uses
             del self._answers[scope]
             self._answers[scope] = answer
         else:

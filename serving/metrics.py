@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,10 +18,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from serving.endpoints import ENDPOINTS
+from serving.generations import Published
 
 __all__ = ["OTHER", "TIERS", "Counter", "Metrics"]
 
-TIERS = ("memory", "redis", "query", "stale")
+TIERS = ("memory", "board", "redis", "query", "stale")
 OTHER = "other"
 _ENDPOINT_NAMES = (*(endpoint.name for endpoint in ENDPOINTS), OTHER)
 _STATUSES = (200, 304, 400, 401, 403, 404, 405, 413, 414, 422, 429, 431, 500, 503)
@@ -64,6 +66,7 @@ class Metrics:
         }
         self.tiers = {tier: counters[f"answers/{tier}"] for tier in TIERS}
         self.flight_waits = counters["flight_waits"]
+        self.refreshes = counters["refreshes"]
         self.redis_errors = counters["redis_errors"]
         self._query_micros = counters["query_micros"]
         self._queries = [counters[f"queries/{place}"] for place in range(len(_QUERY_BOUNDS_S) + 1)]
@@ -74,6 +77,9 @@ class Metrics:
 
     def request(self, endpoint: str, status: int) -> Counter:
         """The count of an endpoint's answers with a status."""
+        found = self._requests.get((endpoint, status))
+        if found is not None:
+            return found
         label = endpoint if endpoint in _ENDPOINT_NAMES else OTHER
         return self._requests.get((label, status)) or self._requests[label, OTHER]
 
@@ -82,14 +88,14 @@ class Metrics:
         self._queries[bisect_left(_QUERY_BOUNDS_S, seconds)].add()
         self._query_micros.add(int(seconds * 1_000_000))
 
-    def exposition(self, generation: int) -> bytes:
+    def exposition(self, published: Published | None) -> bytes:
         """All processes' counts in Prometheus's text format.
 
         Args:
-            generation: as this process knows it; 0 before the first.
+            published: the generation as this process knows it; None before the first.
         """
         registry = CollectorRegistry()
-        registry.register(_Snapshot(self._sums(), generation))
+        registry.register(_Snapshot(self._sums(), published))
         return generate_latest(registry)
 
     def _sums(self) -> dict[str, int]:
@@ -103,20 +109,26 @@ class Metrics:
 
 
 class _Snapshot(Collector):
-    def __init__(self, sums: dict[str, int], generation: int) -> None:
+    def __init__(self, sums: dict[str, int], published: Published | None) -> None:
         self._sums = sums
-        self._generation = generation
+        self._published = published
 
     def collect(self) -> Iterable[Metric]:
         yield self._labelled("ladder_requests", "Answers by endpoint and status", "requests", ("endpoint", "status"))
         yield self._labelled("ladder_answers", "Data answers by where they were found", "answers", ("tier",))
         for name, text in (
             ("flight_waits", "Requests that waited for another's query"),
+            ("refreshes", "Answers in use that were made again before their age was over"),
             ("redis_errors", "Failures of Redis"),
         ):
             yield CounterMetricFamily(f"ladder_{name}", text, value=self._sums[name])
         yield self._query_seconds()
-        yield GaugeMetricFamily("ladder_generation", "Published generation; 0 before the first", value=self._generation)
+        published = self._published
+        number = 0 if published is None else published.generation
+        yield GaugeMetricFamily("ladder_generation", "Published generation; 0 before the first", value=number)
+        if published is not None:
+            age_s = max(0.0, time.time() - published.published_at.timestamp())
+            yield GaugeMetricFamily("ladder_generation_age_seconds", "Time since it was published", value=age_s)
 
     def _labelled(self, name: str, text: str, prefix: str, labels: Sequence[str]) -> Metric:
         family = CounterMetricFamily(name, text, labels=labels)
@@ -142,6 +154,7 @@ def _cell_names() -> list[str]:
         *(f"requests/{endpoint}/{status}" for endpoint in _ENDPOINT_NAMES for status in (*_STATUSES, OTHER)),
         *(f"answers/{tier}" for tier in TIERS),
         "flight_waits",
+        "refreshes",
         "redis_errors",
         "query_micros",
         *(f"queries/{place}" for place in range(len(_QUERY_BOUNDS_S) + 1)),

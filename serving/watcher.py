@@ -1,7 +1,8 @@
 """Keeps this process's knowledge of the published generation fresh, away from any request.
 
-PostgreSQL decides; Redis tells when to look, several times a second. Who learns of a publication that Redis has not
-been told (its publisher died in between) tells it.
+PostgreSQL decides; Redis tells when to look, several times a second. Of a publication that PostgreSQL has and Redis has
+not been told of, the publisher still makes the cache ready, so its word is waited for; not for long, since it may have
+died. Who then learns of it first tells Redis.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = ["Watcher"]
 _POINTER_EVERY_S = 0.2
 _DATABASE_EVERY_S = 1.0
 _DATABASE_EVERY_S_WHEN_IT_MATTERS = 0.4
+_PUBLISHER_WAIT_S = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class Watcher:
         self._redis = redis
         self._pointer: Published | None = None
         self._asked_at = -_DATABASE_EVERY_S
+        self._sighted: Published | None = None
+        self._sighted_at = 0.0
         self.current: Published | None = None
         """The published generation; None before the first."""
         self.previous: Published | None = None
@@ -111,5 +115,12 @@ class Watcher:
             return
         self.is_database_down = False
         self.confirmed_at = time.monotonic()
-        if newest is not None:
+        if newest is not None and not self._is_being_made_ready(newest):
             await self.adopt(newest)
+
+    def _is_being_made_ready(self, newest: Published) -> bool:
+        if self.current is None or self._redis.is_open or newest in (self.current, self._pointer):
+            return False
+        if newest != self._sighted:
+            self._sighted, self._sighted_at = newest, time.monotonic()
+        return time.monotonic() - self._sighted_at < _PUBLISHER_WAIT_S

@@ -155,6 +155,7 @@ def _create_staging(connection: psycopg.Connection, source: Source) -> None:
     )
     for table in source.tables:
         connection.execute(sql.SQL("GRANT DELETE ON {} TO ladder_marts_owner").format(table.feed_identifier))
+        connection.execute(sql.SQL("REVOKE UPDATE ON {} FROM ladder_ingest").format(table.feed_identifier))
     connection.execute("RESET ROLE")
 
 

@@ -28,7 +28,7 @@ def publish_again(*, rollback: bool) -> None:
         if rollback:
             marts = prepare(settings, warehouse.servers.database_url).graph.marts
             generation = publish.rollback(connection, marts)
-        publish_cache(warehouse.servers.redis_url, generation)
+        publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     verb = "turned back; now" if rollback else "published"
     console.print(f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})")
 

@@ -88,7 +88,7 @@ class WrongMethod(Refusal):
     """A request that asks for nothing."""
 
     def __init__(self) -> None:
-        super().__init__(405, "method_not_allowed", f"only {METHODS} are answered")
+        super().__init__(405, "method_not_allowed", "only GET and HEAD are answered")
 
     @property
     def headers(self) -> dict[str, str]:

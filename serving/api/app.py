@@ -31,6 +31,7 @@ from serving.metrics import Metrics
 from serving.pages.site import Site
 from serving.redis_tier import RedisTier
 from serving.refusals import Refusal, error_body
+from serving.warm_up import report_hot
 from serving.watcher import Watcher
 
 __all__ = ["Connections", "create_app"]
@@ -71,7 +72,7 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         await asyncio.gather(watcher.look(), gate.look())
-        tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(gate.run())]
+        tasks = [asyncio.create_task(work) for work in (watcher.run(), gate.run(), report_hot(memory, redis))]
         try:
             yield
         finally:
@@ -84,7 +85,10 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
 
     app = FastAPI(
         title="Ladderhouse",
-        description="Ranks, win rates and trends, as last published. Every answer names its generation.",
+        description=(
+            "Ranks, win rates and trends, as last published. Every answer names its generation. "
+            "An API key goes into Authorization: Bearer, or X-API-Key."
+        ),
         version="1",
         docs_url=None,
         redoc_url=None,
@@ -102,7 +106,7 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     site = Site(cache, watcher, connections.catalog_file)
     site.add_to(app)
     _add_error_handlers(app, site)
-    return CacheFirst(app, memory, watcher, metrics, gate, Browsers(connections.rules))
+    return CacheFirst(app, memory, cache, watcher, metrics, gate, Browsers(connections.rules))
 
 
 def _add_documentation(app: FastAPI) -> None:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from serving.access.gate import caller_of
-from serving.answers import Answer, not_modified
+from serving.answers import Answer, audience, not_modified
+from serving.encodings import preferred
 from serving.endpoints import Endpoint
 from serving.metrics import Metrics
 from serving.watcher import Watcher
@@ -17,11 +18,24 @@ from serving.watcher import Watcher
 __all__ = ["AnswerResponse", "NotModified", "deliver", "names_tag"]
 
 _STALE_FOR_S = 5
+_MAX_ENCODINGS = 256
 _EMPTY = {"type": "http.response.body", "body": b""}
 
 
-async def deliver(answer: Answer, scope: Scope, send: Send, watcher: Watcher, metrics: Metrics) -> None:
-    """Send an answer: 304 to who has it, compressed to who takes gzip, marked when it may be stale."""
+async def deliver(
+    answer: Answer, scope: Scope, send: Send, watcher: Watcher, metrics: Metrics, timing: bytes = b""
+) -> None:
+    """Send an answer: 304 to who has it, compressed to who takes that, marked when it may be stale.
+
+    Args:
+        answer: what to send.
+        scope: the request.
+        send: where to.
+        watcher: says what is published.
+        metrics: counts the answer.
+        timing: where it was found and how long that took, as Server-Timing has it; empty for a hit, whose answer says
+            so itself.
+    """
     tags = encodings = b""
     for name, value in scope["headers"]:
         if name == b"if-none-match":
@@ -31,14 +45,14 @@ async def deliver(answer: Answer, scope: Scope, send: Send, watcher: Watcher, me
     # The wildcard means any answer that exists, and here is one.
     if tags and (tags in (answer.etag, b"*") or names_tag(tags, answer.etag)):
         start, body, status = answer.not_modified, _EMPTY, 304
-    elif b"gzip" in encodings and not _refuses_gzip(encodings):
-        start, body, status = answer.gzip_start, answer.gzip_body, 200
     else:
-        start, body, status = answer.plain_start, answer.plain_body, 200
-    if status == 200:
+        start, body = answer.sent[preferred(encodings[:_MAX_ENCODINGS])]
+        status = 200
         caller_of(scope).count_rows(answer.stored.rows)
+    if timing:
+        start = _with(start, [(b"server-timing", timing)])
     if watcher.is_database_down or answer.published is not watcher.current or time.monotonic() >= answer.fresh_until:
-        start = _marked_stale(start, watcher)
+        start = _with(start, _stale_headers(answer.endpoint, watcher))
     metrics.request(answer.endpoint.name, status).add()
     await send(start)
     await send(body)
@@ -54,17 +68,25 @@ def names_tag(tags: bytes, etag: bytes) -> bool:
 
 
 class AnswerResponse(Response):
-    """An answer that was found behind the router."""
+    """An answer that was found behind the router.
 
-    def __init__(self, answer: Answer, watcher: Watcher, metrics: Metrics) -> None:
+    Args:
+        answer: what to send.
+        timing: where it was found and how long that took, as Server-Timing has it.
+        watcher: says what is published.
+        metrics: counts the answer.
+    """
+
+    def __init__(self, answer: Answer, timing: bytes, watcher: Watcher, metrics: Metrics) -> None:
         super().__init__()
         self._answer = answer
+        self._timing = timing
         self._watcher = watcher
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        await deliver(self._answer, scope, send, self._watcher, self._metrics)
+        await deliver(self._answer, scope, send, self._watcher, self._metrics, self._timing)
 
 
 class NotModified(Response):
@@ -72,32 +94,31 @@ class NotModified(Response):
 
     def __init__(self, endpoint: Endpoint, etag: bytes, watcher: Watcher, metrics: Metrics) -> None:
         super().__init__()
-        self._start = not_modified(endpoint, etag)
-        self._name = endpoint.name
+        self._start = not_modified(endpoint, etag, b"tag")
+        self._endpoint = endpoint
         self._watcher = watcher
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        self._metrics.request(self._name, 304).add()
-        await send(_marked_stale(self._start, self._watcher) if self._watcher.is_database_down else self._start)
+        start = self._start
+        if self._watcher.is_database_down:
+            start = _with(start, _stale_headers(self._endpoint, self._watcher))
+        self._metrics.request(self._endpoint.name, 304).add()
+        await send(start)
         await send(_EMPTY)
 
 
-def _refuses_gzip(encodings: bytes) -> bool:
-    """Whether gzip is named with a weight of 0."""
-    return any(
-        parts[0].strip() == b"gzip" and any(part.strip() in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000") for part in parts)
-        for parts in (item.split(b";") for item in encodings.split(b","))
-    )
-
-
-def _marked_stale(start: dict[str, Any], watcher: Watcher) -> dict[str, Any]:
-    headers = [(name, value) for name, value in start["headers"] if name != b"cache-control"]
-    headers += [
-        (b"cache-control", b"public, max-age=%d" % _STALE_FOR_S),
+def _stale_headers(endpoint: Endpoint, watcher: Watcher) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"cache-control", b"%s, max-age=%d" % (audience(endpoint), _STALE_FOR_S)),
         (b"age", b"%d" % watcher.unconfirmed_s),
         (b"warning", b'110 - "Response is Stale"'),
         (b"x-ladder-stale", b"1"),
     ]
-    return {**start, "headers": headers}
+
+
+def _with(start: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """The same start with some headers in place of what it says under their names."""
+    names = {name for name, _ in headers}
+    return {**start, "headers": [*(header for header in start["headers"] if header[0] not in names), *headers]}

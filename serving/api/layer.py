@@ -14,6 +14,7 @@ from serving.access.browsers import Browsers
 from serving.access.gate import Gate
 from serving.access.refusals import Limited, TooLarge, WrongMethod
 from serving.api.delivery import deliver
+from serving.cache import Cache
 from serving.memory import Memory
 from serving.metrics import OTHER, Metrics
 from serving.refusals import Refusal, error_body
@@ -32,6 +33,7 @@ class CacheFirst:
     Args:
         app: what answers the rest.
         memory: where hits are found.
+        cache: makes hits again before their age is over.
         watcher: says which generation a hit has to be of.
         metrics: counts requests.
         gate: says who is let in.
@@ -39,10 +41,18 @@ class CacheFirst:
     """
 
     def __init__(
-        self, app: ASGIApp, memory: Memory, watcher: Watcher, metrics: Metrics, gate: Gate, browsers: Browsers
+        self,
+        app: ASGIApp,
+        memory: Memory,
+        cache: Cache,
+        watcher: Watcher,
+        metrics: Metrics,
+        gate: Gate,
+        browsers: Browsers,
     ) -> None:
         self._app = app
         self._raw = memory.raw
+        self._cache = cache
         self._watcher = watcher
         self._metrics = metrics
         self._gate = gate
@@ -75,10 +85,10 @@ class CacheFirst:
         if (
             answer is not None
             and answer.published is self._watcher.current
-            and time.monotonic() < answer.fresh_until
             and answer.endpoint.scope in caller.scopes
+            and (time.monotonic() < answer.refresh_at or self._cache.keep_fresh(answer))
         ):
-            answer.is_used = True
+            answer.uses += 1
             self._memory_hits.add()
             await deliver(answer, scope, send, self._watcher, self._metrics)
             return

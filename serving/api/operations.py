@@ -33,8 +33,7 @@ def add_operations(router: APIRouter, watcher: Watcher, metrics: Metrics) -> Non
 
     @router.get("/metrics", summary="Counts, in Prometheus's text format", response_class=Response)
     async def exposition() -> Response:
-        generation = watcher.current.generation if watcher.current is not None else 0
-        return Response(metrics.exposition(generation), media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+        return Response(metrics.exposition(watcher.current), media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
 
 
 def _json(content: dict[str, str | int]) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -17,11 +18,12 @@ from serving import keys
 from serving.access.gate import require
 from serving.api.contract import responses
 from serving.api.delivery import AnswerResponse, NotModified, names_tag
-from serving.cache import Cache, Question
+from serving.cache import Cache
 from serving.cursors import MAX_LENGTH
 from serving.endpoints import Endpoint, Page, Parameter
 from serving.memory import Memory
 from serving.metrics import Metrics
+from serving.questions import Question
 from serving.refusals import Refusal
 from serving.watcher import Watcher
 
@@ -52,6 +54,7 @@ def _handler(
     allowed = {parameter.name: parameter for parameter in declared if not parameter.in_path}
 
     async def handle(request: Request, **arguments: Any) -> Response:
+        began = time.perf_counter()
         require(request.scope, endpoint.scope)
         _check_query(request, allowed)
         limit, cursor = arguments.pop("limit", None), arguments.pop("cursor", None)
@@ -59,9 +62,10 @@ def _handler(
         etag = keys.entity_tag(keys.answer_key(cache.published(), endpoint, question.scope))
         if names_tag(request.headers.get("if-none-match", "").encode("latin-1"), etag):
             return NotModified(endpoint, etag, watcher, metrics)
-        answer = await cache.answer(question)
+        answer, tier = await cache.find(question)
         memory.alias((request.scope["path"], request.scope["query_string"]), answer)
-        return AnswerResponse(answer, watcher, metrics)
+        timing = b"%s;dur=%.3f" % (tier.encode(), 1000 * (time.perf_counter() - began))
+        return AnswerResponse(answer, timing, watcher, metrics)
 
     # FastAPI reads parameters, their bounds and their documentation from the signature.
     handle.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from serving.endpoints import freshness, heroes, leaderboards, maps, players, search, teams
+from serving.endpoints import freshness, heroes, leaderboards, maps, places, players, search, teams
 from serving.endpoints.declaration import Column, Endpoint, Page, Parameter, Permission, Value
 
 __all__ = ["ENDPOINTS", "Column", "Endpoint", "Page", "Parameter", "Permission", "Value"]
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *leaderboards.ENDPOINTS,
+    *places.ENDPOINTS,
     *players.ENDPOINTS,
     *search.ENDPOINTS,
     *heroes.ENDPOINTS,

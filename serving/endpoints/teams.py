@@ -13,7 +13,7 @@ _GAME = Parameter("game", str, "game", in_path=True, choices=GAMES)
 _TEAM = (_GAME, Parameter("team_id", str, "the source's own id", in_path=True, pattern=ID))
 (_TEAM_ID,) = of(_TEAMS, "team_id")
 (_LEAGUE_ID,) = of(_STANDINGS, "league_id")
-(_STANDING,) = of(_STANDINGS, "standing")
+_STANDING, _PLACED_TEAM_ID = of(_STANDINGS, "standing", "team_id")
 _STREAK = ("streak", "last_10_wins", "last_10_matches", "last_played_at")
 _DESCRIBED = ("team_name", "tag", "logo_url", "rating", "wins", "losses")
 # Who is listed has played.
@@ -83,7 +83,7 @@ ENDPOINTS = (
         parameters=(_GAME, Parameter("league_id", str, "the source's own id", in_path=True, pattern=ID)),
         columns=of(_STANDINGS, "standing", "team_id", "team_name", *RECORD, "win_rate", *_STREAK),
         max_age_s=60 * 60,
-        page=Page(keyset=(_STANDING, _TEAM_ID), default=50, maximum=500),
+        page=Page(keyset=(_STANDING, _PLACED_TEAM_ID), default=50, maximum=500),
         subject="league",
         known=(
             "SELECT EXISTS (SELECT FROM marts.league_standings WHERE game = %(game)s AND league_id = %(league_id)s)"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
+
+from serving.answers import Stored
 
 __all__ = ["Asset", "load_assets"]
 
@@ -19,14 +20,12 @@ class Asset:
     Args:
         path: names the digest of its content.
         media_type: its content type.
-        body: its bytes.
-        compressed: the same with gzip.
+        stored: its bytes.
     """
 
     path: str
     media_type: str
-    body: bytes
-    compressed: bytes
+    stored: Stored
 
 
 def load_assets() -> dict[str, Asset]:
@@ -37,5 +36,5 @@ def load_assets() -> dict[str, Asset]:
         digest = hashlib.blake2b(body, digest_size=8).hexdigest()
         stem, _, suffix = name.partition(".")
         path = f"/assets/{stem}.{digest}.{suffix}"
-        found[name] = Asset(path, media_type, body, gzip.compress(body, compresslevel=9, mtime=0))
+        found[name] = Asset(path, media_type, Stored.of(body, 0))
     return found

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.answers import Stored
+
 __all__ = ["CATALOG_FILE", "Catalog", "CatalogPage"]
 
 CATALOG_FILE = Path("dbt") / "docs" / "index.html.gz"
@@ -22,14 +24,12 @@ class CatalogPage:
     """The page as it is sent.
 
     Args:
-        body: HTML.
-        compressed: the same with gzip.
+        stored: HTML.
         etag: stands for its content.
         policy: its Content-Security-Policy: its own scripts, by their digests, and nothing from elsewhere.
     """
 
-    body: bytes
-    compressed: bytes
+    stored: Stored
     etag: str
     policy: str
 
@@ -68,4 +68,4 @@ def _load(path: Path) -> CatalogPage:
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     tag = hashlib.blake2b(compressed, digest_size=12).hexdigest()
-    return CatalogPage(body, compressed, f'W/"{tag}"', policy)
+    return CatalogPage(Stored.of(body, 0), f'W/"{tag}"', policy)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import time
 from dataclasses import dataclass
 
+from serving.answers import Stored
 from serving.generations import Published
 
 __all__ = ["Kept", "Made"]
@@ -19,22 +19,18 @@ class Made:
 
     Args:
         published: the generation that it shows.
-        body: HTML.
-        compressed: the same with gzip.
+        stored: HTML, with the number of records in it.
         fresh_until: in the process's monotonic seconds.
     """
 
     published: Published
-    body: bytes
-    compressed: bytes
+    stored: Stored
     fresh_until: float
 
     @classmethod
-    def of(cls, published: Published, html: str, max_age_s: int) -> Made:
-        """Compress a page, once."""
-        body = html.encode()
-        compressed = gzip.compress(body, compresslevel=6, mtime=0)
-        return cls(published, body, compressed, time.monotonic() + max_age_s)
+    def of(cls, published: Published, html: str, rows: int, max_age_s: int) -> Made:
+        """Compress a page of so many records, once."""
+        return cls(published, Stored.of(html.encode(), rows), time.monotonic() + max_age_s)
 
 
 class Kept:
@@ -70,4 +66,5 @@ class Kept:
 
 
 def _size(made: Made) -> int:
-    return len(made.body) + len(made.compressed) + 500
+    stored = made.stored
+    return len(stored.body) + len(stored.gzip) + len(stored.zstd) + 500

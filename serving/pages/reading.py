@@ -100,6 +100,11 @@ class Reader:
         return min((answer.published for answer in self._answers), key=lambda published: published.moment)
 
     @property
+    def rows(self) -> int:
+        """How many records were read."""
+        return sum(answer.stored.rows for answer in self._answers)
+
+    @property
     def is_whole(self) -> bool:
         """Whether all that was read is of one generation."""
         return all(answer.published is self._answers[0].published for answer in self._answers)

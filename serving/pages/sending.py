@@ -1,4 +1,4 @@
-"""Bytes of pages, with or without gzip, under the policy that keeps a page to itself."""
+"""Bytes of pages, compressed for who takes that, under the policy that keeps a page to itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from serving.access.gate import caller_of
+from serving.answers import Stored
+from serving.encodings import GZIP, ZSTD, preferred
 
 __all__ = ["HTML", "POLICY", "sent", "unchanged"]
 
@@ -15,22 +19,20 @@ POLICY = (
 )
 """Pages need no script, so none can run; nothing is asked of anybody else."""
 _HEADERS = {"content-security-policy": POLICY, "vary": "accept-encoding"}
+_MAX_ENCODINGS = 256
 
 
 def sent(
-    request: Request,
-    body: bytes,
-    compressed: bytes,
-    *,
-    media_type: str = HTML,
-    status: int = 200,
-    headers: Mapping[str, str],
+    request: Request, stored: Stored, *, media_type: str = HTML, status: int = 200, headers: Mapping[str, str]
 ) -> Response:
-    """An answer with a body, compressed for who takes gzip."""
-    content, coding = body, {}
-    if _takes_gzip(request.headers.get("accept-encoding", "")):
-        content, coding = compressed, {"content-encoding": "gzip"}
-    return Response(content, status, {**_HEADERS, **coding, **headers}, media_type)
+    """An answer with a body; its records count against the limit of who asks."""
+    caller_of(request.scope).count_rows(stored.rows)
+    form = preferred(request.headers.get("accept-encoding", "").encode("latin-1")[:_MAX_ENCODINGS])
+    if form == ZSTD and stored.zstd:
+        return _answer(stored.zstd, status, {"content-encoding": "zstd", **headers}, media_type)
+    if form == GZIP and stored.gzip:
+        return _answer(stored.gzip, status, {"content-encoding": "gzip", **headers}, media_type)
+    return _answer(stored.body, status, headers, media_type)
 
 
 def unchanged(headers: Mapping[str, str]) -> Response:
@@ -38,10 +40,5 @@ def unchanged(headers: Mapping[str, str]) -> Response:
     return Response(status_code=304, headers={**_HEADERS, **headers})
 
 
-def _takes_gzip(encodings: str) -> bool:
-    """Whether gzip is named, and not with a weight of 0."""
-    for item in encodings.split(","):
-        name, _, weight = item.replace(" ", "").partition(";q=")
-        if name == "gzip":
-            return weight.strip("0.") != "" or not weight
-    return False
+def _answer(body: bytes, status: int, headers: Mapping[str, str], media_type: str) -> Response:
+    return Response(body, status, {**_HEADERS, **headers}, media_type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from serving import keys
 from serving.access.gate import require
+from serving.answers import Stored
 from serving.api.delivery import names_tag
 from serving.cache import Cache
 from serving.pages.assets import Asset
@@ -80,7 +81,7 @@ class Site:
         values = page.values(request.path_params, request.query_params)
         if page.tells_age:
             made, is_stale = await self._make(page, values)
-            return sent(request, made.body, made.compressed, headers=_ages(0, is_stale=is_stale))
+            return sent(request, made.stored, headers=_ages(0, is_stale=is_stale))
         published = self._cache.published()
         target = page.target(values)
         tag = keys.page_tag(published, self._rendering.digest, target)
@@ -92,10 +93,10 @@ class Site:
         else:
             made, is_stale = await self._make(page, values)
             if is_stale:
-                return sent(request, made.body, made.compressed, headers=_ages(_STALE_FOR_S, is_stale=True))
+                return sent(request, made.stored, headers=_ages(_STALE_FOR_S, is_stale=True))
             self._kept.put(target, made)
             tag = keys.page_tag(made.published, self._rendering.digest, target)
-        return sent(request, made.body, made.compressed, headers={"etag": tag.decode(), **_ages(page.max_age_s)})
+        return sent(request, made.stored, headers={"etag": tag.decode(), **_ages(page.max_age_s)})
 
     async def _make(self, page: Page, values: Values) -> tuple[Made, bool]:
         """Read and render; again when a publication came between two readings. Says whether it may be stale."""
@@ -105,8 +106,14 @@ class Site:
             if reader.is_whole:
                 break
         is_stale = reader.is_stale or not reader.is_whole
-        html = self._rendering.page(page, values, shown, reader.published, self._watcher if is_stale else None)
-        return Made.of(reader.published, html, page.max_age_s), is_stale
+        outage = self._watcher if is_stale else None
+
+        def make() -> Made:
+            html = self._rendering.page(page, values, shown, reader.published, outage)
+            return Made.of(reader.published, html, reader.rows, page.max_age_s)
+
+        # Some milliseconds, for which hits do not wait.
+        return await asyncio.to_thread(make), is_stale
 
     async def _show_catalog(self, request: Request) -> Response:
         found = await self._catalog.read()
@@ -116,22 +123,21 @@ class Site:
         headers = {"content-security-policy": found.policy, "cache-control": "no-cache", "etag": found.etag}
         if _has(request, found.etag.encode()):
             return unchanged(headers)
-        return sent(request, found.body, found.compressed, headers=headers)
+        return sent(request, found.stored, headers=headers)
 
 
 def _asset_handler(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
     headers = {"cache-control": f"public, max-age={_YEAR_S}, immutable"}
 
     async def handle(request: Request) -> Response:
-        return sent(request, asset.body, asset.compressed, media_type=asset.media_type, headers=headers)
+        return sent(request, asset.stored, media_type=asset.media_type, headers=headers)
 
     return handle
 
 
 def _once(request: Request, html: str, status: int, headers: Mapping[str, str]) -> Response:
     """A page that is worth keeping to nobody."""
-    body = html.encode()
-    return sent(request, body, gzip.compress(body, compresslevel=1), status=status, headers=headers)
+    return sent(request, Stored.of(html.encode(), 0), status=status, headers=headers)
 
 
 def _ages(max_age_s: int, *, is_stale: bool = False) -> dict[str, str]:

@@ -55,7 +55,7 @@ def plan(project: Project, statement: str, values: dict[str, Any]) -> dict[str, 
     built = statement.replace("marts.", "marts_blue.")
     given = {name: values.get(name) for name in re.findall(r"%\((\w+)\)s", built)}
     with psycopg.connect(project.database.admin_url) as connection:
-        connection.execute("SET enable_seqscan = off")
+        connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
         row = connection.execute(f"EXPLAIN (FORMAT JSON) {built}", given).fetchone()
     assert row is not None
     found: dict[str, Any] = row[0][0]["Plan"]
@@ -63,10 +63,8 @@ def plan(project: Project, statement: str, values: dict[str, Any]) -> dict[str, 
 
 
 def scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The nodes of a plan that read a relation; of a bitmap those that read the index."""
-    if ("Relation Name" in node and node["Node Type"] != "Bitmap Heap Scan") or node[
-        "Node Type"
-    ] == "Bitmap Index Scan":
+    """The nodes of a plan that read a relation."""
+    if "Relation Name" in node:
         yield node
     for below in node.get("Plans", ()):
         yield from scans(below)

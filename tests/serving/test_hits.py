@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import httpx
 import pytest
 import redis
+import zstandard
 
 from serving.endpoints import ENDPOINTS
 from tests.serving.clients import count, get_together, queries
@@ -87,6 +89,11 @@ def test_bodies_are_compressed_for_who_asks(reader: httpx.Client) -> None:
     assert gzip.decompress(raw) == plain.content
     assert len(raw) < len(plain.content) / 3
     assert "content-encoding" not in reader.get(BOARD, headers={"Accept-Encoding": "gzip;q=0"}).headers
+    with reader.stream("GET", BOARD, headers={"Accept-Encoding": "gzip, deflate, br, zstd"}) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert answer.headers["content-encoding"] == "zstd"
+    assert zstandard.ZstdDecompressor().decompress(raw) == plain.content
+    assert len(raw) < len(plain.content) / 3
     assert answer.headers["vary"] == plain.headers["vary"] == "accept-encoding"
 
 
@@ -94,7 +101,7 @@ def test_head_is_get_without_the_body(reader: httpx.Client) -> None:
     for _ in range(2):
         head, get = reader.head(BOARD), reader.get(BOARD)
         assert head.content == b""
-        ignored = {"date"}
+        ignored = {"date", "server-timing"}
         assert {k: v for k, v in head.headers.items() if k not in ignored} == {
             k: v for k, v in get.headers.items() if k not in ignored
         }
@@ -116,8 +123,32 @@ def test_head_is_get_without_the_body(reader: httpx.Client) -> None:
     ],
 )
 def test_answers_may_be_kept_as_long_as_the_source_documents_say(reader: httpx.Client, path: str, minutes: int) -> None:
-    ages = f"public, max-age={minutes * 60}, stale-while-revalidate={minutes * 60}"
+    ages = f"public, max-age={minutes * 60}, stale-while-revalidate={minutes * 60}, stale-if-error={4 * 3600}"
     assert reader.get(f"/api/v1{path}").headers["cache-control"] == ages
+
+
+def test_an_answer_says_where_it_was_found_and_how_long_a_look_took(pair: Pair) -> None:
+    def timing(base: str, **headers: str) -> str:
+        return httpx.get(base + BOARD, headers=headers).headers["server-timing"]
+
+    assert re.fullmatch(r"query;dur=\d+\.\d{3}", timing(pair.one))
+    assert timing(pair.one) == "memory"
+    assert re.fullmatch(r"redis;dur=\d+\.\d{3}", timing(pair.other))
+    tag = httpx.get(pair.one + BOARD).headers["etag"]
+    assert timing(pair.one, **{"If-None-Match": tag}) == "memory"
+
+
+def test_a_304_that_needs_no_look_says_so(pair: Pair) -> None:
+    tag = httpx.get(pair.one + BOARD).headers["etag"]
+    assert httpx.get(pair.other + BOARD, headers={"If-None-Match": tag}).headers["server-timing"] == "tag"
+
+
+def test_no_client_gets_past_the_cache(api: httpx.Client, pair: Pair) -> None:
+    api.get(BOARD)
+    before = queries(pair.one)
+    for headers in ({"Cache-Control": "no-cache, no-store, max-age=0"}, {"Pragma": "no-cache"}, {"Range": "bytes=0-1"}):
+        assert api.get(BOARD, headers=headers).status_code == 200
+    assert queries(pair.one) == before
 
 
 def test_errors_may_not_be_kept(reader: httpx.Client) -> None:

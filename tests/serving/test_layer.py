@@ -14,6 +14,7 @@ from serving.access.browsers import Browsers
 from serving.access.gate import Gate
 from serving.access.rules import Rules
 from serving.api.layer import CacheFirst
+from serving.cache import Cache
 from serving.database import Database
 from serving.memory import Memory
 from serving.metrics import Metrics
@@ -37,11 +38,13 @@ def test_a_failure_nobody_foresaw_is_a_500_whose_request_id_is_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics = Metrics(tmp_path)
-    redis = RedisTier("redis://127.0.0.1:1/0", metrics)
-    watcher = Watcher(Database("dbname=nowhere"), redis)
+    memory, redis, database = Memory(), RedisTier("redis://127.0.0.1:1/0", metrics), Database("dbname=nowhere")
+    watcher = Watcher(database, redis)
+    cache = Cache(memory, redis, database, watcher, metrics)
     gate = Gate(RULES, "dbname=nowhere", redis)
     with caplog.at_level(logging.ERROR):
-        answer = asyncio.run(get(CacheFirst(broken, Memory(), watcher, metrics, gate, Browsers(RULES)), "mine-1"))
+        layer = CacheFirst(broken, memory, cache, watcher, metrics, gate, Browsers(RULES))
+        answer = asyncio.run(get(layer, "mine-1"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert answer.headers["x-request-id"] == "mine-1"
     (record,) = caplog.records

@@ -12,6 +12,7 @@ from serving.answers import Answer, Stored
 from serving.endpoints import ENDPOINTS
 from serving.generations import Published
 from serving.memory import Memory
+from serving.questions import Question
 from serving.refusals import UnknownSubject
 
 ENDPOINT = ENDPOINTS[0]
@@ -19,7 +20,7 @@ PUBLISHED = Published(1, None, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def answer(scope: str, size: int = 1000) -> Answer:
-    return Answer(ENDPOINT, PUBLISHED, scope, Stored(time.time(), b"x" * size, b""))
+    return Answer(Question(ENDPOINT, scope, {}, None), PUBLISHED, Stored(time.time(), b"x" * size, 1))
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30), st.integers(0, 5000)), max_size=100))
@@ -32,7 +33,7 @@ def test_it_never_holds_more_than_its_capacity_and_finds_only_what_it_holds(
         kept = memory.get(scope)
         if kept is None or size % 2:
             kept = answer(scope, size)
-            memory.put(scope, kept)
+            memory.put(kept)
         memory.alias((scope, b"%d" % spelling), kept)
         held = {id(found): found for found in memory.raw.values()}.values()
         assert sum(found.size for found in held) <= 20_000
@@ -42,20 +43,47 @@ def test_it_never_holds_more_than_its_capacity_and_finds_only_what_it_holds(
 
 def test_what_is_hit_outlives_what_is_not() -> None:
     memory = Memory(capacity=10 * answer("x").size)
-    memory.put("hot", answer("hot"))
+    memory.put(answer("hot"))
     for number in range(100):
         found = memory.get("hot")
         assert found is not None
-        memory.put(str(number), answer(str(number)))
+        memory.put(answer(str(number)))
 
 
 def test_spellings_of_one_answer_are_bounded() -> None:
     memory = Memory()
     kept = answer("scope")
-    memory.put("scope", kept)
+    memory.put(kept)
     for number in range(100):
         memory.alias(("/", b"%d" % number), kept)
     assert len(memory.raw) == len(kept.aliases) == 8
+
+
+def test_an_answer_made_again_is_found_by_every_spelling_of_the_earlier_one() -> None:
+    memory = Memory()
+    earlier, later = answer("scope"), answer("scope", 2000)
+    memory.put(earlier)
+    for spelling in (b"a", b"b"):
+        memory.alias(("/", spelling), earlier)
+    memory.put(later)
+    assert memory.raw == {("/", b"a"): later, ("/", b"b"): later}
+    assert memory.get("scope") is later
+    memory.put(later)
+    assert memory.raw[("/", b"a")] is later
+
+
+def test_what_is_hot_is_what_was_asked_most_since_the_last_time() -> None:
+    memory = Memory()
+    for scope, uses in (("cold", 0), ("warm", 3), ("hot", 50), ("lukewarm", 1)):
+        memory.put(answer(scope))
+        for _ in range(uses):
+            memory.get(scope)
+    assert [(question.scope, uses) for question, uses in memory.take_hot(2)] == [("hot", 50), ("warm", 3)]
+    assert memory.take_hot(2) == []
+    memory.get("hot")
+    memory.put(answer("hot"))
+    memory.get("hot")
+    assert [(question.scope, uses) for question, uses in memory.take_hot(2)] == [("hot", 2)]
 
 
 def test_what_is_unknown_is_bounded_and_belongs_to_a_generation() -> None:

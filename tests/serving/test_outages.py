@@ -25,6 +25,7 @@ from serving.run import background
 from tests.conftest import Database
 from tests.serving.clients import count, generation_of, queries, seconds_until
 from tests.serving.marts import Marts
+from tests.serving.proxies import Proxy
 from warehouse.embedded import running
 from warehouse.migrate import migrate
 from warehouse.settings import Settings
@@ -172,6 +173,35 @@ def test_a_redis_that_hangs_costs_a_few_requests_a_moment_and_the_rest_nothing(i
     assert sum(seconds > 0.2 for seconds in times) <= 3
     installation.thaw("valkey")
     seconds_until(lambda: installation.get(f"{BOARD}?limit=100").status_code == 200)
+
+
+def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(installation: Installation) -> None:
+    with (
+        Proxy(installation.servers.redis_url).standing() as proxy,
+        background(installation.settings, installation.database.url("serving"), proxy.url) as base,
+        httpx.Client(base_url=base, timeout=30) as client,
+    ):
+        generation = generation_of(installation.api)
+        seconds_until(lambda: generation_of(base) == generation)
+        proxy.delay_s = 2.0
+        times = []
+        for _ in range(60):
+            began = time.monotonic()
+            answer = client.get(installation.unseen())
+            assert answer.status_code == 200
+            assert not is_stale(answer)
+            times.append(time.monotonic() - began)
+        assert max(times) < 2
+        assert sum(seconds > 0.2 for seconds in times) <= 3
+        proxy.delay_s = 0.0
+
+        def is_stored() -> bool:
+            path = installation.unseen()
+            client.get(path)
+            with redis.Redis.from_url(installation.servers.redis_url) as cache:
+                return bool(cache.keys(f"ladder:*{path.partition('?')[2]}"))
+
+        assert seconds_until(is_stored) < 2
 
 
 def test_an_emptied_redis_is_filled_again(installation: Installation) -> None:

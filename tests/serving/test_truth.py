@@ -20,16 +20,15 @@ PLAYERS = "SELECT game, player_id FROM marts.dim_players WHERE player_id NOT LIK
 OF_PLAYER = "game = %(game)s AND player_id = %(player_id)s"
 WILSON = """
     matches - wins AS losses,
-    round(wins::numeric / nullif(matches, 0), 6) AS win_rate,
-    round((wins::numeric / nullif(matches, 0) + 3.8416 / (2 * nullif(matches, 0)) - 1.96 * sqrt(
-        wins::numeric / nullif(matches, 0) * (1 - wins::numeric / nullif(matches, 0)) / nullif(matches, 0)
-        + 3.8416 / (4 * nullif(matches, 0) ^ 2)
-    )) / (1 + 3.8416 / nullif(matches, 0)), 6) AS win_rate_low,
-    round((wins::numeric / nullif(matches, 0) + 3.8416 / (2 * nullif(matches, 0)) + 1.96 * sqrt(
-        wins::numeric / nullif(matches, 0) * (1 - wins::numeric / nullif(matches, 0)) / nullif(matches, 0)
-        + 3.8416 / (4 * nullif(matches, 0) ^ 2)
-    )) / (1 + 3.8416 / nullif(matches, 0)), 6) AS win_rate_high
+    round(p, 6) AS win_rate,
+    round((p + z2 / (2 * n) - 1.96 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n), 6) AS win_rate_low,
+    round((p + z2 / (2 * n) + 1.96 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n), 6) AS win_rate_high
 """
+"""Wilson's interval as it is written in books, over a relation with `wins` and `matches` and `SHARE`."""
+SHARE = (
+    "CROSS JOIN LATERAL (SELECT nullif(matches, 0)::numeric AS n, wins / nullif(matches, 0)::numeric AS p, "
+    "3.8416 AS z2) AS share"
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,15 @@ TRUTHS = {
     "leaderboard_entries": Truth(
         "SELECT * FROM marts.leaderboard_entries WHERE board = %(board)s AND is_qualified ORDER BY rank, player_id",
         "SELECT DISTINCT board FROM marts.leaderboard_entries",
+    ),
+    "leaderboard_place": Truth(
+        "WITH placed AS (SELECT *, row_number() OVER (ORDER BY rank, player_id) AS place, count(rank) OVER () "
+        "AS players FROM marts.leaderboard_entries WHERE board = %(board)s) "
+        "SELECT p.*, p.place - asked.place AS distance FROM placed AS p JOIN placed AS asked "
+        "ON p.player_id = asked.player_id OR (p.is_qualified AND asked.is_qualified "
+        "AND abs(p.place - asked.place) <= %(neighbours)s) WHERE asked.player_id = %(player_id)s ORDER BY p.place",
+        "SELECT board, player_id FROM marts.leaderboard_entries",
+        ({}, {"neighbours": 0}, {"neighbours": 50}),
     ),
     "player": of_player(f"SELECT * FROM marts.dim_players WHERE {OF_PLAYER}"),
     "player_win_loss": of_player(
@@ -109,7 +117,7 @@ TRUTHS = {
         "LEFT JOIN marts.dim_players AS players USING (game, player_id) "
         "LEFT JOIN (SELECT * FROM marts.player_win_rates WHERE period = 'all') AS records USING (game, player_id) "
         f"WHERE person_id IN (SELECT person_id FROM marts.bridge_player_identities WHERE {OF_PLAYER}) "
-        "ORDER BY game, player_id"
+        "ORDER BY ids.game, ids.player_id"
     ),
     "player_search": Truth(
         "SELECT * FROM marts.dim_players WHERE left(lower(display_name), length(%(prefix)s)) = lower(%(prefix)s) "
@@ -125,7 +133,7 @@ TRUTHS = {
         "LEFT JOIN (SELECT * FROM marts.player_win_rates WHERE period = 'all') AS records USING (game, player_id) "
         "LEFT JOIN (SELECT * FROM marts.player_win_rates WHERE period = '30d') AS recent USING (game, player_id) "
         "LEFT JOIN marts.player_form AS form USING (game, player_id) "
-        "WHERE game = %(game)s AND player_id = ANY(%(players)s) ORDER BY player_id",
+        "WHERE game = %(game)s AND player_id = ANY(%(players)s) ORDER BY players.player_id",
         "SELECT 'cs2' AS game",
         ({"players": ["p-bob", "p-ada"]}, {"players": ["p-cat", "p-nobody", "p-ada", "101"]}),
     ),
@@ -143,7 +151,7 @@ TRUTHS = {
         "WHERE game = %(game)s AND patch_id = coalesce(%(patch_id)s, patch_id) "
         "AND rank_bracket = coalesce(%(rank_bracket)s, rank_bracket) "
         "AND played_date BETWEEN coalesce(%(since)s::date, '-infinity') AND coalesce(%(until)s::date, 'infinity') "
-        "GROUP BY character_id) AS sums LEFT JOIN marts.dim_characters AS characters USING (character_id) "
+        f"GROUP BY character_id) AS sums {SHARE} LEFT JOIN marts.dim_characters AS characters USING (character_id) "
         "ORDER BY win_rate_low DESC NULLS LAST, character_id",
         "SELECT 'dota2' AS game",
         (
@@ -161,7 +169,7 @@ TRUTHS = {
         "WHERE game = %(game)s AND character_id = %(character_id)s "
         "AND rank_bracket = coalesce(%(rank_bracket)s, rank_bracket) "
         "AND played_date BETWEEN coalesce(%(since)s::date, '-infinity') AND coalesce(%(until)s::date, 'infinity') "
-        "GROUP BY 1) AS sums ORDER BY week_start_date",
+        f"GROUP BY 1) AS sums {SHARE} ORDER BY week_start_date",
         "SELECT game, character_id FROM marts.dim_characters",
         ({}, {"rank_bracket": "legend"}, {"since": "2026-01-04"}, {"until": "2026-01-04"}),
     ),

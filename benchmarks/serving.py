@@ -1,0 +1,245 @@
+"""A hit of the API, with a key, its limits and the counts, against applications that do less, and against those that
+people write instead.
+
+All run on the same server with the same settings, one process each, and answer with the same bytes: the first page of
+a board, compressed, about a kilobyte. The no-op sends two bytes, and SQL the page as it is. Each round asks all of them
+in turn, beginning with another one each time; the ratios are medians of the rounds' ratios.
+
+    ROUNDS=9 SECONDS=2 python -m benchmarks.serving
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from statistics import median, quantiles
+from urllib.parse import urlsplit
+
+import psutil
+import redis
+
+from benchmarks import report
+from benchmarks.serving_load import Load, closed_load, open_load, request
+from benchmarks.serving_peers import PEERS, Wiring, peer
+from orchestration.warehouse_access import Warehouse, open_warehouse
+from serving.publish import publish_cache
+from serving.run import background
+from warehouse.api_keys import create_key
+from warehouse.database import connect
+from warehouse.publish import Build, building, record_build, turn
+from warehouse.settings import load_settings
+
+BOARD, PLAYERS = "dota2_matches", 20_000
+TARGET = f"/api/v1/leaderboards/{BOARD}"
+CONNECTIONS = 32
+KEY = "bench:answer"
+PACED_ROUNDS, PACED_S = 3, 5.0
+ANSWERS = 10_000
+#: A limit that is counted down and never met.
+A_MINUTE = 2_000_000_000
+#: Ratios: what is set against what, and the bar.
+HIT, UNCOMPRESSED, NOT_MODIFIED = "hit", "hit, not compressed", "304"
+RATIOS = {
+    "hit_vs_noop": (HIT, "no-op", ">= 0.6"),
+    "hit_vs_noop_body": (HIT, "no-op body", ""),
+    "hit_vs_redis_get": (HIT, "redis get", ">= 2"),
+    "hit_vs_multiplexed_get": (HIT, "multiplexed", ""),
+    "hit_vs_fastapi_redis": (HIT, "fastapi", ">= 4"),
+    "hit_vs_sql": (HIT, "sql", ">= 4"),
+    "not_modified_vs_hit": (NOT_MODIFIED, HIT, ">= 1.1"),
+    "not_modified_vs_hit_not_compressed": (NOT_MODIFIED, UNCOMPRESSED, ""),
+    "multiplexed_vs_redis_get": ("multiplexed", "redis get", ""),
+}
+QUERY = """
+SELECT json_build_object('data', json_agg(row_to_json(entries)))::text
+FROM (
+    SELECT rank, player_id, display_name, score, matches, wins, losses, win_rate
+    FROM marts.leaderboard_entries
+    WHERE board = %(board)s AND rank IS NOT NULL
+    ORDER BY rank, player_id
+    LIMIT 50
+) AS entries
+"""
+_ROWS = """
+CREATE TABLE leaderboard_entries (
+    board text, game text, player_id text, display_name text, rank integer, score numeric(18, 6), matches integer,
+    wins integer, losses integer, win_rate numeric(8, 6), is_qualified boolean, PRIMARY KEY (board, player_id)
+);
+INSERT INTO leaderboard_entries
+    SELECT board, 'dota2', (100000000 + n * 7919)::text, 'Player ' || n * 31, 1 + n / 4 * 4, 100000 - n / 4 * 4, 100,
+        50 + n % 20, 50 - n % 20, 0.5 + n % 20 / 100.0, true
+    FROM generate_series(0, {players} - 1) AS n, unnest(ARRAY['{board}', 'dota2_rank', 'dota2_win_rate']) AS board;
+CREATE INDEX ON leaderboard_entries (board, rank, player_id);
+ANALYZE leaderboard_entries;
+"""
+
+
+@dataclass
+class Side:
+    """Something that answers.
+
+    Args:
+        port: where.
+        sent: what it is asked.
+        status: what it answers.
+        loads: what it did in each round.
+        busy: share of both cores that was busy in each round, whoever kept it so.
+    """
+
+    port: int
+    sent: bytes
+    status: int = 200
+    loads: list[Load] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure and report."""
+    rounds, seconds = int(os.environ.get("ROUNDS", "9")), float(os.environ.get("SECONDS", "2"))
+    home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
+    home.chmod(0o755)
+    for name in [name for name in os.environ if name.startswith("LADDER_")]:
+        del os.environ[name]
+    os.environ["LADDER_HOME"] = str(home)
+    try:
+        with open_warehouse(load_settings()) as warehouse, ExitStack() as stack:
+            sides, facts = _stand_up(warehouse, stack)
+            for number in range(rounds):
+                names = list(sides)
+                for name in names[number % len(names) :] + names[: number % len(names)]:
+                    _measure(sides[name], seconds)
+                print(f"round {number + 1} of {rounds}", flush=True)
+            paced = _at_half_load(sides)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    _report(sides, paced, {"rounds": rounds, "seconds of each": seconds, **facts})
+
+
+def _stand_up(warehouse: Warehouse, stack: ExitStack) -> tuple[dict[str, Side], dict[str, object]]:
+    redis_url, serving_url = warehouse.servers.redis_url, warehouse.url("serving")
+    _publish(warehouse)
+    with connect(warehouse.servers.database_url) as admin:
+        key = create_key(admin, "bench", requests_per_minute=A_MINUTE, rows_per_minute=A_MINUTE, by="bench")
+    base = stack.enter_context(background(warehouse.settings, serving_url, redis_url))
+    port = urlsplit(base).port
+    assert port is not None
+    headers, body = _get(port, {"Accept-Encoding": "gzip, deflate, br, zstd"})
+    _, content = _get(port, {})
+    with redis.Redis.from_url(redis_url) as cache:
+        cache.set(KEY, body)
+    sides = {
+        HIT: Side(port, request(TARGET, x_api_key=key)),
+        NOT_MODIFIED: Side(port, request(TARGET, x_api_key=key, if_none_match=headers["etag"]), status=304),
+        UNCOMPRESSED: Side(port, request(TARGET, x_api_key=key, accept_encoding="identity")),
+    }
+    kept = [(name, value) for name, value in headers.items() if name not in ("date", "server")]
+    for name in PEERS:
+        wiring = Wiring(redis_url, serving_url, KEY, kept, QUERY, BOARD)
+        sides[name] = Side(stack.enter_context(peer(name, wiring)), sides[HIT].sent)
+        _await(sides[name].port)
+    return sides, {"bytes of a body": len(content), "compressed": len(body), "headers": headers}
+
+
+def _publish(warehouse: Warehouse) -> None:
+    with building(warehouse.url("transform")) as connection:
+        connection.execute("SET ROLE ladder_marts_owner")
+        connection.execute("SET search_path = marts_blue")
+        connection.execute(_ROWS.format(players=PLAYERS, board=BOARD).encode())
+        connection.execute("RESET search_path")
+        connection.execute("RESET ROLE")
+        build = Build(
+            colour="blue",
+            as_of_date=None,
+            head_batch_id=0,
+            inputs_digest="",
+            models_digest="",
+            is_needed=True,
+            is_full=False,
+        )
+        record_build(connection, build, as_of_date=None)
+        generation = turn(connection, "blue", ["leaderboard_entries"])
+    publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
+
+
+def _get(port: int, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        for _ in range(2):  # the second time it is a hit
+            connection.request("GET", TARGET, headers=dict(headers))
+            response = connection.getresponse()
+            body = response.read()
+            assert response.status == 200, body
+        return {name.lower(): value for name, value in response.getheaders()}, body
+    finally:
+        connection.close()
+
+
+def _await(port: int) -> None:
+    for _ in range(300):
+        try:
+            _get(port, {})
+            return
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.1)
+    raise RuntimeError(f"nothing answers on port {port}")
+
+
+def _measure(side: Side, seconds: float) -> None:
+    psutil.cpu_percent()
+    side.loads.append(closed_load(side.port, side.sent, connections=CONNECTIONS, seconds=seconds, status=side.status))
+    side.busy.append(psutil.cpu_percent() / 100)
+
+
+def _at_half_load(sides: Mapping[str, Side]) -> dict[str, list[float]]:
+    """99th percentile in milliseconds, of each round, each at half of what the side did."""
+    found: dict[str, list[float]] = {}
+    for _ in range(PACED_ROUNDS):
+        for name in (HIT, "no-op", "redis get"):
+            side = sides[name]
+            pace = median(load.a_second for load in side.loads) / 2
+            paced = open_load(side.port, side.sent, connections=CONNECTIONS, seconds=PACED_S, a_second=pace)
+            found.setdefault(name, []).append(1000 * quantiles(paced.latencies, n=100, method="inclusive")[98])
+    return found
+
+
+def _report(sides: Mapping[str, Side], paced: Mapping[str, list[float]], facts: Mapping[str, object]) -> None:
+    each = {
+        ratio: [ours.a_second / theirs.a_second for ours, theirs in zip(sides[a].loads, sides[b].loads, strict=True)]
+        for ratio, (a, b, _) in RATIOS.items()
+    }
+    own = {name: median(load.own_cpu_s / load.seconds for load in side.loads) for name, side in sides.items()}
+    report.write(
+        "serving",
+        seconds={
+            f"{name}: {ANSWERS:,} answers": [ANSWERS / load.a_second for load in side.loads]
+            for name, side in sides.items()
+        },
+        ratios={ratio: median(values) for ratio, values in each.items()}
+        | {f"p99_at_half_load_ms_{name.replace(' ', '_').replace('-', '')}": median(v) for name, v in paced.items()},
+        bars={ratio: bar for ratio, (_, _, bar) in RATIOS.items()},
+        facts={
+            **facts,
+            "spread of the ratios": {ratio: [round(min(v), 2), round(max(v), 2)] for ratio, v in each.items()},
+            "answers a second": {
+                name: round(median(load.a_second for load in side.loads)) for name, side in sides.items()
+            },
+            "p99 at half load, ms, each round": {name: [round(v, 2) for v in values] for name, values in paced.items()},
+            "load generator's own share of a core": {name: round(value, 2) for name, value in own.items()},
+            "share of all cores that was busy": {name: round(median(side.busy), 2) for name, side in sides.items()},
+            "connections": CONNECTIONS,
+            "versions": {name: metadata.version(name) for name in ("granian", "fastapi", "redis", "psycopg", "uvloop")},
+            "load average": [round(value, 2) for value in os.getloadavg()],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

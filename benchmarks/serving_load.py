@@ -1,0 +1,191 @@
+"""The load generator of `benchmarks.serving`: one thread over raw sockets, so that little of the two cores is its own.
+
+Each connection sends the same request again and again. A response is told from the next one by its length, which the
+first one shows; its status is looked at each time.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+
+__all__ = ["Load", "Paced", "closed_load", "open_load", "request"]
+
+_CHUNK = 1 << 18
+_SETTLE_S = 0.2
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a server answered when each connection asked as soon as it was answered.
+
+    Args:
+        responses: how many.
+        seconds: in how long.
+        own_cpu_s: seconds of a core that the generator took.
+    """
+
+    responses: int
+    seconds: float
+    own_cpu_s: float
+
+    @property
+    def a_second(self) -> float:
+        """Responses a second."""
+        return self.responses / self.seconds
+
+
+@dataclass(frozen=True)
+class Paced:
+    """What a server answered at a pace that was given.
+
+    Args:
+        latencies: seconds from when each request was due, whether or not a connection was free.
+        seconds: how long it took.
+        own_cpu_s: seconds of a core that the generator took.
+    """
+
+    latencies: list[float]
+    seconds: float
+    own_cpu_s: float
+
+
+def request(target: str, **headers: str) -> bytes:
+    """A GET as programs send it."""
+    lines = {
+        "Host": "127.0.0.1",
+        "User-Agent": "ladder-bench/1",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+        **{name.replace("_", "-").title(): value for name, value in headers.items()},
+    }
+    head = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items())]
+    return "\r\n".join([*head, "", ""]).encode()
+
+
+class _Connection:
+    """A connection on which one request at a time is under way."""
+
+    __slots__ = ("due", "left", "length", "socket", "start")
+
+    def __init__(self, port: int, sent: bytes, status: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.start = b"HTTP/1.1 %d" % status
+        self.length = self._length(sent)
+        self.left = 0
+        self.due = 0.0
+
+    def _length(self, sent: bytes) -> int:
+        """Bytes of a response, head and body."""
+        self.socket.sendall(sent)
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self._receive()
+        head = received.partition(b"\r\n\r\n")[0].lower()
+        assert received.startswith(self.start), head
+        length = len(head) + 4
+        if b"content-length: " in head:
+            length += int(head.partition(b"content-length: ")[2].split()[0])
+        while len(received) < length:
+            received += self._receive()
+        return length
+
+    def _receive(self) -> bytes:
+        received = self.socket.recv(_CHUNK)
+        assert received, "the server closed the connection"
+        return received
+
+    def send(self, sent: bytes) -> None:
+        self.socket.send(sent)
+        self.left = self.length
+
+    def has_received(self) -> bool:
+        """Take what came; whether the response is whole."""
+        received = self.socket.recv(_CHUNK)
+        if self.left == self.length and not received.startswith(self.start):
+            raise RuntimeError(f"unexpected response: {received[:200]!r}")
+        self.left -= len(received)
+        if self.left < 0:
+            raise RuntimeError("the response is longer than the first one")
+        return self.left == 0
+
+
+class _Connections:
+    def __init__(self, port: int, sent: bytes, count: int, status: int) -> None:
+        self.all = [_Connection(port, sent, status) for _ in range(count)]
+        self.by_number = {connection.socket.fileno(): connection for connection in self.all}
+        self.poll = select.epoll()
+        for connection in self.all:
+            connection.socket.setblocking(False)
+            self.poll.register(connection.socket, select.EPOLLIN)
+
+    def close(self) -> None:
+        self.poll.close()
+        for connection in self.all:
+            connection.socket.close()
+
+
+def closed_load(port: int, sent: bytes, *, connections: int, seconds: float, status: int = 200) -> Load:
+    """Ask over each connection as soon as it was answered.
+
+    Raises:
+        RuntimeError: a response has another status or length than the first one.
+    """
+    opened = _Connections(port, sent, connections, status)
+    try:
+        for connection in opened.all:
+            connection.send(sent)
+        _keep_asking(opened, sent, _SETTLE_S)
+        began, cpu = time.perf_counter(), time.process_time()
+        responses = _keep_asking(opened, sent, seconds)
+        return Load(responses, time.perf_counter() - began, time.process_time() - cpu)
+    finally:
+        opened.close()
+
+
+def _keep_asking(opened: _Connections, sent: bytes, seconds: float) -> int:
+    by_number, poll, clock = opened.by_number, opened.poll.poll, time.perf_counter
+    until = clock() + seconds
+    responses = 0
+    while clock() < until:
+        for number, _ in poll(1.0):
+            connection = by_number[number]
+            if connection.has_received():
+                responses += 1
+                connection.send(sent)
+    return responses
+
+
+def open_load(port: int, sent: bytes, *, connections: int, seconds: float, a_second: float) -> Paced:
+    """Ask at a pace, over whichever connection is free; a request that finds none waits, and its wait counts.
+
+    Raises:
+        RuntimeError: a response has another status or length than the first one.
+    """
+    opened = _Connections(port, sent, connections, 200)
+    free, waiting = deque(opened.all), deque[float]()
+    latencies: list[float] = []
+    clock = time.perf_counter
+    try:
+        cpu, began = time.process_time(), clock()
+        due = began
+        while (now := clock()) < began + seconds:
+            while due <= now:
+                waiting.append(due)
+                due += 1 / a_second
+            while waiting and free:
+                connection = free.popleft()
+                connection.due = waiting.popleft()
+                connection.send(sent)
+            for number, _ in opened.poll.poll(max(0.0, due - clock())):
+                connection = opened.by_number[number]
+                if connection.has_received():
+                    latencies.append(clock() - connection.due)
+                    free.append(connection)
+        return Paced(latencies, clock() - began, time.process_time() - cpu)
+    finally:
+        opened.close()

@@ -1,0 +1,105 @@
+"""What is asked most is made ready for a new generation before anybody is told of it.
+
+Serving processes tell Redis what they are asked, every few seconds and not on any request's way. The publisher, once
+the marts have turned, takes the list, queries for its head and stores the answers where serving processes will look for
+them. They keep to the old generation meanwhile, so nobody sees half; and what is not made in time is made when asked
+for, as if there were no warm-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from serving import keys
+from serving.answers import STALE_LIMIT_S, make
+from serving.boards import PLACE
+from serving.database import Database
+from serving.endpoints import ENDPOINTS
+from serving.generations import Published
+from serving.memory import Memory
+from serving.multiplexed import Multiplexed
+from serving.questions import Question
+from serving.redis_tier import RedisTier
+
+__all__ = ["report_hot", "warm_up"]
+
+_REPORT_EVERY_S = 2.0
+_REPORTED = 64
+_WARMED = 128
+_KEPT = 512
+_STANDS_FOR_S = 24 * 3600
+
+_REPORT = f"""
+for place = 2, #ARGV, 2 do
+    redis.call('ZINCRBY', KEYS[1], ARGV[place + 1], ARGV[place])
+end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{_KEPT + 1})
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1
+"""
+_TAKE = """
+local hot = redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1, 'REV')
+redis.call('ZUNIONSTORE', KEYS[1], 1, KEYS[1], 'WEIGHTS', '0.5')
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(1')
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return hot
+"""
+"""The head of the list. Counts are halved with each publication, so that what is no longer asked leaves."""
+
+
+class _Hot(msgspec.Struct, array_like=True, frozen=True):
+    """A question as the list has it; dates are text, which PostgreSQL reads as well."""
+
+    endpoint: str
+    scope: str
+    values: dict[str, Any]
+    limit: int | None
+
+
+async def report_hot(memory: Memory, redis: RedisTier) -> None:
+    """Tell Redis what this process is asked most, until cancelled."""
+    while True:
+        await asyncio.sleep(_REPORT_EVERY_S)
+        arguments: list[bytes | int] = []
+        for question, uses in memory.take_hot(_REPORTED):
+            # A sorted set answers for places anyway.
+            if question.endpoint is not PLACE:
+                hot = _Hot(question.endpoint.name, question.scope, dict(question.values), question.limit)
+                arguments += (msgspec.msgpack.encode(hot), uses)
+        if arguments:
+            await redis.run(_REPORT, [keys.hot_key()], _STANDS_FOR_S, *arguments)
+
+
+async def warm_up(line: Multiplexed, database: Database, published: Published) -> int:
+    """Make the answers of a generation that are asked most, the hottest first.
+
+    Args:
+        line: the cache.
+        database: where the marts are.
+        published: the generation, which has to be the published one.
+
+    Returns:
+        How many answers are ready.
+
+    Raises:
+        DatabaseDown: PostgreSQL cannot be reached.
+        Unavailable: a query took too long.
+        redis.exceptions.RedisError: Redis cannot be reached, or is full.
+    """
+    named = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+    ready = 0
+    for packed in await line.execute("EVAL", _TAKE, 1, keys.hot_key(), _WARMED, _STANDS_FOR_S):
+        hot = msgspec.msgpack.decode(packed, type=_Hot)
+        question = Question(named[hot.endpoint], hot.scope, hot.values, hot.limit)
+        reading = await database.read(question.endpoint, question.values)
+        if reading.published != published:
+            return ready  # the next publisher warms up
+        if reading.is_known:
+            stored = await make(question, published, reading.rows)
+            key = keys.answer_key(published, question.endpoint, question.scope)
+            await line.execute("SET", key, stored.pack(), "EX", question.endpoint.max_age_s + STALE_LIMIT_S)
+            ready += 1
+    return ready

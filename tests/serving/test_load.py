@@ -1,0 +1,176 @@
+"""Under load, publications and outages cost readers no more than a moment: `--log-cli-level info` says how long."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+
+import msgspec
+import pytest
+import redis
+
+from serving.publish import publish_cache
+from serving.run import background
+from tests.serving.clients import generation_of, seconds_until
+from tests.serving.conftest import Pair
+from tests.serving.load import Reads, reading
+from tests.serving.proxies import Proxy
+from tests.serving.test_outages import Installation, installation, standing
+
+__all__ = ["installation", "standing"]
+
+RENAME = "UPDATE leaderboard_entries SET display_name = %s"
+BOARD = "/api/v1/leaderboards/dota2_matches"
+READS, PUBLICATIONS = 100_000, 50
+HOT = 20
+STEADY_S = 3.0
+_logger = logging.getLogger(__name__)
+
+
+class Row(msgspec.Struct):
+    display_name: str
+
+
+class Meta(msgspec.Struct):
+    generation: int
+
+
+class Body(msgspec.Struct):
+    data: list[Row]
+    meta: Meta
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no_mixture(pair: Pair) -> None:
+    """Every row says in which generation it was written; two processes are asked for twenty pages and for places."""
+    random = Random(7)
+    bases = (pair.one, pair.other)
+    newest: Counter[int] = Counter()
+
+    def check(reader: int, body: bytes) -> str | None:
+        found = msgspec.json.decode(body, type=Body)
+        names = {row.display_name for row in found.data}
+        if names != {str(found.meta.generation)}:
+            return f"generation {found.meta.generation} with rows of {sorted(names)}"
+        if found.meta.generation < newest[reader]:
+            return f"generation {found.meta.generation} after {newest[reader]}"
+        newest[reader] = found.meta.generation
+        return None
+
+    def next_path() -> str:
+        if random.random() < 0.1:
+            return f"{BOARD}/players/{random.randrange(HOT)}"
+        return f"{BOARD}?limit={1 + random.randrange(HOT)}"
+
+    def publish() -> int:
+        pair.marts.change_idle(RENAME, [str(generation_of(pair.one) + 1)])
+        generation = pair.marts.turn()
+        publish_cache(pair.redis_url, generation, serving_url=pair.marts.database.url("serving"))
+        seconds_until(lambda: {generation_of(base) for base in bases} == {generation.generation}, 5)
+        return generation.generation
+
+    first = publish()
+    with reading(bases, next_path, check=check):
+        time.sleep(STEADY_S)
+    with reading(bases, next_path, check=check) as steady:
+        time.sleep(STEADY_S)
+    took: list[float] = []
+    with reading(bases, next_path, check=check) as reads:
+        while len(took) < PUBLICATIONS or len(reads.seconds) < READS:
+            began = time.perf_counter()
+            publish()
+            took.append(time.perf_counter() - began)
+            time.sleep(0.2)
+    assert reads.failures == []
+    assert steady.failures == []
+    assert len(reads.seconds) >= READS
+    assert min(newest.values()) >= first + PUBLICATIONS
+    ratio = reads.percentile(99) / steady.percentile(99)
+    _logger.info(
+        "%d reads, %d publications of %.0f ms: p99 %.2f ms, steady %.2f ms, ratio %.2f",
+        len(reads.seconds),
+        len(took),
+        1000 * sum(took) / len(took),
+        1000 * reads.percentile(99),
+        1000 * steady.percentile(99),
+        ratio,
+    )
+
+
+@contextmanager
+def killed(installation: Installation, proxy: Proxy) -> Iterator[None]:
+    installation.kill("valkey")
+    yield
+    installation.restart()
+
+
+@contextmanager
+def flushed(installation: Installation, proxy: Proxy) -> Iterator[None]:
+    with redis.Redis.from_url(installation.servers.redis_url) as cache:
+        cache.flushall()
+        yield
+        cache.flushall()
+
+
+@contextmanager
+def full(installation: Installation, proxy: Proxy) -> Iterator[None]:
+    with redis.Redis.from_url(installation.servers.redis_url) as cache:
+        kept = cache.config_get("maxmemory*")
+        cache.config_set("maxmemory-policy", "noeviction")
+        cache.config_set("maxmemory", 1)
+        try:
+            yield
+        finally:
+            cache.config_set("maxmemory", kept["maxmemory"])
+            cache.config_set("maxmemory-policy", kept["maxmemory-policy"])
+
+
+@contextmanager
+def slow(installation: Installation, proxy: Proxy) -> Iterator[None]:
+    proxy.delay_s = 2.0
+    yield
+    proxy.delay_s = 0.0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("outage", [killed, flushed, full, slow], ids=lambda outage: outage.__name__)
+def test_redis_fails_under_load_and_nobody_sees_an_error(
+    installation: Installation, outage: Callable[[Installation, Proxy], Iterator[None]]
+) -> None:
+    """Everything asked for is new, so that PostgreSQL answers it: with Redis, and without."""
+    numbers = itertools.count(time.time_ns())
+
+    def unseen() -> str:
+        return f"/api/v1/heroes/win-rates?patch_id={next(numbers)}"
+
+    def is_stored() -> bool:
+        number = next(numbers)
+        assert installation.client.get(f"{base}/api/v1/heroes/win-rates?patch_id={number}").status_code == 200
+        with redis.Redis.from_url(installation.servers.redis_url) as cache:
+            return bool(cache.keys(f"ladder:*patch_id={number}"))
+
+    def throughput(reads: Reads, seconds: float) -> float:
+        assert reads.failures == []
+        return len(reads.seconds) / seconds
+
+    with (
+        Proxy(installation.servers.redis_url).standing() as proxy,
+        background(installation.settings, installation.database.url("serving"), proxy.url) as base,
+    ):
+        seconds_until(is_stored)
+        with reading([base], unseen) as reads:
+            time.sleep(STEADY_S)
+        with_redis = throughput(reads, STEADY_S)
+        with outage(installation, proxy), reading([base], unseen) as reads:
+            time.sleep(STEADY_S)
+        without = throughput(reads, STEADY_S)
+        recovery = seconds_until(is_stored)
+        assert recovery < 2
+    _logger.info("%s: %.2f x the throughput, back in %.2f s", outage.__name__, without / with_redis, recovery)

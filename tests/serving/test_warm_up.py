@@ -1,0 +1,129 @@
+"""What was asked most is ready before a new generation is told of, and nothing depends on it."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+import redis
+
+from serving import keys
+from serving.generations import Published
+from serving.publish import publish_cache
+from tests.conftest import Database
+from tests.serving.clients import count, generation_of, queries, seconds_until
+from tests.serving.conftest import Pair, redis_url
+from tests.serving.marts import Marts
+from warehouse.publish import Generation
+
+BOARD = "/api/v1/leaderboards/dota2_matches"
+MATCHES = "/api/v1/players/dota2/101/matches?significant=true&limit=20"
+SINCE = "/api/v1/heroes/win-rates?since=2026-01-02"
+FOUND = 'ladder_answers_total{tier="redis"}'
+
+
+def hot(pair: Pair) -> list[bytes]:
+    with redis.Redis.from_url(pair.redis_url) as cache:
+        found = cache.zrange(keys.hot_key(), 0, -1)
+    assert isinstance(found, list)
+    return found
+
+
+def make_hot(pair: Pair, *paths: str) -> None:
+    """Ask for something until processes have told of it."""
+    with redis.Redis.from_url(pair.redis_url) as cache:
+        cache.delete(keys.hot_key())
+    with httpx.Client(base_url=pair.one) as client:
+
+        def is_told() -> bool:
+            for path in paths:
+                assert client.get(path).status_code == 200
+            return len(hot(pair)) >= len(paths)
+
+        seconds_until(is_told)
+
+
+def publish(pair: Pair, serving_url: str | None = None) -> Generation:
+    generation = pair.marts.turn()
+    publish_cache(pair.redis_url, generation, serving_url=serving_url or pair.marts.database.url("serving"))
+    return generation
+
+
+def publish_ready(pair: Pair, count: int) -> int:
+    """Publish with so many answers ready: a machine that is busy with other things may need another try."""
+    for _ in range(5):
+        generation = publish(pair)
+        with redis.Redis.from_url(pair.redis_url) as cache:
+            ready = list(cache.scan_iter(f"ladder:*:{generation.generation}-*:/*"))
+        if len(ready) >= count:
+            break
+    return generation.generation
+
+
+def test_what_was_hot_is_answered_without_a_query_in_the_next_generation(pair: Pair) -> None:
+    paths = (BOARD, MATCHES, SINCE)
+    cursor = httpx.get(pair.one + MATCHES).json()["meta"]["next"]
+    paths = (*paths, f"{MATCHES}&cursor={cursor}")
+    make_hot(pair, *paths)
+    expected = [httpx.get(pair.one + path).json()["data"] for path in paths]
+    generation = publish_ready(pair, len(paths))
+    seconds_until(lambda: {generation_of(base) for base in (pair.one, pair.other)} == {generation})
+    before = queries(pair.one), queries(pair.other), count(pair.other, FOUND)
+    for base in (pair.one, pair.other):
+        answers = [httpx.get(base + path).json() for path in paths]
+        assert [answer["data"] for answer in answers] == expected
+        assert {answer["meta"]["generation"] for answer in answers} == {generation}
+    assert (queries(pair.one), queries(pair.other)) == before[:2]
+    assert count(pair.other, FOUND) == before[2] + len(paths)
+
+
+def test_readers_keep_to_the_old_generation_until_the_publisher_gives_its_word(pair: Pair) -> None:
+    make_hot(pair, BOARD)
+    before = generation_of(pair.one)
+    pair.marts.turn()
+    began = time.monotonic()
+    while time.monotonic() - began < 0.6:
+        assert httpx.get(pair.one + BOARD).json()["meta"]["generation"] == before
+    # A publisher that died is not waited for long.
+    assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 2.5
+
+
+def test_what_is_no_longer_asked_leaves_the_list(pair: Pair) -> None:
+    make_hot(pair, BOARD)
+    for _ in range(12):
+        publish(pair)
+    assert hot(pair) == []
+
+
+def test_a_warm_up_that_takes_too_long_does_not_hold_up_the_publication(pair: Pair) -> None:
+    make_hot(pair, SINCE, BOARD)
+    before = generation_of(pair.one)
+    generation = pair.marts.turn()
+    with pair.marts.locked("character_win_rates"):
+        began = time.monotonic()
+        publish_cache(pair.redis_url, generation, serving_url=pair.marts.database.url("serving"))
+        assert time.monotonic() - began < 2
+        assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 1
+    assert httpx.get(pair.one + SINCE).json()["meta"]["generation"] == before + 1
+
+
+@pytest.mark.parametrize("poison", [b"\xc1", b"\x94\xa4none\xa1x\x80\xc0"])
+def test_a_warm_up_that_fails_does_not_fail_the_publication(pair: Pair, poison: bytes) -> None:
+    with redis.Redis.from_url(pair.redis_url) as cache:
+        cache.zadd(keys.hot_key(), {poison: 1e9})
+    generation = publish(pair).generation
+    seconds_until(lambda: generation_of(pair.one) == generation)
+    with redis.Redis.from_url(pair.redis_url) as cache:
+        cache.delete(keys.hot_key())
+
+
+def test_without_postgresql_the_cache_is_told_all_the_same(database: Database) -> None:
+    marts = Marts(database)
+    marts.create()
+    generation = marts.turn()
+    publish_cache(redis_url(database), generation, serving_url="postgresql://nobody@127.0.0.1:1/nowhere")
+    with redis.Redis.from_url(redis_url(database)) as cache:
+        packed = cache.get(keys.pointer_key())
+    assert isinstance(packed, bytes)
+    assert Published.unpack(packed) == Published.of(generation)
