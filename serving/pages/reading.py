@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from serving.answers import Answer
-from serving.cache import Cache, Question
+from serving.cache import Cache
 from serving.endpoints import ENDPOINTS, Endpoint, Value
 from serving.generations import Published
+from serving.questions import Question
 from serving.watcher import Watcher
 
 __all__ = ["Found", "Reader", "Record"]
