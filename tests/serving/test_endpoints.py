@@ -168,9 +168,9 @@ def test_a_person_is_every_player_of_one_account_whoever_of_them_is_asked_for(re
 @pytest.mark.parametrize(
     ("prefix", "names"),
     [
-        ("ADA", ["ADA%", "Ada", "ada_cs", "Adam"]),
+        ("ADA", ["ADA%", "Ada", "ada_cs", "ada_cs", "Adam"]),
         ("ada%", ["ADA%"]),
-        ("ada_", ["ada_cs"]),
+        ("ada_", ["ada_cs", "ada_cs"]),
         ("%", []),
         ("100%", ["100%"]),
         ("_", ["_x\\"]),
