@@ -99,12 +99,12 @@ def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_shows_all_three_tables_and_its_second_run_is_a_day_later(home: Path, tmp_path: Path) -> None:
+def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     ladder = CommandLine({**environment, "LADDER_HOME": str(home)}, tmp_path)
     first = ladder("demo", "--players", "12")
     assert first.code == 0, first.errors
-    for heading in ("Leaderboard", "Rank of", "Heroes"):
+    for heading in ("Leaderboard", "Rank of", "Heroes", "cs2 on FACEIT"):
         assert heading in first.output
     assert _processes_of(home) == []
     second = ladder("demo", "--players", "12")

@@ -1,0 +1,160 @@
+"""Compares marts with what FACEIT's simulated world knows to be true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from sandbox.faceit.truth import FaceitTruth
+
+__all__ = ["Ask", "assert_details_are_true", "assert_lists_are_true", "assert_players_are_true"]
+
+#: Asks the warehouse a query with values for its placeholders.
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+_COUNTED = (
+    "kills",
+    "deaths",
+    "assists",
+    "headshots",
+    "double_kills",
+    "triple_kills",
+    "quadro_kills",
+    "penta_kills",
+    "mvps",
+    "damage",
+)
+
+
+def assert_players_are_true(ask: Ask, truth: FaceitTruth) -> None:
+    """What marts tell of tracked players is the world's truth: matches, records, maps, elos, and who is who."""
+    players = truth.players["player_id"].to_list()
+    _assert_matches(ask, truth, players)
+    found = ask(
+        "SELECT player_id, matches, wins, losses FROM marts.player_win_rates "
+        "WHERE game = 'cs2' AND period = 'all' AND player_id = ANY(%s)",
+        players,
+    )
+    assert sorted(found) == sorted(truth.players.filter(pl.col("matches") > 0).rows())
+    found = ask(
+        "SELECT player_id, map_id, matches, wins FROM marts.player_map_win_rates "
+        "WHERE game = 'cs2' AND player_id = ANY(%s)",
+        players,
+    )
+    assert sorted(found) == sorted(truth.player_maps.rows())
+    _assert_sides_of_maps(ask, truth)
+    _assert_elos(ask, truth)
+    _assert_people(ask, truth, players)
+
+
+def assert_lists_are_true(ask: Ask, truth: FaceitTruth) -> None:
+    """Staging holds every match of tracked players, as their histories list them, and every place of the rankings."""
+    players = truth.players["player_id"].to_list()
+    found = ask(
+        "SELECT player_id, match_id, lower(status) FROM staging_faceit.history_matches WHERE player_id = ANY(%s)",
+        players,
+    )
+    assert sorted(found) == sorted(truth.histories.rows())
+    found = ask("SELECT game_id, region, position, player_id, faceit_elo FROM staging_faceit.rankings")
+    assert sorted(found) == sorted(truth.boards.drop("skill_level").rows())
+
+
+def assert_details_are_true(ask: Ask, truth: FaceitTruth) -> None:
+    """Where statistics of matches were read, all ten players count."""
+    found = ask(
+        "SELECT map_id, count(*), count(*) FILTER (WHERE is_win) FROM marts.fct_player_matches "
+        "WHERE game = 'cs2' AND kills IS NOT NULL AND match_id = ANY(%s) GROUP BY 1",
+        truth.player_matches["fact_match_id"].unique().to_list(),
+    )
+    assert sorted(found) == sorted(truth.match_maps.rows())
+
+
+def _assert_matches(ask: Ask, truth: FaceitTruth, players: list[str]) -> None:
+    names = ("map_id", "player_slot", "side", "rounds", "is_win", *_COUNTED)
+    columns = ", ".join(f"facts.{name}" for name in names)
+    found = ask(
+        f"SELECT facts.player_id, facts.match_id, extract(epoch FROM facts.played_at)::bigint, "
+        f"performance.hltv_rating_1, {columns} "
+        "FROM marts.fct_faceit_player_maps AS facts LEFT JOIN marts.player_performance AS performance "
+        "USING (game, match_id, player_slot) "
+        "WHERE facts.game = 'cs2' AND facts.is_significant AND facts.player_id = ANY(%s)",
+        players,
+    )
+    told = {
+        (row["player_id"], row["fact_match_id"]): (row["started_at"], row["hltv_1"])
+        + tuple(row["map" if name == "map_id" else name] for name in names)
+        for row in truth.player_matches.to_dicts()
+    }
+    assert {row[:2] for row in found} == told.keys()
+    for player, match, began, rating, *rest in found:
+        expected_began, expected_rating, *expected = told[player, match]
+        assert (began, rest) == (expected_began, expected), (player, match)
+        assert rating is None if expected_rating is None else float(rating) == pytest.approx(expected_rating, abs=5e-5)
+
+
+def _assert_sides_of_maps(ask: Ask, truth: FaceitTruth) -> None:
+    """A match counts once for each side, whoever of its players is tracked."""
+    won = (
+        pl.when("is_win")
+        .then("side")
+        .otherwise(pl.when(pl.col("side") == "faction1").then(pl.lit("faction2")).otherwise(pl.lit("faction1")))
+    )
+    matches = truth.player_matches.select("fact_match_id", "map", won.alias("winner")).unique()
+    assert matches["fact_match_id"].is_unique().all()
+    expected = {
+        (row["map"], side): (row["matches"], row[side])
+        for row in matches.group_by("map")
+        .agg(
+            pl.len().alias("matches"),
+            *((pl.col("winner") == side).sum().alias(side) for side in ("faction1", "faction2")),
+        )
+        .to_dicts()
+        for side in ("faction1", "faction2")
+    }
+    found = ask("SELECT map_id, side, matches, wins, win_rate FROM marts.map_win_rates WHERE game = 'cs2'")
+    assert {row[:2]: row[2:4] for row in found} == expected
+    assert all(row[4] == round(Decimal(row[3]) / row[2], 6) for row in found)
+
+
+def _assert_elos(ask: Ask, truth: FaceitTruth) -> None:
+    """The newest rank of a player is the elo that the profile shows; under Dota 2 it is the Steam account's."""
+    accounts = dict(truth.identities.select("player_id", "account_id").rows())
+    expected = {
+        (game, player if game == "cs2" else str(accounts[player])): (elo, f"Level {level}")
+        for player, game, _, elo, level in truth.elos.drop_nulls("faceit_elo").rows()
+        if game == "cs2" or accounts[player] is not None
+    }
+    found = ask(
+        "SELECT DISTINCT ON (game, player_id) game, player_id, rank_value, rank_name FROM marts.rank_progression "
+        "WHERE ladder = 'faceit_elo' AND (game, player_id) IN (SELECT * FROM unnest(%s::text[], %s::text[])) "
+        "ORDER BY game, player_id, observed_date DESC",
+        [game for game, _ in expected],
+        [player for _, player in expected],
+    )
+    assert {row[:2]: row[2:] for row in found} == expected
+
+
+def _assert_people(ask: Ask, truth: FaceitTruth, players: list[str]) -> None:
+    """Everybody is one person by the Steam account, in every game; nobody is by name."""
+    found = ask(
+        "SELECT person_id, game, player_id FROM marts.bridge_player_identities WHERE person_id IN "
+        "(SELECT person_id FROM marts.bridge_player_identities WHERE player_id = ANY(%s))",
+        players,
+    )
+    expected = set()
+    for row in truth.identities.to_dicts():
+        steam_account = str(int(row["steam_id_64"]) - 76_561_197_960_265_728)
+        person = f"steam:{steam_account}"
+        if "cs2" in row["games"]:
+            expected.add((person, "cs2", row["player_id"]))
+        if "dota2" in row["games"]:
+            expected.add((person, "dota2", steam_account))
+    assert {one for one in expected if one not in set(found)} == set()
+    people = {person for person, _, _ in expected}
+    assert {person for person, _, _ in found} <= people
+    # Nobody else has joined these people.
+    assert {one for one in found if one[1] == "cs2"} == {one for one in expected if one[1] == "cs2"}
