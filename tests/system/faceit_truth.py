@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.faceit.truth import FaceitTruth
 
-__all__ = ["Ask", "assert_details_are_true", "assert_lists_are_true", "assert_players_are_true"]
+__all__ = ["Ask", "assert_matches_are_true", "assert_ranks_are_true"]
 
 #: Asks the warehouse a query with values for its placeholders.
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -30,9 +30,18 @@ _COUNTED = (
 )
 
 
-def assert_players_are_true(ask: Ask, truth: FaceitTruth) -> None:
-    """What marts tell of tracked players is the world's truth: matches, records, maps, elos, and who is who."""
+def assert_matches_are_true(ask: Ask, truth: FaceitTruth) -> None:
+    """What marts tell of tracked players' matches is the world's truth, and so is who is who.
+
+    The details of their matches have to be read.
+    """
     players = truth.players["player_id"].to_list()
+    found = ask(
+        "SELECT player_id, match_id, lower(status) FROM staging_faceit.history_players "
+        "JOIN staging_faceit.history_matches USING (match_id) WHERE player_id = ANY(%s)",
+        players,
+    )
+    assert sorted(found) == sorted(truth.histories.rows())
     _assert_matches(ask, truth, players)
     found = ask(
         "SELECT player_id, matches, wins, losses FROM marts.player_win_rates "
@@ -46,47 +55,62 @@ def assert_players_are_true(ask: Ask, truth: FaceitTruth) -> None:
         players,
     )
     assert sorted(found) == sorted(truth.player_maps.rows())
-    _assert_sides_of_maps(ask, truth)
-    _assert_elos(ask, truth)
-    _assert_people(ask, truth, players)
-
-
-def assert_lists_are_true(ask: Ask, truth: FaceitTruth) -> None:
-    """Staging holds every match of tracked players, as their histories list them, and every place of the rankings."""
-    players = truth.players["player_id"].to_list()
-    found = ask(
-        "SELECT player_id, match_id, lower(status) FROM staging_faceit.history_matches WHERE player_id = ANY(%s)",
-        players,
-    )
-    assert sorted(found) == sorted(truth.histories.rows())
-    found = ask("SELECT game_id, region, position, player_id, faceit_elo FROM staging_faceit.rankings")
-    assert sorted(found) == sorted(truth.boards.drop("skill_level").rows())
-
-
-def assert_details_are_true(ask: Ask, truth: FaceitTruth) -> None:
-    """Where statistics of matches were read, all ten players count."""
     found = ask(
         "SELECT map_id, count(*), count(*) FILTER (WHERE is_win) FROM marts.fct_player_matches "
         "WHERE game = 'cs2' AND kills IS NOT NULL AND match_id = ANY(%s) GROUP BY 1",
         truth.player_matches["fact_match_id"].unique().to_list(),
     )
-    assert sorted(found) == sorted(truth.match_maps.rows())
+    assert sorted(found) == sorted(truth.match_maps.rows()), "not all ten players of a match count"
+    _assert_sides_of_maps(ask, truth)
+    _assert_people(ask, truth, players)
+
+
+def assert_ranks_are_true(ask: Ask, truth: FaceitTruth) -> None:
+    """Places of the rankings and the newest rank of a player are as FACEIT shows them now."""
+    found = ask("SELECT game_id, region, position, player_id, faceit_elo FROM staging_faceit.rankings")
+    assert sorted(found) == sorted(truth.boards.drop("skill_level").rows())
+    # Under Dota 2 the player is the Steam account that the profile names.
+    accounts = dict(truth.identities.select("player_id", "account_id").rows())
+    expected = {
+        (game, player if game == "cs2" else str(accounts[player])): elo
+        for player, game, _, elo, _ in truth.elos.drop_nulls("faceit_elo").rows()
+        if game == "cs2" or accounts[player] is not None
+    }
+    found = ask(
+        "SELECT DISTINCT ON (game, player_id) game, player_id, rank_value FROM marts.rank_progression "
+        "WHERE ladder = 'faceit_elo' AND (game, player_id) IN (SELECT * FROM unnest(%s::text[], %s::text[])) "
+        "ORDER BY game, player_id, observed_date DESC",
+        [game for game, _ in expected],
+        [player for _, player in expected],
+    )
+    assert {row[:2]: row[2] for row in found} == expected
+    levels = {
+        row["player_id"]: f"Level {row['skill_level']}"
+        for row in truth.elos.filter(pl.col("game") == "cs2").drop_nulls("faceit_elo").to_dicts()
+    }
+    found = ask(
+        "SELECT player_id, rank_name FROM marts.dim_players WHERE game = 'cs2' AND player_id = ANY(%s)", list(levels)
+    )
+    assert dict(found) == levels
 
 
 def _assert_matches(ask: Ask, truth: FaceitTruth, players: list[str]) -> None:
     names = ("map_id", "player_slot", "side", "rounds", "is_win", *_COUNTED)
     columns = ", ".join(f"facts.{name}" for name in names)
     found = ask(
-        f"SELECT facts.player_id, facts.match_id, extract(epoch FROM facts.played_at)::bigint, "
+        f"SELECT player_id, match_id, extract(epoch FROM facts.played_at)::bigint, "
         f"performance.hltv_rating_1, {columns} "
         "FROM marts.fct_faceit_player_maps AS facts LEFT JOIN marts.player_performance AS performance "
-        "USING (game, match_id, player_slot) "
-        "WHERE facts.game = 'cs2' AND facts.is_significant AND facts.player_id = ANY(%s)",
+        "USING (game, match_id, player_id) "
+        "WHERE game = 'cs2' AND facts.is_significant AND player_id = ANY(%s)",
         players,
     )
     told = {
-        (row["player_id"], row["fact_match_id"]): (row["started_at"], row["hltv_1"])
-        + tuple(row["map" if name == "map_id" else name] for name in names)
+        (row["player_id"], row["fact_match_id"]): (
+            row["started_at"],
+            row["hltv_1"],
+            *(row["map" if name == "map_id" else name] for name in names),
+        )
         for row in truth.player_matches.to_dicts()
     }
     assert {row[:2] for row in found} == told.keys()
@@ -118,24 +142,6 @@ def _assert_sides_of_maps(ask: Ask, truth: FaceitTruth) -> None:
     found = ask("SELECT map_id, side, matches, wins, win_rate FROM marts.map_win_rates WHERE game = 'cs2'")
     assert {row[:2]: row[2:4] for row in found} == expected
     assert all(row[4] == round(Decimal(row[3]) / row[2], 6) for row in found)
-
-
-def _assert_elos(ask: Ask, truth: FaceitTruth) -> None:
-    """The newest rank of a player is the elo that the profile shows; under Dota 2 it is the Steam account's."""
-    accounts = dict(truth.identities.select("player_id", "account_id").rows())
-    expected = {
-        (game, player if game == "cs2" else str(accounts[player])): (elo, f"Level {level}")
-        for player, game, _, elo, level in truth.elos.drop_nulls("faceit_elo").rows()
-        if game == "cs2" or accounts[player] is not None
-    }
-    found = ask(
-        "SELECT DISTINCT ON (game, player_id) game, player_id, rank_value, rank_name FROM marts.rank_progression "
-        "WHERE ladder = 'faceit_elo' AND (game, player_id) IN (SELECT * FROM unnest(%s::text[], %s::text[])) "
-        "ORDER BY game, player_id, observed_date DESC",
-        [game for game, _ in expected],
-        [player for _, player in expected],
-    )
-    assert {row[:2]: row[2:] for row in found} == expected
 
 
 def _assert_people(ask: Ask, truth: FaceitTruth, players: list[str]) -> None:

@@ -128,6 +128,11 @@ class Pipeline:
         with connect(self.database.url("ingest")) as connection:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
 
+    def any_rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query over staging, `ops` and marts, asked as the owner of the database."""
+        with connect(self.database.admin_url) as connection:
+            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
+
     async def _passes(self) -> list[PassReport]:
         reports = []
         for reader in readers().values():
