@@ -109,6 +109,18 @@ def test_a_match_that_was_cancelled_later_counts_no_more(warehouse: Warehouse) -
     assert warehouse.rows(record) == []
 
 
+def test_what_was_cancelled_or_a_bye_is_no_win_of_a_team(warehouse: Warehouse) -> None:
+    form = "SELECT matches, wins FROM team_form WHERE team_id = 'team of p1'"
+    warehouse.learn("match", faceit_answers.details(6), match_id="f6")
+    assert warehouse.rows(form) == [(1, 1)]
+    teams = faceit_answers.details(7)["teams"]
+    bye = faceit_answers.details(7, started_at=None, teams=teams | {"faction2": {"faction_id": "bye", "roster": None}})
+    warehouse.learn("match", bye, match_id="f7")
+    assert warehouse.rows(form) == [(1, 1)]
+    warehouse.learn_history(faceit_answers.history(6, status="CANCELLED"))
+    assert warehouse.rows(form) == []
+
+
 def test_ratings_move_form_and_totals(warehouse: Warehouse) -> None:
     matches = [faceit_answers.history(number) for number in range(10, 33)]
     warehouse.learn_history(*matches)

@@ -77,7 +77,8 @@ faceit as (
         min(league_id) as league_id,
         min(league_name) as league_name,
         min(played_at) as played_at,
-        max(case when is_win then 1 when not is_win then 0 end) = 1 as is_win,
+        -- A cancelled match and a bye have no winner among teams.
+        max(case when is_significant and is_win then 1 when is_significant then 0 end) = 1 as is_win,
         min(score) as score,
         min(opponent_score) as opponent_score,
         min(side) as side
