@@ -3,8 +3,9 @@
     (`player_statistics`).
 
     Whoever has statistics of a map played it; where those of the whole match are not known, so did whom the history
-    says were playing, and without a history whom the details name. Slots are numbered by player id: from 0 on the
-    first side, from 5 on the second.
+    says were playing, and without a history whom the details name: first whom they say played, then the roster, in
+    which FACEIT leaves who was substituted out. Slots are numbered by player id: from 0 on the first side, from 5 on
+    the second.
 #}
 {% macro faceit_slots() %}
 map_players as (
@@ -57,7 +58,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         rosters.player_id,
-        2 as evidence
+        case when rosters.has_certainly_played then 2 else 3 end as evidence
     from maps
     inner join rosters on maps.series_id = rosters.match_id
     where not maps.has_rounds
