@@ -127,6 +127,9 @@ slots as (
         skill_level,
         side,
         case side when 'faction1' then 'faction2' else 'faction1' end as other_side,
+        -- Nobody stands on the side of a bye.
+        min(side) over (partition by series_id, map_number)
+        <> max(side) over (partition by series_id, map_number) as has_opponents,
         cast(
             row_number() over (partition by series_id, map_number, side order by player_id)
             + case side when 'faction1' then -1 else 4 end as integer

@@ -35,7 +35,7 @@ described as (
         {{ utc_date('maps.played_at') }} as played_date,
         maps.duration_s,
         slots.side = maps.winner as is_win,
-        maps.is_decided and maps.winner is not null as is_significant,
+        maps.is_decided and slots.has_opponents and maps.winner is not null as is_significant,
         maps.map_id,
         slots.skill_level,
         cast(
