@@ -134,14 +134,14 @@ def test_ratings_move_form_and_totals(warehouse: Warehouse) -> None:
 def test_a_profile_that_names_another_account_moves_the_elo_and_the_person(warehouse: Warehouse) -> None:
     steam = str(700 + STEAM_BASE)
     cs2 = {"game_player_id": steam, "faceit_elo": 1800}
-    elo = {"faceit_elo": 900}
+    elo = {"faceit_elo": 900, "skill_level": 2}
     warehouse.learn(
         "player",
         faceit_answers.profile("p1", steam, cs2=cs2, dota2={"game_player_id": "[U:1:700]"} | elo),
         player_id="p1",
     )
     elos = "SELECT player_id, rank_name FROM rank_progression WHERE game = 'dota2' AND ladder = 'faceit_elo'"
-    assert warehouse.rows(elos) == [("700", "Level 3")]
+    assert warehouse.rows(elos) == [("700", "Level 2")]
     person = (
         "SELECT game, player_id, is_conflicting FROM bridge_player_identities WHERE person_id = 'steam:700' ORDER BY 1"
     )

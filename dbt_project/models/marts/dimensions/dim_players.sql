@@ -111,6 +111,7 @@ described as (
         ranks.rank_name,
         coalesce(ranks.rank_bracket, 'unknown') as rank_bracket,
         ranks.leaderboard_rank,
+        cast(null as text) as leaderboard_region,
         played.last_played_at
     from known
     left join profiles on known.player_id = cast(profiles.account_id as text)
