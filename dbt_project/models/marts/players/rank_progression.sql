@@ -24,11 +24,12 @@ with observations as (
 placed as (
 
     select
-        observations.*,
+        *,
         -- FACEIT's profiles show the elo alone; it is rankings, read more seldom, that show the place.
         {%- for column in ['leaderboard_rank', 'leaderboard_region'] %}
         case ladder
-            when 'faceit_elo' then first_value({{ column }}) over (
+            when 'faceit_elo'
+                then first_value({{ column }}) over (
                     partition by game, player_id, ladder, observed_date
                     order by case when leaderboard_rank is null then 1 else 0 end, observed_at desc
                 )
