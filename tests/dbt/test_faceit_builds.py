@@ -80,18 +80,21 @@ def test_statistics_join_the_slots_of_the_history(warehouse: Warehouse) -> None:
 
 
 def test_a_match_becomes_its_maps_when_they_are_known(warehouse: Warehouse) -> None:
-    warehouse.learn_history(faceit_answers.history(3))
+    results = {"winner": "faction1", "score": {"faction1": 2, "faction2": 1}}
+    warehouse.learn_history(faceit_answers.history(3, results=results))
     maps = "SELECT DISTINCT match_id FROM fct_player_matches WHERE match_id LIKE 'f3%' ORDER BY 1"
     assert warehouse.rows(maps) == [("f3",)]
-    warehouse.learn("match", faceit_answers.details(3, best_of=3), match_id="f3")
+    warehouse.learn("match", faceit_answers.details(3, best_of=3, results=results), match_id="f3")
     assert warehouse.rows(maps) == [("f3:1",)]
     statistics = faceit_answers.match_statistics(3, ["faction1", "faction2", "faction1"])
     warehouse.learn("match_stats", statistics, match_id="f3")
     assert warehouse.rows(maps) == [("f3:1",), ("f3:2",), ("f3:3",)]
-    teams = "SELECT match_id, is_win, score FROM fct_team_matches WHERE team_id = 'team of p1' ORDER BY match_id"
-    assert warehouse.rows(teams) == [("f3:1", True, 13), ("f3:2", False, 7), ("f3:3", True, 13)]
+    scores = "SELECT match_id, is_win, score FROM fct_faceit_player_maps WHERE player_id = 'p1' ORDER BY match_id"
+    assert warehouse.rows(scores) == [("f3:1", True, 13), ("f3:2", False, 7), ("f3:3", True, 13)]
+    teams = "SELECT match_id, is_win, score, opponent_score FROM fct_team_matches WHERE team_id = 'team of p1'"
+    assert warehouse.rows(teams) == [("f3", True, 2, 1)]
     form = "SELECT matches, wins, streak FROM team_form WHERE team_id = 'team of p1'"
-    assert warehouse.rows(form) == [(3, 2, 1)]
+    assert warehouse.rows(form) == [(1, 1, 1)]
     warehouse.forget("match_stats", "match_rounds", match_id="f3", match_round=2)
     warehouse.forget("match_stats", "match_rounds", match_id="f3", match_round=3)
     assert warehouse.rows(maps) == [("f3:1",)]

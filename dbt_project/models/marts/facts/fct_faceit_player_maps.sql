@@ -35,6 +35,10 @@ described as (
         {{ utc_date('maps.played_at') }} as played_date,
         maps.duration_s,
         slots.side = maps.winner as is_win,
+        case
+            when maps.is_decided and slots.has_opponents
+                then slots.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
+        end as is_series_win,
         maps.is_decided and slots.has_opponents and maps.winner is not null as is_significant,
         maps.map_id,
         slots.skill_level,
@@ -48,11 +52,17 @@ described as (
         case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
         maps.has_details,
         coalesce(
-            scores.score, {{ faceit_map_score('maps.map_result', 'slots.side') }}
+            scores.score,
+            {{ faceit_map_score('maps.map_result', 'slots.side') }},
+            case when maps.is_single then {{ faceit_result('slots.side', is_rounds=true) }} end
         ) as score,
         coalesce(
-            opponent_scores.score, {{ faceit_map_score('maps.map_result', 'slots.other_side') }}
+            opponent_scores.score,
+            {{ faceit_map_score('maps.map_result', 'slots.other_side') }},
+            case when maps.is_single then {{ faceit_result('slots.other_side', is_rounds=true) }} end
         ) as opponent_score,
+        case when not maps.is_single then {{ faceit_result('slots.side', is_rounds=false) }} end as maps_won,
+        case when not maps.is_single then {{ faceit_result('slots.other_side', is_rounds=false) }} end as maps_lost,
         maps.rounds,
         player_statistics.kills,
         player_statistics.deaths,

@@ -30,9 +30,9 @@ placed as (
         case ladder
             when 'faceit_elo'
                 then first_value({{ column }}) over (
-                    partition by game, player_id, ladder, observed_date
-                    order by case when leaderboard_rank is null then 1 else 0 end, observed_at desc
-                )
+                        partition by game, player_id, ladder, observed_date
+                        order by case when leaderboard_rank is null then 1 else 0 end, observed_at desc
+                    )
             else {{ column }}
         end as day_{{ column }},
         {%- endfor %}

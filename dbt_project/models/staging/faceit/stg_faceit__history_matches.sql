@@ -16,6 +16,8 @@ select
                         then cast(finished_at - started_at as integer)
                 end
     end as duration_s,
-    nullif(winner, '') as winner
+    nullif(winner, '') as winner,
+    {{ json_integer('score', 'faction1') }} as faction1_score,
+    {{ json_integer('score', 'faction2') }} as faction2_score
 from {{ source('faceit', 'history_matches') }}
 where _deleted_at is null

@@ -17,6 +17,8 @@ select
                 end
     end as duration_s,
     nullif(winner, '') as winner,
+    {{ json_integer('score', 'faction1') }} as faction1_score,
+    {{ json_integer('score', 'faction2') }} as faction2_score,
     detailed_results,
     map_pick
 from {{ source('faceit', 'matches') }}
