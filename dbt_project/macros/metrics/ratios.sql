@@ -4,6 +4,15 @@
 {%- endmacro %}
 
 
+{#
+    The same of a part that lies within its whole by what it is; null where it does not, as in absurd statistics, whose
+    share would be too great a number and stop a build.
+#}
+{% macro share_within(part, whole) -%}
+    {{ share('case when ' ~ part ~ ' between 0 and ' ~ whole ~ ' then ' ~ part ~ ' end', whole) }}
+{%- endmacro %}
+
+
 {# An average as numeric(18,4); null for a count of zero. #}
 {% macro ratio(total, count) -%}
     cast(round(cast({{ total }} as numeric) / nullif({{ count }}, 0), 4) as numeric(18, 4))

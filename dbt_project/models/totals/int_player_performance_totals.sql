@@ -40,6 +40,9 @@ summed as (
         cast({{ signed_count() }} as integer) as matches,
         cast({{ signed_sum('case when headshots is not null then kills end') }} as bigint) as headshots_kills,
         cast({{ signed_sum('case when headshots is null then 0 else 1 end') }} as integer) as headshots_matches,
+        cast({{ signed_sum('case when deaths is not null then kills end') }} as bigint) as deaths_kills,
+        cast({{ signed_sum('case when deaths is null then 0 else 1 end') }} as integer) as deaths_matches,
+        cast({{ signed_sum('case when rounds is not null then damage end') }} as bigint) as rounds_damage,
         cast({{ signed_sum('case when damage is not null then rounds end') }} as bigint) as damage_rounds,
         cast(
             {{ signed_sum('case when damage is null or rounds is null then 0 else 1 end') }} as integer

@@ -38,7 +38,7 @@ rated as (
         damage,
         adr,
         headshots,
-        {{ share('case when headshots between 0 and kills then headshots end', 'kills') }} as headshot_share,
+        {{ share_within('headshots', 'kills') }} as headshot_share,
         double_kills,
         triple_kills,
         quadro_kills,
