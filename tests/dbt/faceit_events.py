@@ -184,6 +184,7 @@ def _match_statistics(draw: st.DrawFn) -> Answer:
             "match_round": str(number),
             "game_id": "cs2",
             "best_of": draw(st.sampled_from(("1", "1", "3", None))),
+            "played": draw(st.sampled_from(("1", "1", "0", None))),
             "round_stats": {"Map": draw(_maps), "Winner": draw(_teams), "Rounds": draw(_few)},
             "teams": [
                 {

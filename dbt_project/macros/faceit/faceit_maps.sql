@@ -7,11 +7,18 @@
 {% macro faceit_maps() %}
 {#- No match has more maps. -#}
 {%- set most_maps = 9 -%}
-map_rounds as (
+told_rounds as (
 
     select * from {{ ref('stg_faceit__match_rounds') }}
     where match_round between 1 and {{ most_maps }}
         and {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+map_rounds as (
+
+    select * from told_rounds
+    where is_played
 
 ),
 
@@ -182,6 +189,10 @@ scores as (
     inner join team_sides
         on map_teams.match_id = team_sides.series_id
             and map_teams.team_id = team_sides.team_id
+    left join told_rounds
+        on map_teams.match_id = told_rounds.match_id
+            and map_teams.match_round = told_rounds.match_round
+    where coalesce(told_rounds.is_played, true)
     group by map_teams.match_id, map_teams.match_round, team_sides.side
 
 )

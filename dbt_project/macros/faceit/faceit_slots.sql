@@ -10,8 +10,14 @@
 {% macro faceit_slots() %}
 map_players as (
 
-    select * from {{ ref('stg_faceit__match_round_players') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    select players.*
+    from {{ ref('stg_faceit__match_round_players') }} as players
+    left join told_rounds
+        on players.match_id = told_rounds.match_id
+            and players.match_round = told_rounds.match_round
+    where {{ only_changed(['players.match_id'], key=['series_id']) }}
+        -- Statistics of a map that was not played are nobody's.
+        and coalesce(told_rounds.is_played, true)
 
 ),
 
