@@ -39,6 +39,19 @@ class Warehouse:
         self._project.load(self._project.deletion(endpoint, table, key), source=SOURCE)
         self._build()
 
+    def has_read_all(self, player_id: str) -> None:
+        """Note that the player's lists have been read to the end."""
+        self._project.execute(
+            "INSERT INTO ops.cursors (source, name, value, observed_at) "
+            "SELECT 'faceit', list || %s, '{\"newest\": 1}', now() "
+            "FROM unnest(ARRAY['player_history/', 'player_match_stats/']) AS list",
+            player_id,
+        )
+
+    def status(self, data_test: str) -> str:
+        """How a test of the marts ends."""
+        return self._project.dbt(["test", "--select", data_test])[data_test]
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of the marts."""
         return self._project.rows(query.replace(" FROM ", " FROM marts_blue."))
@@ -181,3 +194,17 @@ def test_two_players_of_one_account_are_one_person_and_seen_to_be(warehouse: War
     warehouse.forget("player", "player_games", player_id="p1", game="cs2")
     warehouse.forget("player", "players", player_id="p1")
     assert warehouse.rows(person) == [("cs2", "p2", "faceit", True, False), ("dota2", "7", "opendota", True, False)]
+
+
+def test_faceits_totals_are_compared_by_the_name_of_the_map_once_all_is_read(warehouse: Warehouse) -> None:
+    comparison = "warn_map_totals_differ_from_faceit"
+    office = {"type": "Map", "mode": "5v5", "label": "Office", "stats": {"Matches": "2", "Wins": "2"}}
+    totals = {"player_id": "p1", "game_id": "cs2", "lifetime": {}, "segments": [office]}
+    warehouse.learn("player_stats", totals, player_id="p1", game="cs2")
+    warehouse.learn_history(faceit_answers.history(50), faceit_answers.history(51))
+    warehouse.learn_listed(faceit_answers.listed(50, Map="cs_office"))
+    assert warehouse.status(comparison) == "pass"
+    warehouse.has_read_all("p1")
+    assert warehouse.status(comparison) == "warn"
+    warehouse.learn_listed(faceit_answers.listed(51, Map="cs_office"))
+    assert warehouse.status(comparison) == "pass"
