@@ -124,7 +124,7 @@ faceit_described as (
         coalesce(profiles.display_name, sightings.display_name, rankings.display_name) as display_name,
         cast(null as text) as professional_name,
         coalesce(profiles.country_code, rankings.country_code) as country_code,
-        cast(cast(accounts.steam_account_id as numeric) + 76561197960265728 as text) as steam_id64,
+        {{ steam_id64('accounts.steam_account_id') }} as steam_id64,
         profiles.avatar_url,
         tracked.player_id is not null as is_tracked,
         ranks.rank_value,

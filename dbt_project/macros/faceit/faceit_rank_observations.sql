@@ -33,7 +33,7 @@ with elos as (
                     select '[U:1:' || player_id || ']' from {{ changes }}
                     where game = 'dota2'
                     union all
-                    select cast(cast(player_id as bigint) + 76561197960265728 as text) from {{ changes }}
+                    select {{ steam_id64('player_id') }} from {{ changes }}
                     where game = 'dota2'
                 )
         )

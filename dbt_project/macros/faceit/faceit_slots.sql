@@ -1,6 +1,5 @@
 {#
-    CTEs that tell who played a map, on which side and in which slot (`slots`), and with what statistics
-    (`player_statistics`).
+    CTEs that tell who played a map, on which side and in which slot (`slots`).
 
     Whoever has statistics of a map played it; where those of the whole match are not known, so did whom the history
     says were playing, and without a history whom the details name: first whom they say played, then the roster, in
@@ -142,40 +141,6 @@ slots as (
         ) as player_slot
     from chosen
     where place <= 5
-
-)
-{%- endmacro %}
-
-
-{% macro faceit_statistics() %}
-{%- set in_both = [
-    'kills', 'deaths', 'assists', 'mvps', 'headshots', 'damage', 'adr', 'double_kills', 'triple_kills', 'quadro_kills',
-    'penta_kills'
-] -%}
-{%- set of_match = [
-    'first_kills', 'entry_count', 'entry_wins', 'clutch_kills', 'clutch_1v1_count', 'clutch_1v1_wins',
-    'clutch_1v2_count', 'clutch_1v2_wins', 'sniper_kills', 'pistol_kills', 'knife_kills', 'zeus_kills',
-    'utility_count', 'utility_successes', 'utility_enemies', 'utility_damage', 'flash_count', 'flash_successes',
-    'enemies_flashed'
-] -%}
--- The player's own list is read again and again; those of the match are read once and tell more.
-player_statistics as (
-
-    select
-        coalesce(listed.match_id, map_players.match_id) as series_id,
-        coalesce(listed.match_round, map_players.match_round) as map_number,
-        coalesce(listed.player_id, map_players.player_id) as player_id,
-        {%- for column in in_both %}
-        coalesce(listed.{{ column }}, map_players.{{ column }}) as {{ column }},
-        {%- endfor %}
-        {%- for column in of_match %}
-        map_players.{{ column }}{{ "," if not loop.last }}
-        {%- endfor %}
-    from listed
-    full outer join map_players
-        on listed.match_id = map_players.match_id
-            and listed.match_round = map_players.match_round
-            and listed.player_id = map_players.player_id
 
 )
 {%- endmacro %}

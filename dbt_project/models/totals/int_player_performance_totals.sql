@@ -8,12 +8,6 @@
     'kills', 'deaths', 'assists', 'headshots', 'damage', 'mvps', 'double_kills', 'triple_kills', 'quadro_kills',
     'penta_kills'
 ] %}
-{%- set extended = [
-    'first_kills', 'entry_count', 'entry_wins', 'clutch_kills', 'clutch_1v1_count', 'clutch_1v1_wins',
-    'clutch_1v2_count', 'clutch_1v2_wins', 'sniper_kills', 'pistol_kills', 'knife_kills', 'zeus_kills',
-    'utility_count', 'utility_successes', 'utility_enemies', 'utility_damage', 'flash_count', 'flash_successes',
-    'enemies_flashed'
-] %}
 
 with performances as (
 
@@ -34,7 +28,7 @@ summed as (
         {%- for column in measured %}
         cast({{ signed_sum(column) }} as bigint) as {{ column }},
         {%- endfor %}
-        {%- for column in extended %}
+        {%- for column in faceit_match_statistics().split() %}
         cast({{ signed_sum('case when is_extended then ' ~ column ~ ' end') }} as bigint) as {{ column }},
         {%- endfor %}
         cast({{ signed_count() }} as integer) as matches,

@@ -1,7 +1,7 @@
 {{ config(severity='warn') }}
--- FACEIT's own totals are read at another moment than the matches, and count what it lists no more. They are of those
--- whose lists of matches and of statistics have been read to the end; in others much is yet to come. FACEIT tells a map by
--- its name.
+-- FACEIT's own totals are read at another moment than the matches, and count what it lists no more. Of those
+-- whose lists of matches and of statistics have not been read to the end much is yet to come. FACEIT tells a map by its
+-- name.
 with read_to_the_end as (
 
     select cursor_name

@@ -75,25 +75,9 @@ described as (
         player_statistics.triple_kills,
         player_statistics.quadro_kills,
         player_statistics.penta_kills,
-        player_statistics.first_kills,
-        player_statistics.entry_count,
-        player_statistics.entry_wins,
-        player_statistics.clutch_kills,
-        player_statistics.clutch_1v1_count,
-        player_statistics.clutch_1v1_wins,
-        player_statistics.clutch_1v2_count,
-        player_statistics.clutch_1v2_wins,
-        player_statistics.sniper_kills,
-        player_statistics.pistol_kills,
-        player_statistics.knife_kills,
-        player_statistics.zeus_kills,
-        player_statistics.utility_count,
-        player_statistics.utility_successes,
-        player_statistics.utility_enemies,
-        player_statistics.utility_damage,
-        player_statistics.flash_count,
-        player_statistics.flash_successes,
-        player_statistics.enemies_flashed,
+        {%- for column in faceit_match_statistics().split() %}
+        player_statistics.{{ column }},
+        {%- endfor %}
         -- FACEIT does not tell it.
         cast(null as numeric(8, 6)) as kast_share
     from slots

@@ -44,25 +44,9 @@ rated as (
         quadro_kills,
         penta_kills,
         mvps,
-        first_kills,
-        entry_count,
-        entry_wins,
-        clutch_kills,
-        clutch_1v1_count,
-        clutch_1v1_wins,
-        clutch_1v2_count,
-        clutch_1v2_wins,
-        sniper_kills,
-        pistol_kills,
-        knife_kills,
-        zeus_kills,
-        utility_count,
-        utility_successes,
-        utility_enemies,
-        utility_damage,
-        flash_count,
-        flash_successes,
-        enemies_flashed,
+        {%- for column in faceit_match_statistics().split() %}
+        {{ column }},
+        {%- endfor %}
         kast_share,
         {{ hltv_rating_1(
             'kills', 'deaths', 'rounds', 'double_kills', 'triple_kills', 'quadro_kills', 'penta_kills'
