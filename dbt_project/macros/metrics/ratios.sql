@@ -34,7 +34,7 @@
 {# Name of a value on a ladder: medal and stars on the medal ladder, FACEIT's level, or else the rating itself. #}
 {% macro rank_name(ladder, rank_value, level, medal_name, has_stars) -%}
     case
-        when {{ ladder }} = 'faceit_elo' then 'Level ' || cast({{ level }} as text)
+        when {{ ladder }} in ('faceit_elo', 'faceit_level') then 'Level ' || cast({{ level }} as text)
         when {{ ladder }} <> 'dota2_rank_tier' then cast({{ rank_value }} as text) || ' MMR'
         when {{ has_stars }} and {{ rank_value }} % 10 > 0
             then {{ medal_name }} || ' ' || cast({{ rank_value }} % 10 as text)
