@@ -106,6 +106,7 @@ def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: 
     assert first.code == 0, first.errors
     for heading in ("Leaderboard", "Rank of", "Heroes", "cs2 on FACEIT"):
         assert heading in first.output
+        assert _first_row(first.output, heading), heading
     assert _processes_of(home) == []
     second = ladder("demo", "--players", "12")
     assert second.code == 0, second.errors
@@ -115,6 +116,13 @@ def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: 
         "query", "select count(*) as n from fct_player_matches", "--format", "json", LADDER_HOME=str(home / "demo")
     )
     assert json.loads(counted.output)[0]["n"] > 0
+
+
+def _first_row(output: str, heading: str) -> str:
+    """What stands in the first line below a heading and its columns."""
+    below = output[output.index(heading) :].splitlines()[1:]
+    rows = [line.strip(" ┃│|") for line in below if line.strip(" ━─┏┳┓┡╇┩└┴┘┃│|")]
+    return rows[1] if len(rows) > 1 else ""
 
 
 def _requests(errors: str) -> int:
