@@ -164,7 +164,7 @@ def _kill_after(killed: Killed, seconds: float) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_killed(
     create_database: Callable[[], AbstractContextManager[Database]],
 ) -> None:
