@@ -5,7 +5,8 @@
 WITH listed AS (
     SELECT
         matches.match_id,
-        coalesce(matches.finished_at, matches.started_at) AS played_at,
+        matches.started_at,
+        matches.finished_at,
         matches._loaded_at AS changed_at,
         upper(matches.status) AS status,
         coalesce(matches.winner, '') AS winner
@@ -24,7 +25,8 @@ WITH listed AS (
 wanted AS (
     SELECT
         match_id,
-        listed.played_at,
+        coalesce(listed.finished_at, listed.started_at) AS played_at,
+        listed.finished_at,
         listed.changed_at,
         listed.status,
         listed.winner,
@@ -79,5 +81,5 @@ WHERE wanted.match_id <> ALL(%(refused)s::text[])
                 )
         )
     )
-ORDER BY wanted.place, wanted.played_at DESC NULLS LAST, wanted.match_id
+ORDER BY wanted.place, wanted.finished_at DESC NULLS LAST, wanted.match_id
 LIMIT %(budget)s

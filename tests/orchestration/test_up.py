@@ -102,13 +102,15 @@ def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
 def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     ladder = CommandLine({**environment, "LADDER_HOME": str(home)}, tmp_path)
-    first = ladder("demo", "--players", "12")
+    first = ladder("demo", "--players", "24")
     assert first.code == 0, first.errors
-    for heading in ("Leaderboard", "Rank of", "Heroes", "cs2 on FACEIT"):
+    for heading, least in (("Leaderboard", 3), ("Rank of", 2), ("Heroes", 3), ("cs2 on FACEIT", 3)):
         assert heading in first.output
-        assert _first_row(first.output, heading), heading
+        # A heading, mostly names of columns, and something below them.
+        lines = first.output[first.output.index(heading) :].split("\n\n")[0].splitlines()
+        assert len(lines) >= least, heading
     assert _processes_of(home) == []
-    second = ladder("demo", "--players", "12")
+    second = ladder("demo", "--players", "24")
     assert second.code == 0, second.errors
     assert "day 2" in second.errors
     assert _requests(second.errors) < _requests(first.errors)
@@ -116,13 +118,6 @@ def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: 
         "query", "select count(*) as n from fct_player_matches", "--format", "json", LADDER_HOME=str(home / "demo")
     )
     assert json.loads(counted.output)[0]["n"] > 0
-
-
-def _first_row(output: str, heading: str) -> str:
-    """What stands in the first line below a heading and its columns."""
-    below = output[output.index(heading) :].splitlines()[1:]
-    rows = [line.strip(" ┃│|") for line in below if line.strip(" ━─┏┳┓┡╇┩└┴┘┃│|")]
-    return rows[1] if len(rows) > 1 else ""
 
 
 def _requests(errors: str) -> int:

@@ -170,6 +170,9 @@ def test_at_most_so_many_requests_are_under_way_and_the_first_come_go_first(data
                     order.append(number)
                     under_way.add(number)
                     most = max(most, len(under_way))
+                    if most == limiter.concurrency:
+                        is_full.set()
+                    await asyncio.wait_for(is_full.wait(), 60)
                     await asyncio.sleep(0.02)
                     under_way.discard(number)
 
@@ -178,6 +181,7 @@ def test_at_most_so_many_requests_are_under_way_and_the_first_come_go_first(data
 
     order: list[int] = []
     under_way: set[int] = set()
+    is_full = asyncio.Event()
     most = 0
     asyncio.run(scenario())
     assert order == list(range(30))
