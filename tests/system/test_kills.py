@@ -93,6 +93,8 @@ class Killed:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            if process.stdout:
+                process.stdout.close()
         self.stages.append(stage)
         sys.stdout.write(f"{len(self.stages)}: killed at {stage}\n")
 
