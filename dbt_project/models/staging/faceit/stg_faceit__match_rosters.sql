@@ -2,7 +2,7 @@ select
     match_id,
     player_id,
     faction,
-    -- Substitutes are named beside the roster. Of one who was brought in `playing` is told; of who left for him nothing.
+    -- Substitutes are named beside the roster. `playing` tells of one who was brought in; nothing tells of who left.
     coalesce(playing, not is_substitute, true) as has_played,
     coalesce(playing, false) as has_certainly_played,
     nullif(nickname, '') as display_name,
