@@ -13,8 +13,12 @@ from ingestion.reports import Failure
 from warehouse.settings import Settings
 from warehouse.state import Cursor, cursors, tracked
 
-__all__ = ["Choice", "Item", "Situation", "TrackedThings", "is_due"]
+__all__ = ["Choice", "Item", "Situation", "TrackedThings", "is_due", "is_walking"]
 
+#: What is read on a schedule is observed some moments after its tick, and has to be due at the tick it is meant for.
+_EARLY = timedelta(minutes=5)
+#: A walk that got no page further for so long begins anew: new records do not wait for a page that never comes.
+_STALLED_AFTER = timedelta(days=3)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -115,7 +119,7 @@ class TrackedThings:
             kind: e.g. `player`.
             cursor_prefix: name of a thing's cursor, without its id.
             endpoints: endpoints that each thing will ask.
-            every: a thing is due this long after it was read.
+            every: a thing is due this long after it was read, or a little earlier.
         """
         ids, failures = self.ids(situation, kind)
         known = cursors(situation.connection, self.source, cursor_prefix)
@@ -135,5 +139,10 @@ class TrackedThings:
 
 
 def is_due(cursor: Cursor | None, every: timedelta, now: datetime) -> bool:
-    """Whether something is to be read again."""
-    return cursor is None or now - cursor.observed_at >= every
+    """Whether something that is read every so often is to be read again."""
+    return cursor is None or now - cursor.observed_at >= every - _EARLY
+
+
+def is_walking(cursor: Cursor | None, now: datetime) -> bool:
+    """Whether a walk through a list is under way, told by `walk` in its cursor, and gets on."""
+    return cursor is not None and "walk" in cursor.value and now - cursor.observed_at < _STALLED_AFTER

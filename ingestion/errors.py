@@ -37,10 +37,12 @@ class PermanentError(UpstreamError):
         hint: what to do next.
         status: HTTP status of the answer.
         body: the answer's body.
+        request: path and query that were asked for.
     """
 
-    def __init__(self, message: str, hint: str = "", *, status: int, body: bytes = b"") -> None:
+    def __init__(self, message: str, hint: str = "", *, status: int, body: bytes = b"", request: str = "") -> None:
         super().__init__(message, hint)
+        self.request = request
         self.status = status
         self.body = body
 

@@ -43,14 +43,14 @@ class Upstream:
         url: base URL; paths are appended as they are.
         key: key, sent as a bearer token.
         variables: beginning of the environment variables that say so, e.g. `LADDER_OPENDOTA`.
-        has_private_things: a 403 after answers that succeeded is about the thing asked for, not about the key.
+        open_path: a path that every key is answered, where a 403 can be about the thing asked for instead of the key.
     """
 
     name: str
     url: str
     key: SecretStr | None
     variables: str
-    has_private_things: bool = False
+    open_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ class Client:
         self._clock = clock
         self._patience = patience
         self._has_succeeded = False
+        self._is_key_accepted = False
         headers = {"Accept": "application/json", "User-Agent": "ladderhouse"}
         if upstream.key is not None:
             headers["Authorization"] = f"Bearer {upstream.key.get_secret_value()}"
@@ -159,6 +160,32 @@ class Client:
             CallBudgetSpent: the budget is spent.
         """
         request = f"{path}?{httpx.QueryParams(query)}" if query else path
+        try:
+            return await self._ask(request, budget, may_be_empty=may_be_empty)
+        except PermanentError as error:
+            if error.status == 403 and not isinstance(error, WrongKeyError):
+                await self._check_key(budget, error)
+            raise
+
+    async def _check_key(self, budget: CallBudget, refusal: PermanentError) -> None:
+        """Tell a key that is refused from a thing that is private: ask what every key is answered.
+
+        Nothing is asked where the key was accepted since the refusal before this one.
+
+        Raises:
+            WrongKeyError: it is the key.
+        """
+        if not self._is_key_accepted:
+            try:
+                await self._ask(self.upstream.open_path, budget)
+            except PermanentError as error:
+                if error.status == 403:
+                    raise self._wrong_key(error.status, _said(error.body)) from refusal
+                raise
+        self._is_key_accepted = False
+
+    async def _ask(self, request: str, budget: CallBudget, *, may_be_empty: bool = False) -> Answer:
+        """Ask for one path with its query, patiently."""
         patience = self._patience
         asked = 0
 
@@ -184,7 +211,7 @@ class Client:
                     turn.learn(response.headers)
                     self._refuse_errors(response, request, turn)
                     self._check_body(response, request, may_be_empty=may_be_empty)
-                self._has_succeeded = True
+                self._has_succeeded = self._is_key_accepted = True
                 return Answer(request, response.status_code, response.headers, response.content, observed_at)
         raise AssertionError("the last attempt returns or raises")
 
@@ -211,7 +238,7 @@ class Client:
         if 200 <= status < 300:
             return
         name, variables = self.upstream.name, self.upstream.variables
-        said = _said(response)
+        said = _said(response.content)
         if self.upstream.key is not None:
             said = said.replace(self.upstream.key.get_secret_value(), "***")
         message = f"{name} answered {request} with {status}{f' ({said})' if said else ''}"
@@ -219,13 +246,9 @@ class Client:
             turn.refuse(response.headers, said)
         if status in (408, 429) or status >= 500:
             raise TransientError(message, "run again later")
-        is_private = status == 403 and self.upstream.has_private_things and self._has_succeeded
-        if (status in (401, 403) and not is_private) or "api key" in said.lower():
-            raise WrongKeyError(
-                f"{name} refuses the key ({status}{f', {said}' if said else ''})",
-                f"correct {variables}_KEY" + ("" if self.upstream.key else " (it is not set)"),
-                status=status,
-            )
+        may_be_private = status == 403 and self.upstream.open_path
+        if (status in (401, 403) and not may_be_private) or "api key" in said.lower():
+            raise self._wrong_key(status, said)
         is_foreign = 300 <= status < 400 or (status == 404 and not said and not self._has_succeeded)
         if is_foreign:
             raise WrongAddressError(
@@ -234,7 +257,15 @@ class Client:
                 status=status,
             )
         kind = NotFoundError if status == 404 else PermanentError
-        raise kind(message, status=status, body=response.content)
+        raise kind(message, status=status, body=response.content, request=request)
+
+    def _wrong_key(self, status: int, said: str) -> WrongKeyError:
+        name, variables = self.upstream.name, self.upstream.variables
+        return WrongKeyError(
+            f"{name} refuses the key ({status}{f', {said}' if said else ''})",
+            f"correct {variables}_KEY" + ("" if self.upstream.key else " (it is not set)"),
+            status=status,
+        )
 
     def _check_body(self, response: httpx.Response, request: str, *, may_be_empty: bool) -> None:
         """Refuse a body that is not whole JSON."""
@@ -282,9 +313,9 @@ def _check_address(upstream: Upstream) -> None:
     )
 
 
-def _said(response: httpx.Response) -> str:
+def _said(body: bytes) -> str:
     """The message of an error answer in one short line; empty where it has none."""
-    return " ".join((error_message(response.content) or "").split())[:200]
+    return " ".join((error_message(body) or "").split())[:200]
 
 
 def _reason(error: Exception) -> str:

@@ -55,9 +55,8 @@ def error_message(body: bytes) -> str | None:
 
 
 def add(parsed: Parsed, more: Parsed) -> None:
-    """Add what another part of the same page became."""
-    for name, frame in more.frames.items():
-        parsed.frames[name] = parsed.frames[name].vstack(frame) if name in parsed.frames else frame
+    """Add what another part of the same page became, which fills other tables."""
+    parsed.frames.update(more.frames)
     parsed.rejects.extend(more.rejects)
     parsed.drift.update(more.drift)
 

@@ -20,6 +20,7 @@ from ingestion.choices import Choice, Item, Situation
 from ingestion.errors import (
     CallBudgetSpent,
     DayLimitReached,
+    NotFoundError,
     PermanentError,
     TransientError,
     Unreachable,
@@ -31,7 +32,7 @@ from ingestion.http import Answer, Client
 from ingestion.landing import Landing
 from ingestion.limits import CallBudget, Clock
 from ingestion.reports import Failure, PassReport, PlannedPass, Stop
-from warehouse.database import connect
+from warehouse.database import connect, first_line
 from warehouse.errors import DatabaseError, LadderError, LakeError
 from warehouse.lake import Lake
 from warehouse.settings import Settings
@@ -54,6 +55,7 @@ class PassDefinition:
         choose: chooses what to read; reads the database and nothing else.
         fetch: reads one thing and lands it.
         share: share of the run's remaining call budget that it may spend, so that it does not starve what follows.
+        tells_unknown: a 404 is about the thing itself and not about a part of it; later passes of the run leave it out.
     """
 
     name: str
@@ -61,6 +63,7 @@ class PassDefinition:
     choose: Callable[[Situation], Choice]
     fetch: Callable[[Run, Item], Awaitable[None]]
     share: float = 1.0
+    tells_unknown: bool = False
 
 
 @dataclass
@@ -106,6 +109,10 @@ class Run:
     ) -> Answer:
         """Ask the source; see `Client.get`."""
         return await self.context.client.get(path, query, budget=self.budget, may_be_empty=may_be_empty)
+
+    def absent(self, error: PermanentError) -> Answer:
+        """A refusal that says there is nothing, as an answer that is worth keeping."""
+        return Answer(error.request, error.status, {}, error.body, self.context.clock.now())
 
     def parse(self, endpoint: str, params: Mapping[str, Any], answer: Answer) -> tuple[Page, Parsed]:
         """An answer as a page, and what it will become."""
@@ -155,9 +162,12 @@ class Run:
             await self.definition.fetch(self, item)
         except (WrongKeyError, WrongAddressError, Unreachable):
             raise
-        except PermanentError as error:
-            self.context.unknown.add(item.name)
+        except NotFoundError as error:
+            if self.definition.tells_unknown:
+                self.context.unknown.add(item.name)
             self.fail(item, f"{item.name}: {error.message}{advice}")
+        except PermanentError as error:
+            self.fail(item, f"{item.name}: {error.message}")
         except UnusableAnswer as error:
             self.fail(item, f"{item.name}: {error}{advice}")
         except TransientError as error:
@@ -268,8 +278,7 @@ def _database(context: Context) -> Iterator[psycopg.Connection]:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return DatabaseError(
-        f"the warehouse cannot be read or written: {reason}",
+        f"the warehouse cannot be read or written: {first_line(error)}",
         "check that LADDER_DATABASE_URL leads to a warehouse that `ladder run` has set up",
     )

@@ -29,6 +29,8 @@ __all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up"]
 
 #: A build of little waits for commits more than it computes; more gains nothing, and readers want connections too.
 _THREADS = 4
+#: The server's own parallel workers would take the core that a build beside readers leaves free.
+_ONE_CORE_A_THREAD = "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0"
 _KEPT_STATES = 3
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -147,7 +149,16 @@ def build(
         arguments.append("--full-refresh")
     threads = max(1, min(_THREADS, (os.cpu_count() or 1) - 1)) if beside_readers else _THREADS
     arguments += ["--threads", str(threads)]
-    outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest, watch=watch)
+    outcome = _invoke(
+        prepared.project,
+        arguments,
+        settings,
+        transform_url,
+        colour,
+        manifest=manifest,
+        watch=watch,
+        server_options=_ONE_CORE_A_THREAD if beside_readers else "",
+    )
     if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
         raise outcome.exception
     if outcome.exception is not None:
@@ -193,9 +204,11 @@ def _standing(graph: Graph) -> list[NodeResult]:
 
 
 @contextmanager
-def _environment(transform_url: str) -> Iterator[None]:
-    """Tell dbt's profile where to connect; it reads nothing but the environment."""
+def _environment(transform_url: str, options: str) -> Iterator[None]:
+    """Tell dbt's profile where to connect, with options for the server; it reads nothing but the environment."""
     names = {**libpq_environment(transform_url), "DO_NOT_TRACK": "1"}
+    if options:
+        names["PGOPTIONS"] = f"{names.get('PGOPTIONS', '')} {options}".strip()
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
     try:
@@ -217,6 +230,7 @@ def _invoke(
     *,
     manifest: Any = None,
     watch: Callable[[Any], None] = lambda event: None,
+    server_options: str = "",
 ) -> Any:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 -- seconds, and only a build or a parse needs it
 
@@ -226,7 +240,7 @@ def _invoke(
     options += ["--log-level", "none", "--log-level-file", "info", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
-    with _ONE_AT_A_TIME, _environment(database_url):
+    with _ONE_AT_A_TIME, _environment(database_url, server_options):
         return dbtRunner(manifest=manifest, callbacks=[watch]).invoke([*options, *command, *place])
 
 

@@ -7,7 +7,18 @@ from contextlib import contextmanager
 
 import msgspec
 
-__all__ = ["LeftOut", "Message", "NodeDone", "PassDone", "PassProgress", "Published", "RunDone", "listening", "tell"]
+__all__ = [
+    "LeftOut",
+    "Message",
+    "NodeDone",
+    "NotLoaded",
+    "PassDone",
+    "PassProgress",
+    "Published",
+    "RunDone",
+    "listening",
+    "tell",
+]
 
 
 class PassProgress(msgspec.Struct, frozen=True, tag=True):
@@ -55,6 +66,12 @@ class LeftOut(msgspec.Struct, frozen=True, tag=True):
     tracked: int
 
 
+class NotLoaded(msgspec.Struct, frozen=True, tag=True):
+    """What is landed of a source could not be loaded; why, in one line."""
+
+    message: str
+
+
 class NodeDone(msgspec.Struct, frozen=True, tag=True):
     """dbt has finished `done` of `total` models and tests; the newest of them is named."""
 
@@ -94,7 +111,7 @@ class RunDone(msgspec.Struct, frozen=True, tag=True):
     is_cancelled: bool = False
 
 
-Message = PassProgress | PassDone | LeftOut | NodeDone | Published | RunDone
+Message = PassProgress | PassDone | LeftOut | NotLoaded | NodeDone | Published | RunDone
 
 _listeners: list[Callable[[Message], None]] = []
 

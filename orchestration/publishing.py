@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from orchestration.dbt_runner import NodeResult, prepare
-from orchestration.progress import NodeDone, Published, tell
+from orchestration.progress import NodeDone, NotLoaded, Published, tell
 from orchestration.transform import Transformed, transform
-from orchestration.warehouse_access import Warehouse
+from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
 from serving.publish import publish_cache
 from warehouse.errors import PublicationError
 
@@ -21,9 +21,15 @@ __all__ = ["build_and_publish"]
 def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False) -> Transformed:
     """Bring marts and cache to the newest data, telling progress; a failed test leaves both as they were.
 
+    What is landed and not loaded yet is loaded first, of every source: also of one that nobody asks any more.
+
     Raises:
         LadderError: dbt could not run, or the views could not turn.
     """
+    for source in SOURCES.values():
+        _, failure = load_landed(warehouse, source)
+        if failure is not None:
+            tell(NotLoaded(failure))
     prepared = prepare(warehouse.settings, warehouse.servers.database_url)
     total = len(prepared.graph.models) + len(prepared.graph.tests)
     done = 0

@@ -13,9 +13,9 @@ from ingestion.reader import Reader
 from ingestion.reports import PassReport, Stop
 from orchestration.interrupts import foreign_code
 from orchestration.progress import PassDone, PassProgress, tell
-from orchestration.warehouse_access import Warehouse
+from orchestration.warehouse_access import Warehouse, load_landed
 from warehouse.errors import LadderError
-from warehouse.load import LoadReport, load_pending
+from warehouse.load import LoadReport
 
 __all__ = ["PassOutcome", "SourceSession", "open_session"]
 
@@ -78,18 +78,11 @@ class SourceSession:
             report = self._fetch(definition)
             if report.stop and report.stop.is_error:
                 self._ended = report.stop
-        loaded, load_failure = self.load()
+        loaded, load_failure = load_landed(self._warehouse, self._reader.source)
         outcome = PassOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))
         if not is_told:
             tell(_message(self._reader.source.name, outcome))
         return outcome
-
-    def load(self) -> tuple[LoadReport, str | None]:
-        """Load what is landed and not loaded yet; what that changed, or why it could not be done."""
-        try:
-            return load_pending(self._warehouse.url("ingest"), self._warehouse.lake, self._reader.source), None
-        except LadderError as error:
-            return LoadReport(), f"{self._reader.source.name} is not loaded: {error}"
 
     def _fetch(self, definition: PassDefinition) -> PassReport:
         if self._context is None:
@@ -120,7 +113,7 @@ def open_session(warehouse: Warehouse, reader: Reader) -> Iterator[SourceSession
         session = SourceSession(warehouse, reader, runner, stack)
         try:
             # Where this fails, the first pass fails in the same way, and tells.
-            session.load()
+            load_landed(warehouse, reader.source)
             yield session
         finally:
             runner.run(stack.aclose())

@@ -12,13 +12,14 @@ from warehouse import state
 from warehouse.database import LoginRole, connect, role_url
 from warehouse.embedded import Servers, running
 from warehouse.embedded.termination import unwinding_on_termination
-from warehouse.errors import ConfigurationError
+from warehouse.errors import ConfigurationError, LadderError
 from warehouse.lake import Lake
+from warehouse.load import LoadReport, load_pending
 from warehouse.migrate import migrate
 from warehouse.settings import Settings
 from warehouse.source import Source
 
-__all__ = ["SOURCES", "Warehouse", "left_out", "open_warehouse"]
+__all__ = ["SOURCES", "Warehouse", "left_out", "load_landed", "open_warehouse"]
 
 #: Every source there is, by name.
 SOURCES: dict[str, Source] = {name: reader.source for name, reader in readers().items()}
@@ -69,6 +70,14 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
         if set_up:
             migrate(settings, servers.database_url, list(SOURCES.values()))
         yield Warehouse(settings, servers)
+
+
+def load_landed(warehouse: Warehouse, source: Source) -> tuple[LoadReport, str | None]:
+    """Load what is landed of a source and not loaded yet; what that changed, or in one line why it could not."""
+    try:
+        return load_pending(warehouse.url("ingest"), warehouse.lake, source), None
+    except LadderError as error:
+        return LoadReport(), f"{source.name} is not loaded: {error}"
 
 
 def left_out(warehouse: Warehouse) -> list[LeftOut]:

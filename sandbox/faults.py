@@ -24,8 +24,8 @@ class Faults:
     `server_error` starts a burst: this request and the following ones, `burst` in all, answer 500. `hang`
     waits `hang_s` seconds and drops the connection; `truncate` sends fewer bytes than it announced; `cut`
     sends half a JSON document as if it were whole; `duplicate_page` serves the first page again; `slow`
-    waits `slow_s` seconds. `malformed` is the chance that a record of a player's matches carries text where
-    a number belongs.
+    waits `slow_s` seconds. `malformed` is the chance that a record of a player's matches, or a player of a
+    match, carries text where a number belongs, or text that cannot be stored.
     """
 
     seed: int = 0
@@ -98,16 +98,41 @@ class FaultPlan:
         if not self.faults.malformed:
             return
         for record in records:
-            match_id = record[key[0]]
             name = " ".join(str(record[one]) for one in key)
-            candidates = [(place, text) for place, text in texts if place in record]
-            met = f"record {account_id} {name}"
-            if not candidates or self._chance(met) >= self.faults.malformed or not self._meets(met):
-                continue
-            number = match_id if isinstance(match_id, int) else len(self.malformed)
-            place, text = candidates[number % len(candidates)]
-            record[place] = text
-            self.malformed.append(Malformed(account_id, match_id, place, text))
+            self._spoil(account_id, record[key[0]], record, texts, f"record {account_id} {name}")
+
+    def spoil_players(
+        self, match_id: str, players: Sequence[dict[str, Any]], texts: Sequence[tuple[str, str]], part: str
+    ) -> None:
+        """Put text where it does not belong in some players of a match.
+
+        Args:
+            match_id: the match.
+            players: changed in place.
+            texts: fields that may be spoiled, and what stands there then.
+            part: the part of the match that shows them.
+        """
+        if not self.faults.malformed:
+            return
+        for player in players:
+            player_id = player["player_id"]
+            self._spoil(player_id, match_id, player, texts, f"{part} {match_id} {player_id}")
+
+    def _spoil(
+        self,
+        account_id: int | str,
+        match_id: int | str,
+        record: dict[str, Any],
+        texts: Sequence[tuple[str, str]],
+        met: str,
+    ) -> None:
+        candidates = [(place, text) for place, text in texts if place in record]
+        if not candidates or self._chance(met) >= self.faults.malformed or not self._meets(met):
+            return
+        number = match_id if isinstance(match_id, int) else len(self.malformed)
+        place, text = candidates[number % len(candidates)]
+        record[place] = text
+        self.malformed.append(Malformed(account_id, match_id, place, text))
 
     def _drawn(self, key: str) -> Kind | None:
         chance = self._chance(key)

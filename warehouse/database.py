@@ -19,6 +19,7 @@ __all__ = [
     "LoginRole",
     "address",
     "connect",
+    "first_line",
     "libpq_environment",
     "parameters",
     "password_verifier",
@@ -49,12 +50,12 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
         )
     except psycopg.OperationalError as error:
         raise DatabaseError(
-            f"cannot connect to PostgreSQL at {address(database_url)}: {_first_line(error)}",
+            f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
             "check LADDER_DATABASE_URL and that the server accepts this login",
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(
-            f"LADDER_DATABASE_URL cannot be read: {_first_line(error)}",
+            f"LADDER_DATABASE_URL cannot be read: {first_line(error)}",
             "use the form postgresql://user:password@host:5432/database",
         ) from None
     if connection.info.server_version < _OLDEST_SERVER:
@@ -122,6 +123,7 @@ def _secrets_path(settings: Settings) -> Path:
     return settings.home / "secrets" / "roles.json"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in its first line that says anything."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0].strip() if lines else type(error).__name__

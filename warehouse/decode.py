@@ -175,7 +175,7 @@ def _convert(table: Table, index: int, record: dict[str, Any], params: Mapping[s
             for key in column.record_path:
                 value = value.get(key) if isinstance(value, dict) else None
             path = "$." + ".".join(column.record_path)
-        if value is None:
+        if value is None or (value == "" and column.is_lenient and column.type != "text"):
             if _is_required(table, column):
                 return _reject(table, index, path, "missing", record)
             row.append(None)

@@ -31,7 +31,7 @@ class Column:
         type: PostgreSQL type.
         description: what it holds, with its unit.
         path: keys that lead to the value inside a record, e.g. `("profile", "account_id")`.
-        is_lenient: the source has sent this number as text; digits in text are accepted.
+        is_lenient: the source has sent this number as text; digits in text are accepted, and empty text is null.
         is_required: a record without it is a reject. Key columns always are.
         from_request: the value comes from the request's parameters, not from the record.
         privacy: `public`, or `pseudonymous` for what identifies a person who may ask to be forgotten.

@@ -95,7 +95,7 @@ def _competition(kind: Literal["hub", "championship"], limit: int) -> PassDefini
         await run.land(page, parsed)
         await walk(run, item, matches)
 
-    return PassDefinition(f"{kind}s", (kind, matches.endpoint), choose, fetch, share=0.3)
+    return PassDefinition(f"{kind}s", (kind, matches.endpoint), choose, fetch, share=0.3, tells_unknown=True)
 
 
 RANKINGS = PassDefinition("rankings", ("ranking",), _choose_rankings, _fetch_ranking, share=0.3)

@@ -17,6 +17,7 @@ from typing import Self
 import psycopg
 
 from ingestion.limits import Clock
+from warehouse.database import first_line
 from warehouse.errors import DatabaseError
 
 __all__ = ["SecondLimiter", "SecondTurn"]
@@ -36,17 +37,28 @@ _LATEST_S = 0.05
 _ATTEMPTS = 5
 #: Longest pause that an answer may ask for, in seconds.
 _LONGEST_HOLD_S = 60.0
+#: Lets nobody have a moment before some seconds are over, in whichever process.
+_HOLD = b"""
+    UPDATE ops.request_slots SET next_at = greatest(next_at, clock_timestamp() + %(hold)s * interval '1 second')
+    WHERE source = %(source)s
+"""
 
 
 class SecondTurn:
-    """Leave to make one request. Tell it what the answer said."""
+    """Leave to make one request. Tell it what the answer said.
+
+    Attributes:
+        hold_s: seconds for which nobody may make a request from now on.
+    """
 
     def __init__(self, limiter: SecondLimiter) -> None:
         self._limiter = limiter
+        self.hold_s = 0.0
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over how many requests a second the answer's headers allow."""
-        rates = [int(count) / int(window) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
+        told = [(int(count), int(window)) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
+        rates = [count / window for count, window in told if window > 0]
         if rates and min(rates) > 0:
             self._limiter.per_second = min(rates)
 
@@ -58,7 +70,7 @@ class SecondTurn:
         if _seconds(headers, _REMAINING_HEADER):
             return
         asked = [seconds for name in _WAIT_HEADERS if (seconds := _seconds(headers, name)) is not None]
-        self._limiter.hold(max(asked, default=1.0) or 1.0)
+        self.hold_s = min(max(asked, default=1.0) or 1.0, _LONGEST_HOLD_S)
 
 
 class SecondLimiter:
@@ -82,7 +94,6 @@ class SecondLimiter:
         self._next_slot = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
         self._under_way = asyncio.Semaphore(concurrency)
         self._entrance = asyncio.Lock()
-        self._held_until = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -120,24 +131,26 @@ class SecondLimiter:
                         await self._clock.sleep(wait_s)
                     if time.monotonic() - taken_at <= wait_s + _LATEST_S:
                         break
-            yield SecondTurn(self)
-
-    def hold(self, seconds: float) -> None:
-        """Let nobody make a request for some seconds."""
-        self._held_until = max(self._held_until, time.monotonic() + min(seconds, _LONGEST_HOLD_S))
+            turn = SecondTurn(self)
+            try:
+                yield turn
+            finally:
+                if turn.hold_s:
+                    await self._execute(_HOLD, {"source": self._source, "hold": turn.hold_s})
 
     async def _take_slot(self) -> float:
         """Take the next moment for a request; the seconds until then, negative when it is past."""
         spacing = (1 + _MARGIN) / self.per_second
-        hold = max(0.0, self._held_until - time.monotonic())
-        parameters = {"source": self._source, "spacing": spacing, "hold": hold}
-        try:
-            cursor = await self._connection.execute(self._next_slot, parameters)
-            row = await cursor.fetchone()
-        except psycopg.Error as error:
-            raise _database_error(error) from None
+        cursor = await self._execute(self._next_slot, {"source": self._source, "spacing": spacing})
+        row = await cursor.fetchone()
         assert row is not None  # an INSERT with RETURNING always answers
         return float(row[0])
+
+    async def _execute(self, statement: bytes, parameters: Mapping[str, str | float]) -> psycopg.AsyncCursor:
+        try:
+            return await self._connection.execute(statement, parameters)
+        except psycopg.Error as error:
+            raise _database_error(error) from None
 
 
 def _seconds(headers: Mapping[str, str], name: str) -> float | None:
@@ -148,5 +161,5 @@ def _seconds(headers: Mapping[str, str], name: str) -> float | None:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return DatabaseError(f"the warehouse cannot say when FACEIT may be asked: {reason}", "run again once it answers")
+    message = f"the warehouse cannot say when FACEIT may be asked: {first_line(error)}"
+    return DatabaseError(message, "run again once it answers")

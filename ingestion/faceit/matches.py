@@ -8,98 +8,71 @@ from importlib import resources
 from typing import Any
 
 from ingestion.choices import Choice, Item, Situation
-from ingestion.errors import NotFoundError
 from ingestion.faceit.choices import MATCH_GAME, tracked_ids
 from ingestion.faceit.source import SOURCE
-from ingestion.faceit.walks import absent
+from ingestion.match_pages import flawed, noted, read_match, refused
 from ingestion.passes import PassDefinition, Run
-from warehouse.source import CursorMove
-from warehouse.state import cursors
 
 __all__ = ["DETAILS", "STATISTICS"]
 
-#: What FACEIT did not know is not asked for again before this, however young the match was.
+#: What FACEIT did not know, or that had not ended, is not asked for again before this, however young the match was.
 _LEAST_GAP = timedelta(minutes=30)
+#: Statuses after which a match changes no more.
+_ENDED = ["FINISHED", "CANCELLED", "ABORTED"]
 
 
 def _choose_details(situation: Situation) -> Choice:
     """Tracked matches, then those of tracked players, as far as the match budget goes.
 
-    A tracked match that FACEIT did not know is asked for each time; others less and less often.
+    A tracked match that FACEIT did not know is asked for each time; others, and those under way, less and less often.
     """
-    budget = situation.settings.faceit_match_budget
     explicit, failures = tracked_ids(situation, "match")
-    known = situation.connection.execute(
-        "SELECT match_id FROM staging_faceit.matches WHERE match_id = ANY(%s)", [explicit]
-    )
-    left_out = {match_id for (match_id,) in known} | _refused(situation, "match")
-    chosen = [id_ for id_ in explicit if id_ not in left_out][:budget]
-    advice = "if it does not exist, `ladder untrack faceit match {}`"
-    items = [Item(f"match {id_}", id_, None, ("match",), {"is_explicit": True}, advice.format(id_)) for id_ in chosen]
-    items += _wanted(
-        situation,
-        "wanted_details.sql",
-        "match",
-        {"refused": [*_refused(situation, "match"), *chosen], "budget": budget - len(chosen)},
-    )
-    return Choice(items, skipped=len(explicit) - len(chosen), failures=failures)
+    items = _wanted(situation, "wanted_details.sql", "match", {"ended": _ENDED})
+    chosen = sum(item.facts["is_explicit"] for item in items)
+    return Choice(items, skipped=len(explicit) - chosen, failures=failures)
 
 
 def _choose_statistics(situation: Situation) -> Choice:
     """Finished matches of tracked players, tracked matches, and those of tracked hubs and championships."""
-    parameters = {
-        "explicit": tracked_ids(situation, "match")[0],
-        "competitions": [id_ for kind in ("hub", "championship") for id_ in tracked_ids(situation, kind)[0]],
-        "refused": list(_refused(situation, "match_stats")),
-        "budget": situation.settings.faceit_match_budget,
-    }
-    return Choice(_wanted(situation, "wanted_statistics.sql", "match_stats", parameters))
+    competitions = [id_ for kind in ("hub", "championship") for id_ in tracked_ids(situation, kind)[0]]
+    return Choice(_wanted(situation, "wanted_statistics.sql", "match_stats", {"competitions": competitions}))
 
 
 def _wanted(situation: Situation, query: str, endpoint: str, parameters: Mapping[str, Any]) -> list[Item]:
-    """Matches that a query finds."""
+    """Matches that a query finds, and whether it is an error that one is not known."""
+    notes = noted(situation, SOURCE.name, endpoint)
     given = {
         "players": tracked_ids(situation, "player")[0],
+        "explicit": tracked_ids(situation, "match")[0],
+        "refused": refused(notes, situation.now - timedelta(days=situation.settings.faceit_overlap_days)),
+        "flawed": flawed(notes),
         "game": MATCH_GAME,
         "now": situation.now,
         "least_gap": _LEAST_GAP,
+        "budget": situation.settings.faceit_match_budget,
         **parameters,
     }
     found = situation.connection.execute(resources.files(__package__).joinpath(query).read_bytes(), given)
-    return [Item(f"match {id_}", id_, None, (endpoint,), {"is_explicit": False}) for (id_,) in found]
-
-
-def _refused(situation: Situation, endpoint: str) -> set[str]:
-    """Matches whose answer was read lately and could not become rows."""
-    since = situation.now - timedelta(days=situation.settings.faceit_overlap_days)
-    found = cursors(situation.connection, SOURCE.name, f"{endpoint}/")
-    return {name.removeprefix(f"{endpoint}/") for name, cursor in found.items() if cursor.observed_at > since}
+    return [
+        Item(
+            f"match {id_}",
+            id_,
+            notes.get(id_),
+            (endpoint,),
+            {"is_explicit": is_explicit},
+            f"if it does not exist, `ladder untrack {SOURCE.name} match {id_}`" if is_explicit else "",
+        )
+        for id_, is_explicit in found
+    ]
 
 
 async def _fetch_details(run: Run, item: Item) -> None:
-    await _fetch(run, item, "match", f"/matches/{item.id}")
+    await read_match(run, item, "match", f"/matches/{item.id}", item.id)
 
 
 async def _fetch_statistics(run: Run, item: Item) -> None:
-    await _fetch(run, item, "match_stats", f"/matches/{item.id}/stats")
+    await read_match(run, item, "match_stats", f"/matches/{item.id}/stats", item.id)
 
 
-async def _fetch(run: Run, item: Item, endpoint: str, path: str) -> None:
-    """Read a part of a match; that FACEIT does not know it is worth keeping too."""
-    missing: NotFoundError | None = None
-    try:
-        answer = await run.get(path)
-    except NotFoundError as error:
-        missing = error
-        answer = absent(run, path, error)
-    page, parsed = run.parse(endpoint, {"match_id": item.id}, answer)
-    is_read = any(frame.height for frame in parsed.frames.values())
-    # The cursor tells that it was read and became no row, so that the match does not eat the budget of every pass.
-    move = None if is_read else CursorMove(f"{endpoint}/{item.id}", {})
-    await run.land(page, parsed, move, if_unusable=move)
-    if missing is not None and item.facts["is_explicit"]:
-        raise missing
-
-
-DETAILS = PassDefinition("matches", ("match",), _choose_details, _fetch_details, share=0.4)
+DETAILS = PassDefinition("matches", ("match",), _choose_details, _fetch_details, share=0.4, tells_unknown=True)
 STATISTICS = PassDefinition("match_rounds", ("match_stats",), _choose_statistics, _fetch_statistics)

@@ -1,7 +1,6 @@
 -- Take the next moment at which a request may be made; says in how many seconds that is.
 INSERT INTO ops.request_slots AS slots (source, next_at)
-VALUES (%(source)s, clock_timestamp() + %(hold)s * interval '1 second' + %(spacing)s * interval '1 second')
+VALUES (%(source)s, clock_timestamp() + %(spacing)s * interval '1 second')
 ON CONFLICT (source) DO UPDATE SET
-    next_at = greatest(slots.next_at, clock_timestamp() + %(hold)s * interval '1 second')
-    + %(spacing)s * interval '1 second'
+    next_at = greatest(slots.next_at, clock_timestamp()) + %(spacing)s * interval '1 second'
 RETURNING extract(epoch FROM next_at - %(spacing)s * interval '1 second' - clock_timestamp())::double precision

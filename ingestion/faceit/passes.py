@@ -15,6 +15,9 @@ from warehouse.settings import Settings
 
 __all__ = ["PASSES", "READER"]
 
+#: Costs next to nothing, and every key is answered.
+_OPEN_PATH = "/rankings/games/cs2/regions/EU?limit=1"
+
 PASSES = (
     players.PROFILES,
     players.HISTORY,
@@ -31,7 +34,7 @@ PASSES = (
 
 
 def _upstream(settings: Settings) -> Upstream:
-    return Upstream("FACEIT", settings.faceit_url, settings.faceit_key, "LADDER_FACEIT", has_private_things=True)
+    return Upstream("FACEIT", settings.faceit_url, settings.faceit_key, "LADDER_FACEIT", open_path=_OPEN_PATH)
 
 
 def _limiter(database_url: str, upstream: Upstream, clock: Clock) -> AbstractAsyncContextManager[Limiter]:
@@ -46,7 +49,7 @@ READER = Reader(
     limiter=_limiter,
     call_budget=lambda settings: settings.faceit_call_budget,
     identify=identify,
-    probe="/rankings/games/cs2/regions/EU?limit=1",
+    probe=_OPEN_PATH,
     needs_key=True,
     look_up=look_up,
 )

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from ingestion.choices import Choice, Item, Situation, is_due
+from ingestion.choices import Choice, Item, Situation, is_due, is_walking
 from ingestion.errors import NotFoundError, UnusableAnswer
 from ingestion.faceit.choices import MATCH_GAME, players_of, stalest_first
-from ingestion.faceit.source import SOURCE
-from ingestion.faceit.walks import Listing, absent, is_walking, newest, to_walk, walk
+from ingestion.faceit.source import GAMES, SOURCE
+from ingestion.faceit.walks import Listing, newest, to_walk, walk
 from ingestion.passes import PassDefinition, Run
-from warehouse.source import CursorMove
+from warehouse.source import CursorMove, Reject
 from warehouse.state import Cursor, cursors
 
 __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
@@ -31,6 +31,13 @@ _HISTORY = Listing(
     moment="finished_at",
     largest_offset=1000,
     has_bounds=True,
+)
+_BANS = Listing(
+    "player_bans",
+    "player_bans",
+    path=lambda item: f"/players/{item.id}/bans",
+    params=lambda item: {"player_id": item.id},
+    query={},
 )
 _STATISTICS = Listing(
     "player_match_stats",
@@ -55,8 +62,16 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     answer = await run.get(f"/players/{item.id}")
     page, parsed = run.parse("player", {"player_id": item.id}, answer)
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
+    lost = [reject for reject in parsed.rejects if _is_needed(reject)]
+    if lost:
+        raise UnusableAnswer(f"the profile cannot be used ({lost[0].reason})", "see `ladder rejects list`")
     if parsed.rejects:
-        raise UnusableAnswer(f"the profile cannot be used ({parsed.rejects[0].reason})", "see `ladder rejects list`")
+        run.notice(f"{item.name}: games that nobody reads were refused; see `ladder rejects list`")
+
+
+def _is_needed(reject: Reject) -> bool:
+    """Whether a profile lacks something that is read: itself, or what it tells of a game."""
+    return reject.table == "players" or any(f'"game":"{game}"' in reject.record for game in GAMES)
 
 
 def _choose_history(situation: Situation) -> Choice:
@@ -89,23 +104,21 @@ def _choose_totals(situation: Situation) -> Choice:
 
 async def _fetch_totals(run: Run, item: Item) -> None:
     """Read FACEIT's own totals, over all and by map; that there are none is an answer too."""
-    path = f"/players/{item.id}/stats/{MATCH_GAME}"
     try:
-        answer = await run.get(path)
+        answer = await run.get(f"/players/{item.id}/stats/{MATCH_GAME}")
     except NotFoundError as error:
-        answer = absent(run, path, error)
+        answer = run.absent(error)
     page, parsed = run.parse("player_stats", {"player_id": item.id, "game": MATCH_GAME}, answer)
     await run.land(page, parsed, CursorMove(f"player_stats/{item.id}", {"history": item.facts["history"]}))
 
 
 def _choose_bans(situation: Situation) -> Choice:
-    return stalest_first(situation, "player", "player_bans/", endpoints=("player_bans",), every=_DAILY)
+    choice = stalest_first(situation, "player", f"{_BANS.cursor}/", endpoints=("player_bans",))
+    return to_walk(choice, situation.now, every=_DAILY)
 
 
 async def _fetch_bans(run: Run, item: Item) -> None:
-    answer = await run.get(f"/players/{item.id}/bans", {"limit": 100})
-    page, parsed = run.parse("player_bans", {"player_id": item.id}, answer)
-    await run.land(page, parsed, CursorMove(f"player_bans/{item.id}", {}))
+    await walk(run, item, _BANS)
 
 
 def _of_those_who_play(
@@ -135,7 +148,7 @@ def _has_moved(cursor: Cursor | None, seen: int | None) -> bool:
     return cursor is None or cursor.value.get("history") != seen
 
 
-PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3)
+PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3, tells_unknown=True)
 HISTORY = PassDefinition("history_matches", ("player_history",), _choose_history, _fetch_history, share=0.4)
 STATISTICS = PassDefinition(
     "player_match_stats", ("player_match_stats",), _choose_statistics, _fetch_statistics, share=0.4

@@ -216,6 +216,8 @@ def _absence(page: Page, part: str) -> Parsed:
 
 def _read_items(table: Table, page: Page) -> list[Any] | Parsed:
     """The records of a list answer, or a `Parsed` with one reject."""
+    if page.status == 400:
+        return []  # a walk that asked beyond the largest offset has come to the end
     record = read_object(table, page)
     if isinstance(record, Parsed):
         return record

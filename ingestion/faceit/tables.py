@@ -41,8 +41,8 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _personal(name: str, description: str) -> Column:
-    return Column(name, "text", description, privacy="pseudonymous")
+def _personal(name: str, description: str, type_: ColumnType = "text") -> Column:
+    return Column(name, type_, description, privacy="pseudonymous")
 
 
 _PLAYER = _personal("player_id", "FACEIT's id of the player")
@@ -157,8 +157,8 @@ HISTORY_PLAYERS = Table(
         _MATCH,
         _PLAYER,
         Column("faction", "text", "`faction1` or `faction2`"),
-        Column("team_id", "text", "the faction's id: a premade team, or its captain"),
-        Column("team_nickname", "text", "the faction's name at the time"),
+        _personal("team_id", "the faction's id: a premade team, or its captain"),
+        _personal("team_nickname", "the faction's name at the time: that of a premade team, or its captain"),
         _NICKNAME,
         *_GAME_ACCOUNT,
         Column("skill_level", "integer", "level at the time of the match", is_lenient=True),
@@ -178,7 +178,9 @@ PLAYER_MATCH_STATS = Table(
         _PLAYER,
         Column("game", "text", "game, as FACEIT names it"),
         Column("finished_at", "bigint", "end, milliseconds since 1970 UTC"),
-        Column("stats", "jsonb", "statistics as sent, values as text"),
+        _personal(
+            "stats", "statistics as sent, values as text; names the player, and each team or its captain", "jsonb"
+        ),
     ),
 )
 
@@ -224,9 +226,9 @@ MATCH_FACTIONS = Table(
     columns=(
         _MATCH,
         Column("faction", "text", "`faction1` or `faction2`"),
-        Column("faction_id", "text", "a premade team, its captain, or `bye`"),
+        _personal("faction_id", "a premade team, or its captain, or `bye`"),
         _personal("leader", "player who leads"),
-        Column("name", "text", "name at the time"),
+        _personal("name", "name at the time: that of a premade team, or its captain"),
         Column("type", "text", "`premade`, or empty"),
         Column("substituted", "boolean", "somebody was substituted"),
     ),
@@ -278,7 +280,9 @@ MATCH_ROUNDS = Table(
         ),
         Column("best_of", "integer", "most maps played", is_lenient=True),
         Column("played", "integer", "1 when it was played", is_lenient=True),
-        Column("round_stats", "jsonb", "statistics as sent: map, region, winner, score, rounds"),
+        _personal(
+            "round_stats", "statistics as sent: map, region, score, rounds, winner (team, or its captain)", "jsonb"
+        ),
     ),
     ignored=_names("teams"),
 )
@@ -291,9 +295,9 @@ MATCH_ROUND_TEAMS = Table(
     columns=(
         _MATCH,
         _ROUND,
-        Column("team_id", "text", "a premade team, or its captain"),
+        _personal("team_id", "a premade team, or its captain"),
         Column("premade", "boolean", "a premade team"),
-        Column("team_stats", "jsonb", "statistics as sent, values as text"),
+        _personal("team_stats", "statistics as sent, values as text; names the team, or its captain", "jsonb"),
     ),
     ignored=_names("players"),
 )
@@ -308,7 +312,7 @@ MATCH_ROUND_PLAYERS = Table(
         _MATCH,
         _ROUND,
         _PLAYER,
-        Column("team_id", "text", "a premade team, or its captain"),
+        _personal("team_id", "a premade team, or its captain"),
         _NICKNAME,
         Column("player_stats", "jsonb", "statistics as sent, values as text"),
     ),
@@ -369,7 +373,7 @@ RANKINGS = Table(
     SOURCE,
     "rankings",
     key=("game_id", "region", "position"),
-    description="One row per game, region and place: who stood there when it was last looked at.",
+    description="One row per game, region and place: who was last seen there, also where a ranking became shorter.",
     columns=(
         Column("game_id", "text", "game, as FACEIT names it", from_request=True),
         Column("region", "text", "region", from_request=True),
@@ -411,7 +415,7 @@ HUB_MEMBERS = Table(
     SOURCE,
     "hub_members",
     key=("hub_id", "user_id"),
-    description="One row per tracked hub and member.",
+    description="One row per tracked hub and member; whoever has left stays as seen last.",
     columns=(
         Column("hub_id", "text", "hub", from_request=True),
         _personal("user_id", "FACEIT's id of the player"),

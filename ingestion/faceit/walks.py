@@ -4,26 +4,34 @@ A list is paged by the moment of its oldest record: the next page is asked for u
 or go meanwhile shift nothing, and those that share a moment are seen twice rather than never. An offset is used where a
 page holds a single moment, and in lists that cannot be asked for by time. How far an offset may go, and whether the
 bound of a moment includes it, does not matter then.
+
+Lists that cannot be asked for by time are not promised to be newest first. What is known ends a walk there only where
+the moments descend; the last days are read again once a day, and the last hours each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
-from ingestion.choices import Choice, Item, is_due
-from ingestion.errors import NotFoundError, UnusableAnswer
-from ingestion.http import Answer
+import msgspec
+
+from ingestion.choices import Choice, Item, is_due, is_walking
+from ingestion.errors import NotFoundError, PermanentError, UnusableAnswer
 from ingestion.passes import Run
 from warehouse.source import CursorMove, Page, Parsed
 from warehouse.state import Cursor
 
-__all__ = ["Listing", "absent", "is_walking", "newest", "to_walk", "walk"]
+__all__ = ["Listing", "newest", "to_walk", "walk"]
 
-#: A walk that got no page further for so long begins anew: new records do not wait for a page that never comes.
-_STALLED_AFTER = timedelta(days=3)
+_DAY_S = 86_400
+#: How long a match may take: lists are sorted by start or by end, and results come that much out of order.
+_MATCH_S = 6 * 3600
+#: Records that a first walk reads of a list that cannot be asked for by time, so that new ones do not wait for days.
+_FIRST_RECORDS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Listing:
         moment: column with the moment by which the list is ordered; none where it has no order in time.
         ticks: of that moment, in a second.
         largest_offset: beyond which the source does not go; None where it goes on.
-        has_bounds: the list can be asked for up to a moment.
+        has_bounds: the list can be asked for up to a moment; otherwise an offset that is refused is its end.
         may_be_absent: a 404 means that the list is empty; the parser takes it for that too.
     """
 
@@ -68,6 +76,9 @@ class _Walk:
         offset: records that the next page leaves out.
         first: the first record of the list, by which its first page is recognised when it comes in place of another.
         is_flawed: records were refused.
+        is_mixed: the list is not newest first.
+        is_short: no more than the last hours before what is known are read again.
+        deep_at: when (s) a walk last began that read the last days again; None for lists where every walk does.
     """
 
     known: int | None
@@ -76,6 +87,9 @@ class _Walk:
     offset: int = 0
     first: str | None = None
     is_flawed: bool = False
+    is_mixed: bool = False
+    is_short: bool = False
+    deep_at: float | None = None
 
     @property
     def is_begun(self) -> bool:
@@ -88,31 +102,29 @@ class _Seen:
 
     Args:
         count: how many records, refused ones included.
-        moments: when those that tell it were.
+        moments: when those that tell it were, in their order.
         first: the first of those that became rows.
+        start: how many records the answer says that it left out; None where it does not say.
         is_flawed: records, or parts of them, were refused.
     """
 
     count: int
     moments: tuple[int, ...]
     first: str | None
+    start: int | None
     is_flawed: bool
 
     @classmethod
-    def of(cls, listing: Listing, run: Run, parsed: Parsed) -> _Seen:
+    def of(cls, listing: Listing, run: Run, page: Page, parsed: Parsed) -> _Seen:
         table = run.context.source.endpoints[listing.endpoint].tables[0]
         frame = parsed.frames.get(table.name)
         refused = sum(reject.table == table.name for reject in parsed.rejects)
+        start = _start(page.body)
         if frame is None:
-            return cls(refused, (), None, bool(parsed.rejects))
+            return cls(refused, (), None, start, bool(parsed.rejects))
         moments = () if listing.moment is None else tuple(frame[listing.moment].drop_nulls().to_list())
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + refused, moments, first, bool(parsed.rejects))
-
-
-def is_walking(cursor: Cursor | None, now: datetime) -> bool:
-    """Whether a walk is under way and gets on."""
-    return cursor is not None and "walk" in cursor.value and now - cursor.observed_at < _STALLED_AFTER
+        return cls(frame.height + refused, moments, first, start, bool(parsed.rejects))
 
 
 def to_walk(choice: Choice, now: datetime, *, every: timedelta = timedelta(0)) -> Choice:
@@ -136,11 +148,6 @@ def to_walk(choice: Choice, now: datetime, *, every: timedelta = timedelta(0)) -
 def newest(cursor: Cursor | None) -> int | None:
     """The newest moment that ended walks brought."""
     return cursor.value.get("newest") if cursor else None
-
-
-def absent(run: Run, path: str, error: NotFoundError) -> Answer:
-    """The answer that there is nothing at a path, which is worth keeping."""
-    return Answer(path, error.status, {}, error.body, run.context.clock.now())
 
 
 async def walk(
@@ -169,8 +176,8 @@ async def walk(
         if listing.moment is None:
             return
         before, is_again = ended, bool(ended.get("is_flawed"))
-    start = before.get("newest")
-    await _finish(run, item, listing, _Walk(start, start), top, facts or {}, is_again)
+    begun = _begin(listing, before, run.context.clock.now())
+    await _finish(run, item, listing, begun, top, facts or {}, is_again)
 
 
 async def _finish(
@@ -184,20 +191,30 @@ async def _finish(
 ) -> Mapping[str, Any]:
     """Walk to the end; what the cursor tells then."""
     name = f"{listing.cursor}/{item.id}"
-    overlap = run.context.settings.faceit_overlap_days * 86_400 * listing.ticks
+    overlap_s = _MATCH_S if walk.is_short else run.context.settings.faceit_overlap_days * _DAY_S
+    overlap = overlap_s * listing.ticks
     while True:
         page, parsed = await _ask(run, item, listing, walk, top)
-        seen = _Seen.of(listing, run, parsed)
+        seen = _Seen.of(listing, run, page, parsed)
         if _is_first_page_again(listing, walk, seen):
             await run.land(page, parsed)
             raise UnusableAnswer("the first page came again", "run again; the list is read on from here")
         after = _past(listing, walk, seen, page.observed_at)
-        is_known = walk.known is not None and bool(seen.moments) and min(seen.moments) < walk.known - overlap
+        is_older = walk.known is not None and bool(seen.moments) and min(seen.moments) < walk.known - overlap
         is_enough = top is not None and after.offset >= top
-        if is_known or is_enough or seen.count < listing.limit:
+        is_last = seen.count < listing.limit
+        is_far = not is_last and _is_far(listing, after)
+        if is_far:
+            run.notice(f"{item.name}: its list is long; what comes after the first {after.offset} records is not read")
+        if (is_older and not after.is_mixed) or is_enough or is_last or is_far:
             value: dict[str, Any] = {**facts, "newest": after.newest}
+            if after.deep_at is not None:
+                value["deep_at"] = after.deep_at
             if after.is_flawed and not is_again:
+                # The next walk has to go as deep.
                 value |= {"newest": walk.known, "is_flawed": True}
+                if not walk.is_short:
+                    value.pop("deep_at", None)
             await run.land(page, parsed, CursorMove(name, value))
             return value
         if _is_crowded(listing, walk, seen):
@@ -217,11 +234,27 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | N
     path = listing.path(item)
     try:
         answer = await run.get(path, query)
-    except NotFoundError as error:
-        if not listing.may_be_absent:
+    except PermanentError as error:
+        is_empty = listing.may_be_absent and isinstance(error, NotFoundError)
+        is_end = type(error) is PermanentError and error.status == 400 and walk.offset > 0 and not listing.has_bounds
+        if not is_empty and not is_end:
             raise
-        answer = absent(run, path, error)
+        if is_end:
+            run.notice(
+                f"{item.name}: FACEIT shows no more than {walk.offset} records of its list; the rest is not read"
+            )
+        answer = run.absent(error)
     return run.parse(listing.endpoint, listing.params(item), answer)
+
+
+def _begin(listing: Listing, before: Mapping[str, Any], now: datetime) -> _Walk:
+    """A walk from the top, after those that the cursor tells of."""
+    known = before.get("newest")
+    if listing.has_bounds or listing.moment is None:
+        return _Walk(known, known)
+    deep_at, moment = before.get("deep_at"), now.timestamp()
+    is_short = deep_at is not None and moment - deep_at < _DAY_S
+    return _Walk(known, known, is_short=is_short, deep_at=deep_at if is_short else moment)
 
 
 def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> _Walk:
@@ -234,6 +267,7 @@ def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> 
         newest=max([*(moment for moment in seen.moments if moment <= now), *known], default=None),
         first=walk.first or seen.first,
         is_flawed=walk.is_flawed or seen.is_flawed,
+        is_mixed=walk.is_mixed or _is_mixed(listing, walk, seen.moments),
     )
     if listing.has_bounds and seen.moments:
         to = min(seen.moments) + 1
@@ -243,6 +277,22 @@ def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> 
         assert walk.to is not None  # it is not crowded at the top
         return replace(after, to=walk.to - 1, offset=0)
     return replace(after, offset=walk.offset + seen.count)
+
+
+def _is_mixed(listing: Listing, walk: _Walk, moments: Sequence[int]) -> bool:
+    """Whether a page shows that a list is not newest first, so that what is known does not end it."""
+    if listing.has_bounds or not moments:
+        return False
+    slack = _MATCH_S * listing.ticks
+    begins_below = not walk.is_begun and walk.known is not None and max(moments) < walk.known - slack
+    least_so_far = accumulate(moments, min)
+    return begins_below or any(moment > least + slack for moment, least in zip(moments, least_so_far, strict=True))
+
+
+def _is_far(listing: Listing, after: _Walk) -> bool:
+    """Whether a first walk has read as much as new records may wait for."""
+    is_first = listing.moment is not None and not listing.has_bounds and after.known is None
+    return is_first and not after.is_mixed and after.offset >= _FIRST_RECORDS
 
 
 def _is_crowded(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
@@ -256,9 +306,24 @@ def _is_first_page_again(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
     """Whether the source shows the beginning of the list where it was asked for something further down."""
     if not walk.is_begun:
         return False
+    if walk.offset and seen.start is not None:
+        return seen.start < walk.offset
     if walk.to is None:
         return seen.first is not None and seen.first == walk.first
     if seen.count < listing.limit or not seen.moments:
         return False
     # A page from further down holds something older, or nothing newer than it was asked for.
     return min(seen.moments) + 1 >= walk.to and max(seen.moments) > walk.to
+
+
+class _Told(msgspec.Struct):
+    """What a page says of itself."""
+
+    start: int | None = None
+
+
+def _start(body: bytes) -> int | None:
+    try:
+        return msgspec.json.decode(body, type=_Told).start
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

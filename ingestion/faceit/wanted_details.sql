@@ -1,9 +1,11 @@
--- Matches of tracked players whose details are missing or contradict the history, newest first.
--- What FACEIT did not know, or told otherwise, is asked for again when the history changes, or once the match is twice
--- as old as it was when it was asked for.
+-- Matches whose details are to be read: tracked ones first, then those of tracked players, newest first.
+-- What FACEIT did not know, told otherwise than the history, or told to be under way, is asked for again when the history
+-- changes, or once the match is twice as old as it was when it was asked for. A tracked match that FACEIT did not know is
+-- asked for each time, and what was refused in part once more.
 WITH listed AS (
     SELECT
         matches.match_id,
+        matches.started_at,
         matches.finished_at,
         matches._loaded_at AS changed_at,
         upper(matches.status) AS status,
@@ -20,10 +22,24 @@ WITH listed AS (
         )
 ),
 
+wanted AS (
+    SELECT
+        match_id,
+        coalesce(listed.finished_at, listed.started_at) AS played_at,
+        listed.finished_at,
+        listed.changed_at,
+        listed.status,
+        listed.winner,
+        explicit.place
+    FROM listed
+    FULL JOIN unnest(%(explicit)s::text[]) WITH ORDINALITY AS explicit (match_id, place) USING (match_id)
+),
+
 asked AS (
     SELECT
         match_id,
         _observed_at AS asked_at,
+        NULL AS played_at,
         NULL AS status,
         NULL AS winner
     FROM staging_faceit.match_absences
@@ -32,26 +48,38 @@ asked AS (
     SELECT
         match_id,
         _observed_at AS asked_at,
+        coalesce(finished_at, started_at, configured_at, scheduled_at) AS played_at,
         upper(status) AS status,
         coalesce(winner, '') AS winner
     FROM staging_faceit.matches
 )
 
-SELECT listed.match_id
-FROM listed
-WHERE listed.match_id <> ALL(%(refused)s::text[])
-    AND NOT EXISTS (
-        SELECT
-        FROM asked
-        WHERE asked.match_id = listed.match_id
-            AND (
-                (asked.status = listed.status AND asked.winner = listed.winner)
-                OR (
-                    asked.asked_at >= listed.changed_at
-                    AND %(now)s - asked.asked_at
-                    <= greatest(asked.asked_at - to_timestamp(listed.finished_at), %(least_gap)s)
+SELECT
+    wanted.match_id,
+    wanted.place IS NOT NULL AS is_explicit
+FROM wanted
+WHERE wanted.match_id <> ALL(%(refused)s::text[])
+    AND (
+        wanted.match_id = ANY(%(flawed)s::text[])
+        OR NOT EXISTS (
+            SELECT
+            FROM asked
+            WHERE asked.match_id = wanted.match_id
+                AND (
+                    (
+                        asked.status = ANY(%(ended)s::text[])
+                        AND (wanted.status IS NULL OR (asked.status = wanted.status AND asked.winner = wanted.winner))
+                    )
+                    OR (
+                        (wanted.place IS NULL OR asked.status IS NOT NULL)
+                        AND (wanted.changed_at IS NULL OR asked.asked_at >= wanted.changed_at)
+                        AND %(now)s - asked.asked_at <= greatest(
+                            asked.asked_at - to_timestamp(coalesce(wanted.played_at, asked.played_at)),
+                            %(least_gap)s
+                        )
+                    )
                 )
-            )
+        )
     )
-ORDER BY listed.finished_at DESC NULLS LAST, listed.match_id
+ORDER BY wanted.place, wanted.finished_at DESC NULLS LAST, wanted.match_id
 LIMIT %(budget)s

@@ -1,6 +1,6 @@
 -- Finished matches without statistics, newest first: those of tracked players, then tracked ones and those of tracked
 -- hubs and championships. What FACEIT did not know is asked for again when the match changes, or once it is twice as
--- old as it was when it was asked for.
+-- old as it was when it was asked for; what was refused in part is asked for once more.
 WITH listed AS (
     SELECT
         matches.match_id,
@@ -40,18 +40,25 @@ wanted AS (
     GROUP BY match_id
 )
 
-SELECT wanted.match_id
+SELECT
+    wanted.match_id,
+    FALSE AS is_explicit
 FROM wanted
 WHERE wanted.match_id <> ALL(%(refused)s::text[])
-    AND NOT EXISTS (SELECT FROM staging_faceit.match_rounds AS known WHERE known.match_id = wanted.match_id)
-    AND NOT EXISTS (
-        SELECT
-        FROM staging_faceit.match_absences AS absent
-        WHERE absent.match_id = wanted.match_id
-            AND absent.part = 'stats'
-            AND absent._observed_at >= wanted.changed_at
-            AND %(now)s - absent._observed_at
-            <= greatest(absent._observed_at - to_timestamp(wanted.finished_at), %(least_gap)s)
+    AND (
+        wanted.match_id = ANY(%(flawed)s::text[])
+        OR (
+            NOT EXISTS (SELECT FROM staging_faceit.match_rounds AS known WHERE known.match_id = wanted.match_id)
+            AND NOT EXISTS (
+                SELECT
+                FROM staging_faceit.match_absences AS absent
+                WHERE absent.match_id = wanted.match_id
+                    AND absent.part = 'stats'
+                    AND absent._observed_at >= wanted.changed_at
+                    AND %(now)s - absent._observed_at
+                    <= greatest(absent._observed_at - to_timestamp(wanted.finished_at), %(least_gap)s)
+            )
+        )
     )
 ORDER BY wanted.is_of_player DESC, wanted.finished_at DESC NULLS LAST, wanted.match_id
 LIMIT %(budget)s

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 
-from ingestion.choices import Choice, Item, Situation
+from ingestion.choices import Choice, Item, Situation, is_walking
 from ingestion.errors import UnusableAnswer
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import PassDefinition, Run
@@ -18,8 +17,6 @@ __all__ = ["PRO_MATCHES", "PUBLIC_MATCHES"]
 #: Pages of a list that are read where no earlier walk tells how far to go.
 _FIRST_PAGES = 5
 _PAGE_ROWS = 100
-#: A walk that got no page further for so long begins anew: new matches do not wait for a page that never comes.
-_STALLED_AFTER = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +45,12 @@ class _Walk:
 def _choose(name: str) -> Callable[[Situation], Choice]:
     def choose(situation: Situation) -> Choice:
         cursor = cursors(situation.connection, SOURCE.name, name).get(name)
-        walk = _resume(cursor) if cursor and situation.now - cursor.observed_at < _STALLED_AFTER else None
+        walk = _Walk(**cursor.value["walk"]) if cursor and is_walking(cursor, situation.now) else None
         # A list in the middle of a walk is not read, however short ago its cursor moved.
         item = Item(name, "", None if walk else cursor, (name,), facts={"walk": walk or _begin(cursor)})
         return Choice([item])
 
     return choose
-
-
-def _resume(cursor: Cursor) -> _Walk | None:
-    walk = cursor.value.get("walk")
-    return None if walk is None else _Walk(**walk)
 
 
 def _begin(cursor: Cursor | None) -> _Walk:

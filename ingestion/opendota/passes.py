@@ -13,7 +13,7 @@ from ingestion.opendota.source import SOURCE
 from ingestion.reader import Reader
 from warehouse.settings import Settings
 
-__all__ = ["PASSES", "READER", "open_context", "plan"]
+__all__ = ["PASSES", "READER"]
 
 PASSES = (
     catalogues.CONSTANTS,
@@ -50,5 +50,3 @@ READER = Reader(
     identify=identify,
     probe="/constants/game_mode",
 )
-open_context = READER.open_context
-plan = READER.plan

@@ -125,7 +125,7 @@ async def _fetch_part(run: Run, item: Item, endpoint: str, part: str) -> None:
     await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", dict(item.facts)))
 
 
-PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3)
+PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3, tells_unknown=True)
 MATCHES = PassDefinition("player_matches", ("player_matches",), _choose_matches, _fetch_matches, share=0.7)
 RATINGS = PassDefinition(
     "player_ratings", ("player_ratings",), _choose_after_matches("player_ratings"), _fetch_ratings, share=0.5

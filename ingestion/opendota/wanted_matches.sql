@@ -1,4 +1,5 @@
--- Matches of tracked players, teams and leagues whose details were never asked for, newest first.
+-- Matches of tracked players, teams and leagues whose details were never asked for, or of whose details parts were
+-- refused once, newest first.
 -- A player's newest matches come from the end of the primary key, so that a long history is not sorted.
 WITH of_players AS (
     SELECT newest.match_id
@@ -8,8 +9,15 @@ WITH of_players AS (
         FROM staging_opendota.player_matches AS matches
         WHERE matches.account_id = tracked.account_id
             AND matches._deleted_at IS NULL
-            AND NOT EXISTS (SELECT FROM staging_opendota.matches AS known WHERE known.match_id = matches.match_id)
-            AND NOT EXISTS (SELECT FROM staging_opendota.match_absences AS absent WHERE absent.match_id = matches.match_id)
+            AND (
+                matches.match_id = ANY(%(flawed)s::bigint[])
+                OR (
+                    NOT EXISTS (SELECT FROM staging_opendota.matches AS known WHERE known.match_id = matches.match_id)
+                    AND NOT EXISTS (
+                        SELECT FROM staging_opendota.match_absences AS absent WHERE absent.match_id = matches.match_id
+                    )
+                )
+            )
             AND matches.match_id <> ALL(%(refused)s::bigint[])
         ORDER BY matches.match_id DESC
         LIMIT %(budget)s
@@ -28,8 +36,13 @@ SELECT match_id FROM of_players
 UNION
 SELECT others.match_id
 FROM of_others AS others
-WHERE NOT EXISTS (SELECT FROM staging_opendota.matches AS known WHERE known.match_id = others.match_id)
-    AND NOT EXISTS (SELECT FROM staging_opendota.match_absences AS absent WHERE absent.match_id = others.match_id)
-    AND others.match_id <> ALL(%(refused)s::bigint[])
+WHERE (
+    others.match_id = ANY(%(flawed)s::bigint[])
+    OR (
+        NOT EXISTS (SELECT FROM staging_opendota.matches AS known WHERE known.match_id = others.match_id)
+        AND NOT EXISTS (SELECT FROM staging_opendota.match_absences AS absent WHERE absent.match_id = others.match_id)
+    )
+)
+AND others.match_id <> ALL(%(refused)s::bigint[])
 ORDER BY match_id DESC
 LIMIT %(budget)s

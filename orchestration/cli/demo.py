@@ -120,6 +120,7 @@ def _show(client: httpx.Client) -> None:
     console.print(shown, markup=False)
     _show_progression(client, board)
     _show_trends(client)
+    _show_elos(client)
 
 
 def _show_progression(client: httpx.Client, board: Sequence[dict[str, Any]]) -> None:
@@ -129,9 +130,10 @@ def _show_progression(client: httpx.Client, board: Sequence[dict[str, Any]]) -> 
         values = [row["rank_value"] for row in rows if row["rank_value"] is not None]
         if values:
             newest = rows[-1]
+            names = {row["rank_value"]: row["rank_name"] for row in rows}
             console.print(
                 f"\nRank of {player['display_name'] or player['player_id']} from {rows[0]['observed_date']} "
-                f"to {newest['observed_date']}: now {newest['rank_name']}, peak {newest['peak_rank_value']}",
+                f"to {newest['observed_date']}: now {newest['rank_name']}, peak {names[newest['peak_rank_value']]}",
                 markup=False,
             )
             console.print(_sparkline(values), markup=False)
@@ -155,6 +157,23 @@ def _show_trends(client: httpx.Client) -> None:
             _percent(row["win_rate_before"]),
             f"{float(row['win_rate_change']) * 100:+.1f}",
             _percent(row["pick_rate"]),
+        )
+    console.print(shown, markup=False)
+
+
+def _show_elos(client: httpx.Client) -> None:
+    console.print("\ncs2 on FACEIT: players by elo, and what their matches say", style="bold")
+    shown = table(
+        ["rank", "player", "elo", "matches", "won", "win rate"], numbers=["rank", "elo", "matches", "won", "win rate"]
+    )
+    for row in _get(client, "/leaderboards/cs2_elo", limit=5):
+        shown.add_row(
+            str(row["rank"]),
+            row["display_name"] or row["player_id"],
+            str(int(float(row["score"]))),
+            str(row["matches"]),
+            str(row["wins"]),
+            _percent(row["win_rate"]),
         )
     console.print(shown, markup=False)
 

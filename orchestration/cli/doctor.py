@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import httpx
 import psycopg
 
 from ingestion.http import Upstream
+from ingestion.limits import SystemClock
 from ingestion.reader import Reader
 from ingestion.registry import readers
 from orchestration.cli.terminal import console
@@ -42,7 +44,9 @@ def examine() -> int:
             return _describe_servers(opened[0])
 
         looks = [("home", lambda: _home(settings)), ("disk", lambda: _disk(settings)), ("servers", servers)]
-        for name, look in [*looks, *_looks_at_upstream(settings)]:
+        for name, look in looks:
+            problems += _report(name, look)
+        for name, look in _looks_at_upstream(settings, opened[0] if opened else None):
             problems += _report(name, look)
         for name, look in _looks_inside(opened[0]) if opened else []:
             problems += _report(name, look)
@@ -156,16 +160,25 @@ def _lake(warehouse: Warehouse) -> str:
     return f"{files} loaded files at {warehouse.lake.root}, the newest can be read"
 
 
-def _looks_at_upstream(settings: Settings) -> Iterator[tuple[str, Look]]:
+def _looks_at_upstream(settings: Settings, warehouse: Warehouse | None) -> Iterator[tuple[str, Look]]:
     for reader in readers().values():
         upstream = reader.upstream(settings)
 
         def look(reader: Reader = reader, upstream: Upstream = upstream) -> str:
             if not reader.is_readable(settings):
                 return f"it needs a key; runs leave it out until {upstream.variables}_KEY is set"
+            if warehouse is not None:
+                asyncio.run(_take_turn(reader, warehouse))
             return _ask(upstream, reader.probe)
 
         yield upstream.name, look
+
+
+async def _take_turn(reader: Reader, warehouse: Warehouse) -> None:
+    """Wait until a request may be made beside those of runs."""
+    limiting = reader.limiter(warehouse.url("ingest"), reader.upstream(warehouse.settings), SystemClock())
+    async with limiting as limiter, limiter.turn():
+        pass
 
 
 def _ask(upstream: Upstream, path: str) -> str:

@@ -113,7 +113,8 @@ def _hint_when_nothing_is_tracked(database_url: str) -> None:
     with connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM ops.tracked WHERE removed_at IS NULL").fetchone()
     if row is None or row[0] == 0:
-        console.print("hint: nothing is tracked; begin with `ladder track opendota player ID`", markup=False)
+        begin = "`ladder track opendota player ID` or `ladder track faceit player NICKNAME`"
+        console.print(f"hint: nothing is tracked; begin with {begin}", markup=False, soft_wrap=True)
 
 
 def _files(paths: list[Path]) -> str:

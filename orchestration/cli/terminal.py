@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.progress import LeftOut, Message, NodeDone, PassDone, PassProgress, Published
+from orchestration.progress import LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
 
 __all__ = ["RunView", "console", "errors", "table", "warn"]
 
@@ -71,6 +71,8 @@ class RunView:
                 self._pass_is_over(message)
             case LeftOut(line, tracked):
                 self._is_left_out(line, tracked)
+            case NotLoaded(line):
+                self.failures.append(line)
             case NodeDone(name, status, done, total):
                 if status in ("fail", "error", "warn"):
                     errors.print(f"  dbt: {name}: {status}", markup=False)

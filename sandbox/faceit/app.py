@@ -31,6 +31,8 @@ _MOST_MEMBERS = 50
 # Fields of a record and the text that stands there when it is malformed.
 _SPOILED_HISTORY = (("started_at", "yesterday"), ("finished_at", "soon"), ("max_players", "ten"), ("teams_size", "?"))
 _SPOILED_STATISTICS = (("Match Finished At", "yesterday"), ("Match Round", "first"))
+_SPOILED_ROSTER = (("game_skill_level", "ten"), ("nickname", "\x00"))
+_SPOILED_PLAYER = (("nickname", "\x00"),)
 _FAULT_ERRORS: dict[Kind, tuple[int, str]] = {
     "too_many": (429, "API rate limit exceeded"),
     "server_error": (503, "Service temporarily unavailable"),
@@ -160,13 +162,22 @@ class Faceit(Upstream):
 
     async def _match(self, request: Request) -> Response:
         at = self.world.now
-        return json_answer(matches.detail(self.world, self._row(request, at), at))
+        answer = matches.detail(self.world, self._row(request, at), at)
+        if arrives(request):
+            for team in answer["teams"].values():
+                self.plan.spoil_players(answer["match_id"], team["roster"] or [], _SPOILED_ROSTER, "roster")
+        return json_answer(answer)
 
     async def _match_statistics(self, request: Request) -> Response:
         at = self.world.now
         answer = matches.statistics(self.world, self._row(request, at), at)
         if answer is None:
             raise not_found("match's statistics")
+        if arrives(request):
+            for one in answer["rounds"]:
+                for team in one["teams"]:
+                    part = f"round {one['match_round']}"
+                    self.plan.spoil_players(one["match_id"], team["players"], _SPOILED_PLAYER, part)
         return json_answer(answer)
 
     async def _ranking(self, request: Request) -> Response:

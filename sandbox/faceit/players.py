@@ -175,6 +175,8 @@ def _games(faceit: FaceitWorld, account: Account, at: int) -> Answer:
             games[game] |= {"skill_level": level_of(elo), "faceit_elo": elo}
         elif account.elo_shown == "zero":
             games[game] |= {"skill_level": 1, "faceit_elo": 0}
+        else:
+            games[game] |= {"skill_level": ""}
     if account.person % 6 == 0:
         # A game that is over, and that nobody asks about.
         games[_OTHER_GAME] = _game(account, account.game_player_id(CS2))

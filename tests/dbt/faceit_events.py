@@ -48,14 +48,17 @@ _statuses = st.sampled_from(("finished", "FINISHED", "finished", "CANCELLED", "o
 _levels = st.sampled_from((None, 1, 4, "10", 11))
 _elos = st.sampled_from((None, 0, 99, 1000, 2001))
 _maps = st.sampled_from(MAPS)
-_few = st.sampled_from(("0", "1", "2", "18", "a lot"))
+#: Numbers as FACEIT sends them, and what is none or the greatest that is read as one.
+_few = st.sampled_from(("0", "1", "2", "18", "999999999", "a lot"))
 #: Starts and ends of matches in seconds since 1970; some matches have none.
 _moments = st.sampled_from((None, *MOMENTS))
 _steam_ids = st.sampled_from(("", "what", *(str(account + STEAM_BASE) for account in ACCOUNTS)))
 _dota_accounts = st.sampled_from(("", *(f"[U:1:{account}]" for account in ACCOUNTS), str(7 + STEAM_BASE)))
 _sides = st.lists(_players, unique=True, max_size=7).map(lambda ids: {"faction1": ids[::2], "faction2": ids[1::2]})
 _statistics = st.dictionaries(
-    st.sampled_from(("Kills", "Kills", "Deaths", "Assists", "Headshots", "Damage", "Double Kills", "First Kills")),
+    st.sampled_from(
+        ("Kills", "Kills", "Deaths", "Assists", "Headshots", "Damage", "Double Kills", "Penta Kills", "First Kills")
+    ),
     _few,
     max_size=6,
 ).map(lambda drawn: {"Triple Kills": "0", "Quadro Kills": "0", "Penta Kills": "0", "ADR": "75.72", **drawn})
@@ -181,6 +184,7 @@ def _match_statistics(draw: st.DrawFn) -> Answer:
             "match_round": str(number),
             "game_id": "cs2",
             "best_of": draw(st.sampled_from(("1", "1", "3", None))),
+            "played": draw(st.sampled_from(("1", "1", "0", None))),
             "round_stats": {"Map": draw(_maps), "Winner": draw(_teams), "Rounds": draw(_few)},
             "teams": [
                 {

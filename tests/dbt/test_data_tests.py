@@ -27,12 +27,27 @@ BREAKAGES = {
     ),
     "player_performance_refers_to_slots": "UPDATE marts_green.player_performance SET player_id = 'nobody'",
     "player_form_is_coherent": "UPDATE marts_green.player_form SET losses = losses + 1",
+    "fct_faceit_player_maps_have_a_player_once": (
+        "UPDATE marts_green.fct_faceit_player_maps SET player_id = 'q1' WHERE match_id = 'f105'"
+    ),
     "map_win_rates_are_coherent": "UPDATE marts_green.map_win_rates SET wins = wins + 1",
+    "map_win_rates_refer_to_maps": "UPDATE marts_green.map_win_rates SET map_id = map_id || '?'",
     "assert_map_totals_equal_significant_slots": "UPDATE marts_green.player_map_win_rates SET matches = matches + 1",
+    "player_map_win_rates_are_coherent": "UPDATE marts_green.player_map_win_rates SET wins = wins + 7",
     "player_map_win_rates_refer_to_maps": "DELETE FROM marts_green.dim_maps",
+    "player_combat_stats_are_coherent": (
+        "INSERT INTO marts_green.player_combat_stats (game, player_id, matches, rounds, kills, entry_success_rate) "
+        "VALUES ('cs2', 'q1', 1, 1, 1, 2)"
+    ),
+    "bridge_player_identities_are_coherent": "UPDATE marts_green.bridge_player_identities SET is_primary = false",
+    "bridge_player_identities_refer_to_people": "DELETE FROM marts_green.dim_people WHERE person_id = 'steam:7'",
     "dim_people_are_coherent": "UPDATE marts_green.dim_people SET players = games + 1",
     "dim_players_are_people": "DELETE FROM marts_green.bridge_player_identities WHERE player_id = 'q1'",
     "person_profiles_refer_to_identities": "UPDATE marts_green.person_profiles SET person_id = person_id || '?'",
+    "person_profiles_refer_to_people": "DELETE FROM marts_green.dim_people WHERE person_id = 'steam:8'",
+    "cross_game_leaderboard_is_coherent": (
+        "INSERT INTO marts_green.cross_game_leaderboard (person_id, rank, score, games) VALUES ('q1', 1, 0, 1)"
+    ),
     "team_form_is_coherent": "UPDATE marts_green.team_form SET streak = 9",
 }
 

@@ -39,6 +39,19 @@ class Warehouse:
         self._project.load(self._project.deletion(endpoint, table, key), source=SOURCE)
         self._build()
 
+    def has_read_all(self, player_id: str) -> None:
+        """Note that the player's lists have been read to the end."""
+        self._project.execute(
+            "INSERT INTO ops.cursors (source, name, value, observed_at) "
+            "SELECT 'faceit', list || %s, '{\"newest\": 1}', now() "
+            "FROM unnest(ARRAY['player_history/', 'player_match_stats/']) AS list",
+            player_id,
+        )
+
+    def status(self, data_test: str) -> str:
+        """How a test of the marts ends."""
+        return self._project.dbt(["test", "--select", data_test])[data_test]
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of the marts."""
         return self._project.rows(query.replace(" FROM ", " FROM marts_blue."))
@@ -80,18 +93,21 @@ def test_statistics_join_the_slots_of_the_history(warehouse: Warehouse) -> None:
 
 
 def test_a_match_becomes_its_maps_when_they_are_known(warehouse: Warehouse) -> None:
-    warehouse.learn_history(faceit_answers.history(3))
+    results = {"winner": "faction1", "score": {"faction1": 2, "faction2": 1}}
+    warehouse.learn_history(faceit_answers.history(3, results=results))
     maps = "SELECT DISTINCT match_id FROM fct_player_matches WHERE match_id LIKE 'f3%' ORDER BY 1"
     assert warehouse.rows(maps) == [("f3",)]
-    warehouse.learn("match", faceit_answers.details(3, best_of=3), match_id="f3")
+    warehouse.learn("match", faceit_answers.details(3, best_of=3, results=results), match_id="f3")
     assert warehouse.rows(maps) == [("f3:1",)]
     statistics = faceit_answers.match_statistics(3, ["faction1", "faction2", "faction1"])
     warehouse.learn("match_stats", statistics, match_id="f3")
     assert warehouse.rows(maps) == [("f3:1",), ("f3:2",), ("f3:3",)]
-    teams = "SELECT match_id, is_win, score FROM fct_team_matches WHERE team_id = 'team of p1' ORDER BY match_id"
-    assert warehouse.rows(teams) == [("f3:1", True, 13), ("f3:2", False, 7), ("f3:3", True, 13)]
+    scores = "SELECT match_id, is_win, score FROM fct_faceit_player_maps WHERE player_id = 'p1' ORDER BY match_id"
+    assert warehouse.rows(scores) == [("f3:1", True, 13), ("f3:2", False, 7), ("f3:3", True, 13)]
+    teams = "SELECT match_id, is_win, score, opponent_score FROM fct_team_matches WHERE team_id = 'team of p1'"
+    assert warehouse.rows(teams) == [("f3", True, 2, 1)]
     form = "SELECT matches, wins, streak FROM team_form WHERE team_id = 'team of p1'"
-    assert warehouse.rows(form) == [(3, 2, 1)]
+    assert warehouse.rows(form) == [(1, 1, 1)]
     warehouse.forget("match_stats", "match_rounds", match_id="f3", match_round=2)
     warehouse.forget("match_stats", "match_rounds", match_id="f3", match_round=3)
     assert warehouse.rows(maps) == [("f3:1",)]
@@ -109,6 +125,18 @@ def test_a_match_that_was_cancelled_later_counts_no_more(warehouse: Warehouse) -
     assert warehouse.rows(record) == []
 
 
+def test_what_was_cancelled_or_a_bye_is_no_win_of_a_team(warehouse: Warehouse) -> None:
+    form = "SELECT matches, wins FROM team_form WHERE team_id = 'team of p1'"
+    warehouse.learn("match", faceit_answers.details(6), match_id="f6")
+    assert warehouse.rows(form) == [(1, 1)]
+    teams = faceit_answers.details(7)["teams"]
+    bye = faceit_answers.details(7, started_at=None, teams=teams | {"faction2": {"faction_id": "bye", "roster": None}})
+    warehouse.learn("match", bye, match_id="f7")
+    assert warehouse.rows(form) == [(1, 1)]
+    warehouse.learn_history(faceit_answers.history(6, status="CANCELLED"))
+    assert warehouse.rows(form) == []
+
+
 def test_ratings_move_form_and_totals(warehouse: Warehouse) -> None:
     matches = [faceit_answers.history(number) for number in range(10, 33)]
     warehouse.learn_history(*matches)
@@ -122,14 +150,14 @@ def test_ratings_move_form_and_totals(warehouse: Warehouse) -> None:
 def test_a_profile_that_names_another_account_moves_the_elo_and_the_person(warehouse: Warehouse) -> None:
     steam = str(700 + STEAM_BASE)
     cs2 = {"game_player_id": steam, "faceit_elo": 1800}
-    elo = {"faceit_elo": 900}
+    elo = {"faceit_elo": 900, "skill_level": 2}
     warehouse.learn(
         "player",
         faceit_answers.profile("p1", steam, cs2=cs2, dota2={"game_player_id": "[U:1:700]"} | elo),
         player_id="p1",
     )
     elos = "SELECT player_id, rank_name FROM rank_progression WHERE game = 'dota2' AND ladder = 'faceit_elo'"
-    assert warehouse.rows(elos) == [("700", "Level 3")]
+    assert warehouse.rows(elos) == [("700", "Level 2")]
     person = (
         "SELECT game, player_id, is_conflicting FROM bridge_player_identities WHERE person_id = 'steam:700' ORDER BY 1"
     )
@@ -166,3 +194,17 @@ def test_two_players_of_one_account_are_one_person_and_seen_to_be(warehouse: War
     warehouse.forget("player", "player_games", player_id="p1", game="cs2")
     warehouse.forget("player", "players", player_id="p1")
     assert warehouse.rows(person) == [("cs2", "p2", "faceit", True, False), ("dota2", "7", "opendota", True, False)]
+
+
+def test_faceits_totals_are_compared_by_the_name_of_the_map_once_all_is_read(warehouse: Warehouse) -> None:
+    comparison = "warn_map_totals_differ_from_faceit"
+    office = {"type": "Map", "mode": "5v5", "label": "Office", "stats": {"Matches": "2", "Wins": "2"}}
+    totals = {"player_id": "p1", "game_id": "cs2", "lifetime": {}, "segments": [office]}
+    warehouse.learn("player_stats", totals, player_id="p1", game="cs2")
+    warehouse.learn_history(faceit_answers.history(50), faceit_answers.history(51))
+    warehouse.learn_listed(faceit_answers.listed(50, Map="cs_office"))
+    assert warehouse.status(comparison) == "pass"
+    warehouse.has_read_all("p1")
+    assert warehouse.status(comparison) == "warn"
+    warehouse.learn_listed(faceit_answers.listed(51, Map="cs_office"))
+    assert warehouse.status(comparison) == "pass"

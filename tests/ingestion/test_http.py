@@ -32,11 +32,9 @@ QUICK = Patience(connect_s=2, read_s=0.3, answer_s=0.6, attempts=3, total_s=5, f
 SECRET = "b7f1-very-secret"
 
 
-def client_of(
-    url: str, *, key: str | None = None, clock: JumpingClock | None = None, has_private_things: bool = False
-) -> Client:
+def client_of(url: str, *, key: str | None = None, clock: JumpingClock | None = None, open_path: str = "") -> Client:
     secret = None if key is None else SecretStr(key)
-    upstream = Upstream("OpenDota", url, secret, "LADDER_OPENDOTA", has_private_things)
+    upstream = Upstream("OpenDota", url, secret, "LADDER_OPENDOTA", open_path)
     real = SystemClock()
     return Client(upstream, MinuteLimiter("OpenDota", clock=clock or real), clock or real, QUICK)
 
@@ -48,7 +46,7 @@ def ask(
     budget: int = 100,
     may_be_empty: bool = False,
     clock: JumpingClock | None = None,
-    has_private_things: bool = False,
+    open_path: str = "",
 ) -> tuple[list[Answer | UpstreamError], Server]:
     """Ask for paths one after the other: the answer or the error of each, and what the server saw."""
 
@@ -57,7 +55,7 @@ def ask(
         allowed = CallBudget(budget)
         async with (
             scripted(answer) as server,
-            client_of(server.url, key=key, clock=clock, has_private_things=has_private_things) as client,
+            client_of(server.url, key=key, clock=clock, open_path=open_path) as client,
         ):
             for path in paths or ("/x",):
                 try:
@@ -206,16 +204,36 @@ def test_what_the_source_says_of_an_error_is_told_whatever_its_form(body: bytes)
     assert "404 (no such thing)" in str(failure)
 
 
-def test_a_403_is_about_one_thing_where_the_key_was_accepted_and_things_can_be_private() -> None:
+def test_a_403_is_about_one_thing_where_the_key_is_accepted_elsewhere() -> None:
     def answer(path: str, times: int) -> Reply:
-        return error(403, "private") if path.endswith("/b") else Reply()
+        return error(403, "private") if "private" in path else Reply()
 
-    [_, of_thing], _ = ask(answer, "/a", "/b", has_private_things=True)
+    [_, of_thing], _ = ask(answer, "/a", "/private", open_path="/open")
     assert type(of_thing) is PermanentError
-    [_, of_key], _ = ask(answer, "/a", "/b")
+    [_, of_key], _ = ask(answer, "/a", "/private")
     assert type(of_key) is WrongKeyError
-    [first], _ = ask(answer, "/b", has_private_things=True)
-    assert type(first) is WrongKeyError
+
+
+def test_private_things_are_never_taken_for_a_refused_key_however_many_come_first() -> None:
+    def answer(path: str, times: int) -> Reply:
+        return error(403, "private") if "private" in path else Reply()
+
+    results, server = ask(answer, *[f"/private/{number}" for number in range(6)], "/a", open_path="/open")
+    assert [type(result) for result in results] == [PermanentError] * 6 + [Answer]
+    assert server.requests.count("/api/open") == 6
+
+
+@pytest.mark.parametrize("accepted", [0, 3])
+def test_a_refused_key_is_known_by_the_second_refusal_also_in_the_middle_of_a_run(accepted: int) -> None:
+    def answer(path: str, times: int) -> Reply:
+        return Reply() if path.startswith("/api/early") else error(403, "no")
+
+    paths = [*(f"/early/{number}" for number in range(accepted)), "/late/1", "/late/2"]
+    results, server = ask(answer, *paths, open_path="/open", key=SECRET)
+    assert [type(result) for result in results[:accepted]] == [Answer] * accepted
+    assert type(results[-1]) is WrongKeyError
+    assert "LADDER_OPENDOTA_KEY" in str(results[-1])
+    assert len(server.requests) <= accepted + 4
 
 
 def test_a_404_without_a_message_counts_as_not_found_once_the_source_has_answered() -> None:

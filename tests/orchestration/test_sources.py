@@ -75,6 +75,7 @@ def test_what_is_no_id_is_refused_before_anything_is_tracked(ladder: CommandLine
     ended = ladder("track", "faceit", kind, "1-" + UUID if kind == "match" else UUID, id_)
     assert ended.code == 1
     assert id_ in ended.error_lines[0]
+    assert ("1-<UUID>" in ended.error_lines[0]) == (kind == "match")
     assert json.loads(ladder("status", "--json").output)["tracked"] == []
 
 
@@ -96,9 +97,25 @@ def test_a_nickname_is_looked_up_once(both: Both) -> None:
     with psycopg.connect(both.database.admin_url) as connection:
         rows = connection.execute("SELECT id FROM ops.tracked WHERE source = 'faceit'").fetchall()
     assert {id_ for (id_,) in rows} == {player, other}
-    ended = both.ladder("track", "faceit", "player", "Nobody-at-all")
-    assert ended.code == 1
-    assert "Nobody-at-all" in ended.error_lines[0]
+    for nobody in ("Nobody-at-all", "76561190000000000"):
+        ended = both.ladder("track", "faceit", "player", nobody)
+        assert ended.code == 1
+        assert nobody in ended.error_lines[0]
+
+
+def test_a_steam_id_finds_the_player_who_has_it(both: Both) -> None:
+    world = both.sandbox.faceit.world
+    account = next(one for one in world.accounts.by_person.values() if "cs2" in one.games)
+    both.ladder("track", "faceit", "player", account.player_id)
+    assert "0 added" in both.ladder("track", "faceit", "player", account.game_player_id("cs2")).output
+    both.ladder("untrack", "faceit", "player", account.player_id)
+
+
+def test_doctor_takes_its_turn_among_the_requests(both: Both) -> None:
+    with psycopg.connect(both.database.admin_url) as connection:
+        connection.execute("DELETE FROM ops.request_slots")
+    assert "ok       FACEIT: " in both.ladder("doctor").output
+    assert both.count("ops.request_slots WHERE source = 'faceit'") == 1
 
 
 @pytest.mark.slow

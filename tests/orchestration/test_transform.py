@@ -15,10 +15,12 @@ import psycopg
 import psycopg2
 import pytest
 
+from ingestion.faceit.source import SOURCE as FACEIT
 from ingestion.opendota.source import SOURCE
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import Prepared, build, prepare
 from orchestration.instance import storage_url
+from orchestration.publishing import build_and_publish
 from orchestration.transform import transform
 from orchestration.warehouse_access import Warehouse
 from tests.conftest import Database
@@ -138,6 +140,19 @@ def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url
         build(prepared, demanding.settings, demanding.url("transform"), "green")
     with pytest.raises(psycopg2.OperationalError, match="SSL"):
         psycopg2.connect(storage_url(demanding).replace("+psycopg2", ""))
+
+
+def test_what_a_killed_replay_left_is_loaded_before_a_build_whoever_is_asked(warehouse: Warehouse, first: int) -> None:
+    """FACEIT has no key here, and so no pass that would load it."""
+    player = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
+    body = msgspec.json.encode({"player_id": player, "nickname": "Darwin"})
+    page = Page("player", f"/players/{player}", {"player_id": player}, 200, datetime(2026, 1, 1, tzinfo=UTC), body)
+    warehouse.lake.land(FACEIT, page.endpoint, [page])
+    _execute(warehouse, "INSERT INTO ops.replays (source) VALUES ('faceit')")
+    before = _generation(warehouse)
+    assert build_and_publish(warehouse).failure is None
+    assert _generation(warehouse) > before
+    assert _rows(warehouse, "SELECT nickname FROM staging_faceit.players") == [("Darwin",)]
 
 
 def test_a_failed_test_turns_nothing_and_is_named_with_its_rows(

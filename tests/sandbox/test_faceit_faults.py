@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from sandbox.faceit.tape import PLAYED
 from sandbox.faults import Faults
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
@@ -88,6 +89,21 @@ def test_malformed_records_are_known_and_served_right_the_next_time():
                 assert record[bad.field] == bad.value != original[bad.field]
             sandbox.faceit.plan.malformed.clear()
         assert sandbox.malformed == []
+
+
+def test_players_of_a_match_are_malformed_once_in_details_and_in_statistics():
+    with _running(Faults(malformed=0.2, seed=4)) as (sandbox, api):
+        series = sandbox.faceit.world.history.series
+        is_over = (series.state == PLAYED) & (series.result_at <= sandbox.world.now)
+        for path in ("/matches/{}", "/matches/{}/stats"):
+            sandbox.faceit.plan.malformed.clear()
+            for match_id in series.match_id[is_over][:5].tolist():
+                wrong, right = (api.get(path.format(match_id)).text for _ in range(2))
+                served = [bad for bad in sandbox.faceit.plan.malformed if bad.match_id == match_id]
+                assert (wrong != right) == bool(served)
+                assert "\\u0000" not in right
+            fields = {bad.field for bad in sandbox.faceit.plan.malformed}
+            assert fields == ({"nickname"} if "stats" in path else {"nickname", "game_skill_level"})
 
 
 def test_elos_are_noted_where_they_arrived():

@@ -153,6 +153,11 @@ def test_a_bye_is_won_against_nobody(faceit: httpx.Client, world: FaceitWorld, s
         assert match["results"]["winner"] == "faction1"
         assert not match["calculate_elo"]
         assert faceit.get(f"/matches/{match_id}/stats").status_code == 404
+        player, end = match["teams"]["faction1"]["leader"], match["finished_at"]
+        history = _get(faceit, f"/players/{player}/history?game=cs2&from={end - 86_400}&to={end}")["items"]
+        (item,) = [item for item in history if item["match_id"] == match_id]
+        assert item["status"] == "finished"
+        assert (item["teams"]["faction2"]["team_id"], item["teams"]["faction2"]["players"]) == ("bye", [])
 
 
 def test_premade_teams_have_an_id_of_their_own_and_lobbies_their_captains(

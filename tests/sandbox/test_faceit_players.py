@@ -49,6 +49,7 @@ def test_profiles_lack_what_real_ones_lack(faceit: httpx.Client, world: FaceitWo
     profiles = [_get(faceit, f"/players/{one.player_id}") for one in world.accounts.by_person.values()]
     cs2 = [profile["games"]["cs2"] for profile in profiles if "cs2" in profile["games"]]
     assert {game.get("faceit_elo", "missing") for game in cs2} >= {"missing", 0}
+    assert {game["skill_level"] for game in cs2 if "faceit_elo" not in game} == {""}
     assert any(set(profile["games"]) == {"dota2"} for profile in profiles)
     for name in ("avatar", "country", "steam_id_64", "new_steam_id"):
         assert {profile[name] == "" for profile in profiles} == {True, False}, name

@@ -178,8 +178,8 @@ def test_the_elos_of_the_profile_are_observations(project: Project) -> None:
     )
     assert project.rows(query, PLAYER) == [
         ("cs2", PLAYER, 2014, "Level 10"),
-        ("csgo", PLAYER, 1829, "Level 9"),
-        ("dota2", "42330621", 1000, "Level 4"),
+        ("csgo", PLAYER, 1829, "Level 8"),
+        ("dota2", "42330621", 1000, "Level 3"),
     ]
 
 

@@ -24,13 +24,18 @@ import pytest
 import redis
 from psycopg import sql
 
-from ingestion.opendota.source import SOURCE
+from ingestion.registry import readers
+from sandbox.faceit import KEY
+from sandbox.faceit.truth import truth as faceit_truth
 from sandbox.faults import Faults
 from sandbox.server import Sandbox, serve
+from sandbox.upstream import Upstream
 from sandbox.world import World
 from tests.conftest import Database
+from tests.system.faceit_truth import assert_matches_are_true
 from tests.system.pipeline import marts_of
 from warehouse.database import connect
+from warehouse.state import track
 
 SEED = 4
 PLAYERS = 4
@@ -40,11 +45,11 @@ CONCURRENT_REQUESTS = 8
 
 @dataclass
 class Killed:
-    """A warehouse that is killed again and again, and its upstream.
+    """A warehouse that is killed again and again, and its upstreams.
 
     Args:
         database: its database and home.
-        sandbox: its upstream.
+        sandbox: its upstreams.
         stages: where it was killed, in order.
     """
 
@@ -58,6 +63,9 @@ class Killed:
             **self.database.environment,
             "LADDER_OPENDOTA_URL": self.sandbox.url,
             "LADDER_OPENDOTA_MATCH_BUDGET": "1000",
+            "LADDER_FACEIT_URL": self.sandbox.faceit_url,
+            "LADDER_FACEIT_KEY": KEY,
+            "LADDER_FACEIT_MATCH_BUDGET": "1000",
         }
         command = [str(Path(sys.executable).with_name("ladder")), "run"]
         return subprocess.Popen(
@@ -85,6 +93,8 @@ class Killed:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            if process.stdout:
+                process.stdout.close()
         self.stages.append(stage)
         sys.stdout.write(f"{len(self.stages)}: killed at {stage}\n")
 
@@ -120,13 +130,11 @@ def _kill_at_lock(killed: Killed, stage: str, relation: str) -> None:
         killed.kill_when(f"{stage}: {relation}", somebody_waits)
 
 
-def _kill_at_request(killed: Killed, number: int) -> None:
-    killed.sandbox.requests.clear()
-    killed.sandbox.set_faults(Faults(schedule={number: "hang"}, hang_s=DEADLINE_S, tries=1))
-    killed.kill_when(
-        f"fetch: request {number}", lambda: any(entry.fault == "hang" for entry in killed.sandbox.requests.entries)
-    )
-    killed.sandbox.set_faults(None)
+def _kill_at_request(killed: Killed, upstream: Upstream, number: int) -> None:
+    upstream.log.clear()
+    upstream.set_faults(Faults(schedule={number: "hang"}, hang_s=DEADLINE_S, tries=1))
+    killed.kill_when(f"fetch: request {number}", lambda: any(entry.fault == "hang" for entry in upstream.log.entries))
+    upstream.set_faults(Faults())
 
 
 def _kill_at_files(killed: Killed, number: int) -> None:
@@ -158,21 +166,27 @@ def _kill_after(killed: Killed, seconds: float) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_killed(
     create_database: Callable[[], AbstractContextManager[Database]],
 ) -> None:
-    world = World(seed=SEED, players=60, days=20)
+    world = World(seed=SEED, players=60, days=12)
     chance = random.Random(SEED)
     with serve(world) as sandbox, create_database() as database, create_database() as reference:
         killed = Killed(database, sandbox)
         uninterrupted = Killed(reference, sandbox)
-        accounts = sandbox.world.suggested_players(60)
+        sandbox.faceit.world.catch_up()
+        accounts = [str(account) for account in sandbox.world.suggested_players(60)]
+        faceit_players = sandbox.faceit.world.suggested_players(60)
         for each in (database, reference):
-            _track(each, accounts[:PLAYERS])
+            _track(each, "opendota", accounts[:PLAYERS])
         for number in (2, 9, 14, 20):
-            _kill_at_request(killed, number)
+            _kill_at_request(killed, sandbox.opendota, number)
         _assert_only_what_was_in_flight_is_fetched_again(killed)
+        for each in (database, reference):
+            _track(each, "faceit", faceit_players[:PLAYERS])
+        for number in (3, 8, 30):
+            _kill_at_request(killed, sandbox.faceit, number)
         killed.run()
         uninterrupted.run()
         # From here on results that were open are known. The world then stands still: what an upstream answers would
@@ -185,6 +199,9 @@ def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_k
             lambda: _kill_at_files(killed, 3),
             lambda: _kill_at_lock(killed, "load", "staging_opendota.player_matches"),
             lambda: _kill_at_lock(killed, "load", "staging_opendota.match_players"),
+            lambda: _kill_at_lock(killed, "load", "staging_faceit.history_matches"),
+            lambda: _kill_at_lock(killed, "load", "staging_faceit.player_match_stats"),
+            lambda: _kill_at_lock(killed, "load", "staging_faceit.match_round_players"),
             lambda: _kill_at_lock(killed, "commit", "ops.batches"),
             lambda: _kill_at_lock(killed, "commit", "ops.lake_files"),
             lambda: _kill_at_lock(killed, "commit", "ops.lake_pages"),
@@ -194,33 +211,45 @@ def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_k
             lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.rank_progression"),
             lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.leaderboard_entries"),
             lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.fct_player_matches"),
+            lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.fct_faceit_player_maps"),
+            lambda: _kill_at_lock(killed, "dbt", f"marts_{_idle_colour(database)}.bridge_player_identities"),
             lambda: _kill_at_lock(killed, "publish", "ops.build_state"),
             lambda: _kill_at_lock(killed, "publish", "ops.generations"),
             lambda: _kill_at_cache(killed),
             *(lambda seconds=seconds: _kill_after(killed, seconds) for seconds in _moments(chance, 5)),
         ]
-        for account, step in zip(accounts[PLAYERS:], steps, strict=False):
+        for account, player, step in zip(accounts[PLAYERS:], faceit_players[PLAYERS:], steps, strict=False):
             # Something new each time, so that there is something to lose.
             for each in (database, reference):
-                _track(each, [account])
+                _track(each, "opendota", [account])
+                _track(each, "faceit", [player])
             step()
         killed.run()
         uninterrupted.run()
-        assert len(killed.stages) >= 25
+        assert len(killed.stages) >= 33
         found, expected = _everything(database), _everything(reference)
         assert [name for name in expected if found[name] != expected[name]] == []
+        _assert_faceit_is_true(database, sandbox)
 
 
 def _moments(chance: random.Random, count: int) -> list[float]:
     return [chance.uniform(1.0, 6.0) for _ in range(count)]
 
 
-def _track(database: Database, accounts: list[int]) -> None:
-    with psycopg.connect(database.admin_url) as connection:
-        for account in accounts:
-            connection.execute(
-                "INSERT INTO ops.tracked (source, kind, id) VALUES ('opendota', 'player', %s)", [str(account)]
-            )
+def _track(database: Database, source: str, players: list[str]) -> None:
+    with connect(database.url("ingest")) as connection:
+        track(connection, source, "player", players)
+
+
+def _assert_faceit_is_true(database: Database, sandbox: Sandbox) -> None:
+    def ask(query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(database.admin_url) as connection:
+            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
+
+    tracked = ask("SELECT id FROM ops.tracked WHERE source = 'faceit' AND kind = 'player'")
+    told = faceit_truth(sandbox.faceit.world, [player for (player,) in tracked])
+    # Ranks are not due again within the minutes of this test.
+    assert_matches_are_true(ask, told)
 
 
 def _assert_only_what_was_in_flight_is_fetched_again(killed: Killed) -> None:
@@ -246,8 +275,8 @@ def _everything(database: Database) -> dict[str, Any]:
     """Staging and marts, without the moments at which things happened to be observed."""
     found: dict[str, Any] = {}
     with connect(database.url("ingest")) as connection:
-        for table in SOURCE.tables:
-            if table.name == "player_ranks":  # an observation each time the profile is read
+        for table in (table for reader in readers().values() for table in reader.source.tables):
+            if table.name in ("player_ranks", "player_elos"):  # an observation each time the profile is read
                 continue
             columns = sql.SQL(", ").join(map(sql.Identifier, [*table.column_names, "_deleted_at"]))
             order = sql.SQL(", ").join(map(sql.Identifier, table.key))

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import polars as pl
 import pytest
 
-from ingestion.limits import SystemClock
 from sandbox.faults import Faults
 from sandbox.server import Sandbox, serve
 from sandbox.truth import truth
 from sandbox.world import World
 from tests.conftest import Database
+from tests.system.clocks import SteppingClock
 from tests.system.pipeline import Pipeline
 from tests.system.test_recordings import assert_equal_to_oracle
 
 PLAYERS = 12
-
-
-@dataclass
-class SteppingClock(SystemClock):
-    """The machine's clock, moved on by hand together with the world's."""
-
-    ahead: timedelta = field(default_factory=timedelta)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 @pytest.mark.slow
@@ -57,7 +46,7 @@ def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed
         for days in (0, 1, 9):
             sandbox.advance(days=days)
             clock.ahead += timedelta(days=days)
-            _ingest_until_all_is_read(pipeline)
+            pipeline.ingest_until_all_is_read()
             pipeline.build()
             _assert_equal_to_truth(pipeline, sandbox, accounts)
         assert sandbox.malformed, "no record was malformed: the faults did not bite"
@@ -81,7 +70,7 @@ def test_with_details_all_ten_players_of_a_match_count(database: Database) -> No
         pipeline = Pipeline.on(database, sandbox.url, match_budget=5000)
         accounts = world.suggested_players(PLAYERS)
         pipeline.track("player", *accounts)
-        _ingest_until_all_is_read(pipeline)
+        pipeline.ingest_until_all_is_read()
         pipeline.build()
         known = {row[0] for row in pipeline.staging("SELECT match_id FROM staging_opendota.matches")}
         assert known
@@ -103,16 +92,6 @@ def _assert_no_gap_in_the_list_of_pro_matches(pipeline: Pipeline, sandbox: Sandb
         page = httpx.get(f"{sandbox.url}/proMatches", params={"less_than_match_id": min(listed)}).json()
     listed |= {match["match_id"] for match in page}
     assert stored == {match_id for match_id in listed if match_id >= min(stored)}
-
-
-def _ingest_until_all_is_read(pipeline: Pipeline) -> None:
-    """Pass after pass, as schedules would: what a fault kept from one pass is read by the next."""
-    for _ in range(8):
-        reports = pipeline.ingest()
-        rejected = sum(report.rejected for report in reports)
-        if all(report.is_ok for report in reports) and not rejected:
-            return
-    raise AssertionError([report for report in reports if not report.is_ok or report.rejected])
 
 
 def _assert_equal_to_truth(pipeline: Pipeline, sandbox: Sandbox, accounts: list[int]) -> None:

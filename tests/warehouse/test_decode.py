@@ -112,6 +112,21 @@ def test_digits_in_text_are_a_number_only_where_the_table_says_so() -> None:
     assert len(decode_records(FLAT, b'[{"id":"86","start":1}]', {"owner": 1}).rejects) == 1
 
 
+def test_empty_text_is_null_where_a_number_may_be_text() -> None:
+    table = Table(
+        "probe",
+        "levels",
+        key=("id",),
+        description="numbers as text",
+        columns=(Column("id", "text", "id"), Column("level", "integer", "level", is_lenient=True)),
+    )
+    parsed = decode_rows(table, [{"id": "", "level": ""}, {"id": "b", "level": "7"}, {"id": "c", "level": "?"}], {})
+    assert parsed.frames["levels"].rows() == [("", None), ("b", 7)]
+    assert [reject.field_path for reject in parsed.rejects] == ["$.level"]
+    (reject,) = decode_rows(MIXED, [{"id": ""}], {}).rejects
+    assert (reject.field_path, reject.reason) == ("$.id", "missing")
+
+
 def test_unknown_fields_are_counted_as_drift() -> None:
     assert decode_records(FLAT, b'[{"id":1,"start":1,"new":2}]', {"owner": 1}).drift == {"flat.new": 1}
     assert decode_records(MIXED, b'[{"id":1,"new":2},{"id":2,"new":2}]', {}).drift == {"mixed.new": 2}

@@ -83,7 +83,9 @@ unioned as (
         ladder,
         observed_at,
         rank_value,
-        leaderboard_rank
+        leaderboard_rank,
+        cast(null as text) as leaderboard_region,
+        cast(null as integer) as skill_level
     from dota2_observations
     -- An uncalibrated player has no rank, which is no observation of one.
     where rank_value > 0 and observed_at is not null

@@ -1,4 +1,10 @@
-{# Games whose matches FACEIT tells of, under its own names, which are those of the marts, as a list in SQL. #}
+{# Games whose matches FACEIT tells of, under its own names, which are those of the marts: words, to be split. #}
+{% macro faceit_game_names() -%}
+    cs2 csgo
+{%- endmacro %}
+
+
+{# The same as a list in SQL. #}
 {% macro faceit_games() -%}
-    ('cs2', 'csgo')
+    ('{{ faceit_game_names().split() | join("', '") }}')
 {%- endmacro %}

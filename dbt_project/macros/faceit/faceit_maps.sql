@@ -7,11 +7,18 @@
 {% macro faceit_maps() %}
 {#- No match has more maps. -#}
 {%- set most_maps = 9 -%}
-map_rounds as (
+told_rounds as (
 
     select * from {{ ref('stg_faceit__match_rounds') }}
     where match_round between 1 and {{ most_maps }}
         and {{ only_changed(['match_id'], key=['series_id']) }}
+
+),
+
+map_rounds as (
+
+    select * from told_rounds
+    where is_played
 
 ),
 
@@ -102,6 +109,7 @@ numbered_maps as (
 
     select
         series.*,
+        case when series.winner in ('faction1', 'faction2') then series.winner end as series_winner,
         known_maps.match_round is not null as is_known,
         coalesce(known_maps.match_round, 1) as map_number,
         count(*) over (partition by series.series_id) = 1
@@ -124,7 +132,11 @@ maps as (
         end as match_id,
         numbered_maps.played_at,
         case when numbered_maps.is_single then numbered_maps.duration_s end as duration_s,
+        numbered_maps.is_single,
         numbered_maps.is_decided,
+        numbered_maps.series_winner,
+        numbered_maps.faction1_score,
+        numbered_maps.faction2_score,
         numbered_maps.competition_id,
         numbered_maps.competition_name,
         numbered_maps.competition_type,
@@ -142,11 +154,7 @@ maps as (
         decided_results.map_result,
         -- The result of a match is that of its map where it has one.
         coalesce(
-            case
-                when (numbered_maps.is_single or not numbered_maps.is_known)
-                    and numbered_maps.winner in ('faction1', 'faction2')
-                    then numbered_maps.winner
-            end,
+            case when numbered_maps.is_single or not numbered_maps.is_known then numbered_maps.series_winner end,
             winners.side,
             listed_winners.side,
             {{ json_text('decided_results.map_result', 'winner') }}
@@ -181,9 +189,27 @@ scores as (
     inner join team_sides
         on map_teams.match_id = team_sides.series_id
             and map_teams.team_id = team_sides.team_id
+    left join told_rounds
+        on map_teams.match_id = told_rounds.match_id
+            and map_teams.match_round = told_rounds.match_round
+    where coalesce(told_rounds.is_played, true)
     group by map_teams.match_id, map_teams.match_round, team_sides.side
 
 )
+{%- endmacro %}
+
+
+{#
+    What a side won of a match, as the match's result says: maps, or rounds where it was a single map, of which some
+    results say 1 and 0 instead. A match is won with five maps at most, a map with more rounds than that.
+
+    is_rounds: whether rounds are asked for.
+#}
+{% macro faceit_result(side, is_rounds) -%}
+    case
+        when greatest(maps.faction1_score, maps.faction2_score) {{ '>' if is_rounds else '<=' }} 5
+            then case {{ side }} when 'faction1' then maps.faction1_score else maps.faction2_score end
+    end
 {%- endmacro %}
 
 

@@ -30,20 +30,6 @@ faceit_tracked as (
 
 ),
 
--- Names under which players stood in matches, for those without a profile.
-faceit_sightings as (
-
-    select
-        game,
-        player_id,
-        display_name,
-        row_number() over (partition by game, player_id order by played_at desc, match_id desc) as place
-    from {{ ref('fct_faceit_player_maps') }}
-    where display_name is not null
-        and {{ only_changed(['game', 'player_id']) }}
-
-),
-
 faceit_played as (
 
     select
@@ -53,6 +39,36 @@ faceit_played as (
     from {{ ref('int_player_totals') }}
     where game in {{ faceit_games() }}
         and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+-- Those without a profile are known by their matches; of others all that they ever played would be read for nothing.
+faceit_unnamed as (
+
+    select
+        played.game,
+        played.player_id
+    from faceit_played as played
+    left join faceit_profiles as profiles on played.player_id = profiles.player_id
+    where profiles.display_name is null
+
+),
+
+faceit_sightings as (
+
+    select
+        maps.game,
+        maps.player_id,
+        maps.display_name,
+        maps.skill_level,
+        row_number() over (
+            partition by maps.game, maps.player_id order by maps.played_at desc, maps.match_id desc
+        ) as place
+    from faceit_unnamed as unnamed
+    inner join {{ ref('fct_faceit_player_maps') }} as maps
+        on unnamed.game = maps.game
+            and unnamed.player_id = maps.player_id
+    where maps.display_name is not null
 
 ),
 
@@ -108,13 +124,20 @@ faceit_described as (
         coalesce(profiles.display_name, sightings.display_name, rankings.display_name) as display_name,
         cast(null as text) as professional_name,
         coalesce(profiles.country_code, rankings.country_code) as country_code,
-        cast(cast(accounts.steam_account_id as numeric) + 76561197960265728 as text) as steam_id64,
+        {{ steam_id64('accounts.steam_account_id') }} as steam_id64,
         profiles.avatar_url,
         tracked.player_id is not null as is_tracked,
         ranks.rank_value,
         ranks.rank_name,
-        coalesce('level_' || cast({{ faceit_level('ranks.rank_value') }} as text), 'unknown') as rank_bracket,
-        ranks.leaderboard_rank,
+        -- `Level 9` is the bracket `level_9`.
+        coalesce(
+            lower(replace(ranks.rank_name, ' ', '_')),
+            'level_' || cast(sightings.skill_level as text),
+            'unknown'
+        ) as rank_bracket,
+        -- Not of the newest observation, which is a profile's nearly always and tells no place.
+        rankings.leaderboard_rank,
+        rankings.region as leaderboard_region,
         played.last_played_at
     from faceit_known as known
     left join faceit_profiles as profiles on known.player_id = profiles.player_id

@@ -14,7 +14,9 @@ with elos as (
         end as player_id,
         elos.observed_at,
         elos.faceit_elo as rank_value,
-        elos.leaderboard_rank
+        elos.leaderboard_rank,
+        case when elos.leaderboard_rank is not null then elos.region end as leaderboard_region,
+        elos.skill_level
     from {{ ref('stg_faceit__player_elos') }} as elos
     left join {{ ref('stg_faceit__player_games') }} as games
         on elos.player_id = games.player_id
@@ -31,7 +33,7 @@ with elos as (
                     select '[U:1:' || player_id || ']' from {{ changes }}
                     where game = 'dota2'
                     union all
-                    select cast(cast(player_id as bigint) + 76561197960265728 as text) from {{ changes }}
+                    select {{ steam_id64('player_id') }} from {{ changes }}
                     where game = 'dota2'
                 )
         )
@@ -49,7 +51,9 @@ observed as (
         'faceit_elo' as ladder,
         observed_at,
         rank_value,
-        leaderboard_rank
+        leaderboard_rank,
+        leaderboard_region,
+        skill_level
     from elos
     -- 0 stands for no elo, which is no observation of one.
     where rank_value > 0

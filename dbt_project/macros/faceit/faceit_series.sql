@@ -9,7 +9,8 @@
 #}
 {% macro faceit_series() %}
 {%- set of_match = [
-    'game', 'competition_id', 'competition_name', 'competition_type', 'duration_s', 'winner'
+    'game', 'competition_id', 'competition_name', 'competition_type', 'duration_s', 'winner', 'faction1_score',
+    'faction2_score'
 ] -%}
 history as (
 

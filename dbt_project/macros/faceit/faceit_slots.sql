@@ -1,16 +1,22 @@
 {#
-    CTEs that tell who played a map, on which side and in which slot (`slots`), and with what statistics
-    (`player_statistics`).
+    CTEs that tell who played a map, on which side and in which slot (`slots`).
 
     Whoever has statistics of a map played it; where those of the whole match are not known, so did whom the history
-    says were playing, and without a history whom the details name. Slots are numbered by player id: from 0 on the
-    first side, from 5 on the second.
+    says were playing, and without a history whom the details name: first whom they say played, then the roster, in
+    which FACEIT leaves who was substituted out. Slots are numbered by player id: from 0 on the first side, from 5 on
+    the second.
 #}
 {% macro faceit_slots() %}
 map_players as (
 
-    select * from {{ ref('stg_faceit__match_round_players') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    select players.*
+    from {{ ref('stg_faceit__match_round_players') }} as players
+    left join told_rounds
+        on players.match_id = told_rounds.match_id
+            and players.match_round = told_rounds.match_round
+    where {{ only_changed(['players.match_id'], key=['series_id']) }}
+        -- Statistics of a map that was not played are nobody's.
+        and coalesce(told_rounds.is_played, true)
 
 ),
 
@@ -57,7 +63,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         rosters.player_id,
-        2 as evidence
+        case when rosters.has_certainly_played then 2 else 3 end as evidence
     from maps
     inner join rosters on maps.series_id = rosters.match_id
     where not maps.has_rounds
@@ -126,46 +132,15 @@ slots as (
         skill_level,
         side,
         case side when 'faction1' then 'faction2' else 'faction1' end as other_side,
+        -- Nobody stands on the side of a bye.
+        min(side) over (partition by series_id, map_number)
+        <> max(side) over (partition by series_id, map_number) as has_opponents,
         cast(
             row_number() over (partition by series_id, map_number, side order by player_id)
             + case side when 'faction1' then -1 else 4 end as integer
         ) as player_slot
     from chosen
     where place <= 5
-
-)
-{%- endmacro %}
-
-
-{% macro faceit_statistics() %}
-{%- set in_both = [
-    'kills', 'deaths', 'assists', 'mvps', 'headshots', 'damage', 'adr', 'double_kills', 'triple_kills', 'quadro_kills',
-    'penta_kills'
-] -%}
-{%- set of_match = [
-    'first_kills', 'entry_count', 'entry_wins', 'clutch_kills', 'clutch_1v1_count', 'clutch_1v1_wins',
-    'clutch_1v2_count', 'clutch_1v2_wins', 'sniper_kills', 'pistol_kills', 'knife_kills', 'zeus_kills',
-    'utility_count', 'utility_successes', 'utility_enemies', 'utility_damage', 'flash_count', 'flash_successes',
-    'enemies_flashed'
-] -%}
--- The player's own list is read again and again; those of the match are read once and tell more.
-player_statistics as (
-
-    select
-        coalesce(listed.match_id, map_players.match_id) as series_id,
-        coalesce(listed.match_round, map_players.match_round) as map_number,
-        coalesce(listed.player_id, map_players.player_id) as player_id,
-        {%- for column in in_both %}
-        coalesce(listed.{{ column }}, map_players.{{ column }}) as {{ column }},
-        {%- endfor %}
-        {%- for column in of_match %}
-        map_players.{{ column }}{{ "," if not loop.last }}
-        {%- endfor %}
-    from listed
-    full outer join map_players
-        on listed.match_id = map_players.match_id
-            and listed.match_round = map_players.match_round
-            and listed.player_id = map_players.player_id
 
 )
 {%- endmacro %}

@@ -5,20 +5,21 @@
     others leave of the kills.
 
     Null where any of these is not known, and where the rounds with multiple kills have more kills than there were.
+    Decimal throughout: what an absurd number gives is no integer of 32 bits, and stops no build.
 #}
 {% macro hltv_rating_1(kills, deaths, rounds, double_kills, triple_kills, quadro_kills, penta_kills) -%}
-    {%- set single_kills = '(' ~ kills ~ ' - 2 * ' ~ double_kills ~ ' - 3 * ' ~ triple_kills ~ ' - 4 * '
-        ~ quadro_kills ~ ' - 5 * ' ~ penta_kills ~ ')' -%}
+    {%- set single_kills = '(' ~ kills ~ ' - 2.0 * ' ~ double_kills ~ ' - 3.0 * ' ~ triple_kills ~ ' - 4.0 * '
+        ~ quadro_kills ~ ' - 5.0 * ' ~ penta_kills ~ ')' -%}
     cast(
         case
             when {{ rounds }} > 0 and {{ single_kills }} >= 0
                 then round(
                     (
                         cast({{ kills }} as numeric) / 0.679
-                        + 0.7 * ({{ rounds }} - {{ deaths }}) / 0.317
+                        + 0.7 * (cast({{ rounds }} as numeric) - {{ deaths }}) / 0.317
                         + (
-                            {{ single_kills }} + 4 * {{ double_kills }} + 9 * {{ triple_kills }}
-                            + 16 * {{ quadro_kills }} + 25 * {{ penta_kills }}
+                            {{ single_kills }} + 4.0 * {{ double_kills }} + 9.0 * {{ triple_kills }}
+                            + 16.0 * {{ quadro_kills }} + 25.0 * {{ penta_kills }}
                         ) / 1.277
                     ) / {{ rounds }} / 2.7,
                     4

@@ -32,7 +32,7 @@
 {% macro postgres__steam_account_id(text) -%}
     case
         when {{ text }} between '76561197960265729' and '76561202255233023' and {{ text }} ~ '^[0-9]{17}$'
-            then cast({{ text }} as bigint) - 76561197960265728
+            then cast({{ text }} as bigint) - {{ steam_id64_base() }}
         when {{ text }} ~ '^\[U:1:[1-9][0-9]{0,9}\]$'
             then cast(substring({{ text }} from 6 for length({{ text }}) - 6) as bigint)
     end

@@ -8,12 +8,6 @@
     'kills', 'deaths', 'assists', 'headshots', 'damage', 'mvps', 'double_kills', 'triple_kills', 'quadro_kills',
     'penta_kills'
 ] %}
-{%- set extended = [
-    'first_kills', 'entry_count', 'entry_wins', 'clutch_kills', 'clutch_1v1_count', 'clutch_1v1_wins',
-    'clutch_1v2_count', 'clutch_1v2_wins', 'sniper_kills', 'pistol_kills', 'knife_kills', 'zeus_kills',
-    'utility_count', 'utility_successes', 'utility_enemies', 'utility_damage', 'flash_count', 'flash_successes',
-    'enemies_flashed'
-] %}
 
 with performances as (
 
@@ -34,12 +28,15 @@ summed as (
         {%- for column in measured %}
         cast({{ signed_sum(column) }} as bigint) as {{ column }},
         {%- endfor %}
-        {%- for column in extended %}
+        {%- for column in faceit_match_statistics().split() %}
         cast({{ signed_sum('case when is_extended then ' ~ column ~ ' end') }} as bigint) as {{ column }},
         {%- endfor %}
         cast({{ signed_count() }} as integer) as matches,
         cast({{ signed_sum('case when headshots is not null then kills end') }} as bigint) as headshots_kills,
         cast({{ signed_sum('case when headshots is null then 0 else 1 end') }} as integer) as headshots_matches,
+        cast({{ signed_sum('case when deaths is not null then kills end') }} as bigint) as deaths_kills,
+        cast({{ signed_sum('case when deaths is null then 0 else 1 end') }} as integer) as deaths_matches,
+        cast({{ signed_sum('case when rounds is not null then damage end') }} as bigint) as rounds_damage,
         cast({{ signed_sum('case when damage is not null then rounds end') }} as bigint) as damage_rounds,
         cast(
             {{ signed_sum('case when damage is null or rounds is null then 0 else 1 end') }} as integer

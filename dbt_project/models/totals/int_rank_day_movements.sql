@@ -7,9 +7,20 @@
 
 with progression as (
 
-    select * from {{ signed(ref('rank_progression')) }}
-    -- Ratings are numbers, not ranks: a distribution of them would have a row for each number.
+    -- Ratings are numbers, not ranks: a distribution of them would have a row for each number. Of elos it is of levels.
+    select
+        game,
+        case ladder when 'faceit_elo' then 'faceit_level' else ladder end as ladder,
+        observed_date,
+        next_observed_date,
+        case ladder
+            when 'faceit_elo' then cast(replace(rank_name, 'Level ', '') as integer)
+            else rank_value
+        end as rank_value,
+        _sign
+    from {{ signed(ref('rank_progression')) }}
     where ladder = 'dota2_rank_tier'
+        or (ladder = 'faceit_elo' and rank_name is not null)
 
 ),
 

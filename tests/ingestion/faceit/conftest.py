@@ -66,22 +66,30 @@ class Warehouse:
         self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
     ) -> tuple[PassReport, list[str]]:
         """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
+        reports, paths = self.run_all_against(answer, name, clock=clock, **settings)
+        return reports[name], paths
+
+    def run_all_against(
+        self, answer: Callable[[str, int], Reply], *names: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[dict[str, PassReport], list[str]]:
+        """Run passes as one run against a scripted source: their reports and the paths they asked."""
 
         def unlimited(path: str, times: int) -> Reply:
             reply = answer(path, times)
             return replace(reply, headers={**UNLIMITED, **reply.headers})
 
-        async def scenario() -> tuple[PassReport, list[str]]:
+        async def scenario() -> tuple[dict[str, PassReport], list[str]]:
+            reports = {}
             async with scripted(unlimited) as server:
                 changed = self.at(server.url).settings.model_copy(update=settings)
                 opening = READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK)
                 async with opening as context:
-                    report = await run_pass(context, next(one for one in PASSES if one.name == name))
-                return report, [path.removeprefix("/api") for path in server.requests]
+                    for definition in (one for one in PASSES if one.name in names):
+                        reports[definition.name] = await run_pass(context, definition)
+                        self.load()
+                return reports, [path.removeprefix("/api") for path in server.requests]
 
-        result = asyncio.run(scenario())
-        self.load()
-        return result
+        return asyncio.run(scenario())
 
     def load(self) -> None:
         load_pending(self.url, self.lake, SOURCE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -92,6 +93,98 @@ def test_a_first_page_of_members_that_comes_again_hides_nobody(warehouse: Wareho
     assert "the first page came again" in report.failures[0].message
     warehouse.run_against(members(230), "hub_members")
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
+
+
+def test_a_first_page_that_comes_again_is_known_by_what_it_says_of_itself(warehouse: Warehouse) -> None:
+    """Even when somebody has joined at the top meanwhile."""
+    warehouse.track("hub", HUB)
+
+    def answer(path: str, times: int) -> Reply:
+        is_wrong = query_of(path).get("offset") == "100"
+        newer = [{"user_id": "new", "nickname": "new", "roles": []}]
+        return paged(newer, {}, most=50) if is_wrong else members(230)(path, times)
+
+    report, _ = warehouse.run_against(answer, "hub_members")
+    assert "the first page came again" in report.failures[0].message
+    _, paths = warehouse.run_against(members(230), "hub_members")
+    assert [query_of(path).get("offset") for path in paths] == ["100", "150", "200"]
+
+
+def of_hub(moments: Sequence[int], *, most_offset: int | None = None) -> Answer:
+    """A hub with matches that ended at these moments, in this order."""
+    items = [{"match_id": f"1-{moment}", "status": "FINISHED", "finished_at": moment} for moment in moments]
+
+    def answer(path: str, times: int) -> Reply:
+        if not path.partition("?")[0].endswith("/matches"):
+            return Reply(body=json.dumps({"hub_id": HUB}).encode())
+        return paged(items, query_of(path), most=50, most_offset=most_offset)
+
+    return answer
+
+
+def pages_of(paths: list[str]) -> int:
+    return sum("/matches?" in path for path in paths)
+
+
+def count_matches(warehouse: Warehouse) -> int:
+    [(count,)] = warehouse.rows("SELECT count(*) FROM staging_faceit.matches")
+    return int(count)
+
+
+#: In the past of every clock here; a match ends every ten minutes.
+START = 1_700_000_000
+MOMENTS = [START + number * 600 for number in range(1200)]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda moments: moments,
+        lambda moments: [moment for day in range(0, len(moments), 144) for moment in moments[day : day + 144][::-1]],
+        lambda moments: sorted(moments, key=lambda moment: moment * 7919 % 10_007),
+    ],
+    ids=["oldest first", "days in their order", "no order"],
+)
+def test_a_list_that_is_not_newest_first_is_read_to_its_end(
+    warehouse: Warehouse, order: Callable[[list[int]], list[int]]
+) -> None:
+    warehouse.track("hub", HUB)
+    warehouse.run_against(of_hub(order(MOMENTS[:1000])), "hubs")
+    assert count_matches(warehouse) == 1000
+    warehouse.run_against(of_hub(order(MOMENTS)), "hubs", ShiftedClock(hours=2))
+    assert count_matches(warehouse) == 1200
+
+
+def test_an_offset_that_is_refused_is_the_end_of_a_list(warehouse: Warehouse) -> None:
+    warehouse.track("hub", HUB)
+    newest_first = of_hub(MOMENTS[::-1], most_offset=200)
+    report, _ = warehouse.run_against(newest_first, "hubs")
+    assert report.is_ok
+    assert "no more than 250" in report.notices[0]
+    assert count_matches(warehouse) == 250
+    assert warehouse.rows("SELECT count(*) FROM ops.rejects") == [(0,)]
+    report, paths = warehouse.run_against(newest_first, "hubs", ShiftedClock(hours=1))
+    assert (report.notices, pages_of(paths)) == ((), 1)
+
+
+def test_the_last_days_of_a_hub_are_read_again_once_a_day_and_its_last_hours_each_time(warehouse: Warehouse) -> None:
+    warehouse.track("hub", HUB)
+    requests = [
+        pages_of(warehouse.run_against(of_hub(MOMENTS[::-1]), "hubs", ShiftedClock(hours=hours))[1])
+        for hours in (0, 1, 12, 23, 25, 26)
+    ]
+    # A match every ten minutes makes 36 in six hours, and a thousand in a week.
+    assert requests == [25, 1, 1, 1, 21, 1]
+
+
+def test_a_first_walk_through_a_hub_goes_only_so_far_back_and_says_so(warehouse: Warehouse) -> None:
+    warehouse.track("hub", HUB)
+    many = [START - number * 600 for number in range(7000)]
+    report, paths = warehouse.run_against(of_hub(many), "hubs")
+    assert (report.is_ok, pages_of(paths), count_matches(warehouse)) == (True, 100, 5000)
+    assert "first 5000 records" in report.notices[0]
+    report, paths = warehouse.run_against(of_hub([START + 600, *many]), "hubs", ShiftedClock(hours=1))
+    assert (report.notices, pages_of(paths), count_matches(warehouse)) == ((), 1, 5001)
 
 
 def test_tracked_hubs_and_championships_are_read_with_every_match_that_is_over(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.faceit.conftest import Warehouse
@@ -130,15 +132,87 @@ def test_a_tracked_match_comes_first_and_is_an_error_when_it_is_not_known(wareho
     assert ids(paths) == [match_id(1), match_id(77)]
 
 
-def test_answers_that_cannot_become_rows_are_kept_and_do_not_eat_every_budget(warehouse: Warehouse) -> None:
+SIDE = {"faction_id": "a", "roster": [{"player_id": "p", "nickname": "P"}]}
+ROUND = {"match_id": match_id(1), "match_round": "1", "teams": [{"team_id": "a", "players": [{"player_id": "p"}]}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "table"),
+    [
+        ("matches", {"match_id": "another"}, "match_factions"),
+        ("matches", {"match_id": match_id(1), "version": "2", "teams": {"faction1": SIDE}}, "match_factions"),
+        ("match_rounds", {"rounds": []}, "match_round_teams"),
+        ("match_rounds", {"rounds": [{**ROUND, "played": "often"}]}, "match_round_teams"),
+    ],
+    ids=["another match", "sides alone", "no rounds", "teams alone"],
+)
+def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budget(
+    warehouse: Warehouse, name: str, body: Any, table: str
+) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
-    for name, body in (("matches", b'{"match_id": "another"}'), ("match_rounds", b'{"rounds": []}')):
-        _, first = warehouse.run_against(lambda path, n, body=body: Reply(body=body), name)
-        _, second = warehouse.run_against(lambda path, n, body=body: Reply(body=body), name)
-        assert (len(first), second) == (1, [])
-        _, later = warehouse.run_against(lambda path, n, body=body: Reply(body=body), name, ShiftedClock(days=8))
-        assert len(later) == 1
-    assert warehouse.rows("SELECT count(*) FROM ops.rejects") == [(2,)]
+    answer = Reply(body=json.dumps(body).encode())
+    _, first = warehouse.run_against(lambda path, n: answer, name)
+    _, second = warehouse.run_against(lambda path, n: answer, name)
+    assert (len(first), second) == (1, [])
+    _, later = warehouse.run_against(lambda path, n: answer, name, ShiftedClock(days=8))
+    assert len(later) == 1
+    has_parts = "teams" in json.dumps(body)
+    assert warehouse.rows(f"SELECT count(*) > 0 FROM staging_faceit.{table}") == [(has_parts,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "table"),
+    [
+        (
+            "matches",
+            {"match_id": match_id(1), "status": "FINISHED", "results": {"winner": "faction1"}},
+            {"teams": {"faction1": {**SIDE, "roster": [*SIDE["roster"], {"player_id": "q", "nickname": "\x00"}]}}},
+            "match_rosters",
+        ),
+        (
+            "match_rounds",
+            {"rounds": [ROUND]},
+            {"rounds": [{**ROUND, "teams": [{"team_id": "a", "players": [{"player_id": "p", "nickname": "\x00"}]}]}]},
+            "match_round_players",
+        ),
+    ],
+)
+def test_parts_of_a_match_that_were_refused_are_asked_for_once_more(
+    warehouse: Warehouse, name: str, good: Any, bad: Any, table: str
+) -> None:
+    with_history(warehouse, match(1, 1_700_000_000))
+
+    def requests(body: Any) -> int:
+        return len(warehouse.run_against(lambda path, n: Reply(body=json.dumps(body).encode()), name)[1])
+
+    flawed = {**good, **bad}
+    assert [requests(flawed) for _ in range(3)] == [1, 1, 0]
+    right = json.loads(json.dumps(flawed).replace("\\u0000", "Q"))
+    with_history(warehouse, match(1, 1_700_000_000), match(2, 1_700_000_100))
+    assert warehouse.rows(f"SELECT count(*) FROM staging_faceit.{table} WHERE nickname = 'Q'") == [(0,)]
+    second = json.loads(json.dumps(flawed).replace(match_id(1), match_id(2)))
+    assert requests(second) == 1
+    assert requests(json.loads(json.dumps(right).replace(match_id(1), match_id(2)))) == 1
+    assert warehouse.rows(f"SELECT match_id FROM staging_faceit.{table} WHERE nickname = 'Q'") == [(match_id(2),)]
+    assert requests(second) == 0
+
+
+def test_a_match_under_way_is_read_again_until_it_has_ended(warehouse: Warehouse) -> None:
+    """Tracked by itself, and of a history that says so too."""
+    began = int(ShiftedClock().now().timestamp()) - 1200
+    with_history(warehouse, {**match(1, None, status="ongoing", winner=""), "started_at": began})
+    warehouse.track("match", match_id(2))
+    under_way = details(status="ONGOING", results=None, started_at=began)
+
+    def asked(answer: Answer, minutes: int) -> list[str]:
+        return sorted(ids(warehouse.run_against(answer, "matches", ShiftedClock(minutes=minutes))[1]))
+
+    both = [match_id(1), match_id(2)]
+    found = [asked(under_way, minutes) for minutes in (0, 20, 35, 60, 95)]
+    assert found == [both, [], both, [], both]
+    assert asked(details(), 300) == both
+    assert asked(details(), 301) == []
+    assert warehouse.rows("SELECT DISTINCT status FROM staging_faceit.matches") == [("FINISHED",)]
 
 
 def test_statistics_of_tracked_hubs_and_championships_are_wanted_after_those_of_players(

@@ -180,6 +180,16 @@ def test_a_malformed_moment_costs_that_match_alone() -> None:
     assert [reject.field_path for reject in parsed.rejects] == ["$.finished_at", "$.match_id"]
 
 
+def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
+    games = {"cs2": {"skill_level": "", "faceit_elo": ""}}
+    [elo] = rows(parse("player", {"player_id": PLAYER, "games": games}), "player_elos")
+    assert (elo["faceit_elo"], elo["skill_level"]) == (None, None)
+    team = {"players": [{"player_id": PLAYER, "skill_level": ""}]}
+    body = {"items": [{"match_id": "1", "teams": {"faction1": team}}]}
+    [player] = rows(parse("player_history", body), "history_players")
+    assert player["skill_level"] is None
+
+
 def test_statistics_without_an_object_are_a_reject() -> None:
     parsed = parse("player_match_stats", {"items": [{"stats": []}, {"stats": {"Match Id": "1", "Kills": "3"}}]})
     assert [(row["match_id"], row["match_round"]) for row in rows(parsed, "player_match_stats")] == [("1", 1)]
@@ -219,3 +229,21 @@ def test_a_match_that_is_not_known_is_an_absence(endpoint: str, part: str) -> No
 def test_where_there_can_be_nothing_a_404_is_no_rows_and_no_reject(endpoint: str) -> None:
     parsed = parse(endpoint, {"message": "not found"}, status=404)
     assert (count(parsed), parsed.rejects) == (0, [])
+
+
+def test_what_can_name_a_captain_is_no_public_column() -> None:
+    columns = {f"{table.name}.{column.name}": column for table in SOURCE.tables for column in table.columns}
+    captains = {name for name, column in columns.items() if "or its captain" in column.description}
+    assert captains == {
+        "history_players.team_id",
+        "history_players.team_nickname",
+        "player_match_stats.stats",
+        "match_factions.faction_id",
+        "match_factions.name",
+        "match_rounds.round_stats",
+        "match_round_teams.team_id",
+        "match_round_teams.team_stats",
+        "match_round_players.team_id",
+    }
+    people = {name for name in columns if name.endswith(("player_id", "user_id", "nickname"))}
+    assert {columns[name].privacy for name in captains | people} == {"pseudonymous"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from sandbox.faults import Faults
 from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.faceit.conftest import Warehouse
-from tests.ingestion.faceit.lists import PLAYER, not_found
+from tests.ingestion.faceit.lists import PLAYER, not_found, paged, query_of
 from tests.ingestion.scripted_server import Reply
 from warehouse.state import untrack
 
@@ -132,8 +134,9 @@ def test_a_profile_is_read_again_after_half_an_hour_and_is_another_observation_o
     simulated.track("player", players[0])
     simulated.run("players")
     [(before,)] = simulated.rows("SELECT count(*) FROM staging_faceit.player_elos")
-    assert simulated.run("players", clock=ShiftedClock(minutes=29))["players"].skipped == 1
-    assert simulated.run("players", clock=ShiftedClock(minutes=31))["players"].done == 1
+    assert simulated.run("players", clock=ShiftedClock(minutes=20))["players"].skipped == 1
+    # The next tick of a schedule comes a little less than half an hour after the profile was observed.
+    assert simulated.run("players", clock=ShiftedClock(minutes=29.5))["players"].done == 1
     assert len(asked()) == 2
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_elos") == [(2 * before,)]
@@ -170,6 +173,49 @@ def test_an_unknown_player_is_one_line_and_the_others_are_read(simulated: Wareho
     assert f"`ladder untrack faceit player {unknown}`" in failures[f"player {unknown}"]
     assert "`ladder untrack faceit player Darwin`" in failures["player Darwin"]
     assert reports["players"].done == 2
+
+
+def test_what_one_player_hides_costs_neither_other_parts_nor_other_players(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+
+    def answer(path: str, times: int) -> Reply:
+        if "/games/cs2/stats" in path:
+            return Reply(403, b'{"code": "err_f0", "message": "private"}')
+        if "/history" in path:
+            return not_found("history")
+        bodies = {"players": {"player_id": PLAYER, "games": {"cs2": {}}}, "rankings": {"items": []}}
+        empty: dict[str, Any] = {"items": [], "player_id": PLAYER, "game_id": "cs2"}
+        name = path.split("/")[2] if path.count("/") == 3 or "rankings" in path else ""
+        return Reply(body=json.dumps(bodies.get(name, empty)).encode())
+
+    reports, paths = warehouse.run_all_against(answer, *OF_PLAYERS)
+    assert [name for name, report in reports.items() if report.failures] == ["history_matches", "player_match_stats"]
+    assert "untrack" not in reports["player_match_stats"].failures[0].message
+    assert {name: reports[name].done for name in ("players", "player_stats", "player_bans")} == {
+        "players": 1,
+        "player_stats": 1,
+        "player_bans": 1,
+    }
+    assert any(path.startswith(f"/players/{PLAYER}/bans") for path in paths)
+
+
+@pytest.mark.parametrize(("game", "is_failure"), [("cs2", True), ("dota2", True), ("battalion", False)])
+def test_a_profile_is_unusable_only_where_it_lacks_what_is_read(
+    warehouse: Warehouse, game: str, is_failure: bool
+) -> None:
+    warehouse.track("player", PLAYER)
+    body = json.dumps({"player_id": PLAYER, "games": {"tf2": {}, game: {"skill_level": "ten"}}}).encode()
+    report, _ = warehouse.run_against(lambda path, n: Reply(body=body), "players")
+    assert (not report.is_ok, report.notices == ()) == (is_failure, is_failure)
+    assert warehouse.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
+
+
+def test_more_bans_than_fit_a_page_are_all_read(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    bans = [{"user_id": PLAYER, "type": "game", "starts_at": f"2026-01-{number:03}"} for number in range(130)]
+    _, paths = warehouse.run_against(lambda path, n: paged(bans, query_of(path)), "player_bans")
+    assert len(paths) == 2
+    assert warehouse.rows("SELECT count(*) FROM staging_faceit.player_bans") == [(130,)]
 
 
 def test_no_pass_of_a_run_starves_those_after_it(simulated: Warehouse, players: list[str]) -> None:

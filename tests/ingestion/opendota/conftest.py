@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from ingestion.http import Patience
 from ingestion.limits import Clock
-from ingestion.opendota.passes import PASSES, open_context
+from ingestion.opendota.passes import PASSES, READER
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import run_pass
 from ingestion.reports import PassReport
@@ -49,7 +49,7 @@ class Warehouse:
 
         async def scenario() -> dict[str, PassReport]:
             reports = {}
-            async with open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
+            async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
                 for definition in PASSES:
                     if definition.name in (names or {definition.name}):
                         reports[definition.name] = await run_pass(context, definition)
@@ -67,7 +67,7 @@ class Warehouse:
         async def scenario() -> tuple[PassReport, list[str]]:
             async with scripted(answer) as server:
                 changed = self.at(server.url).settings.model_copy(update=settings)
-                async with open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
+                async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
                     report = await run_pass(context, next(one for one in PASSES if one.name == name))
                 return report, [path.removeprefix("/api") for path in server.requests]
 

@@ -11,7 +11,7 @@ import pytest
 
 from ingestion.http import Patience
 from ingestion.opendota.match_lists import PRO_MATCHES
-from ingestion.opendota.passes import open_context
+from ingestion.opendota.passes import READER
 from ingestion.passes import run_pass
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.opendota.conftest import Warehouse
@@ -125,7 +125,7 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(warehouse: Wareho
     async def until_the_fourth_page_hangs() -> None:
         async with scripted(hanging) as server:
             here = warehouse.at(server.url)
-            async with open_context(here.settings, here.url, here.lake, patience=Patience()) as context:
+            async with READER.open_context(here.settings, here.url, here.lake, patience=Patience()) as context:
                 task = asyncio.create_task(run_pass(context, PRO_MATCHES))
                 await asyncio.wait_for(asyncio.to_thread(wait_for_three_pages), 20)
                 task.cancel()

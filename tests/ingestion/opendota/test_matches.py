@@ -139,6 +139,22 @@ def test_details_that_cannot_become_a_row_are_kept_and_do_not_eat_every_budget(
     assert bad in known(warehouse, "matches")
 
 
+def test_players_of_a_match_that_were_refused_are_asked_for_once_more(warehouse: Warehouse, players: list[int]) -> None:
+    warehouse.track("player", players[0])
+    warehouse.run("player_matches")
+    warehouse.run("matches", opendota_match_budget=1000)
+    warehouse.track("match", 12)
+
+    def requests(hero: object) -> int:
+        seats = [{"player_slot": slot, "hero_id": hero if slot else 1} for slot in (0, 128)]
+        body = json.dumps({"match_id": 12, "start_time": 1, "players": seats}).encode()
+        return len(warehouse.run_against(lambda path, n: Reply(body=body), "matches")[1])
+
+    assert [requests("nobody"), requests(7), requests(7)] == [1, 1, 0]
+    heroes = "SELECT hero_id FROM staging_opendota.match_players WHERE match_id = 12 ORDER BY player_slot"
+    assert warehouse.rows(heroes) == [(1,), (7,)]
+
+
 def test_details_survive_every_fault(warehouse: Warehouse, upstream: Sandbox, players: list[int]) -> None:
     warehouse.track("player", *players)
     warehouse.run("player_matches")

@@ -124,8 +124,8 @@ def test_a_profile_is_read_again_after_half_an_hour_and_is_another_observation_o
 ) -> None:
     warehouse.track("player", players[0])
     warehouse.run("players")
-    assert warehouse.run("players", clock=ShiftedClock(minutes=29))["players"].skipped == 1
-    assert warehouse.run("players", clock=ShiftedClock(minutes=31))["players"].done == 1
+    assert warehouse.run("players", clock=ShiftedClock(minutes=20))["players"].skipped == 1
+    assert warehouse.run("players", clock=ShiftedClock(minutes=29.5))["players"].done == 1
     assert len(asked()) == 2
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.players") == [(1,)]
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.player_ranks") == [(2,)]

@@ -40,7 +40,8 @@ def test_impatient_signals_do_not_interrupt_the_stopping(home: Path, hold: Calla
     for _ in range(20):
         holder.process.send_signal(signal.SIGTERM)
         time.sleep(0.005)
-    assert holder.leave() == 128 + signal.SIGTERM
+    # One that comes when all is stopped ends the process itself.
+    assert holder.leave() in (128 + signal.SIGTERM, -signal.SIGTERM)
     assert not processes_of(home)
 
 

@@ -1,3 +1,4 @@
+{#- Accounts under dota2 are FACEIT players', whose ids are no numbers; the key is the account that they name. #}
 {{
     config(
         incremental_strategy='changed_keys',
@@ -104,14 +105,14 @@ described as (
         coalesce(profiles.display_name, sightings.display_name) as display_name,
         coalesce(profiles.professional_name, sightings.professional_name) as professional_name,
         profiles.country_code,
-        -- A Steam id is the account id above a fixed base.
-        cast(cast(known.player_id as numeric) + 76561197960265728 as text) as steam_id64,
+        {{ steam_id64('known.player_id') }} as steam_id64,
         profiles.avatar_url,
         tracked.player_id is not null as is_tracked,
         ranks.rank_value,
         ranks.rank_name,
         coalesce(ranks.rank_bracket, 'unknown') as rank_bracket,
         ranks.leaderboard_rank,
+        cast(null as text) as leaderboard_region,
         played.last_played_at
     from known
     left join profiles on known.player_id = cast(profiles.account_id as text)

@@ -35,7 +35,11 @@ described as (
         {{ utc_date('maps.played_at') }} as played_date,
         maps.duration_s,
         slots.side = maps.winner as is_win,
-        maps.is_decided and maps.winner is not null as is_significant,
+        case
+            when maps.is_decided and slots.has_opponents
+                then slots.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
+        end as is_series_win,
+        maps.is_decided and slots.has_opponents and maps.winner is not null as is_significant,
         maps.map_id,
         slots.skill_level,
         cast(
@@ -48,11 +52,17 @@ described as (
         case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
         maps.has_details,
         coalesce(
-            scores.score, {{ faceit_map_score('maps.map_result', 'slots.side') }}
+            scores.score,
+            {{ faceit_map_score('maps.map_result', 'slots.side') }},
+            case when maps.is_single then {{ faceit_result('slots.side', is_rounds=true) }} end
         ) as score,
         coalesce(
-            opponent_scores.score, {{ faceit_map_score('maps.map_result', 'slots.other_side') }}
+            opponent_scores.score,
+            {{ faceit_map_score('maps.map_result', 'slots.other_side') }},
+            case when maps.is_single then {{ faceit_result('slots.other_side', is_rounds=true) }} end
         ) as opponent_score,
+        case when not maps.is_single then {{ faceit_result('slots.side', is_rounds=false) }} end as maps_won,
+        case when not maps.is_single then {{ faceit_result('slots.other_side', is_rounds=false) }} end as maps_lost,
         maps.rounds,
         player_statistics.kills,
         player_statistics.deaths,
@@ -65,25 +75,9 @@ described as (
         player_statistics.triple_kills,
         player_statistics.quadro_kills,
         player_statistics.penta_kills,
-        player_statistics.first_kills,
-        player_statistics.entry_count,
-        player_statistics.entry_wins,
-        player_statistics.clutch_kills,
-        player_statistics.clutch_1v1_count,
-        player_statistics.clutch_1v1_wins,
-        player_statistics.clutch_1v2_count,
-        player_statistics.clutch_1v2_wins,
-        player_statistics.sniper_kills,
-        player_statistics.pistol_kills,
-        player_statistics.knife_kills,
-        player_statistics.zeus_kills,
-        player_statistics.utility_count,
-        player_statistics.utility_successes,
-        player_statistics.utility_enemies,
-        player_statistics.utility_damage,
-        player_statistics.flash_count,
-        player_statistics.flash_successes,
-        player_statistics.enemies_flashed,
+        {%- for column in faceit_match_statistics().split() %}
+        player_statistics.{{ column }},
+        {%- endfor %}
         -- FACEIT does not tell it.
         cast(null as numeric(8, 6)) as kast_share
     from slots

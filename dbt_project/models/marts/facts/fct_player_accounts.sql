@@ -23,15 +23,17 @@ games as (
 
     select * from {{ ref('stg_faceit__player_games') }}
     where steam_account_id is not null
+        and (game = 'dota2' or game in {{ faceit_games() }})
         and {{ only_changed(['player_id']) }}
 
 ),
 
--- Matches name the accounts of everybody in them; of two the greater, since neither is known to be newer.
+-- Matches name the accounts of everybody in them; of several the greatest, since none is known to be the newest.
 seen as (
 
     select
         player_id,
+        min(steam_account_id) as least_account_id,
         max(steam_account_id) as steam_account_id
     from (
         select
@@ -45,71 +47,96 @@ seen as (
             steam_account_id
         from {{ ref('stg_faceit__match_rosters') }}
         where {{ only_changed(['player_id']) }}
-    ) as told
+    ) as named
     where steam_account_id is not null
     group by player_id
 
 ),
 
+told as (
+
+    select
+        player_id,
+        steam_account_id
+    from profiles
+    where steam_account_id is not null
+    union all
+    select
+        player_id,
+        steam_account_id
+    from games
+    union all
+    select
+        player_id,
+        steam_account_id
+    from seen
+    union all
+    select
+        player_id,
+        least_account_id as steam_account_id
+    from seen
+
+),
+
 known as (
 
-    select player_id from profiles
-    where steam_account_id is not null
-    union
-    select player_id from games
-    where game = 'dota2' or game in {{ faceit_games() }}
-    union
-    select player_id from seen
+    select
+        player_id,
+        min(steam_account_id) <> max(steam_account_id) as is_contradicted
+    from told
+    group by player_id
 
 ),
 
 accounts as (
 
-    {%- for game in ['cs2', 'csgo'] %}
+    {%- for game in faceit_game_names().split() %}
     select
         '{{ game }}' as game,
         known.player_id,
         coalesce(
-            profiles.steam_account_id, games.steam_account_id, seen.steam_account_id, dota2.steam_account_id
+            profiles.steam_account_id, own.steam_account_id, other.steam_account_id, seen.steam_account_id,
+            dota2.steam_account_id
         ) as steam_account_id,
         case
-            when coalesce(profiles.steam_account_id, games.steam_account_id, seen.steam_account_id) is null
+            when coalesce(
+                    profiles.steam_account_id, own.steam_account_id, other.steam_account_id, seen.steam_account_id
+                ) is null
                 then 'steam_account_in_game'
             else 'steam_id_64'
-        end as matched_by
+        end as matched_by,
+        known.is_contradicted
     from known
     left join profiles on known.player_id = profiles.player_id
-    left join games
-        on known.player_id = games.player_id
-            and games.game = '{{ game }}'
+    left join games as own
+        on known.player_id = own.player_id
+            and own.game = '{{ game }}'
+    -- Whoever plays one of the two under an account plays the other under it, as far as is known.
+    left join games as other
+        on known.player_id = other.player_id
+            and other.game not in ('{{ game }}', 'dota2')
+    left join seen on known.player_id = seen.player_id
     left join games as dota2
         on known.player_id = dota2.player_id
             and dota2.game = 'dota2'
-    left join seen on known.player_id = seen.player_id
     union all
     {%- endfor %}
     select
-        game,
-        player_id,
-        steam_account_id,
-        'steam_account_in_game' as matched_by
+        games.game,
+        games.player_id,
+        games.steam_account_id,
+        'steam_account_in_game' as matched_by,
+        known.is_contradicted
     from games
-    where game = 'dota2'
-
-),
-
-compared as (
-
-    select
-        game,
-        player_id,
-        cast(steam_account_id as text) as steam_account_id,
-        matched_by,
-        min(steam_account_id) over (partition by player_id)
-        <> max(steam_account_id) over (partition by player_id) as is_contradicted
-    from accounts
-    where steam_account_id is not null
+    inner join known on games.player_id = known.player_id
+    where games.game = 'dota2'
 
 )
 
-select * from compared
+select
+    game,
+    player_id,
+    cast(steam_account_id as text) as steam_account_id,
+    matched_by,
+    is_contradicted
+from accounts

@@ -48,13 +48,17 @@ observations as (
 
     select
         *,
+        -- The bounds of levels are known for cs2; in another game the level is what FACEIT showed.
+        case game when 'cs2' then {{ faceit_level('rank_value') }} else skill_level end as level,
         -- A profile and a rating of one moment are one observation; the one with a place on the leaderboard tells more.
         row_number() over (
             partition by game, player_id, ladder, observed_at
             order by
                 case when leaderboard_rank is null then 1 else 0 end,
                 rank_value desc,
-                leaderboard_rank asc
+                leaderboard_rank asc,
+                leaderboard_region asc,
+                coalesce(skill_level, 0) desc
         ) as place
     from told
 
@@ -69,9 +73,11 @@ named as (
         observations.observed_at,
         observations.rank_value,
         {{ rank_name(
-            'observations.ladder', 'observations.rank_value', 'medals.medal_name', 'medals.has_stars'
+            'observations.ladder', 'observations.rank_value', 'observations.level', 'medals.medal_name',
+            'medals.has_stars'
         ) }} as rank_name,
-        observations.leaderboard_rank
+        observations.leaderboard_rank,
+        observations.leaderboard_region
     from observations
     left join {{ ref('dota2_medals') }} as medals
         on observations.ladder = 'dota2_rank_tier'

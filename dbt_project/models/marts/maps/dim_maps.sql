@@ -15,13 +15,13 @@ named as (
         game,
         map_id,
         case
-            when map_id like 'de\_%' or map_id like 'cs\_%'
-                then initcap(replace(substring(map_id from 4), '_', ' '))
+            when substring(map_id from 1 for 3) in ('de_', 'cs_')
+                then {{ title_case("replace(substring(map_id from 4), '_', ' ')") }}
             else map_id
         end as map_name,
-        case
-            when map_id like 'de\_%' then 'defusal'
-            when map_id like 'cs\_%' then 'hostage'
+        case substring(map_id from 1 for 3)
+            when 'de_' then 'defusal'
+            when 'cs_' then 'hostage'
         end as scenario
     from played
 

@@ -64,7 +64,7 @@ described as (
 select
     person_id,
     steam_account_id,
-    cast(cast(steam_account_id as numeric) + 76561197960265728 as text) as steam_id64,
+    {{ steam_id64('steam_account_id') }} as steam_id64,
     display_name,
     country_code,
     games,

@@ -32,6 +32,7 @@ profiles as (
         players.rank_value,
         players.rank_name,
         players.leaderboard_rank,
+        players.leaderboard_region,
         coalesce(records.matches, 0) as matches,
         coalesce(records.wins, 0) as wins,
         coalesce(records.losses, 0) as losses,

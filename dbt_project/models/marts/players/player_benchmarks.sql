@@ -7,8 +7,8 @@
 {%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} %}
 {#- The same over statistics that only some games have: total, count and the matches in which both are known. #}
 {%- set of_performance = {
-    'kd_ratio': ['kills', 'greatest(deaths, 1)', 'matches'],
-    'adr': ['damage', 'damage_rounds', 'damage_matches'],
+    'kd_ratio': ['deaths_kills', 'greatest(deaths, 1)', 'deaths_matches'],
+    'adr': ['rounds_damage', 'damage_rounds', 'damage_matches'],
     'headshot_share': ['headshots', 'headshots_kills', 'headshots_matches'],
     'hltv_rating_1': ['hltv_rating_1_total', 'rated_matches', 'rated_matches'],
 } %}

@@ -7,7 +7,39 @@
     )
 }}
 
-with placed as (
+with
+{%- if reads_deltas() %}
+-- From the index, newest first: of a career no more than the window is read.
+played as (
+
+    select newest.*
+    from (
+        select distinct
+            game,
+            player_id
+        from {{ changed_keys() }}
+    ) as changed
+    cross join lateral (
+        select performances.*
+        from {{ ref('player_performance') }} as performances
+        where performances.game = changed.game
+            and performances.player_id = changed.player_id
+            and performances.is_significant
+        order by performances.played_at desc, performances.match_id desc
+        limit {{ window }}
+    ) as newest
+
+),
+{%- else %}
+played as (
+
+    select * from {{ ref('player_performance') }}
+    where is_significant
+
+),
+{%- endif %}
+
+placed as (
 
     select
         game,
@@ -16,9 +48,7 @@ with placed as (
         is_win,
         hltv_rating_1 as rating,
         row_number() over (partition by game, player_id order by played_at desc, match_id desc) as place
-    from {{ ref('player_performance') }}
-    where is_significant
-        and {{ only_changed(['game', 'player_id']) }}
+    from played
 
 ),
 

@@ -25,10 +25,12 @@ ranks as (
         movements.ladder,
         movements.rank_value,
         {{ rank_name(
-            'movements.ladder', 'movements.rank_value', 'medals.medal_name', 'medals.has_stars'
+            'movements.ladder', 'movements.rank_value', 'movements.rank_value', 'medals.medal_name', 'medals.has_stars'
         ) }} as rank_name
     from movements
-    left join {{ ref('dota2_medals') }} as medals on movements.rank_value / 10 = medals.medal
+    left join {{ ref('dota2_medals') }} as medals
+        on movements.ladder = 'dota2_rank_tier'
+            and movements.rank_value / 10 = medals.medal
     where movements.observations > 0
 
 ),

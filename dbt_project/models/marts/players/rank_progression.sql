@@ -11,7 +11,6 @@
         indexes=[{'columns': ['game', 'ladder', 'observed_date']}]
     )
 }}
-
 with observations as (
 
     select
@@ -26,6 +25,17 @@ placed as (
 
     select
         *,
+        -- FACEIT's profiles show the elo alone; it is rankings, read more seldom, that show the place.
+        {%- for column in ['leaderboard_rank', 'leaderboard_region'] %}
+        case ladder
+            when 'faceit_elo'
+                then first_value({{ column }}) over (
+                        partition by game, player_id, ladder, observed_date
+                        order by case when leaderboard_rank is null then 1 else 0 end, observed_at desc
+                    )
+            else {{ column }}
+        end as day_{{ column }},
+        {%- endfor %}
         row_number() over (partition by game, player_id, ladder, observed_date order by observed_at desc) as place
     from observations
 
@@ -40,7 +50,8 @@ days as (
         observed_date,
         rank_value,
         rank_name,
-        leaderboard_rank,
+        day_leaderboard_rank as leaderboard_rank,
+        day_leaderboard_region as leaderboard_region,
         lag(rank_value) over (partition by game, player_id, ladder order by observed_date) as rank_value_before,
         lead(observed_date) over (partition by game, player_id, ladder order by observed_date) as next_observed_date,
         max(rank_value) over (partition by game, player_id, ladder order by observed_date) as peak_rank_value,
@@ -83,6 +94,7 @@ measured as (
         held.rank_value,
         held.rank_name,
         held.leaderboard_rank,
+        held.leaderboard_region,
         held.rank_value - held.rank_value_before as change,
         held.peak_rank_value,
         held.next_observed_date,

@@ -2,8 +2,9 @@ select
     match_id,
     player_id,
     faction,
-    -- Substitutes are named beside the roster; `playing` is told where somebody was substituted in.
+    -- Substitutes are named beside the roster. `playing` tells of one who was brought in; nothing tells of who left.
     coalesce(playing, not is_substitute, true) as has_played,
+    coalesce(playing, false) as has_certainly_played,
     nullif(nickname, '') as display_name,
     {{ steam_account_id('game_player_id') }} as steam_account_id,
     case when game_skill_level between 1 and 10 then game_skill_level end as skill_level

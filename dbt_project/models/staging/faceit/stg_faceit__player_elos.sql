@@ -5,7 +5,7 @@ select
     seen_in,
     region,
     faceit_elo,
-    skill_level,
+    case when skill_level between 1 and 10 then skill_level end as skill_level,
     position as leaderboard_rank
 from {{ source('faceit', 'player_elos') }}
 where _deleted_at is null

@@ -2,8 +2,8 @@ select
     player_id,
     game_id as game,
     mode,
-    -- `Inferno` since cs2, `de_inferno` before.
-    case when strpos(label, '_') > 0 then lower(label) else 'de_' || lower(label) end as map_id,
+    -- `Inferno` since cs2, whatever the map's prefix, `de_inferno` before.
+    case when replace(label, '_', '') <> label then lower(label) else 'de_' || lower(label) end as map_id,
     {{ json_integer('stats', 'Matches') }} as matches,
     {{ json_integer('stats', 'Wins') }} as wins,
     {{ json_integer('stats', 'Rounds') }} as rounds,

@@ -1,0 +1,37 @@
+{# Statistics of a player on a map that the player's own list tells, as the match's do: words, to be split. #}
+{% macro faceit_listed_statistics() -%}
+    kills deaths assists mvps headshots damage adr double_kills triple_kills quadro_kills penta_kills
+{%- endmacro %}
+
+
+{# Those that the match's statistics alone tell, all of them or none. #}
+{% macro faceit_match_statistics() -%}
+    first_kills entry_count entry_wins clutch_kills clutch_1v1_count clutch_1v1_wins clutch_1v2_count clutch_1v2_wins
+    sniper_kills pistol_kills knife_kills zeus_kills utility_count utility_successes utility_enemies utility_damage
+    flash_count flash_successes enemies_flashed
+{%- endmacro %}
+
+
+{# CTE that tells the statistics of players on maps (`player_statistics`), whether they had a slot or not. #}
+{% macro faceit_statistics() %}
+-- The player's own list is read again and again; those of the match are read once and tell more.
+player_statistics as (
+
+    select
+        coalesce(listed.match_id, map_players.match_id) as series_id,
+        coalesce(listed.match_round, map_players.match_round) as map_number,
+        coalesce(listed.player_id, map_players.player_id) as player_id,
+        {%- for column in faceit_listed_statistics().split() %}
+        coalesce(listed.{{ column }}, map_players.{{ column }}) as {{ column }},
+        {%- endfor %}
+        {%- for column in faceit_match_statistics().split() %}
+        map_players.{{ column }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from listed
+    full outer join map_players
+        on listed.match_id = map_players.match_id
+            and listed.match_round = map_players.match_round
+            and listed.player_id = map_players.player_id
+
+)
+{%- endmacro %}

@@ -1,0 +1,74 @@
+"""FACEIT's simulated truth equals the marts, whatever the upstream throws meanwhile, beside OpenDota's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from sandbox.faceit.truth import truth
+from sandbox.faults import Faults
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.conftest import Database
+from tests.system.clocks import SteppingClock
+from tests.system.faceit_truth import assert_matches_are_true, assert_ranks_are_true
+from tests.system.pipeline import Pipeline
+
+PLAYERS = 10
+#: Each is shown by FACEIT within the days of the test.
+SHOWN = {"too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [3, pytest.param(11, marks=pytest.mark.long)])
+def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: int) -> None:
+    world = World(seed=seed, players=60, days=60)
+    clock = SteppingClock()
+    faults = Faults(
+        seed=seed,
+        too_many=0.1,
+        server_error=0.05,
+        hang=0.1,
+        truncate=0.1,
+        cut=0.1,
+        duplicate_page=0.2,
+        slow=0.1,
+        malformed=0.03,
+        hang_s=1.0,
+        slow_s=0.1,
+    )
+    with serve(world, faults=faults) as sandbox:
+        sandbox.faceit.world.catch_up()
+        pipeline = Pipeline.on(database, sandbox.url, clock=clock, match_budget=5000, faceit_url=sandbox.faceit_url)
+        players = sandbox.faceit.world.suggested_players(PLAYERS)
+        pipeline.track("player", *players, source="faceit")
+        pipeline.track("player", *world.suggested_players(2))
+        for days in (0, 1, 9):
+            sandbox.advance(days=days)
+            clock.ahead += timedelta(days=days)
+            pipeline.ingest_until_all_is_read()
+            pipeline.build()
+            _assert_equal_to_truth(pipeline, sandbox, players)
+        assert sandbox.faceit.plan.malformed, "no record was malformed: the faults did not bite"
+        assert {entry.fault for entry in sandbox.faceit.log.entries if entry.fault} >= SHOWN
+
+
+def _assert_equal_to_truth(pipeline: Pipeline, sandbox: Sandbox, players: list[str]) -> None:
+    told = truth(sandbox.faceit.world, players)
+    assert_matches_are_true(pipeline.any_rows, told)
+    assert_ranks_are_true(pipeline.any_rows, told)
+    _assert_observations(pipeline, sandbox, players)
+
+
+def _assert_observations(pipeline: Pipeline, sandbox: Sandbox, players: list[str]) -> None:
+    """Every elo that a profile showed is kept as it was seen."""
+    shown = {
+        (one.player_id, one.game, one.faceit_elo) for one in sandbox.faceit.observed_elos if one.player_id in players
+    }
+    kept = set(
+        pipeline.staging(
+            "SELECT player_id, game, faceit_elo FROM staging_faceit.player_elos WHERE game IN ('cs2', 'dota2')"
+        )
+    )
+    assert {one for one in kept if one[0] in players and one[2]} == shown
