@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ _logger = logging.getLogger(__name__)
 _DAMAGED: tuple[Kind, ...] = ("hang", "truncate", "cut")
 
 
-class Upstream:
+class Upstream(ABC):
     """One upstream over a world, to be mounted under its base path: key, budget and fault come before the routes.
 
     A subclass tells how requests are admitted and counted, and how its errors look.
@@ -39,17 +40,17 @@ class Upstream:
         self.log = RequestLog()
         self._routes = Starlette(routes=list(routes), exception_handlers=dict(handlers))
 
+    @abstractmethod
     def admit(self, request: Request) -> tuple[bool, Response | None]:
         """Whether the request carries a key that is known, and the refusal if it may not come in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spend(self, *, has_key: bool) -> tuple[Mapping[str, str], Response | None]:
         """Count a request: headers about the budget, and the refusal when it is exceeded."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fault_error(self, kind: Kind) -> Response | None:
         """The error that a fault of this kind answers, or None when it damages an answer instead."""
-        raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -20,7 +20,8 @@ from sandbox.faceit.tape import CANCELLED
 from sandbox.faceit.world import FaceitWorld
 from sandbox.people import steam_id64
 
-_COUNTED = (
+#: What statistics count of a player on a map.
+COUNTED = (
     "kills",
     "deaths",
     "assists",
@@ -129,7 +130,7 @@ def _everyone(faceit: FaceitWorld, at: int) -> pl.DataFrame:
             "finished_at": series.finished_at[row],
             "rounds": np.repeat(maps.halves.sum(axis=(1, 2)), 10),
             "is_win": won,
-            **{name: maps.stat(name).ravel() for name in _COUNTED},
+            **{name: maps.stat(name).ravel() for name in COUNTED},
             "is_detailed": series.is_detailed[row],
             "is_shown": np.maximum(series.visible_at, series.result_at)[row] <= at,
         }

@@ -44,7 +44,7 @@ def test_published_marts_equal_a_rebuild_and_the_last_line_says_so(filled: Fille
     assert ended.code == 0, ended.output
     rows = _rows(filled, f"SELECT count(*) FROM {_live(filled)}.fct_player_matches")
     assert f"fct_player_matches {rows[0][0]} 0 0" in " ".join(ended.output.split())
-    assert ended.output.splitlines()[-1].startswith("0 differences in 20 marts and 9 tables under them, ")
+    assert ended.output.splitlines()[-1].startswith("0 differences in 32 marts and 13 tables under them, ")
 
 
 def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled: Filled) -> None:
@@ -60,7 +60,7 @@ def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled
         ended = filled.ladder("verify")
     assert ended.code == 1
     lines = ended.output.splitlines()
-    assert lines[-1].startswith("10 differences in 20 marts and 9 tables under them, ")
+    assert lines[-1].startswith("10 differences in 32 marts and 13 tables under them, ")
     counts = {line.split()[0]: line.split()[2:] for line in lines if len(line.split()) == 4}
     assert counts["player_win_rates"] == ["3", "3"]
     assert counts["dim_characters"] == ["0", "1"]

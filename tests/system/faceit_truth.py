@@ -9,25 +9,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from sandbox.faceit.truth import FaceitTruth
+from sandbox.faceit.truth import COUNTED, FaceitTruth
 
 __all__ = ["Ask", "assert_matches_are_true", "assert_ranks_are_true"]
 
 #: Asks the warehouse a query with values for its placeholders.
 Ask = Callable[..., list[tuple[Any, ...]]]
-
-_COUNTED = (
-    "kills",
-    "deaths",
-    "assists",
-    "headshots",
-    "double_kills",
-    "triple_kills",
-    "quadro_kills",
-    "penta_kills",
-    "mvps",
-    "damage",
-)
 
 
 def assert_matches_are_true(ask: Ask, truth: FaceitTruth) -> None:
@@ -95,7 +82,7 @@ def assert_ranks_are_true(ask: Ask, truth: FaceitTruth) -> None:
 
 
 def _assert_matches(ask: Ask, truth: FaceitTruth, players: list[str]) -> None:
-    names = ("map_id", "player_slot", "side", "rounds", "is_win", *_COUNTED)
+    names = ("map_id", "player_slot", "side", "rounds", "is_win", *COUNTED)
     columns = ", ".join(f"facts.{name}" for name in names)
     found = ask(
         f"SELECT player_id, match_id, extract(epoch FROM facts.played_at)::bigint, "

@@ -7,17 +7,15 @@ from datetime import timedelta
 import pytest
 
 from sandbox.faceit.truth import truth
-from sandbox.faults import Faults
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
 from tests.system.clocks import SteppingClock
 from tests.system.faceit_truth import assert_matches_are_true, assert_ranks_are_true
+from tests.system.faults import KINDS, every_fault
 from tests.system.pipeline import Pipeline
 
 PLAYERS = 10
-#: Each is shown by FACEIT within the days of the test.
-SHOWN = {"too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow"}
 
 
 @pytest.mark.slow
@@ -25,20 +23,7 @@ SHOWN = {"too_many", "server_error", "hang", "truncate", "cut", "duplicate_page"
 def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: int) -> None:
     world = World(seed=seed, players=60, days=60)
     clock = SteppingClock()
-    faults = Faults(
-        seed=seed,
-        too_many=0.1,
-        server_error=0.05,
-        hang=0.1,
-        truncate=0.1,
-        cut=0.1,
-        duplicate_page=0.2,
-        slow=0.1,
-        malformed=0.03,
-        hang_s=1.0,
-        slow_s=0.1,
-    )
-    with serve(world, faults=faults) as sandbox:
+    with serve(world, faults=every_fault(seed)) as sandbox:
         sandbox.faceit.world.catch_up()
         pipeline = Pipeline.on(database, sandbox.url, clock=clock, match_budget=5000, faceit_url=sandbox.faceit_url)
         players = sandbox.faceit.world.suggested_players(PLAYERS)
@@ -51,7 +36,7 @@ def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: i
             pipeline.build()
             _assert_equal_to_truth(pipeline, sandbox, players)
         assert sandbox.faceit.plan.malformed, "no record was malformed: the faults did not bite"
-        assert {entry.fault for entry in sandbox.faceit.log.entries if entry.fault} >= SHOWN
+        assert {entry.fault for entry in sandbox.faceit.log.entries if entry.fault} >= KINDS
 
 
 def _assert_equal_to_truth(pipeline: Pipeline, sandbox: Sandbox, players: list[str]) -> None:

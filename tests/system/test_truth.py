@@ -8,12 +8,12 @@ import httpx
 import polars as pl
 import pytest
 
-from sandbox.faults import Faults
 from sandbox.server import Sandbox, serve
 from sandbox.truth import truth
 from sandbox.world import World
 from tests.conftest import Database
 from tests.system.clocks import SteppingClock
+from tests.system.faults import KINDS, every_fault
 from tests.system.pipeline import Pipeline
 from tests.system.test_recordings import assert_equal_to_oracle
 
@@ -26,20 +26,7 @@ def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed
     world = World(seed=seed, players=60, days=120)
     clock = SteppingClock()
     accounts = world.suggested_players(PLAYERS)
-    faults = Faults(
-        seed=seed,
-        too_many=0.1,
-        server_error=0.05,
-        hang=0.1,
-        truncate=0.1,
-        cut=0.1,
-        duplicate_page=0.2,
-        slow=0.1,
-        malformed=0.03,
-        hang_s=1.0,
-        slow_s=0.1,
-    )
-    with serve(world, faults=faults) as sandbox:
+    with serve(world, faults=every_fault(seed)) as sandbox:
         # Details bring players that are not tracked; the truth about heroes is that of tracked players' rows.
         pipeline = Pipeline.on(database, sandbox.url, clock=clock, match_budget=0)
         pipeline.track("player", *accounts)
@@ -50,15 +37,7 @@ def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed
             pipeline.build()
             _assert_equal_to_truth(pipeline, sandbox, accounts)
         assert sandbox.malformed, "no record was malformed: the faults did not bite"
-        assert {entry.fault for entry in sandbox.requests.entries if entry.fault} >= {
-            "too_many",
-            "server_error",
-            "hang",
-            "truncate",
-            "cut",
-            "duplicate_page",
-            "slow",
-        }
+        assert {entry.fault for entry in sandbox.requests.entries if entry.fault} >= KINDS
         _assert_no_gap_in_the_list_of_pro_matches(pipeline, sandbox)
         assert_equal_to_oracle(pipeline)
 
