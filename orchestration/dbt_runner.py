@@ -7,6 +7,7 @@ connections for each process, so that one build runs at a time.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +34,10 @@ _THREADS = 4
 #: The server's own parallel workers would take the core that a build beside readers leaves free.
 _ONE_CORE_A_THREAD = "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0"
 _KEPT_STATES = 3
+#: What of dbt's events goes to its log, by dbt's name of the level.
+_LOGGED = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_LOG_BYTES = 10 << 20
+_KEPT_LOGS = 5
 _ONE_AT_A_TIME = threading.Lock()
 
 #: A colour, or the place beside them where marts are rebuilt to be compared.
@@ -237,11 +243,28 @@ def _invoke(
     logs = _logs(settings)
     logs.mkdir(parents=True, exist_ok=True)
     options = ["--no-send-anonymous-usage-stats", "--no-write-json", "--no-use-colors", "--no-partial-parse"]
-    options += ["--log-level", "none", "--log-level-file", "info", "--log-path", str(logs), "--no-version-check"]
+    options += ["--log-level", "none", "--log-level-file", "none", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
-    with _ONE_AT_A_TIME, _environment(database_url, server_options):
-        return dbtRunner(manifest=manifest, callbacks=[watch]).invoke([*options, *command, *place])
+    with _ONE_AT_A_TIME, _environment(database_url, server_options), _logged(logs / "dbt.log") as write:
+        return dbtRunner(manifest=manifest, callbacks=[watch, write]).invoke([*options, *command, *place])
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[Callable[[Any], None]]:
+    """What writes events to a log. dbt's own writer first makes a line of each of thousands that it leaves out."""
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_KEPT_LOGS, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(threadName)s %(message)s"))
+
+    def write(event: Any) -> None:
+        level = _LOGGED.get(event.info.level)
+        if level is not None:
+            handler.handle(logging.LogRecord("dbt", level, "", 0, "%s", (event.info.msg,), None))
+
+    try:
+        yield write
+    finally:
+        handler.close()
 
 
 def _manifest(project: Path, folder: Path, settings: Settings, database_url: str, colour: str) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import NodeResult, prepare
 from orchestration.progress import NodeDone, NotLoaded, Published, tell
 from orchestration.transform import Transformed, transform
@@ -18,10 +19,15 @@ from warehouse.errors import PublicationError
 __all__ = ["build_and_publish"]
 
 
-def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False) -> Transformed:
+def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, project: Path = PROJECT) -> Transformed:
     """Bring marts and cache to the newest data, telling progress; a failed test leaves both as they were.
 
     What is landed and not loaded yet is loaded first, of every source: also of one that nobody asks any more.
+
+    Args:
+        warehouse: the open warehouse.
+        full_refresh: rebuild everything from nothing, even if nothing is new.
+        project: the folder of the dbt project.
 
     Raises:
         LadderError: dbt could not run, or the views could not turn.
@@ -30,7 +36,7 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False) -> Tr
         _, failure = load_landed(warehouse, source)
         if failure is not None:
             tell(NotLoaded(failure))
-    prepared = prepare(warehouse.settings, warehouse.servers.database_url)
+    prepared = prepare(warehouse.settings, warehouse.servers.database_url, project)
     total = len(prepared.graph.models) + len(prepared.graph.tests)
     done = 0
 

@@ -59,8 +59,13 @@ class Database:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is slow runs last, so that a mistake shows early."""
+    """What is slow runs last, so that a mistake shows early. One process runs all tests that share something costly."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        # Two fixtures take half a minute: the built project of `tests/dbt`, and the warehouse that a run has filled.
+        shared = "dbt" if item.path.parent.name == "dbt" else "filled" if "filled" in item.fixturenames else None
+        item.add_marker(pytest.mark.xdist_group(shared or item.path.name))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -55,13 +55,13 @@ BREAKAGES = {
 @pytest.fixture(scope="module")
 def broken(project: Project) -> dict[str, str]:
     """Statuses of all data tests after every breakage at once."""
-    project.build(colour="green", full_refresh=True)
+    project.restore()
     statuses = project.dbt(["test", "--select", "test_type:data"], "green")
     assert {statuses[name] for name in BREAKAGES} == {"pass"}
     for statement in BREAKAGES.values():
         project.execute(statement)
     statuses = project.dbt(["test", "--select", "test_type:data"], "green")
-    project.build(colour="green", full_refresh=True)
+    project.restore()
     return statuses
 
 

@@ -108,7 +108,7 @@ def _run(project: Project, builds: Builds, examples: int) -> None:
 
 @pytest.mark.slow
 def test_any_course_of_events_and_kills_ends_like_a_rebuild(project: Project, builds: Builds) -> None:
-    _run(project, builds, 10)
+    _run(project, builds, 6)
 
 
 @pytest.mark.long

@@ -177,13 +177,6 @@ def _dbt_builds(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate])
 
 
-@pytest.mark.slow
-@given(st.lists(_steps, min_size=3, max_size=3))
-@_dbt_builds(1)
-def test_a_course_of_events_ends_like_a_rebuild(project: Project, course: list[Step]) -> None:
-    run_course(project, course)
-
-
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @given(st.lists(_steps, min_size=3, max_size=5))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sandbox.faults import Faults
 
-__all__ = ["KINDS", "every_fault"]
+__all__ = ["COURSES", "KINDS", "every_fault"]
+
+#: Seeds of faults and worlds, with the days that pass before each time that all is read, built and compared.
+COURSES = [pytest.param(3, (0, 9), id="3"), pytest.param(11, (0, 1, 9), id="11", marks=pytest.mark.long)]
 
 #: What each upstream has to have shown for a test to have met them all; malformed records are counted apart.
 KINDS = {"too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,15 +13,15 @@ from sandbox.world import World
 from tests.conftest import Database
 from tests.system.clocks import SteppingClock
 from tests.system.faceit_truth import assert_matches_are_true, assert_ranks_are_true
-from tests.system.faults import KINDS, every_fault
+from tests.system.faults import COURSES, KINDS, every_fault
 from tests.system.pipeline import Pipeline
 
 PLAYERS = 10
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [3, pytest.param(11, marks=pytest.mark.long)])
-def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "steps"), COURSES)
+def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: int, steps: Sequence[int]) -> None:
     world = World(seed=seed, players=60, days=60)
     clock = SteppingClock()
     with serve(world, faults=every_fault(seed)) as sandbox:
@@ -29,7 +30,7 @@ def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: i
         players = sandbox.faceit.world.suggested_players(PLAYERS)
         pipeline.track("player", *players, source="faceit")
         pipeline.track("player", *world.suggested_players(2))
-        for days in (0, 1, 9):
+        for days in steps:
             sandbox.advance(days=days)
             clock.ahead += timedelta(days=days)
             pipeline.ingest_until_all_is_read()

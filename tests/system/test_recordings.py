@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.dbt_runner import prepare
 from tests.conftest import Database
 from tests.system.oracle import Oracle
 from tests.system.pipeline import Pipeline
@@ -44,6 +45,12 @@ def test_all_matches_are_stored_and_the_significant_ones_told(pipeline: Pipeline
     counted = "SELECT count(*) FROM fct_player_matches WHERE player_id = %s AND is_significant"
     assert pipeline.rows(counted, str(PLAYER)) == [(6075,)]
     assert pipeline.staging("SELECT count(*) FROM ops.rejects") == [(0,)]
+
+
+def test_every_mart_of_the_project_is_a_view_that_analysts_read(pipeline: Pipeline) -> None:
+    graph = prepare(pipeline.settings, pipeline.database.url("transform")).graph
+    for mart in graph.marts:
+        pipeline.rows(f"SELECT count(*) FROM marts.{mart}")
 
 
 def test_games_and_wins_by_hero_equal_what_opendota_counts(pipeline: Pipeline, recorded: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import httpx
@@ -13,7 +14,7 @@ from sandbox.truth import truth
 from sandbox.world import World
 from tests.conftest import Database
 from tests.system.clocks import SteppingClock
-from tests.system.faults import KINDS, every_fault
+from tests.system.faults import COURSES, KINDS, every_fault
 from tests.system.pipeline import Pipeline
 from tests.system.test_recordings import assert_equal_to_oracle
 
@@ -21,8 +22,8 @@ PLAYERS = 12
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [3, 11])
-def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "steps"), COURSES)
+def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed: int, steps: Sequence[int]) -> None:
     world = World(seed=seed, players=60, days=120)
     clock = SteppingClock()
     accounts = world.suggested_players(PLAYERS)
@@ -30,7 +31,7 @@ def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed
         # Details bring players that are not tracked; the truth about heroes is that of tracked players' rows.
         pipeline = Pipeline.on(database, sandbox.url, clock=clock, match_budget=0)
         pipeline.track("player", *accounts)
-        for days in (0, 1, 9):
+        for days in steps:
             sandbox.advance(days=days)
             clock.ahead += timedelta(days=days)
             pipeline.ingest_until_all_is_read()
