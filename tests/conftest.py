@@ -63,9 +63,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     for item in items:
         assert isinstance(item, pytest.Function)
-        # Two fixtures take half a minute: the built project of `tests/dbt`, and the warehouse that a run has filled.
-        shared = "dbt" if item.path.parent.name == "dbt" else "filled" if "filled" in item.fixturenames else None
-        item.add_marker(pytest.mark.xdist_group(shared or item.path.name))
+        # The built project of `tests/dbt`, and warehouses that a run has filled, take half a minute to make.
+        costly = ["dbt"] if item.path.parent.name == "dbt" else ({"filled", "site"} & set(item.fixturenames))
+        item.add_marker(pytest.mark.xdist_group(next(iter(costly), item.path.name)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -205,12 +205,20 @@ def serve(
     serve_api(host, port, workers)
 
 
+def _scope(given: str) -> str:
+    if given not in ("business", "admin"):
+        raise typer.BadParameter(f"{given} is none of business, admin")
+    return given
+
+
 @keys.command("create")
 def keys_create(
     name: Annotated[str, typer.Argument(help="whose it is, or what for")],
     scope: Annotated[
-        list[Literal["business", "admin"]] | None,
-        typer.Option(help="what it may read beside what is public (repeatable)"),
+        list[str] | None,
+        typer.Option(
+            parser=_scope, metavar="business|admin", help="what it may read beside what is public (repeatable)"
+        ),
     ] = None,
     requests: Annotated[
         int | None, typer.Option(help="requests a minute; LADDER_API_REQUESTS_PER_MINUTE by default", min=1)

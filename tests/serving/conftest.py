@@ -93,8 +93,13 @@ def _processes(create_database: Callable[[], AbstractContextManager[Database]]) 
 
 @pytest.fixture
 def pair(_processes: Pair) -> Pair:
-    """Two processes that know a generation of which nothing is cached anywhere; their counts run on."""
-    generation = _processes.publish()
+    """Two processes that know a generation of which nothing is cached anywhere; their counts run on.
+
+    Both colours hold the same rows.
+    """
+    for _ in ("blue", "green"):
+        _processes.marts.restore_idle()
+        generation = _processes.publish()
     seconds_until(lambda: {generation_of(base) for base in (_processes.one, _processes.other)} == {generation})
     return _processes
 

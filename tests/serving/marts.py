@@ -50,7 +50,13 @@ class Marts:
                     connection.execute(_table(name))
                 connection.execute(_ROWS)
 
-    def change_idle(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+    def restore_idle(self) -> None:
+        """Undo every change of rows in the colour that nobody reads."""
+        names = sql.SQL(", ").join(map(sql.Identifier, ENDPOINT_MARTS))
+        self.change_idle(sql.SQL("TRUNCATE {}").format(names))
+        self.change_idle(_ROWS)
+
+    def change_idle(self, statement: str | sql.Composed, parameters: Sequence[Any] | None = None) -> None:
         """Run a statement in the colour that nobody reads."""
         with self._owner() as connection:
             live = current_generation(connection)

@@ -15,6 +15,7 @@ from schemathesis.schemas import APIOperation
 
 KNOWN: dict[tuple[str, ...], dict[str, str]] = {
     ("board",): {"board": "dota2_matches"},
+    ("board", "player_id"): {"board": "dota2_matches", "player_id": "7"},
     ("game", "player_id"): {"game": "cs2", "player_id": "p-ada"},
     ("game", "character_id"): {"game": "dota2", "character_id": "1"},
     ("game", "team_id"): {"game": "cs2", "team_id": "t-1"},

@@ -72,7 +72,8 @@ TRUTHS = {
         "AS players FROM marts.leaderboard_entries WHERE board = %(board)s) "
         "SELECT p.*, p.place - asked.place AS distance FROM placed AS p JOIN placed AS asked "
         "ON p.player_id = asked.player_id OR (p.is_qualified AND asked.is_qualified "
-        "AND abs(p.place - asked.place) <= %(neighbours)s) WHERE asked.player_id = %(player_id)s ORDER BY p.place",
+        "AND abs(p.place - asked.place) <= coalesce(%(neighbours)s::int, 5)) "
+        "WHERE asked.player_id = %(player_id)s ORDER BY p.place",
         "SELECT board, player_id FROM marts.leaderboard_entries",
         ({}, {"neighbours": 0}, {"neighbours": 50}),
     ),
@@ -145,7 +146,7 @@ TRUTHS = {
         "SELECT DISTINCT game, window_days, rank_bracket FROM marts.hero_meta_trends",
     ),
     "hero_win_rates": Truth(
-        f"SELECT *, {WILSON}, round(picks / nullif(sum(picks) OVER (), 0), 6) AS share_of_picks FROM ("
+        f"SELECT *, {WILSON}, round(picks::numeric / nullif(sum(picks) OVER (), 0), 6) AS share_of_picks FROM ("
         "SELECT character_id, sum(matches)::integer AS matches, sum(wins)::integer AS wins, "
         "sum(picks)::integer AS picks, sum(bans)::integer AS bans FROM marts.character_win_rates "
         "WHERE game = %(game)s AND patch_id = coalesce(%(patch_id)s, patch_id) "

@@ -113,9 +113,9 @@ class Seen:
 Opener = Callable[..., AbstractContextManager[Seen]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium of the machine."""
+    """Headless Chromium of the machine. Its driver's event loop stands in the way of everybody else's meanwhile."""
     path = shutil.which("chromium")
     if path is None:
         reason = "chromium is not installed (Debian: apt-get install chromium)"

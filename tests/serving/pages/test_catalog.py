@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.conftest import Database
-from tests.orchestration.conftest import CommandLine
+from tests.orchestration.conftest import command_line
 from tests.serving.pages.conftest import SCREENSHOTS, Opener, Site
 
 
@@ -18,8 +19,8 @@ def test_where_nobody_made_it_a_page_says_how(reader: httpx.Client) -> None:
     assert "ladder docs" in answer.text
 
 
-def test_before_the_first_publication_there_is_nothing_to_document(ladder: CommandLine, database: Database) -> None:
-    ended = ladder("docs")
+def test_before_the_first_publication_there_is_nothing_to_document(database: Database, tmp_path: Path) -> None:
+    ended = command_line(database, tmp_path)("docs")
     assert ended.code == 1
     assert ended.error_lines == ["error: nothing is published yet; run `ladder run`"]
 
