@@ -191,6 +191,9 @@ def describe(
         if node.schema == f"marts_{colour}":
             node.schema = "marts"
             node.relation_name = node.relation_name and node.relation_name.replace(f'"marts_{colour}"', '"marts"')
+    for unit_test in manifest.unit_tests.values():
+        if unit_test.schema == f"marts_{colour}":
+            unit_test.schema = "marts"
     _move(manifest, parameters(transform_url)["dbname"])
     _target(settings, colour).mkdir(parents=True, exist_ok=True)
     arguments = ["docs", "generate", "--no-compile"]

@@ -58,6 +58,7 @@ class Database:
         }
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is slow runs last, so that a mistake shows early. One process runs all tests that share something costly."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

@@ -57,6 +57,11 @@
       return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     },
 
+    // Charts too small to be read.
+    tiny: () => all(".chart .plot").map(plot => plot.getBoundingClientRect())
+      .filter(({width, height}) => width < 200 || height < 80)
+      .map(({width, height}) => `${width} x ${height}`),
+
     // What would be in the way of somebody who does not see the page.
     problems() {
       const problems = [], say = (isWrong, text) => { if (isWrong) problems.push(text); };

@@ -49,7 +49,9 @@ def test_a_page_needs_nobody_else_and_fits_and_is_readable(
         expected = [f"Failed to load resource: the server responded with a status of {status} (Not Found)"]
         assert seen.complaints == (expected if name == "missing" else [])
         assert seen.tab.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-        assert check(seen.tab, "shift") == 0
+        # A table may settle by a pixel while it arrives; what moves visibly is 0.1 and more (Web Vitals).
+        assert check(seen.tab, "shift") < 0.01
+        assert check(seen.tab, "tiny") == []
         assert check(seen.tab, "pale") == []
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         seen.tab.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png", full_page=True)
