@@ -42,7 +42,7 @@ up: $(STAMP)
 	@$(BIN)/ladder up
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadfile
 
 test-long: $(STAMP)
 	$(BIN)/pytest -m long --numprocesses 2 --dist load

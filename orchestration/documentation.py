@@ -24,6 +24,8 @@ _MENDED = {
     "${require('./assets/favicons/favicon.ico')}": "data:,",
     # Its framework need not try whether it may make code of text.
     'ng-app="dbt"': 'ng-app="dbt" ng-csp="no-unsafe-eval"',
+    # Before the framework has filled it in, a browser would take it for an address.
+    'xlink:href="{{': 'ng-attr-xlink:href="{{',
 }
 """What dbt's page says, and what it has to say here."""
 
@@ -48,7 +50,7 @@ def write_documentation(warehouse: Warehouse) -> Path:
     }
     page = (resources.files("dbt.task.docs") / "index.html").read_text()
     for said, meant in _MENDED.items():
-        page = page.replace(said, meant, 1)
+        page = page.replace(said, meant)
     page = page.replace('"MANIFEST.JSON INLINE DATA"', _script(manifest))
     page = page.replace('"CATALOG.JSON INLINE DATA"', _script(catalog))
     path = settings.home / CATALOG_FILE

@@ -78,14 +78,13 @@ async def place(redis: RedisTier, published: Published, values: Mapping[str, Any
     return [{**row, "distance": number - above, "players": players} for number, row in enumerate(rows)]
 
 
-async def write_boards(line: Multiplexed, database: Database, published: Published, before: Published | None) -> int:
+async def write_boards(line: Multiplexed, database: Database, published: Published) -> int:
     """Write every board of a generation; each is seen when it is whole.
 
     Args:
         line: the cache.
         database: where the marts are.
-        published: the generation, which has to be the published one.
-        before: the one before it, whose boards leave.
+        published: the generation, which has to be the published one. The boards of earlier ones leave.
 
     Returns:
         How many boards there are now; none when another generation was published meanwhile.
@@ -96,19 +95,23 @@ async def write_boards(line: Multiplexed, database: Database, published: Publish
         redis.exceptions.RedisError: Redis cannot be reached, or is full.
     """
     boards = await database.read(_BOARDS, {})
-    written = 0
+    standing = keys.standing_boards_key()
+    before: set[bytes] = set(await line.execute("SMEMBERS", standing))
+    written: list[str] = []
     for board in (row["board"] for row in boards.rows):
         # Every ranked player: the list of the endpoint, from the start and without a limit.
         first = {"board": board, "limit": None, "after_rank": None, "after_player_id": None}
         entries = await database.read(_ENTRIES, first)
         if entries.published != published:
             return 0
+        names = keys.board_keys(published, board)
+        await line.execute("SADD", standing, *names)
         await write_board(line, published, board, entries.rows)
-        if before is not None:
-            for name in keys.board_keys(before, board):
-                await line.execute("EXPIRE", name, _LEAVES_AFTER_S)
-        written += 1
-    return written
+        written += names
+    for name in before - {name.encode() for name in written}:
+        await line.execute("EXPIRE", name, _LEAVES_AFTER_S)
+        await line.execute("SREM", standing, name)
+    return len(written) // 2
 
 
 async def write_board(

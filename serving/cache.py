@@ -96,7 +96,8 @@ class Cache:
             return kept, "memory"
         unknown = self._memory.unknown(question.scope, published)
         if unknown is not None:
-            raise unknown
+            # It is raised again and again, and would keep the frames of all who met it.
+            raise unknown.with_traceback(None)
         key = keys.answer_key(published, question.endpoint, question.scope)
         flight = self._flights.get(key)
         if flight is None:
@@ -244,7 +245,7 @@ class Cache:
         began = time.perf_counter()
         reading = await self._database.read(question.endpoint, question.values)
         self._metrics.observe_query(time.perf_counter() - began)
-        await self._watcher.adopt(reading.published)
+        self._watcher.adopt(reading.published)
         published = self._same(reading)
         if not reading.is_known:
             refusal = UnknownSubject(question.endpoint.subject)

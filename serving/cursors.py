@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import GenericAlias
 from typing import Any
 
@@ -35,8 +36,10 @@ def after(page: Page, text: str | None) -> dict[str, Any]:
         return {f"after_{column.name}": None for column in page.keyset}
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        values: tuple[Any, ...] = msgspec.json.decode(raw, type=GenericAlias(tuple, page.types))
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        decoded: tuple[Any, ...] = msgspec.json.decode(raw, type=GenericAlias(tuple, page.types))
+        # One spelling of a moment, whatever its offset; at the ends of time some have none.
+        values = tuple(_in_utc(value) if isinstance(value, datetime) else value for value in decoded)
+    except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError):
         raise _invalid() from None
     for value in values:
         if isinstance(value, int) and abs(value) >= _INTEGER_BOUND:
@@ -49,6 +52,10 @@ def after(page: Page, text: str | None) -> dict[str, Any]:
 def canonical_cursor(page: Page, values: Mapping[str, Any]) -> str:
     """The one spelling of a cursor."""
     return cursor(page, {column.name: values[f"after_{column.name}"] for column in page.keyset})
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def _invalid() -> Refusal:

@@ -73,6 +73,11 @@ def board_keys(published: Published, board: str) -> tuple[str, str]:
     return f"{prefix}:order:{board}", f"{prefix}:rows:{board}"
 
 
+def standing_boards_key() -> str:
+    """Names of the sorted sets and rows of boards that no later generation has replaced yet."""
+    return f"ladder:{schema()}:boards"
+
+
 def hot_key() -> str:
     """What is asked most, over all processes and generations."""
     return f"ladder:{schema()}:hot"

@@ -16,6 +16,8 @@ RawRequest = tuple[str, bytes]
 """Path and query string as they came."""
 
 _BYTES = 64 * 1024 * 1024
+_LONGEST_ALIAS = 256
+"""Longer spellings are found by their canonical form; here they would take more room than their answers."""
 _ALIASES = 8
 _UNKNOWN = 4096
 _UNKNOWN_FOR_S = 30.0
@@ -61,7 +63,7 @@ class Memory:
     def alias(self, raw: RawRequest, answer: Answer) -> None:
         """Let a raw request find an answer. Only a few spellings of each, so that nobody can fill memory with them."""
         known = self.raw.get(raw)
-        if known is answer:
+        if known is answer or len(raw[0]) + len(raw[1]) > _LONGEST_ALIAS:
             return
         if known is not None:
             known.aliases.remove(raw)
@@ -83,7 +85,10 @@ class Memory:
     def unknown(self, scope: str, published: Published) -> UnknownSubject | None:
         """The refusal remembered for a canonical request."""
         found = self._unknown.get(scope)
-        if found is None or found[0] is not published or found[1] < time.monotonic():
+        if found is None:
+            return None
+        if found[0] is not published or found[1] < time.monotonic():
+            del self._unknown[scope]
             return None
         return found[2]
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 
-import msgspec
 from redis.exceptions import RedisError
 
 from serving import keys
@@ -70,11 +68,8 @@ async def _publish(redis_url: str, published: Published, serving_url: str | None
 
 
 async def _make_ready_and_tell(line: Multiplexed, database: Database, published: Published) -> None:
-    before = await _told(line)
-    if before == published:  # told once more
-        before = None
     await database.open()
-    boards = asyncio.create_task(write_boards(line, database, published, before))
+    boards = asyncio.create_task(write_boards(line, database, published))
     warming = asyncio.create_task(warm_up(line, database, published))
     try:
         await asyncio.wait({boards, warming}, timeout=_READY_WITHIN_S)
@@ -95,14 +90,6 @@ async def _make_ready_and_tell(line: Multiplexed, database: Database, published:
             else:
                 _logger.info("%s: %d ready", name, done)
         await database.close()
-
-
-async def _told(line: Multiplexed) -> Published | None:
-    """The generation that serving processes know of."""
-    packed = await line.execute("GET", keys.pointer_key())
-    with suppress(msgspec.MsgspecError):
-        return None if packed is None else Published.unpack(packed)
-    return None
 
 
 async def _tell(line: Multiplexed, published: Published) -> None:

@@ -9,6 +9,7 @@ for, as if there were no warm-up.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import msgspec
@@ -23,14 +24,20 @@ from serving.memory import Memory
 from serving.multiplexed import Multiplexed
 from serving.questions import Question
 from serving.redis_tier import RedisTier
+from serving.refusals import Unavailable
 
 __all__ = ["report_hot", "warm_up"]
+
+_logger = logging.getLogger(__name__)
 
 _REPORT_EVERY_S = 2.0
 _REPORTED = 64
 _WARMED = 128
 _KEPT = 512
 _STANDS_FOR_S = 24 * 3600
+_AT_ONCE = 3
+"""Queries at a time; serving processes have connections of their own."""
+_NAMED = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 _REPORT = f"""
 for place = 2, #ARGV, 2 do
@@ -63,14 +70,21 @@ async def report_hot(memory: Memory, redis: RedisTier) -> None:
     """Tell Redis what this process is asked most, until cancelled."""
     while True:
         await asyncio.sleep(_REPORT_EVERY_S)
-        arguments: list[bytes | int] = []
-        for question, uses in memory.take_hot(_REPORTED):
-            # A sorted set answers for places anyway.
-            if question.endpoint is not PLACE:
-                hot = _Hot(question.endpoint.name, question.scope, dict(question.values), question.limit)
-                arguments += (msgspec.msgpack.encode(hot), uses)
-        if arguments:
-            await redis.run(_REPORT, [keys.hot_key()], _STANDS_FOR_S, *arguments)
+        try:
+            await _report(memory, redis)
+        except Exception:
+            _logger.exception("what is asked most could not be told; this goes on")
+
+
+async def _report(memory: Memory, redis: RedisTier) -> None:
+    arguments: list[bytes | int] = []
+    for question, uses in memory.take_hot(_REPORTED):
+        # A sorted set answers for places anyway.
+        if question.endpoint is not PLACE:
+            hot = _Hot(question.endpoint.name, question.scope, dict(question.values), question.limit)
+            arguments += (msgspec.msgpack.encode(hot), uses)
+    if arguments:
+        await redis.run(_REPORT, [keys.hot_key()], _STANDS_FOR_S, *arguments)
 
 
 async def warm_up(line: Multiplexed, database: Database, published: Published) -> int:
@@ -86,20 +100,29 @@ async def warm_up(line: Multiplexed, database: Database, published: Published) -
 
     Raises:
         DatabaseDown: PostgreSQL cannot be reached.
-        Unavailable: a query took too long.
         redis.exceptions.RedisError: Redis cannot be reached, or is full.
     """
-    named = {endpoint.name: endpoint for endpoint in ENDPOINTS}
-    ready = 0
-    for packed in await line.execute("EVAL", _TAKE, 1, keys.hot_key(), _WARMED, _STANDS_FOR_S):
+    hottest = iter(await line.execute("EVAL", _TAKE, 1, keys.hot_key(), _WARMED, _STANDS_FOR_S))
+
+    async def work() -> int:
+        # Each takes the next from the same list, so that one slow query does not hold up the others.
+        return sum([await _make_ready(line, database, published, packed) for packed in hottest])
+
+    return sum(await asyncio.gather(*(work() for _ in range(_AT_ONCE))))
+
+
+async def _make_ready(line: Multiplexed, database: Database, published: Published, packed: bytes) -> bool:
+    """Store one answer; of one that cannot be made, whoever asks for it is told."""
+    try:
         hot = msgspec.msgpack.decode(packed, type=_Hot)
-        question = Question(named[hot.endpoint], hot.scope, hot.values, hot.limit)
+        question = Question(_NAMED[hot.endpoint], hot.scope, hot.values, hot.limit)
         reading = await database.read(question.endpoint, question.values)
-        if reading.published != published:
-            return ready  # the next publisher warms up
-        if reading.is_known:
-            stored = await make(question, published, reading.rows)
-            key = keys.answer_key(published, question.endpoint, question.scope)
-            await line.execute("SET", key, stored.pack(), "EX", question.endpoint.max_age_s + STALE_LIMIT_S)
-            ready += 1
-    return ready
+    except (msgspec.MsgspecError, KeyError, Unavailable):
+        return False
+    # Of another generation the next publisher makes it ready.
+    if reading.published != published or not reading.is_known:
+        return False
+    stored = await make(question, published, reading.rows)
+    key = keys.answer_key(published, question.endpoint, question.scope)
+    await line.execute("SET", key, stored.pack(), "EX", question.endpoint.max_age_s + STALE_LIMIT_S)
+    return True

@@ -78,13 +78,10 @@ class Watcher:
         """A query found PostgreSQL gone: do not send others there before the watcher has reached it."""
         self.is_database_down = True
 
-    async def adopt(self, published: Published) -> None:
-        """Learn of a publication that PostgreSQL told."""
-        if not published.is_after(self.current):
-            return
-        self.previous, self.current = self.current, published
-        if self._pointer is None or published.is_after(self._pointer):
-            await self._redis.advance(published)
+    def adopt(self, published: Published) -> None:
+        """Learn of a publication from PostgreSQL, for this process alone: others may wait for what is made ready."""
+        if published.is_after(self.current):
+            self.previous, self.current = self.current, published
 
     async def _look_at_pointer(self) -> bool:
         packed = await self._redis.pointer()
@@ -116,10 +113,12 @@ class Watcher:
         self.is_database_down = False
         self.confirmed_at = time.monotonic()
         if newest is not None and not self._is_being_made_ready(newest):
-            await self.adopt(newest)
+            self.adopt(newest)
+            if newest.is_after(self._pointer):
+                await self._redis.advance(newest)
 
     def _is_being_made_ready(self, newest: Published) -> bool:
-        if self.current is None or self._redis.is_open or newest in (self.current, self._pointer):
+        if self.current is None or self._redis.is_open or not newest.is_after(self._pointer):
             return False
         if newest != self._sighted:
             self._sighted, self._sighted_at = newest, time.monotonic()

@@ -16,6 +16,8 @@ import pytest
 import redis
 from psycopg import conninfo, sql
 from pydantic import SecretStr
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from ingestion.registry import readers
 from warehouse.database import LoginRole, role_url
@@ -26,6 +28,9 @@ from warehouse.settings import Settings
 
 _TEMPLATE = "ladder_template"
 _GIVEN = ("database_url", "redis_url")
+#: Folders whose tests share what takes half a minute to make, but for files that make their own.
+_SHARING = ("tests/dbt/", "tests/serving/pages/", "tests/orchestration/")
+_ALONE = ("test_keys.py", "test_sources.py", "test_transform.py")
 _RECORDINGS = Path(__file__).parents[2] / "shared" / "real"
 
 
@@ -58,15 +63,20 @@ class Database:
         }
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is slow runs last, so that a mistake shows early. One process runs all tests that share something costly."""
+    """What is slow runs last, so that a mistake shows early."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    for item in items:
-        assert isinstance(item, pytest.Function)
-        # The built project of `tests/dbt`, and warehouses that a run has filled, take half a minute to make.
-        costly = ["dbt"] if item.path.parent.name == "dbt" else ({"filled", "site"} & set(item.fixturenames))
-        item.add_marker(pytest.mark.xdist_group(next(iter(costly), item.path.name)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """One process runs a file's tests, and those of all files that share a built project or a filled warehouse."""
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file.endswith(_ALONE) else next((each for each in _SHARING if file.startswith(each)), file)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -231,7 +231,7 @@ def keys_create(
     """Make a key for the API. It is written to standard output, this once."""
     from orchestration.cli.keys import make_key
 
-    make_key(name, tuple(scope or ()), requests, rows, expires_in_days)
+    make_key(name, scope or (), requests, rows, expires_in_days)
 
 
 @keys.command("list")

@@ -12,15 +12,17 @@ import msgspec
 
 from orchestration.cli.terminal import console, errors, table
 from orchestration.warehouse_access import open_warehouse
-from warehouse.api_keys import ApiKey, KeyScope, create_key, list_keys, revoke_key
+from warehouse.api_keys import SCOPES, ApiKey, create_key, list_keys, revoke_key
 from warehouse.database import connect
 from warehouse.settings import load_settings
 
 __all__ = ["make_key", "revoke", "show_keys"]
 
+_WIDE = 200
+
 
 def make_key(
-    name: str, scopes: Sequence[KeyScope], requests: int | None, rows: int | None, expires_in_days: int | None
+    name: str, scopes: Sequence[str], requests: int | None, rows: int | None, expires_in_days: int | None
 ) -> None:
     """Make a key and write it, alone, to standard output: it is shown nowhere else and never again.
 
@@ -32,7 +34,7 @@ def make_key(
         key = create_key(
             admin,
             name,
-            scopes=scopes,
+            scopes=[known for known in SCOPES if known in scopes],
             requests_per_minute=requests,
             rows_per_minute=rows,
             expires_at=expires_at,
@@ -66,7 +68,8 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
             "never" if key.last_used_at is None else f"{key.last_used_at:%Y-%m-%d %H:%M}",
             _state(key),
         )
-    console.print(shown, markup=False)
+    # For a pipe no line is broken.
+    console.print(shown, markup=False, width=None if console.is_terminal else _WIDE)
 
 
 def revoke(named: Sequence[str]) -> None:

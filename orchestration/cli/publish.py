@@ -21,13 +21,15 @@ def publish_again(*, rollback: bool) -> None:
     from warehouse import publish
 
     settings = load_settings()
-    with open_warehouse(settings) as warehouse, publish.building(warehouse.url("transform")) as connection:
-        generation = publish.current_generation(connection)
-        if generation is None:
-            raise PublicationError("nothing is published yet", "run `ladder run`")
-        if rollback:
-            marts = prepare(settings, warehouse.servers.database_url).graph.marts
-            generation = publish.rollback(connection, marts)
+    with open_warehouse(settings) as warehouse:
+        with publish.building(warehouse.url("transform")) as connection:
+            generation = publish.current_generation(connection)
+            if generation is None:
+                raise PublicationError("nothing is published yet", "run `ladder run`")
+            if rollback:
+                marts = prepare(settings, warehouse.servers.database_url).graph.marts
+                generation = publish.rollback(connection, marts)
+        # Builds need not wait for the boards.
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     verb = "turned back; now" if rollback else "published"
     console.print(f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})")

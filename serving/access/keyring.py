@@ -87,29 +87,35 @@ class Keyring:
 
     async def run(self) -> None:
         """Read and note until cancelled."""
+        parting = asyncio.create_task(self._part_with_expired())
         try:
             while True:
                 await asyncio.sleep(_READ_EVERY_S)
                 await self.look()
         finally:
+            parting.cancel()
             await self._disconnect()
 
     async def look(self) -> None:
-        """Read the keys once, note which are in use, and part with those that have expired."""
+        """Read the keys once, and note which are in use."""
         try:
             async with asyncio.timeout(_READ_LIMIT_S):
                 await self._read()
                 await self._note_uses()
-        except (psycopg.Error, TimeoutError) as error:
+        except (psycopg.OperationalError, TimeoutError) as error:
             # PostgreSQL is down; the watcher tells of that.
             _logger.debug("keys could not be read: %r", error)
             await self._disconnect()
         except Exception:
             _logger.exception("keys could not be read; this goes on")
             await self._disconnect()
-        now = datetime.now(UTC)
-        for key_id, ends_at in list(self._ends_at.items()):
-            if ends_at <= now:
+
+    async def _part_with_expired(self) -> None:
+        """Part with keys at their end, whatever PostgreSQL does."""
+        while True:
+            await asyncio.sleep(_READ_EVERY_S)
+            now = datetime.now(UTC)
+            for key_id in [key_id for key_id, ends_at in self._ends_at.items() if ends_at <= now]:
                 self._drop(key_id)
 
     async def _read(self) -> None:

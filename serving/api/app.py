@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import hashlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from serving.access.browsers import Browsers
 from serving.access.gate import Gate
 from serving.access.rules import Rules
+from serving.answers import Stored
 from serving.api import documentation
+from serving.api.delivery import names_tag
 from serving.api.layer import CacheFirst
 from serving.api.operations import add_operations
 from serving.api.routes import add_routes
@@ -28,6 +32,7 @@ from serving.database import Database
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.memory import Memory
 from serving.metrics import Metrics
+from serving.pages.sending import HTML, sent, unchanged
 from serving.pages.site import Site
 from serving.redis_tier import RedisTier
 from serving.refusals import Refusal, error_body
@@ -90,6 +95,7 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
             "An API key goes into Authorization: Bearer, or X-API-Key."
         ),
         version="1",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -110,11 +116,28 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
 
 
 def _add_documentation(app: FastAPI) -> None:
+    made: dict[str, tuple[Stored, str]] = {}
+
+    def answer(request: Request, make: Callable[[], bytes], media_type: str, **headers: str) -> Response:
+        # It is the same as long as the process lives, and takes some milliseconds to make.
+        path = request.url.path
+        if path not in made:
+            body = make()
+            made[path] = Stored.of(body, 0), f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        stored, tag = made[path]
+        headers |= {"etag": tag, "cache-control": "no-cache"}
+        if names_tag(request.headers.get("if-none-match", "").encode("latin-1"), tag.encode()):
+            return unchanged(headers)
+        return sent(request, stored, media_type=media_type, headers=headers)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def document(request: Request) -> Response:
+        return answer(request, lambda: msgspec.json.encode(app.openapi()), "application/json")
+
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(
-            documentation.page(app.openapi()), headers={"content-security-policy": documentation.POLICY}
-        )
+    async def docs(request: Request) -> Response:
+        policy = {"content-security-policy": documentation.POLICY}
+        return answer(request, lambda: documentation.page(app.openapi()).encode(), HTML, **policy)
 
 
 def _add_error_handlers(app: FastAPI, site: Site) -> None:

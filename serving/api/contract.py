@@ -43,7 +43,7 @@ def responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
         400: _error("an unknown, repeated or unusable query parameter"),
         401: _error("an API key is needed, or this is none"),
         403: _error("the API key may not read this"),
-        413: _error("a body that is too large"),
+        413: _error("a body, of which no request has any"),
         414: _error("the path and query are too long"),
         422: _error("a parameter of the wrong type or out of its bounds"),
         429: _error("too many requests or rows; Retry-After says when to ask again"),

@@ -52,7 +52,7 @@ async def deliver(
     if timing:
         start = _with(start, [(b"server-timing", timing)])
     if watcher.is_database_down or answer.published is not watcher.current or time.monotonic() >= answer.fresh_until:
-        start = _with(start, _stale_headers(answer.endpoint, watcher))
+        start = _with(start, _stale_headers(answer.endpoint, int(time.time() - answer.stored.made_at)))
     metrics.request(answer.endpoint.name, status).add()
     await send(start)
     await send(body)
@@ -103,16 +103,17 @@ class NotModified(Response):
         """Send it."""
         start = self._start
         if self._watcher.is_database_down:
-            start = _with(start, _stale_headers(self._endpoint, self._watcher))
+            start = _with(start, _stale_headers(self._endpoint, self._watcher.unconfirmed_s))
         self._metrics.request(self._endpoint.name, 304).add()
         await send(start)
         await send(_EMPTY)
 
 
-def _stale_headers(endpoint: Endpoint, watcher: Watcher) -> list[tuple[bytes, bytes]]:
+def _stale_headers(endpoint: Endpoint, age_s: int) -> list[tuple[bytes, bytes]]:
+    """Who keeps it may do so for a few seconds: what is left of its max-age beside its age (RFC 9111, 4.2.1)."""
     return [
-        (b"cache-control", b"%s, max-age=%d" % (audience(endpoint), _STALE_FOR_S)),
-        (b"age", b"%d" % watcher.unconfirmed_s),
+        (b"cache-control", b"%s, max-age=%d" % (audience(endpoint), age_s + _STALE_FOR_S)),
+        (b"age", b"%d" % age_s),
         (b"warning", b'110 - "Response is Stale"'),
         (b"x-ladder-stale", b"1"),
     ]

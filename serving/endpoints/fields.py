@@ -45,7 +45,7 @@ UNTIL = Parameter("until", date, "last day, UTC")
 
 RECORD = ("matches", "wins", "losses")
 INTERVAL = ("win_rate", "win_rate_low", "win_rate_high")
-RANK = ("rank_value", "rank_name", "rank_bracket", "leaderboard_rank")
+RANK = ("rank_value", "rank_name", "rank_bracket", "leaderboard_rank", "leaderboard_region")
 
 
 def of(mart: str, *names: str) -> tuple[Column, ...]:

@@ -34,11 +34,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "not_published": (
         "Nothing is published yet",
-        "The first run of the pipeline has not ended. This page fills by itself when it has.",
+        "The first run of the pipeline has not ended. Reload this page when it has.",
     ),
     "database_unavailable": (
         "The database cannot be reached",
-        "Pages that were read lately are still shown; this one was not among them. It comes back by itself.",
+        "Pages that were read lately are still shown; this one was not among them. Try again in a moment.",
     ),
     "overloaded": ("Too many are asking at once", "Try again in a moment."),
     "query_timeout": ("This took too long", "The database is busy. Try again in a moment."),
@@ -75,6 +75,8 @@ class Rendering:
         shown: Mapping[str, Any],
         published: Published,
         outage: Watcher | None = None,
+        *,
+        is_whole: bool = True,
     ) -> str:
         """A page of data.
 
@@ -84,9 +86,10 @@ class Rendering:
             shown: what its view read.
             published: the generation of that.
             outage: says since when nothing is confirmed, where it may be stale.
+            is_whole: whether all of it is of that generation, and nothing of the next one.
         """
         base = {"page": page.name, "values": values, "published": published, "outage": outage}
-        return self._templates.get_template(f"{page.name}.html").render(**base, **shown)
+        return self._templates.get_template(f"{page.name}.html").render(**base, is_whole=is_whole, **shown)
 
     def refusal(self, refusal: Refusal, published: Published | None) -> str:
         """Why there is no page."""
@@ -101,6 +104,7 @@ class Rendering:
 
     def _plain(self, name: str, published: Published | None, **shown: Any) -> str:
         base: dict[str, Any] = {"page": name, "values": {}, "published": published, "outage": None}
+        base["is_whole"] = True
         return self._templates.get_template(f"{name}.html").render(**base, **shown)
 
 

@@ -15,6 +15,7 @@ from serving.access.gate import require
 from serving.answers import Stored
 from serving.api.delivery import names_tag
 from serving.cache import Cache
+from serving.generations import Published
 from serving.pages.assets import Asset
 from serving.pages.catalog import Catalog
 from serving.pages.declaration import Page, Values
@@ -48,6 +49,7 @@ class Site:
         self._catalog = Catalog(catalog_file)
         self._rendering = Rendering()
         self._kept = Kept()
+        self._making: dict[tuple[int, str], asyncio.Task[tuple[Made, bool]]] = {}
 
     def add_to(self, app: Starlette) -> None:
         """Add the routes of all pages."""
@@ -91,31 +93,51 @@ class Site:
         if kept is not None:
             made = kept
         else:
-            made, is_stale = await self._make(page, values)
+            made, is_stale = await self._make_once(page, values, target, published)
             if is_stale:
                 return sent(request, made.stored, headers=_ages(_STALE_FOR_S, is_stale=True))
             self._kept.put(target, made)
             tag = keys.page_tag(made.published, self._rendering.digest, target)
         return sent(request, made.stored, headers={"etag": tag.decode(), **_ages(page.max_age_s)})
 
+    async def _make_once(self, page: Page, values: Values, target: str, published: Published) -> tuple[Made, bool]:
+        """Make a page for all who ask for it at the same time."""
+        key = (published.moment, target)
+        making = self._making.get(key)
+        if making is None:
+            making = self._making[key] = asyncio.create_task(self._make(page, values))
+            making.add_done_callback(lambda done: self._end(key, done))
+        # Whoever asked first may hang up; the others still wait for the same page.
+        return await asyncio.shield(making)
+
+    def _end(self, key: tuple[int, str], making: asyncio.Task[tuple[Made, bool]]) -> None:
+        del self._making[key]
+        if not making.cancelled():
+            making.exception()  # taken note of, for when everybody who asked has hung up
+
     async def _make(self, page: Page, values: Values) -> tuple[Made, bool]:
         """Read and render; again when a publication came between two readings. Says whether it may be stale."""
         for _ in range(_ATTEMPTS):
             reader = Reader(self._cache, self._watcher)
             shown = await page.view(reader, values)
-            if reader.is_whole:
+            # Without PostgreSQL the next try would find the same.
+            if reader.is_whole or self._watcher.is_database_down:
                 break
         is_stale = reader.is_stale or not reader.is_whole
         outage = self._watcher if is_stale else None
 
         def make() -> Made:
-            html = self._rendering.page(page, values, shown, reader.published, outage)
+            html = self._rendering.page(page, values, shown, reader.published, outage, is_whole=reader.is_whole)
             return Made.of(reader.published, html, reader.rows, page.max_age_s)
 
         # Some milliseconds, for which hits do not wait.
         return await asyncio.to_thread(make), is_stale
 
     async def _show_catalog(self, request: Request) -> Response:
+        try:
+            require(request.scope, "public")
+        except Refusal as refusal:
+            return self.refuse(request, refusal)
         found = await self._catalog.read()
         if found is None:
             html = self._rendering.without_catalog(self._watcher.current)

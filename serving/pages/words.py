@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime
 
 from markupsafe import Markup
@@ -26,8 +27,8 @@ _BOARDS = {
     "matches": "Matches played",
 }
 _SCORES = {
-    "win_rate": "sure win rate",
-    "win_rate_30d": "sure win rate",
+    "win_rate": "win rate, at least",
+    "win_rate_30d": "win rate, at least",
     "rank": "rank value",
     "elo": "elo",
     "hltv_rating": "mean rating",
@@ -149,7 +150,10 @@ def score(value: float | None, name: str) -> str:
     kind = _without_game(name)
     if kind.startswith("win_rate"):
         return percent(value)
-    return decimal(value) if kind == "hltv_rating" else count(value)
+    if kind == "hltv_rating":
+        return decimal(value)
+    # Behind the point stands the place on the leaderboard, which orders who has the highest rank.
+    return count(math.floor(value) if kind == "rank" and value is not None else value)
 
 
 def bracket(name: str) -> str:

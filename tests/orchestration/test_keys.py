@@ -43,7 +43,7 @@ def test_revoked_keys_are_shown_when_asked_for(ladder: CommandLine) -> None:
     [
         (("create", "a\tb"), 1, "printable"),
         (("create", "x", "--scope", "everything"), 2, "everything"),
-        (("create", "x", "--requests", "0"), 2, "0"),
+        (("create", "x", "--requests", "0"), 2, "--requests"),
         (("revoke", "nobody"), 1, "nobody"),
     ],
 )

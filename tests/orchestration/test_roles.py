@@ -23,8 +23,7 @@ MATRIX = """
 database                                         to       to       to       to       to       to       to       to
 schema    dagster                                -        -        -        -        -        -        uc       -
 schema    marts                                  -        -        u        u        -        uc       -        -
-schema    marts_blue                             -        -        -        -        -        uc       -        -
-schema    marts_green                            -        -        -        -        -        uc       -        -
+schema    marts_<colour>                         -        -        -        -        -        uc       -        -
 schema    marts_scratch                          -        -        -        -        -        uc       -        -
 schema    ops                                    u        u        u        u        uc       u        -        -
 schema    prep                                   -        -        -        -        -        uc       -        -
@@ -35,8 +34,7 @@ sequence  ops.batch_ids                          u        -        -        -   
 sequence  ops.change_ids                         -        -        -        -        ruw      u        -        -
 sequence  ops.passes_pass_id_seq                 -        -        -        -        ruw      -        -        -
 table     dagster.*                              -        -        -        -        -        -        rawdtxg  -
-table     marts_blue.*                           -        -        -        -        -        rawdtxg  -        -
-table     marts_green.*                          -        -        -        -        -        rawdtxg  -        -
+table     marts_<colour>.*                       -        -        -        -        -        rawdtxg  -        -
 table     ops.api_key_uses                       -        -        -        raw      rawdtxg  -        -        -
 table     ops.api_keys                           -        -        -        R        rawdtxg  -        -        -
 table     ops.batches                            ra       r        -        -        rawdtxg  r        -        -
@@ -121,12 +119,16 @@ def rights_in(connection: psycopg.Connection) -> list[str]:
 
 
 def _pattern(kind: str, name: str) -> str:
-    """What an object's rights hang on: every table of `ops` is one of its own, others are what their schema is."""
+    """What an object's rights hang on: every table of `ops` is one of its own, others are what their schema is.
+
+    Colours are alike; the second one comes with the second build.
+    """
+    name = re.sub("^marts_(blue|green)", "marts_<colour>", name)
     if kind == "schema":
         return re.sub("^staging_.*", "staging_*", name)
     if name.startswith("staging_"):
         return "staging_*.*__feed" if name.endswith("__feed") else "staging_*.*"
-    return re.sub(r"^(marts|marts_blue|marts_green|marts_scratch|prep|dagster)\..*", r"\1.*", name)
+    return re.sub(r"^(marts|marts_<colour>|marts_scratch|prep|dagster)\..*", r"\1.*", name)
 
 
 def _first(connection: psycopg.Connection, query: str, *parameters: object) -> object:

@@ -79,3 +79,4 @@ def reading(
     finally:
         done.set()
         thread.join(60)
+        assert not thread.is_alive(), "a reader hangs"

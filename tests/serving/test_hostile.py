@@ -63,6 +63,8 @@ COMPARE = "/api/v1/compare/players?game=cs2&"
         (f"{COMPARE}players=a&players=%7Bb,c%7D", 422, "invalid_parameter"),
         (f"{COMPARE}players=a&players=b&game=csgo", 400, "repeated_parameter"),
         ("/api/v1/teams?limit=501", 422, "invalid_parameter"),
+        # ["0001-01-01T00:00:00+14:00", "1"], before the first moment that there is
+        ("/api/v1/teams?cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwiMSJd", 400, "invalid_cursor"),
         # [9999, "9"], a cursor of another list
         ("/api/v1/teams?cursor=Wzk5OTksIjkiXQ", 400, "invalid_cursor"),
         ("/api/v1/leagues/cs2/l%2f1/standings", 404, "not_found"),

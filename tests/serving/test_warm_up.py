@@ -89,6 +89,16 @@ def test_readers_keep_to_the_old_generation_until_the_publisher_gives_its_word(p
     assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 2.5
 
 
+def test_a_miss_takes_its_own_process_to_a_new_generation_and_no_other(pair: Pair) -> None:
+    before = httpx.get(pair.other + BOARD).json()["meta"]["generation"]
+    pair.marts.turn()
+    assert httpx.get(pair.one + SINCE).json()["meta"]["generation"] == before + 1
+    began = time.monotonic()
+    while time.monotonic() - began < 0.6:
+        assert httpx.get(pair.other + BOARD).json()["meta"]["generation"] == before
+    assert seconds_until(lambda: generation_of(pair.other) == before + 1) < 4
+
+
 def test_what_is_no_longer_asked_leaves_the_list(pair: Pair) -> None:
     make_hot(pair, BOARD)
     for _ in range(12):

@@ -40,8 +40,8 @@ def test_a_replay_killed_half_way_is_finished_by_the_next_load(database: Databas
         # What a replay leaves when it dies after its first transaction: emptied tables and books.
         replay(database.admin_url, Lake(lake.root / "nowhere"), SOURCE)
         assert contents(connection) != before
-        connection.execute("INSERT INTO ops.replays (source) VALUES ('probe')")
-        connection.commit()
+        with connect(database.admin_url) as admin:
+            admin.execute("INSERT INTO ops.replays (source) VALUES ('probe')")
         load_pending(ingest, lake, SOURCE)
         assert contents(connection) == before
         assert connection.execute("SELECT * FROM ops.replays").fetchall() == []

@@ -29,8 +29,8 @@ save ""
 appendonly no
 
 maxmemory 256mb
-# Answers carry a time to live and cost one query to refill. The pointer to the published generation and the
-# boards carry none: evicting them would cost every answer, or a whole board, so they are left out.
+# Answers and boards carry a time to live and cost one query to refill. The pointer to the published generation carries
+# none: evicting it would cost every answer, so it is left out.
 maxmemory-policy volatile-lru
 # Old boards are large; their memory is given back off the request path.
 lazyfree-lazy-user-del yes

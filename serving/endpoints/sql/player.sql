@@ -11,6 +11,7 @@ SELECT
     rank_name,
     rank_bracket,
     leaderboard_rank,
+    leaderboard_region,
     last_played_at
 FROM marts.dim_players
 WHERE game = %(game)s AND player_id = %(player_id)s

@@ -10,6 +10,7 @@ SELECT
     players.rank_name,
     players.rank_bracket,
     players.leaderboard_rank,
+    players.leaderboard_region,
     players.last_played_at,
     records.matches,
     records.wins,

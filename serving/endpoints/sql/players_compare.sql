@@ -7,6 +7,7 @@ SELECT
     players.rank_name,
     players.rank_bracket,
     players.leaderboard_rank,
+    players.leaderboard_region,
     records.matches,
     records.wins,
     records.losses,

@@ -12,6 +12,8 @@ from serving.pages.words import game
 
 __all__ = ["view"]
 
+_WITHOUT_MAPS = ("dota2",)
+
 
 async def view(reader: Reader, values: Values) -> dict[str, Any]:
     """The maps of one game, the most played first, each with its sides."""
@@ -19,5 +21,9 @@ async def view(reader: Reader, values: Values) -> dict[str, Any]:
     # All sides of a map follow each other: they were in the same matches.
     return {
         "maps": [list(sides) for _, sides in groupby(rows, key=lambda row: row["map_id"])],
-        "game_tabs": [(game(name), href("/maps", game=name), name == values["game"]) for name in GAMES],
+        "game_tabs": [
+            (game(name), href("/maps", game=name), name == values["game"])
+            for name in GAMES
+            if name not in _WITHOUT_MAPS
+        ],
     }

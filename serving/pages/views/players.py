@@ -91,18 +91,28 @@ async def matches(reader: Reader, values: Values) -> dict[str, Any]:
 
 async def _ladders(reader: Reader, identities: Sequence[Record]) -> list[Ladder]:
     """What is known of each ladder that the person stands on; charts share their days."""
-    found = [
-        await reader.read("player_rank_progression", _who(identity), limit=_OBSERVATIONS) for identity in identities
-    ]
+    found = [await _progression(reader, identity) for identity in identities]
     drawn: list[tuple[Record, str, list[Record], list[Point]]] = []
     for identity, progression in zip(identities, found, strict=True):
         by_ladder: dict[str, list[Record]] = defaultdict(list)
-        for row in progression.rows:
+        for row in progression:
             if row["rank_value"] is not None:
                 by_ladder[row["ladder"]].append(row)
         drawn += [(identity, name, rows, _points(name, rows)) for name, rows in by_ladder.items()]
     over = days([points for *_, points in drawn])
     return [Ladder(name, identity, rows, _chart(name, points, over)) for identity, name, rows, points in drawn]
+
+
+async def _progression(reader: Reader, identity: Record) -> list[Record]:
+    """All observations of a player, ladder by ladder."""
+    rows: list[Record] = []
+    cursor = None
+    while True:
+        found = await reader.read("player_rank_progression", _who(identity), limit=_OBSERVATIONS, cursor=cursor)
+        rows += found.rows
+        cursor = found.following
+        if cursor is None:
+            return rows
 
 
 def _chart(ladder: str, points: Sequence[Point], over: Days | None) -> Chart | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from serving.pages import ranks
 from serving.pages.charts import Chart, Point, band_chart, bar_chart, days, step_chart
-from serving.pages.words import age, change, percent, signed, span
+from serving.pages.words import age, change, percent, score, signed, span
 
 DAYS = st.dates(date(2011, 1, 1), date(2035, 1, 1))
 
@@ -113,6 +113,7 @@ def test_values_are_written_as_people_read_them() -> None:
         "0.0",
         "\N{EN DASH}",
     )
+    assert (score(80.9995, "dota2_rank"), score(0.51234, "dota2_win_rate")) == ("80", "51.2%")
     assert (signed(12), signed(-1234.5, 1)) == ("+12", "\N{MINUS SIGN}1,234.5")
     assert (span(59), span(60), span(7200), span(86400 * 3)) == ("less than a minute", "1 minute", "2 hours", "3 days")
     assert age(None) == "\N{EN DASH}"

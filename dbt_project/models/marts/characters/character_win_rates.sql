@@ -13,7 +13,7 @@
             },
             'touches': 'characters_of_changed_days',
         },
-        indexes=[{'columns': ['game', 'character_id', 'played_date']}]
+        indexes=[{'columns': ['game', 'character_id', 'played_date']}, {'columns': ['game', 'played_date']}]
     )
 }}
 {{- hooks_read('fct_player_matches', 'fct_drafts') }}
