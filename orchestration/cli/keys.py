@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from rich.console import Console
 
 from orchestration.cli.terminal import console, errors, table
 from orchestration.warehouse_access import open_warehouse
@@ -69,7 +70,8 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
             _state(key),
         )
     # For a pipe no line is broken.
-    console.print(shown, markup=False, width=None if console.is_terminal else _WIDE)
+    wide = console if console.is_terminal else Console(highlight=False, width=_WIDE)
+    wide.print(shown, markup=False)
 
 
 def revoke(named: Sequence[str]) -> None:
