@@ -41,6 +41,11 @@ from serving.watcher import Watcher
 
 __all__ = ["Connections", "create_app"]
 
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key, from `ladder keys create`"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same key"},
+}
+"""How a client shows a key, as OpenAPI has it."""
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -118,6 +123,13 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
 def _add_documentation(app: FastAPI) -> None:
     made: dict[str, tuple[Stored, str]] = {}
 
+    def described() -> dict[str, Any]:
+        described = app.openapi()
+        described["components"] = {**described.get("components", {}), "securitySchemes": _KEYS}
+        # Without a key as well, as long as anybody may read.
+        described["security"] = [{}, *({name: []} for name in _KEYS)]
+        return described
+
     def answer(request: Request, make: Callable[[], bytes], media_type: str, **headers: str) -> Response:
         # It is the same as long as the process lives, and takes some milliseconds to make.
         path = request.url.path
@@ -132,7 +144,7 @@ def _add_documentation(app: FastAPI) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def document(request: Request) -> Response:
-        return answer(request, lambda: msgspec.json.encode(app.openapi()), "application/json")
+        return answer(request, lambda: msgspec.json.encode(described()), "application/json")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
