@@ -15,6 +15,12 @@ FACT = "fct_player_matches"
 Step = tuple[list[Event], str | None]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fresh(project: Project) -> None:
+    """Other files leave rows behind, of which only one colour knows."""
+    project.restore()
+
+
 def build_both_ways(project: Project) -> None:
     """Bring blue up to date, build green from nothing, and compare."""
     project.build(FACT, colour="blue")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -99,6 +100,7 @@ def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
         from dagster_dbt import DagsterDbtTranslator
         from dagster_dbt.asset_utils import build_dbt_specs
         from dbt.contracts.graph.manifest import Manifest
+        from dbt.flags import set_from_args
         from dbt.parser.manifest import extended_mashumuro_decoder
 
         class Translator(DagsterDbtTranslator):
@@ -108,6 +110,8 @@ def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
                 is_mart = dbt_resource_props["schema"].startswith("marts")
                 return AssetKey(["marts" if is_mart else "prep", dbt_resource_props["name"]])
 
+        # Without a dbt command in this process its flags are not there.
+        set_from_args(Namespace(send_anonymous_usage_stats=False), None)
         packed = (prepared.folder / "blue.msgpack").read_bytes()
         manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder).writable_manifest().to_dict()
         specs, _ = build_dbt_specs(

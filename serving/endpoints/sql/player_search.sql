@@ -1,4 +1,4 @@
--- An index holds these very expressions, in this order: nothing is sorted, and 50 rows are read whatever the prefix.
+-- An index holds these very expressions, in this order: nothing is sorted, and reading ends after 50 rows that fit.
 -- `^@` knows no wildcards; a btree serves it in the collation C alone.
 SELECT
     game,
