@@ -18,16 +18,15 @@ import msgspec
 
 from serving import keys
 from serving.database import Database
-from serving.endpoints import ENDPOINTS
+from serving.endpoints import BY_NAME
 from serving.generations import Published
 from serving.multiplexed import Multiplexed
 from serving.redis_tier import RedisTier
 
 __all__ = ["PLACE", "place", "write_boards"]
 
-_NAMED = {endpoint.name: endpoint for endpoint in ENDPOINTS}
-_BOARDS, _ENTRIES = _NAMED["leaderboards"], _NAMED["leaderboard_entries"]
-PLACE = _NAMED["leaderboard_place"]
+_BOARDS, _ENTRIES = BY_NAME["leaderboards"], BY_NAME["leaderboard_entries"]
+PLACE = BY_NAME["leaderboard_place"]
 """The endpoint that sorted sets answer."""
 
 _STANDS_FOR_S = 7 * 24 * 3600

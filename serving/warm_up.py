@@ -18,7 +18,7 @@ from serving import keys
 from serving.answers import STALE_LIMIT_S, make
 from serving.boards import PLACE
 from serving.database import Database
-from serving.endpoints import ENDPOINTS
+from serving.endpoints import BY_NAME
 from serving.generations import Published
 from serving.memory import Memory
 from serving.multiplexed import Multiplexed
@@ -37,7 +37,6 @@ _KEPT = 512
 _STANDS_FOR_S = 24 * 3600
 _AT_ONCE = 3
 """Queries at a time; serving processes have connections of their own."""
-_NAMED = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 _REPORT = f"""
 for place = 2, #ARGV, 2 do
@@ -115,7 +114,7 @@ async def _make_ready(line: Multiplexed, database: Database, published: Publishe
     """Store one answer; of one that cannot be made, whoever asks for it is told."""
     try:
         hot = msgspec.msgpack.decode(packed, type=_Hot)
-        question = Question(_NAMED[hot.endpoint], hot.scope, hot.values, hot.limit)
+        question = Question(BY_NAME[hot.endpoint], hot.scope, hot.values, hot.limit)
         reading = await database.read(question.endpoint, question.values)
     except (msgspec.MsgspecError, KeyError, Unavailable):
         return False

@@ -124,11 +124,11 @@ def _add_documentation(app: FastAPI) -> None:
     made: dict[str, tuple[Stored, str]] = {}
 
     def described() -> dict[str, Any]:
-        described = app.openapi()
-        described["components"] = {**described.get("components", {}), "securitySchemes": _KEYS}
+        document = app.openapi()
         # Without a key as well, as long as anybody may read.
-        described["security"] = [{}, *({name: []} for name in _KEYS)]
-        return described
+        security: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"key": []}]
+        components = {**document.get("components", {}), "securitySchemes": _KEYS}
+        return {**document, "components": components, "security": security}
 
     def answer(request: Request, make: Callable[[], bytes], media_type: str, **headers: str) -> Response:
         # It is the same as long as the process lives, and takes some milliseconds to make.

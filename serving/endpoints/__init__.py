@@ -5,7 +5,7 @@ from __future__ import annotations
 from serving.endpoints import freshness, heroes, leaderboards, maps, places, players, search, teams
 from serving.endpoints.declaration import Column, Endpoint, Page, Parameter, Permission, Value
 
-__all__ = ["ENDPOINTS", "Column", "Endpoint", "Page", "Parameter", "Permission", "Value"]
+__all__ = ["BY_NAME", "ENDPOINTS", "Column", "Endpoint", "Page", "Parameter", "Permission", "Value"]
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *leaderboards.ENDPOINTS,
@@ -17,3 +17,4 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *teams.ENDPOINTS,
     *freshness.ENDPOINTS,
 )
+BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}

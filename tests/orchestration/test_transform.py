@@ -194,6 +194,7 @@ def test_a_failed_test_turns_nothing_and_is_named_with_its_rows(
     assert "assert_impossible" in str(outcome.failure)
     assert "3 rows" in str(outcome.failure)
     assert "\n" not in str(outcome.failure)
+    assert "assert_impossible" in (warehouse.settings.home / "logs" / "dbt.log").read_text()
     assert _generation(warehouse) == before
 
 

@@ -184,3 +184,17 @@ def test_the_documentation_page_shows_every_endpoint_and_loads_nothing(reader: h
     assert "<script" not in answer.text
     assert not re.search(r"(?:src|href)=\"(?!/)", answer.text)
     assert not re.search(r"url\(|@import", answer.text)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+def test_who_has_the_document_gets_a_304_and_it_is_compressed(reader: httpx.Client, path: str) -> None:
+    first = reader.get(path, headers={"Accept-Encoding": "gzip"})
+    assert (first.status_code, first.headers["content-encoding"]) == (200, "gzip")
+    again = reader.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_document_says_how_a_key_is_shown(reader: httpx.Client) -> None:
+    document = reader.get("/openapi.json").json()
+    named = {scheme for way in document["security"] for scheme in way}
+    assert named == set(document["components"]["securitySchemes"]) == {"bearer", "key"}

@@ -116,7 +116,7 @@ async def _progression(reader: Reader, identity: Record) -> list[Record]:
 
 
 def _chart(ladder: str, points: Sequence[Point], over: Days | None) -> Chart | None:
-    if over is None:
+    if over is None or len(points) < 2:
         return None
     return step_chart(points, over, ranks.names(ladder, [point.value for point in points]))
 
