@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from ingestion.errors import (
+    BrokenAnswer,
     NotFoundError,
     PermanentError,
     TransientError,
@@ -26,6 +27,7 @@ from ingestion.errors import (
 )
 from ingestion.limits import CallBudget, Clock, Limiter, Turn
 from ingestion.parsing import error_message
+from warehouse.json_text import NotJsonError, read_json
 
 __all__ = ["Answer", "Client", "Patience", "Upstream"]
 
@@ -274,16 +276,26 @@ class Client:
         try:
             msgspec.json.decode(response.content, type=msgspec.Raw)
         except RecursionError:
-            return  # whole or not, the parser turns it into a reject
-        except msgspec.DecodeError as error:
+            return
+        except msgspec.MsgspecError:
+            pass
+        else:
+            return
+        try:
+            read_json(response.content)  # what one parser refuses may be whole all the same
+        except NotJsonError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
                 raise WrongAddressError(
                     f"{self.upstream.url} is not {self.upstream.name}: {request} is a web page",
                     f"correct {self.upstream.variables}_URL, which includes the API's base path",
                     status=response.status_code,
                 ) from None
-            raise TransientError(
-                f"{self.upstream.name} answered {request} with broken JSON ({error})", "run again later"
+            raise BrokenAnswer(
+                f"{self.upstream.name} answered {request} with broken JSON ({error})",
+                "run again later",
+                status=response.status_code,
+                body=response.content,
+                request=request,
             ) from None
 
 

@@ -107,7 +107,7 @@ async def _fetch_totals(run: Run, item: Item) -> None:
     try:
         answer = await run.get(f"/players/{item.id}/stats/{MATCH_GAME}")
     except NotFoundError as error:
-        answer = run.absent(error)
+        answer = run.kept(error)
     page, parsed = run.parse("player_stats", {"player_id": item.id, "game": MATCH_GAME}, answer)
     await run.land(page, parsed, CursorMove(f"player_stats/{item.id}", {"history": item.facts["history"]}))
 

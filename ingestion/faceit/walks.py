@@ -243,7 +243,7 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | N
             run.notice(
                 f"{item.name}: FACEIT shows no more than {walk.offset} records of its list; the rest is not read"
             )
-        answer = run.absent(error)
+        answer = run.kept(error)
     return run.parse(listing.endpoint, listing.params(item), answer)
 
 
