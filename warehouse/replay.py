@@ -27,15 +27,6 @@ __all__ = [
     "replay",
     "replay_rejects",
 ]
-    "FieldReject",
-    "OpenReject",
-    "count_field_rejects",
-    "count_open_rejects",
-    "field_rejects",
-    "open_rejects",
-    "replay",
-    "replay_rejects",
-]
 
 
 @dataclass(frozen=True, slots=True)

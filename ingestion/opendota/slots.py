@@ -23,14 +23,14 @@ def with_slot(record: dict[str, Any]) -> dict[str, Any]:
 def with_slots(players: Sequence[Any]) -> list[Any]:
     """The players of a match with their slots; who tells a side alone takes the first free place on it."""
     placed = [with_slot(player) if isinstance(player, dict) else player for player in players]
-    taken = {player.get("player_slot") for player in placed if isinstance(player, dict)}
+    taken = {str(player.get("player_slot")) for player in placed if isinstance(player, dict)}
     for index, player in enumerate(placed):
         if not isinstance(player, dict) or player.get("player_slot") is not None or player.get("team_slot") is not None:
             continue
         first = _first_slot(player)
-        free = [] if first is None else [first + place for place in _PLACES if first + place not in taken]
+        free = [] if first is None else [first + place for place in _PLACES if str(first + place) not in taken]
         if free:
-            taken.add(free[0])
+            taken.add(str(free[0]))
             placed[index] = {**player, "player_slot": free[0]}
     return placed
 
