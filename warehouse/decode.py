@@ -28,8 +28,9 @@ __all__ = ["decode_records", "decode_rows", "frame_schema", "page_reject"]
 _MAX_RECORD_CHARS = 10_000
 #: Of a field's name, by which drift is counted.
 _MAX_NAME_CHARS = 100
-#: How far (s) the source's clock may be ahead of ours.
-_CLOCK_SLACK_S = 86_400
+#: How far (s) ahead of the answer a time may lie: 90 days, since either clock may be wrong. What lies nearer is left to
+#: the models, whose windows end on the present day.
+_CLOCK_SLACK_S = 90 * 86_400
 #: The end of 2099, where it is not known when an answer came.
 _LATEST_S = 4_102_444_799
 

@@ -132,13 +132,13 @@ def open_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[Open
 def field_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[FieldReject]:
     """Fields that could not be read as they were sent, those with most records first."""
     rows = connection.execute(
-        "SELECT source, table_name, field_path, reason, sum(records)::bigint AS records, min(loaded_at), "
-        "max(loaded_at), (array_agg(endpoint ORDER BY lake_path DESC, page DESC))[1], max(lake_path), "
+        "SELECT source, table_name, field_path, reason, sum(field_rejects.records)::bigint AS all_records, "
+        "min(loaded_at), max(loaded_at), (array_agg(endpoint ORDER BY lake_path DESC, page DESC))[1], max(lake_path), "
         "(array_agg(page ORDER BY lake_path DESC, page DESC))[1], "
         "(array_agg(record_index ORDER BY lake_path DESC, page DESC))[1] "
         "FROM ops.field_rejects INNER JOIN ops.batches USING (batch_id, source) "
         "GROUP BY source, table_name, field_path, reason "
-        "ORDER BY records DESC, source, table_name, field_path, reason LIMIT %s",
+        "ORDER BY all_records DESC, source, table_name, field_path, reason LIMIT %s",
         [limit],
     )
     return [FieldReject(*row) for row in rows]

@@ -148,7 +148,7 @@ maps as (
         coalesce(
             map_rounds.map_id,
             listed_maps.map_id,
-            lower({{ json_item_text('numbered_maps.map_pick', 'numbered_maps.map_number - 1') }})
+            lower({{ key_text(json_item_text('numbered_maps.map_pick', 'numbered_maps.map_number - 1')) }})
         ) as map_id,
         coalesce(map_rounds.rounds, listed_maps.rounds) as rounds,
         decided_results.map_result,

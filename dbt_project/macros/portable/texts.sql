@@ -6,3 +6,9 @@
 {% macro postgres__title_case(text) -%}
     initcap({{ text }})
 {%- endmacro %}
+
+
+{# A text of a source as a part of a key: no longer than an index can hold. #}
+{% macro key_text(text) -%}
+    left({{ text }}, 100)
+{%- endmacro %}
