@@ -243,7 +243,9 @@ def unexplained(answer: Answer, place: Place, value: Any) -> list[str]:
         lost = sum(map(len, old.values())) - sum(map(len, new.values()))
         if lost > 0 and not (_may_cost_rows(table, last) or _is_whole_record(place)):
             wrong.append(f"{table.name}: {lost} rows lost")
-        if lost > 0 and not (after.rejects or after.odd or value is MISSING or value in (None, [], {})):
+        if lost > 0 and not (
+            after.rejects or after.odd or value is MISSING or value is None or isinstance(value, dict | list)
+        ):
             wrong.append(f"{table.name}: rows lost without a trace")
         for key in old.keys() & new.keys():
             if len(old[key]) == len(new[key]) == 1:
@@ -287,11 +289,9 @@ def _changes(
         is_lost = new[column.name] is None and value is not MISSING and value is not None
         counted = [odd.field_path for odd in parsed.odd if odd.table == table.name]
         path = "$." + ".".join(column.record_path)
-        is_none = (
-            value in ("", 0)
-            or is_of_constant
-            or (isinstance(value, dict | list) and column.record_path[-1] not in names)
-        )
+        is_zero = column.time is not None and column.time.zero_is_none and type(value) is int and value == 0
+        is_elsewhere = is_of_constant or (isinstance(value, dict | list) and column.record_path[-1] not in names)
+        is_none = is_zero or is_elsewhere or (value == "" and column.is_lenient)
         if is_lost and not is_none and not any(path.startswith(each) for each in counted):
             wrong.append(f"{table.name}.{column.name} became null and was not counted ({counted})")
     return wrong
