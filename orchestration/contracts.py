@@ -1,7 +1,8 @@
 """Contracts of the marts, from dbt's YAML to the declarations of the API, which knows no dbt: `make contracts`.
 
-The games and their modes come from the seeds in the same way. Written down and committed, so that serving needs neither dbt nor the project's files; a test keeps both equal. The way
-back is written too: which endpoint reads which mart, as exposures of the dbt project.
+The games and their modes come from the seeds in the same way. Written down and committed, so that serving needs neither
+dbt nor the project's files; a test keeps both equal. The way back is written too: which endpoint reads which mart, as
+exposures of the dbt project.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def contracts(folder: Path = _MARTS) -> list[Contract]:
 
 
 def columns_module(marts: list[Contract]) -> str:
-    """The module that serving takes columns, games and modes from. Columns of a type that answers do not have are left out."""
+    """The module that serving takes columns, games and modes from, without columns of a type that answers lack."""
     modes = dict.fromkeys(row["mode"] for row in _seed("modes"))
     lines = [
         '"""Columns of the marts under their contracts. `make contracts` writes this; do not edit."""',
