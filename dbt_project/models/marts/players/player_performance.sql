@@ -51,16 +51,20 @@ rated as (
         {%- endfor %}
         kast_share,
         -- The weights of both ratings are made for five players a side.
-        case
-            when {{ is_standard_mode() }}
-                then {{ hltv_rating_1(
-                    'kills', 'deaths', 'rounds', 'double_kills', 'triple_kills', 'quadro_kills', 'penta_kills'
-                ) }}
-        end as hltv_rating_1,
-        case
-            when {{ is_standard_mode() }}
-                then {{ hltv_rating_2('kast_share', 'kills', 'deaths', 'assists', 'rounds', 'adr') }}
-        end as hltv_rating_2
+        cast(
+            case
+                when {{ is_standard_mode() }}
+                    then {{ hltv_rating_1(
+                        'kills', 'deaths', 'rounds', 'double_kills', 'triple_kills', 'quadro_kills', 'penta_kills'
+                    ) }}
+            end as numeric(18, 4)
+        ) as hltv_rating_1,
+        cast(
+            case
+                when {{ is_standard_mode() }}
+                    then {{ hltv_rating_2('kast_share', 'kills', 'deaths', 'assists', 'rounds', 'adr') }}
+            end as numeric(18, 4)
+        ) as hltv_rating_2
     from maps
 
 )
