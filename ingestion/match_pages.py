@@ -56,7 +56,7 @@ async def read_match(run: Run, item: Item, endpoint: str, path: str, match_id: s
         answer = await run.get(path)
     except NotFoundError as error:
         missing = error
-        answer = run.kept(error)
+        answer = run.absent(error)
     page, parsed = run.parse(endpoint, {"match_id": match_id}, answer)
     main = run.context.source.endpoints[endpoint].tables[0].name
     is_read = any(parsed.frames[name].height for name in (main, "match_absences") if name in parsed.frames)

@@ -117,10 +117,10 @@ class Run:
             return await self.context.client.get(path, query, budget=self.budget, may_be_empty=may_be_empty)
         except BrokenAnswer as error:
             self._fail_in_a_row(error)
-            return self.kept(error)
+            return self.absent(error)
 
-    def kept(self, error: PermanentError | BrokenAnswer) -> Answer:
-        """What came with an error, as an answer that is worth keeping."""
+    def absent(self, error: PermanentError | BrokenAnswer) -> Answer:
+        """What came with an error, as an answer that is worth keeping: nothing is there, or nothing can be read."""
         return Answer(error.request, error.status, {}, error.body, self.context.clock.now())
 
     def parse(self, endpoint: str, params: Mapping[str, Any], answer: Answer) -> tuple[Page, Parsed]:

@@ -24,10 +24,16 @@ from warehouse.decode import page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
 
-__all__ = ["FACTIONS", "GAMES", "SOURCE"]
+__all__ = ["FACTIONS", "GAMES", "MATCH_GAMES", "RANKED_GAMES", "RETIRED_GAMES", "SOURCE"]
 
-#: Games whose profiles, matches and rankings are read.
-GAMES = ("cs2", "dota2")
+#: Games whose profiles are read.
+GAMES = ("cs2", "csgo", "dota2")
+#: Games whose matches are read; those of dota2 come from OpenDota.
+MATCH_GAMES = ("cs2", "csgo")
+#: Of these, games that nobody plays any more: FACEIT may stop answering for them.
+RETIRED_GAMES = ("csgo",)
+#: Games whose rankings are read.
+RANKED_GAMES = ("cs2", "dota2")
 
 
 def _parse_one(table: Table) -> Callable[[Page], Parsed]:
@@ -66,21 +72,21 @@ def _parse_player(page: Page) -> Parsed:
     if games is not None and not isinstance(games, Mapping):
         note_odd(parsed, tables.PLAYER_GAMES, "$.games", "expected an object", 0)
         games = None
-    # What is no profile of a game becomes a reject, which names the game.
-    played = [
-        {**profile, "player_id": player_id, "game": game} if isinstance(profile, Mapping) else profile
-        for game, profile in (games or {}).items()
-    ]
+    played = []
+    for game, profile in (games or {}).items():
+        if isinstance(profile, Mapping):
+            played.append({**profile, "player_id": player_id, "game": game})
+        elif profile is not None:
+            note_odd(parsed, tables.PLAYER_GAMES, "$.games[]", "expected an object", 0)
     add(parsed, to_rows(tables.PLAYER_GAMES, played, page))
-    add(
-        parsed,
-        to_rows(tables.PLAYER_ELOS, [profile for profile in played if isinstance(profile, Mapping)], page, **seen),
-    )
+    add(parsed, to_rows(tables.PLAYER_ELOS, played, page, **seen))
     return parsed
 
 
 def _parse_history(page: Page) -> Parsed:
-    """The matches of a player's history, and everybody in them."""
+    """The matches of a player's history, and everybody in them; a 404 means that there are none."""
+    if page.status == 404:
+        return to_rows(tables.HISTORY_MATCHES, [], page)
     items = _read_items(tables.HISTORY_MATCHES, page)
     if isinstance(items, Parsed):
         return items
