@@ -43,8 +43,8 @@ _ODD: tuple[Any, ...] = (
     [],
     {"a": 1},
 )
-#: Fields of a history without which a row is none, or has no day.
-_NEEDED = {"match_id", "player_slot", "radiant_win", "start_time"}
+#: Fields of a history that belong to its key or decide the result.
+_NEEDED = {"match_id", "player_slot", "radiant_win"}
 _FIRST_ACCOUNT = 50_000
 _FIRST_MATCH = 10_000_000
 
@@ -167,7 +167,14 @@ def test_a_time_that_cannot_be_one_moves_no_window_and_is_known_from_the_details
     assert fresh.rows("SELECT as_of_date FROM prep.int_as_of_date_blue") == before
     assert fresh.rows(
         "SELECT match_id, played_date FROM marts_blue.fct_player_matches WHERE player_id = %s ORDER BY 1", str(account)
-    ) == [(str(first), date(2026, 2, 10)), (str(first + 9), date(2026, 1, 1))]
+    ) == [
+        (str(first), date(2026, 2, 10)),
+        *((str(first + place), None) for place in range(1, len(sent))),
+        (str(first + 9), date(2026, 1, 1)),
+    ]
+    assert fresh.rows(
+        "SELECT period, matches FROM marts_blue.player_win_rates WHERE player_id = %s ORDER BY 1", str(account)
+    ) == [("30d", 1), ("7d", 0), ("all", 7)]
     assert fresh.rows(
         "SELECT count(*), count(start_time) FROM staging_opendota.player_matches WHERE account_id = %s", account
     ) == [(7, 1)]

@@ -82,7 +82,7 @@ slots as (
 
 ),
 
-described as (
+played as (
 
     select
         slots.match_id,
@@ -110,14 +110,6 @@ described as (
     from slots
     left join matches on slots.match_id = matches.match_id
     left join told on slots.match_id = told.match_id and told.place = 1
-
-),
-
--- Without a time that can be one, a row belongs to no day, patch or window.
-played as (
-
-    select * from described
-    where played_at is not null
 
 ),
 

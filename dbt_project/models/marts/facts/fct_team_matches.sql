@@ -91,6 +91,7 @@ faceit as (
         min(side) as side
     from {{ ref('fct_faceit_player_maps') }}
     where team_id is not null
+        and played_at is not null
         and {{ only_changed(['game', 'series_id'], key=['game', 'match_id']) }}
     group by game, series_id, team_id
 
