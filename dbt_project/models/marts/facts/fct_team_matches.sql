@@ -60,9 +60,7 @@ dire as (
         radiant_score as opponent_score,
         'dire' as side
     from results
-    -- A team entered on both sides counts once.
     where dire_team_id is not null
-        and (radiant_team_id is null or dire_team_id <> radiant_team_id)
 
 ),
 
