@@ -135,9 +135,10 @@ faceit_described as (
             'level_' || cast(sightings.skill_level as text),
             'unknown'
         ) as rank_bracket,
-        -- Not of the newest observation, which is a profile's nearly always and tells no place.
-        rankings.leaderboard_rank,
-        rankings.region as leaderboard_region,
+        -- Not of the newest observation, which is a profile's nearly always and has no place; but an elo that is gone
+        -- since the ranking was read has none.
+        case when ranks.rank_value is not null then rankings.leaderboard_rank end as leaderboard_rank,
+        case when ranks.rank_value is not null then rankings.region end as leaderboard_region,
         played.last_played_at
     from faceit_known as known
     left join faceit_profiles as profiles on known.player_id = profiles.player_id
