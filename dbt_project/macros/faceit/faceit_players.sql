@@ -16,6 +16,7 @@ faceit_rankings as (
         ) as place
     from {{ ref('stg_faceit__rankings') }}
     where game in {{ faceit_games() }}
+        and {{ known_faceit_player('player_id') }} is not null
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -137,8 +138,11 @@ faceit_described as (
         ) as rank_bracket,
         -- Not of the newest observation, which is a profile's nearly always and has no place; but an elo that is gone
         -- since the ranking was read has none.
-        case when ranks.rank_value is not null then rankings.leaderboard_rank end as leaderboard_rank,
-        case when ranks.rank_value is not null then rankings.region end as leaderboard_region,
+        {%- for column, name in [('leaderboard_rank', 'leaderboard_rank'), ('region', 'leaderboard_region')] %}
+        case
+            when ranks.player_id is null or ranks.rank_value is not null then rankings.{{ column }}
+        end as {{ name }},
+        {%- endfor %}
         played.last_played_at
     from faceit_known as known
     left join faceit_profiles as profiles on known.player_id = profiles.player_id

@@ -10,7 +10,8 @@ with elos as (
     select
         elos.game,
         case
-            when elos.game = 'dota2' then cast(games.steam_account_id as text) else elos.player_id
+            when elos.game = 'dota2' then cast(games.steam_account_id as text)
+            else {{ known_faceit_player('elos.player_id') }}
         end as player_id,
         elos.observed_at,
         elos.faceit_elo as rank_value,

@@ -5,12 +5,13 @@
         meta={
             'changes': 'stg_faceit__match_changes',
             'change_key': ['series_id'],
+            'reference': 'map_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['series_id']}, {'columns': ['game', 'player_id', 'played_at']}]
     )
 }}
-{{- hooks_read('stg_faceit__match_changes') }}
+{{- hooks_read('stg_faceit__match_changes', macros=['map_reference']) }}
 
 with {{ faceit_series() }},
 
@@ -20,6 +21,8 @@ with {{ faceit_series() }},
 
 {{ faceit_statistics() }},
 
+{{ faceit_map_ids() }},
+
 described as (
 
     select
@@ -28,7 +31,7 @@ described as (
         slots.player_slot,
         maps.series_id,
         maps.map_number,
-        slots.player_id,
+        {{ known_faceit_player('slots.player_id') }} as player_id,
         slots.display_name,
         slots.side,
         maps.played_at,
@@ -40,25 +43,25 @@ described as (
                 then slots.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
         end as is_series_win,
         maps.is_decided and slots.has_opponents and maps.winner is not null as is_significant,
-        maps.map_id,
+        map_ids.map_id,
         slots.skill_level,
         cast(
             round(avg(slots.skill_level) over (partition by maps.series_id, maps.map_number)) as integer
         ) as average_rank,
         case when sides.is_premade then sides.team_id end as team_id,
-        case when sides.is_premade then sides.team_name end as team_name,
+        case when sides.is_premade and sides.team_id is not null then sides.team_name end as team_name,
         case when opponents.is_premade then opponents.team_id end as opponent_team_id,
         case when maps.competition_type = 'championship' then maps.competition_id end as league_id,
         case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
         maps.has_details,
         coalesce(
             scores.score,
-            {{ faceit_map_score('maps.map_result', 'slots.side') }},
+            {{ faceit_map_rounds('slots.side') }},
             case when maps.is_single then {{ faceit_result('slots.side', is_rounds=true) }} end
         ) as score,
         coalesce(
             opponent_scores.score,
-            {{ faceit_map_score('maps.map_result', 'slots.other_side') }},
+            {{ faceit_map_rounds('slots.other_side') }},
             case when maps.is_single then {{ faceit_result('slots.other_side', is_rounds=true) }} end
         ) as opponent_score,
         case when not maps.is_single then {{ faceit_result('slots.side', is_rounds=false) }} end as maps_won,
@@ -84,6 +87,9 @@ described as (
     inner join maps
         on slots.series_id = maps.series_id
             and slots.map_number = maps.map_number
+    left join map_ids
+        on maps.series_id = map_ids.series_id
+            and maps.map_number = map_ids.map_number
     left join sides
         on slots.series_id = sides.series_id
             and slots.side = sides.side

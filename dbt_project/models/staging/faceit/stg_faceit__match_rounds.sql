@@ -3,7 +3,7 @@ select
     match_round,
     best_of,
     coalesce(played <> 0, true) as is_played,
-    nullif(lower({{ json_text('round_stats', 'Map') }}), '') as map_id,
+    {{ told_map(json_text('round_stats', 'Map')) }} as map_id,
     nullif({{ json_text('round_stats', 'Winner') }}, '') as winner_team_id,
     {{ json_integer('round_stats', 'Rounds') }} as rounds
 from {{ source('faceit', 'match_rounds') }}
