@@ -125,8 +125,8 @@ def test_hostile_bodies_are_parsed_without_an_exception(endpoint: str, body: byt
         ("hub", f"hubs/{HUB}.json", {"hubs": 1}),
         ("hub_members", f"hubs/{HUB}/members.json", {"hub_members": 20}),
         ("championship", "championships/4af3f365-8333-418c-8677-eba68d63fffb.json", {"championships": 1}),
-        # That cs2 is none of the games is an observation too.
-        ("player", "csgo_era/player.json", {"players": 1, "player_games": 2, "player_elos": 3}),
+        # That cs2 and dota2 are none of the games is an observation of each.
+        ("player", "csgo_era/player.json", {"players": 1, "player_games": 2, "player_elos": 4}),
         ("player_history", "csgo_era/history.json", {"history_matches": 1, "history_players": 10}),
         ("player_history", "csgo_era/empty_history.json", {"history_matches": 0, "history_players": 0}),
         ("player_stats", "csgo_era/stats.json", {"player_stats": 1, "player_segments": 9}),
