@@ -66,7 +66,7 @@ map_ids as (
 {%- endmacro %}
 
 
-{# What the ids of maps hang on beside what sources tell of matches. #}
-{% macro map_reference() %}
-    {{ return([ref('int_map_aliases')]) }}
+{# What FACEIT's matches hang on beside what it says of them: spellings of maps, and modes. #}
+{% macro faceit_match_reference() %}
+    {{ return([ref('int_map_aliases'), ref('modes'), ref('mode_codes')]) }}
 {% endmacro %}

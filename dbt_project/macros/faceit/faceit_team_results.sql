@@ -7,6 +7,10 @@ with {{ faceit_series() }},
 
 {{ faceit_maps() }},
 
+{{ faceit_slots() }},
+
+{{ faceit_modes() }},
+
 -- What is the same for all maps of a match, and the single map where there is one.
 matches as (
 
@@ -33,6 +37,8 @@ team_results as (
             when maps.is_decided and opponents.team_id is not null
                 then sides.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
         end as is_win,
+        maps.is_decided and opponents.team_id is not null and maps.is_series_draw as is_draw,
+        series_modes.mode,
         {%- for side, name in [('sides', 'score'), ('opponents', 'opponent_score')] %}
         case
             when maps.is_single
@@ -47,6 +53,7 @@ team_results as (
         sides.side
     from matches as maps
     inner join sides on maps.series_id = sides.series_id
+    inner join series_modes on maps.series_id = series_modes.series_id
     left join sides as opponents
         on sides.series_id = opponents.series_id
             and sides.side <> opponents.side

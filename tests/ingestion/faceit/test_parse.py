@@ -183,7 +183,7 @@ def test_a_malformed_moment_costs_that_match_alone() -> None:
 
 def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
     games = {"cs2": {"skill_level": "", "faceit_elo": ""}}
-    elo, _ = rows(parse("player", {"player_id": PLAYER, "games": games}), "player_elos")
+    elo, *_ = rows(parse("player", {"player_id": PLAYER, "games": games}), "player_elos")
     assert (elo["game"], elo["faceit_elo"], elo["skill_level"]) == ("cs2", None, None)
     team = {"players": [{"player_id": PLAYER, "skill_level": ""}]}
     body = {"items": [{"match_id": "1", "teams": {"faction1": team}}]}
@@ -193,7 +193,12 @@ def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
 
 @pytest.mark.parametrize(
     ("games", "without_elo"),
-    [({}, ["cs2", "dota2"]), ({"cs2": None, "dota2": {"faceit_elo": 1}}, ["cs2"]), (None, []), ("cs2", [])],
+    [
+        ({}, ["cs2", "csgo", "dota2"]),
+        ({"cs2": None, "dota2": {"faceit_elo": 1}}, ["cs2", "csgo"]),
+        (None, []),
+        ("", []),
+    ],
 )
 def test_a_game_that_a_profile_has_not_is_an_observation_of_no_elo(games: Any, without_elo: list[str]) -> None:
     parsed = parse("player", {"player_id": PLAYER, "games": games})

@@ -5,19 +5,21 @@
         meta={
             'changes': 'stg_faceit__match_changes',
             'change_key': ['series_id'],
-            'reference': 'map_reference',
+            'reference': 'faceit_match_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['series_id']}, {'columns': ['game', 'player_id', 'played_at']}]
     )
 }}
-{{- hooks_read('stg_faceit__match_changes', macros=['map_reference']) }}
+{{- hooks_read('stg_faceit__match_changes', macros=['faceit_match_reference']) }}
 
 with {{ faceit_series() }},
 
 {{ faceit_maps() }},
 
 {{ faceit_slots() }},
+
+{{ faceit_modes() }},
 
 {{ faceit_statistics() }},
 
@@ -38,11 +40,14 @@ described as (
         {{ utc_date('maps.played_at') }} as played_date,
         maps.duration_s,
         slots.side = maps.winner as is_win,
+        maps.is_draw,
         case
             when maps.is_decided and slots.has_opponents
                 then slots.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
         end as is_series_win,
-        maps.is_decided and slots.has_opponents and maps.winner is not null as is_significant,
+        maps.is_decided and slots.has_opponents and maps.is_series_draw as is_series_draw,
+        series_modes.mode,
+        maps.is_decided and slots.has_opponents and (maps.winner is not null or maps.is_draw) as is_counted,
         map_ids.map_id,
         slots.skill_level,
         cast(
@@ -87,6 +92,7 @@ described as (
     inner join maps
         on slots.series_id = maps.series_id
             and slots.map_number = maps.map_number
+    inner join series_modes on slots.series_id = series_modes.series_id
     left join map_ids
         on maps.series_id = map_ids.series_id
             and maps.map_number = map_ids.map_number
@@ -114,6 +120,10 @@ described as (
 )
 
 select
-    *,
-    coalesce('level_' || cast(average_rank as text), 'unknown') as rank_bracket
+    described.*,
+    described.is_counted and coalesce(modes.is_standard, false) as is_significant,
+    coalesce('level_' || cast(described.average_rank as text), 'unknown') as rank_bracket
 from described
+left join {{ ref('modes') }} as modes
+    on described.game = modes.game
+        and described.mode = modes.mode

@@ -5,12 +5,16 @@
         meta={
             'changes': 'int_team_match_changes_unioned',
             'change_key': ['game', 'match_id'],
+            'reference': 'faceit_match_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'team_id', 'played_at']}, {'columns': ['game', 'league_id', 'team_id']}]
     )
 }}
-{{- hooks_read('int_team_match_changes_unioned', macros=['dota2_team_results', 'faceit_team_results']) }}
+{{- hooks_read(
+    'int_team_match_changes_unioned',
+    macros=['dota2_team_results', 'faceit_team_results', 'faceit_match_reference']
+) }}
 
 with results as (
 
@@ -34,6 +38,8 @@ radiant as (
         league_name,
         played_at,
         is_radiant_win as is_win,
+        false as is_draw,
+        'standard' as mode,
         radiant_score as score,
         dire_score as opponent_score,
         'radiant' as side
@@ -54,6 +60,8 @@ dire as (
         league_name,
         played_at,
         not is_radiant_win as is_win,
+        false as is_draw,
+        'standard' as mode,
         dire_score as score,
         radiant_score as opponent_score,
         'dire' as side
