@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import redis
@@ -20,12 +21,14 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from ingestion.registry import readers
+from tests.costs import Costs
 from warehouse.database import LoginRole, role_url
 from warehouse.embedded import Servers, running
 from warehouse.lake import Lake
 from warehouse.migrate import migrate
 from warehouse.settings import Settings
 
+_COSTS = pytest.StashKey[Costs]()
 _TEMPLATE = "ladder_template"
 _GIVEN = ("database_url", "redis_url")
 #: Folders whose tests share what takes half a minute to make, but for files that make their own.
@@ -63,6 +66,12 @@ class Database:
         }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep books of what each file costs."""
+    config.stash[_COSTS] = Costs()
+    config.pluginmanager.register(config.stash[_COSTS], "costs")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is slow runs last, so that a mistake shows early."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
@@ -91,7 +100,7 @@ def _own_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[tuple[Servers, Settings]]:
+def cluster(pytestconfig: pytest.Config) -> Iterator[tuple[Servers, Settings]]:
     """The session's servers, the settings of their home, and a migrated database to copy.
 
     `TEST_DATABASE_URL` and `TEST_REDIS_URL` name servers to be used instead of the embedded ones.
@@ -105,6 +114,7 @@ def cluster() -> Iterator[tuple[Servers, Settings]]:
     settings = Settings(home=home, **given)
     try:
         with running(settings) as servers:
+            pytestconfig.stash[_COSTS].servers.extend(_started(home))
             with psycopg.connect(servers.database_url, autocommit=True) as connection:
                 if "database_url" not in given:
                     # Nothing here outlives the session, so nothing has to reach the disk.
@@ -186,3 +196,8 @@ def recorded() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return _RECORDINGS
+
+
+def _started(home: Path) -> list[psutil.Process]:
+    """The embedded servers of a home."""
+    return [psutil.Process(int(record.read_text().split()[0])) for record in (home / "servers").glob("*.server")]
