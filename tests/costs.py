@@ -1,7 +1,7 @@
 """What the suite costs, by file: printed at the end of each run, and compared with `budget.toml`.
 
 Costs are seconds of CPU: of the process that runs the tests, of the processes that it starts and of the session's
-servers. Elapsed time is shown beside them and compared with nothing, since it grows with whatever else the machine does.
+servers. Elapsed time is shown beside them and compared with nothing, since it grows with all that the machine does.
 """
 
 from __future__ import annotations

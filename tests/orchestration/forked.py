@@ -1,11 +1,11 @@
-"""`ladder` in processes that are forked from one which has loaded it: loading Dagster and dbt takes longer than most tests.
+"""`ladder` in processes forked from one that has loaded it: loading Dagster and dbt takes longer than most tests.
 
     python -m tests.orchestration.forked SOCKET
 
-Listens on a Unix socket until its standard input ends. A client sends a request and the two descriptors that the command
-writes to, and receives its exit code. The command is a process of its own, with its own environment, folder and
-arguments, which ends as `ladder` ends; a client that goes away, or is killed, ends it with SIGKILL. What only a start from
-nothing shows is tested by tests that start `ladder` itself.
+Listens on a Unix socket until its standard input ends. A client sends a request and the two descriptors that the
+command writes to, and receives its exit code. The command is a process of its own, with its own environment, folder and
+arguments, which ends as `ladder` ends; a client that goes away, or is killed, ends it with SIGKILL. What only a start
+from nothing shows is tested by tests that start `ladder` itself.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Forked:
 
 def main(path: str) -> int:
     """Load `ladder`, then fork for each request; in a fork, run its command and return its exit code."""
-    from orchestration import cli  # noqa: PLC0415 -- only the server loads it
+    from orchestration import cli
 
     for module in pkgutil.iter_modules(cli.__path__):
         import_module(f"orchestration.cli.{module.name}")
@@ -129,7 +129,7 @@ def _reap() -> None:
 
 
 def _supervised(connection: socket.socket) -> _Request:
-    """In a fork: read the request and fork again. The child returns and runs it; the parent reports its end and exits."""
+    """In a fork: read the request and fork again. The child returns and runs it; the parent reports its end."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _REQUEST_BYTES)
     message, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES, 2)
     command = os.fork()
@@ -153,7 +153,7 @@ def _supervised(connection: socket.socket) -> _Request:
 
 def _run(request: _Request) -> int:
     """Be `ladder`, as its console script is."""
-    from orchestration import cli  # noqa: PLC0415 -- as above
+    from orchestration import cli
 
     os.environ.clear()
     os.environ.update(request.environment)
