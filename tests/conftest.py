@@ -105,14 +105,12 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[tuple[Servers, Settings]]:
     given = {
         name: SecretStr(os.environ[f"TEST_{name.upper()}"]) for name in _GIVEN if f"TEST_{name.upper()}" in os.environ
     }
-    with kept.dropped_home("ladder-tests-") as home:
+    is_embedded = "database_url" not in given
+    with kept.copied_home(kept.cluster()) if is_embedded else kept.dropped_home("ladder-tests-") as home:
         settings = Settings(home=home, **given)
-        if "database_url" not in given:
-            shutil.copytree(kept.cluster(), home, dirs_exist_ok=True)
-            home.chmod(0o755)
         with running(settings) as servers:
-            pytestconfig.stash[COSTS].servers.extend(_started(home))
-            if "database_url" in given:
+            watch_servers(pytestconfig, home)
+            if not is_embedded:
                 kept.make_template(settings, servers)
             yield servers, settings
 
@@ -188,6 +186,7 @@ def recorded() -> Path:
     return _RECORDINGS
 
 
-def _started(home: Path) -> list[psutil.Process]:
-    """The embedded servers of a home."""
-    return [psutil.Process(int(record.read_text().split()[0])) for record in (home / "servers").glob("*.server")]
+def watch_servers(config: pytest.Config, home: Path) -> None:
+    """Count what the embedded servers of a home cost, which are no children of this process."""
+    for record in (home / "servers").glob("*.server"):
+        config.stash[COSTS].servers.append(psutil.Process(int(record.read_text().split()[0])))

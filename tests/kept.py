@@ -31,6 +31,7 @@ __all__ = [
     "be_careless",
     "cluster",
     "cluster_digest",
+    "copied_home",
     "digest",
     "dropped_home",
     "folder",
@@ -102,6 +103,16 @@ def dropped_home(prefix: str) -> Iterator[Path]:
         yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def copied_home(place: Path) -> Iterator[Path]:
+    """A home that begins with a kept cluster."""
+    with dropped_home("ladder-tests-") as home:
+        for part in place.iterdir():
+            if part.is_dir():
+                shutil.copytree(part, home / part.name)
+        yield home
 
 
 def cluster() -> Path:
