@@ -175,6 +175,16 @@ def lake(database: Database) -> Lake:
     return Lake(database.settings.lake_path)
 
 
+@pytest.fixture(params=[pytest.param(15.0, id="busy"), pytest.param(1.0, id="idle", marks=pytest.mark.long)])
+def patience(request: pytest.FixtureRequest) -> float:
+    """By what factor a promised time may be exceeded: by none on an idle machine, where the long tests run.
+
+    Elsewhere a test sees that what is promised happens, and not by a limit that comes later.
+    """
+    factor: float = request.param
+    return factor
+
+
 @pytest.fixture(scope="session")
 def recorded() -> Path:
     """Answers of the real upstreams, recorded."""

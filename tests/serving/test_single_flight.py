@@ -45,7 +45,7 @@ def test_workers_of_one_server_share_flights_and_counts(marts: Marts) -> None:
     assert marts.reads("dim_players") == before + 1
 
 
-def test_a_holder_that_is_killed_delays_nobody_beyond_a_bound(pair: Pair) -> None:
+def test_a_holder_that_is_killed_delays_nobody_beyond_a_bound(pair: Pair, patience: float) -> None:
     others = psutil.Process().children(recursive=True)
     with (
         api_of(pair.marts.database) as doomed,
@@ -61,14 +61,14 @@ def test_a_holder_that_is_killed_delays_nobody_beyond_a_bound(pair: Pair) -> Non
                     process.kill()
         began = time.monotonic()
         assert asked.result().status_code == 200
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 4 * patience
         assert isinstance(lost.exception(), httpx.TransportError)
 
 
-def test_different_requests_do_not_wait_for_each_other(pair: Pair) -> None:
+def test_different_requests_do_not_wait_for_each_other(pair: Pair, patience: float) -> None:
     before = queries(pair.one)
     began = time.monotonic()
     answers = get_together([f"{pair.one}{PLAYER}/matches?limit={limit}" for limit in range(1, 101)])
     assert {answer.status_code for answer in answers} == {200}
     assert queries(pair.one) == before + 100
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10 * patience
