@@ -28,9 +28,15 @@ from warehouse.settings import Settings
 
 COSTS = pytest.StashKey[Costs]()
 _GIVEN = ("database_url", "redis_url")
-#: Folders whose tests share what takes half a minute to make, but for files that make their own.
-_SHARING = ("tests/dbt/", "tests/serving/pages/", "tests/orchestration/")
-_ALONE = ("test_keys.py", "test_sources.py", "test_transform.py")
+#: Files whose tests share what takes long to make, by how their paths begin: the first that fits counts. Two processes
+#: load `ladder` to fork commands from it, whatever else they do.
+_SHARING = {
+    "tests/orchestration/test_transform.py": "transform",
+    "tests/orchestration/test_sources.py": "pages and sources",
+    "tests/orchestration/": "commands",
+    "tests/serving/pages/": "pages and sources",
+    "tests/dbt/": "models",
+}
 _RECORDINGS = Path(__file__).parents[2] / "shared" / "real"
 
 
@@ -80,7 +86,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return file if file.endswith(_ALONE) else next((each for each in _SHARING if file.startswith(each)), file)
+            return next((group for beginning, group in _SHARING.items() if file.startswith(beginning)), file)
 
     return Scheduling(config, log)
 
@@ -199,4 +205,4 @@ def recorded() -> Path:
 def watch_servers(config: pytest.Config, home: Path) -> None:
     """Count what the embedded servers of a home cost, which are no children of this process."""
     for record in (home / "servers").glob("*.server"):
-        config.stash[COSTS].servers.append(psutil.Process(int(record.read_text().split()[0])))
+        config.stash[COSTS].watch(psutil.Process(int(record.read_text().split()[0])))

@@ -11,6 +11,7 @@ import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,15 +88,23 @@ class Costs:
     """Books of one process that runs tests, or of all of them."""
 
     by_name: defaultdict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
-    servers: list[psutil.Process] = field(default_factory=list)
     _current: str = ""
-    _cpu_s: float = field(default_factory=lambda: _cpu_s([]))
+    _seen_s: dict[psutil.Process, float] = field(default_factory=dict)
+    _cpu_s: float = 0.0
+
+    def watch(self, server: psutil.Process) -> None:
+        """Count a server from its start on, which is no child of this process."""
+        self._seen_s[server] = 0.0
 
     def enter(self, name: str) -> str:
         """Book the CPU since the last call for what was current, and make `name` current; returns what was."""
-        now, before = _cpu_s(self.servers), self._current
+        self._seen_s.setdefault(psutil.Process(), 0.0)
+        for root, seen_s in self._seen_s.items():
+            # What has ended has cost what was seen last.
+            self._seen_s[root] = max(seen_s, _cpu_s(root))
+        now, before = sum(self._seen_s.values()), self._current
         if before:
-            self.by_name[before] += Cost(cpu_s=max(0.0, now - self._cpu_s))
+            self.by_name[before] += Cost(cpu_s=now - self._cpu_s)
         self._cpu_s, self._current = now, name
         return before
 
@@ -167,17 +176,13 @@ def _line(cost: Cost, name: str) -> str:
     return f"{cost.cpu_s:8.1f}  {cost.elapsed_s:9.1f}  {cost.tests:5d}  {name}"
 
 
-def _cpu_s(servers: list[psutil.Process]) -> float:
-    """Seconds of CPU of this process and of servers, with all that they started, be it over or not."""
+def _cpu_s(root: psutil.Process) -> float:
+    """Seconds of CPU of a process and of all that it started, be it over or not; 0 when it has ended itself."""
     seconds = 0.0
-    for root in (psutil.Process(), *servers):
-        try:
-            processes = [root, *root.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            continue
-        for process in processes:
-            try:
+    try:
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
                 seconds += sum(process.cpu_times()[:4])
-            except psutil.NoSuchProcess:
-                continue
+    except psutil.NoSuchProcess:
+        return 0.0
     return seconds
