@@ -134,7 +134,7 @@ def create_database(
     """A context manager that makes a migrated database, for fixtures of a wider scope than one test."""
     servers, settings = cluster
     numbers = count(1)
-    prepared = kept.folder("prepared", kept.digest("orchestration/dbt_graph.py", "orchestration/dbt_runner.py"))
+    prepared = kept.prepared()
 
     @contextmanager
     def create() -> Iterator[Database]:

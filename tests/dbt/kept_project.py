@@ -19,7 +19,7 @@ from warehouse.settings import Settings
 
 __all__ = ["kept_project"]
 
-#: Manifests name the database. Tables are known by numbers, which only a copy of the whole cluster keeps.
+#: Tables are known by numbers, which only a copy of the whole cluster keeps.
 _DATABASE = "project"
 _LANDED = "landed"
 
@@ -67,5 +67,8 @@ def _created(home: Path, servers: Servers, redis_url: str) -> Iterator[Database]
 
 def _database(home: Path, servers: Servers, redis_url: str) -> Database:
     (home / "dbt").mkdir(exist_ok=True)
+    prepared = home / "dbt" / "prepared"
+    if not prepared.exists():
+        prepared.symlink_to(kept.prepared())
     url = f"{servers.database_url.rpartition('/')[0]}/{_DATABASE}"
     return Database(url, Settings(home=home, database_url=SecretStr(url), redis_url=SecretStr(redis_url)))

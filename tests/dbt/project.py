@@ -20,8 +20,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingestion.opendota.source import SOURCE
-from orchestration.dbt_graph import models_digest, write_whole
-from tests import kept
+from orchestration.dbt_graph import COLOURS, write_whole
+from orchestration.dbt_runner import prepare, warm_up
 from tests.conftest import Database
 from warehouse.database import libpq_environment
 from warehouse.lake import Lake
@@ -48,19 +48,30 @@ class Project:
     _landed: int = 0
 
     def parse(self, *colours: str) -> None:
-        """Parse for colours, warnings being errors, unless this state of the project was parsed so before."""
-        sources = kept.digest("tests/dbt/project.py", versions=("dbt-core", "dbt-postgres", "dbt-adapters"))
-        # A manifest names the database.
-        folder = kept.folder("manifests", f"{models_digest()[:24]}-{sources[:24]}-{self._name}")
+        """Have manifests of colours as the product prepares them, which it does once for all sessions of tests."""
+        settings, url = self.database.settings, self.database.url("transform")
+        prepared = prepare(settings, url)
+        if not set(COLOURS).isdisjoint(colours):
+            warm_up(prepared, settings, url)
         for colour in colours:
-            path = folder / f"{colour}.msgpack"
+            path = prepared.folder / f"{colour}.msgpack"
             if not path.exists():
-                result = self._invoke(["parse"], colour, ["--warn-error"])
-                assert result.success, result.exception
-                write_whole(path, result.result.to_msgpack(extended_mashumaro_encoder))
+                write_whole(path, self.parsed(colour).to_msgpack(extended_mashumaro_encoder))
             manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
+            for node in (*manifest.nodes.values(), *manifest.sources.values()):
+                # Another session parsed for another database.
+                if node.relation_name:
+                    node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{self._name}".', 1)
+                node.database = self._name
             manifest.build_flat_graph()
             self.manifests[colour] = manifest
+
+    def parsed(self, colour: str) -> Manifest:
+        """Parse for a colour, warnings being errors."""
+        result = self._invoke(["parse"], colour, ["--warn-error", "--no-partial-parse"])
+        assert result.success, result.exception
+        manifest: Manifest = result.result
+        return manifest
 
     def dbt(self, command: Sequence[str], colour: str = "blue") -> dict[str, str]:
         """Run a dbt command; statuses of its nodes by name."""
