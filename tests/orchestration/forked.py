@@ -31,6 +31,7 @@ import msgspec
 __all__ = ["Forked"]
 
 _REQUEST_BYTES = 1 << 20
+_REAP_EVERY_S = 0.05
 
 
 class _Request(msgspec.Struct):
@@ -109,23 +110,30 @@ def main(path: str) -> int:
         listener.listen()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
+        is_any_running = False
         while True:
-            asked, _, _ = select([listener, sys.stdin], [], [])
-            _reap()
+            asked, _, _ = select([listener, sys.stdin], [], [], _REAP_EVERY_S if is_any_running else None)
+            is_any_running = _reap()
             if sys.stdin in asked:
                 return 0
+            if listener not in asked:
+                continue
             connection, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()
                 return _run(_supervised(connection))
             connection.close()
+            is_any_running = True
 
 
-def _reap() -> None:
-    """Wait for what has ended, so that its time is counted."""
-    with suppress(ChildProcessError):
+def _reap() -> bool:
+    """Wait for what has ended, so that it is gone and its time is counted; whether anything still runs."""
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _supervised(connection: socket.socket) -> _Request:
