@@ -131,7 +131,7 @@ def _await_gone(processes: list[psutil.Process]) -> None:
 def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     ladder = CommandLine({**environment, "LADDER_HOME": str(home)}, tmp_path)
-    first = ladder("demo", "--players", "12")
+    first = ladder.process("demo", "--players", "12")
     assert first.code == 0, first.errors
     for heading, least in (("Leaderboard", 3), ("Rank of", 2), ("Heroes", 3), ("cs2 on FACEIT", 3)):
         assert heading in first.output
@@ -139,7 +139,7 @@ def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: 
         lines = first.output[first.output.index(heading) :].split("\n\n")[0].splitlines()
         assert len(lines) >= least, heading
     assert _processes_of(home) == []
-    second = ladder("demo", "--players", "12")
+    second = ladder.process("demo", "--players", "12")
     assert second.code == 0, second.errors
     assert "day 2" in second.errors
     assert _requests(second.errors) < _requests(first.errors)
