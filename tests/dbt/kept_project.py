@@ -41,7 +41,9 @@ def kept_project(
     place = kept.kept("project", sources, lambda fresh: _make(fresh, build, redis_url))
     with kept.copied_home(place) as home, running(Settings(home=home), redis=False) as servers:
         watch(home)
-        project = Project(_database(home, servers, redis_url), _landed=int((place / _LANDED).read_text()))
+        project = Project(
+            _database(home, servers, redis_url), state=sources, _landed=int((place / _LANDED).read_text())
+        )
         project.parse("blue", "green")
         yield project
 

@@ -41,10 +41,12 @@ class Project:
     Args:
         database: a migrated database.
         manifests: dbt's manifests, by colour.
+        state: name of the kept state that the database begins with; empty where it was made anew.
     """
 
     database: Database
     manifests: dict[str, Any] = field(default_factory=dict)
+    state: str = ""
     _landed: int = 0
 
     def parse(self, *colours: str) -> None:
