@@ -12,6 +12,8 @@ import psutil
 from tests.costs import Budget, Cost, Costs
 
 _SPEND = "import time\nwhile time.process_time() < 0.7: pass"
+#: Its output is closed, so that nobody waits for it.
+_SPEND_AND_STAY = f"import os\nos.close(1)\n{_SPEND}\ntime.sleep(60)"
 
 
 def test_what_a_file_its_processes_and_servers_compute_is_booked_to_it() -> None:
@@ -23,14 +25,14 @@ def test_what_a_file_its_processes_and_servers_compute_is_booked_to_it() -> None
     costs.enter("of a child")
     subprocess.run([sys.executable, "-c", _SPEND], check=True)
     costs.enter("of a server")
-    server = subprocess.Popen([sys.executable, "-c", f"{_SPEND}\ninput()"], stdin=subprocess.PIPE)
-    process = psutil.Process(server.pid)
-    costs.watch(process)
-    while sum(process.cpu_times()[:2]) < 0.5:
+    starting = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {_SPEND_AND_STAY!r}]).pid)"
+    started = subprocess.run([sys.executable, "-c", starting], check=True, stdout=subprocess.PIPE)
+    server = psutil.Process(int(started.stdout))
+    costs.watch(server)
+    while sum(server.cpu_times()[:2]) < 0.5:
         time.sleep(0.01)
     costs.enter("of nobody")
-    server.communicate(b"\n")
-    time.sleep(0.5)
+    server.kill()
     costs.enter("")
     assert all(costs.by_name[name].cpu_s >= 0.45 for name in ("own", "of a child", "of a server"))
     assert costs.by_name["of nobody"].cpu_s < 0.45

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def test_whoever_comes_while_it_is_made_waits_and_finds_it_whole(tmp_path: Path)
 
     def make(place: Path) -> None:
         made.append(place)
+        time.sleep(0.2)
         for number in range(100):
             (place / str(number)).touch()
 
