@@ -15,6 +15,7 @@ __all__ = [
     "Pass",
     "Tracked",
     "cursors",
+    "failed_before",
     "finish_pass",
     "start_pass",
     "track",
@@ -114,6 +115,16 @@ def start_pass(connection: psycopg.Connection, source: str, name: str) -> Pass:
     connection.commit()
     assert row is not None  # an INSERT with RETURNING always answers
     return Pass(row[0], row[1], is_resumed=False)
+
+
+def failed_before(connection: psycopg.Connection, source: str, name: str) -> set[str]:
+    """What could not be read in the newest ended pass of a name, e.g. `player 7`."""
+    rows = connection.execute(
+        "SELECT failure ->> 'item' FROM jsonb_array_elements((SELECT report -> 'failures' FROM ops.passes "
+        "WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT 1)) AS failure",
+        [source, name],
+    )
+    return {item for (item,) in rows}
 
 
 def finish_pass(connection: psycopg.Connection, pass_: Pass, report: Mapping[str, Any]) -> None:

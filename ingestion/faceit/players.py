@@ -65,6 +65,11 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     lost = [reject for reject in parsed.rejects if _is_needed(reject)]
     if lost:
         raise UnusableAnswer(f"the profile cannot be used ({lost[0].reason})", "see `ladder rejects list`")
+    if not parsed.frames["players"].height:
+        run.notice(
+            f"{item.name}: FACEIT shows no profile; what is stored stays; "
+            f"if it does not exist, `ladder untrack {SOURCE.name} {item.name}`"
+        )
     if parsed.rejects:
         run.notice(f"{item.name}: games that nobody reads were refused; see `ladder rejects list`")
 

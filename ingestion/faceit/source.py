@@ -43,7 +43,12 @@ def _parse_items(table: Table) -> Callable[[Page], Parsed]:
 
 
 def _parse_player(page: Page) -> Parsed:
-    """A profile, the accounts in its games, and as observations of their own the elos that it shows."""
+    """A profile, the accounts in its games, and as observations of their own the elos that it shows.
+
+    `null` is the answer for somebody whom FACEIT does not show; a stored profile stays as it is.
+    """
+    if page.status == 200 and page.body.strip() == b"null":
+        return decode_rows(tables.PLAYERS, [], page.params)
     record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record

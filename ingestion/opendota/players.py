@@ -33,6 +33,11 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     if parsed.rejects:
         raise UnusableAnswer(f"the profile cannot be used ({parsed.rejects[0].reason})", "see `ladder rejects list`")
+    if not parsed.frames["players"].height:
+        run.notice(
+            f"{item.name}: OpenDota shows no profile, it may be private or unknown there; what is stored stays; "
+            f"if it does not exist, `ladder untrack opendota {item.name}`"
+        )
 
 
 def _choose_matches(situation: Situation) -> Choice:

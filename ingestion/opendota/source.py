@@ -56,8 +56,11 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
 def _parse_player(page: Page) -> Parsed:
     """A profile and, as an observation of its own, the rank it shows.
 
-    An answer about another account is refused whole, and one without a profile leaves the stored profile alone.
+    An answer about another account is refused whole. One without a profile (`null`, or a profile that is null or left
+    out beside a rank) is of somebody whom OpenDota does not know or does not show; a stored profile stays as it is.
     """
+    if page.status == 200 and page.body.strip() == b"null":
+        return decode_rows(tables.PLAYERS, [], page.params)
     record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
@@ -68,6 +71,8 @@ def _parse_player(page: Page) -> Parsed:
         if sent != params.get("account_id"):
             return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the answer is about another account")])
         parsed = decode_rows(tables.PLAYERS, [record], params)
+    elif profile is None and (record.keys() & {"profile", *_RANK_FIELDS}):
+        parsed = decode_rows(tables.PLAYERS, [], params)
     else:
         parsed = Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "no profile", "$.profile")])
     if record.keys() & _RANK_FIELDS:

@@ -210,6 +210,43 @@ def test_a_profile_is_unusable_only_where_it_lacks_what_is_read(
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
 
 
+def test_somebody_without_a_profile_is_a_notice_and_no_failure(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    report, _ = warehouse.run_against(lambda path, n: Reply(body=b"null"), "players")
+    assert report.is_ok
+    assert f"`ladder untrack faceit player {PLAYER}`" in report.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_of_key"),
+    [
+        (Reply(401, b'{"errors": [{"message": "Unauthorized", "code": "err_a0", "http_status": 401}]}'), True),
+        (Reply(403, b'{"code": "err_f0", "message": "Forbidden"}'), True),
+        (Reply(403, b"<html>"), False),
+        (Reply(401, b""), False),
+    ],
+)
+def test_a_refusal_is_of_the_key_in_the_words_of_the_api_alone(
+    warehouse: Warehouse, reply: Reply, is_of_key: bool
+) -> None:
+    """Whatever refuses, one player alone costs one player; everything that is refused ends the source."""
+    others = [f"{PLAYER[:-1]}{digit}" for digit in "0123456"]
+    warehouse.track("player", *others)
+    good = Reply(body=b'{"items": []}')
+
+    def one(path: str, times: int) -> Reply:
+        name = path.rpartition("/")[2]
+        body = json.dumps({"player_id": name, "games": {}}).encode()
+        return reply if name == others[0] else Reply(body=body) if name in others else good
+
+    report, _ = warehouse.run_against(one, "players")
+    assert (report.done, len(report.failures), report.stop) == (len(others) - 1, 1, None)
+    report, _ = warehouse.run_against(lambda path, n: reply, "players", ShiftedClock(hours=1))
+    assert report.stop is not None
+    assert report.stop.is_of_source
+    assert ("LADDER_FACEIT_KEY" in report.stop.message) == is_of_key
+
+
 def test_more_bans_than_fit_a_page_are_all_read(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
     bans = [{"user_id": PLAYER, "type": "game", "starts_at": f"2026-01-{number:03}"} for number in range(130)]
