@@ -12,7 +12,10 @@ from warehouse.decode import page_reject
 from warehouse.source import Page, Parsed
 from warehouse.tables import Table
 
-__all__ = ["add", "error_message", "iso_utc", "read_body", "read_object"]
+__all__ = ["ABSENT", "add", "error_message", "iso_utc", "read_body", "read_object"]
+
+#: Statuses that say in the source's own words that there is nothing.
+ABSENT = (404, 410)
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 

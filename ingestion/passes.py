@@ -254,7 +254,7 @@ def plan_pass(situation: Situation, definition: PassDefinition) -> PlannedPass:
     except psycopg.Error as error:
         raise _database_error(error) from None
     requests = Counter(endpoint for item in choice.items for endpoint in item.endpoints)
-    return PlannedPass(definition.name, dict(requests), choice.skipped, choice.failures)
+    return PlannedPass(definition.name, dict(requests), choice.skipped, choice.failures, dict(choice.due))
 
 
 async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:

@@ -16,14 +16,13 @@ import msgspec
 from pydantic import SecretStr
 
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, WrongAddressError, WrongKeyError
-from ingestion.parsing import error_message
+from ingestion.parsing import ABSENT, error_message
 
 __all__ = ["BodyKind", "Refused", "Upstream", "as_blocked", "body_kind", "refusal", "said", "wrong_address"]
 
 BodyKind = Literal["the API's JSON", "other JSON", "a web page", "an empty body", "text"]
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_ABSENT = (404, 410)
 _OF_KEYS = (401, 403)
 
 
@@ -82,12 +81,12 @@ def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> Per
             body=refused.body,
             request=refused.request,
         )
-    if not has_succeeded and not is_own and (300 <= status < 400 or status in _ABSENT):
+    if not has_succeeded and not is_own and (300 <= status < 400 or status in ABSENT):
         seen = f"{upstream.name} answered {refused.request} with {_seen(upstream, refused)}"
         return wrong_address(upstream, seen, status, refused.body)
     if not is_own or status in _OF_KEYS or 300 <= status < 400:
         return as_blocked(upstream, refused)
-    kind = NotFoundError if status in _ABSENT else PermanentError
+    kind = NotFoundError if status in ABSENT else PermanentError
     message = f"{upstream.name} answered {refused.request} with {status}{f' ({words})' if words else ''}"
     return kind(message, status=status, body=refused.body, request=refused.request)
 

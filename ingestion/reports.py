@@ -96,9 +96,11 @@ class PlannedPass:
         requests: least number of requests by endpoint. A player with new matches costs more, which nobody knows before.
         skipped: things that are not due.
         failures: things that cannot be asked for.
+        due: how many things are due to be read again, by reason; a run reads as many as its budget allows.
     """
 
     name: str
     requests: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0
     failures: tuple[Failure, ...] = ()
+    due: Mapping[str, int] = field(default_factory=dict)

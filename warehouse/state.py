@@ -11,8 +11,10 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 __all__ = [
+    "REREADS",
     "Cursor",
     "Pass",
+    "Reread",
     "Tracked",
     "cursors",
     "failed_before",
@@ -23,6 +25,8 @@ __all__ = [
     "untrack",
 ]
 
+#: Beginning of the name of a cursor that is a note of something to be read again: `ops.rereads` holds these.
+REREADS = "reread/"
 #: An unfinished pass older than this is not resumed: what it fetched is stale anyway.
 _RESUME_WITHIN = timedelta(hours=6)
 
@@ -41,6 +45,23 @@ class Cursor:
 
     value: Mapping[str, Any]
     observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What the books hold of something that was not settled when it was read.
+
+    Args:
+        reason: why; None once it is settled.
+        tries: how often it was read for this reason.
+        first_at: when it was first read for this reason, UTC.
+        last_at: when it was read last, UTC.
+    """
+
+    reason: str | None
+    tries: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

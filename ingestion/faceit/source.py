@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestion.faceit import tables
-from ingestion.parsing import add, error_message, iso_utc, read_object
+from ingestion.parsing import ABSENT, add, error_message, iso_utc, read_object
 from warehouse.decode import decode_rows, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
@@ -89,7 +89,7 @@ def _parse_history(page: Page) -> Parsed:
 
 def _parse_player_match_stats(page: Page) -> Parsed:
     """A player's statistics, one record a map; a 404 means that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return decode_rows(tables.PLAYER_MATCH_STATS, [], page.params)
     items = _read_items(tables.PLAYER_MATCH_STATS, page)
     if isinstance(items, Parsed):
@@ -115,7 +115,7 @@ def _parse_player_match_stats(page: Page) -> Parsed:
 
 def _parse_match(page: Page) -> Parsed:
     """A match; or, for a 404, the fact that FACEIT does not know it."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return _absence(page, "match")
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
@@ -154,7 +154,7 @@ def _matches(records: Sequence[Any], page: Page) -> Parsed:
 
 def _parse_match_stats(page: Page) -> Parsed:
     """A match's statistics by map, side and player; or, for a 404, the fact that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return _absence(page, "stats")
     record = read_object(tables.MATCH_ROUNDS, page)
     if isinstance(record, Parsed):
@@ -181,7 +181,7 @@ def _parse_match_stats(page: Page) -> Parsed:
 
 def _parse_player_stats(page: Page) -> Parsed:
     """A player's lifetime totals, and those of each segment; a 404 means that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return decode_rows(tables.PLAYER_STATS, [], page.params)
     record = read_object(tables.PLAYER_STATS, page)
     if isinstance(record, Parsed):
@@ -195,7 +195,7 @@ def _parse_player_stats(page: Page) -> Parsed:
 
 def _parse_ranking(page: Page) -> Parsed:
     """Places of a ranking, and as observations of their own the elos that it shows; a 404 means that there is none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return decode_rows(tables.RANKINGS, [], page.params)
     items = _read_items(tables.RANKINGS, page)
     if isinstance(items, Parsed):

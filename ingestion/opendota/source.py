@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingestion.opendota import tables
-from ingestion.parsing import add, error_message, iso_utc, read_body, read_object
+from ingestion.parsing import ABSENT, add, error_message, iso_utc, read_body, read_object
 from warehouse.decode import decode_records, decode_rows, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
@@ -81,8 +81,8 @@ def _parse_player(page: Page) -> Parsed:
 
 
 def _parse_match(page: Page) -> Parsed:
-    """A match and its players; or, for a 404, the fact that OpenDota does not know it."""
-    if page.status == 404:
+    """A match and its players; or, for a 404 or 410, the fact that OpenDota does not know it."""
+    if page.status in ABSENT:
         return decode_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page.params)
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
