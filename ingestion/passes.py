@@ -61,6 +61,7 @@ class PassDefinition:
         choose: chooses what to read; reads the database and nothing else.
         fetch: reads one thing and lands it.
         share: share of the run's remaining call budget that it may spend, so that it does not starve what follows.
+        conclude: takes down in `ops` what the answers showed, by thing (`Run.found`), when the pass is over.
         tells_unknown: a 404 is about the thing itself and not about a part of it; later passes of the run leave it out.
     """
 
@@ -70,6 +71,7 @@ class PassDefinition:
     fetch: Callable[[Run, Item], Awaitable[None]]
     share: float = 1.0
     tells_unknown: bool = False
+    conclude: Callable[[Situation, Mapping[str, Mapping[str, int]]], None] | None = None
 
 
 @dataclass
@@ -100,7 +102,12 @@ class Context:
 
 
 class Run:
-    """A pass under way: asks, lands and counts."""
+    """A pass under way: asks, lands and counts.
+
+    Attributes:
+        report: what was done so far.
+        found: numbers that answers showed, by id, for the pass's conclusion.
+    """
 
     def __init__(self, context: Context, definition: PassDefinition) -> None:
         self.context = context
@@ -108,6 +115,7 @@ class Run:
         self.budget = context.budget.part(definition.share)
         self.landing = Landing(context.lake, context.source)
         self.report = PassReport(definition.name)
+        self.found: dict[str, Mapping[str, int]] = {}
         self._failed_in_a_row = 0
         self._blocked_in_a_row = 0
         self._ending = asyncio.Lock()
@@ -239,6 +247,8 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     stop = await _read_all(run, items)
     report = replace(run.report, requests=run.budget.spent, stop=stop)
     with _database(context) as connection:
+        if definition.conclude is not None and run.found:
+            definition.conclude(Situation(connection, context.settings, context.clock.now()), run.found)
         finish_pass(connection, opened, report.as_json())
     return report
 

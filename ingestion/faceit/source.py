@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestion.faceit import tables
-from ingestion.parsing import ABSENT, add, error_message, iso_utc, read_object
+from ingestion.parsing import ABSENT, add, error_message, iso_utc, milliseconds, read_object
 from warehouse.decode import decode_rows, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
@@ -104,7 +104,8 @@ def _parse_player_match_stats(page: Page) -> Parsed:
                     "match_round": stats.get("Match Round", 1),
                     "player_id": stats.get("Player Id", page.params.get("player_id")),
                     "game": stats.get("Game", page.params.get("game")),
-                    "finished_at": stats.get("Match Finished At"),
+                    # Records as of 2024 lack the end; they were made right after it.
+                    "finished_at": stats.get("Match Finished At", milliseconds(stats.get("Created At"))),
                     "stats": stats,
                 }
             )

@@ -1,7 +1,7 @@
 """The lists of professional and public matches, walked from the newest match down to the newest that is known.
 
-Matches are reported late, below ids that are known. So a walk reads some pages in any case, and goes deeper once a day and
-once a week (`ingestion.rereads.DEEP_WALKS`).
+Matches are reported late, below ids that are known. So a walk reads some pages in any case, and goes deeper once a day
+and once a week (`ingestion.rereads.DEEP_WALKS`).
 """
 
 from __future__ import annotations

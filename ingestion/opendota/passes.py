@@ -29,6 +29,7 @@ PASSES = (
     players.MATCHES,
     players.RATINGS,
     players.HEROES,
+    players.TOTALS,
     catalogues.TEAM_MATCHES,
     catalogues.LEAGUE_MATCHES,
     matches.DETAILS,

@@ -80,6 +80,14 @@ def _parse_player(page: Page) -> Parsed:
     return parsed
 
 
+def _parse_totals(page: Page) -> Parsed:
+    """A player's wins and losses; an empty list, as for a private history, or `null` is no row."""
+    if page.status == 200 and page.body.strip() in (b"[]", b"null"):
+        return decode_rows(tables.PLAYER_TOTALS, [], page.params)
+    record = read_object(tables.PLAYER_TOTALS, page)
+    return record if isinstance(record, Parsed) else decode_rows(tables.PLAYER_TOTALS, [record], page.params)
+
+
 def _parse_match(page: Page) -> Parsed:
     """A match and its players; or, for a 404 or 410, the fact that OpenDota does not know it."""
     if page.status in ABSENT:
@@ -136,6 +144,7 @@ def _endpoints() -> tuple[Endpoint, ...]:
             _parse_match,
             never=_CHAT,
         ),
+        Endpoint("player_totals", (tables.PLAYER_TOTALS,), _parse_totals),
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),
         Endpoint("league", (tables.LEAGUES,), _parse_one(tables.LEAGUES)),
         Endpoint("constants", (tables.CONSTANTS,), _parse_constants),
