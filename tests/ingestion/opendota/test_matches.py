@@ -247,6 +247,26 @@ def test_players_of_a_match_that_were_refused_are_asked_for_once_more(warehouse:
     assert warehouse.rows(heroes) == [(1,), (7,)]
 
 
+def test_replays_that_are_parsed_late_are_read_again_until_all_are_that_ever_will_be(
+    warehouse: Warehouse, upstream: Sandbox, players: list[int]
+) -> None:
+    warehouse.track("player", players[0])
+    warehouse.run("player_matches")
+    warehouse.run("matches", opendota_match_budget=20)
+    unparsed = "SELECT match_id FROM staging_opendota.matches WHERE version IS NULL ORDER BY match_id"
+    before = warehouse.rows(unparsed)
+    assert before
+    upstream.advance(days=30)
+    warehouse.run("matches", opendota_match_budget=20)
+    tape = upstream.world.tape
+    parsed = {int(id_) for id_, at in zip(tape.match_id, tape.parsed_at, strict=True) if at <= upstream.world.now}
+    read_again = dict(warehouse.rows("SELECT id::bigint, reason FROM ops.rereads WHERE reason IS NULL"))
+    assert set(read_again) <= parsed
+    assert not {id_ for (id_,) in warehouse.rows(unparsed)} & set(read_again)
+    tried = {id_ for (id_,) in warehouse.rows("SELECT id::bigint FROM ops.rereads WHERE tries > 1 OR reason IS NULL")}
+    assert len(tried) == min(4, len(before))  # a fifth of the budget
+
+
 def test_details_survive_every_fault(warehouse: Warehouse, upstream: Sandbox, players: list[int]) -> None:
     warehouse.track("player", *players)
     warehouse.run("player_matches")
