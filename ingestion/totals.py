@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ingestion.choices import Choice, Item, Situation, is_due
+from ingestion.choices import Situation, is_due
 from warehouse.state import Cursor
 
-__all__ = ["compare", "due_for_comparison", "read_whole_at", "with_open_differences"]
+__all__ = ["compare", "is_due_for_comparison", "open_differences", "read_whole_at"]
 
 _EVERY = timedelta(days=1)
 #: The statement for one measure. A difference of the size that stood before a whole reading is one that remains.
@@ -43,32 +43,26 @@ WHERE kept.compared_at <= excluded.compared_at
 """
 
 
-def due_for_comparison(choice: Choice, whole_at: Mapping[str, datetime], now: datetime) -> Choice:
-    """Of some players those whose totals are to be compared.
+def is_due_for_comparison(cursor: Cursor | None, whole_at: datetime | None, now: datetime) -> bool:
+    """Whether a player's totals are to be compared: once a day, and after the whole history was read.
 
     Args:
-        choice: the players, with the cursors of their totals.
-        whole_at: when a player's whole history was read last, by id.
+        cursor: of the player's totals.
+        whole_at: when the player's whole history was read last.
         now: this moment, UTC.
     """
-
-    def is_wanted(item: Item) -> bool:
-        read_at = whole_at.get(item.id)
-        is_whole = item.cursor is not None and read_at is not None and read_at > item.cursor.observed_at
-        return is_whole or is_due(item.cursor, _EVERY, now)
-
-    wanted = [item for item in choice.items if is_wanted(item)]
-    return Choice(wanted, choice.skipped + len(choice.items) - len(wanted), choice.failures)
+    is_whole = cursor is not None and whole_at is not None and whole_at > cursor.observed_at
+    return is_whole or is_due(cursor, _EVERY, now)
 
 
-def with_open_differences(situation: Situation, source: str) -> set[str]:
-    """Players whose totals differ in a way for which their history was not read again."""
+def open_differences(situation: Situation, source: str) -> set[tuple[str, str]]:
+    """Players and measures that differ in a way for which the history was not read again."""
     rows = situation.connection.execute(
-        "SELECT DISTINCT player_id FROM ops.source_totals WHERE source = %s AND differs_since IS NOT NULL "
+        "SELECT player_id, measure FROM ops.source_totals WHERE source = %s AND differs_since IS NOT NULL "
         "AND reread_for IS DISTINCT FROM theirs - ours",
         [source],
     )
-    return {player_id for (player_id,) in rows}
+    return {(player_id, measure) for player_id, measure in rows}
 
 
 def compare(
@@ -80,8 +74,6 @@ def compare(
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """Compare totals with those of what is stored, and write both into the books.
-
-    Measures that a query no longer has of a player are forgotten.
 
     Args:
         situation: a login that may write `ops` (`ladder_ingest`), and the time of the comparison.
@@ -97,9 +89,7 @@ def compare(
         "wins": [totals["wins"] for totals in found.values()],
         **(parameters or {}),
     }
-    measures: dict[str, list[str]] = {}
     for player, measure, theirs, ours in situation.connection.execute(query, given).fetchall():
-        measures.setdefault(player, []).append(measure)
         situation.connection.execute(
             _KEEP,
             {
@@ -111,11 +101,6 @@ def compare(
                 "now": situation.now,
                 "whole_at": whole_at.get(player),
             },
-        )
-    for player, kept in measures.items():
-        situation.connection.execute(
-            "DELETE FROM ops.source_totals WHERE source = %s AND player_id = %s AND measure <> ALL(%s)",
-            [source, player, kept],
         )
 
 

@@ -1,9 +1,11 @@
--- Tracked players with a finished match in their history of which neither their own list nor the match has statistics.
-SELECT DISTINCT players.player_id
+-- Players with a finished match of which neither their own list nor the match has statistics, and the games of these.
+SELECT DISTINCT
+    players.player_id,
+    matches.game_id
 FROM staging_faceit.history_players AS players
 INNER JOIN staging_faceit.history_matches AS matches ON players.match_id = matches.match_id
 WHERE players.player_id = ANY(%(players)s::text[])
-    AND matches.game_id = %(game)s
+    AND matches.game_id = ANY(%(games)s::text[])
     AND upper(matches.status) = 'FINISHED'
     AND players._deleted_at IS NULL
     AND matches._deleted_at IS NULL

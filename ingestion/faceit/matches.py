@@ -9,8 +9,8 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from ingestion.choices import Choice, Item, Situation
-from ingestion.faceit.choices import MATCH_GAME, tracked_ids
-from ingestion.faceit.source import SOURCE
+from ingestion.faceit.choices import tracked_ids
+from ingestion.faceit.source import MATCH_GAMES, SOURCE
 from ingestion.match_pages import WantedMatch, choose_within, read_match
 from ingestion.passes import PassDefinition, Run
 from ingestion.reports import Failure
@@ -62,7 +62,7 @@ def _choose(
     given = {
         "players": tracked_ids(situation, "player")[0],
         "explicit": explicit,
-        "game": MATCH_GAME,
+        "games": list(MATCH_GAMES),
         "now": situation.now,
         "read_before": situation.now - SETTLED_AGAIN,
         "budget": budget,

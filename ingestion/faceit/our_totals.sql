@@ -52,7 +52,7 @@ ours AS (
 
 SELECT
     theirs.player_id,
-    measures.measure,
+    measures.measure || %(suffix)s AS measure,
     measures.theirs,
     measures.ours
 FROM theirs
@@ -60,4 +60,4 @@ LEFT JOIN ours ON theirs.player_id = ours.player_id
 CROSS JOIN LATERAL (
     VALUES ('matches', theirs.matches, coalesce(ours.matches, 0)), ('wins', theirs.wins, coalesce(ours.wins, 0))
 ) AS measures (measure, theirs, ours)
-ORDER BY theirs.player_id, measures.measure
+ORDER BY theirs.player_id, measure

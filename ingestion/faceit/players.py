@@ -12,34 +12,28 @@ import msgspec
 
 from ingestion.choices import Choice, Item, Situation, is_due, is_walking
 from ingestion.errors import NotFoundError, UnusableAnswer
-from ingestion.faceit.choices import MATCH_GAME, players_of, stalest_first
-from ingestion.faceit.source import GAMES, SOURCE
+from ingestion.faceit.choices import players_of, stalest_first
+from ingestion.faceit.source import GAMES, MATCH_GAMES, RETIRED_GAMES, SOURCE
 from ingestion.faceit.walks import Listing, newest, to_walk, walk
 from ingestion.passes import PassDefinition, Run
+from ingestion.reports import Failure
 from ingestion.rereads import due_after
-from ingestion.totals import compare, due_for_comparison, read_whole_at, with_open_differences
+from ingestion.totals import compare, is_due_for_comparison, open_differences, read_whole_at
 from warehouse.source import CursorMove, Reject
 from warehouse.state import Cursor, cursors
 
 __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
 
 _DAILY = timedelta(days=1)
-#: The ladder that totals by map are compared of.
+#: Nothing new comes of a game that nobody plays any more; corrections may.
+_RETIRED_EVERY = timedelta(days=7)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+#: The ladder whose totals by map are compared.
 _LADDER = "5v5"
 _MOST_DIGITS = 15
 #: FACEIT shows the last month unless it is told from when on.
 _FROM_THE_BEGINNING = 1
 
-_HISTORY = Listing(
-    "player_history",
-    "player_history",
-    path=lambda item: f"/players/{item.id}/history",
-    params=lambda item: {"player_id": item.id, "game": MATCH_GAME},
-    query={"game": MATCH_GAME, "from": _FROM_THE_BEGINNING},
-    moment="finished_at",
-    largest_offset=1000,
-    has_bounds=True,
-)
 _BANS = Listing(
     "player_bans",
     "player_bans",
@@ -47,18 +41,45 @@ _BANS = Listing(
     params=lambda item: {"player_id": item.id},
     query={},
 )
-_STATISTICS = Listing(
-    "player_match_stats",
-    "player_match_stats",
-    path=lambda item: f"/players/{item.id}/games/{MATCH_GAME}/stats",
-    params=lambda item: {"player_id": item.id, "game": MATCH_GAME},
-    query={"from": _FROM_THE_BEGINNING},
-    moment="finished_at",
-    ticks=1000,
-    largest_offset=200,
-    has_bounds=True,
-    may_be_absent=True,
-)
+
+
+def _cursor_of(endpoint: str, game: str) -> str:
+    """The beginning of the names of an endpoint's cursors; those of the first game have no game in their names."""
+    return endpoint if game == MATCH_GAMES[0] else f"{endpoint}/{game}"
+
+
+def _history_of(game: str) -> Listing:
+    return Listing(
+        "player_history",
+        _cursor_of("player_history", game),
+        path=lambda item: f"/players/{item.id}/history",
+        params=lambda item: {"player_id": item.id, "game": game},
+        query={"game": game, "from": _FROM_THE_BEGINNING},
+        moment="finished_at",
+        largest_offset=1000,
+        has_bounds=True,
+        may_be_absent=game in RETIRED_GAMES,
+        absence=f"FACEIT no longer answers for {game}; what is stored stays" if game in RETIRED_GAMES else "",
+    )
+
+
+def _statistics_of(game: str) -> Listing:
+    return Listing(
+        "player_match_stats",
+        _cursor_of("player_match_stats", game),
+        path=lambda item: f"/players/{item.id}/games/{game}/stats",
+        params=lambda item: {"player_id": item.id, "game": game},
+        query={"from": _FROM_THE_BEGINNING},
+        moment="finished_at",
+        ticks=1000,
+        largest_offset=200,
+        has_bounds=True,
+        may_be_absent=True,
+    )
+
+
+_HISTORIES = {game: _history_of(game) for game in MATCH_GAMES}
+_STATISTICS = {game: _statistics_of(game) for game in MATCH_GAMES}
 
 
 def _choose_profiles(situation: Situation) -> Choice:
@@ -78,6 +99,10 @@ async def _fetch_profile(run: Run, item: Item) -> None:
             f"{item.name}: FACEIT shows no profile; what is stored stays; "
             f"if it does not exist, `ladder untrack {SOURCE.name} {item.name}`"
         )
+        return
+    shown = parsed.frames.get("player_games")
+    if shown is None or not set(shown["game"].to_list()) & set(GAMES):
+        run.notice(f"{item.name}: the profile has none of the games that are read ({', '.join(GAMES)})")
     if parsed.rejects:
         run.notice(f"{item.name}: games that nobody reads were refused; see `ladder rejects list`")
 
@@ -88,37 +113,43 @@ def _is_needed(reject: Reject) -> bool:
 
 
 def _choose_history(situation: Situation) -> Choice:
-    return _of_those_who_play(situation, _HISTORY.cursor, lambda cursor, seen: True)
+    def is_wanted(game: str, cursor: Cursor | None, seen: int | None) -> bool:
+        return game not in RETIRED_GAMES or is_due(cursor, _RETIRED_EVERY, situation.now)
+
+    return _of_those_who_play(situation, "player_history", is_wanted)
 
 
 async def _fetch_history(run: Run, item: Item) -> None:
     """Read what is new in a player's history, and the last days of it again."""
-    await walk(run, item, _HISTORY)
+    await walk(run, item, _HISTORIES[item.facts["game"]])
 
 
 def _choose_statistics(situation: Situation) -> Choice:
     """Players with new or young matches, those who lack statistics by the schedule, and everybody once a day."""
-    choice = _of_those_who_play(situation, _STATISTICS.cursor, lambda cursor, seen: True)
+    choice = _of_those_who_play(situation, "player_match_stats", lambda game, cursor, seen: True)
     lacking = _lacking_statistics(situation, [item.id for item in choice.items])
     chosen, due = [], 0
     for item in choice.items:
-        cursor, seen = item.facts["cursor"], item.facts["history"]
+        game, cursor, seen = (item.facts[name] for name in ("game", "cursor", "history"))
         # Statistics come after their match, sometimes late.
         is_fresh = seen is not None and situation.now.timestamp() - seen < _DAILY.total_seconds()
         is_unfinished = is_walking(cursor, situation.now) or _has_moved(cursor, seen)
-        lack = _lack_after(cursor, seen) if item.id in lacking and not is_unfinished else None
+        lack = _lack_after(cursor, seen) if (item.id, game) in lacking and not is_unfinished else None
         is_lacking = lack is not None and lack["due_at"] is not None and lack["due_at"] <= situation.now.timestamp()
         due += is_lacking
-        if is_fresh or is_unfinished or is_lacking or item.facts["is_whole"] or is_due(cursor, _DAILY, situation.now):
+        is_again = is_lacking or item.facts["is_whole"]
+        every = _RETIRED_EVERY if game in RETIRED_GAMES else _DAILY
+        if is_fresh or is_unfinished or is_again or is_due(cursor, every, situation.now):
             chosen.append(replace(item, facts={**item.facts, "lack": lack}))
     skipped = choice.skipped + len(choice.items) - len(chosen)
     return Choice(chosen, skipped, choice.failures, {"no_statistics": due} if due else {})
 
 
-def _lacking_statistics(situation: Situation, ids: Sequence[str]) -> set[str]:
+def _lacking_statistics(situation: Situation, ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Of some players those with finished matches in a game that have no statistics, and the game."""
     query = resources.files(__package__).joinpath("lacking_statistics.sql").read_bytes()
-    rows = situation.connection.execute(query, {"players": list(ids), "game": MATCH_GAME})
-    return {player_id for (player_id,) in rows}
+    rows = situation.connection.execute(query, {"players": list(ids), "games": list(MATCH_GAMES)})
+    return {(player_id, game) for player_id, game in rows}
 
 
 def _lack_after(cursor: Cursor, seen: int | None) -> dict[str, Any]:
@@ -132,57 +163,73 @@ def _lack_after(cursor: Cursor, seen: int | None) -> dict[str, Any]:
 
 async def _fetch_statistics(run: Run, item: Item) -> None:
     """Read a player's statistics by match."""
-    await walk(run, item, _STATISTICS, facts={"history": item.facts["history"], "lack": item.facts["lack"]})
+    facts = {"history": item.facts["history"], "lack": item.facts["lack"]}
+    await walk(run, item, _STATISTICS[item.facts["game"]], facts=facts)
 
 
 def _choose_totals(situation: Situation) -> Choice:
     """Players with new matches, and those whose totals are to be compared."""
-    moved = _of_those_who_play(situation, "player_stats", _has_moved)
-    everybody = _of_those_who_play(situation, "player_stats", lambda cursor, seen: True)
-    due = due_for_comparison(everybody, _whole_at(situation), situation.now)
-    known = {item.id for item in moved.items}
-    items = [*moved.items, *(item for item in due.items if item.id not in known)]
-    return replace(everybody, items=items, skipped=everybody.skipped + len(everybody.items) - len(items))
+    whole_at = {game: _whole_at(situation, game) for game in MATCH_GAMES}
+    choice = _of_those_who_play(situation, "player_stats", lambda game, cursor, seen: True)
+    wanted = [
+        item
+        for item in choice.items
+        for game, cursor in [(item.facts["game"], item.facts["cursor"])]
+        if _has_moved(cursor, item.facts["history"])
+        or is_due_for_comparison(cursor, whole_at[game].get(item.id), situation.now)
+    ]
+    return replace(choice, items=wanted, skipped=choice.skipped + len(choice.items) - len(wanted))
 
 
 async def _fetch_totals(run: Run, item: Item) -> None:
     """Read FACEIT's own totals, over all and by map; that there are none is an answer too."""
+    game = item.facts["game"]
     try:
-        answer = await run.get(f"/players/{item.id}/stats/{MATCH_GAME}")
+        answer = await run.get(f"/players/{item.id}/stats/{game}")
     except NotFoundError as error:
         answer = run.absent(error)
-    page, parsed = run.parse("player_stats", {"player_id": item.id, "game": MATCH_GAME}, answer)
-    await run.land(page, parsed, CursorMove(f"player_stats/{item.id}", {"history": item.facts["history"]}))
+    page, parsed = run.parse("player_stats", {"player_id": item.id, "game": game}, answer)
+    cursor = f"{_cursor_of('player_stats', game)}/{item.id}"
+    await run.land(page, parsed, CursorMove(cursor, {"history": item.facts["history"]}))
     segments = parsed.frames.get("player_segments")
     counted = [
-        tuple(_count(row["stats"], name) for name in ("Matches", "Wins"))
+        (_count(row["stats"], "Matches"), _count(row["stats"], "Wins"))
         for row in (segments.iter_rows(named=True) if segments is not None else ())
         if (row["type"] or "").lower() == "map" and row["mode"] == _LADDER
     ]
     if counted and all(number is not None for pair in counted for number in pair):
         matches, wins = (sum(number or 0 for number in numbers) for numbers in zip(*counted, strict=True))
-        run.found[item.id] = {"matches": matches, "wins": wins}
+        run.found[f"{game}/{item.id}"] = {"matches": matches, "wins": wins}
 
 
 def _count(stats: str | None, name: str) -> int | None:
     """A count among statistics, which are text; None where it is none."""
     value = msgspec.json.decode(stats or "{}")
     text = str(value.get(name)) if isinstance(value, dict) else ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def _compare_totals(situation: Situation, found: Mapping[str, Mapping[str, int]]) -> None:
     query = resources.files(__package__).joinpath("our_totals.sql").read_bytes()
-    compare(situation, SOURCE.name, query, found, _whole_at(situation), {"game": MATCH_GAME})
+    for game in MATCH_GAMES:
+        prefix = f"{game}/"
+        shown = {name.removeprefix(prefix): totals for name, totals in found.items() if name.startswith(prefix)}
+        parameters = {"game": game, "suffix": _suffix(game)}
+        compare(situation, SOURCE.name, query, shown, _whole_at(situation, game), parameters)
 
 
-def _whole_at(situation: Situation) -> dict[str, datetime]:
-    """When both a player's history and statistics were read whole."""
-    parts = [
-        read_whole_at(cursors(situation.connection, SOURCE.name, f"{listing.cursor}/"), f"{listing.cursor}/")
-        for listing in (_HISTORY, _STATISTICS)
-    ]
-    return {id_: min(part[id_] for part in parts) for id_ in parts[0].keys() & parts[1].keys()}
+def _suffix(game: str) -> str:
+    """What the names of a game's measures end with; those of the first game have no game in their names."""
+    return "" if game == MATCH_GAMES[0] else f" in {game}"
+
+
+def _whole_at(situation: Situation, game: str) -> dict[str, datetime]:
+    """When both a player's history and statistics of a game were read whole."""
+    prefixes = [f"{listings[game].cursor}/" for listings in (_HISTORIES, _STATISTICS)]
+    history, statistics = (
+        read_whole_at(cursors(situation.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
+    )
+    return {id_: min(history[id_], statistics[id_]) for id_ in history.keys() & statistics.keys()}
 
 
 def _choose_bans(situation: Situation) -> Choice:
@@ -195,26 +242,41 @@ async def _fetch_bans(run: Run, item: Item) -> None:
 
 
 def _of_those_who_play(
-    situation: Situation, endpoint: str, is_wanted: Callable[[Cursor | None, int | None], bool]
+    situation: Situation, endpoint: str, is_wanted: Callable[[str, Cursor | None, int | None], bool]
 ) -> Choice:
-    """Tracked players of the game whose matches are read, those first who were read longest ago.
+    """Tracked players in each game whose matches are read and that they play, those first who were read longest ago.
 
     Args:
         situation: what the choice depends on.
-        endpoint: what will be asked; also the beginning of the cursors' names.
-        is_wanted: whether to ask, given the cursor and the newest match that the history has brought.
+        endpoint: the endpoint that is read; also the beginning of the cursors' names.
+        is_wanted: whether to read, given the game, the cursor and the newest match that the history has brought.
     """
-    choice = stalest_first(situation, "player", f"{endpoint}/", endpoints=(endpoint,))
-    players = players_of(situation, [item.id for item in choice.items], MATCH_GAME)
-    histories = cursors(situation.connection, SOURCE.name, f"{_HISTORY.cursor}/")
-    differing = with_open_differences(situation, SOURCE.name)
-    wanted = []
-    for item in choice.items:
-        seen = newest(histories.get(f"{_HISTORY.cursor}/{item.id}"))
-        if item.id in players and is_wanted(item.cursor, seen):
-            wanted.append(replace(item, facts={"history": seen, "is_whole": item.id in differing}))
-    skipped = choice.skipped + len(choice.items) - len(wanted)
-    return to_walk(Choice(wanted, skipped, choice.failures), situation.now)
+    wanted: list[Item] = []
+    skipped = 0
+    failures: tuple[Failure, ...] = ()
+    differing = {
+        (player_id, measure.partition("matches")[2] or measure.partition("wins")[2])
+        for player_id, measure in open_differences(situation, SOURCE.name)
+    }
+    for game in MATCH_GAMES:
+        choice = stalest_first(situation, "player", f"{_cursor_of(endpoint, game)}/", endpoints=(endpoint,))
+        players = players_of(situation, [item.id for item in choice.items], game)
+        history = f"{_HISTORIES[game].cursor}/"
+        histories = cursors(situation.connection, SOURCE.name, history)
+        playing = [item for item in choice.items if item.id in players]
+        for item in playing:
+            seen = newest(histories.get(history + item.id))
+            is_whole = (item.id, _suffix(game)) in differing
+            if is_whole or is_wanted(game, item.cursor, seen):
+                name = item.name if game == MATCH_GAMES[0] else f"{item.name} in {game}"
+                wanted.append(replace(item, name=name, facts={"history": seen, "game": game, "is_whole": is_whole}))
+            else:
+                skipped += 1
+        if game == MATCH_GAMES[0]:
+            skipped += choice.skipped + len(choice.items) - len(playing)
+            failures = choice.failures
+    wanted.sort(key=lambda item: item.cursor.observed_at if item.cursor else _NEVER)
+    return to_walk(Choice(wanted, skipped, failures), situation.now)
 
 
 def _has_moved(cursor: Cursor | None, seen: int | None) -> bool:

@@ -13,7 +13,7 @@ from ingestion.errors import UnusableAnswer
 from ingestion.opendota.choices import newest, stalest_first
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import PassDefinition, Run
-from ingestion.totals import compare, due_for_comparison, read_whole_at, with_open_differences
+from ingestion.totals import compare, is_due_for_comparison, open_differences, read_whole_at
 from warehouse.source import CursorMove, Page, Parsed
 from warehouse.state import cursors
 
@@ -44,7 +44,7 @@ async def _fetch_profile(run: Run, item: Item) -> None:
 def _choose_matches(situation: Situation) -> Choice:
     choice = stalest_first(situation, "player", "player_matches/", endpoints=("player_matches",))
     rescan_before = situation.now - timedelta(days=situation.settings.opendota_rescan_days)
-    differing = with_open_differences(situation, SOURCE.name)
+    differing = {player_id for player_id, _ in open_differences(situation, SOURCE.name)}
     return replace(
         choice,
         items=[
@@ -138,7 +138,9 @@ async def _fetch_part(run: Run, item: Item, endpoint: str, part: str) -> None:
 
 def _choose_totals(situation: Situation) -> Choice:
     choice = stalest_first(situation, "player", "player_totals/", endpoints=("player_totals",))
-    return due_for_comparison(choice, _whole_at(situation), situation.now)
+    whole_at = _whole_at(situation)
+    due = [item for item in choice.items if is_due_for_comparison(item.cursor, whole_at.get(item.id), situation.now)]
+    return replace(choice, items=due, skipped=choice.skipped + len(choice.items) - len(due))
 
 
 async def _fetch_totals(run: Run, item: Item) -> None:
@@ -154,6 +156,11 @@ async def _fetch_totals(run: Run, item: Item) -> None:
 def _compare_totals(situation: Situation, found: Mapping[str, Mapping[str, int]]) -> None:
     query = resources.files(__package__).joinpath("our_totals.sql").read_bytes()
     compare(situation, SOURCE.name, query, found, _whole_at(situation))
+    # Heroes are there only while they differ.
+    situation.connection.execute(
+        "DELETE FROM ops.source_totals WHERE source = %s AND player_id = ANY(%s) AND compared_at < %s",
+        [SOURCE.name, list(found), situation.now],
+    )
 
 
 def _whole_at(situation: Situation) -> dict[str, datetime]:
