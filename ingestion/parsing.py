@@ -12,16 +12,21 @@ from warehouse.source import OddField, Page, Parsed
 from warehouse.tables import Table
 
 __all__ = [
+    "ABSENT",
     "add",
     "error_message",
     "is_same_id",
     "iso_utc",
+    "milliseconds",
     "note_odd",
     "objects_of",
     "read_body",
     "read_object",
     "to_rows",
 ]
+
+#: Statuses that say in the source's own words that there is nothing.
+ABSENT = (404, 410)
 
 
 def read_body(table: Table, page: Page) -> Any:
@@ -106,6 +111,15 @@ def is_same_id(sent: Any, asked: Any) -> bool:
     if isinstance(sent, float) and sent.is_integer():
         sent = int(sent)
     return type(sent) in (int, str) and str(sent).strip() == str(asked)
+
+
+def milliseconds(text: Any) -> int | None:
+    """Milliseconds since 1970 of a time in ISO 8601, in UTC unless it says otherwise; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def iso_utc(moment: datetime) -> str:

@@ -11,10 +11,12 @@ from typing import Any
 from ingestion.faceit import tables
 from ingestion.faceit.sides import FACTIONS, sides_of, with_winner
 from ingestion.parsing import (
+    ABSENT,
     add,
     error_message,
     is_same_id,
     iso_utc,
+    milliseconds,
     note_odd,
     objects_of,
     read_object,
@@ -57,7 +59,12 @@ def _parse_items(table: Table) -> Callable[[Page], Parsed]:
 
 
 def _parse_player(page: Page) -> Parsed:
-    """A profile, the accounts in its games, and as observations of their own the elos that it shows."""
+    """A profile, the accounts in its games, and as observations of their own the elos that it shows.
+
+    `null` is the answer for somebody whom FACEIT does not show; a stored profile stays as it is.
+    """
+    if page.status == 200 and page.body.strip() == b"null":
+        return to_rows(tables.PLAYERS, [], page)
     record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
@@ -79,7 +86,11 @@ def _parse_player(page: Page) -> Parsed:
         elif profile is not None:
             note_odd(parsed, tables.PLAYER_GAMES, "$.games[]", "expected an object", 0)
     add(parsed, to_rows(tables.PLAYER_GAMES, played, page))
-    add(parsed, to_rows(tables.PLAYER_ELOS, played, page, **seen))
+    # That a game is not there, or no longer, is an observation of its elo as well.
+    missing = [
+        {"player_id": player_id, "game": game} for game in GAMES if games is not None and games.get(game) is None
+    ]
+    add(parsed, to_rows(tables.PLAYER_ELOS, [*played, *missing], page, **seen))
     return parsed
 
 
@@ -111,7 +122,7 @@ def _parse_history(page: Page) -> Parsed:
 
 def _parse_player_match_stats(page: Page) -> Parsed:
     """A player's statistics, one record a map; a 404 means that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return to_rows(tables.PLAYER_MATCH_STATS, [], page)
     items = _read_items(tables.PLAYER_MATCH_STATS, page)
     if isinstance(items, Parsed):
@@ -126,7 +137,8 @@ def _parse_player_match_stats(page: Page) -> Parsed:
                     "match_round": stats.get("Match Round", 1),
                     "player_id": stats.get("Player Id", page.params.get("player_id")),
                     "game": stats.get("Game", page.params.get("game")),
-                    "finished_at": stats.get("Match Finished At"),
+                    # Records as of 2024 lack the end; they were made right after it.
+                    "finished_at": stats.get("Match Finished At", milliseconds(stats.get("Created At"))),
                     "stats": stats,
                 }
             )
@@ -137,7 +149,7 @@ def _parse_player_match_stats(page: Page) -> Parsed:
 
 def _parse_match(page: Page) -> Parsed:
     """A match; or, for a 404, the fact that FACEIT does not know it."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return _absence(page, "match")
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
@@ -179,7 +191,7 @@ def _matches(records: Sequence[Any], page: Page) -> Parsed:
 
 def _parse_match_stats(page: Page) -> Parsed:
     """A match's statistics by map, side and player; or, for a 404, the fact that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return _absence(page, "stats")
     record = read_object(tables.MATCH_ROUNDS, page)
     if isinstance(record, Parsed):
@@ -205,7 +217,7 @@ def _parse_match_stats(page: Page) -> Parsed:
 
 def _parse_player_stats(page: Page) -> Parsed:
     """A player's lifetime totals, and those of each segment; a 404 means that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return to_rows(tables.PLAYER_STATS, [], page)
     record = read_object(tables.PLAYER_STATS, page)
     if isinstance(record, Parsed):
@@ -219,7 +231,7 @@ def _parse_player_stats(page: Page) -> Parsed:
 
 def _parse_ranking(page: Page) -> Parsed:
     """Places of a ranking, and as observations of their own the elos that it shows; a 404 means that there is none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return to_rows(tables.RANKINGS, [], page)
     items = _read_items(tables.RANKINGS, page)
     if isinstance(items, Parsed):
