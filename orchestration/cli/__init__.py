@@ -147,9 +147,20 @@ def rejects_list(
     list_rejects(limit, as_json=as_json)
 
 
+@rejects.command("fields")
+def rejects_fields(
+    limit: Annotated[int, typer.Option(help="fields to show", min=1)] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="as a JSON array on standard output")] = False,
+) -> None:
+    """Show fields that could not be read in records that became rows: why, how often, and where one lies."""
+    from orchestration.cli.lake import list_field_rejects
+
+    list_field_rejects(limit, as_json=as_json)
+
+
 @rejects.command("replay")
 def rejects_replay() -> None:
-    """Load the files of open rejects again, for instance after a fix."""
+    """Load the files of open rejects and unreadable fields again, for instance after a fix."""
     from orchestration.cli.lake import replay_open_rejects
 
     replay_open_rejects()

@@ -18,7 +18,7 @@ from warehouse.settings import load_settings
 __all__ = ["show_status"]
 
 _PARTS = (
-    *("tracked", "cursors", "passes", "batches", "rejects", "drift", "generations"),
+    *("tracked", "cursors", "passes", "batches", "rejects", "field_rejects", "drift", "generations"),
     *("rereads", "total_differences"),
 )
 
@@ -97,6 +97,21 @@ def _show(found: dict[str, Any]) -> None:
         "Open rejects (`ladder rejects list`)",
         ["source", "table", "reason", "count"],
         lambda row: [row["source"], row["table_name"], row["reason"], row["count"]],
+    )
+    fields = found["field_rejects"]
+    total = fields[0]["all_records"] if fields else 0
+    _table(
+        fields,
+        f"Fields that could not be read, {total} values in all (`ladder rejects fields`)",
+        ["source", "table", "field", "reason", "count", "newest"],
+        lambda row: [
+            row["source"],
+            row["table_name"],
+            row["field_path"],
+            row["reason"],
+            row["records"],
+            _ago(row["last_loaded_at"]),
+        ],
     )
     _table(
         found["rereads"],

@@ -42,6 +42,7 @@ table     ops.build_inputs                       r        r        -        -   
 table     ops.build_state                        r        r        -        -        rawdtxg  raw      -        -
 table     ops.cursors                            raw      r        -        -        rawdtxg  r        -        -
 table     ops.drift                              raw      r        -        -        rawdtxg  r        -        -
+table     ops.field_rejects                      rad      r        -        -        rawdtxg  r        -        -
 table     ops.generations                        r        r        r        r        rawdtxg  raw      -        -
 table     ops.lake_files                         ra       r        -        -        rawdtxg  r        -        -
 table     ops.lake_pages                         ra       r        -        -        rawdtxg  r        -        -

@@ -26,6 +26,7 @@ def test_status_as_json_holds_every_part(filled: Filled) -> None:
     assert found["batches"][0]["batch_id"] == max(row["batch_id"] for row in found["batches"])
     assert found["generations"][0]["head_batch_id"] <= found["generations"][0]["newest_batch_id"]
     assert found["rejects"] == []
+    assert found["field_rejects"] == []
 
 
 def test_status_says_which_generation_is_published(filled: Filled) -> None:
@@ -67,6 +68,8 @@ def test_a_doctor_names_what_is_wrong_and_looks_at_the_rest(filled: Filled) -> N
 def test_no_rejects_is_said(filled: Filled) -> None:
     assert "no open rejects" in filled.ladder("rejects", "list").output
     assert json.loads(filled.ladder("rejects", "list", "--json").output) == []
+    assert "every field could be read" in filled.ladder("rejects", "fields").output
+    assert json.loads(filled.ladder("rejects", "fields", "--json").output) == []
 
 
 def test_publishing_again_keeps_the_generation(filled: Filled) -> None:
