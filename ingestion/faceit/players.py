@@ -12,6 +12,7 @@ from ingestion.faceit.choices import players_of, stalest_first
 from ingestion.faceit.source import GAMES, MATCH_GAMES, RETIRED_GAMES, SOURCE
 from ingestion.faceit.walks import Listing, newest, to_walk, walk
 from ingestion.passes import PassDefinition, Run
+from ingestion.reports import Failure
 from warehouse.source import CursorMove, Reject
 from warehouse.state import Cursor, cursors
 
@@ -161,7 +162,8 @@ def _of_those_who_play(
         is_wanted: whether to read, given the game, the cursor and the newest match that the history has brought.
     """
     wanted: list[Item] = []
-    skipped, failures = 0, ()
+    skipped = 0
+    failures: tuple[Failure, ...] = ()
     for game in MATCH_GAMES:
         choice = stalest_first(situation, "player", f"{_cursor_of(endpoint, game)}/", endpoints=(endpoint,))
         players = players_of(situation, [item.id for item in choice.items], game)
