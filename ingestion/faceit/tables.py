@@ -177,7 +177,11 @@ PLAYER_MATCH_STATS = Table(
         _ROUND,
         _PLAYER,
         Column("game", "text", "game, as FACEIT names it"),
-        Column("finished_at", "bigint", "end, milliseconds since 1970 UTC"),
+        Column(
+            "finished_at",
+            "bigint",
+            "end, milliseconds since 1970 UTC; where the source sends none, when the record was made",
+        ),
         _personal(
             "stats", "statistics as sent, values as text; names the player, and each team or its captain", "jsonb"
         ),

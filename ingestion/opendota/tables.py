@@ -17,6 +17,7 @@ __all__ = [
     "PLAYER_MATCHES",
     "PLAYER_RANKS",
     "PLAYER_RATINGS",
+    "PLAYER_TOTALS",
     "PRO_MATCHES",
     "PUBLIC_MATCHES",
     "TEAMS",
@@ -181,6 +182,14 @@ PLAYER_HEROES = Table(
             against_win="of these won",
         ),
     ),
+)
+
+PLAYER_TOTALS = Table(
+    SOURCE,
+    "player_totals",
+    key=("account_id",),
+    description="One row per player: OpenDota's own count of significant matches, a cross-check for ours.",
+    columns=(_ACCOUNT, *_columns("integer", win="matches won", lose="matches lost")),
 )
 
 _MATCH_INTEGERS = _columns(
