@@ -72,7 +72,13 @@ def _parse_player(page: Page) -> Parsed:
         if isinstance(profile, Mapping)
     ]
     add(parsed, decode_rows(tables.PLAYER_GAMES, played, params))
-    add(parsed, decode_rows(tables.PLAYER_ELOS, played, params))
+    # That a game is not there, or no longer, is an observation of its elo as well.
+    missing = [
+        {"player_id": player_id, "game": game}
+        for game in GAMES
+        if isinstance(games, Mapping) and games.get(game) is None
+    ]
+    add(parsed, decode_rows(tables.PLAYER_ELOS, [*played, *missing], params))
     return parsed
 
 

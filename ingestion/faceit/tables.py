@@ -216,6 +216,9 @@ MATCHES = Table(
         Column("score", "jsonb", "maps or rounds won by faction", ("results", "score")),
         Column("detailed_results", "jsonb", "winner and score of each map"),
         Column("map_pick", "jsonb", "maps that were voted for", ("voting", "map", "pick")),
+        Column(
+            "map_entities", "jsonb", "maps that could be voted for: id, class and name", ("voting", "map", "entities")
+        ),
         Column("location_pick", "jsonb", "locations that were voted for", ("voting", "location", "pick")),
         Column("demo_url", "jsonb", "URLs of the recordings"),
     ),

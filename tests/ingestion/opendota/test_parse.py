@@ -61,6 +61,20 @@ nearly = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "table"), [("match", "matches"), ("pro_matches", "pro_matches"), ("league_matches", "league_matches")]
+)
+def test_teams_and_league_are_read_from_objects(endpoint: str, table: str) -> None:
+    team = {"team_id": "9100001", "name": "Alpha"}
+    record = {"match_id": 9, "start_time": 1, "radiant_team": team, "dire_team": "?", "league": {"leagueid": 5}}
+    parsed = parse(endpoint, record | {"players": []} if endpoint == "match" else [record])
+    [row] = rows(parsed, table)
+    assert (row["radiant_team__team_id"], row["radiant_team__name"]) == (9100001, "Alpha")
+    assert (row["dire_team__team_id"], row["league__leagueid"], row["league__name"]) == (None, 5, None)
+    assert not parsed.rejects
+    assert not parsed.drift
+
+
 @pytest.mark.parametrize("endpoint", LISTS)
 @given(records=st.lists(nearly | json_values, max_size=5))
 def test_each_record_of_a_list_is_a_row_or_a_reject(endpoint: str, records: list[Any]) -> None:
