@@ -89,13 +89,15 @@ def show_plan() -> None:
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(), as_of_date=as_of_date(settings))
         unasked = left_out(warehouse)
-    columns = ["pass", "requests, at least", "endpoints", "due again", "not due"]
-    made = table(columns, numbers=["requests, at least", "not due"])
+    made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
     for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
-        due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
-        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, due, str(item.skipped))
+        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
     console.print(made)
+    for name, item in planned:
+        if item.due:
+            due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
+            console.print(f"{name}/{item.name}: due to be read again, within the budget: {due}", markup=False)
     for source, reader in asked.items():
         total = sum(sum(item.requests.values()) for name, item in planned if name == source)
         console.print(f"{source}: {total} requests of {reader.call_budget(settings)}", markup=False)
