@@ -16,7 +16,7 @@ from warehouse.embedded.home import Home
 from warehouse.errors import DatabaseError
 from warehouse.locks import MIGRATE
 
-__all__ = ["LOGIN", "prepare_instance", "storage_url"]
+__all__ = ["LOGIN", "create_login", "prepare_instance", "storage_url"]
 
 LOGIN = "ladder_dagster"
 _SCHEMA = "dagster"
@@ -33,8 +33,7 @@ def prepare_instance(warehouse: Warehouse) -> Path:
     Raises:
         DatabaseError: the administrator's login lacks rights.
     """
-    url = storage_url(warehouse)
-    _create_login(warehouse, url)
+    create_login(warehouse, storage_url(warehouse))
     home = warehouse.settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     target = home / "dagster.yaml"
@@ -43,7 +42,7 @@ def prepare_instance(warehouse: Warehouse) -> Path:
         fresh = target.with_suffix(f".{os.getpid()}.tmp")
         fresh.write_text(text)
         fresh.replace(target)
-    os.environ.update(DAGSTER_HOME=str(home), LADDER_DAGSTER_URL=url, DAGSTER_DISABLE_TELEMETRY="yes")
+    os.environ.update(DAGSTER_HOME=str(home), DAGSTER_DISABLE_TELEMETRY="yes")
     return home
 
 
@@ -58,7 +57,16 @@ def storage_url(warehouse: Warehouse) -> str:
     return f"postgresql+psycopg2://{LOGIN}:{quote(password, safe='')}@{place}{query}"
 
 
-def _create_login(warehouse: Warehouse, url: str) -> None:
+def create_login(warehouse: Warehouse, url: str) -> None:
+    """Make Dagster's login and schema, unless they are there.
+
+    Args:
+        warehouse: the open warehouse.
+        url: what `storage_url` returns of it.
+
+    Raises:
+        DatabaseError: the administrator's login lacks rights.
+    """
     plain = url.replace("+psycopg2", "", 1)
     with suppress(DatabaseError), connect(plain) as connection:
         row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [_SCHEMA]).fetchone()
