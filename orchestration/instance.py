@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
+from orchestration.project_files import DAGSTER_YAML
 from orchestration.warehouse_access import Warehouse
 from warehouse.database import connect, parameters, password_verifier
 from warehouse.embedded.home import Home
@@ -21,7 +22,6 @@ __all__ = ["LOGIN", "create_login", "prepare_instance", "storage_url"]
 LOGIN = "ladder_dagster"
 _SCHEMA = "dagster"
 _OWN_PARAMETERS = frozenset(("host", "port", "user", "password", "dbname"))
-_TEMPLATE = Path(__file__).parents[1] / "dagster.yaml"
 
 
 def prepare_instance(warehouse: Warehouse) -> Path:
@@ -37,7 +37,7 @@ def prepare_instance(warehouse: Warehouse) -> Path:
     home = warehouse.settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     target = home / "dagster.yaml"
-    text = _TEMPLATE.read_text()
+    text = DAGSTER_YAML.read_text()
     if not target.exists() or target.read_text() != text:
         fresh = target.with_suffix(f".{os.getpid()}.tmp")
         fresh.write_text(text)
