@@ -20,29 +20,12 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatu
 from orchestration.children import Child
 from orchestration.dbt_graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.instance import prepare_instance, storage_url
-from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, opened_instance, process_mark
-from orchestration.warehouse_access import Warehouse
+from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_mark
 from orchestration.worker_client import Address, Launch, Ping, Run, Terminate, address_file, ask, follow_run, is_running
 from tests.orchestration.conftest import Filled
-from warehouse.embedded import Servers
 from warehouse.errors import LadderError
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def instance(filled: Filled) -> Iterator[DagsterInstance]:
-    """The instance that the command line's runs are recorded in."""
-    settings = filled.database.settings
-    assert settings.redis_url is not None
-    servers = Servers(filled.database.admin_url, settings.redis_url.get_secret_value(), False, False)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY"):
-            patch.setenv(name, "")
-        warehouse = Warehouse(settings, servers)
-        with opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as opened:
-            yield opened
 
 
 @pytest.fixture(scope="module")
