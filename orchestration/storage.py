@@ -29,14 +29,15 @@ from orchestration.event_log import BurstEventLogStorage
 from orchestration.instance import create_login, storage_url
 from orchestration.schedules_lock import claim
 from orchestration.warehouse_access import open_warehouse
-from warehouse.errors import LadderError
+from warehouse.errors import ConfigurationError, LadderError
 from warehouse.settings import load_settings
 
 __all__ = ["HomeStorage"]
 
 _PR_SET_PDEATHSIG = 1
-#: How the daemon's program is called, as a module and as a command.
-_DAEMON_PROGRAMS = (str(Path("dagster", "_daemon", "__main__.py")), "dagster-daemon")
+#: How these programs are called, as modules and as commands.
+_DAEMON = (str(Path("dagster", "_daemon", "__main__.py")), "dagster-daemon")
+_WEBSERVER = (str(Path("dagster_webserver", "__main__.py")), "dagster-webserver")
 
 
 class HomeStorage(DagsterStorage[DagsterInstance], ConfigurableClass):
@@ -96,6 +97,7 @@ class HomeStorage(DagsterStorage[DagsterInstance], ConfigurableClass):
 def _join() -> str:
     """Open the warehouse until this process ends; the URL of Dagster's login."""
     settings = load_settings()
+    _refuse_other_home(settings.home)
     _claim_schedules(settings.home)
     stack = ExitStack()
     # Not with the instance: Dagster ends what it has started after that, and this still writes how runs ended.
@@ -106,15 +108,26 @@ def _join() -> str:
     return url
 
 
+def _refuse_other_home(home: Path) -> None:
+    """Where DAGSTER_HOME lies in a home that a command of ours made, that is the home to work on, and no other."""
+    given = Path(os.environ.get("DAGSTER_HOME", "")).absolute()
+    if given.name == "dagster" and (given.parent / "secrets").is_dir() and given.parent.resolve() != home.resolve():
+        raise ConfigurationError(
+            f"DAGSTER_HOME belongs to the data directory {given.parent}, and this command would use {home}",
+            f"set LADDER_HOME={given.parent}, or unset DAGSTER_HOME",
+        )
+
+
 def _claim_schedules(home: Path) -> None:
     """Where this process is going to run schedules, or to start the one that does, be the only one."""
-    is_daemon = sys.argv[0].endswith(_DAEMON_PROGRAMS) and "run" in sys.argv[1:2]
+    is_daemon = sys.argv[0].endswith(_DAEMON) and "run" in sys.argv[1:2]
     if is_daemon:
         command = "dagster-daemon run"
     elif os.environ.get("DAGSTER_IS_DEV_CLI"):
         command = "dagster dev"
     else:
         return
-    if claim(home, command) is None and is_daemon and sys.platform == "linux":
-        # Dagster leaves a daemon behind when the command that started it is killed.
+    is_part_of_another = claim(home, command) is None
+    if is_part_of_another and (is_daemon or sys.argv[0].endswith(_WEBSERVER)) and sys.platform == "linux":
+        # Dagster leaves them behind when the command that started them is killed.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

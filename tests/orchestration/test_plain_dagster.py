@@ -115,8 +115,10 @@ def test_one_selected_mart_and_one_table_ingest_build_all_that_is_stale_and_publ
 def test_a_launched_run_executes_without_worker_and_daemon(
     filled: Filled, instance: DagsterInstance, dagster: Dagster
 ) -> None:
+    before = set(ROOT.iterdir())
     ended = dagster("job", "launch", "-j", "housekeeping", DAGSTER_HOME=str(ROOT))
     assert ended.code == 0, ended.errors
+    assert set(ROOT.iterdir()) == before
     run = _newest(instance)
     assert run.job_name == "housekeeping"
     assert _end(instance, run.run_id) == DagsterRunStatus.SUCCESS

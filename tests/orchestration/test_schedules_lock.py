@@ -7,10 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from click import ClickException
 
+from orchestration import storage
 from orchestration.schedules_lock import claim, hold, is_held
 from warehouse.errors import LadderError
 
@@ -66,3 +70,38 @@ def test_a_home_without_a_lock_has_no_schedules_running(tmp_path: Path) -> None:
     assert descriptor is not None
     os.close(descriptor)
     assert not is_held(tmp_path)
+
+
+def test_dagster_dev_beside_ladder_up_is_refused_in_one_line_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LADDER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_IS_DEV_CLI", "1")
+    with _holder(tmp_path), pytest.raises(ClickException, match=r"^`ladder up` already runs at http") as refused:
+        storage.HomeStorage()
+    assert "\n" not in refused.value.message
+    assert [path.name for path in tmp_path.iterdir()] == ["dagster"]
+
+
+def test_a_dagster_home_that_belongs_to_another_data_directory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    (other / "secrets").mkdir(parents=True)
+    monkeypatch.setenv("DAGSTER_HOME", str(other / "dagster"))
+    monkeypatch.setenv("LADDER_HOME", str(tmp_path / "home"))
+    with pytest.raises(ClickException, match=rf"set LADDER_HOME={other}, or unset DAGSTER_HOME$"):
+        storage.HomeStorage()
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_programs_of_dagster_are_called_as_they_are_recognised() -> None:
+    commands = {point.name for point in entry_points(group="console_scripts")}
+    for module, (path, command) in {
+        "dagster._daemon": storage._DAEMON,
+        "dagster_webserver": storage._WEBSERVER,
+    }.items():
+        found = find_spec(f"{module}.__main__")
+        assert found is not None
+        assert (found.origin or "").endswith(path)
+        assert command in commands
