@@ -31,10 +31,11 @@ def selected_assets(
         results: of every asset of the step.
         logged: assets that are logged as materialized though they were not selected.
     """
+    selected = set(context.selected_asset_keys)
     for result in results:
         key = result.asset_key
         assert key is not None  # a step of several assets names each
-        if key in context.selected_asset_keys:
+        if key in selected:
             yield result
         elif key in logged:
             tags = {DATA_VERSION_TAG: result.data_version.value} if result.data_version else None

@@ -24,6 +24,7 @@ from orchestration.worker import _builds
 from serving.run import reserve_port
 from tests.orchestration.conftest import Ended, Filled
 from warehouse.database import connect
+from warehouse.state import track, untrack
 
 pytestmark = pytest.mark.slow
 
@@ -90,12 +91,11 @@ def test_one_selected_mart_and_one_table_ingest_build_all_that_is_stale_and_publ
     before = _generation(filled)
     table = AssetKey(["opendota", "player_matches"])
     player = next(one for one in map(str, filled.sandbox.world.suggested_players(20)) if int(one) not in filled.players)
-    assert filled.ladder("track", "opendota", "player", player).code == 0
-    try:
+    with connect(filled.database.url("ingest")) as connection:
+        assert track(connection, "opendota", "player", [player]) == 1
         selection = 'key:"marts/player_form" or key:"opendota/player_matches"'
         ended = dagster("asset", "materialize", "-m", "orchestration.definitions", "--select", selection)
-    finally:
-        assert filled.ladder("untrack", "opendota", "player", player).code == 0
+        assert untrack(connection, "opendota", "player", [player]) == 1
     assert ended.code == 0, ended.errors
     run = _newest(instance)
     assert run.status == DagsterRunStatus.SUCCESS
