@@ -1,4 +1,4 @@
-"""Where a run waits that somebody launched: in a queue, as long as anything takes runs out of it."""
+"""How a launched run begins: through Dagster's queue while a daemon empties it, at once otherwise."""
 
 from __future__ import annotations
 

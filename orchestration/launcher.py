@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["WarmLauncher"]
 
 #: A run that is interrupted before its first step ends at once.
 _INTERRUPTED_S = 5.0
+_POLL_S = 0.05
 
 
 class WarmLauncher(RunLauncher[Any], ConfigurableClass):
@@ -121,16 +123,20 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
     def _interrupt(self, run: DagsterRun) -> bool:
         """Interrupt the process that executes this run and no other."""
         mark = run.tags.get(WORKER_TAG, "")
+        if not mark or not is_alive(mark):
+            return False
         with suppress(psutil.NoSuchProcess):
-            if mark and is_alive(mark):
-                process = psutil.Process(int(mark.partition("@")[0]))
-                if run.run_id in process.cmdline():
-                    process.terminate()
-                    if run.status == DagsterRunStatus.STARTING:
-                        psutil.wait_procs([process], timeout=_INTERRUPTED_S)
-                        _cancel_unfinished(self._instance, run.run_id)
-                    return True
-        return False
+            process = psutil.Process(int(mark.partition("@")[0]))
+            if run.run_id not in process.cmdline():
+                return False
+            process.terminate()
+        deadline = time.monotonic() + _INTERRUPTED_S
+        while run.status == DagsterRunStatus.STARTING and time.monotonic() < deadline:
+            if not is_alive(mark):
+                _cancel_unfinished(self._instance, run.run_id)
+                break
+            time.sleep(_POLL_S)
+        return True
 
 
 def _cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Dagster's own commands, from the repository root: no variable but ours is needed, and a worker neither."""
+"""Dagster's own commands, from the repository root, without a worker: no undocumented variable is needed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ import psycopg
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 
+from orchestration.dbt_graph import Graph, models_digest, prepared_folder
+from orchestration.definitions import build_definitions
 from orchestration.project_files import DAGSTER_YAML
-from orchestration.runs import WORKER_TAG, is_alive
+from orchestration.runs import WORKER_TAG, create_run, is_alive
 from orchestration.worker import _builds
 from serving.run import reserve_port
 from tests.orchestration.conftest import Ended, Filled
@@ -74,7 +76,7 @@ def fresh_home() -> Iterator[Path]:
         assert _processes_that_name(str(path)) == []
 
 
-def test_definitions_validate_without_a_word_of_ours_and_leave_nothing_behind(dagster: Dagster) -> None:
+def test_definitions_validate_without_noise_and_leave_nothing_behind(dagster: Dagster) -> None:
     before = set(ROOT.iterdir())
     ended = dagster("definitions", "validate")
     assert ended.code == 0, ended.errors
@@ -126,6 +128,24 @@ def test_a_launched_run_executes_without_worker_and_daemon(
     _await(lambda: not is_alive(mark))
 
 
+@pytest.mark.parametrize("status", [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
+def test_a_run_in_a_process_of_its_own_can_be_cancelled(
+    filled: Filled, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: DagsterRunStatus
+) -> None:
+    for name, value in filled.ladder.environment.items():
+        monkeypatch.setenv(name, value)
+    graph = Graph.read(prepared_folder(filled.database.settings, models_digest()))
+    run_id = create_run(instance, build_definitions(graph).get_repository_def(), "transform").run_id
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
+        instance.submit_run(run_id, None)  # type: ignore[arg-type]  # no code server is needed to launch it
+        _await(lambda: _loaded(instance, run_id).status == status)
+        mark = _loaded(instance, run_id).tags[WORKER_TAG]
+        assert instance.run_launcher.terminate(run_id)
+        assert _end(instance, run_id) == DagsterRunStatus.CANCELED
+    _await(lambda: not is_alive(mark))
+
+
 def test_a_selection_that_only_fetches_keeps_no_build_waiting(filled: Filled, instance: DagsterInstance) -> None:
     def builds(*keys: AssetKey) -> bool:
         return _builds(DagsterRun(job_name="__ASSET_JOB", asset_selection=frozenset(keys)))
@@ -153,7 +173,7 @@ def test_a_fresh_home_needs_nothing_but_the_command_and_stops_its_server_afterwa
 
 
 @pytest.mark.long
-def test_dagster_dev_executes_runs_shares_its_home_with_nobody_else_and_leaves_nothing_behind(
+def test_dagster_dev_executes_runs_refuses_a_second_daemon_and_leaves_nothing_behind(
     filled: Filled, instance: DagsterInstance, dagster: Dagster
 ) -> None:
     port = reserve_port("127.0.0.1", 0)
@@ -234,7 +254,7 @@ def _processes_that_name(text: str) -> list[str]:
 
 
 def _await(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not is_so():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.1)
