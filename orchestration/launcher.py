@@ -87,9 +87,13 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
         return self._interrupt(run)
 
     def dispose(self) -> None:
-        """End the runs whose processes this one has started; those that had not begun yet are cancelled here."""
+        """Cancel the runs whose processes this one has started, and wait until these are gone."""
         children, self._children = self._children, {}
-        for child in children.values():
+        for run_id, child in children.items():
+            run = self._instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                # Otherwise Dagster takes it for a crash, and the next daemon tries the run again.
+                self._instance.report_run_canceling(run)
             child.ask_to_end()
         for run_id, child in children.items():
             child.end()

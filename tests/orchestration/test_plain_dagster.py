@@ -45,7 +45,11 @@ class Dagster:
     def __call__(self, *arguments: str, **environment: str) -> Ended:
         """Run a command to its end."""
         process = self.start(*arguments, **environment)
-        output, errors = process.communicate(timeout=280)
+        try:
+            output, errors = process.communicate(timeout=280)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         return Ended(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -139,7 +143,7 @@ def test_a_run_in_a_process_of_its_own_can_be_cancelled(
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         instance.submit_run(run_id, None)  # type: ignore[arg-type]  # no code server is needed to launch it
-        _await(lambda: _loaded(instance, run_id).status == status)
+        _reach(instance, run_id, status)
         mark = _loaded(instance, run_id).tags[WORKER_TAG]
         assert instance.run_launcher.terminate(run_id)
         assert _end(instance, run_id) == DagsterRunStatus.CANCELED
@@ -173,6 +177,7 @@ def test_a_fresh_home_needs_nothing_but_the_command_and_stops_its_server_afterwa
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_dagster_dev_executes_runs_refuses_a_second_daemon_and_leaves_nothing_behind(
     filled: Filled, instance: DagsterInstance, dagster: Dagster
 ) -> None:
@@ -194,7 +199,7 @@ def test_dagster_dev_executes_runs_refuses_a_second_daemon_and_leaves_nothing_be
             connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
             assert dagster("job", "launch", "-j", "transform", DAGSTER_HOME=str(ROOT)).code == 0
             waiting = _newest(instance).run_id
-            _await(lambda: _loaded(instance, waiting).status == DagsterRunStatus.STARTED)
+            _reach(instance, waiting, DagsterRunStatus.STARTED)
             family = [*psutil.Process(dev.pid).children(recursive=True), *_processes(waiting)]
             assert _processes(waiting)
             os.killpg(dev.pid, signal.SIGINT)
@@ -228,6 +233,19 @@ def _end(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
     """How a run ended."""
     _await(lambda: _loaded(instance, run_id).status in _ENDS)
     return _loaded(instance, run_id).status
+
+
+def _reach(instance: DagsterInstance, run_id: str, status: DagsterRunStatus) -> None:
+    """Wait until a run has a status; one that has ended before never will."""
+
+    def has() -> bool:
+        now = _loaded(instance, run_id).status
+        assert now == status or now not in _ENDS, [
+            record.user_message or record.get_dagster_event().message for record in instance.all_logs(run_id)
+        ]
+        return now == status
+
+    _await(has)
 
 
 def _keys(instance: DagsterInstance, run: DagsterRun, of_type: DagsterEventType) -> set[AssetKey]:
