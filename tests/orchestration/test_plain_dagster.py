@@ -132,7 +132,9 @@ def test_a_launched_run_executes_without_worker_and_daemon(
     _await(lambda: not is_alive(mark))
 
 
-@pytest.mark.parametrize("status", [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
+@pytest.mark.parametrize(
+    "status", [DagsterRunStatus.STARTING, pytest.param(DagsterRunStatus.STARTED, marks=pytest.mark.long)]
+)
 def test_a_run_in_a_process_of_its_own_can_be_cancelled(
     filled: Filled, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: DagsterRunStatus
 ) -> None:
