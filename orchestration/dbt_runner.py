@@ -241,8 +241,11 @@ def _invoke(
     watch: Callable[[Any], None] = lambda event: None,
     server_options: str = "",
 ) -> Any:
+    # A library of dbt's gives the root logger a handler on import: a program with a log would write it twice.
+    handlers = logging.root.handlers[:]
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 -- seconds, and only a build or a parse needs it
 
+    logging.root.handlers[:] = handlers
     logs = _logs(settings)
     logs.mkdir(parents=True, exist_ok=True)
     options = ["--no-send-anonymous-usage-stats", "--no-write-json", "--no-use-colors", "--no-partial-parse"]
