@@ -85,6 +85,7 @@ def transform(
             warehouse.settings,
             transform_url,
             build.colour,
+            lock=connection,
             full_refresh=is_full,
             beside_readers=is_full and current_generation(connection) is not None,
             on_node=on_node,

@@ -90,6 +90,7 @@ def verify(
                 warehouse.settings,
                 warehouse.url("transform"),
                 "scratch",
+                lock=connection,
                 select=[f"+{name}" for name in marts],
                 beside_readers=True,
                 on_node=on_node,

@@ -131,6 +131,7 @@ def _rights(connection: psycopg.Connection, role: str) -> str:
     needed, values = {
         "ingest": ("has_table_privilege('ops.batches', 'INSERT')", []),
         "transform": ("pg_has_role('ladder_marts_owner', 'MEMBER')", []),
+        "developer": ("has_schema_privilege('prep', 'USAGE') AND NOT pg_has_role('ladder_marts_owner', 'MEMBER')", []),
         "analyst": (reads_marts_alone, staging),
         "serving": (reads_marts_alone, staging),
     }[role]

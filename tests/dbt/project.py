@@ -22,6 +22,7 @@ from tests.conftest import Database
 from warehouse.database import libpq_environment
 from warehouse.lake import Lake
 from warehouse.load import LoadReport, load_pending
+from warehouse.publish import building, registered
 from warehouse.source import Page, Source
 
 __all__ = ["START", "Project", "match_details", "match_row"]
@@ -145,7 +146,8 @@ class Project:
     def _run(self, command: Sequence[str], colour: str, *callbacks: Callable[[Any], None]) -> list[Any]:
         result = self._invoke(command, colour, [], self.manifests[colour].deepcopy(), callbacks)
         assert result.exception is None, result.exception
-        return list(result.result.results)
+        # dbt's own results include what runs at the start.
+        return [found for found in result.result.results if str(found.node.resource_type) != "operation"]
 
     def _invoke(
         self,
@@ -159,8 +161,14 @@ class Project:
         place = ["--project-dir", str(_FOLDER), "--profiles-dir", str(_FOLDER), "--target", colour]
         place += ["--target-path", str(home / "dbt" / colour)]
         quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(home / "dbt"), "--no-write-json"]
-        with self._environment():
+        with self._environment(), self._registered(colour):
             return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([*quiet, *options, *command, *place])
+
+    @contextmanager
+    def _registered(self, colour: str) -> Iterator[None]:
+        with building(self.database.url("transform")) as lock, registered(lock, colour) as registration:
+            os.environ["LADDER_BUILD"] = registration
+            yield
 
     @contextmanager
     def _environment(self) -> Iterator[None]:

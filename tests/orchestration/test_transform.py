@@ -157,8 +157,8 @@ def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url
     demanding = replace(
         warehouse, servers=replace(warehouse.servers, database_url=f"{warehouse.servers.database_url}?sslmode=require")
     )
-    with pytest.raises(BuildError, match="SSL"):
-        build(prepared, demanding.settings, demanding.url("transform"), "green")
+    with building(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="SSL"):
+        build(prepared, demanding.settings, demanding.url("transform"), "green", lock=lock)
     with pytest.raises(psycopg2.OperationalError, match="SSL"):
         psycopg2.connect(storage_url(demanding).replace("+psycopg2", ""))
 
@@ -205,8 +205,8 @@ def test_a_manifest_of_the_live_colour_is_refused(warehouse: Warehouse, prepared
     kept = green.read_bytes()
     green.write_bytes(blue.read_bytes())
     try:
-        with pytest.raises(BuildError, match="_blue, not in green"):
-            build(prepared, warehouse.settings, warehouse.url("transform"), "green")
+        with building(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="_blue, not in green"):
+            build(prepared, warehouse.settings, warehouse.url("transform"), "green", lock=lock)
     finally:
         green.write_bytes(kept)
 

@@ -1,0 +1,54 @@
+"""The environment in which a person runs dbt: a login that cannot touch what readers see, and a schema of their own."""
+
+from __future__ import annotations
+
+import getpass
+import re
+
+from psycopg import sql
+
+from orchestration.dbt_graph import PROJECT
+from warehouse.database import connect, libpq_environment, role_url
+from warehouse.embedded import Servers
+from warehouse.settings import Settings
+
+__all__ = ["developer_environment", "developer_schema"]
+
+_LONGEST_NAME = 63
+
+
+def developer_environment(settings: Settings, servers: Servers) -> dict[str, str]:
+    """The variables by which plain dbt works on this warehouse, after making the developer's schema.
+
+    They hold a connection (`PGHOST`, ..., as `ladder_developer`), where project and profiles lie, and where dbt may
+    write its own files.
+
+    Args:
+        settings: the home, and the schema where one is set.
+        servers: the running servers of a warehouse that is set up.
+
+    Raises:
+        DatabaseError: the server cannot be reached, or the warehouse was never set up from this home.
+    """
+    schema = developer_schema(settings)
+    with connect(servers.database_url) as connection:
+        connection.execute(
+            sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION ladder_developer").format(sql.Identifier(schema))
+        )
+    folder = settings.home / "dbt" / "developer"
+    return {
+        **libpq_environment(role_url(settings, servers.database_url, "developer")),
+        "LADDER_DEV_SCHEMA": schema,
+        "DBT_PROJECT_DIR": str(PROJECT),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(settings.home / "logs" / "developer"),
+    }
+
+
+def developer_schema(settings: Settings) -> str:
+    """Where a developer builds: `LADDER_DEV_SCHEMA`, or `dev_` and the name of the operating system's user."""
+    if settings.dev_schema is not None:
+        return settings.dev_schema
+    user = re.sub(r"[^a-z0-9]+", "_", getpass.getuser().lower()).strip("_") or "user"
+    return f"dev_{user}"[:_LONGEST_NAME]
