@@ -29,7 +29,7 @@ from warehouse.errors import BuildError
 from warehouse.publish import Colour, registered
 from warehouse.settings import Settings
 
-__all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up"]
+__all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up", "write_published_manifest"]
 
 #: A build of little waits for commits more than it computes; more gains nothing, and readers want connections too.
 _THREADS = 4
@@ -192,7 +192,41 @@ def describe(
     Raises:
         BuildError: dbt could not run.
     """
-    manifest = _decode(_manifest(prepared.project, prepared.folder, settings, transform_url, colour))
+    manifest = _published_manifest(prepared.project, prepared.folder, settings, transform_url, colour)
+    _target(settings, colour).mkdir(parents=True, exist_ok=True)
+    arguments = ["docs", "generate", "--no-compile"]
+    outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest)
+    if not outcome.success:
+        raise BuildError(f"dbt could not document: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
+    return manifest.writable_manifest().to_dict(), outcome.result.to_dict()
+
+
+def write_published_manifest(
+    path: Path, project: Path, folder: Path, settings: Settings, transform_url: str, colour: Colour
+) -> None:
+    """Write dbt's manifest of a colour as a file, with marts under the names that readers know.
+
+    Args:
+        path: the file, replaced whole.
+        project: where the project lies, which is parsed unless the folder holds the colour.
+        folder: of a prepared state of the project.
+        settings: where logs and dbt's own files go.
+        transform_url: login of `ladder_transform`.
+        colour: the published one.
+
+    Raises:
+        BuildError: the project cannot be parsed.
+    """
+    manifest = _published_manifest(project, folder, settings, transform_url, colour)
+    # With a manifest it parses nothing, but sets the flags of dbt that its writer reads.
+    _invoke(project, ["parse"], settings, transform_url, colour, manifest=manifest)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    manifest.writable_manifest().write(str(fresh))
+    fresh.replace(path)
+
+
+def _published_manifest(project: Path, folder: Path, settings: Settings, transform_url: str, colour: Colour) -> Any:
+    manifest = _decode(_manifest(project, folder, settings, transform_url, colour))
     for node in manifest.nodes.values():
         if node.schema == f"marts_{colour}":
             node.schema = "marts"
@@ -201,12 +235,7 @@ def describe(
         if unit_test.schema == f"marts_{colour}":
             unit_test.schema = "marts"
     _move(manifest, parameters(transform_url)["dbname"])
-    _target(settings, colour).mkdir(parents=True, exist_ok=True)
-    arguments = ["docs", "generate", "--no-compile"]
-    outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest)
-    if not outcome.success:
-        raise BuildError(f"dbt could not document: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
-    return manifest.writable_manifest().to_dict(), outcome.result.to_dict()
+    return manifest
 
 
 def _standing(graph: Graph) -> list[NodeResult]:

@@ -136,6 +136,16 @@ def psql(context: typer.Context) -> None:
     raise typer.Exit(open_psql(context.args))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def dbt(context: typer.Context) -> None:
+    """Run dbt in a schema of your own; further arguments are dbt's: build, run, test, show, docs generate, ..."""
+    from orchestration.cli.dbt import run_dbt
+
+    raise typer.Exit(run_dbt(context.args))
+
+
 @rejects.command("list")
 def rejects_list(
     limit: Annotated[int, typer.Option(help="rejects to show", min=1)] = 50,

@@ -1,0 +1,67 @@
+"""dbt's manifest of what readers see, kept under the home: where a developer's models find the parents they did not build.
+
+It is made once for each state of the project, colour and database, which takes a second; a publication then only puts
+the right one in place. Marts stand in it under the names of the views, which turn by themselves; tables of the additive
+layer carry the colour.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psycopg
+
+from orchestration.dbt_graph import PROJECT, models_digest, prepared_folder
+from orchestration.dbt_runner import write_published_manifest
+from warehouse.database import parameters
+from warehouse.publish import Generation
+from warehouse.settings import Settings
+
+__all__ = ["keep_state"]
+
+
+def keep_state(
+    settings: Settings, connection: psycopg.Connection, transform_url: str, live: Generation, project: Path = PROJECT
+) -> Path:
+    """Put the manifest of the published generation in place, unless it is there.
+
+    Args:
+        settings: the home.
+        connection: a login that reads `ops`.
+        transform_url: login of `ladder_transform`.
+        live: the published generation.
+        project: the project, for a generation that another home has built.
+
+    Returns:
+        The folder that dbt takes as `--state`.
+
+    Raises:
+        BuildError: the project cannot be parsed.
+    """
+    folder = settings.home / "dbt" / "live"
+    digest = _built_with(connection, live) or models_digest(project)
+    kept = folder / "kept" / f"{digest[:24]}-{live.colour}-{parameters(transform_url)['dbname']}.json"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        prepared = prepared_folder(settings, digest)
+        if not (prepared / f"{live.colour}.msgpack").exists():
+            # Another home built it, maybe of another state of the project; this home's is nearest to it.
+            prepared = prepared_folder(settings, models_digest(project))
+        for old in kept.parent.glob("*.json"):
+            if not old.name.startswith(digest[:24]):
+                old.unlink(missing_ok=True)
+        write_published_manifest(kept, project, prepared, settings, transform_url, live.colour)
+    current = folder / "manifest.json"
+    if not current.exists() or not current.samefile(kept):
+        fresh = folder / f".manifest.{os.getpid()}"
+        fresh.unlink(missing_ok=True)
+        fresh.hardlink_to(kept)
+        fresh.replace(current)
+    return folder
+
+
+def _built_with(connection: psycopg.Connection, live: Generation) -> str | None:
+    """The models that a generation was built with; None where the next build has to be made from nothing."""
+    row = connection.execute("SELECT models_digest FROM ops.build_state WHERE colour = %s", [live.colour]).fetchone()
+    return (row[0] or None) if row else None
