@@ -184,11 +184,14 @@ def compact() -> None:
 @app.command()
 def publish(
     rollback: Annotated[bool, typer.Option("--rollback", help="turn back to the generation before")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="mend marts that were removed or changed by hand")] = False,
 ) -> None:
-    """Tell the cache of the published generation again, or turn back."""
+    """Set the cache to the published generation again, turn back, or mend marts."""
     from orchestration.cli.publish import publish_again
 
-    publish_again(rollback=rollback)
+    if rollback and repair:
+        raise typer.BadParameter("--rollback and --repair exclude each other")
+    publish_again(rollback=rollback, repair=repair)
 
 
 @app.command()
