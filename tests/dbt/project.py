@@ -76,6 +76,14 @@ class Project:
         broken = [f"{r.node.name}: {r.message}" for r in self._run(command, colour) if r.status.value not in fine]
         assert not broken, broken[0]
 
+    def refusal(self, command: Sequence[str], colour: str, registration: str) -> str:
+        """What a dbt command says that is refused, given a registration from elsewhere."""
+        with self._environment():
+            os.environ["LADDER_BUILD"] = registration
+            result = self._call(command, colour, [], self.manifests[colour].deepcopy(), [])
+        assert not result.success
+        return str(result.exception) if result.exception else " ".join(str(r.message) for r in result.result.results)
+
     def load(self, *pages: Page, source: Source = SOURCE) -> LoadReport:
         """Land and load pages of one source."""
         lake = Lake(self.database.settings.lake_path)
@@ -157,12 +165,22 @@ class Project:
         manifest: Any = None,
         callbacks: Sequence[Callable[[Any], None]] = (),
     ) -> Any:
+        with self._environment(), self._registered(colour):
+            return self._call(command, colour, options, manifest, callbacks)
+
+    def _call(
+        self,
+        command: Sequence[str],
+        colour: str,
+        options: Sequence[str],
+        manifest: Any,
+        callbacks: Sequence[Callable[[Any], None]],
+    ) -> Any:
         home = self.database.settings.home
         place = ["--project-dir", str(_FOLDER), "--profiles-dir", str(_FOLDER), "--target", colour]
         place += ["--target-path", str(home / "dbt" / colour)]
         quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(home / "dbt"), "--no-write-json"]
-        with self._environment(), self._registered(colour):
-            return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([*quiet, *options, *command, *place])
+        return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([*quiet, *options, *command, *place])
 
     @contextmanager
     def _registered(self, colour: str) -> Iterator[None]:
