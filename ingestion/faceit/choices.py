@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ingestion.choices import Situation, TrackedThings
 from ingestion.errors import NotFoundError, UnusableAnswer
-from ingestion.faceit.source import SOURCE
+from ingestion.faceit.source import RETIRED_GAMES, SOURCE
 from ingestion.parsing import read_object
 from ingestion.passes import Context
 from warehouse.errors import ConfigurationError, UpstreamError
@@ -74,12 +74,12 @@ async def look_up(context: Context, kind: str, name: str) -> str:
 
 
 def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
-    """Those of some players who play a game, by their profiles, and those whose profile was never read."""
+    """Those of some players who play a game, by their profiles; of a current game also those without a profile yet."""
     rows = situation.connection.execute(
         "SELECT player_id FROM unnest(%s::text[]) AS asked (player_id) WHERE EXISTS (SELECT FROM "
         "staging_faceit.player_games AS games WHERE games.player_id = asked.player_id AND games.game = %s) "
-        "OR NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = asked.player_id)",
-        [list(ids), game],
+        "OR (%s AND NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = asked.player_id))",
+        [list(ids), game, game not in RETIRED_GAMES],
     )
     return {player_id for (player_id,) in rows}
 
