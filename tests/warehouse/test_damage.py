@@ -119,6 +119,8 @@ def test_a_change_of_a_published_mart_is_noticed(published: Database, statements
         "CREATE INDEX ON marts_blue.scores (value)",
         "DROP TABLE marts_green.scores",
         "SELECT pg_stat_reset()",
+        # As after an upgrade of PostgreSQL, and as in a restored copy.
+        "UPDATE ops.published_marts SET view_digest = '15:other', table_oid = 1",
     ],
 )
 def test_what_changes_no_published_row_or_column_is_no_damage(published: Database, statements: str) -> None:

@@ -1,5 +1,5 @@
--- Marts that are not as they were published. Counters of rows begin anew after a crash, and a restored table has
--- another oid: neither is damage.
+-- Marts that are not as they were published. Counters of rows begin anew after a crash, a restored table has another
+-- oid, and another version of PostgreSQL writes definitions otherwise: none of these is damage.
 WITH live AS (
     SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1
 ),
@@ -9,7 +9,8 @@ looked_at AS (
         p.*,
         v.oid AS view_oid,
         t.oid AS found_oid,
-        p.colour = live.colour AS is_live
+        p.colour = live.colour AS is_live,
+        current_setting('server_version_num')::integer / 10000 AS server
     FROM live
     JOIN ops.published_marts AS p ON p.colour = coalesce(%(colour)s, live.colour)
     LEFT JOIN pg_class AS v
@@ -35,7 +36,9 @@ compared AS (
             ) THEN 'columns_changed'
             WHEN pg_relation_size(found_oid) = 0 AND NOT is_empty THEN 'emptied'
             WHEN is_live AND view_oid IS NULL THEN 'view_missing'
-            WHEN is_live AND md5(pg_get_viewdef(view_oid)) <> view_digest THEN 'view_changed'
+            WHEN is_live AND split_part(view_digest, ':', 1)::integer = server AND md5(pg_get_viewdef(view_oid)) <> (
+                split_part(view_digest, ':', 2)
+            ) THEN 'view_changed'
             WHEN found_oid = table_oid AND rows_written < (
                 pg_stat_get_tuples_inserted(found_oid)
                 + pg_stat_get_tuples_updated(found_oid)

@@ -3,7 +3,7 @@ INSERT INTO ops.published_marts (colour, mart, view_digest, table_oid, columns_d
 SELECT
     %(colour)s,
     v.relname,
-    md5(pg_get_viewdef(v.oid)),
+    current_setting('server_version_num')::integer / 10000 || ':' || md5(pg_get_viewdef(v.oid)),
     t.oid,
     md5(c.columns),
     pg_relation_size(t.oid) = 0,

@@ -24,7 +24,7 @@ CREATE TABLE ops.published_marts (
     PRIMARY KEY (colour, mart)
 );
 COMMENT ON TABLE ops.published_marts IS 'One row per colour and mart: how it was when it was published last; none once a build of the colour has begun';
-COMMENT ON COLUMN ops.published_marts.view_digest IS 'of the definition of its view';
+COMMENT ON COLUMN ops.published_marts.view_digest IS 'PostgreSQL''s major version, and a digest of the definition of its view as that writes it';
 COMMENT ON COLUMN ops.published_marts.columns_digest IS 'of names, types and nullability of the columns of its table';
 COMMENT ON COLUMN ops.published_marts.is_empty IS 'whether its table had no page';
 COMMENT ON COLUMN ops.published_marts.rows_written IS 'rows inserted, updated and deleted by then, as PostgreSQL counts them; null where that was not settled';
