@@ -1,7 +1,7 @@
 """dbt's manifest of what readers see, kept under the home: from there dbt knows parents that a developer did not build.
 
 It is made once for each state of the project, colour and database, which takes a second; a publication then only puts
-the right one in place. Marts stand in it under the names of the views, which turn by themselves; tables of the additive
+the right one in place. Marts have the names of the views in it, which turn by themselves; tables of the additive
 layer carry the colour.
 """
 

@@ -80,7 +80,7 @@ def transform(
         if not build.is_needed and not full_refresh and not damaged:
             return Transformed(prepared.graph, current_generation(connection), is_built=False)
         is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
-        # What somebody else changed is not built on, now or later.
+        # A table that was changed by hand is not built on, now or later.
         is_other_refreshed = full_refresh or not all(mart.is_view_alone for mart in damaged)
         begin_build(connection, build, is_full=is_full)
         trim_feeds(connection)

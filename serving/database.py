@@ -115,7 +115,7 @@ class Database:
             raise DatabaseDown from error
 
     async def damaged(self) -> list[DamagedMart]:
-        """Marts that somebody has changed since they were published; none where that is not recorded.
+        """Marts that were changed by hand since they were published; none where that is not recorded.
 
         Raises:
             DatabaseDown: PostgreSQL does not answer in time.

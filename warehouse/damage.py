@@ -35,7 +35,7 @@ _PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class DamagedMart:
-    """A mart that somebody else has changed since it was published.
+    """A mart that was changed by hand since it was published.
 
     Args:
         mart: its name.

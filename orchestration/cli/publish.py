@@ -12,7 +12,7 @@ __all__ = ["publish_again", "serve_api"]
 
 
 def publish_again(*, rollback: bool, repair: bool) -> None:
-    """Set the cache to the published generation, after turning back or mending marts where that is asked for.
+    """Set the cache to the published generation, after turning back or mending marts where that is wanted.
 
     Raises:
         PublicationError: there is nothing to publish or to return to, a mart is damaged, or the cache

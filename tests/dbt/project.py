@@ -77,7 +77,7 @@ class Project:
         assert not broken, broken[0]
 
     def refusal(self, command: Sequence[str], colour: str, registration: str) -> str:
-        """What a dbt command says that is refused, given a registration from elsewhere."""
+        """The message of a dbt command that is refused, with a registration from elsewhere."""
         with self._environment():
             os.environ["LADDER_BUILD"] = registration
             result = self._call(command, colour, [], self.manifests[colour].deepcopy(), [])

@@ -49,7 +49,7 @@ class CommandLine:
             cwd=self.directory,
             capture_output=True,
             check=False,
-            timeout=240,
+            timeout=1200,
         )
         assert b"Traceback" not in ended.stderr, ended.stderr.decode()
         return Ended(ended.returncode, ended.stdout.decode(errors="replace"), ended.stderr.decode())

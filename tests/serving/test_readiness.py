@@ -17,7 +17,7 @@ MART = "player_win_rates"
 
 @pytest.fixture
 def owner(pair: Pair) -> Iterator[psycopg.Connection]:
-    """Somebody who may do anything to the marts."""
+    """An administrator, with every right on the marts."""
     with psycopg.connect(pair.marts.database.admin_url, autocommit=True) as connection:
         yield connection
 

@@ -1,4 +1,4 @@
-"""What somebody else did to a published mart is noticed, whatever it was; what a build or PostgreSQL does is not."""
+"""A change of a published mart by hand is noticed, whatever it was; what a build or PostgreSQL does is not."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _until(holds: Callable[[], bool]) -> None:
 
 @contextmanager
 def _undone(database: Database, statements: str) -> Iterator[psycopg.Connection]:
-    """A transaction in which somebody does something, and takes it back."""
+    """A transaction with some statements, which are taken back."""
     with connect(database.admin_url, autocommit=True) as admin, admin.transaction(force_rollback=True):
         admin.execute(statements.encode())
         yield admin

@@ -1,5 +1,5 @@
--- Who works on models reads everything that models read and the published marts, and writes nowhere but in schemas of
--- their own. Views and seeds in prep are made anew by each full build, so what does not exist yet is granted too.
+-- A developer reads everything that models read and the published marts, and writes only in schemas made for developers.
+-- Views and seeds in prep are made anew by each full build, so what does not exist yet is granted too.
 SET LOCAL ROLE ladder_marts_owner;
 
 GRANT USAGE ON SCHEMA prep, marts TO ladder_developer;
@@ -12,7 +12,7 @@ SET LOCAL ROLE ladder_owner;
 GRANT USAGE ON SCHEMA ops TO ladder_developer;
 GRANT SELECT ON ops.build_inputs, ops.generations, ops.tracked, ops.cursors TO ladder_developer;
 
--- What publication left, to notice when somebody else changes it.
+-- The marts as they were published, so that a later change by hand is noticed.
 CREATE TABLE ops.published_marts (
     colour text NOT NULL CHECK (colour IN ('blue', 'green')),
     mart text NOT NULL,
