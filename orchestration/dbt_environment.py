@@ -60,5 +60,9 @@ def developer_schema(settings: Settings) -> str:
     """Where a developer builds: `LADDER_DEV_SCHEMA`, or `dev_` and the name of the operating system's user."""
     if settings.dev_schema is not None:
         return settings.dev_schema
-    user = re.sub(r"[^a-z0-9]+", "_", getpass.getuser().lower()).strip("_") or "user"
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        name = ""
+    user = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "user"
     return f"dev_{user}"[:_LONGEST_NAME]

@@ -26,7 +26,8 @@ import psycopg
 from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
 from warehouse.database import libpq_environment, parameters
 from warehouse.errors import BuildError
-from warehouse.publish import Colour, registered
+from warehouse.locks import registered
+from warehouse.publish import Colour
 from warehouse.settings import Settings
 
 __all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up", "write_published_manifest"]

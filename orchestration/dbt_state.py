@@ -1,7 +1,7 @@
 """dbt's manifest of what readers see, kept under the home: from there dbt knows parents that a developer did not build.
 
 It is made once for each state of the project, colour and database, which takes a second; a publication then only puts
-the right one in place. Marts have the names of the views in it, which turn by themselves; tables of the additive
+the right one in place, in homes where dbt is used. Marts have the names of the views in it, which turn by themselves; tables of the additive
 layer carry the colour.
 """
 
@@ -14,11 +14,13 @@ import psycopg
 
 from orchestration.dbt_graph import PROJECT, models_digest, prepared_folder
 from orchestration.dbt_runner import write_published_manifest
-from warehouse.database import parameters
+from warehouse.database import connect, parameters
 from warehouse.publish import Generation
 from warehouse.settings import Settings
 
-__all__ = ["keep_state"]
+__all__ = ["follow_publication", "keep_state"]
+
+_MANIFEST = "manifest.json"
 
 
 def keep_state(
@@ -52,13 +54,22 @@ def keep_state(
             if not old.name.startswith(digest[:24]):
                 old.unlink(missing_ok=True)
         write_published_manifest(kept, project, prepared, settings, transform_url, live.colour)
-    current = folder / "manifest.json"
-    if not current.exists() or not current.samefile(kept):
-        fresh = folder / f".manifest.{os.getpid()}"
-        fresh.unlink(missing_ok=True)
-        fresh.hardlink_to(kept)
-        fresh.replace(current)
+    fresh = folder / f".manifest.{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(kept.relative_to(folder))
+    fresh.replace(folder / _MANIFEST)
     return folder
+
+
+def follow_publication(settings: Settings, transform_url: str, live: Generation, project: Path = PROJECT) -> None:
+    """Put the manifest of a new generation in place, in a home where a developer has used dbt; nothing elsewhere.
+
+    Raises:
+        BuildError: the project cannot be parsed.
+    """
+    if (settings.home / "dbt" / "live" / _MANIFEST).exists():
+        with connect(transform_url) as connection:
+            keep_state(settings, connection, transform_url, live, project)
 
 
 def _built_with(connection: psycopg.Connection, live: Generation) -> str | None:

@@ -10,12 +10,11 @@ import msgspec
 
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import NodeResult, prepare
-from orchestration.dbt_state import keep_state
+from orchestration.dbt_state import follow_publication
 from orchestration.progress import NodeDone, NotLoaded, Published, tell
 from orchestration.transform import Transformed, transform
 from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
 from serving.publish import publish_cache
-from warehouse.database import connect
 from warehouse.errors import PublicationError
 
 __all__ = ["build_and_publish"]
@@ -62,9 +61,7 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     except PublicationError as error:
         outcome = replace(outcome, failure=error)
     tell(Published(generation.generation, outcome.is_built, as_of))
-    transform_url = warehouse.url("transform")
-    with connect(transform_url) as connection:
-        keep_state(warehouse.settings, connection, transform_url, generation, project)
+    follow_publication(warehouse.settings, warehouse.url("transform"), generation, project)
     return outcome
 
 

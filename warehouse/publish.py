@@ -7,7 +7,6 @@ writes the new generation, so that a reader sees the old marts or the new ones, 
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +31,6 @@ __all__ = [
     "current_generation",
     "plan_build",
     "record_build",
-    "registered",
     "restore_views",
     "rollback",
     "turn",
@@ -101,26 +99,6 @@ def building(transform_url: str) -> Iterator[psycopg.Connection]:
     with connect(transform_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [BUILD])
         yield connection
-
-
-@contextmanager
-def registered(connection: psycopg.Connection, place: str) -> Iterator[str]:
-    """Register a build of dbt, which builds nowhere but in a developer's schema without; what to pass to it.
-
-    It is a lock, so that it ends with the process that builds, however that ends.
-
-    Args:
-        connection: the connection that holds the build lock.
-        place: the target: a colour, or `scratch`.
-    """
-    token = secrets.token_hex(8)
-    name = f"{place}:{token}"
-    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
-    try:
-        yield token
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
 
 
 def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date: date | None) -> Build:

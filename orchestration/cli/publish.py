@@ -20,6 +20,7 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
         BuildError: damaged marts could not be built anew.
     """
     from orchestration.dbt_runner import prepare
+    from orchestration.dbt_state import follow_publication
     from orchestration.publishing import build_and_publish
     from serving.publish import publish_cache
     from warehouse import publish
@@ -47,6 +48,7 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
                 raise outcome.failure
             assert outcome.generation is not None  # something was published before
             generation = outcome.generation
+        follow_publication(settings, warehouse.url("transform"), generation)
         # Builds need not wait for the boards.
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     verb = "turned back; now" if rollback else "mended; now" if generation != before else "published"

@@ -51,6 +51,8 @@ table     ops.published_marts                    r        r        -        r   
 table     ops.rejects                            raw      r        -        -        rawdtxg  r        -        -
 table     ops.replays                            rd       r        -        -        rawdtxg  r        -        -
 table     ops.request_slots                      raw      -        -        -        rawdtxg  -        -        -
+table     ops.rereads                            raw      r        r        -        rawdtxg  r        -        -
+table     ops.source_totals                      rawd     r        r        -        rawdtxg  r        -        -
 table     ops.tracked                            raw      r        -        -        rawdtxg  r        -        -
 table     ops.watermarks                         r        r        -        -        rawdtxg  rawd     -        -
 table     prep.*                                 -        -        -        -        -        rawdtxg  -        -
@@ -172,7 +174,7 @@ def test_nothing_is_granted_on_what_does_not_exist_yet_but_what_developers_read(
         "SELECT defaclrole::regrole::text, defaclnamespace::regnamespace::text, defaclobjtype, defaclacl::text "
         "FROM pg_default_acl"
     ).fetchall()
-    assert found == [("ladder_marts_owner", "prep", b"r", "{ladder_developer=r/ladder_marts_owner}")]
+    assert found == [("ladder_marts_owner", "prep", "r", "{ladder_developer=r/ladder_marts_owner}")]
 
 
 def test_a_developer_reads_what_models_read_and_changes_nothing(admin: psycopg.Connection) -> None:
