@@ -1,8 +1,8 @@
 """dbt's manifest of what readers see, kept under the home: from there dbt knows parents that a developer did not build.
 
 It is made once for each state of the project, colour and database, which takes a second; a publication then only puts
-the right one in place, in homes where dbt is used. Marts have the names of the views in it, which turn by themselves; tables of the additive
-layer carry the colour.
+the right one in place, in homes where dbt is used. Marts have the names of their views in it, which turn by themselves;
+tables of the additive layer carry the colour.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Project:
 
         statuses = {result.node.name: result.status.value for result in self._run(command, colour, note)}
         assert set(statuses.values()) == {"success"}, statuses
-        return [(node, statement) for node, statement in executed if node]
+        return [(node, statement) for node, statement in executed if node and not node.startswith("operation.")]
 
     def build(self, *select: str, colour: str = "blue", full_refresh: bool = False) -> None:
         """Build models (all of them by default) with their tests, and fail where any does."""

@@ -6,6 +6,9 @@ union all
 -- A developer's marts hang on the date of those that readers see.
 select
     'dev' as colour,
-    as_of_date
-from {{ source('ops', 'generations') }}
-where generation = (select max(generation) from {{ source('ops', 'generations') }})
+    newest.as_of_date
+from (
+    select as_of_date from {{ source('ops', 'generations') }}
+    order by generation desc
+    limit 1
+) as newest
