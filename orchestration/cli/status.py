@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from orchestration.cli.terminal import console, table
 from orchestration.warehouse_access import open_warehouse
+from warehouse.damage import damaged_marts
 from warehouse.database import address, connect
 from warehouse.settings import load_settings
 
@@ -44,6 +45,9 @@ def _read() -> dict[str, Any]:
         for part in _PARTS:
             with connection.cursor(row_factory=dict_row) as cursor:
                 found[part] = cursor.execute((queries / f"{part}.sql").read_bytes()).fetchall()
+        found["damaged"] = [
+            {"mart": one.mart, "problem": one.problem, "message": one.message} for one in damaged_marts(connection)
+        ]
     return found
 
 
@@ -59,6 +63,8 @@ def _show(found: dict[str, Any]) -> None:
         )
     else:
         console.print("published: nothing yet; `ladder run`")
+    for damaged in found["damaged"]:
+        console.print(f"damaged: {damaged['message']}; `ladder publish --repair`", markup=False)
     counts = ", ".join(f"{row['count']} {row['source']} {row['kind']}s" for row in found["tracked"]) or "nothing"
     console.print(f"tracked: {counts}", markup=False)
     _table(

@@ -78,3 +78,24 @@ def test_publishing_again_keeps_the_generation(filled: Filled) -> None:
     assert ended.code == 0
     assert f"generation {before[0][2]} " in ended.output
     assert _books(filled) == before
+
+
+def test_a_damaged_mart_is_named_everywhere_and_mended(filled: Filled) -> None:
+    generation = _books(filled)[0][2]
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("DROP VIEW marts.team_form")
+    line = "team_form: its view is gone"
+    assert json.loads(filled.ladder("status", "--json").output)["damaged"] == [
+        {"mart": "team_form", "problem": "view_missing", "message": line}
+    ]
+    doctor = filled.ladder("doctor")
+    assert doctor.code == 1
+    assert f"problem  marts: {line}; run `ladder publish --repair`" in doctor.output
+    refused = filled.ladder("publish")
+    assert (refused.code, refused.error_lines) == (1, [f"error: {line}; run `ladder publish --repair`"])
+    assert "1 damaged, to be mended (team_form" in filled.ladder("run", "--plan").output
+    mended = filled.ladder("publish", "--repair")
+    assert mended.code == 0, mended.errors
+    assert f"mended; now generation {generation + 1} " in mended.output
+    assert json.loads(filled.ladder("status", "--json").output)["damaged"] == []
+    assert f"published generation {generation + 1} " in filled.ladder("publish", "--repair").output
