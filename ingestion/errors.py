@@ -8,6 +8,7 @@ UpstreamError                 (warehouse.errors) a source cannot be read
 +-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
 |   +-- Unreachable           nothing answers at the address; ends the pass
 +-- UnusableAnswer            an answer that does not hold what it should; it is kept, as a reject
++-- UnknownName           a name that nobody has at the source, or several have
 +-- DayLimitReached           the source answers no more today; ends the pass in good order
 +-- CallBudgetSpent           we ask no more in this run; ends the pass in good order
 """
@@ -22,6 +23,7 @@ __all__ = [
     "NotFoundError",
     "PermanentError",
     "TransientError",
+    "UnknownName",
     "Unreachable",
     "UnusableAnswer",
     "WrongAddressError",
@@ -69,6 +71,10 @@ class Unreachable(TransientError):
 
 class UnusableAnswer(UpstreamError):
     """An answer does not hold what it should; it is kept, as a reject."""
+
+
+class UnknownName(UpstreamError):
+    """Nobody has a name at the source, or several have it."""
 
 
 class DayLimitReached(UpstreamError):

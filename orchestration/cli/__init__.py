@@ -45,7 +45,8 @@ def _known_source(name: str) -> str:
 Source = Annotated[str, typer.Argument(help=f"the source: {', '.join(NAMES)}", callback=_known_source)]
 Kind = Annotated[str, typer.Argument(help="what the ids belong to: player, match, team, ...")]
 Ids = Annotated[
-    list[str], typer.Argument(help="ids as the source has them, or names that it can look up", metavar="ID...")
+    list[str],
+    typer.Argument(help="ids, nicknames, Steam ids, or addresses of pages about the things", metavar="ID..."),
 ]
 
 
@@ -90,17 +91,17 @@ def run(
 @app.command()
 def track(source: Source, kind: Kind, ids: Ids) -> None:
     """Ask a source for these from the next run on."""
-    from orchestration.cli.tracking import track_ids
+    from orchestration.cli.tracking import track_things
 
-    track_ids(source, kind, ids)
+    raise typer.Exit(track_things(source, kind, ids))
 
 
 @app.command()
 def untrack(source: Source, kind: Kind, ids: Ids) -> None:
     """Stop asking for these; what is stored stays."""
-    from orchestration.cli.tracking import untrack_ids
+    from orchestration.cli.tracking import untrack_things
 
-    untrack_ids(source, kind, ids)
+    raise typer.Exit(untrack_things(source, kind, ids))
 
 
 @app.command()
