@@ -64,11 +64,15 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    password: Annotated[
+        bool, typer.Option("--password", help="show the analyst's password in the line for SQL clients")
+    ] = False,
+) -> None:
     """Keep everything up: servers, worker, Dagster with its schedules, API. Ctrl-C stops all of it."""
     from orchestration.cli.up import keep_up
 
-    keep_up()
+    keep_up(with_password=password)
 
 
 @app.command()
@@ -135,6 +139,27 @@ def psql(context: typer.Context) -> None:
     from orchestration.cli.query import open_psql
 
     raise typer.Exit(open_psql(context.args))
+
+
+@app.command()
+def connection(
+    login: Annotated[
+        Literal["analyst", "transform", "ingest", "serving"], typer.Argument(help="whose login")
+    ] = "analyst",
+    form: Annotated[
+        Literal["url", "dsn", "env", "sqlalchemy", "jdbc"] | None,
+        typer.Option("--format", help="one form for another program, on standard output alone"),
+    ] = None,
+    password: Annotated[
+        bool | None,
+        typer.Option("--password/--no-password", help="write the password too; a form that is piped has it by itself"),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="keep the embedded PostgreSQL up until Ctrl-C")] = False,
+) -> None:
+    """Show how another program connects to the marts (docs/connect.md): host, port, database, user, password."""
+    from orchestration.cli.connection import show_connection
+
+    show_connection(login, form, password=password, keep=keep)
 
 
 @rejects.command("list")

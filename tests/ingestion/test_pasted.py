@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.faceit import choices as faceit_choices
@@ -88,6 +88,7 @@ def steam_forms(account: int) -> list[str]:
 
 
 @given(ACCOUNTS, st.data())
+@settings(deadline=None)
 def test_a_steam_id_is_the_same_account_in_every_form(account: int, data: st.DataObject) -> None:
     decorate, spell = data.draw(DECORATED)
     form = data.draw(st.sampled_from(steam_forms(account)))
@@ -97,6 +98,7 @@ def test_a_steam_id_is_the_same_account_in_every_form(account: int, data: st.Dat
 
 
 @given(ACCOUNTS, st.sampled_from(["opendota.com", "dotabuff.com", "stratz.com"]), ADDRESSES, st.data())
+@settings(deadline=None)
 def test_the_address_of_a_player_is_that_account(
     account: int, site: str, address: tuple[str, str, str], data: st.DataObject
 ) -> None:
@@ -108,6 +110,7 @@ def test_the_address_of_a_player_is_that_account(
 
 
 @given(st.integers(min_value=1, max_value=2**63 - 1), st.sampled_from(["match", "team", "league"]), st.data())
+@settings(deadline=None)
 def test_a_match_a_team_or_a_league_is_its_number_or_its_address(number: int, kind: str, data: st.DataObject) -> None:
     decorate, spell = data.draw(DECORATED)
     assert opendota(kind, decorate(spell(str(number)))) == str(number)
@@ -120,6 +123,7 @@ def test_a_match_a_team_or_a_league_is_its_number_or_its_address(number: int, ki
 
 
 @given(NICKNAMES, ADDRESSES, st.data())
+@settings(deadline=None)
 def test_a_nickname_is_read_from_its_address_in_any_script(
     nickname: str, address: tuple[str, str, str], data: st.DataObject
 ) -> None:
@@ -217,6 +221,7 @@ ODD = st.one_of(
 
 
 @given(ODD, st.sampled_from(faceit_choices.KINDS), st.sampled_from(opendota_choices.KINDS))
+@settings(deadline=None)
 def test_any_text_is_an_id_a_name_or_a_refusal_in_one_line(text: str, faceit_kind: str, opendota_kind: str) -> None:
     for identify, kind, is_id in (
         (faceit, faceit_kind, faceit_choices.is_id),
@@ -237,11 +242,13 @@ def test_any_text_is_an_id_a_name_or_a_refusal_in_one_line(text: str, faceit_kin
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     assert clean(clean(text)) == clean(text)
 
 
 @given(st.text(st.characters(codec=None)))
+@settings(deadline=None)
 def test_what_a_message_shows_can_be_written(text: str) -> None:
     assert printable(text).isprintable()
     printable(text).encode()

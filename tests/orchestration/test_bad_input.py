@@ -31,6 +31,7 @@ def test_help_names_every_command(ladder: CommandLine) -> None:
         "status",
         "query",
         "psql",
+        "connection",
         "rejects",
         "replay",
         "compact",
