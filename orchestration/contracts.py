@@ -1,11 +1,13 @@
 """Contracts of the marts, from dbt's YAML to the declarations of the API, which knows no dbt: `make contracts`.
 
-Written down and committed, so that serving needs neither dbt nor the project's files; a test keeps both equal. The way
-back is written too: which endpoint reads which mart, as exposures of the dbt project.
+The games and their modes come from the seeds in the same way. Written down and committed, so that serving needs neither
+dbt nor the project's files; a test keeps both equal. The way back is written too: which endpoint reads which mart, as
+exposures of the dbt project.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +79,8 @@ def contracts(folder: Path = _MARTS) -> list[Contract]:
 
 
 def columns_module(marts: list[Contract]) -> str:
-    """The module that tells serving of columns. Columns of a type that answers do not have are left out."""
+    """The module that serving takes columns, games and modes from, without columns of a type that answers lack."""
+    modes = dict.fromkeys(row["mode"] for row in _seed("modes"))
     lines = [
         '"""Columns of the marts under their contracts. `make contracts` writes this; do not edit."""',
         "",
@@ -85,7 +88,12 @@ def columns_module(marts: list[Contract]) -> str:
         "# fmt: off",
         "from serving.endpoints.declaration import Column",
         "",
-        '__all__ = ["MARTS"]',
+        '__all__ = ["GAME_NAMES", "MARTS", "MODES"]',
+        "",
+        "GAME_NAMES = {",
+        *(f'    "{row["game"]}": "{row["game_name"]}",' for row in _seed("games")),
+        "}",
+        f"MODES = ({', '.join(f'{chr(34)}{mode}{chr(34)}' for mode in modes)})",
         "",
         "MARTS: dict[str, dict[str, Column]] = {",
     ]
@@ -119,6 +127,12 @@ def exposures() -> str:
             "",
         ]
     return "\n".join(lines)
+
+
+def _seed(name: str) -> list[dict[str, str]]:
+    """Rows of a seed, in its order."""
+    with (PROJECT.parent / "seeds" / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def main() -> None:

@@ -6,14 +6,12 @@ import re
 from collections.abc import Sequence
 
 from ingestion.choices import Situation, TrackedThings
-from ingestion.faceit.source import SOURCE
+from ingestion.faceit.source import RETIRED_GAMES, SOURCE
 
-__all__ = ["KINDS", "MATCH_GAME", "is_id", "players_of", "stalest_first", "tracked_ids"]
+__all__ = ["KINDS", "is_id", "players_of", "stalest_first", "tracked_ids"]
 
 #: What can be tracked.
 KINDS = ("player", "match", "hub", "championship")
-#: The game whose matches are read here; those of dota2 come from OpenDota.
-MATCH_GAME = "cs2"
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 #: Matches carry the number of their region's servers before the id.
@@ -27,12 +25,12 @@ def is_id(kind: str, text: str) -> bool:
 
 
 def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
-    """Those of some players who play a game, by their profiles, and those whose profile was never read."""
+    """Those of some players who play a game, by their profiles; of a current game also those without a profile yet."""
     rows = situation.connection.execute(
         "SELECT player_id FROM unnest(%s::text[]) AS asked (player_id) WHERE EXISTS (SELECT FROM "
         "staging_faceit.player_games AS games WHERE games.player_id = asked.player_id AND games.game = %s) "
-        "OR NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = asked.player_id)",
-        [list(ids), game],
+        "OR (%s AND NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = asked.player_id))",
+        [list(ids), game, game not in RETIRED_GAMES],
     )
     return {player_id for (player_id,) in rows}
 

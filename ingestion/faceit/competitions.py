@@ -7,7 +7,7 @@ from typing import Literal
 
 from ingestion.choices import Choice, Item, Situation
 from ingestion.faceit.choices import stalest_first
-from ingestion.faceit.source import GAMES, SOURCE
+from ingestion.faceit.source import MATCH_GAMES, RANKED_GAMES, SOURCE
 from ingestion.faceit.walks import Listing, to_walk, walk
 from ingestion.passes import PassDefinition, Run
 from warehouse.state import cursors
@@ -50,7 +50,7 @@ def _matches_of(kind: Literal["hub", "championship"], limit: int) -> Listing:
 
 
 def _choose_rankings(situation: Situation) -> Choice:
-    """Rankings of the regions in the settings, in each game."""
+    """Rankings of the regions in the settings, in each game that has them."""
     if situation.settings.faceit_ranking_top == 0:
         return Choice([])
     known = cursors(situation.connection, SOURCE.name, "ranking/")
@@ -62,7 +62,7 @@ def _choose_rankings(situation: Situation) -> Choice:
             ("ranking",),
             {"game_id": game, "region": region},
         )
-        for game in GAMES
+        for game in RANKED_GAMES
         for region in situation.settings.faceit_ranking_regions.split(",")
         if region
     ]
@@ -93,6 +93,11 @@ def _competition(kind: Literal["hub", "championship"], limit: int) -> PassDefini
     async def fetch(run: Run, item: Item) -> None:
         page, parsed = run.parse(kind, {}, await run.get(f"/{kind}s/{item.id}"))
         await run.land(page, parsed)
+        described = parsed.frames.get(f"{kind}s")
+        games = [] if described is None else described["game_id"].drop_nulls().to_list()
+        for game in games:
+            if game not in MATCH_GAMES:
+                run.notice(f"{item.name}: its game is {game}; matches are read of {' and '.join(MATCH_GAMES)} alone")
         await walk(run, item, matches)
 
     return PassDefinition(f"{kind}s", (kind, matches.endpoint), choose, fetch, share=0.3, tells_unknown=True)

@@ -8,8 +8,8 @@ from importlib import resources
 from typing import Any
 
 from ingestion.choices import Choice, Item, Situation
-from ingestion.faceit.choices import MATCH_GAME, tracked_ids
-from ingestion.faceit.source import SOURCE
+from ingestion.faceit.choices import tracked_ids
+from ingestion.faceit.source import MATCH_GAMES, SOURCE
 from ingestion.match_pages import flawed, noted, read_match, refused
 from ingestion.passes import PassDefinition, Run
 
@@ -46,7 +46,7 @@ def _wanted(situation: Situation, query: str, endpoint: str, parameters: Mapping
         "explicit": tracked_ids(situation, "match")[0],
         "refused": refused(notes, situation.now - timedelta(days=situation.settings.faceit_overlap_days)),
         "flawed": flawed(notes),
-        "game": MATCH_GAME,
+        "games": list(MATCH_GAMES),
         "now": situation.now,
         "least_gap": _LEAST_GAP,
         "budget": situation.settings.faceit_match_budget,

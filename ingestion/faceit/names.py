@@ -11,7 +11,7 @@ import msgspec
 
 from ingestion.errors import PermanentError, UnknownName, UnusableAnswer
 from ingestion.faceit.choices import is_id
-from ingestion.faceit.source import SOURCE
+from ingestion.faceit.source import GAMES, MATCH_GAMES, SOURCE
 from ingestion.passes import Context
 from ingestion.pasted import (
     DOTA_SITES,
@@ -93,12 +93,13 @@ async def look_up(context: Context, wanted: Nickname | SteamAccount) -> Found:
 
 async def _by_account(context: Context, account: SteamAccount) -> Found:
     """In each game in turn; FACEIT writes the accounts of dota2 in a form of their own."""
-    for game, written in (("cs2", account.id64), ("csgo", account.id64), ("dota2", account.id3)):
+    for game in GAMES:
+        written = account.id64 if game in MATCH_GAMES else account.id3
         record = await _ask(context, "/players", {"game": game, "game_player_id": written})
         if record is not None:
             return _found(record, f"Steam account {account.id3}")
     raise UnknownName(
-        f"FACEIT knows no player by the Steam account {account.id3} ({account.id64}) in cs2, csgo or dota2",
+        f"FACEIT knows no player by the Steam account {account.id3} ({account.id64}) in {' or '.join(GAMES)}",
         "take the nickname or the id",
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from ingestion.choices import Choice, Item, Situation, is_due, is_walking
 from ingestion.errors import NotFoundError, UnusableAnswer
-from ingestion.faceit.choices import MATCH_GAME, players_of, stalest_first
-from ingestion.faceit.source import GAMES, SOURCE
+from ingestion.faceit.choices import players_of, stalest_first
+from ingestion.faceit.source import GAMES, MATCH_GAMES, RETIRED_GAMES, SOURCE
 from ingestion.faceit.walks import Listing, newest, to_walk, walk
 from ingestion.passes import PassDefinition, Run
 from warehouse.source import CursorMove, Reject
@@ -19,19 +19,12 @@ __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
 
 _PROFILE_EVERY = timedelta(minutes=30)
 _DAILY = timedelta(days=1)
+#: Nothing new comes of a game that nobody plays any more; corrections may.
+_RETIRED_EVERY = timedelta(days=7)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 #: FACEIT shows the last month unless it is told from when on.
 _FROM_THE_BEGINNING = 1
 
-_HISTORY = Listing(
-    "player_history",
-    "player_history",
-    path=lambda item: f"/players/{item.id}/history",
-    params=lambda item: {"player_id": item.id, "game": MATCH_GAME},
-    query={"game": MATCH_GAME, "from": _FROM_THE_BEGINNING},
-    moment="finished_at",
-    largest_offset=1000,
-    has_bounds=True,
-)
 _BANS = Listing(
     "player_bans",
     "player_bans",
@@ -39,18 +32,45 @@ _BANS = Listing(
     params=lambda item: {"player_id": item.id},
     query={},
 )
-_STATISTICS = Listing(
-    "player_match_stats",
-    "player_match_stats",
-    path=lambda item: f"/players/{item.id}/games/{MATCH_GAME}/stats",
-    params=lambda item: {"player_id": item.id, "game": MATCH_GAME},
-    query={"from": _FROM_THE_BEGINNING},
-    moment="finished_at",
-    ticks=1000,
-    largest_offset=200,
-    has_bounds=True,
-    may_be_absent=True,
-)
+
+
+def _cursor_of(endpoint: str, game: str) -> str:
+    """The beginning of the names of an endpoint's cursors; those of the first game have no game in their names."""
+    return endpoint if game == MATCH_GAMES[0] else f"{endpoint}/{game}"
+
+
+def _history_of(game: str) -> Listing:
+    return Listing(
+        "player_history",
+        _cursor_of("player_history", game),
+        path=lambda item: f"/players/{item.id}/history",
+        params=lambda item: {"player_id": item.id, "game": game},
+        query={"game": game, "from": _FROM_THE_BEGINNING},
+        moment="finished_at",
+        largest_offset=1000,
+        has_bounds=True,
+        may_be_absent=game in RETIRED_GAMES,
+        absence=f"FACEIT no longer answers for {game}; what is stored stays" if game in RETIRED_GAMES else "",
+    )
+
+
+def _statistics_of(game: str) -> Listing:
+    return Listing(
+        "player_match_stats",
+        _cursor_of("player_match_stats", game),
+        path=lambda item: f"/players/{item.id}/games/{game}/stats",
+        params=lambda item: {"player_id": item.id, "game": game},
+        query={"from": _FROM_THE_BEGINNING},
+        moment="finished_at",
+        ticks=1000,
+        largest_offset=200,
+        has_bounds=True,
+        may_be_absent=True,
+    )
+
+
+_HISTORIES = {game: _history_of(game) for game in MATCH_GAMES}
+_STATISTICS = {game: _statistics_of(game) for game in MATCH_GAMES}
 
 
 def _choose_profiles(situation: Situation) -> Choice:
@@ -65,6 +85,9 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     lost = [reject for reject in parsed.rejects if _is_needed(reject)]
     if lost:
         raise UnusableAnswer(f"the profile cannot be used ({lost[0].reason})", "see `ladder rejects list`")
+    shown = parsed.frames.get("player_games")
+    if shown is None or not set(shown["game"].to_list()) & set(GAMES):
+        run.notice(f"{item.name}: the profile has none of the games that are read ({', '.join(GAMES)})")
     if parsed.rejects:
         run.notice(f"{item.name}: games that nobody reads were refused; see `ladder rejects list`")
 
@@ -75,41 +98,47 @@ def _is_needed(reject: Reject) -> bool:
 
 
 def _choose_history(situation: Situation) -> Choice:
-    return _of_those_who_play(situation, _HISTORY.cursor, lambda cursor, seen: True)
+    def is_wanted(game: str, cursor: Cursor | None, seen: int | None) -> bool:
+        return game not in RETIRED_GAMES or is_due(cursor, _RETIRED_EVERY, situation.now)
+
+    return _of_those_who_play(situation, "player_history", is_wanted)
 
 
 async def _fetch_history(run: Run, item: Item) -> None:
     """Read what is new in a player's history, and the last days of it again."""
-    await walk(run, item, _HISTORY)
+    await walk(run, item, _HISTORIES[item.facts["game"]])
 
 
 def _choose_statistics(situation: Situation) -> Choice:
-    def is_wanted(cursor: Cursor | None, seen: int | None) -> bool:
+    def is_wanted(game: str, cursor: Cursor | None, seen: int | None) -> bool:
         # Statistics come after their match, sometimes late.
         is_fresh = seen is not None and situation.now.timestamp() - seen < _DAILY.total_seconds()
         is_unfinished = is_walking(cursor, situation.now) or _has_moved(cursor, seen)
-        return is_fresh or is_unfinished or is_due(cursor, _DAILY, situation.now)
+        every = _RETIRED_EVERY if game in RETIRED_GAMES else _DAILY
+        return is_fresh or is_unfinished or is_due(cursor, every, situation.now)
 
-    return _of_those_who_play(situation, _STATISTICS.cursor, is_wanted)
+    return _of_those_who_play(situation, "player_match_stats", is_wanted)
 
 
 async def _fetch_statistics(run: Run, item: Item) -> None:
     """Read a player's statistics by match."""
-    await walk(run, item, _STATISTICS, facts={"history": item.facts["history"]})
+    await walk(run, item, _STATISTICS[item.facts["game"]], facts={"history": item.facts["history"]})
 
 
 def _choose_totals(situation: Situation) -> Choice:
-    return _of_those_who_play(situation, "player_stats", _has_moved)
+    return _of_those_who_play(situation, "player_stats", lambda game, cursor, seen: _has_moved(cursor, seen))
 
 
 async def _fetch_totals(run: Run, item: Item) -> None:
     """Read FACEIT's own totals, over all and by map; that there are none is an answer too."""
+    game = item.facts["game"]
     try:
-        answer = await run.get(f"/players/{item.id}/stats/{MATCH_GAME}")
+        answer = await run.get(f"/players/{item.id}/stats/{game}")
     except NotFoundError as error:
         answer = run.absent(error)
-    page, parsed = run.parse("player_stats", {"player_id": item.id, "game": MATCH_GAME}, answer)
-    await run.land(page, parsed, CursorMove(f"player_stats/{item.id}", {"history": item.facts["history"]}))
+    page, parsed = run.parse("player_stats", {"player_id": item.id, "game": game}, answer)
+    cursor = f"{_cursor_of('player_stats', game)}/{item.id}"
+    await run.land(page, parsed, CursorMove(cursor, {"history": item.facts["history"]}))
 
 
 def _choose_bans(situation: Situation) -> Choice:
@@ -122,25 +151,35 @@ async def _fetch_bans(run: Run, item: Item) -> None:
 
 
 def _of_those_who_play(
-    situation: Situation, endpoint: str, is_wanted: Callable[[Cursor | None, int | None], bool]
+    situation: Situation, endpoint: str, is_wanted: Callable[[str, Cursor | None, int | None], bool]
 ) -> Choice:
-    """Tracked players of the game whose matches are read, those first who were read longest ago.
+    """Tracked players in each game whose matches are read and that they play, those first who were read longest ago.
 
     Args:
         situation: what the choice depends on.
-        endpoint: what will be asked; also the beginning of the cursors' names.
-        is_wanted: whether to ask, given the cursor and the newest match that the history has brought.
+        endpoint: the endpoint that is read; also the beginning of the cursors' names.
+        is_wanted: whether to read, given the game, the cursor and the newest match that the history has brought.
     """
-    choice = stalest_first(situation, "player", f"{endpoint}/", endpoints=(endpoint,))
-    players = players_of(situation, [item.id for item in choice.items], MATCH_GAME)
-    histories = cursors(situation.connection, SOURCE.name, f"{_HISTORY.cursor}/")
-    wanted = []
-    for item in choice.items:
-        seen = newest(histories.get(f"{_HISTORY.cursor}/{item.id}"))
-        if item.id in players and is_wanted(item.cursor, seen):
-            wanted.append(replace(item, facts={"history": seen}))
-    skipped = choice.skipped + len(choice.items) - len(wanted)
-    return to_walk(Choice(wanted, skipped, choice.failures), situation.now)
+    wanted: list[Item] = []
+    skipped, failures = 0, ()
+    for game in MATCH_GAMES:
+        choice = stalest_first(situation, "player", f"{_cursor_of(endpoint, game)}/", endpoints=(endpoint,))
+        players = players_of(situation, [item.id for item in choice.items], game)
+        history = f"{_HISTORIES[game].cursor}/"
+        histories = cursors(situation.connection, SOURCE.name, history)
+        playing = [item for item in choice.items if item.id in players]
+        for item in playing:
+            seen = newest(histories.get(history + item.id))
+            if is_wanted(game, item.cursor, seen):
+                name = item.name if game == MATCH_GAMES[0] else f"{item.name} in {game}"
+                wanted.append(replace(item, name=name, facts={"history": seen, "game": game}))
+            else:
+                skipped += 1
+        if game == MATCH_GAMES[0]:
+            skipped += choice.skipped + len(choice.items) - len(playing)
+            failures = choice.failures
+    wanted.sort(key=lambda item: item.cursor.observed_at if item.cursor else _NEVER)
+    return to_walk(Choice(wanted, skipped, failures), situation.now)
 
 
 def _has_moved(cursor: Cursor | None, seen: int | None) -> bool:

@@ -14,10 +14,16 @@ from warehouse.decode import decode_rows, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
 
-__all__ = ["FACTIONS", "GAMES", "SOURCE"]
+__all__ = ["FACTIONS", "GAMES", "MATCH_GAMES", "RANKED_GAMES", "RETIRED_GAMES", "SOURCE"]
 
-#: Games whose profiles, matches and rankings are read.
-GAMES = ("cs2", "dota2")
+#: Games whose profiles are read.
+GAMES = ("cs2", "csgo", "dota2")
+#: Games whose matches are read; those of dota2 come from OpenDota.
+MATCH_GAMES = ("cs2", "csgo")
+#: Of these, games that nobody plays any more: FACEIT may stop answering for them.
+RETIRED_GAMES = ("csgo",)
+#: Games whose rankings are read.
+RANKED_GAMES = ("cs2", "dota2")
 #: The two sides of a match.
 FACTIONS = ("faction1", "faction2")
 
@@ -66,7 +72,9 @@ def _parse_player(page: Page) -> Parsed:
 
 
 def _parse_history(page: Page) -> Parsed:
-    """The matches of a player's history, and everybody in them."""
+    """The matches of a player's history, and everybody in them; a 404 means that there are none."""
+    if page.status == 404:
+        return decode_rows(tables.HISTORY_MATCHES, [], page.params)
     items = _read_items(tables.HISTORY_MATCHES, page)
     if isinstance(items, Parsed):
         return items

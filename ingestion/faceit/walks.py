@@ -50,6 +50,7 @@ class Listing:
         largest_offset: beyond which the source does not go; None where it goes on.
         has_bounds: the list can be asked for up to a moment; otherwise an offset that is refused is its end.
         may_be_absent: a 404 means that the list is empty; the parser takes it for that too.
+        absence: what to note where it does; nothing by default.
     """
 
     endpoint: str
@@ -63,6 +64,7 @@ class Listing:
     largest_offset: int | None = None
     has_bounds: bool = False
     may_be_absent: bool = False
+    absence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,8 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | N
             run.notice(
                 f"{item.name}: FACEIT shows no more than {walk.offset} records of its list; the rest is not read"
             )
+        if is_empty and listing.absence:
+            run.notice(f"{item.name}: {listing.absence}")
         answer = run.absent(error)
     return run.parse(listing.endpoint, listing.params(item), answer)
 

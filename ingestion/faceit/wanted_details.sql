@@ -11,7 +11,7 @@ WITH listed AS (
         upper(matches.status) AS status,
         coalesce(matches.winner, '') AS winner
     FROM staging_faceit.history_matches AS matches
-    WHERE matches.game_id = %(game)s
+    WHERE matches.game_id = ANY(%(games)s::text[])
         AND matches._deleted_at IS NULL
         AND EXISTS (
             SELECT

@@ -8,7 +8,7 @@ WITH listed AS (
         matches._loaded_at AS changed_at,
         TRUE AS is_of_player
     FROM staging_faceit.history_matches AS matches
-    WHERE matches.game_id = %(game)s
+    WHERE matches.game_id = ANY(%(games)s::text[])
         AND upper(matches.status) = 'FINISHED'
         AND matches._deleted_at IS NULL
         AND EXISTS (
@@ -25,7 +25,10 @@ WITH listed AS (
         _loaded_at AS changed_at,
         FALSE AS is_of_player
     FROM staging_faceit.matches
-    WHERE ((competition_id = ANY(%(competitions)s::text[]) AND game = %(game)s) OR match_id = ANY(%(explicit)s::text[]))
+    WHERE (
+            (competition_id = ANY(%(competitions)s::text[]) AND game = ANY(%(games)s::text[]))
+            OR match_id = ANY(%(explicit)s::text[])
+        )
         AND upper(status) = 'FINISHED'
         AND _deleted_at IS NULL
 ),

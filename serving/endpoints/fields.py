@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from serving.endpoints.contracts import MARTS
+from serving.endpoints.contracts import GAME_NAMES, MARTS, MODES
 from serving.endpoints.declaration import Column, Parameter
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ID",
     "INTERVAL",
     "LADDERS",
+    "MODE",
     "PLAYER",
     "PLAYER_KNOWN",
     "RANK",
@@ -26,7 +27,7 @@ __all__ = [
     "of",
 ]
 
-GAMES = ("dota2", "cs2", "csgo")
+GAMES = tuple(GAME_NAMES)
 _MEDALS = ("herald", "guardian", "crusader", "archon", "legend", "ancient", "divine", "immortal")
 _LEVELS = tuple(f"level_{level}" for level in range(1, 11))
 BRACKETS = (*_MEDALS, *_LEVELS, "unknown")
@@ -43,7 +44,9 @@ GAME_FILTER = Parameter("game", str, "game", default="dota2", choices=GAMES)
 SINCE = Parameter("since", date, "first day, UTC")
 UNTIL = Parameter("until", date, "last day, UTC")
 
-RECORD = ("matches", "wins", "losses")
+MODE = Parameter("mode", str, "mode of the game", choices=MODES)
+
+RECORD = ("matches", "wins", "draws", "losses")
 INTERVAL = ("win_rate", "win_rate_low", "win_rate_high")
 RANK = ("rank_value", "rank_name", "rank_bracket", "leaderboard_rank", "leaderboard_region")
 

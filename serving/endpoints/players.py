@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from serving.endpoints.declaration import Endpoint, Page, Parameter
 from serving.endpoints.fields import (
     CHARACTER_NAME,
     ID,
     INTERVAL,
     LADDERS,
+    MODE,
     PLAYER,
     PLAYER_KNOWN,
     RANK,
@@ -41,11 +44,14 @@ _PROFILE = Endpoint(
 _WIN_LOSS = Endpoint(
     name="player_win_loss",
     path="/players/{game}/{player_id}/win-loss",
-    summary="A player's results over all time, 30 days and 7 days",
+    summary="A player's results over all time, 30 days and 7 days; of another mode no row where no match of it counts",
     mart="player_win_rates",
-    reads=("dim_players", "player_win_rates"),
-    parameters=PLAYER,
-    columns=of("player_win_rates", "period", *RECORD, *INTERVAL, "last_played_at"),
+    reads=("dim_modes", "dim_players", "player_mode_win_rates", "player_win_rates"),
+    parameters=(*PLAYER, replace(MODE, description="mode of the game; the game's standard mode by default")),
+    columns=(
+        *of("player_mode_win_rates", "mode"),
+        *of("player_win_rates", "period", *RECORD, *INTERVAL, "last_played_at"),
+    ),
     max_age_s=30 * 60,
     subject="player",
     known=PLAYER_KNOWN,
@@ -94,15 +100,16 @@ _MATCHES = Endpoint(
     parameters=(
         *PLAYER,
         Parameter("character_id", str, "only matches with this hero", pattern=ID),
+        replace(MODE, description="only matches of this mode; of all modes by default"),
         Parameter("significant", bool, "only matches that do (or do not) count in win rates"),
     ),
     columns=(
         _MATCH,
         _PLAYED_AT,
-        *of("fct_player_matches", "duration_s", "is_win", "side", "character_id"),
+        *of("fct_player_matches", "duration_s", "is_win", "is_draw", "side", "character_id"),
         *CHARACTER_NAME,
-        *of("fct_player_matches", "map_id", "is_significant", *_COMBAT, "rounds", "game_mode", "lobby_type"),
-        *of("fct_player_matches", "patch_id", "rank_bracket", "team_id", "league_id"),
+        *of("fct_player_matches", "map_id", "mode", "is_counted", "is_significant", *_COMBAT, "rounds"),
+        *of("fct_player_matches", "game_mode", "lobby_type", "patch_id", "rank_bracket", "team_id", "league_id"),
     ),
     max_age_s=5 * 60,
     page=Page(keyset=(_PLAYED_AT, _MATCH, _SLOT), default=50, maximum=500),
@@ -176,7 +183,7 @@ def _others(name: str, mart: str, summary: str) -> Endpoint:
             other,
             *joined("dim_players", "display_name"),
             matches,
-            *of(mart, "wins", "losses", "last_played_at"),
+            *of(mart, "wins", "draws", "losses", "last_played_at"),
         ),
         max_age_s=60 * 60,
         page=Page(keyset=(matches, other), default=50, maximum=500),

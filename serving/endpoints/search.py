@@ -42,6 +42,7 @@ _COMPARE = Endpoint(
         *joined("player_win_rates", *RECORD, *INTERVAL),
         Column("matches_30d", "integer", "significant matches of the last 30 days", nullable=True),
         Column("wins_30d", "integer", "of these won", nullable=True),
+        Column("draws_30d", "integer", "of these drawn", nullable=True),
         Column("win_rate_30d", "number", "wins_30d / matches_30d; null for no matches", nullable=True),
         *joined("player_form", "mean_rating", "rating_slope", "direction"),
         *of("dim_players", "last_played_at"),

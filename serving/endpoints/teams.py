@@ -14,7 +14,7 @@ _TEAM = (_GAME, Parameter("team_id", str, "the source's own id", in_path=True, p
 (_TEAM_ID,) = of(_TEAMS, "team_id")
 (_LEAGUE_ID,) = of(_STANDINGS, "league_id")
 _STANDING, _PLACED_TEAM_ID = of(_STANDINGS, "standing", "team_id")
-_STREAK = ("streak", "last_10_wins", "last_10_matches", "last_played_at")
+_STREAK = ("streak", "last_10_wins", "last_10_draws", "last_10_matches", "last_played_at")
 _DESCRIBED = ("team_name", "tag", "logo_url", "rating", "wins", "losses")
 # Who is listed has played.
 _LAST_PLAYED = Column("last_played_at", "timestamp", "newest match, as the source says or as known here")

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 
 from markupsafe import Markup
 
+from serving.endpoints.contracts import GAME_NAMES
+
 __all__ = ["FILTERS"]
 
 _NONE = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
-_GAMES = {"dota2": "Dota 2", "cs2": "Counter-Strike 2", "csgo": "CS:GO"}
 _LADDERS = {
     "dota2_rank_tier": "medal",
     "dota2_solo_mmr": "solo MMR",
@@ -127,7 +128,7 @@ def clock(seconds: int | None) -> str:
 
 def game(name: str) -> str:
     """A game's name."""
-    return _GAMES.get(name, name)
+    return GAME_NAMES.get(name, name)
 
 
 def ladder(name: str) -> str:

@@ -19,6 +19,7 @@ def history(number: int, sides: Mapping[str, Sequence[str]] = _SIDES, **values: 
     match = {
         "match_id": f"f{number}",
         "game_id": "cs2",
+        "game_mode": "5v5",
         "status": "finished",
         "started_at": started_at,
         "finished_at": started_at + 2400,
@@ -78,6 +79,7 @@ def match_statistics(number: int, winners: Sequence[str] = ("faction1",)) -> dic
             "match_id": f"f{number}",
             "match_round": str(place),
             "game_id": "cs2",
+            "game_mode": "5v5",
             "best_of": "1" if len(winners) == 1 else "3",
             "round_stats": {"Map": "de_nuke", "Rounds": "20", "Winner": f"team of {_SIDES[winner][0]}"},
             "teams": [

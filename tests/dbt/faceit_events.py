@@ -40,10 +40,15 @@ _ENDPOINT_OF = {
 _matches = st.sampled_from(MATCHES)
 _players = st.sampled_from(PLAYERS)
 _teams = st.sampled_from((*TEAMS, *TEAMS[:2]))
+_map_winners = st.sampled_from((*TEAMS, *TEAMS[:2], "", ""))
 _games = st.sampled_from(("cs2", "cs2", "cs2", "csgo", "pubg"))
 _names = st.sampled_from(("", "A", "B"))
 _rounds = st.sampled_from((1, 1, 2, 12))
-_winners = st.sampled_from((*FACTIONS, *FACTIONS, ""))
+_winners = st.sampled_from((*FACTIONS, *FACTIONS, "", ""))
+#: Scores of matches and of maps, some level, some of which decide nothing.
+_results = st.sampled_from(((1, 0), (1, 1), (13, 7), (15, 15), (0, 0), None))
+_modes = st.sampled_from(("5v5", "5v5", "5v5", "5v5 Competitive", "2v2", "Wingman", "aim", "", None))
+_sizes = st.sampled_from((None, None, 5, 2, 3))
 _statuses = st.sampled_from(("finished", "FINISHED", "finished", "CANCELLED", "ongoing"))
 _levels = st.sampled_from((None, 1, 4, "10", 11))
 _elos = st.sampled_from((None, 0, 99, 1000, 2001))
@@ -106,13 +111,15 @@ def _histories(draw: st.DrawFn) -> Answer:
         item = {
             "match_id": match_id,
             "game_id": draw(_games),
+            "game_mode": draw(_modes),
+            "teams_size": draw(_sizes),
             "status": draw(_statuses),
             "started_at": draw(_moments),
             "finished_at": draw(_moments),
             "competition_id": "c1",
             "competition_type": draw(st.sampled_from(("matchmaking", "championship"))),
             "playing_players": draw(st.sampled_from((None, [], list(PLAYERS[:4])))),
-            "results": {"winner": draw(_winners), "score": {"faction1": 1, "faction2": 0}},
+            "results": {"winner": draw(_winners), "score": _score(draw(_results))},
             "teams": {
                 faction: {"team_id": draw(_teams), "nickname": draw(_names), "players": [_played(draw, p) for p in ids]}
                 for faction, ids in sides.items()
@@ -120,6 +127,10 @@ def _histories(draw: st.DrawFn) -> Answer:
         }
         items.append(item)
     return _answer(draw, "player_history", {"items": items}, player_id="p1", game="cs2")
+
+
+def _score(result: tuple[int, int] | None) -> dict[str, int]:
+    return {} if result is None else dict(zip(FACTIONS, result, strict=True))
 
 
 def _played(draw: st.DrawFn, player_id: str) -> dict[str, Any]:
@@ -131,7 +142,8 @@ def _played(draw: st.DrawFn, player_id: str) -> dict[str, Any]:
 def _listed(draw: st.DrawFn) -> Answer:
     """A page of a player's statistics by match."""
     place = {"Match Id": draw(_matches), "Match Round": str(draw(_rounds)), "Map": draw(_maps), "Game": "cs2"}
-    of_map = {"Winner": draw(_teams), "Rounds": draw(_few), "Best Of": draw(st.sampled_from(("1", "3")))}
+    of_map = {"Winner": draw(_map_winners), "Rounds": draw(_few), "Best Of": draw(st.sampled_from(("1", "2", "3")))}
+    of_map |= {"Game Mode": draw(_modes), "Score": draw(st.sampled_from(("13 / 5", "15 / 15", "0 / 0", "")))}
     player = draw(_players)
     stats = draw(_statistics) | place | of_map | {"Player Id": player, "Match Finished At": 1772400000000}
     return _answer(draw, "player_match_stats", {"items": [{"stats": stats}]}, player_id=player, game="cs2")
@@ -146,15 +158,18 @@ def _details(draw: st.DrawFn) -> Answer:
         "match_id": match_id,
         "game": draw(_games),
         "status": draw(_statuses),
-        "best_of": draw(st.sampled_from((None, 1, 1, 3))),
+        "best_of": draw(st.sampled_from((None, 1, 1, 2, 3))),
         "started_at": draw(_moments),
         "finished_at": draw(_moments),
         "competition_id": draw(st.sampled_from(("", "c1"))),
         "competition_name": draw(_names),
         "competition_type": draw(st.sampled_from(("matchmaking", "championship"))),
-        "results": {"winner": draw(_winners)},
+        "results": {"winner": draw(_winners), "score": _score(draw(_results))},
         "detailed_results": [
-            {"winner": draw(_winners), "factions": {"faction1": {"score": 13}, "faction2": {"score": 7}}}
+            {
+                "winner": draw(_winners),
+                "factions": {faction: {"score": score} for faction, score in _score(draw(_results)).items()},
+            }
             for _ in range(draw(st.integers(0, 2)))
         ],
         "voting": {"map": {"pick": draw(st.lists(_maps, max_size=2))}},
@@ -183,14 +198,15 @@ def _match_statistics(draw: st.DrawFn) -> Answer:
             "match_id": match_id,
             "match_round": str(number),
             "game_id": "cs2",
-            "best_of": draw(st.sampled_from(("1", "1", "3", None))),
+            "game_mode": draw(_modes),
+            "best_of": draw(st.sampled_from(("1", "1", "2", "3", None))),
             "played": draw(st.sampled_from(("1", "1", "0", None))),
-            "round_stats": {"Map": draw(_maps), "Winner": draw(_teams), "Rounds": draw(_few)},
+            "round_stats": {"Map": draw(_maps), "Winner": draw(_map_winners), "Rounds": draw(_few)},
             "teams": [
                 {
                     "team_id": team,
                     "premade": draw(st.booleans()),
-                    "team_stats": {"Final Score": draw(_few)},
+                    "team_stats": {"Final Score": draw(st.sampled_from(("15", "15", "7", "a lot")))},
                     "players": [
                         {"player_id": player, "nickname": draw(_names), "player_stats": draw(_statistics)}
                         for player in ids

@@ -20,6 +20,8 @@ BREAKAGES = {
         "UPDATE marts_green.fct_player_matches SET player_id = '7' WHERE match_id = '130'"
     ),
     "fct_player_matches_refer_to_characters": "DELETE FROM marts_green.dim_characters WHERE character_id = '1'",
+    "player_mode_win_rates_are_coherent": "UPDATE marts_green.player_mode_win_rates SET draws = draws + 1",
+    "fct_player_matches_refer_to_modes": "UPDATE marts_green.fct_player_matches SET mode = 'none'",
     "player_win_rates_are_coherent": "UPDATE marts_green.player_win_rates SET wins = wins + 1",
     "leaderboard_entries_are_coherent": "UPDATE marts_green.leaderboard_entries SET losses = 0 WHERE losses > 0",
     "fct_faceit_player_maps_are_coherent": (

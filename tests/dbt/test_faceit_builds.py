@@ -208,3 +208,65 @@ def test_faceits_totals_are_compared_by_the_name_of_the_map_once_all_is_read(war
     assert warehouse.status(comparison) == "warn"
     warehouse.learn_listed(faceit_answers.listed(51, Map="cs_office"))
     assert warehouse.status(comparison) == "pass"
+
+
+def test_a_match_whose_mode_is_corrected_leaves_the_standard_record(warehouse: Warehouse) -> None:
+    warehouse.learn_history(faceit_answers.history(1), faceit_answers.history(2, game_mode=""))
+    records = (
+        "SELECT mode, matches, wins FROM player_mode_win_rates WHERE player_id = 'p1' AND period = 'all' ORDER BY mode"
+    )
+    published = "SELECT matches, wins FROM player_win_rates WHERE player_id = 'p1' AND period = 'all'"
+    # Two players a side, where no mode is said.
+    assert warehouse.rows(records) == [("2v2", 1, 1), ("5v5", 1, 1)]
+    assert warehouse.rows(published) == [(1, 1)]
+    warehouse.learn_history(faceit_answers.history(1, game_mode="Wingman"))
+    assert warehouse.rows(records) == [("2v2", 2, 2)]
+    assert warehouse.rows(published) == [(0, 0)]
+    assert warehouse.rows("SELECT count(*) FROM head_to_head WHERE player_id = 'p1'") == [(0,)]
+    warehouse.learn_history(faceit_answers.history(1), faceit_answers.history(2))
+    assert warehouse.rows(records) == [("5v5", 2, 2)]
+    assert warehouse.rows(published) == [(2, 2)]
+
+
+def test_a_draw_counts_until_it_is_corrected_to_a_win(warehouse: Warehouse) -> None:
+    level = {"winner": "", "score": {"faction1": 15, "faction2": 15}}
+    record = "SELECT matches, wins, draws, losses FROM player_win_rates WHERE player_id = 'p1' AND period = 'all'"
+    meeting = "SELECT matches, wins, draws, losses FROM head_to_head WHERE player_id = 'p1' AND other_player_id = 'p3'"
+    warehouse.learn_history(faceit_answers.history(1), faceit_answers.history(2, results=level))
+    assert warehouse.rows(record) == warehouse.rows(meeting) == [(2, 1, 1, 0)]
+    warehouse.learn_history(faceit_answers.history(2, results={"winner": "faction2"}))
+    assert warehouse.rows(record) == warehouse.rows(meeting) == [(2, 1, 0, 1)]
+    # Without a winner and without a score nobody knows.
+    warehouse.learn_history(faceit_answers.history(2, results={"winner": ""}))
+    assert warehouse.rows(record) == warehouse.rows(meeting) == [(1, 1, 0, 0)]
+
+
+def test_a_best_of_two_may_end_level_between_teams(warehouse: Warehouse) -> None:
+    won = {"winner": "faction1", "factions": {"faction1": {"score": 13}, "faction2": {"score": 7}}}
+    lost = {"winner": "faction2", "factions": {"faction1": {"score": 9}, "faction2": {"score": 13}}}
+    level = {"winner": "", "score": {"faction1": 1, "faction2": 1}}
+    championship = {"competition_type": "championship", "competition_id": "c", "competition_name": "Cup"}
+    # Details name no mode; the statistics of a map do.
+    warehouse.learn("match_stats", faceit_answers.match_statistics(1), match_id="f1")
+    details = faceit_answers.details(1, best_of=2, results=level, detailed_results=[won, lost], **championship)
+    warehouse.learn("match", details, match_id="f1")
+    teams = "SELECT team_id, is_win, is_draw, mode, score, opponent_score FROM fct_team_matches ORDER BY team_id"
+    assert warehouse.rows(teams) == [
+        ("team of p1", None, True, "5v5", 1, 1),
+        ("team of p3", None, True, "5v5", 1, 1),
+    ]
+    standings = "SELECT matches, wins, draws, losses, streak, standing FROM league_standings"
+    assert warehouse.rows(standings) == [(1, 0, 1, 0, 0, 1)] * 2
+    # The players' maps have a result each.
+    maps = "SELECT match_id, is_win, is_draw FROM fct_player_matches WHERE player_id = 'p1' ORDER BY match_id"
+    assert warehouse.rows(maps) == [("f1:1", True, False), ("f1:2", False, False)]
+    warehouse.learn("match", details | {"results": {"winner": "faction2"}}, match_id="f1")
+    assert warehouse.rows(f"{standings} ORDER BY standing") == [(1, 1, 0, 0, 1, 1), (1, 0, 0, 1, -1, 2)]
+
+
+def test_a_tracked_player_is_one_of_csgo_where_the_profile_has_it(warehouse: Warehouse) -> None:
+    warehouse.learn("player", faceit_answers.profile("q1", cs2={}), player_id="q1")
+    tracked = "SELECT game, is_tracked FROM dim_players WHERE player_id = 'q1' ORDER BY game"
+    assert warehouse.rows(tracked) == [("cs2", True)]
+    warehouse.learn("player", faceit_answers.profile("q1", cs2={}, csgo={"skill_level": 8}), player_id="q1")
+    assert warehouse.rows(tracked) == [("cs2", True), ("csgo", True)]

@@ -122,8 +122,8 @@ def check(bench: Bench, board: dict[str, tuple[str, bool]], leaving: set[str], n
     bench.connection.execute("DELETE FROM leaderboard_entries")
     with bench.connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO leaderboard_entries (board, game, player_id, display_name, score, matches, wins, losses, "
-            "win_rate, is_qualified) VALUES (%s, 'dota2', %s, %s, %s, 10, 5, 5, 0.5, %s)",
+            "INSERT INTO leaderboard_entries (board, game, player_id, display_name, score, matches, wins, draws, "
+            "losses, win_rate, is_qualified) VALUES (%s, 'dota2', %s, %s, %s, 10, 4, 1, 5, 0.4, %s)",
             [
                 (BOARD, player, None if "0" in player else player.upper(), Decimal(score), is_qualified)
                 for player, (score, is_qualified) in board.items()

@@ -79,7 +79,15 @@ TRUTHS = {
     ),
     "player": of_player(f"SELECT * FROM marts.dim_players WHERE {OF_PLAYER}"),
     "player_win_loss": of_player(
-        f"SELECT * FROM marts.player_win_rates WHERE {OF_PLAYER} ORDER BY period = '7d', period <> 'all'"
+        "WITH standard AS (SELECT game, mode AS name FROM marts.dim_modes WHERE is_standard), "
+        "records AS (SELECT records.*, name AS mode FROM marts.player_win_rates AS records JOIN standard USING (game) "
+        "WHERE coalesce(%(mode)s, name) = name UNION ALL "
+        "SELECT game, player_id, period, matches, wins, draws, losses, win_rate, win_rate_low, win_rate_high, "
+        "last_played_at, mode FROM marts.player_mode_win_rates JOIN standard USING (game) "
+        "WHERE mode = %(mode)s AND mode <> name) "
+        f"SELECT * FROM records WHERE {OF_PLAYER} ORDER BY period = '7d', period <> 'all'",
+        {"mode": "turbo"},
+        {"mode": "5v5"},
     ),
     "player_heroes": of_player(
         "SELECT results.*, (SELECT character_name FROM marts.dim_characters AS c WHERE c.game = results.game "
@@ -95,10 +103,11 @@ TRUTHS = {
         "SELECT played.*, (SELECT character_name FROM marts.dim_characters AS c WHERE c.game = played.game "
         f"AND c.character_id = played.character_id) FROM marts.fct_player_matches AS played WHERE {OF_PLAYER} "
         "AND character_id IS NOT DISTINCT FROM coalesce(%(character_id)s, character_id) "
-        "AND is_significant = coalesce(%(significant)s, is_significant) "
+        "AND is_significant = coalesce(%(significant)s, is_significant) AND mode = coalesce(%(mode)s, mode) "
         "ORDER BY played_at DESC, match_id DESC, player_slot DESC",
         {"character_id": "2"},
         {"significant": False},
+        {"mode": "turbo"},
         {"character_id": "1", "significant": True},
     ),
     "player_rank_progression": of_player(
@@ -130,6 +139,7 @@ TRUTHS = {
     ),
     "players_compare": Truth(
         "SELECT form.*, recent.*, records.*, players.*, recent.matches AS matches_30d, recent.wins AS wins_30d, "
+        "recent.draws AS draws_30d, "
         "recent.win_rate AS win_rate_30d FROM marts.dim_players AS players "
         "LEFT JOIN (SELECT * FROM marts.player_win_rates WHERE period = 'all') AS records USING (game, player_id) "
         "LEFT JOIN (SELECT * FROM marts.player_win_rates WHERE period = '30d') AS recent USING (game, player_id) "

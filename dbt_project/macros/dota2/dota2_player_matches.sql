@@ -132,6 +132,8 @@ final as (
         {{ utc_date('played.played_at') }} as played_date,
         played.duration_s,
         played.is_radiant = played.is_radiant_win as is_win,
+        -- A match has a winner, or its result is not known.
+        false as is_draw,
         case when played.is_radiant then 'radiant' else 'dire' end as side,
         cast(coalesce(played.hero_id, 0) as text) as character_id,
         cast(null as text) as map_id,
@@ -141,10 +143,13 @@ final as (
         ) as patch_id,
         played.game_mode,
         played.lobby_type,
-        coalesce(game_modes.is_balanced, false)
-        and coalesce(lobby_types.is_balanced, false)
-        and played.is_radiant_win is not null
-        and coalesce(played.duration_s > 360, false) as is_significant,
+        -- What is balanced in both is what OpenDota counts.
+        case
+            when not coalesce(lobby_types.is_balanced, false) then 'other'
+            when game_modes.is_balanced then 'standard'
+            else coalesce(mode_codes.mode, 'other')
+        end as mode,
+        played.is_radiant_win is not null and coalesce(played.duration_s > 360, false) as is_counted,
         played.kills,
         played.deaths,
         played.assists,
@@ -164,6 +169,9 @@ final as (
         on cast(played.game_mode as text) = game_modes.game_mode_id
     left join {{ ref('int_dota2_lobby_types') }} as lobby_types
         on cast(played.lobby_type as text) = lobby_types.lobby_type_id
+    left join {{ ref('mode_codes') }} as mode_codes
+        on mode_codes.game = 'dota2'
+            and cast(played.game_mode as text) = mode_codes.code
     left join {{ ref('dota2_medals') }} as medals
         on played.average_rank / 10 = medals.medal
 

@@ -38,7 +38,9 @@ listed_maps as (
         max(map_id) as map_id,
         max(winner_team_id) as winner_team_id,
         max(best_of) as best_of,
-        max(rounds) as rounds
+        max(game_mode) as game_mode,
+        max(rounds) as rounds,
+        max(case when is_level then 1 else 0 end) = 1 as is_level
     from listed
     group by match_id, match_round
 
@@ -61,8 +63,15 @@ results as (
 
 decided_results as (
 
-    select * from results
+    select
+        match_id,
+        match_round,
+        map_result,
+        {{ json_text('map_result', 'winner') }} as winner,
+        {{ is_level_result('map_result') }} as is_level
+    from results
     where {{ json_text('map_result', 'winner') }} in ('faction1', 'faction2')
+        or {{ is_level_result('map_result') }}
 
 ),
 
@@ -85,20 +94,37 @@ known_maps as (
 
 ),
 
-best_of_maps as (
+-- Maps of which the statistics of both sides tell as many rounds won.
+level_rounds as (
 
     select
         match_id,
-        max(best_of) as best_of
+        match_round
+    from map_teams
+    group by match_id, match_round
+    having count(score) = 2
+        and min(score) = max(score)
+        and min(score) >= {{ faceit_least_level_rounds() }}
+
+),
+
+described_by_maps as (
+
+    select
+        match_id,
+        max(best_of) as best_of,
+        max(game_mode) as game_mode
     from (
         select
             match_id,
-            best_of
+            best_of,
+            game_mode
         from map_rounds
         union all
         select
             match_id,
-            best_of
+            best_of,
+            game_mode
         from listed_maps
     ) as told
     group by match_id
@@ -110,17 +136,19 @@ numbered_maps as (
     select
         series.*,
         case when series.winner in ('faction1', 'faction2') then series.winner end as series_winner,
+        coalesce(series.best_of, described_by_maps.best_of) as most_maps,
+        coalesce(series.game_mode, described_by_maps.game_mode) as mode_text,
         known_maps.match_round is not null as is_known,
         coalesce(known_maps.match_round, 1) as map_number,
         count(*) over (partition by series.series_id) = 1
-        and coalesce(series.best_of, best_of_maps.best_of, 1) = 1 as is_single
+        and coalesce(series.best_of, described_by_maps.best_of, 1) = 1 as is_single
     from series
     left join known_maps on series.series_id = known_maps.match_id
-    left join best_of_maps on series.series_id = best_of_maps.match_id
+    left join described_by_maps on series.series_id = described_by_maps.match_id
 
 ),
 
-maps as (
+decided_maps as (
 
     select
         numbered_maps.series_id,
@@ -133,8 +161,16 @@ maps as (
         numbered_maps.played_at,
         case when numbered_maps.is_single then numbered_maps.duration_s end as duration_s,
         numbered_maps.is_single,
+        numbered_maps.is_known,
         numbered_maps.is_decided,
         numbered_maps.series_winner,
+        numbered_maps.most_maps,
+        numbered_maps.mode_text,
+        numbered_maps.side_size,
+        {{ is_level_series(
+            'numbered_maps.winner', 'numbered_maps.faction1_score', 'numbered_maps.faction2_score',
+            'numbered_maps.most_maps'
+        ) }} as is_level_series,
         numbered_maps.faction1_score,
         numbered_maps.faction2_score,
         numbered_maps.competition_id,
@@ -157,8 +193,16 @@ maps as (
             case when numbered_maps.is_single or not numbered_maps.is_known then numbered_maps.series_winner end,
             winners.side,
             listed_winners.side,
-            {{ json_text('decided_results.map_result', 'winner') }}
-        ) as winner
+            case when decided_results.winner in ('faction1', 'faction2') then decided_results.winner end
+        ) as winner,
+        -- A map whose winner is named has one, also where it is not known who that is.
+        coalesce(map_rounds.winner_team_id, listed_maps.winner_team_id) is null
+        and (
+            coalesce(map_rounds.is_level, false)
+            or level_rounds.match_id is not null
+            or coalesce(listed_maps.is_level, false)
+            or coalesce(decided_results.is_level, false)
+        ) as is_level_map
     from numbered_maps
     left join map_rounds
         on numbered_maps.series_id = map_rounds.match_id
@@ -169,12 +213,35 @@ maps as (
     left join decided_results
         on numbered_maps.series_id = decided_results.match_id
             and numbered_maps.map_number = decided_results.match_round
+    left join level_rounds
+        on map_rounds.match_id = level_rounds.match_id
+            and map_rounds.match_round = level_rounds.match_round
     left join team_sides as winners
         on map_rounds.match_id = winners.series_id
             and map_rounds.winner_team_id = winners.team_id
     left join team_sides as listed_winners
         on listed_maps.match_id = listed_winners.series_id
             and listed_maps.winner_team_id = listed_winners.team_id
+
+),
+
+maps as (
+
+    select
+        *,
+        winner is null
+        and (
+            is_level_map
+            or ((is_single or not is_known) and is_level_series)
+        ) as is_draw,
+        -- Without a result of its own a match ends as its maps do.
+        coalesce(series_winner, case when is_single then winner end) is null
+        and (
+            is_level_series
+            or (is_single and is_level_map)
+            or {{ is_level_by_maps() }}
+        ) as is_series_draw
+    from decided_maps
 
 ),
 
@@ -213,12 +280,18 @@ scores as (
 {%- endmacro %}
 
 
+{# The rounds that a side, known by name, won in such an entry. #}
+{% macro faceit_side_score(map_result, side_name) -%}
+    {{ json_integer(json_value(json_value(map_result, 'factions'), side_name), 'score') }}
+{%- endmacro %}
+
+
 {# The rounds that a side won, in an entry of a match's `detailed_results`. #}
 {% macro faceit_map_score(map_result, side) -%}
     case {{ side }}
         {%- for side_name in ['faction1', 'faction2'] %}
         when '{{ side_name }}'
-            then {{ json_integer(json_value(json_value(map_result, 'factions'), side_name), 'score') }}
+            then {{ faceit_side_score(map_result, side_name) }}
         {%- endfor %}
     end
 {%- endmacro %}

@@ -23,10 +23,10 @@ faceit_rankings as (
 faceit_tracked as (
 
     select
-        'cs2' as game,
-        tracked_id as player_id
-    from {{ ref('stg_ops__tracked') }}
-    where source_name = 'faceit' and kind = 'player'
+        game,
+        player_id
+    from ({{ tracked_players() }}) as tracked_by_game
+    where game in {{ faceit_games() }}
 
 ),
 
@@ -35,10 +35,11 @@ faceit_played as (
     select
         game,
         player_id,
-        last_seen_at as last_played_at
+        max(last_seen_at) as last_played_at
     from {{ ref('int_player_totals') }}
     where game in {{ faceit_games() }}
         and {{ only_changed(['game', 'player_id']) }}
+    group by game, player_id
 
 ),
 

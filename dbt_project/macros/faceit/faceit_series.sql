@@ -138,6 +138,8 @@ series as (
         coalesce(
             history.started_at, details.started_at, history.finished_at, details.finished_at
         ) as played_at,
+        history.game_mode,
+        history.side_size,
         details.best_of,
         details.detailed_results,
         details.map_pick,

@@ -138,7 +138,8 @@ slots as (
         cast(
             row_number() over (partition by series_id, map_number, side order by player_id)
             + case side when 'faction1' then -1 else 4 end as integer
-        ) as player_slot
+        ) as player_slot,
+        count(*) over (partition by series_id, map_number, side) as side_players
     from chosen
     where place <= 5
 

@@ -128,7 +128,7 @@
     The newest match of the group `totals` in the fact of player matches, for `refill_latest`; by an index of the fact,
     in which a day is a range of moments.
 #}
-{% macro newest_match(by, is_significant=true) -%}
+{% macro newest_match(by, is_counted=true) -%}
     select max(matches.played_at) from {{ ref('fct_player_matches') }} as matches
     where matches.game = totals.game
     {%- for column in by %} and matches.{{ column }} = totals.{{ column }}{% endfor %}
@@ -136,5 +136,5 @@
         and matches.played_at >= {{ start_of_day('totals.played_date') }}
         and matches.played_at < {{ start_of_day(add_days('totals.played_date', 1)) }}
     {%- endif %}
-    {%- if is_significant %} and matches.is_significant{% endif %}
+    {%- if 'mode' not in by %} and matches.is_significant{% elif is_counted %} and matches.is_counted{% endif %}
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {#
-    How often two players met in matches that count, and with what result for the first, as signed differences: both
+    How often two players met in matches that count (the game's standard mode), and with what result for the first, as signed differences: both
     slots are known from details, or from the histories of both.
 
     A changed slot makes or breaks the pairs of its match, so the pairs of a changed match are taken as they were, with
@@ -8,7 +8,7 @@
     sides: how their sides compare, `=` for teammates and `<>` for opponents.
 #}
 {% macro player_pairs(sides) -%}
-{%- set slot = ['game', 'match_id', 'player_id', 'side', 'is_win', 'played_at'] -%}
+{%- set slot = ['game', 'match_id', 'player_id', 'side', 'is_win', 'is_draw', 'played_at'] -%}
 {%- set fact = ref('fct_player_matches') -%}
 with
 {%- if reads_deltas() %}
@@ -72,6 +72,7 @@ pairs as (
         slots.player_id,
         other_slots.player_id as other_player_id,
         slots.is_win,
+        slots.is_draw,
         slots.played_at,
         slots._sign
     from slots
@@ -94,10 +95,11 @@ moved as (
         player_id,
         other_player_id,
         is_win,
+        is_draw,
         played_at,
         sum(_sign) as _sign
     from pairs
-    group by game, match_id, player_id, other_player_id, is_win, played_at
+    group by game, match_id, player_id, other_player_id, is_win, is_draw, played_at
     having sum(_sign) <> 0
 
 ),
@@ -118,7 +120,8 @@ summed as (
         other_player_id,
         cast({{ signed_count() }} as integer) as matches,
         cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
-        cast({{ signed_sum('case when is_win then 0 else 1 end') }} as integer) as losses,
+        cast({{ signed_sum('case when is_draw then 1 else 0 end') }} as integer) as draws,
+        cast({{ signed_sum('case when is_win or is_draw then 0 else 1 end') }} as integer) as losses,
         {{ latest_put('played_at') }} as last_played_at_put,
         {{ latest_gone('played_at') }} as last_played_at_gone
     from moved
@@ -134,6 +137,7 @@ settled as (
         other_player_id,
         matches,
         wins,
+        draws,
         losses,
         {{ settle_latest('last_played_at') }} as last_played_at
     from summed

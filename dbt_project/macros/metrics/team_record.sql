@@ -1,16 +1,16 @@
 {#
     The records of teams, as CTEs ending in `rated`, from a CTE `results` that numbers a team's decided matches
-    (`place`, newest first) and tells the newest result beside each (`last_is_win`).
+    (`place`, newest first) and has the outcome of each (`team_outcome`) and of the newest (`last_outcome`).
 
     by: columns that a record belongs to.
 #}
 {% macro team_record(by) -%}
--- The newest match that ended the other way ends the streak.
+-- The newest match with another outcome ends the streak. A draw ends one and begins none.
 streaks as (
 
     select
         *,
-        min(case when is_win <> last_is_win then place end) over (partition by {{ by | join(', ') }}) as streak_end
+        min(case when outcome <> last_outcome then place end) over (partition by {{ by | join(', ') }}) as streak_end
     from results
 
 ),
@@ -20,17 +20,18 @@ summed as (
     select
         {{ by | join(', ') }},
         cast(count(*) as integer) as matches,
-        cast(sum(case when is_win then 1 else 0 end) as integer) as wins,
+        cast(sum(case when outcome = 1 then 1 else 0 end) as integer) as wins,
+        cast(sum(case when outcome = 0 then 1 else 0 end) as integer) as draws,
         cast(
             sum(
                 case
                     when streak_end is not null and place >= streak_end then 0
-                    when is_win then 1
-                    else -1
+                    else outcome
                 end
             ) as integer
         ) as streak,
-        cast(sum(case when is_win and place <= 10 then 1 else 0 end) as integer) as last_10_wins,
+        cast(sum(case when outcome = 1 and place <= 10 then 1 else 0 end) as integer) as last_10_wins,
+        cast(sum(case when outcome = 0 and place <= 10 then 1 else 0 end) as integer) as last_10_draws,
         cast(sum(case when place <= 10 then 1 else 0 end) as integer) as last_10_matches,
         max(played_at) as last_played_at
     from streaks
@@ -42,11 +43,17 @@ rated as (
 
     select
         *,
-        matches - wins as losses,
+        matches - wins - draws as losses,
         {{ share('wins', 'matches') }} as win_rate,
         {{ wilson_low('wins', 'matches') }} as win_rate_low,
         {{ wilson_high('wins', 'matches') }} as win_rate_high
     from summed
 
 )
+{%- endmacro %}
+
+
+{# How a match with a known result ended: 1 won, 0 drawn, -1 lost. #}
+{% macro team_outcome() -%}
+    case when is_draw then 0 when is_win then 1 else -1 end
 {%- endmacro %}

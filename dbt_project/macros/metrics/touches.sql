@@ -1,3 +1,22 @@
+{#
+    Tracked players in each game of their source that is played today, and in one that no longer is by whose profile has
+    it.
+#}
+{% macro tracked_players() -%}
+    select
+        games.game,
+        tracked.tracked_id as player_id
+    from {{ ref('stg_ops__tracked') }} as tracked
+    inner join {{ ref('games') }} as games on tracked.source_name = games.source_name
+    left join {{ ref('stg_faceit__player_games') }} as profiles
+        on games.source_name = 'faceit'
+            and tracked.tracked_id = profiles.player_id
+            and games.game = profiles.game
+    where tracked.kind = 'player'
+        and (games.is_current or profiles.player_id is not null)
+{%- endmacro %}
+
+
 {# Players who are tracked since `dim_players` was built, or no longer are. #}
 {% macro newly_tracked_players() %}
     select
@@ -5,11 +24,7 @@
         coalesce(standing.player_id, tracked.player_id) as player_id
     from (select game, player_id from {{ this }} where is_tracked) as standing
     full outer join (
-        select
-            case source_name when 'opendota' then 'dota2' else 'cs2' end as game,
-            tracked_id as player_id
-        from {{ ref('stg_ops__tracked') }}
-        where source_name in ('opendota', 'faceit') and kind = 'player'
+        {{ tracked_players() | indent(8) }}
     ) as tracked
         on standing.game = tracked.game
             and standing.player_id = tracked.player_id

@@ -21,6 +21,7 @@ summed as (
         side,
         cast({{ signed_count() }} as integer) as matches,
         cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
+        cast({{ signed_sum('case when is_draw then 1 else 0 end') }} as integer) as draws,
         cast({{ signed_sum('rounds') }} as bigint) as rounds,
         cast({{ signed_sum('case when rounds is null then 0 else 1 end') }} as integer) as rounds_known
     from sides

@@ -45,6 +45,9 @@ summed as (
         cast(
             {{ signed_sum('case when hltv_rating_1 is not null and is_win then 1 else 0 end') }} as integer
         ) as rated_wins,
+        cast(
+            {{ signed_sum('case when hltv_rating_1 is not null and is_draw then 1 else 0 end') }} as integer
+        ) as rated_draws,
         cast({{ signed_sum('hltv_rating_1') }} as numeric(28, 4)) as hltv_rating_1_total,
         cast({{ signed_sum('case when is_extended then 1 else 0 end') }} as integer) as extended_matches,
         cast({{ signed_sum('case when is_extended then rounds end') }} as bigint) as extended_rounds,

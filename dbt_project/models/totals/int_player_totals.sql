@@ -1,10 +1,10 @@
 {{
     config(
-        unique_key=['game', 'player_id'],
+        unique_key=['game', 'player_id', 'mode'],
         meta={'facts': ['fct_player_matches'], 'counts': 'slots', 'latest': ['last_seen_at', 'last_played_at']},
         post_hook=[
-            "{{ refill_latest('last_seen_at', newest_match(['player_id'], is_significant=false)) }}",
-            "{{ refill_latest('last_played_at', newest_match(['player_id'])) }}",
+            "{{ refill_latest('last_seen_at', newest_match(['player_id', 'mode'], is_counted=false)) }}",
+            "{{ refill_latest('last_played_at', newest_match(['player_id', 'mode'])) }}",
         ]
     )
 }}
@@ -22,11 +22,13 @@ summed as (
     select
         game,
         player_id,
+        mode,
         cast({{ signed_count() }} as integer) as slots,
-        cast({{ signed_sum('case when is_significant then 1 else 0 end') }} as integer) as matches,
-        cast({{ signed_sum('case when is_significant and is_win then 1 else 0 end') }} as integer) as wins,
+        cast({{ signed_sum('case when is_counted then 1 else 0 end') }} as integer) as matches,
+        cast({{ signed_sum('case when is_counted and is_win then 1 else 0 end') }} as integer) as wins,
+        cast({{ signed_sum('case when is_counted and is_draw then 1 else 0 end') }} as integer) as draws,
         {%- for column in measured %}
-        {%- set known = 'is_significant and ' ~ column ~ ' is not null' %}
+        {%- set known = 'is_counted and ' ~ column ~ ' is not null' %}
         cast({{ signed_sum('case when ' ~ known ~ ' then 1 else 0 end') }} as integer) as {{ column }}_matches,
         cast(
             {{ signed_sum('case when ' ~ known ~ ' then ' ~ column ~ ' else 0 end') }} as bigint
@@ -37,10 +39,10 @@ summed as (
         {%- endfor %}
         {{ latest_put('played_at') }} as last_seen_at_put,
         {{ latest_gone('played_at') }} as last_seen_at_gone,
-        {{ latest_put('case when is_significant then played_at end') }} as last_played_at_put,
-        {{ latest_gone('case when is_significant then played_at end') }} as last_played_at_gone
+        {{ latest_put('case when is_counted then played_at end') }} as last_played_at_put,
+        {{ latest_gone('case when is_counted then played_at end') }} as last_played_at_gone
     from slots
-    group by game, player_id
+    group by game, player_id, mode
 
 ),
 
@@ -49,9 +51,11 @@ settled as (
     select
         game,
         player_id,
+        mode,
         slots,
         matches,
         wins,
+        draws,
         {%- for column in measured %}
         {{ column }}_matches,
         {{ column }}_total,

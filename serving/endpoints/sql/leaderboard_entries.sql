@@ -5,6 +5,7 @@ SELECT
     score,
     matches,
     wins,
+    draws,
     losses,
     win_rate
 FROM marts.leaderboard_entries

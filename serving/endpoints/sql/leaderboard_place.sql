@@ -53,6 +53,7 @@ SELECT
     entries.score,
     entries.matches,
     entries.wins,
+    entries.draws,
     entries.losses,
     entries.win_rate
 FROM listed

@@ -4,10 +4,12 @@ SELECT
     team_name,
     matches,
     wins,
+    draws,
     losses,
     win_rate,
     streak,
     last_10_wins,
+    last_10_draws,
     last_10_matches,
     last_played_at
 FROM marts.league_standings

@@ -5,6 +5,7 @@ SELECT
     rates.side,
     rates.matches,
     rates.wins,
+    rates.draws,
     rates.losses,
     rates.win_rate,
     rates.win_rate_low,

@@ -3,6 +3,7 @@ SELECT
     players.player_id,
     form.matches,
     form.wins,
+    form.draws,
     form.losses,
     form.win_rate,
     form.win_rate_low,

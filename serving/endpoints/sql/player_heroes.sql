@@ -3,6 +3,7 @@ SELECT
     characters.character_name,
     results.matches,
     results.wins,
+    results.draws,
     results.losses,
     results.win_rate,
     results.win_rate_low,

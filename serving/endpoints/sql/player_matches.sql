@@ -4,10 +4,13 @@ SELECT
     played.played_at,
     played.duration_s,
     played.is_win,
+    played.is_draw,
     played.side,
     played.character_id,
     characters.character_name,
     played.map_id,
+    played.mode,
+    played.is_counted,
     played.is_significant,
     played.kills,
     played.deaths,
@@ -25,6 +28,7 @@ WHERE
     played.game = %(game)s
     AND played.player_id = %(player_id)s
     AND (%(character_id)s::text IS NULL OR played.character_id = %(character_id)s::text)
+    AND (%(mode)s::text IS NULL OR played.mode = %(mode)s::text)
     AND (%(significant)s::boolean IS NULL OR played.is_significant = %(significant)s::boolean)
     AND (
         %(after_played_at)s::timestamptz IS NULL

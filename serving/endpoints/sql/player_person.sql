@@ -14,6 +14,7 @@ SELECT
     players.last_played_at,
     records.matches,
     records.wins,
+    records.draws,
     records.losses,
     records.win_rate,
     records.win_rate_low,

@@ -5,6 +5,7 @@ WITH others AS (
         other_player_id,
         matches,
         wins,
+        draws,
         losses,
         last_played_at
     FROM marts.teammates
@@ -24,6 +25,7 @@ SELECT
     players.display_name,
     others.matches,
     others.wins,
+    others.draws,
     others.losses,
     others.last_played_at
 FROM others

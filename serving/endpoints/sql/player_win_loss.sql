@@ -1,12 +1,54 @@
+WITH asked AS (
+    SELECT
+        game,
+        mode,
+        is_standard
+    FROM marts.dim_modes
+    WHERE game = %(game)s AND coalesce(mode = %(mode)s::text, is_standard)
+),
+
+records AS (
+    SELECT
+        asked.mode,
+        standard.period,
+        standard.matches,
+        standard.wins,
+        standard.draws,
+        standard.losses,
+        standard.win_rate,
+        standard.win_rate_low,
+        standard.win_rate_high,
+        standard.last_played_at
+    FROM asked
+    INNER JOIN marts.player_win_rates AS standard USING (game)
+    WHERE asked.is_standard AND standard.player_id = %(player_id)s
+    UNION ALL
+    SELECT
+        asked.mode,
+        others.period,
+        others.matches,
+        others.wins,
+        others.draws,
+        others.losses,
+        others.win_rate,
+        others.win_rate_low,
+        others.win_rate_high,
+        others.last_played_at
+    FROM asked
+    INNER JOIN marts.player_mode_win_rates AS others USING (game, mode)
+    WHERE NOT asked.is_standard AND others.player_id = %(player_id)s
+)
+
 SELECT
+    mode,
     period,
     matches,
     wins,
+    draws,
     losses,
     win_rate,
     win_rate_low,
     win_rate_high,
     last_played_at
-FROM marts.player_win_rates
-WHERE game = %(game)s AND player_id = %(player_id)s
+FROM records
 ORDER BY array_position(ARRAY['all', '30d', '7d'], period::text), period

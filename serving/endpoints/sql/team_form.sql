@@ -4,12 +4,14 @@ SELECT
     teams.team_name,
     form.matches,
     form.wins,
+    form.draws,
     form.losses,
     form.win_rate,
     form.win_rate_low,
     form.win_rate_high,
     form.streak,
     form.last_10_wins,
+    form.last_10_draws,
     form.last_10_matches,
     form.last_played_at
 FROM marts.dim_teams AS teams

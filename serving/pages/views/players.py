@@ -144,6 +144,6 @@ async def _forms(reader: Reader, identities: Sequence[Record]) -> list[dict[str,
             form=reader.read("player_form", _who(row)),
             recent=reader.read("player_matches", {**_who(row), "significant": True}, limit=_RECENT),
         )
-        known = [match for match in found["recent"].rows if match["is_win"] is not None]
+        known = [match for match in found["recent"].rows if match["is_win"] is not None or match["is_draw"]]
         forms.append({"player": row, "form": found["form"].row, "recent": known[::-1]})
     return forms

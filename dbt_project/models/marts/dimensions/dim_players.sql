@@ -31,9 +31,9 @@ with profiles as (
 
 tracked as (
 
-    select tracked_id as player_id
-    from {{ ref('stg_ops__tracked') }}
-    where source_name = 'opendota' and kind = 'player'
+    select player_id
+    from ({{ tracked_players() }}) as tracked_by_game
+    where game = 'dota2'
 
 ),
 
@@ -55,10 +55,11 @@ played as (
 
     select
         player_id,
-        last_seen_at as last_played_at
+        max(last_seen_at) as last_played_at
     from {{ ref('int_player_totals') }}
     where game = 'dota2'
         and {{ only_changed(['game', 'player_id']) }}
+    group by player_id
 
 ),
 

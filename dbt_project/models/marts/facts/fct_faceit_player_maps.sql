@@ -18,6 +18,8 @@ with {{ faceit_series() }},
 
 {{ faceit_slots() }},
 
+{{ faceit_modes() }},
+
 {{ faceit_statistics() }},
 
 described as (
@@ -35,11 +37,14 @@ described as (
         {{ utc_date('maps.played_at') }} as played_date,
         maps.duration_s,
         slots.side = maps.winner as is_win,
+        maps.is_draw,
         case
             when maps.is_decided and slots.has_opponents
                 then slots.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
         end as is_series_win,
-        maps.is_decided and slots.has_opponents and maps.winner is not null as is_significant,
+        maps.is_decided and slots.has_opponents and maps.is_series_draw as is_series_draw,
+        series_modes.mode,
+        maps.is_decided and slots.has_opponents and (maps.winner is not null or maps.is_draw) as is_counted,
         maps.map_id,
         slots.skill_level,
         cast(
@@ -84,6 +89,7 @@ described as (
     inner join maps
         on slots.series_id = maps.series_id
             and slots.map_number = maps.map_number
+    inner join series_modes on slots.series_id = series_modes.series_id
     left join sides
         on slots.series_id = sides.series_id
             and slots.side = sides.side
@@ -108,6 +114,10 @@ described as (
 )
 
 select
-    *,
-    coalesce('level_' || cast(average_rank as text), 'unknown') as rank_bracket
+    described.*,
+    described.is_counted and coalesce(modes.is_standard, false) as is_significant,
+    coalesce('level_' || cast(described.average_rank as text), 'unknown') as rank_bracket
 from described
+left join {{ ref('modes') }} as modes
+    on described.game = modes.game
+        and described.mode = modes.mode

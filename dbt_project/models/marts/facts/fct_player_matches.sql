@@ -44,13 +44,15 @@ faceit as (
         played_date,
         duration_s,
         is_win,
+        is_draw,
         side,
         cast(null as text) as character_id,
         map_id,
         cast(null as text) as patch_id,
         cast(null as integer) as game_mode,
         cast(null as integer) as lobby_type,
-        is_significant,
+        mode,
+        is_counted,
         kills,
         deaths,
         assists,
@@ -82,5 +84,11 @@ player_matches as (
 
 )
 
-select * from player_matches
+select
+    player_matches.*,
+    player_matches.is_counted and coalesce(modes.is_standard, false) as is_significant
+from player_matches
+left join {{ ref('modes') }} as modes
+    on player_matches.game = modes.game
+        and player_matches.mode = modes.mode
 {{ stored_by('played_at', 'match_id', 'player_slot') }}

@@ -36,6 +36,8 @@ radiant as (
         league_name,
         played_at,
         is_radiant_win as is_win,
+        false as is_draw,
+        'standard' as mode,
         radiant_score as score,
         dire_score as opponent_score,
         'radiant' as side
@@ -56,6 +58,8 @@ dire as (
         league_name,
         played_at,
         not is_radiant_win as is_win,
+        false as is_draw,
+        'standard' as mode,
         dire_score as score,
         radiant_score as opponent_score,
         'dire' as side
@@ -80,6 +84,8 @@ faceit as (
         min(played_at) as played_at,
         -- A cancelled match and a bye have no winner among teams.
         max(case when is_series_win then 1 when not is_series_win then 0 end) = 1 as is_win,
+        max(case when is_series_draw then 1 else 0 end) = 1 as is_draw,
+        min(mode) as mode,
         min(case when match_id = series_id then score else maps_won end) as score,
         min(case when match_id = series_id then opponent_score else maps_lost end) as opponent_score,
         min(side) as side

@@ -35,6 +35,7 @@ profiles as (
         players.leaderboard_region,
         coalesce(records.matches, 0) as matches,
         coalesce(records.wins, 0) as wins,
+        coalesce(records.draws, 0) as draws,
         coalesce(records.losses, 0) as losses,
         records.win_rate,
         records.win_rate_low,

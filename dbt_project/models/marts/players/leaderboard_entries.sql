@@ -30,7 +30,8 @@ boards as (
         player_id,
         win_rate_low as score,
         matches,
-        wins
+        wins,
+        draws
     from records
     where period = 'all' and matches > 0
 
@@ -42,7 +43,8 @@ boards as (
         player_id,
         win_rate_low as score,
         matches,
-        wins
+        wins,
+        draws
     from records
     where period = '30d' and matches > 0
 
@@ -54,25 +56,28 @@ boards as (
         player_id,
         matches as score,
         matches,
-        wins
+        wins,
+        draws
     from records
     where period = 'all' and matches > 0
 
     union all
 
     select
-        players.game || case players.game when 'dota2' then '_rank' else '_elo' end as board,
+        players.game || '_' || games.rank_board as board,
         players.game,
         players.player_id,
         -- The place on the leaderboard orders those of one rank: first place is just short of the next rank. An elo
         -- needs no such help, and places of different regions are not of one order.
         case
-            when players.game <> 'dota2' or players.leaderboard_rank is null then players.rank_value
+            when games.rank_ladder <> 'dota2_rank_tier' or players.leaderboard_rank is null then players.rank_value
             else players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0
         end as score,
         coalesce(records.matches, 0) as matches,
-        coalesce(records.wins, 0) as wins
+        coalesce(records.wins, 0) as wins,
+        coalesce(records.draws, 0) as draws
     from players
+    inner join {{ ref('games') }} as games on players.game = games.game
     left join records
         on players.game = records.game
             and players.player_id = records.player_id
@@ -87,7 +92,8 @@ boards as (
         player_id,
         {{ ratio('hltv_rating_1_total', 'rated_matches') }} as score,
         rated_matches as matches,
-        rated_wins as wins
+        rated_wins as wins,
+        rated_draws as draws
     from {{ ref('int_player_performance_totals') }}
     where rated_matches > 0
 
@@ -103,7 +109,8 @@ entries as (
         cast(boards.score as numeric(18, 6)) as score,
         boards.matches,
         boards.wins,
-        boards.matches - boards.wins as losses,
+        boards.draws,
+        boards.matches - boards.wins - boards.draws as losses,
         {{ share('boards.wins', 'boards.matches') }} as win_rate,
         boards.matches >= {{ least_matches }} as is_qualified
     from boards
@@ -126,6 +133,7 @@ ranked as (
         score,
         matches,
         wins,
+        draws,
         losses,
         win_rate,
         is_qualified

@@ -18,6 +18,7 @@ with summed as (
 
     select * from {{ ref('int_player_totals') }}
     where matches > 0
+        and {{ is_standard_mode() }}
 
 ),
 

@@ -46,6 +46,7 @@ placed as (
         player_id,
         played_at,
         is_win,
+        is_draw,
         hltv_rating_1 as rating,
         row_number() over (partition by game, player_id order by played_at desc, match_id desc) as place
     from played
@@ -70,6 +71,7 @@ summed as (
         player_id,
         cast(count(*) as integer) as matches,
         cast(sum(case when is_win then 1 else 0 end) as integer) as wins,
+        cast(sum(case when is_draw then 1 else 0 end) as integer) as draws,
         cast(count(rating) as integer) as rated_matches,
         {{ ratio('sum(rating)', 'count(rating)') }} as mean_rating,
         {{ least_squares('step', 'rating') }},
@@ -96,7 +98,8 @@ rated as (
         player_id,
         matches,
         wins,
-        matches - wins as losses,
+        draws,
+        matches - wins - draws as losses,
         {{ share('wins', 'matches') }} as win_rate,
         {{ wilson_low('wins', 'matches') }} as win_rate_low,
         {{ wilson_high('wins', 'matches') }} as win_rate_high,

@@ -28,6 +28,8 @@ rated as (
         played_at,
         map_id,
         is_win,
+        is_draw,
+        mode,
         is_significant,
         rounds,
         kills,
@@ -48,10 +50,21 @@ rated as (
         {{ column }},
         {%- endfor %}
         kast_share,
-        {{ hltv_rating_1(
-            'kills', 'deaths', 'rounds', 'double_kills', 'triple_kills', 'quadro_kills', 'penta_kills'
-        ) }} as hltv_rating_1,
-        {{ hltv_rating_2('kast_share', 'kills', 'deaths', 'assists', 'rounds', 'adr') }} as hltv_rating_2
+        -- The weights of both ratings are made for five players a side.
+        cast(
+            case
+                when {{ is_standard_mode() }}
+                    then {{ hltv_rating_1(
+                        'kills', 'deaths', 'rounds', 'double_kills', 'triple_kills', 'quadro_kills', 'penta_kills'
+                    ) }}
+            end as numeric(18, 4)
+        ) as hltv_rating_1,
+        cast(
+            case
+                when {{ is_standard_mode() }}
+                    then {{ hltv_rating_2('kast_share', 'kills', 'deaths', 'assists', 'rounds', 'adr') }}
+            end as numeric(18, 4)
+        ) as hltv_rating_2
     from maps
 
 )

@@ -1,4 +1,4 @@
-{%- set windows = [30, 7] %}
+{%- set periods = ['all', '30d', '7d'] %}
 {{
     config(
         incremental_strategy='changed_keys',
@@ -6,97 +6,60 @@
         meta={
             'facts': ['fct_player_matches'],
             'change_key': ['game', 'player_id'],
-            'windows': {'totals': 'int_player_day_totals', 'lengths': windows},
+            'windows': {'totals': 'int_player_day_totals', 'lengths': [30, 7]},
         }
     )
 }}
-{{- hooks_read('fct_player_matches') }}
+{{- hooks_read('fct_player_matches', 'int_player_day_totals', 'int_as_of_date') }}
 
-with totals as (
+-- Everybody with a match has a record, also of none in the standard mode.
+with players as (
 
-    select * from {{ ref('int_player_totals') }}
-    where {{ only_changed(['game', 'player_id']) }}
-
-),
-
--- A window ends with the as_of_date and counts it.
-days as (
-
-    select
-        {%- for window in windows %}
-        played.played_date >= {{ add_days('bounds.as_of_date', 1 - window) }} as is_in_{{ window }}d,
-        {%- endfor %}
-        played.game,
-        played.player_id,
-        played.matches,
-        played.wins,
-        played.last_played_at
-    from {{ ref('int_as_of_date') }} as bounds
-    inner join {{ ref('int_player_day_totals') }} as played
-        on played.played_date between {{ add_days('bounds.as_of_date', 1 - windows | max) }} and bounds.as_of_date
-    where {{ only_changed(['played.game', 'played.player_id'], key=['game', 'player_id']) }}
-
-),
-
-windowed as (
-
-    select
-        {%- for window in windows %}
-        sum(case when is_in_{{ window }}d then matches else 0 end) as matches_{{ window }}d,
-        sum(case when is_in_{{ window }}d then wins else 0 end) as wins_{{ window }}d,
-        max(case when is_in_{{ window }}d then last_played_at end) as last_played_at_{{ window }}d,
-        {%- endfor %}
+    select distinct
         game,
         player_id
-    from days
-    group by game, player_id
+    from {{ ref('int_player_totals') }}
+    where {{ only_changed(['game', 'player_id']) }}
 
 ),
 
 periods as (
 
-    select
-        game,
-        player_id,
-        'all' as period,
-        matches,
-        wins,
-        last_played_at
-    from totals
-    {%- for window in windows %}
-
-    union all
-
-    select
-        totals.game,
-        totals.player_id,
-        '{{ window }}d' as period,
-        cast(coalesce(windowed.matches_{{ window }}d, 0) as integer) as matches,
-        cast(coalesce(windowed.wins_{{ window }}d, 0) as integer) as wins,
-        windowed.last_played_at_{{ window }}d as last_played_at
-    from totals
-    left join windowed
-        on totals.game = windowed.game
-            and totals.player_id = windowed.player_id
+    {%- for period in periods %}
+    select '{{ period }}' as period {{ "union all" if not loop.last }}
     {%- endfor %}
 
 ),
 
-rated as (
+records as (
+
+    select * from {{ ref('player_mode_win_rates') }}
+    where {{ is_standard_mode() }}
+        and {{ only_changed(['game', 'player_id']) }}
+
+),
+
+combined as (
 
     select
-        game,
-        player_id,
-        period,
-        matches,
-        wins,
-        matches - wins as losses,
-        {{ share('wins', 'matches') }} as win_rate,
-        {{ wilson_low('wins', 'matches') }} as win_rate_low,
-        {{ wilson_high('wins', 'matches') }} as win_rate_high,
-        last_played_at
-    from periods
+        players.game,
+        players.player_id,
+        periods.period,
+        coalesce(records.matches, 0) as matches,
+        coalesce(records.wins, 0) as wins,
+        coalesce(records.draws, 0) as draws,
+        coalesce(records.losses, 0) as losses,
+        records.win_rate,
+        records.win_rate_low,
+        records.win_rate_high,
+        records.last_played_at
+    from players
+    cross join periods
+    left join records
+        on players.game = records.game
+            and players.player_id = records.player_id
+            and periods.period = records.period
 
 )
 
-select * from rated
+select * from combined

@@ -29,15 +29,15 @@ results as (
         team_id,
         match_id,
         played_at,
-        is_win,
+        {{ team_outcome() }} as outcome,
         row_number() over (
             partition by game, league_id, team_id order by played_at desc, match_id desc
         ) as place,
-        first_value(is_win) over (
+        first_value({{ team_outcome() }}) over (
             partition by game, league_id, team_id order by played_at desc, match_id desc
-        ) as last_is_win
+        ) as last_outcome
     from matches
-    where is_win is not null
+    where is_win is not null or is_draw
 
 ),
 
@@ -75,10 +75,12 @@ described as (
         teams.team_name,
         rated.matches,
         rated.wins,
+        rated.draws,
         rated.losses,
         rated.win_rate,
         rated.streak,
         rated.last_10_wins,
+        rated.last_10_draws,
         rated.last_10_matches,
         cast(
             rank() over (partition by rated.game, rated.league_id order by rated.wins desc, rated.losses asc) as integer

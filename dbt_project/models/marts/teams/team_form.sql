@@ -13,11 +13,14 @@ with results as (
         team_id,
         match_id,
         played_at,
-        is_win,
+        {{ team_outcome() }} as outcome,
         row_number() over (partition by game, team_id order by played_at desc, match_id desc) as place,
-        first_value(is_win) over (partition by game, team_id order by played_at desc, match_id desc) as last_is_win
+        first_value({{ team_outcome() }}) over (
+            partition by game, team_id order by played_at desc, match_id desc
+        ) as last_outcome
     from {{ ref('fct_team_matches') }}
-    where is_win is not null
+    where (is_win is not null or is_draw)
+        and {{ is_standard_mode() }}
         and {{ only_changed(['game', 'team_id']) }}
 
 ),
@@ -32,12 +35,14 @@ described as (
         teams.team_name,
         rated.matches,
         rated.wins,
+        rated.draws,
         rated.losses,
         rated.win_rate,
         rated.win_rate_low,
         rated.win_rate_high,
         rated.streak,
         rated.last_10_wins,
+        rated.last_10_draws,
         rated.last_10_matches,
         rated.last_played_at
     from rated

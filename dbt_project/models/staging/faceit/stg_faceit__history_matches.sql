@@ -1,6 +1,8 @@
 select
     match_id,
     game_id as game,
+    nullif(lower(game_mode), '') as game_mode,
+    case when teams_size > 0 then teams_size end as side_size,
     nullif(lower(status), '') as status,
     nullif(competition_id, '') as competition_id,
     nullif(competition_name, '') as competition_name,

@@ -4,8 +4,13 @@ select
     player_id,
     nullif(lower({{ json_text('stats', 'Map') }}), '') as map_id,
     nullif({{ json_text('stats', 'Winner') }}, '') as winner_team_id,
+    nullif(lower({{ json_text('stats', 'Game Mode') }}), '') as game_mode,
     {{ json_integer('stats', 'Best Of') }} as best_of,
     {{ json_integer('stats', 'Rounds') }} as rounds,
+    coalesce(
+        2 * {{ json_integer('stats', 'Final Score') }} = nullif({{ json_integer('stats', 'Rounds') }}, 0), false
+    )
+    or {{ is_level_score(json_text('stats', 'Score')) }} as is_level,
     {{ json_integer('stats', 'Kills') }} as kills,
     {{ json_integer('stats', 'Deaths') }} as deaths,
     {{ json_integer('stats', 'Assists') }} as assists,

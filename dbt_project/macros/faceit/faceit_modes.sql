@@ -1,0 +1,70 @@
+{#
+    CTE that says to which mode each match belongs (`series_modes`): by the text that FACEIT gives for it, where that
+    holds a code of the seed, or else by the number of players of a side. A text that holds none is of the mode `other`;
+    so is a number of players that no mode has.
+#}
+{% macro faceit_modes() %}
+mode_texts as (
+
+    select distinct
+        game,
+        mode_text
+    from maps
+    where mode_text is not null
+
+),
+
+-- The longest code in a text is the most exact one.
+coded_texts as (
+
+    select
+        texts.game,
+        texts.mode_text,
+        codes.mode,
+        row_number() over (
+            partition by texts.game, texts.mode_text order by length(codes.code) desc, codes.code
+        ) as place
+    from mode_texts as texts
+    inner join {{ ref('mode_codes') }} as codes
+        on texts.game = codes.game
+            and texts.mode_text like '%' || codes.code || '%'
+
+),
+
+series_sizes as (
+
+    select
+        series_id,
+        max(side_players) as side_players
+    from slots
+    group by series_id
+
+),
+
+series_modes as (
+
+    select
+        played.series_id,
+        case
+            when played.mode_text is null then coalesce(sized.mode, 'other')
+            else coalesce(coded.mode, 'other')
+        end as mode
+    from (
+        select distinct
+            series_id,
+            game,
+            mode_text,
+            side_size
+        from maps
+    ) as played
+    left join series_sizes on played.series_id = series_sizes.series_id
+    left join coded_texts as coded
+        on played.game = coded.game
+            and played.mode_text = coded.mode_text
+            and coded.place = 1
+    left join {{ ref('modes') }} as sized
+        on played.game = sized.game
+            and coalesce(played.side_size, series_sizes.side_players) = sized.side_size
+
+)
+{%- endmacro %}
