@@ -16,6 +16,7 @@ from warehouse.errors import ConfigurationError
 __all__ = [
     "DOTA_SITES",
     "FACEIT",
+    "LARGEST_ACCOUNT",
     "STEAM",
     "STEAM_FORMS",
     "Nickname",
@@ -54,8 +55,8 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
     **dict.fromkeys(DOTA_SITES, _OF_DOTA),
 }
 
-#: A Steam account is a number of 32 bits; its id of 64 bits is that much above it.
-_LARGEST_ACCOUNT = 2**32 - 1
+#: A Steam account is a number of 32 bits; its id of 64 bits is the base above it.
+LARGEST_ACCOUNT = 2**32 - 1
 _STEAM_ID64_BASE = 76561197960265728
 _STEAM2 = re.compile(r"STEAM_[0-5]:([01]):(\d{1,10})", re.IGNORECASE)
 _STEAM3 = re.compile(r"\[?U:1:(\d{1,10})\]?", re.IGNORECASE)
@@ -168,11 +169,11 @@ def steam_account(text: str) -> int | None:
         account = 2 * int(found[2]) + int(found[1])
     elif found := _STEAM3.fullmatch(text):
         account = int(found[1])
-    elif id64 := whole_number(text, _STEAM_ID64_BASE + _LARGEST_ACCOUNT):
+    elif id64 := whole_number(text, _STEAM_ID64_BASE + LARGEST_ACCOUNT):
         account = id64 - _STEAM_ID64_BASE
     else:
         return None
-    return account if 0 < account <= _LARGEST_ACCOUNT else None
+    return account if 0 < account <= LARGEST_ACCOUNT else None
 
 
 def read_page(text: str) -> Page | None:

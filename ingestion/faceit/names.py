@@ -16,6 +16,7 @@ from ingestion.passes import Context
 from ingestion.pasted import (
     DOTA_SITES,
     FACEIT,
+    LARGEST_ACCOUNT,
     STEAM,
     STEAM_FORMS,
     Nickname,
@@ -41,7 +42,6 @@ _FORMS = {
 _LONGEST_NICKNAME = 64
 #: What looks like a Steam id or an address and cannot be read is no nickname.
 _NO_NICKNAME = re.compile(r"STEAM_\d:|\[|.*[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]", re.IGNORECASE)
-_LARGEST_ACCOUNT = 2**32 - 1
 _PAGE_SIZE = 100
 #: Pages of a search that are read; players of that very name come first.
 _SEARCH_PAGES = 3
@@ -69,7 +69,7 @@ def identify(kind: str, text: str) -> str | Nickname | SteamAccount:
     if is_id(kind, id_ := plain(name).lower()):
         return id_
     if kind == "player":
-        account = steam_account(name) or (whole_number(name, _LARGEST_ACCOUNT) if is_of_steam else None)
+        account = steam_account(name) or (whole_number(name, LARGEST_ACCOUNT) if is_of_steam else None)
         if account is not None:
             return SteamAccount(account)
         if not is_of_steam and name and len(name) <= _LONGEST_NICKNAME and not _NO_NICKNAME.match(name):
@@ -117,7 +117,10 @@ async def _by_nickname(context: Context, nickname: str) -> Found:
     if players:
         shown = ", ".join(f"{printable(str(item['nickname']))} ({id_})" for id_, item in players.items())
         raise UnknownName(f"several players of FACEIT have the {what}: {shown}", "take the id of the one that is meant")
-    raise UnknownName(f"FACEIT knows no player by the {what}", "see how it is written there, or take the id")
+    hint = "see how it is written there, or take the id"
+    if number := whole_number(nickname, LARGEST_ACCOUNT):
+        hint = f"an account id of OpenDota is written {SteamAccount(number).id3} here"
+    raise UnknownName(f"FACEIT knows no player by the {what}", hint)
 
 
 async def _search(context: Context, nickname: str) -> list[Mapping[str, Any]]:

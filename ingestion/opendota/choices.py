@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping
 
 from ingestion.choices import TrackedThings
 from ingestion.opendota.source import SOURCE
-from ingestion.pasted import DOTA_SITES, STEAM, STEAM_FORMS, clean, read_page, refusal, steam_account, whole_number
+from ingestion.pasted import (
+    DOTA_SITES,
+    LARGEST_ACCOUNT,
+    STEAM,
+    STEAM_FORMS,
+    clean,
+    read_page,
+    refusal,
+    steam_account,
+    whole_number,
+)
 
 __all__ = ["KINDS", "identify", "is_id", "newest", "stalest_first", "tracked_ids"]
 
@@ -14,8 +24,6 @@ __all__ = ["KINDS", "identify", "is_id", "newest", "stalest_first", "tracked_ids
 KINDS = ("player", "team", "league", "match")
 
 _LARGEST_ID = 2**63 - 1
-#: A Steam account is a number of 32 bits.
-_LARGEST_ACCOUNT = 2**32 - 1
 _SITES = "OpenDota, Dotabuff or STRATZ"
 _FORMS = {
     "player": f"an account id, {STEAM_FORMS}, or the address of a player at {_SITES} or of a profile at Steam",
@@ -53,7 +61,7 @@ def identify(kind: str, text: str) -> str:
 
 
 def _number(kind: str, text: str) -> int | None:
-    return whole_number(text, _LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID)
+    return whole_number(text, LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID)
 
 
 def newest(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:

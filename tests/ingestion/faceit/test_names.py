@@ -84,7 +84,20 @@ def test_a_nickname_is_the_player_who_has_it_so_or_the_only_one_in_another_case(
         # The letters of one are composed, of the other not.
         "search Zoë": [player(17, "Zoe\u0308")],
     }
-    names = ["shorty", "тихий дом", "Flint", "MARROW", "old", "twice", "Zoë", "GRAVEL", "sAME", "nobody", "a?b"]
+    names = [
+        "shorty",
+        "тихий дом",
+        "Flint",
+        "MARROW",
+        "old",
+        "twice",
+        "Zoë",
+        "GRAVEL",
+        "sAME",
+        "nobody",
+        "a?b",
+        "101695162",
+    ]
     answers["a?b"] = answers["search a?b"] = Reply(400, b'{"errors":[{"message":"bad nickname"}]}')
     results, asked = look_up_in(warehouse, [Nickname(name) for name in names], answers)
     assert results[:7] == [
@@ -94,13 +107,14 @@ def test_a_nickname_is_the_player_who_has_it_so_or_the_only_one_in_another_case(
             (17, "Zoe\u0308"),
         ]
     ]
-    assert [type(error) for error in results[7:]] == [UnknownName] * 4
+    assert [type(error) for error in results[7:]] == [UnknownName] * 5
     for ambiguous, candidates in ((results[7], {8: "Gravel", 9: "gravel"}), (results[8], {12: "Same", 13: "SAME"})):
         for number, nickname in candidates.items():
             assert f"{nickname} ({uuid(number)})" in str(ambiguous)
     assert "Samesame" not in str(results[8])
     assert "nickname nobody" in str(results[9])
     assert "nickname a?b" in str(results[10])
+    assert "[U:1:101695162]" in str(results[11])
     assert [path for path in asked if "shorty" in path] == ["/players?nickname=shorty"]
 
 
