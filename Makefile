@@ -11,8 +11,8 @@ BENCH_STAMP := $(VENV)/.installed-bench
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
 	@echo "make up      keep everything up: databases, Dagster, API"
-	@echo "make test    the tests, the fast ones first"
-	@echo "make test-long  a run killed at 25 points and more, and 500 courses of events; some minutes"
+	@echo "make test    the tests, the fast ones first, and what they cost by file"
+	@echo "make test-long  what takes minutes, or a machine of its own: kills, 500 courses of events, limits of time"
 	@echo "make check   style, types, SQL, layers"
 	@echo "make contracts  tell the API of the marts' columns, and dbt of the API's endpoints, after either changed"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
@@ -67,5 +67,5 @@ bench-serving: $(STAMP)
 	$(BIN)/python -m benchmarks.serving
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target
+	rm -rf build/tests $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target
 	find . -name __pycache__ -not -path './.ladder/*' -prune -exec rm -rf {} +

@@ -66,11 +66,13 @@ class Choice:
         items: things to read, in this order.
         skipped: number of things that are not due.
         failures: things that cannot be asked for.
+        due: how many things are due to be read again, by reason, whatever the budget; see `ingestion.rereads`.
     """
 
     items: Sequence[Item]
     skipped: int = 0
     failures: tuple[Failure, ...] = ()
+    due: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """What can go wrong while reading a source.
 
 UpstreamError                 (warehouse.errors) a source cannot be read
-+-- PermanentError            asking again will not help: a 4xx other than 408 and 429
-|   +-- NotFoundError         404
++-- PermanentError            asking again will not help: a 4xx other than 408 and 429; of one thing
+|   +-- NotFoundError         404 and 410 in the source's own words
+|   +-- BlockedError          refused by what is in front of the API, or without a key; several in a row end the pass
 |   +-- WrongKeyError         the key is refused; ends the pass
 |   +-- WrongAddressError     what answers is not this source; ends the pass
 +-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
 |   +-- Unreachable           nothing answers at the address; ends the pass
++-- RefusedInARow             several things in a row were refused by what is in front of the API; ends the pass
 +-- UnusableAnswer            an answer that does not hold what it should; it is kept, as a reject
 +-- UnknownName           a name that nobody has at the source, or several have
 +-- DayLimitReached           the source answers no more today; ends the pass in good order
@@ -18,10 +20,12 @@ from __future__ import annotations
 from warehouse.errors import UpstreamError
 
 __all__ = [
+    "BlockedError",
     "CallBudgetSpent",
     "DayLimitReached",
     "NotFoundError",
     "PermanentError",
+    "RefusedInARow",
     "TransientError",
     "UnknownName",
     "Unreachable",
@@ -53,6 +57,10 @@ class NotFoundError(PermanentError):
     """The source does not know what was asked for."""
 
 
+class BlockedError(PermanentError):
+    """Refused, but not by the API's judgement of the key or the thing: by the network's edge, or for want of a key."""
+
+
 class WrongKeyError(PermanentError):
     """The source refuses the key."""
 
@@ -67,6 +75,20 @@ class TransientError(UpstreamError):
 
 class Unreachable(TransientError):
     """Nothing answers at the address."""
+
+
+class RefusedInARow(UpstreamError):
+    """Several things in a row were refused by what is in front of the API.
+
+    Args:
+        message: what was seen, in one line.
+        hint: what to do next.
+        is_of_source: even the path that everybody is answered was refused, so that nothing else is worth a request.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, is_of_source: bool) -> None:
+        super().__init__(message, hint)
+        self.is_of_source = is_of_source
 
 
 class UnusableAnswer(UpstreamError):

@@ -13,11 +13,10 @@ from typing import Self
 import httpx
 import msgspec
 import stamina
-from pydantic import SecretStr
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from ingestion.errors import (
-    NotFoundError,
+    BlockedError,
     PermanentError,
     TransientError,
     Unreachable,
@@ -25,32 +24,13 @@ from ingestion.errors import (
     WrongKeyError,
 )
 from ingestion.limits import CallBudget, Clock, Limiter, Turn
-from ingestion.parsing import error_message
+from ingestion.refusals import Refused, Upstream, as_blocked, refusal, said, wrong_address
 
-__all__ = ["Answer", "Client", "Patience", "Upstream"]
+__all__ = ["Answer", "Client", "Patience"]
 
 _UNREACHABLE_ATTEMPTS = 3
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where a source answers.
-
-    Args:
-        name: name for messages, e.g. `OpenDota`.
-        url: base URL; paths are appended as they are.
-        key: key, sent as a bearer token.
-        variables: beginning of the environment variables that say so, e.g. `LADDER_OPENDOTA`.
-        open_path: a path that every key is answered, where a 403 can be about the thing asked for instead of the key.
-    """
-
-    name: str
-    url: str
-    key: SecretStr | None
-    variables: str
-    open_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,27 +142,48 @@ class Client:
         request = f"{path}?{httpx.QueryParams(query)}" if query else path
         try:
             return await self._ask(request, budget, may_be_empty=may_be_empty)
-        except PermanentError as error:
-            if error.status == 403 and not isinstance(error, WrongKeyError):
-                await self._check_key(budget, error)
-            raise
+        except WrongKeyError as error:
+            raise await self._key_or_thing(error, budget) from None
+        except WrongAddressError as error:
+            raise await self._address_or_thing(error, request, budget) from None
 
-    async def _check_key(self, budget: CallBudget, refusal: PermanentError) -> None:
-        """Tell a key that is refused from a thing that is private: ask what every key is answered.
+    async def is_open(self, budget: CallBudget) -> bool:
+        """Whether the path that everybody is answered is answered; also in the API's own words that it is not there."""
+        try:
+            await self._ask(self.upstream.open_path, budget)
+        except BlockedError:
+            return False
+        except (WrongKeyError, WrongAddressError):
+            return False
+        except PermanentError:
+            pass
+        return True
 
-        Nothing is asked where the key was accepted since the refusal before this one.
+    async def _key_or_thing(self, refused: WrongKeyError, budget: CallBudget) -> PermanentError:
+        """A 401 or 403 in the API's own words: of the key, or of a thing that is private.
 
-        Raises:
-            WrongKeyError: it is the key.
+        The open path decides. It is not asked where the key was accepted since the refusal before this one.
         """
+        if refused.status not in (401, 403) or not self.upstream.open_path:
+            return refused
         if not self._is_key_accepted:
             try:
                 await self._ask(self.upstream.open_path, budget)
-            except PermanentError as error:
-                if error.status == 403:
-                    raise self._wrong_key(error.status, _said(error.body)) from refusal
-                raise
+            except WrongKeyError as error:
+                return error
+            except PermanentError:
+                pass
         self._is_key_accepted = False
+        words = said(refused.body, self.upstream.key)
+        message = f"{self.upstream.name} answered {refused.request} with {refused.status}"
+        return PermanentError(f"{message} ({words})", status=refused.status, body=refused.body, request=refused.request)
+
+    async def _address_or_thing(self, refused: WrongAddressError, request: str, budget: CallBudget) -> PermanentError:
+        """A first answer that is not the API's: of a wrong address, or of one path. The open path decides."""
+        if not self.upstream.open_path or self.upstream.open_path == request or not await self.is_open(budget):
+            return refused
+        self._has_succeeded = True
+        return as_blocked(self.upstream, Refused(request, refused.status, {}, refused.body))
 
     async def _ask(self, request: str, budget: CallBudget, *, may_be_empty: bool = False) -> Answer:
         """Ask for one path with its query, patiently."""
@@ -237,35 +238,14 @@ class Client:
         status = response.status_code
         if 200 <= status < 300:
             return
-        name, variables = self.upstream.name, self.upstream.variables
-        said = _said(response.content)
-        if self.upstream.key is not None:
-            said = said.replace(self.upstream.key.get_secret_value(), "***")
-        message = f"{name} answered {request} with {status}{f' ({said})' if said else ''}"
-        if status == 429:
-            turn.refuse(response.headers, said)
         if status in (408, 429) or status >= 500:
+            words = said(response.content, self.upstream.key)
+            if status == 429:
+                turn.refuse(response.headers, words)
+            message = f"{self.upstream.name} answered {request} with {status}{f' ({words})' if words else ''}"
             raise TransientError(message, "run again later")
-        may_be_private = status == 403 and self.upstream.open_path
-        if (status in (401, 403) and not may_be_private) or "api key" in said.lower():
-            raise self._wrong_key(status, said)
-        is_foreign = 300 <= status < 400 or (status == 404 and not said and not self._has_succeeded)
-        if is_foreign:
-            raise WrongAddressError(
-                f"{self.upstream.url} is not {name}: {message}",
-                f"correct {variables}_URL, which includes the API's base path",
-                status=status,
-            )
-        kind = NotFoundError if status == 404 else PermanentError
-        raise kind(message, status=status, body=response.content, request=request)
-
-    def _wrong_key(self, status: int, said: str) -> WrongKeyError:
-        name, variables = self.upstream.name, self.upstream.variables
-        return WrongKeyError(
-            f"{name} refuses the key ({status}{f', {said}' if said else ''})",
-            f"correct {variables}_KEY" + ("" if self.upstream.key else " (it is not set)"),
-            status=status,
-        )
+        refused = Refused(request, status, response.headers, response.content)
+        raise refusal(self.upstream, refused, has_succeeded=self._has_succeeded)
 
     def _check_body(self, response: httpx.Response, request: str, *, may_be_empty: bool) -> None:
         """Refuse a body that is not whole JSON."""
@@ -277,10 +257,8 @@ class Client:
             return  # whole or not, the parser turns it into a reject
         except msgspec.DecodeError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
-                raise WrongAddressError(
-                    f"{self.upstream.url} is not {self.upstream.name}: {request} is a web page",
-                    f"correct {self.upstream.variables}_URL, which includes the API's base path",
-                    status=response.status_code,
+                raise wrong_address(
+                    self.upstream, f"{request} is a web page", response.status_code, response.content
                 ) from None
             raise TransientError(
                 f"{self.upstream.name} answered {request} with broken JSON ({error})", "run again later"
@@ -311,11 +289,6 @@ def _check_address(upstream: Upstream) -> None:
     raise WrongAddressError(
         f"{upstream.url} is not an address: {reason}", f"correct {upstream.variables}_URL", status=0
     )
-
-
-def _said(body: bytes) -> str:
-    """The message of an error answer in one short line; empty where it has none."""
-    return " ".join((error_message(body) or "").split())[:200]
 
 
 def _reason(error: Exception) -> str:

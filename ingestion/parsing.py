@@ -12,7 +12,10 @@ from warehouse.decode import page_reject
 from warehouse.source import Page, Parsed
 from warehouse.tables import Table
 
-__all__ = ["add", "error_message", "iso_utc", "read_body", "read_object"]
+__all__ = ["ABSENT", "add", "error_message", "iso_utc", "milliseconds", "read_body", "read_object"]
+
+#: Statuses that say in the source's own words that there is nothing.
+ABSENT = (404, 410)
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -59,6 +62,15 @@ def add(parsed: Parsed, more: Parsed) -> None:
     parsed.frames.update(more.frames)
     parsed.rejects.extend(more.rejects)
     parsed.drift.update(more.drift)
+
+
+def milliseconds(text: Any) -> int | None:
+    """Milliseconds since 1970 of a time in ISO 8601, in UTC unless it says otherwise; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def iso_utc(moment: datetime) -> str:

@@ -1,7 +1,9 @@
 """A pass over a source: choose what is due, fetch it side by side, land it, report.
 
 Failures of one thing are reported and the rest is done; what concerns every thing (no network, wrong key, full disk,
-spent budget) ends the pass. A pass that was killed is resumed: what it read already is not read again.
+spent budget) ends the pass. So do several refusals in a row by what is in front of the API; what failed in the pass
+before comes last, so that it keeps nothing else waiting. A pass that was killed is resumed: what it read already is not
+read again.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ import psycopg
 
 from ingestion.choices import Choice, Item, Situation
 from ingestion.errors import (
+    BlockedError,
     CallBudgetSpent,
     DayLimitReached,
     NotFoundError,
     PermanentError,
+    RefusedInARow,
     TransientError,
     Unreachable,
     UnusableAnswer,
@@ -37,12 +41,14 @@ from warehouse.errors import DatabaseError, LadderError, LakeError
 from warehouse.lake import Lake
 from warehouse.settings import Settings
 from warehouse.source import CursorMove, Page, Parsed, Source
-from warehouse.state import finish_pass, start_pass
+from warehouse.state import failed_before, finish_pass, start_pass
 
 __all__ = ["Context", "PassDefinition", "Run", "plan_pass", "run_pass"]
 
 #: Things in a row that fail although they were asked for patiently, after which the source counts as down.
 _FAILURES_IN_A_ROW = 5
+#: Things in a row that are refused in front of the API, after which the pass ends.
+_REFUSALS_IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class PassDefinition:
         choose: chooses what to read; reads the database and nothing else.
         fetch: reads one thing and lands it.
         share: share of the run's remaining call budget that it may spend, so that it does not starve what follows.
+        conclude: takes down in `ops` what the answers showed, by thing (`Run.found`), when the pass is over.
         tells_unknown: a 404 is about the thing itself and not about a part of it; later passes of the run leave it out.
     """
 
@@ -64,6 +71,7 @@ class PassDefinition:
     fetch: Callable[[Run, Item], Awaitable[None]]
     share: float = 1.0
     tells_unknown: bool = False
+    conclude: Callable[[Situation, Mapping[str, Mapping[str, int]]], None] | None = None
 
 
 @dataclass
@@ -94,7 +102,12 @@ class Context:
 
 
 class Run:
-    """A pass under way: asks, lands and counts."""
+    """A pass under way: asks, lands and counts.
+
+    Attributes:
+        report: what was done so far.
+        found: numbers that answers showed, by id, for the pass's conclusion.
+    """
 
     def __init__(self, context: Context, definition: PassDefinition) -> None:
         self.context = context
@@ -102,7 +115,10 @@ class Run:
         self.budget = context.budget.part(definition.share)
         self.landing = Landing(context.lake, context.source)
         self.report = PassReport(definition.name)
+        self.found: dict[str, Mapping[str, int]] = {}
         self._failed_in_a_row = 0
+        self._blocked_in_a_row = 0
+        self._ending = asyncio.Lock()
 
     async def get(
         self, path: str, query: Mapping[str, str | int] | None = None, *, may_be_empty: bool = False
@@ -162,6 +178,14 @@ class Run:
             await self.definition.fetch(self, item)
         except (WrongKeyError, WrongAddressError, Unreachable):
             raise
+        except BlockedError as error:
+            self.fail(item, f"{item.name}: {error}")
+            self._blocked_in_a_row += 1
+            if self._blocked_in_a_row >= _REFUSALS_IN_A_ROW:
+                # Whoever else comes here meanwhile waits, and is cancelled when the pass ends.
+                async with self._ending:
+                    await self._end_blocked(error)
+            return
         except NotFoundError as error:
             if self.definition.tells_unknown:
                 self.context.unknown.add(item.name)
@@ -175,9 +199,29 @@ class Run:
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= _FAILURES_IN_A_ROW:
                 raise Unreachable(f"request after request fails: {error.message}", error.hint) from None
+            return
         else:
             self._failed_in_a_row = 0
             self.report = replace(self.report, done=self.report.done + 1)
+        self._blocked_in_a_row = 0
+
+    async def _end_blocked(self, last: BlockedError) -> None:
+        """End the pass after refusals in a row; the whole source, where even its open path is refused.
+
+        Raises:
+            RefusedInARow: always.
+        """
+        is_of_source = not await self.context.client.is_open(self.budget)
+        seen = f"{_REFUSALS_IN_A_ROW} requests in a row were refused, the last so: {last.message}"
+        if is_of_source:
+            raise RefusedInARow(
+                f"{seen}; {self.context.client.upstream.open_path} is refused too", last.hint, is_of_source=True
+            )
+        raise RefusedInARow(
+            f"{seen}; other paths are answered, so the rest of {self.definition.name} waits for the next run",
+            last.hint,
+            is_of_source=False,
+        )
 
 
 async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
@@ -190,7 +234,9 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     with _database(context) as connection:
         opened = start_pass(connection, source, definition.name)
         choice = definition.choose(Situation(connection, context.settings, context.clock.now()))
+        failed = failed_before(connection, source, definition.name)
     items = [item for item in choice.items if item.name not in context.unknown]
+    items.sort(key=lambda item: item.name in failed)
     if opened.is_resumed:
         items = [item for item in items if not _is_read_since(item, opened.started_at)]
     # What cannot be asked for is told once a run, not in every pass.
@@ -201,6 +247,8 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     stop = await _read_all(run, items)
     report = replace(run.report, requests=run.budget.spent, stop=stop)
     with _database(context) as connection:
+        if definition.conclude is not None and run.found:
+            definition.conclude(Situation(connection, context.settings, context.clock.now()), run.found)
         finish_pass(connection, opened, report.as_json())
     return report
 
@@ -216,7 +264,7 @@ def plan_pass(situation: Situation, definition: PassDefinition) -> PlannedPass:
     except psycopg.Error as error:
         raise _database_error(error) from None
     requests = Counter(endpoint for item in choice.items for endpoint in item.endpoints)
-    return PlannedPass(definition.name, dict(requests), choice.skipped, choice.failures)
+    return PlannedPass(definition.name, dict(requests), choice.skipped, choice.failures, dict(choice.due))
 
 
 async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
@@ -258,7 +306,9 @@ def _stop(error: LadderError) -> Stop:
             return Stop("day_limit", str(error))
         case LakeError():
             return Stop("lake", str(error))
-        case WrongKeyError() | WrongAddressError():
+        case RefusedInARow(is_of_source=False):
+            return Stop("blocked", str(error))
+        case WrongKeyError() | WrongAddressError() | RefusedInARow():
             return Stop("refused", str(error))
         case _:
             return Stop("unreachable", str(error))

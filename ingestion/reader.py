@@ -10,10 +10,11 @@ from datetime import datetime
 import psycopg
 
 from ingestion.choices import Situation
-from ingestion.http import Client, Patience, Upstream
+from ingestion.http import Client, Patience
 from ingestion.limits import CallBudget, Clock, Limiter, SystemClock
 from ingestion.passes import Context, PassDefinition, plan_pass
 from ingestion.pasted import Nickname, SteamAccount
+from ingestion.refusals import Upstream
 from ingestion.reports import PlannedPass
 from warehouse.errors import ConfigurationError
 from warehouse.lake import Lake

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 __all__ = ["Failure", "PassReport", "PlannedPass", "Stop", "StopReason"]
 
-StopReason = Literal["call_budget", "day_limit", "unreachable", "refused", "lake"]
+StopReason = Literal["call_budget", "day_limit", "unreachable", "refused", "blocked", "lake"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Stop:
 
     Args:
         reason: `call_budget` and `day_limit` are an end in good order; the others are errors: nothing answers
-            (`unreachable`), the key or address is wrong (`refused`), the lake cannot be written (`lake`).
+            (`unreachable`), the key or address is wrong or everything is refused (`refused`), several things in a row
+            are refused while others are answered (`blocked`), the lake cannot be written (`lake`).
         message: one line with the next step.
     """
 
@@ -41,6 +42,11 @@ class Stop:
     def is_error(self) -> bool:
         """Whether somebody has to do something about it."""
         return self.reason not in ("call_budget", "day_limit")
+
+    @property
+    def is_of_source(self) -> bool:
+        """Whether the other passes of the run would end in the same way."""
+        return self.is_error and self.reason != "blocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +96,11 @@ class PlannedPass:
         requests: least number of requests by endpoint. A player with new matches costs more, which nobody knows before.
         skipped: things that are not due.
         failures: things that cannot be asked for.
+        due: how many things are due to be read again, by reason; a run reads as many as its budget allows.
     """
 
     name: str
     requests: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0
     failures: tuple[Failure, ...] = ()
+    due: Mapping[str, int] = field(default_factory=dict)

@@ -76,7 +76,7 @@ class SourceSession:
         is_told = self._ended is not None
         if self._ended is None:
             report = self._fetch(definition)
-            if report.stop and report.stop.is_error:
+            if report.stop and report.stop.is_of_source:
                 self._ended = report.stop
         loaded, load_failure = load_landed(self._warehouse, self._reader.source)
         outcome = PassOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))

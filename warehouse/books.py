@@ -1,4 +1,4 @@
-"""The books of a load: batch, files, rejects, cursors and drift, written in the load's own transaction."""
+"""The books of a load: batch, files, rejects, cursors, rereads and drift, written in the load's own transaction."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from warehouse.prepare import Prepared
 from warehouse.source import Source
+from warehouse.state import REREADS
 
 __all__ = ["LoadReport", "write_books"]
 
@@ -76,6 +77,14 @@ INSERT INTO ops.cursors (source, name, value, observed_at) VALUES (%s, %s, %s, %
 ON CONFLICT (source, name) DO UPDATE SET value = excluded.value, observed_at = excluded.observed_at
 WHERE ops.cursors.observed_at <= excluded.observed_at
 """
+_REREAD = """
+INSERT INTO ops.rereads (source, endpoint, id, reason, tries, first_at, last_at, due_at)
+VALUES (%(source)s, %(endpoint)s, %(id)s, %(reason)s, %(tries)s, %(first_at)s, %(last_at)s, %(due_at)s)
+ON CONFLICT (source, endpoint, id) DO UPDATE
+SET reason = excluded.reason, tries = excluded.tries, first_at = excluded.first_at, last_at = excluded.last_at,
+    due_at = excluded.due_at
+WHERE ops.rereads.last_at <= excluded.last_at
+"""
 _DRIFT = """
 INSERT INTO ops.drift (source, field, pages, first_batch_id, last_batch_id) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (source, field) DO UPDATE
@@ -122,7 +131,20 @@ def write_books(
         cursor.execute(_MENDED, [loaded_at, source.name, names, batch_id])
         cursor.executemany(
             _CURSOR,
-            [(source.name, name, Jsonb(value), observed_at) for name, (value, observed_at) in prepared.cursors.items()],
+            [
+                (source.name, name, Jsonb(value), observed_at)
+                for name, (value, observed_at) in prepared.cursors.items()
+                if not name.startswith(REREADS)
+            ],
+        )
+        cursor.executemany(
+            _REREAD,
+            [
+                {"source": source.name, "endpoint": endpoint, "id": id_, "last_at": observed_at, **value}
+                for name, (value, observed_at) in prepared.cursors.items()
+                if name.startswith(REREADS)
+                for endpoint, _, id_ in [name.removeprefix(REREADS).partition("/")]
+            ],
         )
         cursor.executemany(
             _DRIFT,

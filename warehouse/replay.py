@@ -60,7 +60,7 @@ def replay(
             for table in source.tables:
                 for identifier in (table.identifier, table.feed_identifier):
                     connection.execute(sql.SQL("TRUNCATE {}").format(identifier))
-            for book in ("rejects", "lake_files", "lake_pages", "cursors", "drift"):
+            for book in ("rejects", "lake_files", "lake_pages", "cursors", "rereads", "drift"):
                 connection.execute(
                     sql.SQL("DELETE FROM {} WHERE source = %s").format(sql.Identifier("ops", book)), [source.name]
                 )

@@ -11,10 +11,13 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 __all__ = [
+    "REREADS",
     "Cursor",
     "Pass",
+    "Reread",
     "Tracked",
     "cursors",
+    "failed_before",
     "finish_pass",
     "start_pass",
     "track",
@@ -22,6 +25,8 @@ __all__ = [
     "untrack",
 ]
 
+#: Beginning of the name of a cursor that is a note of something to be read again: `ops.rereads` holds these.
+REREADS = "reread/"
 #: An unfinished pass older than this is not resumed: what it fetched is stale anyway.
 _RESUME_WITHIN = timedelta(hours=6)
 
@@ -40,6 +45,23 @@ class Cursor:
 
     value: Mapping[str, Any]
     observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What the books hold of something that was not settled when it was read.
+
+    Args:
+        reason: why; None once it is settled.
+        tries: how often it was read for this reason.
+        first_at: when it was first read for this reason, UTC.
+        last_at: when it was read last, UTC.
+    """
+
+    reason: str | None
+    tries: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +136,16 @@ def start_pass(connection: psycopg.Connection, source: str, name: str) -> Pass:
     connection.commit()
     assert row is not None  # an INSERT with RETURNING always answers
     return Pass(row[0], row[1], is_resumed=False)
+
+
+def failed_before(connection: psycopg.Connection, source: str, name: str) -> set[str]:
+    """What could not be read in the newest ended pass of a name, e.g. `player 7`."""
+    rows = connection.execute(
+        "SELECT failure ->> 'item' FROM jsonb_array_elements((SELECT report -> 'failures' FROM ops.passes "
+        "WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT 1)) AS failure",
+        [source, name],
+    )
+    return {item for (item,) in rows}
 
 
 def finish_pass(connection: psycopg.Connection, pass_: Pass, report: Mapping[str, Any]) -> None:

@@ -15,7 +15,6 @@ from warehouse.state import cursors
 __all__ = ["CHAMPIONSHIPS", "HUBS", "HUB_MEMBERS", "RANKINGS"]
 
 _RANKINGS_EVERY = timedelta(hours=6)
-_MATCHES_EVERY = timedelta(hours=1)
 #: A hub has up to a hundred thousand members.
 _MEMBERS_EVERY = timedelta(days=7)
 
@@ -88,7 +87,7 @@ def _competition(kind: Literal["hub", "championship"], limit: int) -> PassDefini
 
     def choose(situation: Situation) -> Choice:
         choice = stalest_first(situation, kind, f"{matches.cursor}/", endpoints=(kind, matches.endpoint))
-        return to_walk(choice, situation.now, every=_MATCHES_EVERY)
+        return to_walk(choice, situation.now)
 
     async def fetch(run: Run, item: Item) -> None:
         page, parsed = run.parse(kind, {}, await run.get(f"/{kind}s/{item.id}"))

@@ -3,75 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from importlib import resources
 from typing import Any
+
+from psycopg.rows import dict_row
 
 from ingestion.choices import Choice, Item, Situation
 from ingestion.faceit.choices import tracked_ids
 from ingestion.faceit.source import MATCH_GAMES, SOURCE
-from ingestion.match_pages import flawed, noted, read_match, refused
+from ingestion.match_pages import WantedMatch, choose_within, read_match
 from ingestion.passes import PassDefinition, Run
+from ingestion.reports import Failure
+from ingestion.rereads import SETTLED_AGAIN, Reason, budget_for_rereads
+from warehouse.source import Parsed
+from warehouse.state import Reread
 
 __all__ = ["DETAILS", "STATISTICS"]
 
-#: What FACEIT did not know, or that had not ended, is not asked for again before this, however young the match was.
-_LEAST_GAP = timedelta(minutes=30)
 #: Statuses after which a match changes no more.
 _ENDED = ["FINISHED", "CANCELLED", "ABORTED"]
 
 
 def _choose_details(situation: Situation) -> Choice:
-    """Tracked matches, then those of tracked players, as far as the match budget goes.
+    """Tracked matches, those that are due again, then those of tracked players, as far as the match budget goes.
 
-    A tracked match that FACEIT did not know is asked for each time; others, and those under way, less and less often.
+    A tracked match is read at each run until it has ended; any match at once when the history tells of a change.
     """
     explicit, failures = tracked_ids(situation, "match")
-    items = _wanted(situation, "wanted_details.sql", "match", {"ended": _ENDED})
-    chosen = sum(item.facts["is_explicit"] for item in items)
-    return Choice(items, skipped=len(explicit) - chosen, failures=failures)
+    return _choose(situation, "wanted_details.sql", "match", {"ended": _ENDED}, explicit, failures)
 
 
 def _choose_statistics(situation: Situation) -> Choice:
     """Finished matches of tracked players, tracked matches, and those of tracked hubs and championships."""
     competitions = [id_ for kind in ("hub", "championship") for id_ in tracked_ids(situation, kind)[0]]
-    return Choice(_wanted(situation, "wanted_statistics.sql", "match_stats", {"competitions": competitions}))
+    explicit = tracked_ids(situation, "match")[0]
+    return _choose(situation, "wanted_statistics.sql", "match_stats", {"competitions": competitions}, explicit, ())
 
 
-def _wanted(situation: Situation, query: str, endpoint: str, parameters: Mapping[str, Any]) -> list[Item]:
-    """Matches that a query finds, and whether it is an error that one is not known."""
-    notes = noted(situation, SOURCE.name, endpoint)
+def _choose(
+    situation: Situation,
+    query: str,
+    endpoint: str,
+    parameters: Mapping[str, Any],
+    explicit: list[str],
+    failures: tuple[Failure, ...],
+) -> Choice:
+    """The matches of one run that a query finds.
+
+    Args:
+        situation: what the choice depends on.
+        query: file of the query: matches by class (`tracked`, `again`, `new`), each in the order of reading.
+        endpoint: what they are read by.
+        parameters: the query's own parameters.
+        explicit: matches that are tracked by hand.
+        failures: things that cannot be asked for.
+    """
+    budget = situation.settings.faceit_match_budget
     given = {
         "players": tracked_ids(situation, "player")[0],
-        "explicit": tracked_ids(situation, "match")[0],
-        "refused": refused(notes, situation.now - timedelta(days=situation.settings.faceit_overlap_days)),
-        "flawed": flawed(notes),
+        "explicit": explicit,
         "games": list(MATCH_GAMES),
         "now": situation.now,
-        "least_gap": _LEAST_GAP,
-        "budget": situation.settings.faceit_match_budget,
+        "read_before": situation.now - SETTLED_AGAIN,
+        "budget": budget,
+        "budget_again": budget_for_rereads(budget),
         **parameters,
     }
-    found = situation.connection.execute(resources.files(__package__).joinpath(query).read_bytes(), given)
-    return [
-        Item(
-            f"match {id_}",
-            id_,
-            notes.get(id_),
-            (endpoint,),
-            {"is_explicit": is_explicit},
-            f"if it does not exist, `ladder untrack {SOURCE.name} match {id_}`" if is_explicit else "",
-        )
-        for id_, is_explicit in found
-    ]
+    with situation.connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(resources.files(__package__).joinpath(query).read_bytes(), given).fetchall()
+    found: dict[str, list[WantedMatch]] = {"tracked": [], "again": [], "new": []}
+    for row in rows:
+        before = Reread(row["reason"], row["tries"], row["first_at"], row["last_at"]) if row["tries"] else None
+        facts = {"status": row["status"], "winner": row["winner"]}
+        found[row["class"]].append(WantedMatch(row["match_id"], row["played_at"], before, facts))
+    return choose_within(
+        budget,
+        SOURCE.name,
+        endpoint,
+        tracked=found["tracked"],
+        again=found["again"],
+        new=found["new"],
+        due=next((row["due"] for row in rows if row["due"]), {}),
+        skipped=max(0, len(explicit) - len(found["tracked"])) if endpoint == "match" else 0,
+        failures=failures,
+    )
 
 
 async def _fetch_details(run: Run, item: Item) -> None:
-    await read_match(run, item, "match", f"/matches/{item.id}", item.id)
+    await read_match(run, item, "match", f"/matches/{item.id}", item.id, _unsettled)
+
+
+def _unsettled(item: Item, parsed: Parsed) -> Reason | None:
+    """Details are settled when the match has ended, and as the history says that it has."""
+    row = parsed.frames["matches"].row(0, named=True)
+    status, winner = (row["status"] or "").upper(), row["winner"] or ""
+    if status not in _ENDED:
+        return "under_way"
+    listed = item.facts["status"]
+    return "differs" if listed is not None and (listed, item.facts["winner"]) != (status, winner) else None
 
 
 async def _fetch_statistics(run: Run, item: Item) -> None:
-    await read_match(run, item, "match_stats", f"/matches/{item.id}/stats", item.id)
+    await read_match(run, item, "match_stats", f"/matches/{item.id}/stats", item.id, lambda item, parsed: None)
 
 
 DETAILS = PassDefinition("matches", ("match",), _choose_details, _fetch_details, share=0.4, tells_unknown=True)

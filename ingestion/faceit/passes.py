@@ -9,9 +9,9 @@ from ingestion.faceit.choices import KINDS
 from ingestion.faceit.limits import SecondLimiter
 from ingestion.faceit.names import identify, look_up
 from ingestion.faceit.source import SOURCE
-from ingestion.http import Upstream
 from ingestion.limits import Clock, Limiter
 from ingestion.reader import Reader
+from ingestion.refusals import Upstream
 from warehouse.settings import Settings
 
 __all__ = ["PASSES", "READER"]

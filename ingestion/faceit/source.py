@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestion.faceit import tables
-from ingestion.parsing import add, error_message, iso_utc, read_object
+from ingestion.parsing import ABSENT, add, error_message, iso_utc, milliseconds, read_object
 from warehouse.decode import decode_rows, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
@@ -49,7 +49,12 @@ def _parse_items(table: Table) -> Callable[[Page], Parsed]:
 
 
 def _parse_player(page: Page) -> Parsed:
-    """A profile, the accounts in its games, and as observations of their own the elos that it shows."""
+    """A profile, the accounts in its games, and as observations of their own the elos that it shows.
+
+    `null` is the answer for somebody whom FACEIT does not show; a stored profile stays as it is.
+    """
+    if page.status == 200 and page.body.strip() == b"null":
+        return decode_rows(tables.PLAYERS, [], page.params)
     record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
@@ -67,7 +72,13 @@ def _parse_player(page: Page) -> Parsed:
         if isinstance(profile, Mapping)
     ]
     add(parsed, decode_rows(tables.PLAYER_GAMES, played, params))
-    add(parsed, decode_rows(tables.PLAYER_ELOS, played, params))
+    # That a game is not there, or no longer, is an observation of its elo as well.
+    missing = [
+        {"player_id": player_id, "game": game}
+        for game in GAMES
+        if isinstance(games, Mapping) and games.get(game) is None
+    ]
+    add(parsed, decode_rows(tables.PLAYER_ELOS, [*played, *missing], params))
     return parsed
 
 
@@ -92,7 +103,7 @@ def _parse_history(page: Page) -> Parsed:
 
 def _parse_player_match_stats(page: Page) -> Parsed:
     """A player's statistics, one record a map; a 404 means that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return decode_rows(tables.PLAYER_MATCH_STATS, [], page.params)
     items = _read_items(tables.PLAYER_MATCH_STATS, page)
     if isinstance(items, Parsed):
@@ -107,7 +118,8 @@ def _parse_player_match_stats(page: Page) -> Parsed:
                     "match_round": stats.get("Match Round", 1),
                     "player_id": stats.get("Player Id", page.params.get("player_id")),
                     "game": stats.get("Game", page.params.get("game")),
-                    "finished_at": stats.get("Match Finished At"),
+                    # Records as of 2024 lack the end; they were made right after it.
+                    "finished_at": stats.get("Match Finished At", milliseconds(stats.get("Created At"))),
                     "stats": stats,
                 }
             )
@@ -118,7 +130,7 @@ def _parse_player_match_stats(page: Page) -> Parsed:
 
 def _parse_match(page: Page) -> Parsed:
     """A match; or, for a 404, the fact that FACEIT does not know it."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return _absence(page, "match")
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
@@ -157,7 +169,7 @@ def _matches(records: Sequence[Any], page: Page) -> Parsed:
 
 def _parse_match_stats(page: Page) -> Parsed:
     """A match's statistics by map, side and player; or, for a 404, the fact that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return _absence(page, "stats")
     record = read_object(tables.MATCH_ROUNDS, page)
     if isinstance(record, Parsed):
@@ -184,7 +196,7 @@ def _parse_match_stats(page: Page) -> Parsed:
 
 def _parse_player_stats(page: Page) -> Parsed:
     """A player's lifetime totals, and those of each segment; a 404 means that there are none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return decode_rows(tables.PLAYER_STATS, [], page.params)
     record = read_object(tables.PLAYER_STATS, page)
     if isinstance(record, Parsed):
@@ -198,7 +210,7 @@ def _parse_player_stats(page: Page) -> Parsed:
 
 def _parse_ranking(page: Page) -> Parsed:
     """Places of a ranking, and as observations of their own the elos that it shows; a 404 means that there is none."""
-    if page.status == 404:
+    if page.status in ABSENT:
         return decode_rows(tables.RANKINGS, [], page.params)
     items = _read_items(tables.RANKINGS, page)
     if isinstance(items, Parsed):

@@ -177,7 +177,11 @@ PLAYER_MATCH_STATS = Table(
         _ROUND,
         _PLAYER,
         Column("game", "text", "game, as FACEIT names it"),
-        Column("finished_at", "bigint", "end, milliseconds since 1970 UTC"),
+        Column(
+            "finished_at",
+            "bigint",
+            "end, milliseconds since 1970 UTC; where the source sends none, when the record was made",
+        ),
         _personal(
             "stats", "statistics as sent, values as text; names the player, and each team or its captain", "jsonb"
         ),
@@ -212,6 +216,9 @@ MATCHES = Table(
         Column("score", "jsonb", "maps or rounds won by faction", ("results", "score")),
         Column("detailed_results", "jsonb", "winner and score of each map"),
         Column("map_pick", "jsonb", "maps that were voted for", ("voting", "map", "pick")),
+        Column(
+            "map_entities", "jsonb", "maps that could be voted for: id, class and name", ("voting", "map", "entities")
+        ),
         Column("location_pick", "jsonb", "locations that were voted for", ("voting", "location", "pick")),
         Column("demo_url", "jsonb", "URLs of the recordings"),
     ),

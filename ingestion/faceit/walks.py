@@ -5,8 +5,14 @@ or go meanwhile shift nothing, and those that share a moment are seen twice rath
 page holds a single moment, and in lists that cannot be asked for by time. How far an offset may go, and whether the
 bound of a moment includes it, does not matter then.
 
+Where more records share a time than offsets reach, the last page is asked for once more with a limit above the
+documented hundred: a refusal costs one request, and nothing else could bring the rest.
+
 Lists that cannot be asked for by time are not promised to be newest first. What is known ends a walk there only where
 the moments descend; the last days are read again once a day, and the last hours each time.
+
+Records are reported late, also long after. So a list is read whole once a month, and when FACEIT's own totals are not
+ours (`ingestion.totals`).
 """
 
 from __future__ import annotations
@@ -32,6 +38,10 @@ _DAY_S = 86_400
 _MATCH_S = 6 * 3600
 #: Records that a first walk reads of a list that cannot be asked for by time, so that new ones do not wait for days.
 _FIRST_RECORDS = 5_000
+#: Limit of the page that is to bring what offsets do not reach.
+_WIDE_LIMIT = 1_000
+#: A list is read whole again after this.
+_WHOLE_EVERY_S = 30 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,9 @@ class _Walk:
         is_mixed: the list is not newest first.
         is_short: no more than the last hours before what is known are read again.
         deep_at: when (s) a walk last began that read the last days again; None for lists where every walk does.
+        is_wide: the next page is asked for with a larger limit, since offsets do not reach further.
+        whole_at: when (s) a walk last began that reads everything.
+        is_whole: this is such a walk, which what is known does not end.
     """
 
     known: int | None
@@ -92,6 +105,9 @@ class _Walk:
     is_mixed: bool = False
     is_short: bool = False
     deep_at: float | None = None
+    is_wide: bool = False
+    whole_at: float | None = None
+    is_whole: bool = False
 
     @property
     def is_begun(self) -> bool:
@@ -178,7 +194,7 @@ async def walk(
         if listing.moment is None:
             return
         before, is_again = ended, bool(ended.get("is_flawed"))
-    begun = _begin(listing, before, run.context.clock.now())
+    begun = _begin(listing, before, run.context.clock.now(), is_whole=bool(item.facts.get("is_whole")))
     await _finish(run, item, listing, begun, top, facts or {}, is_again)
 
 
@@ -202,25 +218,37 @@ async def _finish(
             await run.land(page, parsed)
             raise UnusableAnswer("the first page came again", "run again; the list is read on from here")
         after = _past(listing, walk, seen, page.observed_at)
-        is_older = walk.known is not None and bool(seen.moments) and min(seen.moments) < walk.known - overlap
+        is_older = (
+            walk.known is not None
+            and not walk.is_whole
+            and bool(seen.moments)
+            and min(seen.moments) < walk.known - overlap
+        )
         is_enough = top is not None and after.offset >= top
-        is_last = seen.count < listing.limit
+        is_crowded = _is_crowded(listing, walk, seen)
+        is_last = listing.limit < seen.count < _WIDE_LIMIT if walk.is_wide else seen.count < listing.limit
         is_far = not is_last and _is_far(listing, after)
+        # Nothing tells how to ask for what comes after.
+        is_stuck = is_crowded and walk.is_wide and walk.to is None
         if is_far:
             run.notice(f"{item.name}: its list is long; what comes after the first {after.offset} records is not read")
-        if (is_older and not after.is_mixed) or is_enough or is_last or is_far:
+        if is_crowded and walk.is_wide and not is_last:
+            run.notice(f"{item.name}: more records share a moment ({walk.to}) than FACEIT shows; the rest is not read")
+        if (is_older and not after.is_mixed) or is_enough or is_last or is_far or is_stuck:
             value: dict[str, Any] = {**facts, "newest": after.newest}
             if after.deep_at is not None:
                 value["deep_at"] = after.deep_at
+            if after.whole_at is not None:
+                value["whole_at"] = after.whole_at
             if after.is_flawed and not is_again:
                 # The next walk has to go as deep.
                 value |= {"newest": walk.known, "is_flawed": True}
                 if not walk.is_short:
                     value.pop("deep_at", None)
+                if walk.is_whole:
+                    value.pop("whole_at", None)
             await run.land(page, parsed, CursorMove(name, value))
             return value
-        if _is_crowded(listing, walk, seen):
-            run.notice(f"{item.name}: more records share a moment ({after.to}) than FACEIT shows; the rest is not read")
         unfinished = {"newest": walk.known, "walk": asdict(after), "is_flawed": is_again}
         await run.land(page, parsed, CursorMove(name, unfinished))
         walk = after
@@ -228,6 +256,8 @@ async def _finish(
 
 async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | None) -> tuple[Page, Parsed]:
     limit = listing.limit if top is None else max(1, min(listing.limit, top - walk.offset))
+    if walk.is_wide:
+        limit = _WIDE_LIMIT
     query: dict[str, str | int] = {**listing.query, "limit": limit}
     if walk.to is not None:
         query["to"] = walk.to
@@ -238,8 +268,9 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | N
         answer = await run.get(path, query)
     except PermanentError as error:
         is_empty = listing.may_be_absent and isinstance(error, NotFoundError)
-        is_end = type(error) is PermanentError and error.status == 400 and walk.offset > 0 and not listing.has_bounds
-        if not is_empty and not is_end:
+        is_refused = type(error) is PermanentError and error.status == 400 and walk.offset > 0
+        is_end = is_refused and not listing.has_bounds
+        if not is_empty and not is_end and not (is_refused and walk.is_wide):
             raise
         if is_end:
             run.notice(
@@ -251,14 +282,20 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | N
     return run.parse(listing.endpoint, listing.params(item), answer)
 
 
-def _begin(listing: Listing, before: Mapping[str, Any], now: datetime) -> _Walk:
-    """A walk from the top, after those that the cursor tells of."""
+def _begin(listing: Listing, before: Mapping[str, Any], now: datetime, *, is_whole: bool) -> _Walk:
+    """A walk from the top, after those that the cursor tells of; a whole one where it is asked for or due."""
     known = before.get("newest")
-    if listing.has_bounds or listing.moment is None:
+    if listing.moment is None:
         return _Walk(known, known)
-    deep_at, moment = before.get("deep_at"), now.timestamp()
-    is_short = deep_at is not None and moment - deep_at < _DAY_S
-    return _Walk(known, known, is_short=is_short, deep_at=deep_at if is_short else moment)
+    moment = now.timestamp()
+    whole_at = before.get("whole_at", 0.0)
+    is_whole = is_whole or known is None or moment - whole_at >= _WHOLE_EVERY_S
+    walk = _Walk(known, known, is_whole=is_whole, whole_at=moment if is_whole else whole_at)
+    if listing.has_bounds:
+        return walk
+    deep_at = before.get("deep_at")
+    is_short = not is_whole and deep_at is not None and moment - deep_at < _DAY_S
+    return replace(walk, is_short=is_short, deep_at=deep_at if is_short else moment)
 
 
 def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> _Walk:
@@ -276,10 +313,11 @@ def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> 
     if listing.has_bounds and seen.moments:
         to = min(seen.moments) + 1
         if walk.to is None or to < walk.to:
-            return replace(after, to=to, offset=0)
+            return replace(after, to=to, offset=0, is_wide=False)
     if _is_crowded(listing, walk, seen):
-        assert walk.to is not None  # it is not crowded at the top
-        return replace(after, to=walk.to - 1, offset=0)
+        if not walk.is_wide:
+            return replace(after, is_wide=True)
+        return replace(after, to=None if walk.to is None else walk.to - 1, offset=0, is_wide=False)
     return replace(after, offset=walk.offset + seen.count)
 
 
@@ -295,15 +333,15 @@ def _is_mixed(listing: Listing, walk: _Walk, moments: Sequence[int]) -> bool:
 
 def _is_far(listing: Listing, after: _Walk) -> bool:
     """Whether a first walk has read as much as new records may wait for."""
-    is_first = listing.moment is not None and not listing.has_bounds and after.known is None
+    is_first = listing.moment is not None and not listing.has_bounds and (after.known is None or after.is_whole)
     return is_first and not after.is_mixed and after.offset >= _FIRST_RECORDS
 
 
 def _is_crowded(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
-    """Whether more records share a moment than can be asked for."""
-    if listing.largest_offset is None or walk.to is None or (seen.moments and min(seen.moments) + 1 < walk.to):
+    """Whether more records share a moment, or tell none, than offsets reach."""
+    if listing.largest_offset is None or (seen.moments and (walk.to is None or min(seen.moments) + 1 < walk.to)):
         return False
-    return walk.offset + seen.count > listing.largest_offset
+    return walk.is_wide or walk.offset + seen.count > listing.largest_offset
 
 
 def _is_first_page_again(listing: Listing, walk: _Walk, seen: _Seen) -> bool:

@@ -1,7 +1,5 @@
--- Matches whose details are to be read: tracked ones first, then those of tracked players, newest first.
--- What FACEIT did not know, told otherwise than the history, or told to be under way, is asked for again when the history
--- changes, or once the match is twice as old as it was when it was asked for. A tracked match that FACEIT did not know is
--- asked for each time, and what was refused in part once more.
+-- Matches whose details are to be read, by class: tracked ones that are not settled, those that are due again, and those of
+-- tracked players that were never read or have changed in the history since, newest first.
 WITH listed AS (
     SELECT
         matches.match_id,
@@ -35,51 +33,86 @@ wanted AS (
     FULL JOIN unnest(%(explicit)s::text[]) WITH ORDINALITY AS explicit (match_id, place) USING (match_id)
 ),
 
+-- What the answers said so far; a match that was absent once and is known now is known.
 asked AS (
     SELECT
-        match_id,
-        _observed_at AS asked_at,
-        NULL AS played_at,
-        NULL AS status,
-        NULL AS winner
-    FROM staging_faceit.match_absences
-    WHERE part = 'match'
-    UNION ALL
+        wanted.match_id,
+        coalesce(known._observed_at, absent._observed_at) AS asked_at,
+        CASE
+            WHEN known.match_id IS NULL THEN 'absent'
+            WHEN upper(known.status) <> ALL(%(ended)s::text[]) OR known.status IS NULL THEN 'under_way'
+            WHEN wanted.status <> upper(known.status) OR wanted.winner <> coalesce(known.winner, '') THEN 'differs'
+        END AS reason
+    FROM wanted
+    LEFT JOIN staging_faceit.matches AS known ON wanted.match_id = known.match_id
+    LEFT JOIN staging_faceit.match_absences AS absent ON wanted.match_id = absent.match_id AND absent.part = 'match'
+    WHERE known.match_id IS NOT NULL OR absent.match_id IS NOT NULL
+),
+
+-- What was read before the books held re-reads counts as read once.
+states AS (
     SELECT
-        match_id,
-        _observed_at AS asked_at,
-        coalesce(finished_at, started_at, configured_at, scheduled_at) AS played_at,
-        upper(status) AS status,
-        coalesce(winner, '') AS winner
-    FROM staging_faceit.matches
+        wanted.*,
+        coalesce(noted.last_at, asked.asked_at) AS last_at,
+        coalesce(noted.first_at, asked.asked_at) AS first_at,
+        CASE WHEN noted.id IS NULL THEN asked.reason ELSE noted.reason END AS reason,
+        coalesce(noted.tries, CASE WHEN asked.reason IS NOT NULL THEN 1 END) AS tries,
+        CASE WHEN noted.id IS NULL AND asked.reason IS NOT NULL THEN asked.asked_at ELSE noted.due_at END AS due_at,
+        asked.reason AS reason_by_answer
+    FROM wanted
+    LEFT JOIN asked ON wanted.match_id = asked.match_id
+    LEFT JOIN ops.rereads AS noted
+        ON noted.source = 'faceit' AND noted.endpoint = 'match' AND wanted.match_id = noted.id
+),
+
+classed AS (
+    SELECT
+        *,
+        CASE
+            WHEN place IS NOT NULL AND (last_at IS NULL OR reason IS NOT NULL OR last_at < %(read_before)s) THEN 'tracked'
+            WHEN place IS NOT NULL AND changed_at IS NULL THEN NULL
+            WHEN last_at IS NULL OR (changed_at > last_at AND reason_by_answer IS NOT NULL) THEN 'new'
+            WHEN due_at <= %(now)s THEN 'again'
+        END AS class
+    FROM states
+),
+
+ordered AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY class
+            ORDER BY
+                CASE WHEN class = 'again' THEN tries END,
+                place,
+                finished_at DESC NULLS LAST,
+                match_id
+        ) AS number
+    FROM classed
+    WHERE class IS NOT NULL
 )
 
 SELECT
-    wanted.match_id,
-    wanted.place IS NOT NULL AS is_explicit
-FROM wanted
-WHERE wanted.match_id <> ALL(%(refused)s::text[])
-    AND (
-        wanted.match_id = ANY(%(flawed)s::text[])
-        OR NOT EXISTS (
+    match_id,
+    class,
+    played_at,
+    status,
+    winner,
+    reason,
+    tries,
+    first_at,
+    last_at,
+    (
+        SELECT jsonb_object_agg(by_reason.reason, by_reason.number)
+        FROM (
             SELECT
-            FROM asked
-            WHERE asked.match_id = wanted.match_id
-                AND (
-                    (
-                        asked.status = ANY(%(ended)s::text[])
-                        AND (wanted.status IS NULL OR (asked.status = wanted.status AND asked.winner = wanted.winner))
-                    )
-                    OR (
-                        (wanted.place IS NULL OR asked.status IS NOT NULL)
-                        AND (wanted.changed_at IS NULL OR asked.asked_at >= wanted.changed_at)
-                        AND %(now)s - asked.asked_at <= greatest(
-                            asked.asked_at - to_timestamp(coalesce(wanted.played_at, asked.played_at)),
-                            %(least_gap)s
-                        )
-                    )
-                )
-        )
-    )
-ORDER BY wanted.place, wanted.finished_at DESC NULLS LAST, wanted.match_id
-LIMIT %(budget)s
+                ordered.reason,
+                count(*) AS number
+            FROM ordered
+            WHERE ordered.class = 'again'
+            GROUP BY ordered.reason
+        ) AS by_reason
+    ) AS due
+FROM ordered
+WHERE number <= CASE WHEN class = 'again' THEN %(budget_again)s ELSE %(budget)s END
+ORDER BY class, number

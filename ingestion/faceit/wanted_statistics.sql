@@ -1,6 +1,6 @@
--- Finished matches without statistics, newest first: those of tracked players, then tracked ones and those of tracked
--- hubs and championships. What FACEIT did not know is asked for again when the match changes, or once it is twice as
--- old as it was when it was asked for; what was refused in part is asked for once more.
+-- Finished matches whose statistics are to be read, by class: tracked ones without statistics, those that are due again, and
+-- those that were never read or have changed since: first those of tracked players, then those of tracked hubs and
+-- championships, newest first.
 WITH listed AS (
     SELECT
         matches.match_id,
@@ -38,30 +38,86 @@ wanted AS (
         match_id,
         max(finished_at) AS finished_at,
         max(changed_at) AS changed_at,
-        bool_or(is_of_player) AS is_of_player
+        bool_or(is_of_player) AS is_of_player,
+        match_id = ANY(%(explicit)s::text[]) AS is_explicit
     FROM listed
     GROUP BY match_id
+),
+
+-- What was read before the books held re-reads counts as read once.
+states AS (
+    SELECT
+        wanted.*,
+        coalesce(noted.last_at, absent._observed_at, known.read_at) AS last_at,
+        coalesce(noted.first_at, absent._observed_at) AS first_at,
+        CASE
+            WHEN noted.id IS NOT NULL THEN noted.reason
+            WHEN known.read_at IS NULL AND absent.match_id IS NOT NULL THEN 'no_statistics'
+        END AS reason,
+        coalesce(noted.tries, CASE WHEN known.read_at IS NULL AND absent.match_id IS NOT NULL THEN 1 END) AS tries,
+        CASE
+            WHEN noted.id IS NOT NULL THEN noted.due_at
+            WHEN known.read_at IS NULL THEN absent._observed_at
+        END AS due_at,
+        known.read_at
+    FROM wanted
+    LEFT JOIN LATERAL (
+        SELECT max(rounds._observed_at) AS read_at
+        FROM staging_faceit.match_rounds AS rounds
+        WHERE rounds.match_id = wanted.match_id
+    ) AS known ON TRUE
+    LEFT JOIN staging_faceit.match_absences AS absent ON wanted.match_id = absent.match_id AND absent.part = 'stats'
+    LEFT JOIN ops.rereads AS noted
+        ON noted.source = 'faceit' AND noted.endpoint = 'match_stats' AND wanted.match_id = noted.id
+),
+
+classed AS (
+    SELECT
+        *,
+        CASE
+            WHEN is_explicit AND (last_at IS NULL OR reason IS NOT NULL OR last_at < %(read_before)s) THEN 'tracked'
+            WHEN last_at IS NULL OR (changed_at > last_at AND read_at IS NULL) THEN 'new'
+            WHEN due_at <= %(now)s THEN 'again'
+        END AS class
+    FROM states
+),
+
+ordered AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY class
+            ORDER BY
+                CASE WHEN class = 'again' THEN tries END,
+                is_of_player DESC,
+                finished_at DESC NULLS LAST,
+                match_id
+        ) AS number
+    FROM classed
+    WHERE class IS NOT NULL
 )
 
 SELECT
-    wanted.match_id,
-    FALSE AS is_explicit
-FROM wanted
-WHERE wanted.match_id <> ALL(%(refused)s::text[])
-    AND (
-        wanted.match_id = ANY(%(flawed)s::text[])
-        OR (
-            NOT EXISTS (SELECT FROM staging_faceit.match_rounds AS known WHERE known.match_id = wanted.match_id)
-            AND NOT EXISTS (
-                SELECT
-                FROM staging_faceit.match_absences AS absent
-                WHERE absent.match_id = wanted.match_id
-                    AND absent.part = 'stats'
-                    AND absent._observed_at >= wanted.changed_at
-                    AND %(now)s - absent._observed_at
-                    <= greatest(absent._observed_at - to_timestamp(wanted.finished_at), %(least_gap)s)
-            )
-        )
-    )
-ORDER BY wanted.is_of_player DESC, wanted.finished_at DESC NULLS LAST, wanted.match_id
-LIMIT %(budget)s
+    match_id,
+    class,
+    finished_at AS played_at,
+    NULL AS status,
+    NULL AS winner,
+    reason,
+    tries,
+    first_at,
+    last_at,
+    (
+        SELECT jsonb_object_agg(by_reason.reason, by_reason.number)
+        FROM (
+            SELECT
+                ordered.reason,
+                count(*) AS number
+            FROM ordered
+            WHERE ordered.class = 'again'
+            GROUP BY ordered.reason
+        ) AS by_reason
+    ) AS due
+FROM ordered
+WHERE number <= CASE WHEN class = 'again' THEN %(budget_again)s ELSE %(budget)s END
+ORDER BY class, number

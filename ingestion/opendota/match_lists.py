@@ -1,21 +1,25 @@
-"""The lists of professional and public matches, walked from the newest match down to the newest that is known."""
+"""The lists of professional and public matches, walked from the newest match down to the newest that is known.
+
+Matches are reported late, below ids that are known. So a walk reads some pages in any case, and goes deeper once a day
+and once a week (`ingestion.rereads.DEEP_WALKS`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 
 from ingestion.choices import Choice, Item, Situation, is_walking
 from ingestion.errors import UnusableAnswer
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import PassDefinition, Run
+from ingestion.rereads import DEEP_WALKS
 from warehouse.source import CursorMove, Parsed
 from warehouse.state import Cursor, cursors
 
 __all__ = ["PRO_MATCHES", "PUBLIC_MATCHES"]
 
-#: Pages of a list that are read where no earlier walk tells how far to go.
-_FIRST_PAGES = 5
 _PAGE_ROWS = 100
 
 
@@ -28,12 +32,16 @@ class _Walk:
         newest: the newest match so far, which is known when the walk has ended.
         oldest: the oldest match so far, below which the next page lies; None at the top.
         pages: pages read.
+        least_pages: pages to be read whatever is known; where nothing is known, no more.
+        deep: when (s) each deeper walk last began, by its pages; as the cursor holds it when this one has ended.
     """
 
     known: int | None
     newest: int | None
     oldest: int | None = None
     pages: int = 0
+    least_pages: int = DEEP_WALKS[timedelta(0)]
+    deep: Mapping[str, float] = field(default_factory=dict)
 
     def past(self, match_ids: Sequence[int]) -> _Walk:
         """The walk after a page with these matches."""
@@ -42,20 +50,43 @@ class _Walk:
         return replace(self, newest=newest, oldest=oldest, pages=self.pages + 1)
 
 
-def _choose(name: str) -> Callable[[Situation], Choice]:
+def _choose(name: str, *, is_sample: bool) -> Callable[[Situation], Choice]:
     def choose(situation: Situation) -> Choice:
         cursor = cursors(situation.connection, SOURCE.name, name).get(name)
         walk = _Walk(**cursor.value["walk"]) if cursor and is_walking(cursor, situation.now) else None
         # A list in the middle of a walk is not read, however short ago its cursor moved.
-        item = Item(name, "", None if walk else cursor, (name,), facts={"walk": walk or _begin(cursor)})
+        item = Item(
+            name,
+            "",
+            None if walk else cursor,
+            (name,),
+            facts={"walk": walk or _begin(cursor, None if is_sample else situation.now)},
+        )
         return Choice([item])
 
     return choose
 
 
-def _begin(cursor: Cursor | None) -> _Walk:
-    known = cursor.value.get("newest_match_id") if cursor else None
-    return _Walk(known, known)
+def _begin(cursor: Cursor | None, now: datetime | None) -> _Walk:
+    """A walk from the top, as deep as is due; the list of a sample (`now` is None) is never walked deeper.
+
+    The first walk of all is taken for a deep one, since there is nothing yet that something can be late to.
+    """
+    value = {} if cursor is None else cursor.value
+    known, deep = value.get("newest_match_id"), dict(value.get("deep", {}))
+    least_pages = DEEP_WALKS[timedelta(0)]
+    for every, pages in DEEP_WALKS.items():
+        if not every or now is None:
+            continue
+        if known is None:
+            deep[str(pages)] = now.timestamp()
+        elif now.timestamp() - deep.get(str(pages), 0.0) >= every.total_seconds():
+            # A deeper walk is also every walk that is less deep.
+            least_pages = max(least_pages, pages)
+            deep |= {
+                str(less): now.timestamp() for less in DEEP_WALKS.values() if DEEP_WALKS[timedelta(0)] < less <= pages
+            }
+    return _Walk(known, known, least_pages=least_pages, deep=deep)
 
 
 def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Awaitable[None]]:
@@ -70,7 +101,7 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Aw
         walk: _Walk = item.facts["walk"]
         if walk.oldest is not None:
             newest = await finish(run, walk)
-            walk = _Walk(newest, newest)
+            walk = _Walk(newest, newest, deep=walk.deep)
         await finish(run, walk)
 
     async def finish(run: Run, walk: _Walk) -> int | None:
@@ -81,13 +112,15 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Aw
             ids = _match_ids(parsed, name)
             after = walk.past(ids)
             # A walk that meets what it cannot use begins anew.
-            anew = None if walk.oldest is None else _known_up_to(name, walk.known)
+            anew = None if walk.oldest is None else CursorMove(name, {"newest_match_id": walk.known})
             has_no_older = not ids or (walk.oldest is not None and min(ids) >= walk.oldest)
             is_known = walk.known is not None and bool(ids) and min(ids) <= walk.known
-            is_far_enough = after.pages >= _FIRST_PAGES and (is_sample or walk.known is None)
+            is_deep_enough = after.pages >= walk.least_pages
             is_short = len(ids) + len(parsed.rejects) < _PAGE_ROWS
-            if is_known or is_far_enough or is_short or (has_no_older and walk.known is None):
-                await run.land(page, parsed, _known_up_to(name, after.newest), if_unusable=anew)
+            is_enough = is_deep_enough and (is_known or is_sample or walk.known is None)
+            if is_enough or is_short or (has_no_older and walk.known is None):
+                ended = {"newest_match_id": after.newest, "deep": dict(walk.deep)}
+                await run.land(page, parsed, CursorMove(name, ended), if_unusable=anew)
                 return after.newest
             if has_no_older:
                 await run.land(page, parsed, anew)
@@ -97,10 +130,6 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Aw
             walk = after
 
     return fetch
-
-
-def _known_up_to(name: str, newest: int | None) -> CursorMove:
-    return CursorMove(name, {"newest_match_id": newest})
 
 
 def _match_ids(parsed: Parsed, table: str) -> list[int]:
@@ -115,14 +144,14 @@ def _given(match_id: int | None) -> tuple[int, ...]:
 PRO_MATCHES = PassDefinition(
     "pro_matches",
     ("pro_matches",),
-    _choose("pro_matches"),
+    _choose("pro_matches", is_sample=False),
     _fetch("pro_matches", "/proMatches", is_sample=False),
     share=0.2,
 )
 PUBLIC_MATCHES = PassDefinition(
     "public_matches",
     ("public_matches",),
-    _choose("public_matches"),
+    _choose("public_matches", is_sample=True),
     _fetch("public_matches", "/publicMatches", is_sample=True),
     share=0.1,
 )

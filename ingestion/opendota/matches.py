@@ -2,66 +2,77 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from importlib import resources
+from typing import Any
+
+from psycopg.rows import dict_row
 
 from ingestion.choices import Choice, Item, Situation
-from ingestion.match_pages import flawed, noted, read_match, refused
+from ingestion.match_pages import WantedMatch, choose_within, read_match
 from ingestion.opendota.choices import tracked_ids
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import PassDefinition, Run
+from ingestion.rereads import SETTLED_AGAIN, Reason, budget_for_rereads
+from warehouse.source import Parsed
+from warehouse.state import Reread
 
 __all__ = ["DETAILS"]
 
 
 def _choose_details(situation: Situation) -> Choice:
-    """Tracked matches, then the newest of tracked players, teams and leagues, as far as the match budget goes.
+    """Tracked matches, those that are due again, and the newest of tracked players, teams and leagues.
 
-    A tracked match that OpenDota did not know is asked for again; a discovered one is not. One whose details cannot be
-    read is asked for again after as many days as a player's history.
+    A tracked match is read at each run until its details are there and parsed.
     """
     budget = situation.settings.opendota_match_budget
     explicit, failures = tracked_ids(situation, "match")
-    known = situation.connection.execute(
-        "SELECT match_id FROM staging_opendota.matches WHERE match_id = ANY(%s::bigint[])", [explicit]
+    tracked = _find(
+        situation, "tracked_matches.sql", {"tracked": explicit, "read_before": situation.now - SETTLED_AGAIN}
     )
-    notes = noted(situation, SOURCE.name, "match")
-    left_out = refused(notes, situation.now - timedelta(days=situation.settings.opendota_rescan_days))
-    once_more = flawed(notes)
-    stored = {str(match_id) for (match_id,) in known}.difference(once_more)
-    chosen = [id_ for id_ in explicit if id_ not in stored and id_ not in left_out][:budget]
-    players, teams, leagues = (tracked_ids(situation, kind)[0] for kind in ("player", "team", "league"))
-    found = situation.connection.execute(
-        resources.files(__package__).joinpath("wanted_matches.sql").read_bytes(),
-        {
-            "budget": budget - len(chosen),
-            "players": players,
-            "teams": teams,
-            "leagues": leagues,
-            "refused": [*left_out, *chosen],
-            "flawed": once_more,
-        },
+    of = {f"{kind}s": tracked_ids(situation, kind)[0] for kind in ("player", "team", "league")}
+    again = _find(
+        situation,
+        "due_matches.sql",
+        {**of, "tracked": explicit, "now": situation.now, "budget": budget_for_rereads(budget)},
     )
-    items = [
-        Item(
-            f"match {id_}",
-            id_,
-            notes.get(id_),
-            ("match",),
-            facts={"is_explicit": True},
-            advice=f"if it does not exist, `ladder untrack opendota match {id_}`",
+    new = _find(situation, "new_matches.sql", {**of, "tracked": explicit, "budget": budget})
+    due = again[0]["due"] if again else {}
+    return choose_within(
+        budget,
+        SOURCE.name,
+        "match",
+        tracked=_wanted(tracked),
+        again=_wanted(again),
+        new=_wanted(new),
+        due=due,
+        skipped=len(explicit) - len(tracked),
+        failures=failures,
+    )
+
+
+def _find(situation: Situation, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    with situation.connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(resources.files(__package__).joinpath(query).read_bytes(), parameters).fetchall()
+
+
+def _wanted(rows: list[dict[str, Any]]) -> list[WantedMatch]:
+    return [
+        WantedMatch(
+            str(row["match_id"]),
+            row["start_time"],
+            Reread(row["reason"], row["tries"], row["first_at"], row["last_at"]) if row["tries"] else None,
         )
-        for id_ in chosen
+        for row in rows
     ]
-    items += [
-        Item(f"match {id_}", str(id_), notes.get(str(id_)), ("match",), facts={"is_explicit": False})
-        for (id_,) in found
-    ]
-    return Choice(items, skipped=len(explicit) - len(chosen), failures=failures)
 
 
 async def _fetch_details(run: Run, item: Item) -> None:
-    await read_match(run, item, "match", f"/matches/{item.id}", int(item.id))
+    await read_match(run, item, "match", f"/matches/{item.id}", int(item.id), _unsettled)
+
+
+def _unsettled(item: Item, parsed: Parsed) -> Reason | None:
+    """Details without a version of the parser are not parsed, or not yet."""
+    return "unparsed" if parsed.frames["matches"]["version"][0] is None else None
 
 
 DETAILS = PassDefinition("matches", ("match",), _choose_details, _fetch_details, tells_unknown=True)

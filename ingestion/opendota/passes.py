@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-from ingestion.http import Upstream
 from ingestion.limits import Clock, Limiter
 from ingestion.opendota import catalogues, match_lists, matches, players
 from ingestion.opendota.choices import KINDS, identify
 from ingestion.opendota.limits import MinuteLimiter
 from ingestion.opendota.source import SOURCE
 from ingestion.reader import Reader
+from ingestion.refusals import Upstream
 from warehouse.settings import Settings
 
 __all__ = ["PASSES", "READER"]
+
+#: Costs next to nothing, and needs no key.
+_OPEN_PATH = "/constants/game_mode"
 
 PASSES = (
     catalogues.CONSTANTS,
@@ -26,6 +29,7 @@ PASSES = (
     players.MATCHES,
     players.RATINGS,
     players.HEROES,
+    players.TOTALS,
     catalogues.TEAM_MATCHES,
     catalogues.LEAGUE_MATCHES,
     matches.DETAILS,
@@ -33,7 +37,7 @@ PASSES = (
 
 
 def _upstream(settings: Settings) -> Upstream:
-    return Upstream("OpenDota", settings.opendota_url, settings.opendota_key, "LADDER_OPENDOTA")
+    return Upstream("OpenDota", settings.opendota_url, settings.opendota_key, "LADDER_OPENDOTA", open_path=_OPEN_PATH)
 
 
 def _limiter(database_url: str, upstream: Upstream, clock: Clock) -> AbstractAsyncContextManager[Limiter]:
@@ -48,5 +52,5 @@ READER = Reader(
     limiter=_limiter,
     call_budget=lambda settings: settings.opendota_call_budget,
     identify=identify,
-    probe="/constants/game_mode",
+    probe=_OPEN_PATH,
 )

@@ -1,10 +1,11 @@
-"""Tracked players: profile and rank, matches, ratings, heroes."""
+"""Tracked players: profile and rank, matches, ratings, heroes, and OpenDota's own totals beside ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from typing import Any
 
 from ingestion.choices import Choice, Item, Situation
@@ -12,18 +13,18 @@ from ingestion.errors import UnusableAnswer
 from ingestion.opendota.choices import newest, stalest_first
 from ingestion.opendota.source import SOURCE
 from ingestion.passes import PassDefinition, Run
+from ingestion.totals import compare, is_due_for_comparison, open_differences, read_whole_at
 from warehouse.source import CursorMove, Page, Parsed
 from warehouse.state import cursors
 
-__all__ = ["HEROES", "MATCHES", "PROFILES", "RATINGS"]
+__all__ = ["HEROES", "MATCHES", "PROFILES", "RATINGS", "TOTALS"]
 
-_PROFILE_EVERY = timedelta(minutes=30)
 #: Matches asked for where a few new ones are expected.
 _RECENT = 100
 
 
 def _choose_profiles(situation: Situation) -> Choice:
-    return stalest_first(situation, "player", "player/", endpoints=("player",), every=_PROFILE_EVERY)
+    return stalest_first(situation, "player", "player/", endpoints=("player",))
 
 
 async def _fetch_profile(run: Run, item: Item) -> None:
@@ -33,14 +34,23 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     if parsed.rejects:
         raise UnusableAnswer(f"the profile cannot be used ({parsed.rejects[0].reason})", "see `ladder rejects list`")
+    if not parsed.frames["players"].height:
+        run.notice(
+            f"{item.name}: OpenDota shows no profile, it may be private or unknown there; what is stored stays; "
+            f"if it does not exist, `ladder untrack opendota {item.name}`"
+        )
 
 
 def _choose_matches(situation: Situation) -> Choice:
     choice = stalest_first(situation, "player", "player_matches/", endpoints=("player_matches",))
     rescan_before = situation.now - timedelta(days=situation.settings.opendota_rescan_days)
+    differing = {player_id for player_id, _ in open_differences(situation, SOURCE.name)}
     return replace(
         choice,
-        items=[replace(item, facts={"rescan_before": rescan_before}) for item in choice.items],
+        items=[
+            replace(item, facts={"rescan_before": situation.now if item.id in differing else rescan_before})
+            for item in choice.items
+        ],
     )
 
 
@@ -49,6 +59,7 @@ async def _fetch_matches(run: Run, item: Item) -> None:
 
     The newest matches are enough while they reach back to one that is known. Otherwise, at first and every few days,
     the whole history is read in one answer: it cannot shift between pages, and brings late updates of old matches.
+    So it is once more where OpenDota's own totals are not ours.
     """
     before = dict(item.cursor.value) if item.cursor else {}
     if before.get("newest_match_id") is not None and _is_rescanned(before, item.facts["rescan_before"]):
@@ -125,6 +136,38 @@ async def _fetch_part(run: Run, item: Item, endpoint: str, part: str) -> None:
     await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", dict(item.facts)))
 
 
+def _choose_totals(situation: Situation) -> Choice:
+    choice = stalest_first(situation, "player", "player_totals/", endpoints=("player_totals",))
+    whole_at = _whole_at(situation)
+    due = [item for item in choice.items if is_due_for_comparison(item.cursor, whole_at.get(item.id), situation.now)]
+    return replace(choice, items=due, skipped=choice.skipped + len(choice.items) - len(due))
+
+
+async def _fetch_totals(run: Run, item: Item) -> None:
+    """Read OpenDota's own totals over significant matches."""
+    answer = await run.get(f"/players/{item.id}/wl")
+    page, parsed = run.parse("player_totals", {"account_id": int(item.id)}, answer)
+    await run.land(page, parsed, CursorMove(f"player_totals/{item.id}", {}))
+    for row in parsed.frames["player_totals"].iter_rows(named=True):
+        if row["win"] is not None and row["lose"] is not None:
+            run.found[item.id] = {"matches": row["win"] + row["lose"], "wins": row["win"]}
+
+
+def _compare_totals(situation: Situation, found: Mapping[str, Mapping[str, int]]) -> None:
+    query = resources.files(__package__).joinpath("our_totals.sql").read_bytes()
+    compare(situation, SOURCE.name, query, found, _whole_at(situation))
+    # Heroes are there only while they differ.
+    situation.connection.execute(
+        "DELETE FROM ops.source_totals WHERE source = %s AND player_id = ANY(%s) AND compared_at < %s",
+        [SOURCE.name, list(found), situation.now],
+    )
+
+
+def _whole_at(situation: Situation) -> dict[str, datetime]:
+    prefix = "player_matches/"
+    return read_whole_at(cursors(situation.connection, SOURCE.name, prefix), prefix)
+
+
 PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3, tells_unknown=True)
 MATCHES = PassDefinition("player_matches", ("player_matches",), _choose_matches, _fetch_matches, share=0.7)
 RATINGS = PassDefinition(
@@ -132,4 +175,7 @@ RATINGS = PassDefinition(
 )
 HEROES = PassDefinition(
     "player_heroes", ("player_heroes",), _choose_after_matches("player_heroes"), _fetch_heroes, share=0.5
+)
+TOTALS = PassDefinition(
+    "player_totals", ("player_totals",), _choose_totals, _fetch_totals, share=0.5, conclude=_compare_totals
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingestion.opendota import tables
-from ingestion.parsing import add, error_message, iso_utc, read_body, read_object
+from ingestion.parsing import ABSENT, add, error_message, iso_utc, read_body, read_object
 from warehouse.decode import decode_records, decode_rows, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
@@ -56,8 +56,11 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
 def _parse_player(page: Page) -> Parsed:
     """A profile and, as an observation of its own, the rank it shows.
 
-    An answer about another account is refused whole, and one without a profile leaves the stored profile alone.
+    An answer about another account is refused whole. One without a profile (`null`, or a profile that is null or left
+    out beside a rank) is of somebody whom OpenDota does not know or does not show; a stored profile stays as it is.
     """
+    if page.status == 200 and page.body.strip() == b"null":
+        return decode_rows(tables.PLAYERS, [], page.params)
     record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
@@ -68,6 +71,8 @@ def _parse_player(page: Page) -> Parsed:
         if sent != params.get("account_id"):
             return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the answer is about another account")])
         parsed = decode_rows(tables.PLAYERS, [record], params)
+    elif profile is None and (record.keys() & {"profile", *_RANK_FIELDS}):
+        parsed = decode_rows(tables.PLAYERS, [], params)
     else:
         parsed = Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "no profile", "$.profile")])
     if record.keys() & _RANK_FIELDS:
@@ -75,9 +80,17 @@ def _parse_player(page: Page) -> Parsed:
     return parsed
 
 
+def _parse_totals(page: Page) -> Parsed:
+    """A player's wins and losses; an empty list, as for a private history, or `null` is no row."""
+    if page.status == 200 and page.body.strip() in (b"[]", b"null"):
+        return decode_rows(tables.PLAYER_TOTALS, [], page.params)
+    record = read_object(tables.PLAYER_TOTALS, page)
+    return record if isinstance(record, Parsed) else decode_rows(tables.PLAYER_TOTALS, [record], page.params)
+
+
 def _parse_match(page: Page) -> Parsed:
-    """A match and its players; or, for a 404, the fact that OpenDota does not know it."""
-    if page.status == 404:
+    """A match and its players; or, for a 404 or 410, the fact that OpenDota does not know it."""
+    if page.status in ABSENT:
         return decode_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page.params)
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
@@ -131,6 +144,7 @@ def _endpoints() -> tuple[Endpoint, ...]:
             _parse_match,
             never=_CHAT,
         ),
+        Endpoint("player_totals", (tables.PLAYER_TOTALS,), _parse_totals),
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),
         Endpoint("league", (tables.LEAGUES,), _parse_one(tables.LEAGUES)),
         Endpoint("constants", (tables.CONSTANTS,), _parse_constants),

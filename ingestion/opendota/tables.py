@@ -17,6 +17,7 @@ __all__ = [
     "PLAYER_MATCHES",
     "PLAYER_RANKS",
     "PLAYER_RATINGS",
+    "PLAYER_TOTALS",
     "PRO_MATCHES",
     "PUBLIC_MATCHES",
     "TEAMS",
@@ -33,6 +34,28 @@ def _columns(type_: ColumnType, **descriptions: str) -> tuple[Column, ...]:
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
+
+def _objects(**descriptions: str) -> tuple[Column, ...]:
+    """Columns of what a record holds within an object: `radiant_team__name` is the `name` of its `radiant_team`."""
+    columns = []
+    for name, text in descriptions.items():
+        path = tuple(name.split("__"))
+        is_name = path[-1] == "name"
+        columns.append(Column(name, "text" if is_name else "bigint", text, path, is_lenient=not is_name))
+    return tuple(columns)
+
+
+#: Ids and names as objects: newer answers have them beside, or in place of, the flat fields.
+_TEAM_OBJECTS = _objects(
+    radiant_team__team_id="team on Radiant, where an object holds it",
+    radiant_team__name="its name, where an object holds it",
+    dire_team__team_id="team on Dire, where an object holds it",
+    dire_team__name="its name, where an object holds it",
+)
+_LEAGUE_OBJECT = _objects(
+    league__leagueid="league, where an object holds it",
+    league__name="its name, where an object holds it",
+)
 
 _ACCOUNT = Column(
     "account_id",
@@ -161,6 +184,14 @@ PLAYER_HEROES = Table(
     ),
 )
 
+PLAYER_TOTALS = Table(
+    SOURCE,
+    "player_totals",
+    key=("account_id",),
+    description="One row per player: OpenDota's own count of significant matches, a cross-check for ours.",
+    columns=(_ACCOUNT, *_columns("integer", win="matches won", lose="matches lost")),
+)
+
 _MATCH_INTEGERS = _columns(
     "integer",
     duration="length of the match in seconds",
@@ -204,6 +235,8 @@ MATCHES = Table(
         Column("dire_team_id", "bigint", "team on Dire"),
         Column("radiant_name", "text", "team name at the time, as older answers have it"),
         Column("dire_name", "text", "team name at the time, as older answers have it"),
+        *_TEAM_OBJECTS,
+        *_LEAGUE_OBJECT,
         Column("radiant_logo", "text", "logo id; arrives rounded above 2^53, so text"),
         Column("dire_logo", "text", "logo id; arrives rounded above 2^53, so text"),
         Column("radiant_captain", "bigint", "account of the captain", privacy="pseudonymous"),
@@ -216,8 +249,8 @@ MATCHES = Table(
         Column("replay_url", "text", "URL of the replay"),
     ),
     ignored=_names(
-        "players cosmetics draft_timings league metadata od_data radiant_team dire_team radiant_team_complete "
-        "dire_team_complete replay_salt throw loss comeback stomp pauses"
+        "players cosmetics draft_timings metadata od_data radiant_team_complete dire_team_complete replay_salt throw "
+        "loss comeback stomp pauses"
     ),
 )
 
@@ -335,6 +368,8 @@ PRO_MATCHES = Table(
         Column("radiant_score", "integer", "kills of Radiant"),
         Column("dire_score", "integer", "kills of Dire"),
         Column("version", "integer", "version of the replay parser"),
+        *_TEAM_OBJECTS,
+        *_LEAGUE_OBJECT,
     ),
 )
 
@@ -402,6 +437,11 @@ TEAM_MATCHES = Table(
         Column("opposing_team_id", "bigint", "team on the other side"),
         Column("opposing_team_name", "text", "its name"),
         Column("opposing_team_logo", "text", "URL of its logo"),
+        *_objects(
+            opposing_team__team_id="team on the other side, where an object holds it",
+            opposing_team__name="its name, where an object holds it",
+        ),
+        *_LEAGUE_OBJECT,
     ),
 )
 
@@ -430,20 +470,25 @@ LEAGUE_MATCHES = Table(
         Column("radiant_win", "boolean", "Radiant won; null when unknown"),
         Column("duration", "integer", "length in seconds"),
         Column("leagueid", "bigint", "league"),
+        Column("league_name", "text", "its name"),
         Column("radiant_team_id", "bigint", "team on Radiant"),
+        Column("radiant_name", "text", "its name"),
         Column("dire_team_id", "bigint", "team on Dire"),
+        Column("dire_name", "text", "its name"),
         Column("series_id", "bigint", "series"),
         Column("series_type", "integer", "0 best of 1, 1 best of 3, 2 best of 5"),
         Column("radiant_score", "integer", "kills of Radiant"),
         Column("dire_score", "integer", "kills of Dire"),
         Column("version", "integer", "version of the replay parser"),
+        *_TEAM_OBJECTS,
+        *_LEAGUE_OBJECT,
     ),
     # The service answers with rows of its table of matches; the rest of a row comes with the match's details.
     ignored=_names(
         "barracks_status_dire barracks_status_radiant cluster cosmetics dire_captain dire_gold_adv dire_logo "
-        "dire_name dire_team_complete dire_xp_adv draft_timings engine first_blood_time flags game_mode "
-        "human_players league_name lobby_type match_seq_num metadata negative_votes objectives od_data patch "
-        "picks_bans positive_votes pre_game_duration radiant_captain radiant_gold_adv radiant_logo radiant_name "
+        "dire_team_complete dire_xp_adv draft_timings engine first_blood_time flags game_mode "
+        "human_players lobby_type match_seq_num metadata negative_votes objectives od_data patch "
+        "picks_bans positive_votes pre_game_duration radiant_captain radiant_gold_adv radiant_logo "
         "radiant_team_complete radiant_xp_adv region replay_salt skill teamfights tower_status_dire "
         "tower_status_radiant"
     ),

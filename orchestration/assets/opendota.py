@@ -11,6 +11,7 @@ STAGING = Staging(
         "player_matches": ("players",),
         "player_ratings": ("player_matches",),
         "player_heroes": ("player_matches",),
+        "player_totals": ("player_matches", "player_heroes"),
         "team_matches": ("teams",),
         "league_matches": ("leagues",),
         "matches": ("player_matches", "pro_matches", "team_matches", "league_matches"),
@@ -25,10 +26,10 @@ STAGING = Staging(
         ),
         FetchJob(
             "player_matches",
-            "Matches of tracked players, and details of the newest.",
+            "Matches of tracked players, and details of the newest; OpenDota's own totals.",
             "player_matches_every_30_minutes",
             "5,35 * * * *",
-            ("player_matches", "player_ratings", "player_heroes", "matches"),
+            ("player_matches", "player_ratings", "player_heroes", "player_totals", "matches"),
         ),
         FetchJob(
             "scene",

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from ingestion.http import Upstream
 from ingestion.limits import SystemClock
 from ingestion.reader import Reader
+from ingestion.refusals import Refused, Upstream, refusal
 from ingestion.registry import readers
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
@@ -196,8 +196,9 @@ def _ask(upstream: Upstream, path: str) -> str:
         ) from None
     if answer.status_code == 429:
         return f"{upstream.url} answers, its limit is spent for now"
+    if 300 <= answer.status_code < 500:
+        raise refusal(upstream, Refused(path, answer.status_code, answer.headers, answer.content), has_succeeded=False)
     if answer.status_code != 200:
         reason = " ".join(answer.text.split())[:_VALUES_SHOWN]
-        hint = f"check {upstream.variables}_KEY" if key else f"check {upstream.variables}_URL"
-        raise UpstreamError(f"{upstream.url} answers {answer.status_code}: {reason}", hint)
+        raise UpstreamError(f"{upstream.url} answers {answer.status_code}: {reason}", "run again later")
     return f"{upstream.url} answers, {'with' if key else 'without'} a key"

@@ -89,10 +89,12 @@ def show_plan() -> None:
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(), as_of_date=as_of_date(settings))
         unasked = left_out(warehouse)
-    made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
+    columns = ["pass", "requests, at least", "endpoints", "due again", "not due"]
+    made = table(columns, numbers=["requests, at least", "not due"])
     for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
-        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
+        due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
+        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, due, str(item.skipped))
     console.print(made)
     for source, reader in asked.items():
         total = sum(sum(item.requests.values()) for name, item in planned if name == source)

@@ -17,7 +17,10 @@ from warehouse.settings import load_settings
 
 __all__ = ["show_status"]
 
-_PARTS = ("tracked", "cursors", "passes", "batches", "rejects", "drift", "generations")
+_PARTS = (
+    *("tracked", "cursors", "passes", "batches", "rejects", "drift", "generations"),
+    *("rereads", "total_differences"),
+)
 
 
 def show_status(*, as_json: bool) -> None:
@@ -96,6 +99,26 @@ def _show(found: dict[str, Any]) -> None:
         lambda row: [row["source"], row["table_name"], row["reason"], row["count"]],
     )
     _table(
+        found["rereads"],
+        "Not settled upstream, to be read again (docs/runbook.md)",
+        ["source", "of", "reason", "due", "waiting", "given up", "next"],
+        lambda row: [
+            *(row[name] for name in ("source", "endpoint", "reason", "due", "waiting", "given_up")),
+            _until(row["next_at"]),
+        ],
+    )
+    differing = found["total_differences"]
+    _table(
+        differing,
+        f"Totals of sources that differ from ours ({differing[0]['count'] if differing else 0}; `ops.source_totals`)",
+        ["source", "player", "measure", "theirs", "ours", "since", "read again"],
+        lambda row: [
+            *(row[name] for name in ("source", "player_id", "measure", "theirs", "ours")),
+            _ago(row["differs_since"]),
+            "yes" if row["is_read_again"] else "next run",
+        ],
+    )
+    _table(
         found["drift"],
         "Fields that no table definition knows",
         ["source", "field", "pages"],
@@ -106,7 +129,8 @@ def _show(found: dict[str, Any]) -> None:
 def _table(rows: list[dict[str, Any]], title: str, columns: list[str], read: Any) -> None:
     if not rows:
         return
-    numbers = [name for name in columns if name not in ("source", "table", "reason", "field", "pass", "of", "stopped")]
+    texts = ("source", "table", "reason", "field", "pass", "of", "stopped", "player", "measure", "read again")
+    numbers = [name for name in columns if name not in texts]
     console.print(f"\n{title}", style="bold", markup=False)
     made = table(columns, numbers=numbers)
     for row in rows:
@@ -116,6 +140,13 @@ def _table(rows: list[dict[str, Any]], title: str, columns: list[str], read: Any
 
 def _ago(moment: datetime | None) -> str:
     return "" if moment is None else f"{_age(moment)} ago"
+
+
+def _until(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    now = datetime.now(UTC)
+    return "now" if moment <= now else f"in {_age(now - (moment - now))}"
 
 
 def _age(moment: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.faceit.accounts import CS2
@@ -12,6 +12,7 @@ from sandbox.faceit.statistics import Row, match_texts, text
 from sandbox.faceit.tape import BYE, CANCELLED, NOBODY, PLAYED
 from sandbox.faceit.world import FaceitWorld
 
+_WORKSHOP_IDS = {name: str(3_070_000_000 + place) for place, name in enumerate(MAPS)}
 _LOCATIONS = ("Germany", "Netherlands", "Sweden", "France", "UK", "Chicago", "Dallas")
 
 Answer = dict[str, Any]
@@ -102,11 +103,16 @@ def detail(faceit: FaceitWorld, row: int, at: int) -> Answer:
     if series.scheduled_at[row] != NOBODY:
         answer |= {"scheduled_at": int(series.scheduled_at[row]), "round": row % 9 + 1, "group": 1}
     if places:
-        picks = [MAPS[maps.map[place]] for place in places]
+        # Hubs vote on maps of the workshop, by the ids that these have there.
+        ids = {name: _WORKSHOP_IDS[name] if competition.kind == "hub" else name for name in MAPS}
+        picks = [ids[MAPS[maps.map[place]]] for place in places]
         answer["voting"] = {
             "voted_entity_types": ["location", "map"],
-            "location": {"entities": _votables("game_location_id", _LOCATIONS), "pick": [_LOCATIONS[row % 7]]},
-            "map": {"entities": _votables("game_map_id", MAPS), "pick": picks},
+            "location": {
+                "entities": _votables("game_location_id", {name: name for name in _LOCATIONS}),
+                "pick": [_LOCATIONS[row % 7]],
+            },
+            "map": {"entities": _votables("game_map_id", ids), "pick": picks},
         }
     if places and answer["status"] == "FINISHED":
         demos = [f"https://demos.example.invalid/cs2/{match_id}-1-{n}.dem.zst" for n in range(1, len(places) + 1)]
@@ -227,14 +233,15 @@ def _team_statistics(faceit: FaceitWorld, row: int, place: int, side: int, facti
     }
 
 
-def _votables(kind: str, names: Sequence[str]) -> list[Answer]:
+def _votables(kind: str, ids: Mapping[str, str]) -> list[Answer]:
+    """What is voted on, as names with their ids."""
     return [
         {
-            "guid": name,
+            "guid": id_,
             "class_name": name,
-            kind: name,
+            kind: id_,
             "name": name.removeprefix("de_").capitalize(),
             **{f"image_{size}": f"{ASSETS}/votables/{name}_{size}.jpeg" for size in ("lg", "sm")},
         }
-        for name in names
+        for name, id_ in ids.items()
     ]

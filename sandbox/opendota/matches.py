@@ -17,6 +17,10 @@ from sandbox.tape import UNKNOWN, Ints, slot_of
 from sandbox.world import World
 
 PAGE_ROWS = 100
+_CAPTAINS_MODE = 2
+_ALL_PICK = 22
+#: One match of so many has its teams and its league as objects alone.
+_OBJECTS_ALONE = 5
 _SEQUENCE_BEHIND = 1_214_000_000  # match_seq_num runs behind match_id
 
 Answer = dict[str, Any]
@@ -69,7 +73,7 @@ def detail(world: World, match_id: int, at: int) -> Answer | None:
         "series_id": int(tape.series[row]),
         "series_type": 3 if tape.series[row] else 0,
         "replay_salt": int(rng.integers(1 << 31)),
-        "picks_bans": _draft(rng, tape.hero[row].tolist()) if tape.game_mode[row] == 2 else None,
+        "picks_bans": _picks_bans(rng, int(tape.game_mode[row]), tape.hero[row].tolist()),
         "od_data": {"has_api": True, "has_gcdata": has_details, "has_parsed": is_parsed},
         "metadata": None,
         **_teams(world, row),
@@ -167,7 +171,28 @@ def _teams(world: World, row: int) -> Answer:
             f"{side}_captain": int(world.people.account_id[team.members[0]]),
         }
         answer[f"{side}_team"] = {"team_id": team_id, "name": team.name, "tag": team.tag}
+    if tape.match_id[row] % _OBJECTS_ALONE == 0:
+        # Upstream has some teams and leagues as objects alone.
+        answer["leagueid"] = 0
+        for side in ("radiant", "dire"):
+            answer |= {f"{side}_team_id": None, f"{side}_name": None}
     return answer
+
+
+def _picks_bans(rng: np.random.Generator, game_mode: int, heroes: list[int]) -> list[Answer] | None:
+    """The draft of captain's mode, and what players of all pick asked to ban, also where somebody picked it."""
+    if game_mode == _CAPTAINS_MODE:
+        return _draft(rng, heroes)
+    if game_mode != _ALL_PICK:
+        return None
+    steps = [(True, hero, 0 if column < 5 else 1) for column, hero in enumerate(heroes)]
+    free = [hero for hero in HERO_IDS.tolist() if hero not in heroes]
+    asked = [heroes[0], free[sum(heroes) % len(free)], heroes[7], free[sum(heroes) % len(free)]]
+    steps += [(False, hero, 0) for hero in asked]
+    return [
+        {"is_pick": is_pick, "hero_id": hero, "team": team, "order": order}
+        for order, (is_pick, hero, team) in enumerate(steps)
+    ]
 
 
 def _draft(rng: np.random.Generator, heroes: list[int]) -> list[Answer]:
@@ -253,7 +278,7 @@ def _player(
         tier = int(tiers[person]) or None
         player |= {"account_id": account_id, "personaname": people.names[person], "name": None}
         player |= {"last_login": None, "rank_tier": tier, "is_contributor": False, "is_subscriber": False}
-    elif person % 2:
-        # Anonymous: upstream writes null for some and leaves the key out for others.
-        player |= {"account_id": None, "rank_tier": None}
+    elif person % 3 < 2:
+        # Anonymous: upstream writes null for some, 0 for some, and leaves the key out for others.
+        player |= {"account_id": 0 if person % 3 else None, "rank_tier": None}
     return player

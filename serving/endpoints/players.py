@@ -127,8 +127,8 @@ _RANKS = Endpoint(
     columns=(
         _LADDER,
         _DAY,
-        *of("rank_progression", "rank_value", "rank_name", "leaderboard_rank", "change", "peak_rank_value"),
-        *of("rank_progression", "days_held"),
+        *of("rank_progression", "rank_value", "rank_name", "leaderboard_rank", "change", "change_steps"),
+        *of("rank_progression", "peak_rank_value", "days_held"),
     ),
     max_age_s=60 * 60,
     page=Page(keyset=(_LADDER, _DAY), default=500, maximum=2000),

@@ -36,6 +36,7 @@ class Point:
         label: what it says in words.
         low: lower end of its interval; where there is one.
         high: upper end of its interval.
+        until: the day on which it ended with nothing in its place; none where the next value follows.
     """
 
     day: date
@@ -43,6 +44,7 @@ class Point:
     label: str
     low: float = 0.0
     high: float = 0.0
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,14 @@ class Chart:
 
 def days(points: Sequence[Sequence[Point]]) -> Days | None:
     """First and last day of several charts, so that they share an axis; None with less than two days."""
-    found = [point.day for series in points for point in series]
+    found = [day for series in points for point in series for day in (point.day, point.until) if day is not None]
     if not found or min(found) == max(found):
         return None
     return min(found), max(found)
 
 
 def step_chart(points: Sequence[Point], over: Days, ticks: Sequence[tuple[float, str]] = ()) -> Chart:
-    """A value that stands until the next one, as ranks do.
+    """A value that holds until the next one, or until it ends, as ranks do: there the line is broken.
 
     Args:
         points: in order of their days.
@@ -129,9 +131,11 @@ def step_chart(points: Sequence[Point], over: Days, ticks: Sequence[tuple[float,
     across = _across(over)
     line = f"M{across(points[0].day):g},{up(points[0].value):g}"
     for before, point in pairwise(points):
-        if point.value != before.value:
+        if before.until is not None:
+            line += f"H{across(before.until):g}M{across(point.day):g},{up(point.value):g}"
+        elif point.value != before.value:
             line += f"H{across(point.day):g}V{up(point.value):g}"
-    line += f"H{across(points[-1].day):g}"
+    line += f"H{across(points[-1].until or points[-1].day):g}"
     return Chart(_dates(over), _labels(ticks, up), _marks(points, across, up), line=line)
 
 

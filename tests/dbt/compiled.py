@@ -8,15 +8,18 @@ dbt executed after such answers is replayed, with the positions that hold now in
 from __future__ import annotations
 
 import itertools
+import pickle
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from tests import kept
 from tests.dbt.project import Project
 from warehouse.feed import trim_feeds
 
@@ -73,6 +76,24 @@ class _Model:
     statements: Sequence[str]
 
 
+@dataclass(frozen=True)
+class _Recorded:
+    """Models by their unique ids: as they read changes, as they are computed whole, as they are built from nothing, and
+    as they are rebuilt beside."""
+
+    recordings: Sequence[dict[str, _Model]]
+
+    @classmethod
+    def read(cls, place: Path) -> _Recorded:
+        """What `write` left in a folder."""
+        found: _Recorded = pickle.loads((place / "recorded").read_bytes())
+        return found
+
+    def write(self, place: Path) -> None:
+        """Leave it in a folder."""
+        (place / "recorded").write_bytes(pickle.dumps(self))
+
+
 class Builds:
     """Builds of blue, and rebuilds to compare with, as dbt executed them.
 
@@ -82,15 +103,14 @@ class Builds:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        project.restore()
-        nodes = project.manifests["blue"].nodes
-        self._changing = self._record("run", *_INCREMENTAL)
-        # No position belongs to what stands, no reference data is known: all is computed whole.
-        project.execute("UPDATE ops.watermarks SET epoch = -1 WHERE epoch <> 0; DELETE FROM ops.model_references")
-        self._whole = self._record("run", *_INCREMENTAL)
-        self._anew = self._record("run", "--full-refresh", "--select", *_with_feed(nodes))
         project.parse("scratch")
-        self._scratch = self._record("run", *_INCREMENTAL, colour="scratch")
+        if project.state:
+            place = kept.kept("recordings", project.state, lambda fresh: self._record_all().write(fresh))
+            recorded = _Recorded.read(place)
+        else:
+            recorded = self._record_all()
+        self._changing, self._whole, self._anew, self._scratch = recorded.recordings
+        nodes = project.manifests["blue"].nodes
         project.restore()
         project.execute(f"CREATE SCHEMA IF NOT EXISTS marts_scratch AUTHORIZATION {_ROLE}")
         project.keep()
@@ -171,6 +191,18 @@ class Builds:
                 for table in tables
             )
         )
+
+    def _record_all(self) -> _Recorded:
+        """Have dbt execute what is replayed later."""
+        project = self._project
+        project.restore()
+        changing = self._record("run", *_INCREMENTAL)
+        # No position belongs to what stands, no reference data is known: all is computed whole.
+        project.execute("UPDATE ops.watermarks SET epoch = -1 WHERE epoch <> 0; DELETE FROM ops.model_references")
+        whole = self._record("run", *_INCREMENTAL)
+        anew = self._record("run", "--full-refresh", "--select", *_with_feed(project.manifests["blue"].nodes))
+        scratch = self._record("run", *_INCREMENTAL, colour="scratch")
+        return _Recorded((changing, whole, anew, scratch))
 
     def _record(self, *command: str, colour: str = "blue") -> dict[str, _Model]:
         """Models by their unique ids, in the order of their execution."""

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 
 import pytest
 
 from ingestion.faceit.source import SOURCE as FACEIT
-from tests.conftest import Database
+from tests.conftest import Database, watch_servers
 from tests.dbt import faceit_answers
 from tests.dbt.compiled import Builds
+from tests.dbt.kept_project import kept_project
 from tests.dbt.project import Project, match_details, match_row
+from warehouse.embedded import Servers
+from warehouse.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def project(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Project]:
-    """The project, built once in both colours over a little of everything."""
+def project(
+    create_database: Callable[[], AbstractContextManager[Database]],
+    cluster: tuple[Servers, Settings],
+    pytestconfig: pytest.Config,
+) -> Iterator[Project]:
+    """The project, built in both colours over a little of everything: once for all sessions with the same sources."""
+    if cluster[1].database_url is not None:
+        yield from _built(create_database)
+        return
+    with kept_project(_built, cluster[0].redis_url, partial(watch_servers, pytestconfig)) as project:
+        yield project
+
+
+def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Project]:
+    """A little of everything, and both colours over it."""
     with create_database() as database:
         project = Project(database)
         project.parse("blue", "green")

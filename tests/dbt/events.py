@@ -36,7 +36,8 @@ __all__ = [
 #: Two that nobody knows at first, the newest of all, and some in which players met, the last two of those included.
 MATCHES = (9, 10, 119, 130, 138, 139)
 ACCOUNTS = (7, 8, 9)
-HIDDEN = 4294967295
+#: Account ids that are nobody's.
+NOBODY = (0, -1, 4294967295)
 SLOTS = (0, 1, 128, 129)
 HEROES = (0, 1, 2)
 TEAMS = (10, 20, 30)
@@ -201,10 +202,11 @@ _sides = st.sampled_from(
 _team_matches = st.sampled_from((9, 119, 130, 900))
 _moments = st.sampled_from(MOMENTS)
 _results = st.sampled_from((True, True, False, False, None))
-_durations = st.sampled_from((1800, 1800, 1800, 2000, 300))
+_durations = st.sampled_from((1800, 1800, 1800, 2000, 300, 0))
 _modes = st.sampled_from((22, 22, 22, 22, 23))
 _lobbies = st.sampled_from((7, 7, 7, 7, 8))
-_numbers = st.sampled_from((None, 0, 3, 11))
+_numbers = st.sampled_from((None, 0, 0, 3, 11))
+_leaver_statuses = st.sampled_from((None, 0, 3))
 _names = st.sampled_from((None, "A", "B"))
 OVERTAKEN = st.sampled_from((0, 0, 0, 1, 2, 5))
 
@@ -227,12 +229,22 @@ def _histories(draw: st.DrawFn) -> Answer:
             "deaths": draw(_numbers),
             "assists": draw(_numbers),
             "average_rank": draw(st.sampled_from((None, 35, 53, 81))),
+            "leaver_status": draw(_leaver_statuses),
         }
         for _ in range(draw(st.integers(1, 3)))
     ]
     return Answer("player_matches", rows, {"account_id": draw(_accounts)}, draw(OVERTAKEN))
 
 
+#: Teams and league as objects, beside or in place of their ids.
+_objects = st.fixed_dictionaries(
+    {},
+    optional={
+        "radiant_team": st.fixed_dictionaries({"team_id": _no_or_some_team, "name": _names}),
+        "dire_team": st.fixed_dictionaries({"team_id": _no_or_some_team, "name": _names}),
+        "league": st.fixed_dictionaries({"leagueid": _no_or_some_league, "name": _names}),
+    },
+)
 _drafts = st.one_of(
     st.none(),
     st.just("unknown"),
@@ -252,7 +264,7 @@ def _details(draw: st.DrawFn) -> Answer:
     players = [
         {
             "player_slot": slot,
-            "account_id": draw(st.sampled_from((None, HIDDEN, *ACCOUNTS, *ACCOUNTS))),
+            "account_id": draw(st.sampled_from((None, *NOBODY, *ACCOUNTS, *ACCOUNTS))),
             "personaname": draw(_names),
             "name": draw(_names),
             "hero_id": draw(_heroes),
@@ -262,6 +274,7 @@ def _details(draw: st.DrawFn) -> Answer:
             "gold_per_min": draw(_numbers),
             "last_hits": draw(_numbers),
             "hero_damage": draw(_numbers),
+            "leaver_status": draw(_leaver_statuses),
         }
         for slot in draw(st.lists(_slots, unique=True, max_size=4))
     ]
@@ -281,7 +294,7 @@ def _details(draw: st.DrawFn) -> Answer:
         "radiant_score": draw(_numbers),
         "picks_bans": draw(_drafts),
         "players": players,
-    }
+    } | draw(_objects)
     return Answer("match", match, {"match_id": match_id}, draw(OVERTAKEN))
 
 
@@ -300,8 +313,9 @@ def _matches_of_lists(draw: st.DrawFn) -> Answer:
     if endpoint == "team_matches":
         team, opponent, is_radiant = draw(_sides)
         row |= {"radiant": is_radiant, "opposing_team_id": opponent, "opposing_team_name": draw(_names)}
+        row |= {"opposing_team": {"team_id": draw(_no_or_some_team)}, "league_name": draw(_names)}
         return Answer(endpoint, [row], {"team_id": team}, draw(OVERTAKEN))
-    row |= {"radiant_team_id": draw(_no_or_some_team), "dire_team_id": draw(_no_or_some_team)}
+    row |= {"radiant_team_id": draw(_no_or_some_team), "dire_team_id": draw(_no_or_some_team)} | draw(_objects)
     if endpoint == "pro_matches":
         row |= {"radiant_name": draw(_names), "dire_name": draw(_names), "league_name": draw(_names)}
     return Answer(endpoint, [row], {"league_id": 3} if endpoint == "league_matches" else {}, draw(OVERTAKEN))
@@ -312,7 +326,7 @@ def _profiles(draw: st.DrawFn) -> Answer:
     """A player's profile with the rank it shows."""
     account = draw(_accounts)
     profile = {"account_id": account, "personaname": draw(_names), "loccountrycode": draw(_names)}
-    ranks = {"rank_tier": draw(st.sampled_from((None, 52, 53, 80))), "leaderboard_rank": draw(_numbers)}
+    ranks = {"rank_tier": draw(st.sampled_from((None, 0, 52, 53, 80))), "leaderboard_rank": draw(_numbers)}
     return Answer("player", {"profile": profile} | ranks, {"account_id": account}, draw(OVERTAKEN))
 
 

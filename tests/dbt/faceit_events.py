@@ -16,9 +16,11 @@ __all__ = ["STEAM_BASE", "faceit_any_events", "faceit_match_events", "faceit_ord
 #: A Steam id (64 bit) less the account id.
 STEAM_BASE = 76561197960265728
 MATCHES = ("m1", "m2", "m3", "m4")
-PLAYERS = ("p1", "p2", "p3", "p4", "p5", "p6", "p7")
+#: The last of them is nobody.
+PLAYERS = ("p1", "p2", "p3", "p4", "p5", "p6", "p7", "")
 TEAMS = ("t1", "t2", "t3", "bye")
-MAPS = ("de_inferno", "de_Nuke", "cs_office", "")
+#: A name that the seeds know, in two spellings, others, and what a vote may name.
+MAPS = ("de_inferno", "Inferno", "de_Nuke", "cs_office", "", "3070284539", "workshop/3070284539/de_pango")
 #: Accounts of players whom OpenDota knows, and of one whom it does not.
 ACCOUNTS = (7, 8, 11)
 _ENDPOINT_OF = {
@@ -39,6 +41,7 @@ _ENDPOINT_OF = {
 
 _matches = st.sampled_from(MATCHES)
 _players = st.sampled_from(PLAYERS)
+_tracked_players = st.sampled_from(PLAYERS[:-1])
 _teams = st.sampled_from((*TEAMS, *TEAMS[:2]))
 _map_winners = st.sampled_from((*TEAMS, *TEAMS[:2], "", ""))
 _games = st.sampled_from(("cs2", "cs2", "cs2", "csgo", "pubg"))
@@ -55,6 +58,15 @@ _elos = st.sampled_from((None, 0, 99, 1000, 2001))
 _maps = st.sampled_from(MAPS)
 #: Numbers as FACEIT sends them, and what is none or the greatest that is read as one.
 _few = st.sampled_from(("0", "1", "2", "18", "999999999", "a lot"))
+_entities = st.lists(
+    st.fixed_dictionaries(
+        {
+            "guid": st.sampled_from(("3070284539", "de_inferno")),
+            "class_name": st.sampled_from(("de_pango", "cs_pango", "")),
+        }
+    ),
+    max_size=2,
+)
 #: Starts and ends of matches in seconds since 1970; some matches have none.
 _moments = st.sampled_from((None, *MOMENTS))
 _steam_ids = st.sampled_from(("", "what", *(str(account + STEAM_BASE) for account in ACCOUNTS)))
@@ -67,6 +79,8 @@ _statistics = st.dictionaries(
     _few,
     max_size=6,
 ).map(lambda drawn: {"Triple Kills": "0", "Quadro Kills": "0", "Penta Kills": "0", "ADR": "75.72", **drawn})
+#: Or a row of zeros, as of somebody who left.
+_statistics = st.one_of(_statistics, _statistics, st.just({"Kills": "0", "Deaths": "0", "Assists": "0", "ADR": "0"}))
 
 
 def _answer(draw: st.DrawFn, endpoint: str, body: Any, **params: Any) -> Answer:
@@ -76,7 +90,7 @@ def _answer(draw: st.DrawFn, endpoint: str, body: Any, **params: Any) -> Answer:
 @st.composite
 def _profiles(draw: st.DrawFn) -> Answer:
     """A player's profile with the accounts and elos that it shows."""
-    player = draw(_players)
+    player = draw(_tracked_players)
     games = {
         game: {
             "game_player_id": draw(accounts),
@@ -170,9 +184,9 @@ def _details(draw: st.DrawFn) -> Answer:
                 "winner": draw(_winners),
                 "factions": {faction: {"score": score} for faction, score in _score(draw(_results)).items()},
             }
-            for _ in range(draw(st.integers(0, 2)))
+            for _ in range(draw(st.integers(0, 3)))
         ],
-        "voting": {"map": {"pick": draw(st.lists(_maps, max_size=2))}},
+        "voting": {"map": {"pick": draw(st.lists(_maps, max_size=2)), "entities": draw(_entities)}},
         "teams": {
             faction: {
                 "faction_id": draw(_teams),
@@ -272,6 +286,6 @@ faceit_match_events = batches(*_of_matches)
 #: Profiles, accounts and rankings do.
 faceit_player_events = batches(*_of_players)
 #: A player is tracked from now on, or no longer.
-faceit_orders: st.SearchStrategy[Event] = st.builds(Tracked, _players, st.booleans(), st.just(SOURCE.name))
+faceit_orders: st.SearchStrategy[Event] = st.builds(Tracked, _tracked_players, st.booleans(), st.just(SOURCE.name))
 #: Anything happens at FACEIT that a build has to follow.
 faceit_any_events = batches(*_of_matches, *_of_players, faceit_orders)

@@ -14,10 +14,14 @@ from typing import Any
 import msgspec
 import psycopg
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingestion.opendota.source import SOURCE
+from orchestration.dbt_graph import COLOURS, write_whole
+from orchestration.dbt_runner import prepare, warm_up
 from tests.conftest import Database
 from warehouse.database import libpq_environment
 from warehouse.lake import Lake
@@ -37,18 +41,39 @@ class Project:
     Args:
         database: a migrated database.
         manifests: dbt's manifests, by colour.
+        state: name of the kept state that the database begins with; empty where it was made anew.
     """
 
     database: Database
     manifests: dict[str, Any] = field(default_factory=dict)
+    state: str = ""
     _landed: int = 0
 
     def parse(self, *colours: str) -> None:
-        """Parse for colours, warnings being errors."""
+        """Have manifests of colours as the product prepares them, which it does once for all sessions of tests."""
+        settings, url = self.database.settings, self.database.url("transform")
+        prepared = prepare(settings, url)
+        if not set(COLOURS).isdisjoint(colours):
+            warm_up(prepared, settings, url)
         for colour in colours:
-            result = self._invoke(["parse"], colour, ["--warn-error"])
-            assert result.success, result.exception
-            self.manifests[colour] = result.result
+            path = prepared.folder / f"{colour}.msgpack"
+            if not path.exists():
+                write_whole(path, self.parsed(colour).to_msgpack(extended_mashumaro_encoder))
+            manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
+            for node in (*manifest.nodes.values(), *manifest.sources.values()):
+                # Another session parsed for another database.
+                if node.relation_name:
+                    node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{self._name}".', 1)
+                node.database = self._name
+            manifest.build_flat_graph()
+            self.manifests[colour] = manifest
+
+    def parsed(self, colour: str) -> Manifest:
+        """Parse for a colour, warnings being errors."""
+        result = self._invoke(["parse"], colour, ["--warn-error", "--no-partial-parse"])
+        assert result.success, result.exception
+        manifest: Manifest = result.result
+        return manifest
 
     def dbt(self, command: Sequence[str], colour: str = "blue") -> dict[str, str]:
         """Run a dbt command; statuses of its nodes by name."""
@@ -109,6 +134,11 @@ class Project:
         """Run a statement as the administrator."""
         with psycopg.connect(self.database.admin_url) as connection:
             connection.execute(statement, values or None)
+
+    @property
+    def landed(self) -> int:
+        """How many pages were made: the next one is observed as many minutes after the start."""
+        return self._landed
 
     def keep(self) -> None:
         """Keep the database as it is, for `restore`."""

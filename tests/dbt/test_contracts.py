@@ -19,6 +19,10 @@ def marts(project: Project) -> dict[str, Any]:
     return {node.name: node for node in nodes if node.resource_type == "model" and node.schema == "marts_blue"}
 
 
+def test_the_project_is_parsed_without_a_warning(project: Project) -> None:
+    assert project.parsed("blue").nodes.keys() == project.manifests["blue"].nodes.keys()
+
+
 def test_every_mart_keeps_its_contract_as_constraints(project: Project) -> None:
     keys = dict(
         project.rows(

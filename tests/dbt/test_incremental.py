@@ -8,6 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.dbt.compiled import Builds, Interruption
 from tests.dbt.events import Course, Event, any_events
 from tests.dbt.project import Project, match_details, match_row
 
@@ -15,10 +16,46 @@ FACT = "fct_player_matches"
 Step = tuple[list[Event], str | None]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fresh(project: Project) -> None:
-    """Other files leave rows behind, of which only one colour knows."""
+class Replayed:
+    """Blue is brought up to date, and rebuilt beside, with the statements that dbt executed once."""
+
+    def __init__(self, project: Project, builds: Builds) -> None:
+        self._builds = builds
+
+    def __call__(self) -> None:
+        """Build, and compare with a rebuild."""
+        self._builds.build()
+        assert self._builds.differences() == {}
+
+    def build(self) -> None:
+        """Build blue."""
+        self._builds.build()
+
+
+class ByDbt:
+    """dbt brings blue up to date and builds green from nothing: slower by far, and the same."""
+
+    def __init__(self, project: Project, builds: Builds) -> None:
+        self._project = project
+
+    def __call__(self) -> None:
+        """Build, and compare with a rebuild."""
+        build_both_ways(self._project)
+
+    def build(self) -> None:
+        """Build blue."""
+        self._project.build(FACT)
+
+
+BothWays = Replayed | ByDbt
+
+
+@pytest.fixture(scope="module", params=[Replayed, pytest.param(ByDbt, marks=pytest.mark.long)])
+def both_ways(request: pytest.FixtureRequest, project: Project, builds: Builds) -> BothWays:
+    """Builds, of rows that other files have left nothing of."""
     project.restore()
+    ways: BothWays = request.param(project, builds)
+    return ways
 
 
 def build_both_ways(project: Project) -> None:
@@ -41,36 +78,36 @@ def slots(project: Project, match_id: int) -> list[tuple[Any, ...]]:
     )
 
 
-def test_late_rows_are_added(project: Project) -> None:
+def test_late_rows_are_added(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1001)))
-    build_both_ways(project)
+    both_ways()
     project.load(project.history(7, match_row(1000)))
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1000) == slots(project, 1001) == [(0, "7", True, "1", True)]
 
 
-def test_a_late_result_changes_its_row(project: Project) -> None:
+def test_a_late_result_changes_its_row(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1010, radiant_win=None)))
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1010) == [(0, "7", None, "1", False)]
     project.load(project.history(7, match_row(1010, radiant_win=False)))
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1010) == [(0, "7", False, "1", True)]
 
 
-def test_a_corrected_slot_leaves_no_row_at_the_old_one(project: Project) -> None:
+def test_a_corrected_slot_leaves_no_row_at_the_old_one(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1020, 0)))
-    build_both_ways(project)
+    both_ways()
     project.load(project.history(7, match_row(1020, 131)))
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1020) == [(131, "7", False, "1", True)]
 
 
-def test_details_join_the_slots_that_histories_know(project: Project) -> None:
+def test_details_join_the_slots_that_histories_know(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1030, 1, average_rank=44)))
-    build_both_ways(project)
+    both_ways()
     project.load(project.details(match_details(1030, {0: 9, 1: None, 128: 4294967295})))
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1030) == [
         (0, "9", True, "2", True),
         (1, "7", True, "1", True),
@@ -80,80 +117,81 @@ def test_details_join_the_slots_that_histories_know(project: Project) -> None:
     assert brackets == [("archon",)]
 
 
-def test_a_tombstone_takes_its_row_away_and_the_details_stay(project: Project) -> None:
+def test_a_tombstone_takes_its_row_away_and_the_details_stay(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1040)), project.history(8, match_row(1041, 128)))
     project.load(project.details(match_details(1041, {128: None, 129: 9})))
-    build_both_ways(project)
+    both_ways()
     project.load(
         project.deletion("player_matches", "player_matches", {"account_id": 7, "match_id": 1040}),
         project.deletion("player_matches", "player_matches", {"account_id": 8, "match_id": 1041}),
     )
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1040) == []
     assert slots(project, 1041) == [(128, None, False, "30", True), (129, "9", False, "31", True)]
 
 
-def test_a_slot_passes_to_whoever_still_claims_it(project: Project) -> None:
+def test_a_slot_passes_to_whoever_still_claims_it(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1050)), project.history(8, match_row(1050)))
-    build_both_ways(project)
+    both_ways()
     assert [row[1] for row in slots(project, 1050)] == ["7"]
     project.load(project.deletion("player_matches", "player_matches", {"account_id": 7, "match_id": 1050}))
-    build_both_ways(project)
+    both_ways()
     assert [row[1] for row in slots(project, 1050)] == ["8"]
 
 
-def test_changed_constants_recompute_every_row(project: Project) -> None:
+def test_changed_constants_recompute_every_row(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1060, game_mode=23), match_row(1061, game_mode=23)))
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1060) == [(0, "7", True, "1", False)]
     project.load(project.page("constants", {"23": {"id": 23, "balanced": True}}, resource="game_mode"))
-    build_both_ways(project)
+    both_ways()
     assert slots(project, 1060) == slots(project, 1061) == [(0, "7", True, "1", True)]
 
 
-def test_a_new_patch_moves_the_matches_it_covers(project: Project) -> None:
+def test_a_new_patch_moves_the_matches_it_covers(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1079, start_time=1767225599), match_row(1080, start_time=1767225600)))
-    build_both_ways(project)
+    both_ways()
     project.load(
         project.page("constants", [{"id": 60, "name": "7.41", "date": "2026-01-01T00:00:00Z"}], resource="patch")
     )
-    build_both_ways(project)
+    both_ways()
     patches = project.rows(
         f"SELECT match_id, patch_id FROM marts_blue.{FACT} WHERE match_id IN ('1079', '1080') ORDER BY match_id"
     )
     assert patches == [("1079", "59"), ("1080", "60")]
 
 
-def test_a_build_with_nothing_new_writes_nothing(project: Project) -> None:
-    build_both_ways(project)
+def test_a_build_with_nothing_new_writes_nothing(project: Project, both_ways: BothWays) -> None:
+    both_ways()
     before = _written(project)
-    project.build(FACT)
+    both_ways.build()
     assert _written(project) == before
 
 
-def test_the_same_rows_seen_again_write_nothing(project: Project) -> None:
+def test_the_same_rows_seen_again_write_nothing(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1090)))
-    build_both_ways(project)
+    both_ways()
     before = _written(project)
     project.load(project.history(7, match_row(1090)))
     project.load(
         project.page("constants", [{"id": 59, "name": "7.40", "date": "2025-12-16T00:00:00Z"}], resource="patch")
     )
-    build_both_ways(project)
+    both_ways()
     assert _written(project) == before
 
 
-def test_a_change_writes_no_row_beside_its_own(project: Project) -> None:
+def test_a_change_writes_no_row_beside_its_own(project: Project, both_ways: BothWays) -> None:
     project.load(project.details(match_details(1100, dict.fromkeys((0, 1, 2, 3, 4, 128, 129, 130, 131, 132)))))
-    build_both_ways(project)
+    both_ways()
     before = dict(_places(project))
     project.load(project.history(7, match_row(1100, 2, average_rank=None)))
-    build_both_ways(project)
+    both_ways()
     after = dict(_places(project))
     assert [key for key in after if before.get(key) != after[key]] == [("1100", 2)]
 
 
 def test_what_a_failed_build_read_is_read_again(project: Project) -> None:
+    project.restore()
     project.load(project.history(7, match_row(1110)))
     project.execute(f"ALTER TABLE marts_blue.{FACT} ADD CONSTRAINT broken CHECK (match_id <> '1110')")
     statuses = project.dbt(["run", "--select", FACT])
@@ -163,7 +201,18 @@ def test_what_a_failed_build_read_is_read_again(project: Project) -> None:
     assert slots(project, 1110) == [(0, "7", True, "1", True)]
 
 
-def test_a_fact_that_was_built_anew_is_read_whole(project: Project) -> None:
+def test_a_fact_that_was_built_anew_is_read_whole(project: Project, builds: Builds) -> None:
+    project.restore()
+    builds.build_anew(FACT)
+    builds.build(Interruption(["player_form"], 0))
+    project.load(project.history(7, match_row(1120)))
+    builds.build()
+    assert builds.differences() == {}
+
+
+@pytest.mark.long
+def test_a_fact_that_dbt_built_anew_is_read_whole(project: Project) -> None:
+    project.restore()
     project.build(FACT, full_refresh=True)
     project.build("totals", "head_to_head", "teammates")
     project.load(project.history(7, match_row(1120)))

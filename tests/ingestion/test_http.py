@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingestion.errors import (
+    BlockedError,
     CallBudgetSpent,
     DayLimitReached,
     NotFoundError,
@@ -21,15 +22,17 @@ from ingestion.errors import (
     WrongAddressError,
     WrongKeyError,
 )
-from ingestion.http import Answer, Client, Patience, Upstream
+from ingestion.http import Answer, Client, Patience
 from ingestion.limits import CallBudget, SystemClock
 from ingestion.opendota.limits import MinuteLimiter
+from ingestion.refusals import Upstream
 from tests.ingestion.clocks import JumpingClock
 from tests.ingestion.scripted_server import Reply, Server, error, scripted
 from warehouse.errors import UpstreamError
 
 QUICK = Patience(connect_s=2, read_s=0.3, answer_s=0.6, attempts=3, total_s=5, first_wait_s=0.005, longest_wait_s=0.02)
 SECRET = "b7f1-very-secret"
+BLOCKED = b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body>Sorry</body></html>"
 
 
 def client_of(url: str, *, key: str | None = None, clock: JumpingClock | None = None, open_path: str = "") -> Client:
@@ -160,10 +163,12 @@ def test_an_empty_body_is_an_answer_where_it_may_be() -> None:
     [
         (error(400, "invalid account id"), PermanentError),
         (error(404, "Not Found"), NotFoundError),
-        (error(400, "Invalid API key format"), WrongKeyError),
-        (error(401, "who are you"), WrongKeyError),
-        (error(403, "no"), WrongKeyError),
+        (error(410, "Gone"), NotFoundError),
         (error(418, "teapot"), PermanentError),
+        (error(451, "not in your country"), PermanentError),
+        (Reply(451, b"<html>unavailable for legal reasons</html>"), BlockedError),
+        (Reply(400, b"Bad Request"), BlockedError),
+        (Reply(405, b""), BlockedError),
         (Reply(301, b"", {"location": "/elsewhere"}), WrongAddressError),
         (Reply(404, b"nothing here"), WrongAddressError),
         (Reply(200, b"<html>", {"content-type": "text/html; charset=utf-8"}), WrongAddressError),
@@ -175,6 +180,88 @@ def test_what_will_not_pass_is_asked_once(reply: Reply, kind: type[UpstreamError
     assert type(failure) is kind
     assert len(server.requests) == 1
     assert "\n" not in str(failure)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [BLOCKED, b"", b'"no"', b"[]", b"error code: 1020", b'{"error": "no"}'])
+def test_without_a_key_a_refusal_is_never_of_the_key(status: int, body: bytes) -> None:
+    [failure], _ = ask(lambda path, n: Reply(status, body))
+    assert type(failure) is BlockedError
+    assert "LADDER_OPENDOTA_KEY" in failure.hint  # as one way out
+    assert f"{status}, " in failure.message
+    assert "no key is set" in failure.message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [BLOCKED, b"", b'"no"', b"[]", b"error code: 1020"])
+def test_with_a_key_a_refusal_that_is_not_in_the_words_of_the_api_is_of_the_network(status: int, body: bytes) -> None:
+    [failure], _ = ask(lambda path, n: Reply(status, body), key=SECRET)
+    assert type(failure) is BlockedError
+    assert "a key is set" in failure.message
+    assert "KEY" not in failure.hint
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        error(401, "who are you"),
+        error(403, "no"),
+        error(400, "Invalid API key format"),
+        Reply(401, b'{"errors": [{"message": "Unauthorized", "code": "err_a0", "http_status": 401}]}'),
+        Reply(403, b'{"code": "err_f0", "message": "Forbidden"}'),
+    ],
+)
+def test_a_key_that_the_api_refuses_in_its_own_words_is_wrong(reply: Reply) -> None:
+    [failure], _ = ask(lambda path, n: reply, key=SECRET)
+    assert type(failure) is WrongKeyError
+    assert "LADDER_OPENDOTA_KEY" in failure.hint
+
+
+def test_a_blocked_address_is_told_with_status_path_kind_of_body_and_title() -> None:
+    [failure], _ = ask(lambda path, n: Reply(403, BLOCKED, {"content-type": "text/html"}), "/players/7")
+    assert str(failure) == (
+        "OpenDota refused /players/7 with 403, a web page (Attention Required! | Cloudflare), and no key is set; "
+        "this network's address may be blocked in front of the API: wait, or use another network, "
+        "or set LADDER_OPENDOTA_KEY"
+    )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(301, b"", {"location": "/x"}), Reply(404, b"nothing"), Reply(200, b"<html>", {"content-type": "text/html"})],
+)
+def test_a_first_answer_of_something_else_is_of_one_path_where_the_open_path_is_answered(reply: Reply) -> None:
+    def answer(path: str, times: int) -> Reply:
+        return Reply() if path.endswith(("/open", "/good")) else reply
+
+    [first, second, third], server = ask(answer, "/bad", "/good", "/worse", open_path="/open")
+    assert type(first) is BlockedError
+    assert isinstance(second, Answer)
+    assert isinstance(third, BlockedError | TransientError)
+    assert server.requests.count("/api/open") == 1
+    [of_everything], _ = ask(lambda path, n: reply, "/bad", open_path="/open")
+    assert type(of_everything) is WrongAddressError
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_so_that_no_other_host_is_given_the_key(status: int) -> None:
+    async def scenario() -> tuple[list[UpstreamError], Server]:
+        failures = []
+        async with scripted(lambda path, n: Reply()) as other:
+            away = Reply(status, b"", {"location": f"{other.url}/x"})
+            async with (
+                scripted(lambda path, n: away if path.endswith("/x") else Reply()) as server,
+                client_of(server.url, key=SECRET) as client,
+            ):
+                await client.get("/good", budget=CallBudget(9))
+                with pytest.raises(UpstreamError) as caught:
+                    await client.get("/x", budget=CallBudget(9))
+                failures.append(caught.value)
+            return failures, other
+
+    [failure], other = asyncio.run(scenario())
+    assert type(failure) is BlockedError
+    assert other.requests == []
 
 
 def test_a_refusal_keeps_its_status_and_body() -> None:
@@ -208,9 +295,9 @@ def test_a_403_is_about_one_thing_where_the_key_is_accepted_elsewhere() -> None:
     def answer(path: str, times: int) -> Reply:
         return error(403, "private") if "private" in path else Reply()
 
-    [_, of_thing], _ = ask(answer, "/a", "/private", open_path="/open")
+    [_, of_thing], _ = ask(answer, "/a", "/private", open_path="/open", key=SECRET)
     assert type(of_thing) is PermanentError
-    [_, of_key], _ = ask(answer, "/a", "/private")
+    [_, of_key], _ = ask(answer, "/a", "/private", key=SECRET)
     assert type(of_key) is WrongKeyError
 
 
@@ -218,7 +305,7 @@ def test_private_things_are_never_taken_for_a_refused_key_however_many_come_firs
     def answer(path: str, times: int) -> Reply:
         return error(403, "private") if "private" in path else Reply()
 
-    results, server = ask(answer, *[f"/private/{number}" for number in range(6)], "/a", open_path="/open")
+    results, server = ask(answer, *[f"/private/{number}" for number in range(6)], "/a", open_path="/open", key=SECRET)
     assert [type(result) for result in results] == [PermanentError] * 6 + [Answer]
     assert server.requests.count("/api/open") == 6
 
@@ -236,13 +323,13 @@ def test_a_refused_key_is_known_by_the_second_refusal_also_in_the_middle_of_a_ru
     assert len(server.requests) <= accepted + 4
 
 
-def test_a_404_without_a_message_counts_as_not_found_once_the_source_has_answered() -> None:
+def test_a_404_without_a_message_is_no_proof_that_a_thing_does_not_exist() -> None:
     [first, second], _ = ask(lambda path, n: Reply() if "a" in path[-1] else Reply(404, b"?"), "/a", "/b")
     assert isinstance(first, Answer)
-    assert type(second) is NotFoundError
+    assert type(second) is BlockedError
 
 
-def test_nothing_at_the_address_is_told_soon_and_names_the_variable() -> None:
+def test_nothing_at_the_address_is_told_soon_and_names_the_variable(patience: float) -> None:
     async def scenario() -> UpstreamError:
         async with scripted(lambda path, n: Reply()) as gone:
             pass
@@ -253,7 +340,7 @@ def test_nothing_at_the_address_is_told_soon_and_names_the_variable() -> None:
 
     started = time.monotonic()
     failure = asyncio.run(scenario())
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 2 * patience
     assert "LADDER_OPENDOTA_URL" in failure.hint
 
 

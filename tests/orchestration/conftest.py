@@ -15,7 +15,9 @@ from sandbox.limits import Limits
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
+from tests.orchestration.forked import Forked
 
+_LIMIT_S = 240
 _NO_LIMIT = 1_000_000
 _LADDER = Path(sys.executable).with_name("ladder")
 
@@ -42,14 +44,21 @@ class CommandLine:
     directory: Path
 
     def __call__(self, *arguments: str, **environment: str) -> Ended:
-        """Run a command to its end."""
+        """Run a command to its end, in a process forked from one that has loaded it."""
+        given = {**self.environment, **environment}
+        code, output, errors = Forked.shared().run(arguments, given, self.directory, _LIMIT_S)
+        assert b"Traceback" not in errors, errors.decode()
+        return Ended(code, output.decode(errors="replace"), errors.decode())
+
+    def process(self, *arguments: str, **environment: str) -> Ended:
+        """Run a command to its end as a user does, loading it first."""
         ended = subprocess.run(
             [_LADDER, *arguments],
             env={**self.environment, **environment},
             cwd=self.directory,
             capture_output=True,
             check=False,
-            timeout=240,
+            timeout=_LIMIT_S,
         )
         assert b"Traceback" not in ended.stderr, ended.stderr.decode()
         return Ended(ended.returncode, ended.stdout.decode(errors="replace"), ended.stderr.decode())

@@ -20,7 +20,7 @@ def test_help_is_there_without_loading_anything_heavy() -> None:
 
 
 def test_help_names_every_command(ladder: CommandLine) -> None:
-    ended = ladder("--help")
+    ended = ladder.process("--help")
     assert ended.code == 0
     for name in [
         "demo",
@@ -49,7 +49,7 @@ def test_help_names_every_command(ladder: CommandLine) -> None:
     ids=" ".join,
 )
 def test_a_command_that_cannot_be_understood_exits_with_2(ladder: CommandLine, arguments: list[str]) -> None:
-    ended = ladder(*arguments)
+    ended = ladder.process(*arguments)
     assert ended.code == 2
     assert "Error:" in ended.errors
 
@@ -85,7 +85,7 @@ def test_nothing_that_can_be_tracked_changes_nothing(ladder: CommandLine) -> Non
     ],
 )
 def test_a_wrong_setting_is_named(ladder: CommandLine, variable: str, value: str) -> None:
-    ended = ladder("status", **{variable: value})
+    ended = ladder.process("status", **{variable: value})
     assert ended.code == 1
     assert variable in ended.error_lines[0]
     assert "secret" not in ended.errors

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -87,7 +89,30 @@ def test_up_ends_with_one_line_when_its_api_dies(filled: Filled) -> None:
     assert [line for line in errors.decode().splitlines() if line.startswith("error:") and "api.log" in line]
 
 
-@pytest.mark.slow
+_STARTER = """
+import sys, time
+from pathlib import Path
+from orchestration.children import Child
+
+module = ["http.server", "0", "--bind", "127.0.0.1"]
+children = [Child(f"child-{number}", module, Path(sys.argv[1])) for number in (1, 2)]
+print("started", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_starter_takes_its_children_along(tmp_path: Path) -> None:
+    starter = subprocess.Popen([sys.executable, "-c", _STARTER, str(tmp_path)], stdout=subprocess.PIPE)
+    assert starter.stdout is not None
+    assert starter.stdout.readline()
+    children = psutil.Process(starter.pid).children(recursive=True)
+    assert len(children) == 2
+    starter.kill()
+    starter.communicate()
+    _await_gone(children)
+
+
+@pytest.mark.long
 def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
     up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
     assert up.stdout is not None
@@ -96,8 +121,12 @@ def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
     assert len(children) >= 4
     up.kill()
     up.communicate()
-    deadline = time.monotonic() + 30
-    while [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]:
+    _await_gone(children)
+
+
+def _await_gone(processes: list[psutil.Process]) -> None:
+    deadline = time.monotonic() + 60
+    while [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -106,7 +135,7 @@ def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
 def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     ladder = CommandLine({**environment, "LADDER_HOME": str(home)}, tmp_path)
-    first = ladder("demo", "--players", "12")
+    first = ladder.process("demo", "--players", "12")
     assert first.code == 0, first.errors
     for heading, least in (("Leaderboard", 3), ("Rank of", 2), ("Heroes", 3), ("cs2 on FACEIT", 3)):
         assert heading in first.output
@@ -114,7 +143,7 @@ def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: 
         lines = first.output[first.output.index(heading) :].split("\n\n")[0].splitlines()
         assert len(lines) >= least, heading
     assert processes_of(home) == []
-    second = ladder("demo", "--players", "12")
+    second = ladder.process("demo", "--players", "12")
     assert second.code == 0, second.errors
     assert "day 2" in second.errors
     assert _requests(second.errors) < _requests(first.errors)

@@ -97,6 +97,15 @@ def test_the_list_by_game_agrees_with_the_match(faceit: httpx.Client, world: Fac
         assert one["round_stats"]["Score"] == stats["Score"]
 
 
+def test_hubs_vote_by_workshop_ids_and_others_by_names(faceit: httpx.Client, world: FaceitWorld, series: Series):
+    kinds = np.array([one.kind for one in world.scene.competitions])[series.competition]
+    for kind, is_named in (("hub", False), ("matchmaking", True)):
+        for match_id in _shown(world, (kinds == kind) & (series.state == PLAYED), 3):
+            voted = _get(faceit, f"/matches/{match_id}")["voting"]["map"]
+            assert {entity["guid"] == entity["class_name"] for entity in voted["entities"]} == {is_named}
+            assert set(voted["pick"]) <= {entity["guid"] for entity in voted["entities"]}
+
+
 def test_a_best_of_three_counts_maps_and_shares_one_end(faceit: httpx.Client, world: FaceitWorld, series: Series):
     chosen = (series.best_of == 3) & (series.state == PLAYED) & (series.result_at <= world.now)
     lengths = set()
@@ -105,7 +114,10 @@ def test_a_best_of_three_counts_maps_and_shares_one_end(faceit: httpx.Client, wo
         score = match["results"]["score"]
         assert max(score.values()) == 2
         assert sum(score.values()) == len(rounds) == len(match["detailed_results"]) == len(match["demo_url"])
-        assert match["voting"]["map"]["pick"] == [one["round_stats"]["Map"] for one in rounds]
+        classes = {entity["guid"]: entity["class_name"] for entity in match["voting"]["map"]["entities"]}
+        assert [classes[pick] for pick in match["voting"]["map"]["pick"]] == [
+            one["round_stats"]["Map"] for one in rounds
+        ]
         for result, one in zip(match["detailed_results"], rounds, strict=True):
             scores = [result["factions"][f"faction{side}"]["score"] for side in (1, 2)]
             assert one["round_stats"]["Score"] == f"{scores[0]} / {scores[1]}"

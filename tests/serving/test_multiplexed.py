@@ -79,7 +79,7 @@ def test_who_gives_up_leaves_the_replies_of_others_in_order(database: Database) 
     asyncio.run(ask())
 
 
-def test_a_late_reply_is_an_error_in_time_and_nobody_elses_reply(database: Database) -> None:
+def test_a_late_reply_is_an_error_in_time_and_nobody_elses_reply(database: Database, patience: float) -> None:
     async def ask() -> None:
         with Proxy(redis_url(database)).standing() as proxy:
             async with connected(proxy.url, timeout_s=0.2) as line:
@@ -88,7 +88,7 @@ def test_a_late_reply_is_an_error_in_time_and_nobody_elses_reply(database: Datab
                 began = time.monotonic()
                 with pytest.raises(RedisTimeoutError):
                     await line.execute("GET", "a")
-                assert time.monotonic() - began < 0.5
+                assert time.monotonic() - began < 0.5 * patience
                 proxy.delay_s = 0.0
                 await asyncio.sleep(0.6)
                 assert await line.execute("GET", "b") is None
@@ -113,7 +113,7 @@ def test_a_broken_connection_is_an_error_for_who_waits_and_made_anew_for_who_com
     asyncio.run(ask())
 
 
-def test_a_connection_that_says_nothing_for_seconds_is_given_up(database: Database) -> None:
+def test_a_connection_that_says_nothing_for_seconds_is_given_up(database: Database, patience: float) -> None:
     async def ask() -> None:
         with Proxy(redis_url(database)).standing() as proxy:
             async with connected(proxy.url, timeout_s=0.25) as line:
@@ -126,17 +126,17 @@ def test_a_connection_that_says_nothing_for_seconds_is_given_up(database: Databa
                         break
                     except (RedisTimeoutError, RedisConnectionError):
                         await asyncio.sleep(0.05)
-                assert 3 < time.monotonic() - began < 5
+                assert 3 < time.monotonic() - began < 5 * patience
 
     asyncio.run(ask())
 
 
-def test_nobody_there_is_an_error_at_once() -> None:
+def test_nobody_there_is_an_error_at_once(patience: float) -> None:
     async def ask() -> None:
         async with connected("redis://127.0.0.1:1/0") as line:
             began = time.monotonic()
             with pytest.raises(RedisConnectionError):
                 await line.execute("PING")
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < patience
 
     asyncio.run(ask())

@@ -99,7 +99,7 @@ class Installation:
                 is_stored = any(cache.scan_iter(f"ladder:*:{generation}-*"))
             return answer.status_code == 200 and is_stored and generation_of(self.api) == generation
 
-        seconds_until(is_whole, 20)
+        seconds_until(is_whole)
 
     def publish(self) -> int:
         """Publish the idle colour; returns the generation."""
@@ -137,7 +137,9 @@ def is_stale(answer: httpx.Response) -> bool:
     return bool(answer.headers.get("x-ladder-stale") == "1")
 
 
-def test_without_redis_postgresql_answers_and_publications_are_still_seen(installation: Installation) -> None:
+def test_without_redis_postgresql_answers_and_publications_are_still_seen(
+    installation: Installation, patience: float
+) -> None:
     before = queries(installation.api)
     installation.kill("valkey")
     for limit in range(1, 30):
@@ -146,10 +148,10 @@ def test_without_redis_postgresql_answers_and_publications_are_still_seen(instal
         assert not is_stale(answer)
     assert queries(installation.api) == before + 29
     generation = installation.marts.turn().generation
-    assert seconds_until(lambda: installation.get(PLAYER).json()["meta"]["generation"] == generation) < 1.5
+    assert seconds_until(lambda: installation.get(PLAYER).json()["meta"]["generation"] == generation) < 1.5 * patience
 
 
-def test_redis_is_used_again_within_two_seconds_of_its_return(installation: Installation) -> None:
+def test_redis_is_used_again_within_two_seconds_of_its_return(installation: Installation, patience: float) -> None:
     installation.kill("valkey")
     assert installation.get(PLAYER).status_code == 200
     installation.restart()
@@ -159,23 +161,27 @@ def test_redis_is_used_again_within_two_seconds_of_its_return(installation: Inst
         with redis.Redis.from_url(installation.servers.redis_url) as cache:
             return any(cache.scan_iter("ladder:*:character_win_rates:*"))
 
-    assert seconds_until(is_stored) < 2
+    assert seconds_until(is_stored) < 2 * patience
 
 
-def test_a_redis_that_hangs_costs_a_few_requests_a_moment_and_the_rest_nothing(installation: Installation) -> None:
+def test_a_redis_that_hangs_costs_a_few_requests_a_moment_and_the_rest_nothing(
+    installation: Installation, patience: float
+) -> None:
     installation.freeze("valkey")
     times = []
     for limit in range(1, 60):
         began = time.monotonic()
         assert installation.get(f"{BOARD}?limit={limit}").status_code == 200
         times.append(time.monotonic() - began)
-    assert max(times) < 2
-    assert sum(seconds > 0.2 for seconds in times) <= 3
+    assert max(times) < 2 * patience
+    assert sum(seconds > 0.2 * patience for seconds in times) <= 3
     installation.thaw("valkey")
     seconds_until(lambda: installation.get(f"{BOARD}?limit=100").status_code == 200)
 
 
-def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(installation: Installation) -> None:
+def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(
+    installation: Installation, patience: float
+) -> None:
     with (
         Proxy(installation.servers.redis_url).standing() as proxy,
         background(installation.settings, installation.database.url("serving"), proxy.url) as base,
@@ -191,8 +197,8 @@ def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(insta
             assert answer.status_code == 200
             assert not is_stale(answer)
             times.append(time.monotonic() - began)
-        assert max(times) < 2
-        assert sum(seconds > 0.2 for seconds in times) <= 3
+        assert max(times) < 2 * patience
+        assert sum(seconds > 0.2 * patience for seconds in times) <= 3
         proxy.delay_s = 0.0
 
         def is_stored() -> bool:
@@ -201,15 +207,15 @@ def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(insta
             with redis.Redis.from_url(installation.servers.redis_url) as cache:
                 return bool(cache.keys(f"ladder:*{path.partition('?')[2]}"))
 
-        assert seconds_until(is_stored) < 2
+        assert seconds_until(is_stored) < 2 * patience
 
 
-def test_an_emptied_redis_is_filled_again(installation: Installation) -> None:
+def test_an_emptied_redis_is_filled_again(installation: Installation, patience: float) -> None:
     first = installation.get(PLAYER)
     with redis.Redis.from_url(installation.servers.redis_url) as cache:
         cache.flushall()
         assert installation.get(PLAYER).content == first.content
-        assert seconds_until(lambda: any(cache.scan_iter("ladder:*:generation"))) < 1
+        assert seconds_until(lambda: any(cache.scan_iter("ladder:*:generation"))) < patience
 
 
 def test_a_full_redis_refuses_to_store_and_answers_go_out_all_the_same(installation: Installation) -> None:
@@ -228,7 +234,7 @@ def test_a_full_redis_refuses_to_store_and_answers_go_out_all_the_same(installat
 
 
 def test_without_postgresql_cached_answers_serve_marked_stale_and_others_say_when_to_ask_again(
-    installation: Installation,
+    installation: Installation, patience: float
 ) -> None:
     first = installation.get(PLAYER)
     assert not is_stale(first)
@@ -247,12 +253,12 @@ def test_without_postgresql_cached_answers_serve_marked_stale_and_others_say_whe
     began = time.monotonic()
     unseen = installation.unseen()
     refused = installation.get(unseen)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < patience
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
     assert int(refused.headers["retry-after"]) > 0
     assert installation.get("/healthz").status_code == 200
     installation.restart()
-    assert seconds_until(lambda: installation.get(unseen).status_code == 200) < 3
+    assert seconds_until(lambda: installation.get(unseen).status_code == 200) < 3 * patience
     assert not is_stale(installation.get(PLAYER))
 
 
@@ -290,19 +296,21 @@ def test_with_both_gone_memory_serves(installation: Installation) -> None:
     assert installation.get(installation.unseen()).status_code == 503
 
 
-def test_a_postgresql_that_hangs_is_given_up_in_time(installation: Installation) -> None:
+def test_a_postgresql_that_hangs_is_given_up_in_time(installation: Installation, patience: float) -> None:
     first = installation.get(PLAYER)
     installation.freeze("postgres")
     seconds_until(lambda: installation.get("/readyz").status_code == 503)
     assert installation.get(PLAYER).content == first.content
     began = time.monotonic()
     assert installation.get(installation.unseen()).status_code == 503
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < patience
     installation.thaw("postgres")
-    assert seconds_until(lambda: installation.get(installation.unseen()).status_code == 200, 20) < 15
+    assert seconds_until(lambda: installation.get(installation.unseen()).status_code == 200) < 15 * patience
 
 
-def test_who_waits_for_another_process_hears_of_an_outage_before_it_does(installation: Installation) -> None:
+def test_who_waits_for_another_process_hears_of_an_outage_before_it_does(
+    installation: Installation, patience: float
+) -> None:
     waits = "ladder_flight_waits_total"
     with installation.new_api() as other, ThreadPoolExecutor(2) as executor:
         seconds_until(lambda: generation_of(other) == generation_of(installation.api))
@@ -313,14 +321,14 @@ def test_who_waits_for_another_process_hears_of_an_outage_before_it_does(install
             seconds_until(lambda: any(cache.scan_iter(keys.lock_key("ladder:*:character_win_rates:*"))))
         before, began = count(installation.api, waits), time.monotonic()
         refused = installation.get(unseen)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 5 * patience
         assert refused.json()["error"]["code"] == "database_unavailable"
         assert count(installation.api, waits) == before + 1
         assert not holding.done()
         installation.thaw("postgres")
 
 
-def test_a_query_that_takes_too_long_is_refused_and_others_go_on(installation: Installation) -> None:
+def test_a_query_that_takes_too_long_is_refused_and_others_go_on(installation: Installation, patience: float) -> None:
     assert installation.get(PLAYER).status_code == 200
     with (
         installation.marts.locked("character_win_rates"),
@@ -330,6 +338,6 @@ def test_a_query_that_takes_too_long_is_refused_and_others_go_on(installation: I
         unseen = installation.unseen()
         refused = client.get(unseen)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "query_timeout")
-        assert 2 < time.monotonic() - began < 6
+        assert 2 < time.monotonic() - began < 6 * patience
         assert client.get(f"{PLAYER}/heroes").status_code == 200
     assert installation.get(unseen).status_code == 200

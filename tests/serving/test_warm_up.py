@@ -78,7 +78,7 @@ def test_what_was_hot_is_answered_without_a_query_in_the_next_generation(pair: P
     assert count(pair.other, FOUND) == before[2] + len(paths)
 
 
-def test_readers_keep_to_the_old_generation_until_the_publisher_gives_its_word(pair: Pair) -> None:
+def test_readers_keep_to_the_old_generation_until_the_publisher_gives_its_word(pair: Pair, patience: float) -> None:
     make_hot(pair, BOARD)
     before = generation_of(pair.one)
     pair.marts.turn()
@@ -86,17 +86,17 @@ def test_readers_keep_to_the_old_generation_until_the_publisher_gives_its_word(p
     while time.monotonic() - began < 0.6:
         assert httpx.get(pair.one + BOARD).json()["meta"]["generation"] == before
     # A publisher that died is not waited for long.
-    assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 2.5
+    assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 2.5 * patience
 
 
-def test_a_miss_takes_its_own_process_to_a_new_generation_and_no_other(pair: Pair) -> None:
+def test_a_miss_takes_its_own_process_to_a_new_generation_and_no_other(pair: Pair, patience: float) -> None:
     before = httpx.get(pair.other + BOARD).json()["meta"]["generation"]
     pair.marts.turn()
     assert httpx.get(pair.one + SINCE).json()["meta"]["generation"] == before + 1
     began = time.monotonic()
     while time.monotonic() - began < 0.6:
         assert httpx.get(pair.other + BOARD).json()["meta"]["generation"] == before
-    assert seconds_until(lambda: generation_of(pair.other) == before + 1) < 4
+    assert seconds_until(lambda: generation_of(pair.other) == before + 1) < 4 * patience
 
 
 def test_what_is_no_longer_asked_leaves_the_list(pair: Pair) -> None:
@@ -106,15 +106,15 @@ def test_what_is_no_longer_asked_leaves_the_list(pair: Pair) -> None:
     assert hot(pair) == []
 
 
-def test_a_warm_up_that_takes_too_long_does_not_hold_up_the_publication(pair: Pair) -> None:
+def test_a_warm_up_that_takes_too_long_does_not_hold_up_the_publication(pair: Pair, patience: float) -> None:
     make_hot(pair, SINCE, BOARD)
     before = generation_of(pair.one)
     generation = pair.marts.turn()
     with pair.marts.locked("character_win_rates"):
         began = time.monotonic()
         publish_cache(pair.redis_url, generation, serving_url=pair.marts.database.url("serving"))
-        assert time.monotonic() - began < 2
-        assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 1
+        assert time.monotonic() - began < 2 * patience
+        assert seconds_until(lambda: generation_of(pair.one) == before + 1) < patience
     assert httpx.get(pair.one + SINCE).json()["meta"]["generation"] == before + 1
 
 

@@ -17,6 +17,7 @@
 {%- endset -%}
 {%- set shared = ['hero_id', 'kills', 'deaths', 'assists', 'leaver_status', 'party_size'] -%}
 {%- set of_match = ['is_radiant_win', 'played_at', 'duration_s', 'game_mode', 'lobby_type'] -%}
+{%- set of_play = ['kills', 'deaths', 'assists'] -%}
 {%- set from_details = [
     'last_hits', 'denies', 'gold_per_min', 'xp_per_min', 'hero_damage', 'tower_damage', 'hero_healing',
     'net_worth', 'level'
@@ -116,7 +117,24 @@ described as (
 -- Without a time that can be one, a row belongs to no day, patch or window.
 played as (
 
-    select * from described
+    select
+        *,
+        -- A match of no length, or a row of zeros of somebody who left or never had a hero, has no statistics. Gold,
+        -- experience and level come to who does nothing.
+        coalesce(
+            duration_s = 0
+            or (
+                (coalesce(hero_id, 0) = 0 or leaver_status > 0)
+                {%- for column in of_play %}
+                and {{ column }} = 0
+                {%- endfor %}
+                {%- for column in ['last_hits', 'denies', 'hero_damage', 'tower_damage', 'hero_healing'] %}
+                and coalesce({{ column }}, 0) = 0
+                {%- endfor %}
+            ),
+            false
+        ) as is_without_statistics
+    from described
     where played_at is not null
 
 ),
@@ -150,9 +168,9 @@ final as (
             else coalesce(mode_codes.mode, 'other')
         end as mode,
         played.is_radiant_win is not null and coalesce(played.duration_s > 360, false) as is_counted,
-        played.kills,
-        played.deaths,
-        played.assists,
+        {%- for column in of_play %}
+        case when not played.is_without_statistics then played.{{ column }} end as {{ column }},
+        {%- endfor %}
         coalesce(medals.rank_bracket, 'unknown') as rank_bracket,
         played.average_rank,
         played.party_size,
@@ -162,7 +180,8 @@ final as (
         played.has_details,
         played.parser_version is not null as is_parsed,
         {%- for column in from_details %}
-        played.{{ column }}{{ "," if not loop.last }}
+        case when not played.is_without_statistics then played.{{ column }} end as {{ column }}
+        {{- "," if not loop.last }}
         {%- endfor %}
     from played
     left join {{ ref('int_dota2_game_modes') }} as game_modes

@@ -1,5 +1,6 @@
 {#
-    Ranks of Dota 2 players as seen on profiles and in rating histories; two of one moment may stand side by side.
+    Ranks of Dota 2 players as seen on profiles and in rating histories, null where no medal was shown; two observations
+    of one time may come side by side.
 
     changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
 #}
@@ -40,6 +41,8 @@ dota2_observations as (
         rank_tier as rank_value,
         null as leaderboard_rank
     from ratings
+    -- Ratings of the years before medals show none.
+    where rank_tier is not null or (solo_mmr is null and party_mmr is null)
     union all
     select
         account_id,
@@ -82,13 +85,13 @@ unioned as (
         cast(account_id as text) as player_id,
         ladder,
         observed_at,
-        rank_value,
+        case when rank_value > 0 then rank_value end as rank_value,
         leaderboard_rank,
         cast(null as text) as leaderboard_region,
         cast(null as integer) as skill_level
     from dota2_observations
-    -- An uncalibrated player has no rank, which is no observation of one.
-    where rank_value > 0 and observed_at is not null
+    -- That a profile shows no medal is an observation too; ratings are of the past, and none is shown today.
+    where (rank_value > 0 or ladder = 'dota2_rank_tier') and observed_at is not null
 
 )
 

@@ -4,10 +4,12 @@
     changes: relation of changed matches (game, match_id) that narrows the tables where they are read; none for all.
 #}
 {% macro dota2_team_results(changes=none) %}
-{%- set only_changed -%}
-    {% if changes %}
-    where match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
-    {% endif %}
+{%- set is_changed -%}
+    {% if changes -%}
+    match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
+    {%- else -%}
+    true
+    {%- endif %}
 {%- endset -%}
 with details as (
 
@@ -21,11 +23,11 @@ with details as (
         radiant_team_name,
         dire_team_name,
         league_id,
-        cast(null as text) as league_name,
+        league_name,
         radiant_score,
         dire_score
     from {{ ref('stg_opendota__matches') }}
-    {{ only_changed }}
+    where {{ is_changed }}
 
 ),
 
@@ -38,14 +40,14 @@ league_matches as (
         is_radiant_win,
         radiant_team_id,
         dire_team_id,
-        cast(null as text) as radiant_team_name,
-        cast(null as text) as dire_team_name,
+        radiant_team_name,
+        dire_team_name,
         league_id,
-        cast(null as text) as league_name,
+        league_name,
         radiant_score,
         dire_score
     from {{ ref('stg_opendota__league_matches') }}
-    {{ only_changed }}
+    where {{ is_changed }}
 
 ),
 
@@ -65,7 +67,7 @@ pro_matches as (
         radiant_score,
         dire_score
     from {{ ref('stg_opendota__pro_matches') }}
-    {{ only_changed }}
+    where {{ is_changed }}
 
 ),
 
@@ -81,11 +83,13 @@ team_matches as (
         case when not is_radiant then opponent_team_name end as radiant_team_name,
         case when is_radiant then opponent_team_name end as dire_team_name,
         league_id,
-        cast(null as text) as league_name,
+        league_name,
         radiant_score,
         dire_score
     from {{ ref('stg_opendota__team_matches') }}
-    {{ only_changed }}
+    where {{ is_changed }}
+        -- A team does not play itself.
+        and (opponent_team_id is null or opponent_team_id <> team_id)
 
 ),
 

@@ -3,6 +3,10 @@
 
     A match of several maps is as many matches in the marts: `<match>:<map>`. Maps are known from statistics or from
     the results of the details; a match of which none is known counts as one map.
+
+    Awarded and forfeited maps are results of a match that nobody played (`is_played`): those of several whose result is
+    1:0, which are no rounds, and of which there are no statistics, or ones that say so; and a finished match that never
+    started, of which neither statistics nor rounds are known. A single map that did start was played: there 1:0 means won, not rounds.
 #}
 {% macro faceit_maps() %}
 {#- No match has more maps. -#}
@@ -11,7 +15,7 @@ told_rounds as (
 
     select * from {{ ref('stg_faceit__match_rounds') }}
     where match_round between 1 and {{ most_maps }}
-        and {{ only_changed(['match_id'], key=['series_id']) }}
+        and {{ only_changed_series('match_id') }}
 
 ),
 
@@ -26,7 +30,7 @@ listed as (
 
     select * from {{ ref('stg_faceit__player_match_stats') }}
     where match_round between 1 and {{ most_maps }}
-        and {{ only_changed(['match_id'], key=['series_id']) }}
+        and {{ only_changed_series('match_id') }}
 
 ),
 
@@ -66,9 +70,14 @@ decided_results as (
     select
         match_id,
         match_round,
-        map_result,
         {{ json_text('map_result', 'winner') }} as winner,
-        {{ is_level_result('map_result') }} as is_level
+        {{ is_level_result('map_result') }} as is_level,
+        {%- for side in ['faction1', 'faction2'] %}
+        {{ faceit_side_score('map_result', side) }} as {{ side }}_rounds,
+        {%- endfor %}
+        greatest(
+            {{ faceit_side_score('map_result', 'faction1') }}, {{ faceit_side_score('map_result', 'faction2') }}
+        ) as most_rounds
     from results
     where {{ json_text('map_result', 'winner') }} in ('faction1', 'faction2')
         or {{ is_level_result('map_result') }}
@@ -184,10 +193,23 @@ decided_maps as (
         coalesce(
             map_rounds.map_id,
             listed_maps.map_id,
-            lower({{ json_item_text('numbered_maps.map_pick', 'numbered_maps.map_number - 1') }})
-        ) as map_id,
+            {{ told_map(json_item_text('numbered_maps.map_pick', 'numbered_maps.map_number - 1')) }}
+        ) as told_map_id,
+        numbered_maps.map_entities,
         coalesce(map_rounds.rounds, listed_maps.rounds) as rounds,
-        decided_results.map_result,
+        {%- for side in ['faction1', 'faction2'] %}
+        case when decided_results.most_rounds > 1 then decided_results.{{ side }}_rounds end as {{ side }}_rounds,
+        {%- endfor %}
+        case
+            when map_rounds.match_id is not null or listed_maps.match_id is not null then true
+            when decided_results.most_rounds > 1 then true
+            when unplayed_rounds.match_id is not null then false
+            when decided_results.most_rounds is not null and not numbered_maps.is_single then false
+            when numbered_maps.is_decided
+                then numbered_maps.is_started
+                    or coalesce(greatest(numbered_maps.faction1_score, numbered_maps.faction2_score) > 5, false)
+            else true
+        end as is_played,
         -- The result of a match is that of its map where it has one.
         coalesce(
             case when numbered_maps.is_single or not numbered_maps.is_known then numbered_maps.series_winner end,
@@ -210,6 +232,10 @@ decided_maps as (
     left join listed_maps
         on numbered_maps.series_id = listed_maps.match_id
             and numbered_maps.map_number = listed_maps.match_round
+    left join told_rounds as unplayed_rounds
+        on numbered_maps.series_id = unplayed_rounds.match_id
+            and numbered_maps.map_number = unplayed_rounds.match_round
+            and not unplayed_rounds.is_played
     left join decided_results
         on numbered_maps.series_id = decided_results.match_id
             and numbered_maps.map_number = decided_results.match_round
@@ -280,18 +306,13 @@ scores as (
 {%- endmacro %}
 
 
-{# The rounds that a side, known by name, won in such an entry. #}
+{# The score of a side in an entry of a match's `detailed_results`: rounds, or 1 and 0 for won and lost. #}
 {% macro faceit_side_score(map_result, side_name) -%}
     {{ json_integer(json_value(json_value(map_result, 'factions'), side_name), 'score') }}
 {%- endmacro %}
 
 
-{# The rounds that a side won, in an entry of a match's `detailed_results`. #}
-{% macro faceit_map_score(map_result, side) -%}
-    case {{ side }}
-        {%- for side_name in ['faction1', 'faction2'] %}
-        when '{{ side_name }}'
-            then {{ faceit_side_score(map_result, side_name) }}
-        {%- endfor %}
-    end
+{# The rounds that a side won, of the map's result; null where this has none. #}
+{% macro faceit_map_rounds(side) -%}
+    case {{ side }} when 'faction1' then maps.faction1_rounds when 'faction2' then maps.faction2_rounds end
 {%- endmacro %}

@@ -31,12 +31,30 @@ coded_texts as (
 
 ),
 
+-- Of what was awarded rosters alone are known.
+side_sizes as (
+
+    select
+        series_id,
+        side_players
+    from slots
+    union all
+    select
+        rosters.match_id as series_id,
+        least(count(*), 5) as side_players
+    from rosters
+    where rosters.has_played
+        and not exists (select 1 from slots where slots.series_id = rosters.match_id)
+    group by rosters.match_id, rosters.faction
+
+),
+
 series_sizes as (
 
     select
         series_id,
         max(side_players) as side_players
-    from slots
+    from side_sizes
     group by series_id
 
 ),

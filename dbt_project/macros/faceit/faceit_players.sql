@@ -16,6 +16,7 @@ faceit_rankings as (
         ) as place
     from {{ ref('stg_faceit__rankings') }}
     where game in {{ faceit_games() }}
+        and {{ known_faceit_player('player_id') }} is not null
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -136,9 +137,13 @@ faceit_described as (
             'level_' || cast(sightings.skill_level as text),
             'unknown'
         ) as rank_bracket,
-        -- Not of the newest observation, which is a profile's nearly always and tells no place.
-        rankings.leaderboard_rank,
-        rankings.region as leaderboard_region,
+        -- Not of the newest observation, which is a profile's nearly always and has no place; but an elo that is gone
+        -- since the ranking was read has none.
+        {%- for column, name in [('leaderboard_rank', 'leaderboard_rank'), ('region', 'leaderboard_region')] %}
+        case
+            when ranks.player_id is null or ranks.rank_value is not null then rankings.{{ column }}
+        end as {{ name }},
+        {%- endfor %}
         played.last_played_at
     from faceit_known as known
     left join faceit_profiles as profiles on known.player_id = profiles.player_id

@@ -1,5 +1,5 @@
 {#
-    FACEIT's elos as profiles and rankings showed them. For Dota 2 the player is the Steam account that the profile
+    FACEIT's elos as profiles and rankings showed them, null where a profile showed none. For Dota 2 the player is the Steam account that the profile
     names there, under which OpenDota knows the same player.
 
     changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
@@ -10,7 +10,8 @@ with elos as (
     select
         elos.game,
         case
-            when elos.game = 'dota2' then cast(games.steam_account_id as text) else elos.player_id
+            when elos.game = 'dota2' then cast(games.steam_account_id as text)
+            else {{ known_faceit_player('elos.player_id') }}
         end as player_id,
         elos.observed_at,
         elos.faceit_elo as rank_value,
@@ -50,14 +51,13 @@ observed as (
         player_id,
         'faceit_elo' as ladder,
         observed_at,
-        rank_value,
+        -- 0 means no elo.
+        case when rank_value > 0 then rank_value end as rank_value,
         leaderboard_rank,
         leaderboard_region,
         skill_level
     from elos
-    -- 0 stands for no elo, which is no observation of one.
-    where rank_value > 0
-        and observed_at is not null
+    where observed_at is not null
         and player_id is not null
         {% if changes -%}
         and (game, player_id) in (select game, player_id from {{ changes }})

@@ -15,35 +15,35 @@
 history as (
 
     select * from {{ ref('stg_faceit__history_matches') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    where {{ only_changed_series('match_id') }}
 
 ),
 
 details as (
 
     select * from {{ ref('stg_faceit__matches') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    where {{ only_changed_series('match_id') }}
 
 ),
 
 history_players as (
 
     select * from {{ ref('stg_faceit__history_players') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    where {{ only_changed_series('match_id') }}
 
 ),
 
 factions as (
 
     select * from {{ ref('stg_faceit__match_factions') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    where {{ only_changed_series('match_id') }}
 
 ),
 
 map_teams as (
 
     select * from {{ ref('stg_faceit__match_round_teams') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    where {{ only_changed_series('match_id') }}
 
 ),
 
@@ -69,27 +69,44 @@ told_sides as (
 
 ),
 
+known_sides as (
+
+    select
+        *,
+        min(preference) over (partition by series_id, team_id) as best_preference,
+        row_number() over (
+            partition by series_id, side order by preference, team_id, team_name
+        ) as place
+    from told_sides
+    where side in ('faction1', 'faction2')
+
+),
+
+-- A team does not play itself: by an id that is on both sides nobody can be told apart.
 team_sides as (
 
     select
         series_id,
         team_id,
         min(side) as side
-    from told_sides
+    from known_sides
     where team_id is not null
-        and side in ('faction1', 'faction2')
+        and preference = best_preference
     group by series_id, team_id
+    having min(side) = max(side)
 
 ),
 
 numbered_sides as (
 
     select
-        *,
-        row_number() over (
-            partition by series_id, side order by preference, team_id, team_name
-        ) as place
-    from told_sides
+        series_id,
+        side,
+        team_name,
+        is_premade,
+        case when count(*) over (partition by series_id, team_id) = 1 then team_id end as team_id
+    from known_sides
+    where place = 1
 
 ),
 
@@ -116,7 +133,6 @@ sides as (
     left join premade_teams
         on numbered_sides.series_id = premade_teams.match_id
             and numbered_sides.team_id = premade_teams.team_id
-    where numbered_sides.place = 1
 
 ),
 
@@ -143,8 +159,10 @@ series as (
         details.best_of,
         details.detailed_results,
         details.map_pick,
+        details.map_entities,
         details.match_id is not null as has_details,
         history.match_id is not null as is_in_history,
+        coalesce(history.started_at, details.started_at) is not null as is_started,
         history.playing_players,
         -- A bye is no match, though it has a winner.
         (coalesce(history.status, '') = 'finished' or coalesce(details.status, '') = 'finished')
@@ -157,4 +175,19 @@ series as (
     where coalesce(history.game, details.game) in {{ faceit_games() }}
 
 )
+{%- endmacro %}
+
+
+{#
+    A condition that narrows a staging view of FACEIT's to the matches that a model recomputes, which are the last
+    column of its key of changes.
+
+    column: the match, in the view.
+#}
+{% macro only_changed_series(column) -%}
+    {%- if reads_deltas() -%}
+    {{ only_changed([column], key=config.get('meta')['change_key'][-1:]) }}
+    {%- else -%}
+    true
+    {%- endif -%}
 {%- endmacro %}

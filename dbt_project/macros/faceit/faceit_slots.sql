@@ -14,7 +14,7 @@ map_players as (
     left join told_rounds
         on players.match_id = told_rounds.match_id
             and players.match_round = told_rounds.match_round
-    where {{ only_changed(['players.match_id'], key=['series_id']) }}
+    where {{ only_changed_series('players.match_id') }}
         -- Statistics of a map that was not played are nobody's.
         and coalesce(told_rounds.is_played, true)
 
@@ -23,7 +23,7 @@ map_players as (
 rosters as (
 
     select * from {{ ref('stg_faceit__match_rosters') }}
-    where {{ only_changed(['match_id'], key=['series_id']) }}
+    where {{ only_changed_series('match_id') }}
 
 ),
 
@@ -56,7 +56,8 @@ candidates as (
         1 as evidence
     from maps
     inner join history_players on maps.series_id = history_players.match_id
-    where not maps.has_rounds
+    where maps.is_played
+        and not maps.has_rounds
         and coalesce({{ json_array_has('maps.playing_players', 'history_players.player_id') }}, true)
     union all
     select
@@ -66,7 +67,8 @@ candidates as (
         case when rosters.has_certainly_played then 2 else 3 end as evidence
     from maps
     inner join rosters on maps.series_id = rosters.match_id
-    where not maps.has_rounds
+    where maps.is_played
+        and not maps.has_rounds
         and not maps.is_in_history
         and rosters.has_played
 

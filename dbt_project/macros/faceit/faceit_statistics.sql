@@ -12,8 +12,41 @@
 {%- endmacro %}
 
 
-{# CTE that tells the statistics of players on maps (`player_statistics`), whether they had a slot or not. #}
+{#
+    Whether statistics are those of somebody who left or never came: a row of zeros, deaths included, of a map that had
+    ten rounds or more, or of which it is not known how many. In so many rounds nobody is idle and never dies.
+
+    columns: all that the row has, beside kills and deaths.
+#}
+{% macro faceit_is_row_of_zeros(relation, columns) -%}
+    (
+        {{ relation }}.kills = 0
+        and {{ relation }}.deaths = 0
+        {%- for column in columns if column not in ('kills', 'deaths') %}
+        and coalesce({{ relation }}.{{ column }}, 0) = 0
+        {%- endfor %}
+        and coalesce(maps.rounds >= 10, true)
+    )
+{%- endmacro %}
+
+
+{# CTE of the statistics of players on maps (`player_statistics`), whether they had a slot or not. #}
 {% macro faceit_statistics() %}
+{%- set listed_columns = faceit_listed_statistics().split() -%}
+{%- set match_columns = listed_columns + faceit_match_statistics().split() -%}
+{%- for relation, columns in [('listed', listed_columns), ('map_players', match_columns)] %}
+{{ relation }}_statistics as (
+
+    select {{ relation }}.*
+    from {{ relation }}
+    left join maps
+        on {{ relation }}.match_id = maps.series_id
+            and {{ relation }}.match_round = maps.map_number
+    -- Null where kills or deaths are not known.
+    where not coalesce({{ faceit_is_row_of_zeros(relation, columns) }}, false)
+
+),
+{% endfor %}
 -- The player's own list is read again and again; those of the match are read once and tell more.
 player_statistics as (
 
@@ -21,14 +54,14 @@ player_statistics as (
         coalesce(listed.match_id, map_players.match_id) as series_id,
         coalesce(listed.match_round, map_players.match_round) as map_number,
         coalesce(listed.player_id, map_players.player_id) as player_id,
-        {%- for column in faceit_listed_statistics().split() %}
+        {%- for column in listed_columns %}
         coalesce(listed.{{ column }}, map_players.{{ column }}) as {{ column }},
         {%- endfor %}
         {%- for column in faceit_match_statistics().split() %}
         map_players.{{ column }}{{ "," if not loop.last }}
         {%- endfor %}
-    from listed
-    full outer join map_players
+    from listed_statistics as listed
+    full outer join map_players_statistics as map_players
         on listed.match_id = map_players.match_id
             and listed.match_round = map_players.match_round
             and listed.player_id = map_players.player_id

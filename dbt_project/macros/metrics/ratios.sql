@@ -41,3 +41,19 @@
         else {{ medal_name }}
     end
 {%- endmacro %}
+
+
+{#
+    Place of a value among all ranks of its ladder in order: of medals and stars each is a step, of a rating each point.
+    Divine 1 comes next to Ancient 5, whatever their numbers. Null for what no medal has.
+
+    medals: alias of the seed's row of the value's medal.
+#}
+{% macro rank_steps(ladder, rank_value, medals) -%}
+    case
+        when {{ ladder }} <> 'dota2_rank_tier' then {{ rank_value }}
+        -- A medal that is shown without stars counts as one with the first.
+        when {{ medals }}.has_stars then {{ medals }}.first_step + least(greatest({{ rank_value }} % 10, 1), 5) - 1
+        else {{ medals }}.first_step
+    end
+{%- endmacro %}

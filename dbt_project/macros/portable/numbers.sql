@@ -23,7 +23,7 @@
 
 {#
     The Steam account id (32 bit) in a text: a Steam id of 64 bits is the account id above a fixed base, `[U:1:n]` names
-    it; null for what is neither.
+    it; null for what is neither, and for accounts that are nobody's (`known_account`).
 #}
 {% macro steam_account_id(text) -%}
     {{ adapter.dispatch('steam_account_id')(text) }}
@@ -31,9 +31,9 @@
 
 {% macro postgres__steam_account_id(text) -%}
     case
-        when {{ text }} between '76561197960265729' and '76561202255233023' and {{ text }} ~ '^[0-9]{17}$'
+        when {{ text }} between '76561197960265729' and '76561202255233022' and {{ text }} ~ '^[0-9]{17}$'
             then cast({{ text }} as bigint) - {{ steam_id64_base() }}
         when {{ text }} ~ '^\[U:1:[1-9][0-9]{0,9}\]$'
-            then cast(substring({{ text }} from 6 for length({{ text }}) - 6) as bigint)
+            then {{ known_account('cast(substring(' ~ text ~ ' from 6 for length(' ~ text ~ ') - 6) as bigint)') }}
     end
 {%- endmacro %}

@@ -1,3 +1,18 @@
+{#
+    A map as a source spells it, in lower case, without path, ending and blanks around it: `de_pango` of
+    `workshop/3070284539/de_pango`, `de_x` of `/maps/DE_X.bsp`; null for an empty text.
+#}
+{% macro told_map(text) -%}
+    {{ adapter.dispatch('told_map')(text) }}
+{%- endmacro %}
+
+{% macro postgres__told_map(text) -%}
+    nullif(
+        trim(regexp_replace(lower(rtrim(trim({{ text }}), '/')), '^.*[/\\=]|[.](bsp|vpk)$', '', 'g')), ''
+    )
+{%- endmacro %}
+
+
 {# A text with each word's first letter in upper case and the rest in lower. #}
 {% macro title_case(text) -%}
     {{ adapter.dispatch('title_case')(text) }}

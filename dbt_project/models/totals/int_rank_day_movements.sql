@@ -14,13 +14,14 @@ with progression as (
         observed_date,
         next_observed_date,
         case ladder
-            when 'faceit_elo' then cast(replace(rank_name, 'Level ', '') as integer)
-            else rank_value
+            when 'faceit_elo' then cast(replace(coalesce(rank_name, '0'), 'Level ', '') as integer)
+            -- No rank is no row of the distribution, and makes its day one on which somebody was observed.
+            else coalesce(rank_value, 0)
         end as rank_value,
         _sign
     from {{ signed(ref('rank_progression')) }}
     where ladder = 'dota2_rank_tier'
-        or (ladder = 'faceit_elo' and rank_name is not null)
+        or (ladder = 'faceit_elo' and (rank_name is not null or rank_value is null))
 
 ),
 
@@ -33,7 +34,7 @@ movements as (
         observed_date,
         rank_value,
         1 as observations,
-        1 as players,
+        case when rank_value > 0 then 1 else 0 end as players,
         _sign
     from progression
     union all
@@ -46,7 +47,7 @@ movements as (
         -1 as players,
         _sign
     from progression
-    where next_observed_date is not null
+    where next_observed_date is not null and rank_value > 0
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(severity='warn') }}
 -- FACEIT's own totals are read at another moment than the matches, and count what it lists no more. Of those
--- whose lists of matches and of statistics have not been read to the end much is yet to come. FACEIT tells a map by its
--- name.
+-- whose lists of matches and of statistics have not been read to the end much is yet to come. FACEIT calls a map by its
+-- name, or by its id before cs2.
 with read_to_the_end as (
 
     select cursor_name
@@ -15,17 +15,20 @@ with read_to_the_end as (
 theirs as (
 
     select
-        game,
-        player_id,
-        replace(substring(map_id from 4), '_', ' ') as map_name,
-        sum(matches) as matches,
-        sum(wins) as wins
-    from {{ ref('stg_faceit__player_segments') }}
-    where game = 'cs2'
-        and matches is not null
-        and 'player_history/' || player_id in (select walks.cursor_name from read_to_the_end as walks)
-        and 'player_match_stats/' || player_id in (select walks.cursor_name from read_to_the_end as walks)
-    group by game, player_id, replace(substring(map_id from 4), '_', ' ')
+        segments.game,
+        segments.player_id,
+        lower(coalesce(maps.map_name, segments.told_map_id)) as map_name,
+        sum(segments.matches) as matches,
+        sum(segments.wins) as wins
+    from {{ ref('stg_faceit__player_segments') }} as segments
+    left join {{ ref('int_map_aliases') }} as aliases
+        on {{ map_alias('segments.told_map_id') }} = aliases.alias
+    left join {{ ref('maps') }} as maps on aliases.map_id = maps.map_id
+    where segments.game = 'cs2'
+        and segments.matches is not null
+        and 'player_history/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)
+        and 'player_match_stats/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)
+    group by segments.game, segments.player_id, lower(coalesce(maps.map_name, segments.told_map_id))
 
 ),
 

@@ -5,6 +5,7 @@ SELECT
     rank_name,
     leaderboard_rank,
     change,
+    change_steps,
     peak_rank_value,
     days_held
 FROM marts.rank_progression

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -96,8 +96,7 @@ async def _ladders(reader: Reader, identities: Sequence[Record]) -> list[Ladder]
     for identity, progression in zip(identities, found, strict=True):
         by_ladder: dict[str, list[Record]] = defaultdict(list)
         for row in progression:
-            if row["rank_value"] is not None:
-                by_ladder[row["ladder"]].append(row)
+            by_ladder[row["ladder"]].append(row)
         drawn += [(identity, name, rows, _points(name, rows)) for name, rows in by_ladder.items()]
     over = days([points for *_, points in drawn])
     return [Ladder(name, identity, rows, _chart(name, points, over)) for identity, name, rows, points in drawn]
@@ -126,9 +125,14 @@ def _who(row: Record) -> dict[str, str]:
 
 
 def _points(ladder: str, rows: Sequence[Record]) -> list[Point]:
-    points = []
+    """What a ladder's chart shows; a day without a rank ends the one before."""
+    points: list[Point] = []
     for row in rows:
         day = date.fromisoformat(row["observed_date"])
+        if row["rank_value"] is None:
+            if points and points[-1].until is None:
+                points[-1] = replace(points[-1], until=day)
+            continue
         name = row["rank_name"] or ""
         value = count(row["rank_value"])
         said = name if ladder == "dota2_rank_tier" and name else f"{value} ({name})" if name else value

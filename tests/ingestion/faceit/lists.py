@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,13 +40,18 @@ def history(records: Sequence[Any], *, is_inclusive: bool = True) -> Answer:
     return _list(records, lambda record: record.get("finished_at"), 1000, is_inclusive=is_inclusive)
 
 
-def statistics(moments: Sequence[int], *, is_inclusive: bool = True) -> Answer:
-    """`/players/{id}/games/cs2/stats` with a record for each of these moments (ms)."""
+def statistics(moments: Sequence[int], *, is_inclusive: bool = True, has_end: bool = True, most: int = 100) -> Answer:
+    """`/players/{id}/games/cs2/stats` with a record for each of these moments (ms); as of 2024 without the end."""
+    made = [datetime.fromtimestamp(moment / 1000, UTC).isoformat() for moment in moments]
     records = [
-        {"stats": {"Match Id": match_id(number), "Match Round": "1", "Kills": "9", "Match Finished At": moment}}
+        {
+            "at": moment,
+            "stats": {"Match Id": match_id(number), "Match Round": "1", "Kills": "9"}
+            | ({"Match Finished At": moment} if has_end else {"Created At": made[number]}),
+        }
         for number, moment in enumerate(moments)
     ]
-    return _list(records, lambda record: record["stats"]["Match Finished At"], 200, is_inclusive=is_inclusive)
+    return _list(records, lambda record: record["at"], 200, is_inclusive=is_inclusive, most=most)
 
 
 def paged(items: Sequence[Any], query: dict[str, str], *, most: int = 100, most_offset: int | None = None) -> Reply:
@@ -67,7 +73,12 @@ def not_found(what: str = "match") -> Reply:
 
 
 def _list(
-    records: Sequence[Any], moment: Callable[[Any], int | None], most_offset: int, *, is_inclusive: bool
+    records: Sequence[Any],
+    moment: Callable[[Any], int | None],
+    most_offset: int,
+    *,
+    is_inclusive: bool,
+    most: int = 100,
 ) -> Answer:
     def key(record: Any) -> float:
         at = moment(record)
@@ -81,6 +92,6 @@ def _list(
         assert query["from"] == "1"
         until = float(query["to"]) if "to" in query else float("inf")
         chosen = [record for record in ordered if key(record) < until or (is_inclusive and key(record) == until)]
-        return paged(chosen, query, most_offset=most_offset)
+        return paged(chosen, query, most=most, most_offset=most_offset)
 
     return answer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from ingestion.rereads import SCHEDULE, Reason
 from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.faceit.conftest import Warehouse
@@ -75,33 +75,53 @@ def test_a_budget_of_nothing_reads_nothing(simulated: Warehouse, players: list[s
     assert asked() == []
 
 
-def test_a_match_that_is_not_known_is_asked_for_again_less_and_less_often(warehouse: Warehouse) -> None:
-    clock = ShiftedClock()
-    finished_at = int(clock.now().timestamp()) - 3600
-    with_history(warehouse, match(1, finished_at))
+@pytest.mark.parametrize(("name", "reason"), [("matches", "absent"), ("match_rounds", "no_statistics")])
+def test_what_is_absent_is_read_by_the_very_next_run_and_on_a_schedule_until_it_is_there(
+    warehouse: Warehouse, name: str, reason: Reason
+) -> None:
+    with_history(warehouse, match(1, int(ShiftedClock().now().timestamp()) - 3600))
 
-    def requests(name: str, **later: float) -> int:
-        report, paths = warehouse.run_against(lambda path, n: not_found(), name, ShiftedClock(**later))
+    def requests(answer: Answer, **later: float) -> int:
+        report, paths = warehouse.run_against(answer, name, ShiftedClock(**later))
         assert report.is_ok
         return len(paths)
 
-    # An hour old, it is asked for again when it is twice as old, and so on.
-    for name in ("matches", "match_rounds"):
-        asked = [minutes for minutes in range(0, 24 * 60, 20) if requests(name, minutes=minutes)]
-        ages = [60 + minutes for minutes in asked]
-        assert ages[0] == 60
-        assert all(later >= 2 * earlier for earlier, later in pairwise(ages))
-        assert len(ages) == 5
-    assert warehouse.rows("SELECT part FROM staging_faceit.match_absences ORDER BY part") == [("match",), ("stats",)]
+    def absent(path: str, times: int) -> Reply:
+        return not_found()
+
+    assert [requests(absent), requests(absent)] == [1, 1]
+    hours = SCHEDULE[reason].young[1].total_seconds() / 3600
+    assert [requests(absent, hours=hours - 0.1), requests(absent, hours=hours + 0.1)] == [0, 1]
+    assert warehouse.rows("SELECT reason, tries, due_at - last_at FROM ops.rereads") == [
+        (reason, 3, SCHEDULE[reason].young[2])
+    ]
+    there = details() if name == "matches" else lambda path, n: Reply(body=json.dumps({"rounds": [ROUND]}).encode())
+    assert [requests(there, hours=12), requests(there, days=400)] == [1, 0]
+    assert warehouse.rows("SELECT reason, due_at FROM ops.rereads") == [(None, None)]
+
+
+def test_what_is_due_again_takes_a_fifth_of_the_budget_fewest_tries_first(warehouse: Warehouse) -> None:
+    now = int(ShiftedClock().now().timestamp())
+    with_history(warehouse, *(match(number, now - 3600 * number) for number in range(1, 21)))
+    for _ in range(2):
+        warehouse.run_against(lambda path, n: not_found(), "matches", faceit_match_budget=10)
+    tries = dict(warehouse.rows("SELECT id, tries FROM ops.rereads"))
+    assert {id_: tries[id_] for id_ in map(match_id, range(1, 11))} == {
+        match_id(number): 2 if number <= 2 else 1 for number in range(1, 11)
+    }
+    assert {tries[match_id(number)] for number in range(11, 19)} == {1}
+    _, paths = warehouse.run_against(lambda path, n: not_found(), "matches", faceit_match_budget=10)
+    assert set(ids(paths)) == {match_id(number) for number in (3, 4, 19, 20)}
 
 
 def test_a_match_that_changes_in_the_history_is_asked_for_again_at_once(warehouse: Warehouse) -> None:
     with_history(warehouse, match(1, None, status="ongoing", winner=""), match(2, 1_700_000_000))
     under_way = details(status="ONGOING", results=None)
-    _, paths = warehouse.run_against(
-        lambda path, n: (under_way if path.endswith(match_id(1)) else details())(path, n), "matches"
-    )
-    assert sorted(ids(paths)) == [match_id(1), match_id(2)]
+    for expected in ([match_id(1), match_id(2)], [match_id(1)]):
+        _, paths = warehouse.run_against(
+            lambda path, n: (under_way if path.endswith(match_id(1)) else details())(path, n), "matches"
+        )
+        assert sorted(ids(paths)) == expected
     assert warehouse.run_against(details(), "matches")[1] == []
     warehouse.run_against(history([match(1, 1_700_000_900), match(2, 1_700_000_000)]), "history_matches")
     _, paths = warehouse.run_against(details(), "matches")
@@ -129,7 +149,7 @@ def test_a_tracked_match_comes_first_and_is_an_error_when_it_is_not_known(wareho
     _, paths = warehouse.run_against(details(), "matches", faceit_match_budget=1)
     assert ids(paths) == [match_id(77)]
     _, paths = warehouse.run_against(lambda path, n: not_found(), "match_rounds")
-    assert ids(paths) == [match_id(1), match_id(77)]
+    assert sorted(ids(paths)) == [match_id(1), match_id(77)]
 
 
 SIDE = {"faction_id": "a", "roster": [{"player_id": "p", "nickname": "P"}]}
@@ -151,11 +171,10 @@ def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budge
 ) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
     answer = Reply(body=json.dumps(body).encode())
-    _, first = warehouse.run_against(lambda path, n: answer, name)
-    _, second = warehouse.run_against(lambda path, n: answer, name)
-    assert (len(first), second) == (1, [])
-    _, later = warehouse.run_against(lambda path, n: answer, name, ShiftedClock(days=8))
-    assert len(later) == 1
+    asked = [
+        len(warehouse.run_against(lambda path, n: answer, name, ShiftedClock(days=days))[1]) for days in (0, 0, 0, 8)
+    ]
+    assert asked == [1, 1, 0, 1]
     has_parts = "teams" in json.dumps(body)
     assert warehouse.rows(f"SELECT count(*) > 0 FROM staging_faceit.{table}") == [(has_parts,)]
 
@@ -198,7 +217,7 @@ def test_parts_of_a_match_that_were_refused_are_asked_for_once_more(
 
 
 def test_a_match_under_way_is_read_again_until_it_has_ended(warehouse: Warehouse) -> None:
-    """Tracked by itself, and of a history that says so too."""
+    """At each run where it is tracked by itself; on the schedule where a history names it."""
     began = int(ShiftedClock().now().timestamp()) - 1200
     with_history(warehouse, {**match(1, None, status="ongoing", winner=""), "started_at": began})
     warehouse.track("match", match_id(2))
@@ -207,12 +226,14 @@ def test_a_match_under_way_is_read_again_until_it_has_ended(warehouse: Warehouse
     def asked(answer: Answer, minutes: int) -> list[str]:
         return sorted(ids(warehouse.run_against(answer, "matches", ShiftedClock(minutes=minutes))[1]))
 
-    both = [match_id(1), match_id(2)]
-    found = [asked(under_way, minutes) for minutes in (0, 20, 35, 60, 95)]
-    assert found == [both, [], both, [], both]
+    both, tracked = [match_id(1), match_id(2)], [match_id(2)]
+    found = [asked(under_way, minutes) for minutes in (0, 1, 20, 35, 60, 70)]
+    assert found == [both, both, tracked, both, tracked, both]
     assert asked(details(), 300) == both
-    assert asked(details(), 301) == []
+    # What the history says of the one is not what its details say.
+    assert [asked(details(), 301), asked(details(), 302)] == [[match_id(1)], []]
     assert warehouse.rows("SELECT DISTINCT status FROM staging_faceit.matches") == [("FINISHED",)]
+    assert asked(details(), 302 + 30 * 24 * 60) == both
 
 
 def test_statistics_of_tracked_hubs_and_championships_are_wanted_after_those_of_players(

@@ -125,7 +125,8 @@ def test_hostile_bodies_are_parsed_without_an_exception(endpoint: str, body: byt
         ("hub", f"hubs/{HUB}.json", {"hubs": 1}),
         ("hub_members", f"hubs/{HUB}/members.json", {"hub_members": 20}),
         ("championship", "championships/4af3f365-8333-418c-8677-eba68d63fffb.json", {"championships": 1}),
-        ("player", "csgo_era/player.json", {"players": 1, "player_games": 2, "player_elos": 2}),
+        # That cs2 and dota2 are none of the games is an observation of each.
+        ("player", "csgo_era/player.json", {"players": 1, "player_games": 2, "player_elos": 4}),
         ("player_history", "csgo_era/history.json", {"history_matches": 1, "history_players": 10}),
         ("player_history", "csgo_era/empty_history.json", {"history_matches": 0, "history_players": 0}),
         ("player_stats", "csgo_era/stats.json", {"player_stats": 1, "player_segments": 9}),
@@ -182,12 +183,33 @@ def test_a_malformed_moment_costs_that_match_alone() -> None:
 
 def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
     games = {"cs2": {"skill_level": "", "faceit_elo": ""}}
-    [elo] = rows(parse("player", {"player_id": PLAYER, "games": games}), "player_elos")
-    assert (elo["faceit_elo"], elo["skill_level"]) == (None, None)
+    elo, *_ = rows(parse("player", {"player_id": PLAYER, "games": games}), "player_elos")
+    assert (elo["game"], elo["faceit_elo"], elo["skill_level"]) == ("cs2", None, None)
     team = {"players": [{"player_id": PLAYER, "skill_level": ""}]}
     body = {"items": [{"match_id": "1", "teams": {"faction1": team}}]}
     [player] = rows(parse("player_history", body), "history_players")
     assert player["skill_level"] is None
+
+
+@pytest.mark.parametrize(
+    ("games", "without_elo"),
+    [
+        ({}, ["cs2", "csgo", "dota2"]),
+        ({"cs2": None, "dota2": {"faceit_elo": 1}}, ["cs2", "csgo"]),
+        (None, []),
+        ("", []),
+    ],
+)
+def test_a_game_that_a_profile_has_not_is_an_observation_of_no_elo(games: Any, without_elo: list[str]) -> None:
+    parsed = parse("player", {"player_id": PLAYER, "games": games})
+    assert [row["game"] for row in rows(parsed, "player_elos") if row["faceit_elo"] is None] == without_elo
+
+
+def test_a_vote_names_its_maps() -> None:
+    entities = [{"guid": "3070284539", "class_name": "de_pango"}]
+    voting = {"map": {"pick": ["3070284539"], "entities": entities}}
+    [match] = rows(parse("match", {"match_id": MATCH, "voting": voting}), "matches")
+    assert json.loads(match["map_entities"]) == entities
 
 
 def test_statistics_without_an_object_are_a_reject() -> None:

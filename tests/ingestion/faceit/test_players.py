@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from ingestion.faceit.passes import READER
 from ingestion.faceit.source import SOURCE
 from sandbox.faceit.truth import truth
 from sandbox.faults import Faults
 from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.faceit.conftest import Warehouse
-from tests.ingestion.faceit.lists import PLAYER, not_found, paged, query_of
+from tests.ingestion.faceit.lists import PLAYER, history, match, not_found, paged, query_of, statistics
 from tests.ingestion.scripted_server import Reply
 from warehouse.state import untrack
 
@@ -84,7 +85,7 @@ def test_only_who_plays_cs2_is_asked_about_its_matches(simulated: Warehouse, ups
     assert {path.split("/")[2] for path in asked()} == set(of_cs2)
 
 
-def test_a_player_with_nothing_new_costs_one_request(
+def test_a_player_with_nothing_new_costs_a_profile_and_one_page(
     simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
 ) -> None:
     simulated.track("player", *players)
@@ -92,8 +93,11 @@ def test_a_player_with_nothing_new_costs_one_request(
     asked()
     simulated.run(*OF_PLAYERS)
     requests = [path for path in asked() if "&to=" not in path]
-    assert sorted(path.split("/")[2] for path in requests) == sorted(players_of_cs2(upstream, players))
-    assert {path.split("/")[3].partition("?")[0] for path in requests} == {"history"}
+    parts = [path.partition("?")[0].split("/")[2:] for path in requests]
+    assert sorted(id_ for id_, *part in parts if not part) == sorted(players)
+    assert sorted(id_ for id_, *part in parts if part == ["history"]) == sorted(players_of_cs2(upstream, players))
+    # Statistics that have not come yet are looked for once more.
+    assert {"/".join(part) for _, *part in parts} <= {"", "history", "games/cs2/stats"}
 
 
 def test_new_matches_bring_statistics_and_totals_up_to_date(
@@ -128,15 +132,29 @@ def test_statistics_are_asked_for_again_while_the_newest_match_is_young_and_once
     assert [requests(hours=hours) for hours in (0, 1, 22, 24, 45, 47)] == [1, 1, 1, 0, 0, 1]
 
 
-def test_a_profile_is_read_again_after_half_an_hour_and_is_another_observation_of_the_elo(
+def test_statistics_that_a_list_lacks_are_looked_for_by_the_next_run_and_on_the_schedule(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    old = match(1, int(ShiftedClock().now().timestamp()) - 10 * 86_400)
+    warehouse.run_against(history([old]), "history_matches")
+
+    def requests(*moments: int, **later: float) -> int:
+        return len(warehouse.run_against(statistics(moments), "player_match_stats", ShiftedClock(**later))[1])
+
+    assert [requests(), requests(), requests(), requests(minutes=29), requests(minutes=31)] == [1, 1, 0, 0, 1]
+    with warehouse.connection() as connection:
+        passes = READER.plan(connection, warehouse.settings, ShiftedClock(hours=2).now())
+    assert {one.name: one.due for one in passes}["player_match_stats"] == {"no_statistics": 1}
+    # The first of these is match 0, the second is the one that was lacking.
+    assert [requests(1_000, 2_000, hours=2), requests(hours=3), requests(hours=20)] == [1, 0, 0]
+
+
+def test_a_profile_is_read_at_each_run_and_is_another_observation_of_the_elo(
     simulated: Warehouse, players: list[str], asked: Asked
 ) -> None:
     simulated.track("player", players[0])
     simulated.run("players")
     [(before,)] = simulated.rows("SELECT count(*) FROM staging_faceit.player_elos")
-    assert simulated.run("players", clock=ShiftedClock(minutes=20))["players"].skipped == 1
-    # The next tick of a schedule comes a little less than half an hour after the profile was observed.
-    assert simulated.run("players", clock=ShiftedClock(minutes=29.5))["players"].done == 1
+    assert simulated.run("players")["players"].done == 1
     assert len(asked()) == 2
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_elos") == [(2 * before,)]
@@ -208,6 +226,43 @@ def test_a_profile_is_unusable_only_where_it_lacks_what_is_read(
     report, _ = warehouse.run_against(lambda path, n: Reply(body=body), "players")
     assert (not report.is_ok, report.notices == ()) == (is_failure, is_failure)
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
+
+
+def test_somebody_without_a_profile_is_a_notice_and_no_failure(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    report, _ = warehouse.run_against(lambda path, n: Reply(body=b"null"), "players")
+    assert report.is_ok
+    assert f"`ladder untrack faceit player {PLAYER}`" in report.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_of_key"),
+    [
+        (Reply(401, b'{"errors": [{"message": "Unauthorized", "code": "err_a0", "http_status": 401}]}'), True),
+        (Reply(403, b'{"code": "err_f0", "message": "Forbidden"}'), True),
+        (Reply(403, b"<html>"), False),
+        (Reply(401, b""), False),
+    ],
+)
+def test_a_refusal_is_of_the_key_in_the_words_of_the_api_alone(
+    warehouse: Warehouse, reply: Reply, is_of_key: bool
+) -> None:
+    """Whatever refuses, one player alone costs one player; everything that is refused ends the source."""
+    others = [f"{PLAYER[:-1]}{digit}" for digit in "0123456"]
+    warehouse.track("player", *others)
+    good = Reply(body=b'{"items": []}')
+
+    def one(path: str, times: int) -> Reply:
+        name = path.rpartition("/")[2]
+        body = json.dumps({"player_id": name, "games": {}}).encode()
+        return reply if name == others[0] else Reply(body=body) if name in others else good
+
+    report, _ = warehouse.run_against(one, "players")
+    assert (report.done, len(report.failures), report.stop) == (len(others) - 1, 1, None)
+    report, _ = warehouse.run_against(lambda path, n: reply, "players", ShiftedClock(hours=1))
+    assert report.stop is not None
+    assert report.stop.is_of_source
+    assert ("LADDER_FACEIT_KEY" in report.stop.message) == is_of_key
 
 
 def test_more_bans_than_fit_a_page_are_all_read(warehouse: Warehouse) -> None:

@@ -32,7 +32,7 @@ def stored(warehouse: Warehouse, table: str = "history_matches") -> int:
 
 
 def cursor(warehouse: Warehouse) -> dict[str, object]:
-    [(value,)] = warehouse.rows("SELECT value FROM ops.cursors")
+    [(value,)] = warehouse.rows("SELECT value - 'whole_at' FROM ops.cursors")
     return dict(value)
 
 
@@ -228,6 +228,49 @@ def test_records_that_were_wrong_for_a_moment_are_right_after_the_next_run_and_c
     # Records that stay wrong do not cost a whole history each time.
     _, paths = tracking.run_against(history(wrong), "history_matches", faceit_overlap_days=1)
     assert len(paths) < 5
+
+
+def test_statistics_without_their_end_are_paged_by_when_they_were_made(tracking: Warehouse) -> None:
+    moments = [(START + number * 3600) * 1000 for number in range(450)]
+    report, _ = tracking.run_against(statistics(moments, has_end=False), "player_match_stats")
+    assert report.is_ok
+    assert report.notices == ()
+    times = tracking.rows("SELECT finished_at FROM staging_faceit.player_match_stats ORDER BY finished_at")
+    assert times == [(moment,) for moment in moments]
+
+
+def test_statistics_that_were_all_made_at_once_are_read_beyond_the_largest_offset(tracking: Warehouse) -> None:
+    """A source that knows no time of them cannot heed a bound either."""
+    whole = statistics([START * 1000] * 350, has_end=False, most=1000)
+    _, paths = tracking.run_against(lambda path, n: whole(path.replace("to=", "x="), n), "player_match_stats")
+    assert stored(tracking, "player_match_stats") == 350
+    assert len(paths) == 5
+    # The next run ends where the first did.
+    report, _ = tracking.run_against(
+        lambda path, n: whole(path.replace("to=", "x="), n), "player_match_stats", clock=ShiftedClock(days=2)
+    )
+    assert (report.is_ok, report.notices) == (True, ())
+
+
+def test_a_history_that_tells_no_times_is_read_as_far_as_the_source_shows_it(tracking: Warehouse) -> None:
+    whole = history([match(number, None) for number in range(1250)])
+    report, _ = tracking.run_against(whole, "history_matches")
+    assert (report.is_ok, stored(tracking)) == (True, 1100)
+    assert "share a moment" in report.notices[0]
+
+
+def test_a_match_that_was_reported_late_far_below_the_known_ones_is_found_within_a_month(tracking: Warehouse) -> None:
+    everything = matches(1500)
+    tracking.run_against(history([*everything[:5], *everything[6:]]), "history_matches", faceit_overlap_days=1)
+    for days, count in ((1, 1499), (29, 1499), (31, 1500)):
+        tracking.run_against(
+            history(everything), "history_matches", clock=ShiftedClock(days=days), faceit_overlap_days=1
+        )
+        assert stored(tracking) == count
+    _, paths = tracking.run_against(
+        history(everything), "history_matches", clock=ShiftedClock(days=32), faceit_overlap_days=1
+    )
+    assert len(paths) < 4
 
 
 def test_statistics_are_read_back_to_what_is_known_too(tracking: Warehouse) -> None:

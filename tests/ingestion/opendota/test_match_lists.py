@@ -40,13 +40,36 @@ def test_a_list_is_first_read_a_few_pages_deep_and_then_back_to_what_is_known(wa
     _, paths = warehouse.run_against(pages_of(ids), "pro_matches")
     assert len(paths) == 5
     assert known(warehouse, "pro_matches") == sorted(ids, reverse=True)[:500]
-    _, paths = warehouse.run_against(pages_of(ids), "pro_matches")
-    assert paths == ["/proMatches"]
+    # Matches are reported late, below those that are known.
+    _, again = warehouse.run_against(pages_of(ids), "pro_matches")
+    assert again == paths
     # Far more than the first time is new, and no gap is left.
     more = ids + list(range(12_000, 13_050))
     _, paths = warehouse.run_against(pages_of(more), "pro_matches")
     assert len(paths) == 11
     assert known(warehouse, "pro_matches") == sorted(more, reverse=True)[:1550]
+
+
+@pytest.mark.parametrize(("name", "place"), [("pro_matches", 1), ("pro_matches", 450), ("public_matches", 450)])
+def test_a_match_that_is_reported_late_below_known_ones_is_found_by_the_next_run(
+    warehouse: Warehouse, name: str, place: int
+) -> None:
+    ids = list(range(10_000, 12_000))
+    late = ids[-place]
+    warehouse.run_against(pages_of([id_ for id_ in ids if id_ != late]), name)
+    assert late not in known(warehouse, name)
+    warehouse.run_against(pages_of(ids), name)
+    assert late in known(warehouse, name)
+
+
+def test_a_deeper_walk_is_due_once_a_day_and_the_deepest_once_a_week(warehouse: Warehouse) -> None:
+    ids = list(range(10_000, 30_000))
+
+    def pages(**later: float) -> int:
+        return len(set(warehouse.run_against(pages_of(ids), "pro_matches", clock=ShiftedClock(**later))[1]))
+
+    days = (0, 0.5, 1.1, 1.5, 2.2, 7.1, 7.5, 8.2)
+    assert [pages(days=day) for day in days] == [5, 5, 20, 5, 20, 100, 5, 20]
 
 
 def test_a_sample_of_public_matches_is_never_read_far_back(warehouse: Warehouse) -> None:
@@ -95,7 +118,10 @@ def test_a_walk_that_failed_goes_on_where_it_was_and_leaves_no_gap(warehouse: Wa
     assert 1350 not in known(warehouse, "pro_matches")
     newer = pages_of([*more, 1800])
     _, paths = warehouse.run_against(newer, "pro_matches")
-    assert paths == [f"/proMatches?less_than_match_id={id_}" for id_ in (1500, 1400, 1300)] + ["/proMatches"]
+    assert paths == [f"/proMatches?less_than_match_id={id_}" for id_ in (1500, 1400, 1300)] + [
+        "/proMatches",
+        *(f"/proMatches?less_than_match_id={id_}" for id_ in (1701, 1601, 1501, 1401)),
+    ]
     assert known(warehouse, "pro_matches") == [1800, *sorted(more, reverse=True)]
 
 
@@ -109,7 +135,7 @@ def test_a_first_walk_comes_to_its_end_on_a_budget_of_one_request_a_run(warehous
         assert report.is_ok
     assert len(set(asked)) == 5
     assert known(warehouse, name) == sorted(ids, reverse=True)[:500]
-    assert warehouse.rows("SELECT value FROM ops.cursors") == [({"newest_match_id": 11_999},)]
+    assert warehouse.rows("SELECT value ->> 'newest_match_id', value ->> 'walk' FROM ops.cursors") == [("11999", None)]
 
 
 def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(warehouse: Warehouse) -> None:
@@ -135,7 +161,10 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(warehouse: Wareho
     warehouse.load()
     assert warehouse.rows("SELECT count(*) FROM ops.passes WHERE finished_at IS NULL") == [(1,)]
     _, paths = warehouse.run_against(whole, "pro_matches")
-    assert paths == [f"/proMatches?less_than_match_id={id_}" for id_ in (11_700, 11_600)] + ["/proMatches"]
+    assert paths == [f"/proMatches?less_than_match_id={id_}" for id_ in (11_700, 11_600)] + [
+        "/proMatches",
+        *(f"/proMatches?less_than_match_id={id_}" for id_ in (11_900, 11_800, 11_700, 11_600)),
+    ]
 
 
 def test_a_walk_that_no_longer_gets_on_begins_anew_so_that_new_matches_do_not_wait(warehouse: Warehouse) -> None:

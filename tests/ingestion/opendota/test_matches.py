@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
+from ingestion.opendota.passes import READER
+from ingestion.rereads import SCHEDULE
 from sandbox.faults import Faults
 from sandbox.server import Sandbox
+from tests.conftest import Database
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.opendota.conftest import Warehouse
 from tests.ingestion.scripted_server import Reply, error
+from warehouse.database import connect
 
 Asked = Callable[[], list[str]]
 
@@ -26,12 +32,17 @@ def test_details_are_read_newest_first_and_once_within_the_budget(
     warehouse.run("player_matches")
     asked()
     newest = sorted(set(known(warehouse, "player_matches")), reverse=True)
-    for number in range(2):
-        warehouse.run("matches", opendota_match_budget=7)
-        wanted = newest[number * 7 : number * 7 + 7]
-        assert sorted(asked(), reverse=True) == [f"/matches/{id_}" for id_ in wanted]
-    assert known(warehouse, "matches") == newest[:14]
-    assert len(known(warehouse, "match_players")) == 140
+    read = []
+    for _ in range(2):
+        warehouse.run("matches", opendota_match_budget=10)
+        read.append([int(path.rpartition("/")[2]) for path in asked()])
+    assert sorted(read[0], reverse=True) == newest[:10]
+    # A fifth at most goes to what is not parsed yet.
+    again = set(read[1]) & set(read[0])
+    unparsed = warehouse.rows("SELECT count(*) FROM staging_opendota.matches WHERE version IS NULL")[0][0]
+    assert len(again) == 2 <= unparsed
+    assert known(warehouse, "matches") == newest[:18]
+    assert len(known(warehouse, "match_players")) == 180
 
 
 def test_a_budget_of_nothing_reads_nothing(warehouse: Warehouse, players: list[int], asked: Asked) -> None:
@@ -51,18 +62,98 @@ def test_what_people_wrote_is_not_stored(warehouse: Warehouse, players: list[int
     assert not any(b'"chat"' in body for body in bodies)
 
 
-def test_a_discovered_match_that_is_not_known_is_recorded_as_absent_and_asked_for_once(
-    warehouse: Warehouse, players: list[int]
+HISTORY_ID = 8_000_000_000
+
+
+def with_history(warehouse: Warehouse, *played_days_ago: float) -> list[int]:
+    """Track a player with a match for each of these ages, newest first."""
+    now = ShiftedClock().now().timestamp()
+    ids = [HISTORY_ID - place for place, _ in enumerate(played_days_ago)]
+    rows = [
+        {"match_id": id_, "player_slot": 0, "start_time": int(now - days * 86_400)}
+        for id_, days in zip(ids, played_days_ago, strict=True)
+    ]
+    warehouse.track("player", 7)
+    warehouse.run_against(lambda path, n: Reply(body=json.dumps(rows).encode()), "player_matches")
+    return ids
+
+
+def details(path: str, *, version: int | None) -> Reply:
+    seats = [{"player_slot": slot, "hero_id": 1} for slot in (0, 128)]
+    id_ = int(path.rpartition("/")[2])
+    return Reply(body=json.dumps({"match_id": id_, "start_time": 1, "version": version, "players": seats}).encode())
+
+
+UNSETTLED: dict[str, Callable[[str, int], Reply]] = {
+    "absent": lambda path, n: error(404, "Not Found"),
+    "unparsed": lambda path, n: details(path, version=None),
+    "unreadable": lambda path, n: Reply(body=b'{"match_id": 1}'),
+    "refused": lambda path, n: Reply(403, b"<html>"),
+}
+
+
+@pytest.mark.parametrize("reason", list(UNSETTLED))
+def test_what_is_not_settled_is_read_by_the_very_next_run_and_on_a_schedule_until_it_is(
+    warehouse: Warehouse, reason: str
 ) -> None:
-    warehouse.track("player", players[0])
-    warehouse.run("player_matches")
-    matches = known(warehouse, "player_matches")
-    report, paths = warehouse.run_against(lambda path, n: error(404, "Not Found"), "matches")
-    assert report.is_ok
-    assert report.done == len(paths) == min(100, len(matches))
-    assert known(warehouse, "match_absences") == matches[:100]
-    _, again = warehouse.run_against(lambda path, n: error(404, "Not Found"), "matches")
-    assert not set(again) & set(paths)
+    [id_] = with_history(warehouse, 0.5)
+
+    def is_asked(answer: Callable[[str, int], Reply], **later: float) -> bool:
+        return bool(warehouse.run_against(answer, "matches", clock=ShiftedClock(**later))[1])
+
+    unsettled = UNSETTLED[reason]
+    waits = SCHEDULE[reason].young  # type: ignore[index]
+    assert [is_asked(unsettled), is_asked(unsettled)] == [True, True]
+    hours = waits[1].total_seconds() / 3600
+    assert [is_asked(unsettled, hours=hours - 0.1), is_asked(unsettled, hours=hours + 0.1)] == [False, True]
+    [(kept, tries, due)] = warehouse.rows("SELECT reason, tries, due_at FROM ops.rereads")
+    assert (kept, tries) == (reason, 3)
+    with warehouse.connection() as connection:
+        passes = READER.plan(connection, warehouse.settings, due)
+    assert [dict(one.due) for one in passes if one.name == "matches"] == [{reason: 1}]
+    days = (hours / 24) + waits[2].days + 0.3
+    assert is_asked(lambda path, n: details(path, version=21), days=days)
+    assert warehouse.rows("SELECT match_id, version FROM staging_opendota.matches") == [(id_, 21)]
+    assert warehouse.rows("SELECT reason, due_at FROM ops.rereads") == [(None, None)]
+    assert not is_asked(unsettled, days=400)
+
+
+def test_the_schedule_ends_and_is_short_for_what_was_played_long_ago(warehouse: Warehouse) -> None:
+    young, old = with_history(warehouse, 1, 100)
+    asked: list[str] = []
+    for days in (0, 0, 1, 2, 4, 8, 16, 31, 62, 90, 200):
+        asked += warehouse.run_against(UNSETTLED["absent"], "matches", clock=ShiftedClock(days=days))[1]
+    assert asked.count(f"/matches/{young}") == 1 + len(SCHEDULE["absent"].young)
+    assert asked.count(f"/matches/{old}") == 1 + len(SCHEDULE["absent"].old)
+    assert warehouse.rows("SELECT DISTINCT reason, due_at FROM ops.rereads") == [("absent", None)]
+
+
+def test_what_was_read_before_there_were_books_of_it_is_read_again_too(
+    warehouse: Warehouse, database: Database
+) -> None:
+    absent, unparsed = with_history(warehouse, 1, 2)
+    by_id = {str(absent): UNSETTLED["absent"], str(unparsed): UNSETTLED["unparsed"]}
+    warehouse.run_against(lambda path, n: by_id[path.rpartition("/")[2]](path, n), "matches")
+    with connect(database.admin_url) as connection:
+        connection.execute("DELETE FROM ops.rereads")
+    _, paths = warehouse.run_against(lambda path, n: details(path, version=21), "matches")
+    assert paths == [f"/matches/{absent}", f"/matches/{unparsed}"]
+    assert warehouse.run_against(lambda path, n: details(path, version=21), "matches")[1] == []
+
+
+def test_a_tracked_match_is_read_at_each_run_until_it_is_parsed_and_then_now_and_then(warehouse: Warehouse) -> None:
+    warehouse.track("match", 12)
+
+    def is_asked(version: int | None, **later: float) -> bool:
+        answer = warehouse.run_against(
+            lambda path, n: details(path, version=version), "matches", clock=ShiftedClock(**later)
+        )
+        return bool(answer[1])
+
+    assert all(is_asked(None) for _ in range(4))
+    assert is_asked(21)
+    assert [is_asked(21), is_asked(21, days=29), is_asked(21, days=31)] == [False, False, True]
+    assert warehouse.rows("SELECT version FROM staging_opendota.matches") == [(21,)]
 
 
 def test_details_about_another_match_are_told_and_do_not_eat_every_budget(
@@ -74,7 +165,7 @@ def test_details_about_another_match_are_told_and_do_not_eat_every_budget(
     assert len(report.failures) == len(first) > 0
     assert "another match" in report.failures[0].message
     _, second = warehouse.run_against(lambda path, n: Reply(body=b'{"match_id": 1}'), "matches")
-    assert not set(second) & set(first)
+    assert len(set(second) & set(first)) == 20  # a fifth of the budget
 
 
 def test_a_tracked_match_comes_first_and_is_an_error_when_it_is_not_known(
@@ -128,13 +219,14 @@ def test_details_that_cannot_become_a_row_are_kept_and_do_not_eat_every_budget(
         id_ = int(path.rpartition("/")[2])
         start = "yesterday" if id_ == bad else 1
         seats = [{"player_slot": slot, "account_id": None, "hero_id": 1} for slot in (0, 128)]
-        return Reply(body=json.dumps({"match_id": id_, "start_time": start, "players": seats}).encode())
+        return Reply(body=json.dumps({"match_id": id_, "start_time": start, "version": 21, "players": seats}).encode())
 
     _, first = warehouse.run_against(answer, "matches")
     assert f"/matches/{bad}" in first
     assert warehouse.rows("SELECT field_path FROM ops.rejects") == [("$.start_time",)]
-    _, second = warehouse.run_against(answer, "matches")
-    assert f"/matches/{bad}" not in second
+    for expected in (True, False):
+        _, paths = warehouse.run_against(answer, "matches")
+        assert (f"/matches/{bad}" in paths) is expected
     warehouse.run("matches", clock=ShiftedClock(days=8))
     assert bad in known(warehouse, "matches")
 
@@ -147,12 +239,32 @@ def test_players_of_a_match_that_were_refused_are_asked_for_once_more(warehouse:
 
     def requests(hero: object) -> int:
         seats = [{"player_slot": slot, "hero_id": hero if slot else 1} for slot in (0, 128)]
-        body = json.dumps({"match_id": 12, "start_time": 1, "players": seats}).encode()
-        return len(warehouse.run_against(lambda path, n: Reply(body=body), "matches")[1])
+        body = json.dumps({"match_id": 12, "start_time": 1, "version": 21, "players": seats}).encode()
+        return warehouse.run_against(lambda path, n: Reply(body=body), "matches")[1].count("/matches/12")
 
     assert [requests("nobody"), requests(7), requests(7)] == [1, 1, 0]
     heroes = "SELECT hero_id FROM staging_opendota.match_players WHERE match_id = 12 ORDER BY player_slot"
     assert warehouse.rows(heroes) == [(1,), (7,)]
+
+
+def test_replays_that_are_parsed_late_are_read_again_until_all_are_that_ever_will_be(
+    warehouse: Warehouse, upstream: Sandbox, players: list[int]
+) -> None:
+    warehouse.track("player", players[0])
+    warehouse.run("player_matches")
+    warehouse.run("matches", opendota_match_budget=20)
+    unparsed = "SELECT match_id FROM staging_opendota.matches WHERE version IS NULL ORDER BY match_id"
+    before = warehouse.rows(unparsed)
+    assert before
+    upstream.advance(days=30)
+    warehouse.run("matches", opendota_match_budget=20)
+    tape = upstream.world.tape
+    parsed = {int(id_) for id_, at in zip(tape.match_id, tape.parsed_at, strict=True) if at <= upstream.world.now}
+    read_again = dict(warehouse.rows("SELECT id::bigint, reason FROM ops.rereads WHERE reason IS NULL"))
+    assert set(read_again) <= parsed
+    assert not {id_ for (id_,) in warehouse.rows(unparsed)} & set(read_again)
+    tried = {id_ for (id_,) in warehouse.rows("SELECT id::bigint FROM ops.rereads WHERE tries > 1 OR reason IS NULL")}
+    assert len(tried) == min(4, len(before))  # a fifth of the budget
 
 
 def test_details_survive_every_fault(warehouse: Warehouse, upstream: Sandbox, players: list[int]) -> None:

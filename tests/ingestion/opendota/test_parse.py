@@ -61,6 +61,20 @@ nearly = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "table"), [("match", "matches"), ("pro_matches", "pro_matches"), ("league_matches", "league_matches")]
+)
+def test_teams_and_league_are_read_from_objects(endpoint: str, table: str) -> None:
+    team = {"team_id": "9100001", "name": "Alpha"}
+    record = {"match_id": 9, "start_time": 1, "radiant_team": team, "dire_team": "?", "league": {"leagueid": 5}}
+    parsed = parse(endpoint, record | {"players": []} if endpoint == "match" else [record])
+    [row] = rows(parsed, table)
+    assert (row["radiant_team__team_id"], row["radiant_team__name"]) == (9100001, "Alpha")
+    assert (row["dire_team__team_id"], row["league__leagueid"], row["league__name"]) == (None, 5, None)
+    assert not parsed.rejects
+    assert not parsed.drift
+
+
 @pytest.mark.parametrize("endpoint", LISTS)
 @given(records=st.lists(nearly | json_values, max_size=5))
 def test_each_record_of_a_list_is_a_row_or_a_reject(endpoint: str, records: list[Any]) -> None:
@@ -235,11 +249,20 @@ def test_a_profile_is_also_an_observation_of_the_rank_at_its_moment() -> None:
     )
 
 
-def test_an_answer_without_a_profile_leaves_the_stored_profile_alone() -> None:
-    parsed = parse("player", {"rank_tier": 11})
+@pytest.mark.parametrize("answer", [None, {"profile": None}, {"profile": None, "rank_tier": None}, {"rank_tier": 11}])
+def test_an_answer_without_a_profile_is_of_somebody_who_is_not_shown_and_its_rank_counts(answer: Any) -> None:
+    parsed = parse("player", answer)
+    assert parsed.rejects == []
     assert rows(parsed, "players") == []
-    assert len(rows(parsed, "player_ranks")) == 1
-    assert parsed.rejects[0].field_path == "$.profile"
+    shown = [row["rank_tier"] for row in rows(parsed, "player_ranks")]
+    assert shown == ([answer["rank_tier"]] if answer and "rank_tier" in answer else [])
+
+
+@pytest.mark.parametrize("answer", [{}, {"error": "x"}, {"profile": []}, {"profile": "a", "rank_tier": 11}])
+def test_a_profile_of_another_form_is_a_reject_that_names_it(answer: Any) -> None:
+    parsed = parse("player", answer)
+    assert [reject.field_path for reject in parsed.rejects] == ["$.profile"]
+    assert rows(parsed, "players") == []
 
 
 @pytest.mark.parametrize(

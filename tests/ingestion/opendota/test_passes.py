@@ -53,8 +53,9 @@ def test_a_whole_run_reads_every_endpoint_and_a_second_one_little(
     assert warehouse.rows("SELECT count(*) FROM ops.passes WHERE finished_at IS NULL") == [(0,)]
     asked()
     warehouse.run(opendota_match_budget=0)
-    paths = asked()
-    assert len(paths) == len(players) + len(["/proMatches", "/publicMatches", "team", "league"])
+    # What is tracked is read at each run, and the newest pages of both lists of matches.
+    paths = [path for path in asked() if "less_than_match_id" not in path]
+    assert len(paths) == 2 * len(players) + len(["/proMatches", "/publicMatches", "team", "league"])
 
 
 def test_a_resumed_pass_does_not_read_again_what_was_landed(
@@ -148,6 +149,73 @@ def test_an_address_that_is_none_is_told_before_anything_is_asked(warehouse: War
         warehouse.at("http://127.0.0.1:99999/api").run("players")
 
 
+BLOCKED = Reply(403, b"<html><title>Attention Required!</title></html>", {"content-type": "text/html"})
+
+
+def test_a_few_blocked_addresses_cost_none_of_the_others_and_are_asked_last_the_next_time(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.track("player", *range(1, 10))
+
+    def answer(path: str, times: int) -> Reply:
+        id_ = path.rpartition("/")[2]
+        return BLOCKED if id_ in {"1", "2", "3", "4"} else Reply(body=b'{"profile": {}}')
+
+    report, _ = warehouse.run_against(answer, "players", opendota_call_budget=500)
+    assert (report.done, report.stop) == (5, None)
+    assert [failure.item for failure in report.failures] == [f"player {id_}" for id_ in (1, 2, 3, 4)]
+    assert "403, a web page (Attention Required!), and no key is set" in report.failures[0].message
+    warehouse.track("player", 10)
+    # Six requests are the pass's share.
+    _, paths = warehouse.run_against(answer, "players", clock=ShiftedClock(hours=1), opendota_call_budget=20)
+    assert set(paths) == {f"/players/{id_}" for id_ in range(5, 11)}
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_refusals_in_a_row_end_the_pass_and_the_source_where_everything_is_refused(
+    warehouse: Warehouse, is_open: bool
+) -> None:
+    warehouse.track("player", *range(1, 60))
+
+    def answer(path: str, times: int) -> Reply:
+        return Reply(body=b"{}") if is_open and path.endswith("/constants/game_mode") else BLOCKED
+
+    report, paths = warehouse.run_against(answer, "players", opendota_call_budget=500)
+    assert report.stop is not None
+    assert (report.stop.reason, report.stop.is_of_source) == (("blocked", False) if is_open else ("refused", True))
+    assert "5 requests in a row were refused, the last so: OpenDota refused /players/" in report.stop.message
+    assert "with 403, a web page (Attention Required!), and no key is set" in report.stop.message
+    assert "set LADDER_OPENDOTA_KEY" in report.stop.message
+    assert paths.count("/constants/game_mode") == 1
+    assert len(paths) < 20
+
+
+def test_what_the_api_itself_refuses_never_ends_a_pass(warehouse: Warehouse) -> None:
+    warehouse.track("player", *range(1, 30))
+
+    def answer(path: str, times: int) -> Reply:
+        number = int(path.rpartition("/")[2])
+        status = (400, 404, 410, 418, 451)[number % 5]
+        return Reply(status, b'{"error": "no"}') if number < 29 else Reply(body=b'{"profile": {}}')
+
+    report, _ = warehouse.run_against(answer, "players", opendota_call_budget=500)
+    assert (report.done, len(report.failures), report.stop) == (1, 28, None)
+
+
+def test_somebody_without_a_profile_is_a_notice_and_keeps_the_profile_that_is_stored(warehouse: Warehouse) -> None:
+    warehouse.track("player", 7)
+    whole = Reply(body=b'{"profile": {"account_id": 7, "personaname": "Ann"}, "rank_tier": 11}')
+    warehouse.run_against(lambda path, n: whole, "players")
+    for hours, body in ((1, b'{"profile": null, "rank_tier": 12}'), (2, b"null")):
+        report, _ = warehouse.run_against(
+            lambda path, n, body=body: Reply(body=body), "players", ShiftedClock(hours=hours)
+        )  # type: ignore[misc]
+        assert report.is_ok
+        assert "`ladder untrack opendota player 7`" in report.notices[0]
+    assert warehouse.rows("SELECT personaname FROM staging_opendota.players") == [("Ann",)]
+    assert warehouse.rows("SELECT rank_tier FROM staging_opendota.player_ranks ORDER BY 1") == [(11,), (12,)]
+
+
 def test_the_day_limit_ends_the_pass_in_good_order_and_keeps_what_was_read(
     warehouse: Warehouse, players: list[int]
 ) -> None:
@@ -200,12 +268,13 @@ def test_the_plan_names_what_a_run_then_asks_and_asks_nothing(
     warehouse.run(opendota_match_budget=10)
     second = planned()
     assert "constants" not in second
-    assert "player" not in second
-    assert second["player_matches"] == len(players)
+    assert "player_totals" not in second
+    assert second["player"] == second["player_matches"] == len(players)
     assert second["match"] == warehouse.settings.opendota_match_budget
     asked()
     warehouse.run()
-    assert len(asked()) == sum(second.values())
+    # How many pages a list of matches has is not known before.
+    assert len([path for path in asked() if "less_than_match_id" not in path]) == sum(second.values())
 
 
 def test_catalogues_are_read_when_they_are_due(warehouse: Warehouse, asked: Asked) -> None:

@@ -21,24 +21,24 @@ ALMOST = "ldr_abcdefgh_" + "x" * 32
 
 
 def test_a_key_is_valid_in_every_process_within_two_seconds_and_revoked_as_fast(
-    house: House, open_api: httpx.Client, closed_api: httpx.Client, workers: str
+    house: House, open_api: httpx.Client, closed_api: httpx.Client, workers: str, patience: float
 ) -> None:
     # A connection for each request: the kernel gives them to the two workers as it likes.
     shared = httpx.Client(base_url=workers, headers={"Connection": "close"})
     with shared:
         clients = [open_api, closed_api, shared]
         key = house.key("short-lived", requests_per_minute=100_000)
-        assert max(seconds_until_status(client, key, 200) for client in clients) < _WITHIN_S
+        assert max(seconds_until_status(client, key, 200) for client in clients) < _WITHIN_S * patience
         house.revoke("short-lived")
-        assert max(seconds_until_status(client, key, 401) for client in clients) < _WITHIN_S
+        assert max(seconds_until_status(client, key, 401) for client in clients) < _WITHIN_S * patience
         time.sleep(_WITHIN_S)
         assert {client.get(BOARD, headers=bearer(key)).status_code for client in clients * 5} == {401}
 
 
-def test_a_key_ends_when_it_expires(house: House, closed_api: httpx.Client) -> None:
+def test_a_key_ends_when_it_expires(house: House, closed_api: httpx.Client, patience: float) -> None:
     key = house.key("three-seconds", expires_at=datetime.now(UTC) + timedelta(seconds=3))
     seconds_until_status(closed_api, key, 200)
-    assert seconds_until_status(closed_api, key, 401) < 3 + _WITHIN_S
+    assert seconds_until_status(closed_api, key, 401) < 3 + _WITHIN_S * patience
 
 
 @pytest.mark.parametrize("headers", [{}, bearer(ALMOST), bearer("x"), {"X-API-Key": ALMOST}])
@@ -128,7 +128,9 @@ def test_no_key_is_in_any_log(house: House, open_api: httpx.Client) -> None:
         assert not re.search("ldr_[a-z0-9]{8}_", Path(log).read_text())
 
 
-def test_keys_stay_valid_while_postgresql_refuses_to_answer(house: House, open_api: httpx.Client) -> None:
+def test_keys_stay_valid_while_postgresql_refuses_to_answer(
+    house: House, open_api: httpx.Client, patience: float
+) -> None:
     key = house.key("outage")
     seconds_until_status(open_api, key, 200)
     with psycopg.connect(house.database.admin_url, autocommit=True) as admin:
@@ -148,5 +150,5 @@ def test_keys_stay_valid_while_postgresql_refuses_to_answer(house: House, open_a
         finally:
             admin.execute("ALTER ROLE ladder_serving LOGIN")
     house.revoke("outage")
-    assert seconds_until_status(open_api, key, 401) < 5
+    assert seconds_until_status(open_api, key, 401) < 5 * patience
     seconds_until(lambda: open_api.get("/readyz").status_code == 200)

@@ -91,12 +91,12 @@ def test_a_page_and_the_api_share_their_answers(pair: Pair) -> None:
         assert queries(pair.one) == made
 
 
-def test_a_publication_shows_within_a_second(pair: Pair) -> None:
+def test_a_publication_shows_within_a_second(pair: Pair, patience: float) -> None:
     before = httpx.get(pair.one + BOARD)
     pair.marts.change_idle("UPDATE leaderboard_entries SET display_name = 'Newcomer' WHERE rank = 1")
     generation = pair.publish()
     took = seconds_until(lambda: "Newcomer" in httpx.get(pair.one + BOARD).text)
-    assert took < 1
+    assert took < patience
     after = httpx.get(pair.one + BOARD)
     assert f"Generation {generation}" in after.text
     assert after.headers["etag"] != before.headers["etag"]
@@ -180,5 +180,5 @@ def test_without_postgresql_a_page_that_was_read_says_how_old_it_is_and_another_
     assert (other.status_code, other.headers["retry-after"]) == (503, "5")
     assert "The database cannot be reached" in other.text
     installation.restart()
-    seconds_until(lambda: "x-ladder-stale" not in installation.get(BOARD).headers, 20)
+    seconds_until(lambda: "x-ladder-stale" not in installation.get(BOARD).headers)
     assert installation.get(BOARD).text == fresh.text

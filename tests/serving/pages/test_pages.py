@@ -36,8 +36,16 @@ def check(tab: Tab, name: str) -> Any:
     return tab.evaluate(f"({CHECKS}).{name}()")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        pytest.param("phone", "dark", id="phone-dark"),
+        pytest.param("desktop", "light", id="desktop-light"),
+        # A size and a scheme have nothing to do with each other: each is looked at above.
+        pytest.param("phone", "light", marks=pytest.mark.long, id="phone-light"),
+        pytest.param("desktop", "dark", marks=pytest.mark.long, id="desktop-dark"),
+    ],
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_needs_nobody_else_and_fits_and_is_readable(
     opened: Opener, site: Site, name: str, size: str, scheme: Scheme

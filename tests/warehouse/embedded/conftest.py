@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.embedded.holders import Holder, processes_of, settings_for
+from warehouse.embedded import running
 from warehouse.settings import Settings
 
 
@@ -23,6 +24,22 @@ def home(tmp_path: Path) -> Iterator[Path]:
     for process in left:
         process.kill()
     assert not left, "servers outlived the test"
+
+
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose servers have run and ended."""
+    path = tmp_path_factory.mktemp("initialised")
+    with running(settings_for(path), redis=False):
+        pass
+    return path
+
+
+@pytest.fixture
+def settled(home: Path, initialised: Path) -> None:
+    """The home has its cluster already: a test that is not about the first start need not wait for initdb."""
+    for part in ("secrets", "postgres/data"):
+        shutil.copytree(initialised / part, home / part)
 
 
 @pytest.fixture

@@ -20,12 +20,14 @@ from warehouse.embedded import find_running, running
 from warehouse.settings import Settings
 
 
+@pytest.mark.usefixtures("settled")
 def test_an_exception_in_the_body_stops_the_servers_and_passes(settings: Settings, home: Path) -> None:
     with pytest.raises(ZeroDivisionError), running(settings):
         _ = 1 / 0
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., Holder], number: signal.Signals) -> None:
     holder = hold()
@@ -34,6 +36,7 @@ def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., Holder], num
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_impatient_signals_do_not_interrupt_the_stopping(home: Path, hold: Callable[..., Holder]) -> None:
     holder = hold()
     holder.servers()
@@ -53,6 +56,7 @@ def test_a_terminated_starter_leaves_no_half_made_cluster(home: Path, hold: Call
     wait_until(lambda: not processes_of(home))
 
 
+@pytest.mark.usefixtures("settled")
 def test_ctrl_c_in_the_terminal_passes_the_servers_by(
     settings: Settings, home: Path, hold: Callable[..., Holder]
 ) -> None:
@@ -86,6 +90,7 @@ def test_a_thread_may_hold_a_lease(settings: Settings) -> None:
     assert len(set(seen)) == 1
 
 
+@pytest.mark.usefixtures("settled")
 def test_open_transactions_do_not_hold_up_the_end(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         connection = psycopg.connect(servers.database_url)
@@ -96,6 +101,7 @@ def test_open_transactions_do_not_hold_up_the_end(settings: Settings, home: Path
     connection.close()
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_killed_holder_does_not_keep_its_lease(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
     holder = hold()
     servers = holder.servers()
@@ -105,6 +111,7 @@ def test_a_killed_holder_does_not_keep_its_lease(settings: Settings, home: Path,
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_servers_whose_only_holder_was_killed_are_joined_and_stopped(
     settings: Settings, home: Path, hold: Callable[..., Holder]
 ) -> None:
@@ -131,6 +138,7 @@ def test_a_starter_killed_while_it_initialises_does_no_harm(
     assert not any(home.glob("postgres/initialising-*"))
 
 
+@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("milliseconds", [0, 5, 15, 30, 60, 90])
 def test_a_starter_killed_at_any_moment_does_no_harm(
     settings: Settings, home: Path, hold: Callable[..., Holder], milliseconds: int
@@ -147,6 +155,7 @@ def test_a_starter_killed_at_any_moment_does_no_harm(
         assert connection.execute("select 1").fetchone() == (1,)
 
 
+@pytest.mark.usefixtures("settled")
 def test_what_was_committed_survives_a_killed_postmaster(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         with psycopg.connect(servers.database_url) as connection:
@@ -159,6 +168,7 @@ def test_what_was_committed_survives_a_killed_postmaster(settings: Settings, hom
         assert connection.execute("select count(*) from kept").fetchone() == (1000,)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_server_killed_under_a_holder_comes_back_for_the_next(settings: Settings, home: Path) -> None:
     with running(settings) as before:
         kill_server(home, "postgres")
@@ -169,6 +179,7 @@ def test_a_server_killed_under_a_holder_comes_back_for_the_next(settings: Settin
                 assert client.ping()
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_busy_child_of_a_killed_postmaster_is_ended(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         connection = psycopg.connect(servers.database_url)
@@ -192,6 +203,7 @@ def _is_active(url: str) -> bool:
         return connection.execute(query).fetchone() is not None
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_killed_backend_is_recovered_from(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         with psycopg.connect(servers.database_url) as connection:
@@ -203,6 +215,7 @@ def test_a_killed_backend_is_recovered_from(settings: Settings, home: Path) -> N
         assert again == servers
 
 
+@pytest.mark.usefixtures("settled")
 def test_everything_killed_at_once_starts_again(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
     holder = hold()
     holder.servers()
@@ -214,6 +227,7 @@ def test_everything_killed_at_once_starts_again(settings: Settings, home: Path, 
         assert connection.execute("select 1").fetchone() == (1,)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_home_removed_under_a_command_leaves_no_server(settings: Settings, home: Path) -> None:
     with running(settings):
         pids = [process.pid for process in processes_of(home)]
@@ -222,6 +236,7 @@ def test_a_home_removed_under_a_command_leaves_no_server(settings: Settings, hom
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_home_removed_and_made_anew_keeps_its_new_servers(
     settings: Settings, home: Path, hold: Callable[..., Holder]
 ) -> None:

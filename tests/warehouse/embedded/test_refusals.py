@@ -54,6 +54,7 @@ def test_a_set_port_that_is_taken_is_refused_by_name(
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_set_port_is_used(home: Path) -> None:
     port = free_port()
     with running(settings_for(home, postgres_port=port), redis=False) as servers:
@@ -122,6 +123,7 @@ def as_owner_of(path: Path, *command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, user=owner.st_uid, group=owner.st_gid, extra_groups=[])
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_stale_pid_file_that_names_a_living_stranger_is_no_obstacle(settings: Settings, home: Path) -> None:
     with running(settings, redis=False):
         pidfile = home / "postgres" / "data" / "postmaster.pid"
@@ -152,6 +154,7 @@ def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_damaged_cluster_is_told_with_its_log(settings: Settings, home: Path) -> None:
     with running(settings, redis=False):
         pass
@@ -165,6 +168,7 @@ def test_a_damaged_cluster_is_told_with_its_log(settings: Settings, home: Path) 
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_cluster_of_another_version_is_told(settings: Settings, home: Path) -> None:
     with running(settings, redis=False):
         pass
@@ -173,6 +177,7 @@ def test_a_cluster_of_another_version_is_told(settings: Settings, home: Path) ->
         pass
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_lost_password_is_told(settings: Settings, home: Path) -> None:
     with running(settings, redis=False):
         pass

@@ -123,12 +123,14 @@ def test_a_program_the_wheel_lacks_is_named() -> None:
         postgres_bin("pg_nothing")
 
 
+@pytest.mark.usefixtures("settled")
 def test_servers_are_gone_when_the_last_one_leaves(settings: Settings, home: Path) -> None:
     with running(settings):
         assert len(processes_of(home)) > 1
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_data_and_addresses_survive_a_restart(settings: Settings) -> None:
     with running(settings) as before, psycopg.connect(before.database_url) as connection:
         connection.execute("create table kept as select 1 as one")
@@ -166,11 +168,13 @@ def test_find_running_tells_and_touches_nothing(settings: Settings, home: Path) 
     assert find_running(settings) is None
 
 
+@pytest.mark.usefixtures("settled")
 def test_find_running_is_none_while_one_of_the_two_is_down(settings: Settings) -> None:
     with running(settings, database=False):
         assert find_running(settings) is None
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_nested_use_does_not_stop_what_the_outer_one_needs(settings: Settings) -> None:
     with running(settings) as outer:
         with running(settings) as inner:
@@ -178,6 +182,7 @@ def test_a_nested_use_does_not_stop_what_the_outer_one_needs(settings: Settings)
         assert find_running(settings) == outer
 
 
+@pytest.mark.usefixtures("settled")
 def test_the_starter_may_leave_before_the_others(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
     starter = hold()
     servers = starter.servers()
@@ -188,6 +193,7 @@ def test_the_starter_may_leave_before_the_others(settings: Settings, home: Path,
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_child_process_takes_a_lease_of_its_own(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
     with running(settings) as servers:
         child = hold()
@@ -197,6 +203,7 @@ def test_a_child_process_takes_a_lease_of_its_own(settings: Settings, home: Path
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_fork_that_leaves_stops_nothing(settings: Settings) -> None:
     with running(settings) as servers:
         code = (
@@ -224,6 +231,7 @@ def test_processes_that_start_at_once_share_one_server(home: Path, hold: Callabl
     assert not processes_of(home)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_home_reached_through_a_link_is_the_same_home(settings: Settings, home: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(home)
@@ -238,6 +246,7 @@ def test_a_home_with_spaces_and_quotes_works(tmp_path: Path) -> None:
     assert not processes_of(path)
 
 
+@pytest.mark.usefixtures("settled")
 def test_the_environment_of_the_caller_does_not_reach_the_servers(
     settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,45 @@ entries as (
 
 ),
 
+-- Heroes that somebody played or that the draft has as picked.
+picked as (
+
+    select
+        game,
+        match_id,
+        character_id
+    from entries
+    where is_pick
+    union
+    select
+        slots.game,
+        slots.match_id,
+        slots.character_id
+    from {{ ref('fct_player_matches') }} as slots
+    inner join matches
+        on slots.game = matches.game
+            and slots.match_id = matches.match_id
+
+),
+
+-- In some modes a draft lists what players asked to ban: what was picked was not banned, and nothing is banned twice.
+effective as (
+
+    select
+        entries.*,
+        row_number() over (
+            partition by entries.game, entries.match_id, entries.character_id, entries.is_pick
+            order by length(entries.told_order), entries.told_order
+        ) as place,
+        picked.character_id is not null as is_picked
+    from entries
+    left join picked
+        on entries.game = picked.game
+            and entries.match_id = picked.match_id
+            and entries.character_id = picked.character_id
+
+),
+
 numbered as (
 
     select
@@ -75,7 +114,8 @@ numbered as (
         patch_id,
         rank_bracket,
         played_date
-    from entries
+    from effective
+    where is_pick or character_id is null or (place = 1 and not is_picked)
 
 )
 

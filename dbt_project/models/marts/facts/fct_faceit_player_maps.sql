@@ -5,12 +5,13 @@
         meta={
             'changes': 'stg_faceit__match_changes',
             'change_key': ['series_id'],
+            'reference': 'faceit_match_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['series_id']}, {'columns': ['game', 'player_id', 'played_at']}]
     )
 }}
-{{- hooks_read('stg_faceit__match_changes') }}
+{{- hooks_read('stg_faceit__match_changes', macros=['faceit_match_reference']) }}
 
 with {{ faceit_series() }},
 
@@ -22,6 +23,8 @@ with {{ faceit_series() }},
 
 {{ faceit_statistics() }},
 
+{{ faceit_map_ids() }},
+
 described as (
 
     select
@@ -30,7 +33,7 @@ described as (
         slots.player_slot,
         maps.series_id,
         maps.map_number,
-        slots.player_id,
+        {{ known_faceit_player('slots.player_id') }} as player_id,
         slots.display_name,
         slots.side,
         maps.played_at,
@@ -45,25 +48,25 @@ described as (
         maps.is_decided and slots.has_opponents and maps.is_series_draw as is_series_draw,
         series_modes.mode,
         maps.is_decided and slots.has_opponents and (maps.winner is not null or maps.is_draw) as is_counted,
-        maps.map_id,
+        map_ids.map_id,
         slots.skill_level,
         cast(
             round(avg(slots.skill_level) over (partition by maps.series_id, maps.map_number)) as integer
         ) as average_rank,
         case when sides.is_premade then sides.team_id end as team_id,
-        case when sides.is_premade then sides.team_name end as team_name,
+        case when sides.is_premade and sides.team_id is not null then sides.team_name end as team_name,
         case when opponents.is_premade then opponents.team_id end as opponent_team_id,
         case when maps.competition_type = 'championship' then maps.competition_id end as league_id,
         case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
         maps.has_details,
         coalesce(
             scores.score,
-            {{ faceit_map_score('maps.map_result', 'slots.side') }},
+            {{ faceit_map_rounds('slots.side') }},
             case when maps.is_single then {{ faceit_result('slots.side', is_rounds=true) }} end
         ) as score,
         coalesce(
             opponent_scores.score,
-            {{ faceit_map_score('maps.map_result', 'slots.other_side') }},
+            {{ faceit_map_rounds('slots.other_side') }},
             case when maps.is_single then {{ faceit_result('slots.other_side', is_rounds=true) }} end
         ) as opponent_score,
         case when not maps.is_single then {{ faceit_result('slots.side', is_rounds=false) }} end as maps_won,
@@ -90,6 +93,9 @@ described as (
         on slots.series_id = maps.series_id
             and slots.map_number = maps.map_number
     inner join series_modes on slots.series_id = series_modes.series_id
+    left join map_ids
+        on maps.series_id = map_ids.series_id
+            and maps.map_number = map_ids.map_number
     left join sides
         on slots.series_id = sides.series_id
             and slots.side = sides.side

@@ -49,6 +49,7 @@ seen as (
         where {{ only_changed(['player_id']) }}
     ) as named
     where steam_account_id is not null
+        and {{ known_faceit_player('player_id') }} is not null
     group by player_id
 
 ),

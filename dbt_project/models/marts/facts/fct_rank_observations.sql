@@ -44,45 +44,81 @@ told as (
 ),
 {%- endif %}
 
+described as (
+
+    select
+        told.*,
+        medals.medal_name,
+        medals.has_stars,
+        -- The leaderboard is the highest medal's; what is shown beside another is a place of another time.
+        case
+            when told.rank_value is not null and (told.ladder <> 'dota2_rank_tier' or not medals.has_stars)
+                then told.leaderboard_rank
+        end as medal_leaderboard_rank
+    from told
+    left join {{ ref('dota2_medals') }} as medals
+        on told.ladder = 'dota2_rank_tier'
+            and told.rank_value / 10 = medals.medal
+
+),
+
 observations as (
 
     select
-        *,
+        game,
+        player_id,
+        ladder,
+        observed_at,
+        rank_value,
+        medal_name,
+        has_stars,
+        medal_leaderboard_rank as leaderboard_rank,
+        case when medal_leaderboard_rank is not null then leaderboard_region end as leaderboard_region,
         -- The bounds of levels are known for cs2; in another game the level is what FACEIT showed.
         case game when 'cs2' then {{ faceit_level('rank_value') }} else skill_level end as level,
         -- A profile and a rating of one moment are one observation; the one with a place on the leaderboard tells more.
         row_number() over (
             partition by game, player_id, ladder, observed_at
             order by
-                case when leaderboard_rank is null then 1 else 0 end,
-                rank_value desc,
-                leaderboard_rank asc,
+                case when medal_leaderboard_rank is null then 1 else 0 end,
+                coalesce(rank_value, 0) desc,
+                medal_leaderboard_rank asc,
                 leaderboard_region asc,
                 coalesce(skill_level, 0) desc
         ) as place
-    from told
+    from described
+
+),
+
+-- That there is no rank says something where there was one.
+ever_ranked as (
+
+    select
+        *,
+        max(rank_value) over (
+            partition by game, player_id, ladder order by observed_at rows unbounded preceding
+        ) as peak_rank_value
+    from observations
+    where place = 1
 
 ),
 
 named as (
 
     select
-        observations.game,
-        observations.player_id,
-        observations.ladder,
-        observations.observed_at,
-        observations.rank_value,
-        {{ rank_name(
-            'observations.ladder', 'observations.rank_value', 'observations.level', 'medals.medal_name',
-            'medals.has_stars'
-        ) }} as rank_name,
-        observations.leaderboard_rank,
-        observations.leaderboard_region
-    from observations
-    left join {{ ref('dota2_medals') }} as medals
-        on observations.ladder = 'dota2_rank_tier'
-            and observations.rank_value / 10 = medals.medal
-    where observations.place = 1
+        game,
+        player_id,
+        ladder,
+        observed_at,
+        rank_value,
+        case
+            when rank_value is not null
+                then {{ rank_name('ladder', 'rank_value', 'level', 'medal_name', 'has_stars') }}
+        end as rank_name,
+        leaderboard_rank,
+        leaderboard_region
+    from ever_ranked
+    where peak_rank_value is not null
 
 )
 

@@ -12,18 +12,13 @@ with played as (
 named as (
 
     select
-        game,
-        map_id,
-        case
-            when substring(map_id from 1 for 3) in ('de_', 'cs_')
-                then {{ title_case("replace(substring(map_id from 4), '_', ' ')") }}
-            else map_id
-        end as map_name,
-        case substring(map_id from 1 for 3)
-            when 'de_' then 'defusal'
-            when 'cs_' then 'hostage'
-        end as scenario
+        played.game,
+        played.map_id,
+        coalesce(maps.map_name, {{ map_name('played.map_id', 'prefixes.scenario') }}) as map_name,
+        prefixes.scenario
     from played
+    left join {{ ref('maps') }} as maps on played.map_id = maps.map_id
+    left join {{ ref('map_prefixes') }} as prefixes on {{ map_prefix('played.map_id') }} = prefixes.prefix
 
 )
 

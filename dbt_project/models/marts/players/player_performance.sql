@@ -15,6 +15,7 @@ with maps as (
 
     select * from {{ ref('fct_faceit_player_maps') }}
     where kills is not null
+        and player_id is not null
         and {{ only_changed(['game', 'match_id']) }}
 
 ),

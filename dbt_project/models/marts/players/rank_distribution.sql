@@ -31,7 +31,7 @@ ranks as (
     left join {{ ref('dota2_medals') }} as medals
         on movements.ladder = 'dota2_rank_tier'
             and movements.rank_value / 10 = medals.medal
-    where movements.observations > 0
+    where movements.observations > 0 and movements.rank_value > 0
 
 ),
 

@@ -6,6 +6,7 @@
             'facts': ['fct_rank_observations'],
             'change_key': ['game', 'player_id', 'ladder'],
             'hangs_on_date': true,
+            'reference': 'rank_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'ladder', 'observed_date']}]
@@ -50,9 +51,11 @@ days as (
         observed_date,
         rank_value,
         rank_name,
-        day_leaderboard_rank as leaderboard_rank,
-        day_leaderboard_region as leaderboard_region,
+        -- Without a rank there is no place.
+        case when rank_value is not null then day_leaderboard_rank end as leaderboard_rank,
+        case when rank_value is not null then day_leaderboard_region end as leaderboard_region,
         lag(rank_value) over (partition by game, player_id, ladder order by observed_date) as rank_value_before,
+        row_number() over (partition by game, player_id, ladder order by observed_date) as day_number,
         lead(observed_date) over (partition by game, player_id, ladder order by observed_date) as next_observed_date,
         max(rank_value) over (partition by game, player_id, ladder order by observed_date) as peak_rank_value,
         max(observed_date) over (partition by game, player_id, ladder) as newest_date
@@ -61,12 +64,14 @@ days as (
 
 ),
 
--- The days on which a rank was first seen; the rank is held until the next of them.
+-- The days on which a rank, or that it was gone, was first seen; that holds until the next of them.
 changes as (
 
     select
         *,
-        case when rank_value_before is null or rank_value_before <> rank_value then observed_date end as changed_date
+        case
+            when day_number = 1 or coalesce(rank_value_before, 0) <> coalesce(rank_value, 0) then observed_date
+        end as changed_date
     from days
 
 ),
@@ -96,6 +101,8 @@ measured as (
         held.leaderboard_rank,
         held.leaderboard_region,
         held.rank_value - held.rank_value_before as change,
+        {{ rank_steps('held.ladder', 'held.rank_value', 'medals') }}
+        - {{ rank_steps('held.ladder', 'held.rank_value_before', 'medals_before') }} as change_steps,
         held.peak_rank_value,
         held.next_observed_date,
         -- greatest() passes over a null, as the date is before anything was played.
@@ -105,6 +112,12 @@ measured as (
         ) }} as days_held
     from held
     cross join {{ ref('int_as_of_date') }} as as_of
+    left join {{ ref('dota2_medals') }} as medals
+        on held.ladder = 'dota2_rank_tier'
+            and held.rank_value / 10 = medals.medal
+    left join {{ ref('dota2_medals') }} as medals_before
+        on held.ladder = 'dota2_rank_tier'
+            and held.rank_value_before / 10 = medals_before.medal
 
 )
 

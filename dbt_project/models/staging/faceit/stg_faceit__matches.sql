@@ -13,6 +13,7 @@ select
     {{ json_integer('score', 'faction1') }} as faction1_score,
     {{ json_integer('score', 'faction2') }} as faction2_score,
     detailed_results,
-    map_pick
+    map_pick,
+    map_entities
 from {{ source('faceit', 'matches') }}
 where _deleted_at is null

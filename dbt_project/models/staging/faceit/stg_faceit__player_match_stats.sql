@@ -2,7 +2,7 @@ select
     match_id,
     match_round,
     player_id,
-    nullif(lower({{ json_text('stats', 'Map') }}), '') as map_id,
+    {{ told_map(json_text('stats', 'Map')) }} as map_id,
     nullif({{ json_text('stats', 'Winner') }}, '') as winner_team_id,
     nullif(lower({{ json_text('stats', 'Game Mode') }}), '') as game_mode,
     {{ json_integer('stats', 'Best Of') }} as best_of,

@@ -3,7 +3,7 @@ select
     game_id as game,
     mode,
     -- `Inferno` since cs2, whatever the map's prefix, `de_inferno` before.
-    case when replace(label, '_', '') <> label then lower(label) else 'de_' || lower(label) end as map_id,
+    {{ told_map('label') }} as told_map_id,
     {{ json_integer('stats', 'Matches') }} as matches,
     {{ json_integer('stats', 'Wins') }} as wins,
     {{ json_integer('stats', 'Rounds') }} as rounds,

@@ -2,10 +2,9 @@ select
     match_id,
     {{ timestamp_from_epoch('start_time') }} as played_at,
     radiant_win as is_radiant_win,
-    -- 0 stands for none.
-    nullif(radiant_team_id, 0) as radiant_team_id,
-    nullif(dire_team_id, 0) as dire_team_id,
-    nullif(leagueid, 0) as league_id,
+    {{ opendota_teams() }},
+    {{ opendota_id('leagueid', 'league__leagueid') }} as league_id,
+    {{ opendota_name('league_name', 'league__name') }} as league_name,
     radiant_score,
     dire_score
 from {{ source('opendota', 'league_matches') }}

@@ -1,8 +1,7 @@
 select
     match_id,
     player_slot,
-    -- The number that upstream gives to everybody who hides.
-    nullif(account_id, 4294967295) as account_id,
+    {{ known_account('account_id') }} as account_id,
     personaname as display_name,
     name as professional_name,
     hero_id,

@@ -9,12 +9,9 @@ select
     version as parser_version,
     radiant_score,
     dire_score,
-    -- 0 stands for none.
-    nullif(leagueid, 0) as league_id,
-    nullif(radiant_team_id, 0) as radiant_team_id,
-    nullif(dire_team_id, 0) as dire_team_id,
-    radiant_name as radiant_team_name,
-    dire_name as dire_team_name,
+    {{ opendota_id('leagueid', 'league__leagueid') }} as league_id,
+    nullif(league__name, '') as league_name,
+    {{ opendota_teams() }},
     picks_bans
 from {{ source('opendota', 'matches') }}
 where _deleted_at is null

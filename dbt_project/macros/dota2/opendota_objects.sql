@@ -1,0 +1,33 @@
+{#
+    A value that OpenDota has as a flat field, or within an object beside or in place of it. 0 and empty text are none;
+    the flat field comes first.
+#}
+{% macro opendota_id(flat, within) -%}
+    coalesce(case when {{ flat }} > 0 then {{ flat }} end, case when {{ within }} > 0 then {{ within }} end)
+{%- endmacro %}
+
+{% macro opendota_name(flat, within) -%}
+    coalesce(nullif({{ flat }}, ''), nullif({{ within }}, ''))
+{%- endmacro %}
+
+
+{#
+    The columns of a match that name its teams. A team does not play itself: where both sides have one id, it is not
+    known who played on which, so that neither has any.
+#}
+{% macro opendota_teams() -%}
+    {%- set ids = {} -%}
+    {%- for side in ['radiant', 'dire'] -%}
+        {%- do ids.update({side: opendota_id(side ~ '_team_id', side ~ '_team__team_id')}) -%}
+    {%- endfor -%}
+    nullif({{ ids['radiant'] }}, {{ ids['dire'] }}) as radiant_team_id,
+    nullif({{ ids['dire'] }}, {{ ids['radiant'] }}) as dire_team_id,
+    {{ opendota_name('radiant_name', 'radiant_team__name') }} as radiant_team_name,
+    {{ opendota_name('dire_name', 'dire_team__name') }} as dire_team_name
+{%- endmacro %}
+
+
+{# An account id that names somebody: 0 and below are nobody's, 4294967295 is everybody's who hides. #}
+{% macro known_account(account_id) -%}
+    case when {{ account_id }} between 1 and 4294967294 then {{ account_id }} end
+{%- endmacro %}

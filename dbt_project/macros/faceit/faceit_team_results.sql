@@ -1,0 +1,77 @@
+{#
+    Premade factions in matches of FACEIT's games, one row a match and faction, whether its maps were played or awarded.
+    A match of several maps is one between teams, and its score is in maps; that of a single map is in rounds.
+#}
+{% macro faceit_team_results() %}
+with {{ faceit_series() }},
+
+{{ faceit_maps() }},
+
+{{ faceit_slots() }},
+
+{{ faceit_modes() }},
+
+-- What is the same for all maps of a match, and the single map where there is one.
+matches as (
+
+    select
+        *,
+        row_number() over (partition by series_id order by map_number) as place
+    from maps
+
+),
+
+team_results as (
+
+    select
+        maps.game,
+        maps.series_id as match_id,
+        sides.team_id,
+        sides.team_name,
+        case when opponents.is_premade then opponents.team_id end as opponent_team_id,
+        case when maps.competition_type = 'championship' then maps.competition_id end as league_id,
+        case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
+        maps.played_at,
+        -- A cancelled match, a bye and a match against nobody have no winner among teams.
+        case
+            when maps.is_decided and opponents.team_id is not null
+                then sides.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
+        end as is_win,
+        maps.is_decided and opponents.team_id is not null and maps.is_series_draw as is_draw,
+        series_modes.mode,
+        {%- for side, name in [('sides', 'score'), ('opponents', 'opponent_score')] %}
+        case
+            when maps.is_single
+                then coalesce(
+                    {{ name }}s.score,
+                    {{ faceit_map_rounds(side ~ '.side') }},
+                    {{ faceit_result(side ~ '.side', is_rounds=true) }}
+                )
+            else {{ faceit_result(side ~ '.side', is_rounds=false) }}
+        end as {{ name }},
+        {%- endfor %}
+        sides.side
+    from matches as maps
+    inner join sides on maps.series_id = sides.series_id
+    inner join series_modes on maps.series_id = series_modes.series_id
+    left join sides as opponents
+        on sides.series_id = opponents.series_id
+            and sides.side <> opponents.side
+    left join scores
+        on maps.series_id = scores.series_id
+            and maps.map_number = scores.map_number
+            and sides.side = scores.side
+    left join scores as opponent_scores
+        on maps.series_id = opponent_scores.series_id
+            and maps.map_number = opponent_scores.map_number
+            and opponents.side = opponent_scores.side
+    where maps.place = 1
+        and sides.is_premade
+        and sides.team_id is not null
+        -- Without a time that can be one, a match belongs to no place in a row of results.
+        and maps.played_at is not null
+
+)
+
+select * from team_results
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ faceit_team_results() }}

@@ -1,0 +1,17 @@
+{#- FACEIT's matches change in any of its games. #}
+with changes as (
+
+    select * from {{ ref('stg_opendota__team_match_changes') }}
+    {%- for game in faceit_game_names().split() %}
+    union all
+    select
+        '{{ game }}' as game,
+        series_id as match_id,
+        staging_table,
+        batch_id
+    from {{ ref('stg_faceit__match_changes') }}
+    {%- endfor %}
+
+)
+
+select * from changes

@@ -1,0 +1,63 @@
+-- Totals of players as FACEIT shows them, over the maps of its 5v5 ladder, beside those of stored statistics. The lifetime
+-- `Matches` of a profile counts an earlier game too, and `Total Matches` leaves maps out, so that neither can be compared.
+WITH theirs AS (
+    SELECT
+        player_id,
+        matches,
+        wins
+    FROM unnest(%(players)s::text[], %(matches)s::bigint[], %(wins)s::bigint[]) AS told (player_id, matches, wins)
+),
+
+stored AS (
+    SELECT
+        match_id,
+        match_round,
+        player_id,
+        stats ->> 'Result' = '1' AS is_win
+    FROM staging_faceit.player_match_stats
+    WHERE player_id = ANY(%(players)s::text[])
+        AND game = %(game)s
+        AND coalesce(stats ->> 'Game Mode', '5v5') = '5v5'
+        AND _deleted_at IS NULL
+    UNION
+    SELECT
+        players.match_id,
+        players.match_round,
+        players.player_id,
+        players.player_stats ->> 'Result' = '1' AS is_win
+    FROM staging_faceit.match_round_players AS players
+    INNER JOIN staging_faceit.match_rounds AS rounds
+        ON players.match_id = rounds.match_id AND players.match_round = rounds.match_round
+    WHERE players.player_id = ANY(%(players)s::text[])
+        AND rounds.game_id = %(game)s
+        AND coalesce(rounds.game_mode, '5v5') = '5v5'
+        AND players._deleted_at IS NULL
+        AND NOT EXISTS (
+            SELECT
+            FROM staging_faceit.player_match_stats AS listed
+            WHERE listed.match_id = players.match_id
+                AND listed.match_round = players.match_round
+                AND listed.player_id = players.player_id
+        )
+),
+
+ours AS (
+    SELECT
+        player_id,
+        count(*) AS matches,
+        count(*) FILTER (WHERE is_win) AS wins
+    FROM stored
+    GROUP BY player_id
+)
+
+SELECT
+    theirs.player_id,
+    measures.measure || %(suffix)s AS measure,
+    measures.theirs,
+    measures.ours
+FROM theirs
+LEFT JOIN ours ON theirs.player_id = ours.player_id
+CROSS JOIN LATERAL (
+    VALUES ('matches', theirs.matches, coalesce(ours.matches, 0)), ('wins', theirs.wins, coalesce(ours.wins, 0))
+) AS measures (measure, theirs, ours)
+ORDER BY theirs.player_id, measure

@@ -1,0 +1,16 @@
+-- Tracked matches that are due: at each run while they are not settled, never read ones first, and later now and then.
+SELECT
+    tracked.match_id,
+    matches.start_time,
+    rereads.reason,
+    rereads.tries,
+    rereads.first_at,
+    rereads.last_at
+FROM unnest(%(tracked)s::bigint[]) WITH ORDINALITY AS tracked (match_id, place)
+LEFT JOIN staging_opendota.matches AS matches ON tracked.match_id = matches.match_id
+LEFT JOIN ops.rereads AS rereads
+    ON rereads.source = 'opendota' AND rereads.endpoint = 'match' AND rereads.id = tracked.match_id::text
+WHERE matches.version IS NULL
+    OR rereads.reason IS NOT NULL
+    OR matches._observed_at < %(read_before)s
+ORDER BY matches.match_id IS NOT NULL, tracked.place

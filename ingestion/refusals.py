@@ -1,0 +1,154 @@
+"""What a refusal is about: one thing, the key, the address, or the network that the request came from.
+
+A source answers errors as JSON with a message. A refusal with another body comes from what is in front of it (the edge
+of its network, a proxy), which blocks a network or a path and knows neither keys nor players. Without a key no key can
+be wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from pydantic import SecretStr
+
+from ingestion.errors import BlockedError, NotFoundError, PermanentError, WrongAddressError, WrongKeyError
+from ingestion.parsing import ABSENT, error_message
+
+__all__ = ["BodyKind", "Refused", "Upstream", "as_blocked", "body_kind", "refusal", "said", "wrong_address"]
+
+BodyKind = Literal["the API's JSON", "other JSON", "a web page", "an empty body", "text"]
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_OF_KEYS = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a source answers.
+
+    Args:
+        name: name for messages, e.g. `OpenDota`.
+        url: base URL; paths are appended as they are.
+        key: key, sent as a bearer token.
+        variables: beginning of the environment variables that say so, e.g. `LADDER_OPENDOTA`.
+        open_path: a path that everybody is answered whose key is good, or who needs none. It shows whether a refusal is
+            of everything; without one, the first refusal counts for everything.
+    """
+
+    name: str
+    url: str
+    key: SecretStr | None
+    variables: str
+    open_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that is a refusal.
+
+    Args:
+        request: path and query.
+        status: HTTP status, neither 2xx nor one that may pass.
+        headers: headers, names in lower case.
+        body: the body, decompressed.
+    """
+
+    request: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> PermanentError:
+    """The error that a refusal stands for.
+
+    Args:
+        upstream: who refused.
+        refused: the answer.
+        has_succeeded: something was answered before, so that the address is right.
+    """
+    status, is_own = refused.status, _is_own(refused)
+    words = said(refused.body, upstream.key)
+    if is_own and upstream.key is not None and (status in _OF_KEYS or "api key" in words.lower()):
+        return WrongKeyError(
+            f"{upstream.name} refuses the key ({status}{f', {words}' if words else ''})",
+            f"correct {upstream.variables}_KEY",
+            status=status,
+            body=refused.body,
+            request=refused.request,
+        )
+    if not has_succeeded and not is_own and (300 <= status < 400 or status in ABSENT):
+        seen = f"{upstream.name} answered {refused.request} with {_seen(upstream, refused)}"
+        return wrong_address(upstream, seen, status, refused.body)
+    if not is_own or status in _OF_KEYS or 300 <= status < 400:
+        return as_blocked(upstream, refused)
+    kind = NotFoundError if status in ABSENT else PermanentError
+    message = f"{upstream.name} answered {refused.request} with {status}{f' ({words})' if words else ''}"
+    return kind(message, status=status, body=refused.body, request=refused.request)
+
+
+def as_blocked(upstream: Upstream, refused: Refused) -> BlockedError:
+    """A refusal that is neither of a key nor in the API's own judgement of a thing, with what was seen."""
+    key = "a key is set" if upstream.key is not None else "no key is set"
+    hint = "this network's address may be blocked in front of the API: wait, or use another network"
+    if upstream.key is None:
+        hint += f", or set {upstream.variables}_KEY"
+    return BlockedError(
+        f"{upstream.name} refused {refused.request} with {_seen(upstream, refused)}, and {key}",
+        hint,
+        status=refused.status,
+        body=refused.body,
+        request=refused.request,
+    )
+
+
+def wrong_address(upstream: Upstream, seen: str, status: int, body: bytes) -> WrongAddressError:
+    """The error for an address at which something else answers."""
+    return WrongAddressError(
+        f"{upstream.url} is not {upstream.name}: {seen}",
+        f"correct {upstream.variables}_URL, which includes the API's base path",
+        status=status,
+        body=body,
+    )
+
+
+def said(body: bytes, key: SecretStr | None = None) -> str:
+    """The message of an error answer in one short line, without the key; empty where it has none."""
+    words = " ".join((error_message(body) or "").split())[:200]
+    return words if key is None else words.replace(key.get_secret_value(), "***")
+
+
+def body_kind(body: bytes, content_type: str) -> BodyKind:
+    """What the body of a refusal is, in words for a message."""
+    if not body.strip():
+        return "an empty body"
+    if error_message(body) is not None:
+        return "the API's JSON"
+    if "html" in content_type or body.lstrip()[:1] == b"<":
+        return "a web page"
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "text"
+    return "other JSON"
+
+
+def _is_own(refused: Refused) -> bool:
+    """Whether the API itself answers, in its own form."""
+    return body_kind(refused.body, refused.headers.get("content-type", "")) == "the API's JSON"
+
+
+def _seen(upstream: Upstream, refused: Refused) -> str:
+    """Status and kind of body, with the body's own words: its message or its title."""
+    kind = body_kind(refused.body, refused.headers.get("content-type", ""))
+    words = said(refused.body, upstream.key)
+    if kind == "a web page":
+        title = _TITLE.search(refused.body[:20_000].decode("utf-8", "replace"))
+        words = " ".join(title[1].split())[:100] if title else ""
+        if upstream.key is not None:
+            words = words.replace(upstream.key.get_secret_value(), "***")
+    return f"{refused.status}, {kind}{f' ({words})' if words else ''}"

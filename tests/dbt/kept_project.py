@@ -1,0 +1,76 @@
+"""The built project in a cluster of its own, kept between sessions of tests: files are copied in place of builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+
+from orchestration.dbt_graph import models_digest
+from tests import kept
+from tests.conftest import Database
+from tests.dbt.project import Project
+from warehouse.embedded import Servers, running
+from warehouse.settings import Settings
+
+__all__ = ["kept_project"]
+
+#: Tables are known by numbers, which only a copy of the whole cluster keeps.
+_DATABASE = "project"
+_LANDED = "landed"
+
+Create = Callable[[], AbstractContextManager[Database]]
+
+
+@contextmanager
+def kept_project(
+    build: Callable[[Create], Iterator[Project]], redis_url: str, watch: Callable[[Path], None]
+) -> Iterator[Project]:
+    """The project as `build` left it, on a server of its own.
+
+    Args:
+        build: makes a database, loads, builds and yields the project.
+        redis_url: the cache that belongs to the project.
+        watch: is given the home of the server when it has started.
+    """
+    sources = f"{kept.cluster_digest()}-{models_digest()[:24]}-{kept.digest('tests/dbt')[:24]}"
+    place = kept.kept("project", sources, lambda fresh: _make(fresh, build, redis_url))
+    with kept.copied_home(place) as home, running(Settings(home=home), redis=False) as servers:
+        watch(home)
+        project = Project(
+            _database(home, servers, redis_url), state=sources, _landed=int((place / _LANDED).read_text())
+        )
+        project.parse("blue", "green")
+        yield project
+
+
+def _make(place: Path, build: Callable[[Create], Iterator[Project]], redis_url: str) -> None:
+    with kept.copied_home(kept.cluster()) as home:
+        with running(Settings(home=home), redis=False) as servers:
+            building = build(lambda: _created(home, servers, redis_url))
+            landed = next(building).landed
+            # Ends where it has yielded the project, and so undoes nothing.
+            building.close()  # type: ignore[attr-defined]  # a generator, written as an iterator like all fixtures
+        kept.leave(home, place)
+    (place / _LANDED).write_text(str(landed))
+
+
+@contextmanager
+def _created(home: Path, servers: Servers, redis_url: str) -> Iterator[Database]:
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        names = (sql.Identifier(_DATABASE), sql.Identifier(kept.TEMPLATE))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
+    yield _database(home, servers, redis_url)
+
+
+def _database(home: Path, servers: Servers, redis_url: str) -> Database:
+    (home / "dbt").mkdir(exist_ok=True)
+    prepared = home / "dbt" / "prepared"
+    if not prepared.exists():
+        prepared.symlink_to(kept.prepared())
+    url = f"{servers.database_url.rpartition('/')[0]}/{_DATABASE}"
+    return Database(url, Settings(home=home, database_url=SecretStr(url), redis_url=SecretStr(redis_url)))
