@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ingestion.errors import PermanentError, UnknownName, UnusableAnswer
+from ingestion.errors import BlockedError, NotFoundError, PermanentError, UnknownName, UnusableAnswer
 from ingestion.faceit.choices import is_id
 from ingestion.faceit.source import GAMES, MATCH_GAMES, SOURCE
 from ingestion.passes import Context
@@ -45,8 +45,8 @@ _NO_NICKNAME = re.compile(r"STEAM_\d:|\[|.*[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u
 _PAGE_SIZE = 100
 #: Pages of a search that are read; players of that very name come first.
 _SEARCH_PAGES = 3
-#: Statuses that are about the name: nobody has it, or nobody can have it.
-_UNKNOWN = (400, 404)
+#: Status for a nickname that nobody can have.
+_IMPOSSIBLE = 400
 
 
 def identify(kind: str, text: str) -> str | Nickname | SteamAccount:
@@ -142,7 +142,8 @@ async def _ask(context: Context, path: str, query: Mapping[str, str | int]) -> M
     try:
         answer = await context.client.get(path, query, budget=context.budget)
     except PermanentError as error:
-        if error.status in _UNKNOWN:
+        is_about_the_name = error.status == _IMPOSSIBLE and not isinstance(error, BlockedError)
+        if is_about_the_name or isinstance(error, NotFoundError):
             return None
         raise
     try:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 
 import typer
 
-from ingestion.errors import UnknownName, UnusableAnswer
+from ingestion.errors import (
+    BlockedError,
+    PermanentError,
+    UnknownName,
+    UnusableAnswer,
+    WrongAddressError,
+    WrongKeyError,
+)
 from ingestion.pasted import Nickname, SteamAccount, printable
 from ingestion.reader import Reader
 from ingestion.registry import readers
@@ -125,7 +132,9 @@ async def _ask(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
                 found = await reader.look_up(context, wanted)
                 read.ids.append(found.id)
                 console.print(f"{printable(text)} is {printable(found.nickname)} ({found.id})", markup=False)
-            except (UnknownName, UnusableAnswer) as error:
+            except (BlockedError, WrongAddressError, WrongKeyError):
+                raise
+            except (PermanentError, UnknownName, UnusableAnswer) as error:
                 read.failures.append(f"{printable(text)}: {error}")
             del read.wanted[text]
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from ingestion.errors import UnknownName, UnusableAnswer, WrongKeyError
+from ingestion.errors import BlockedError, UnknownName, UnusableAnswer, WrongKeyError
 from ingestion.faceit.passes import READER
 from ingestion.pasted import Nickname, SteamAccount
 from ingestion.reader import Found
@@ -35,7 +35,9 @@ def look_up_in(
     def answer(path: str, times: int) -> Reply:
         url = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        key = query["nickname"] if "nickname" in query else f"{query['game']} {query['game_player_id']}"
+        key = query.get("nickname", f"{query.get('game')} {query.get('game_player_id')}")
+        if url.path.startswith("/api/rankings/"):
+            key = "open"
         found = answers.get(f"search {key}" if url.path.endswith("/search/players") else key, NOT_FOUND)
         if isinstance(found, list):
             start, limit = int(query["offset"]), int(query["limit"])
@@ -138,12 +140,15 @@ def test_an_answer_that_is_none_is_no_player(warehouse: Warehouse) -> None:
         "id": {"player_id": "none", "nickname": "id"},
         "nothing": {},
         "refused": Reply(401, b'{"message":"Unauthorized"}'),
+        "open": Reply(401, b'{"message":"Unauthorized"}'),
         "search broken": {"items": [None, 3, {"nickname": None}, {"nickname": "BROKEN", "player_id": 7}]},
         "search odd": {"items": None},
+        # What is in front of the API says nothing about a name.
+        "blocked": Reply(404, b"<html><title>Attention required</title></html>"),
     }
-    names = [Nickname(name) for name in ("list", "id", "nothing", "refused", "broken", "odd")]
+    names = [Nickname(name) for name in ("refused", "list", "id", "nothing", "broken", "odd", "blocked")]
     results, _ = look_up_in(warehouse, names, answers)
-    kinds = [UnusableAnswer, UnusableAnswer, UnusableAnswer, WrongKeyError, UnusableAnswer, UnknownName]
+    kinds = [WrongKeyError, *[UnusableAnswer] * 4, UnknownName, BlockedError]
     assert [type(error) for error in results] == kinds
 
 
