@@ -91,10 +91,10 @@ def _parse_history(page: Page) -> Parsed:
         return items
     parsed = decode_rows(tables.HISTORY_MATCHES, items, page.params)
     players = [
-        {**player, **_match_of(match), "faction": faction, "team_id": team.get("team_id"), "team_nickname": name}
+        {**player, **_match_of(match), "faction": faction, "team_id": team_id, "team_nickname": name}
         for match in _mappings(items)
         for faction, team in _factions(match)
-        for name in [team.get("nickname")]
+        for team_id, name in [(_first(team, "team_id", "faction_id"), _first(team, "nickname", "name"))]
         for player in _mappings(team.get("players"))
     ]
     add(parsed, decode_rows(tables.HISTORY_PLAYERS, players, page.params))
@@ -154,7 +154,8 @@ def _matches(records: Sequence[Any], page: Page) -> Parsed:
     for match in _mappings(records):
         for faction, team in _factions(match):
             place = {**_match_of(match), "faction": faction}
-            factions.append({**team, **place})
+            named_as = {"faction_id": _first(team, "faction_id", "team_id"), "name": _first(team, "name", "nickname")}
+            factions.append({**team, **named_as, **place})
             named: set[Any] = set()
             for part in ("roster", "substitutes"):
                 for player in _mappings(team.get(part)):
@@ -260,6 +261,11 @@ def _factions(match: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
         team = teams.get(faction) if isinstance(teams, Mapping) else None
         if isinstance(team, Mapping):
             yield faction, team
+
+
+def _first(team: Mapping[str, Any], *names: str) -> Any:
+    """The first of these fields that holds something: histories and details name a side's team by different ones."""
+    return next((team[name] for name in names if team.get(name) not in (None, "")), None)
 
 
 def _match_of(record: Mapping[str, Any]) -> dict[str, Any]:
