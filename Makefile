@@ -13,7 +13,7 @@ help:
 	@echo "make up      keep everything up: databases, Dagster, API"
 	@echo "make test    the tests, the fast ones first, and what they cost by file"
 	@echo "make test-long  what takes minutes, or a machine of its own: kills, 500 courses of events, limits of time"
-	@echo "make check   style, types, SQL, layers"
+	@echo "make check   style, types, SQL, layers, dependencies"
 	@echo "make contracts  tell the API of the marts' columns, and dbt of the API's endpoints, after either changed"
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
 	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"
@@ -53,6 +53,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 0 dbt_project/models dbt_project/tests
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 
 contracts: $(STAMP)
 	$(BIN)/python -m orchestration.contracts

@@ -30,7 +30,7 @@ from orchestration.children import Child
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import prepare
 from orchestration.definitions import build_definitions
-from orchestration.instance import prepare_instance
+from orchestration.instance import prepare_instance, storage_url
 from orchestration.runs import create_run, opened_instance
 from orchestration.warehouse_access import Warehouse
 from orchestration.worker_client import is_running
@@ -146,7 +146,7 @@ def opened_ours(warehouse: Warehouse) -> Iterator[Ours]:
     graph = prepare(warehouse.settings, warehouse.servers.database_url).graph
     home = warehouse.settings.home
     with (
-        opened_instance(prepare_instance(warehouse)) as instance,
+        opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance,
         Child("worker", ["orchestration.worker"], home / "logs", is_tethered=True) as worker,
     ):
         _await(worker, lambda: is_running(home))
@@ -179,7 +179,7 @@ def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
     server += ["--module-name", dagster_dbt_peer.__name__, "--attribute", "load"]
     server += ["--use-python-environment-entry-point"]
     with ExitStack() as stack:
-        instance = stack.enter_context(opened_instance(dagster_home))
+        instance = stack.enter_context(opened_instance(dagster_home, storage_url(copy)))
         child = stack.enter_context(Child("code", server, home / "logs"))
         _await(child, lambda: _listens(port))
         target = GrpcServerTarget(host=_LOCAL, port=port, socket=None, location_name=_LOCATION)

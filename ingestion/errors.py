@@ -8,6 +8,7 @@ UpstreamError                 (warehouse.errors) a source cannot be read
 |   +-- WrongAddressError     what answers is not this source; ends the pass
 +-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
 |   +-- Unreachable           nothing answers at the address; ends the pass
+|   +-- BrokenAnswer          a body that is no JSON, whenever it is asked for; it is kept, as a reject
 +-- RefusedInARow             several things in a row were refused by what is in front of the API; ends the pass
 +-- UnusableAnswer            an answer that does not hold what it should; it is kept, as a reject
 +-- DayLimitReached           the source answers no more today; ends the pass in good order
@@ -20,6 +21,7 @@ from warehouse.errors import UpstreamError
 
 __all__ = [
     "BlockedError",
+    "BrokenAnswer",
     "CallBudgetSpent",
     "DayLimitReached",
     "NotFoundError",
@@ -73,6 +75,24 @@ class TransientError(UpstreamError):
 
 class Unreachable(TransientError):
     """Nothing answers at the address."""
+
+
+class BrokenAnswer(TransientError):
+    """A body is no JSON, although it was asked for patiently.
+
+    Args:
+        message: what is wrong, in one line.
+        hint: what to do next.
+        status: HTTP status of the answer.
+        body: the answer's body.
+        request: path and query that were asked for.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, status: int, body: bytes, request: str) -> None:
+        super().__init__(message, hint)
+        self.request = request
+        self.status = status
+        self.body = body
 
 
 class RefusedInARow(UpstreamError):

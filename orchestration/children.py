@@ -24,22 +24,36 @@ class Child:
         module: the module, and its arguments.
         logs: directory of logs.
         is_tethered: whether the module itself watches its standard input.
+        outlives_starter: whether it goes on when its starter ends.
     """
 
-    def __init__(self, name: str, module: Sequence[str], logs: Path, *, is_tethered: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        module: Sequence[str],
+        logs: Path,
+        *,
+        is_tethered: bool = False,
+        outlives_starter: bool = False,
+    ) -> None:
         self.name = name
         self.log = logs / f"{name}.log"
         self.started_at = time.monotonic()
         logs.mkdir(parents=True, exist_ok=True)
-        prefix = [] if is_tethered else ["orchestration.tether"]
+        prefix = [] if is_tethered or outlives_starter else ["orchestration.tether"]
         with self.log.open("ab") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *prefix, *module],
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL if outlives_starter else subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -59,6 +73,10 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
+        self.end()
+
+    def end(self) -> None:
+        """End it and wait until it is gone."""
         self.ask_to_end()
         try:
             self._process.wait(_PATIENCE_S)

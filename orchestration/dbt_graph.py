@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from orchestration.project_files import PROJECT
 from warehouse.settings import Settings
 
 __all__ = [
@@ -32,8 +33,6 @@ __all__ = [
     "write_whole",
 ]
 
-#: Where the dbt project lies, beside the packages.
-PROJECT = Path(__file__).parents[1] / "dbt_project"
 COLOURS = ("blue", "green")
 #: File of a prepared folder that holds the graph.
 GRAPH_FILE = "graph.json"

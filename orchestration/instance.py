@@ -10,18 +10,18 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
+from orchestration.project_files import DAGSTER_YAML
 from orchestration.warehouse_access import Warehouse
 from warehouse.database import connect, parameters, password_verifier
 from warehouse.embedded.home import Home
 from warehouse.errors import DatabaseError
 from warehouse.locks import MIGRATE
 
-__all__ = ["LOGIN", "prepare_instance", "storage_url"]
+__all__ = ["LOGIN", "create_login", "prepare_instance", "storage_url"]
 
 LOGIN = "ladder_dagster"
 _SCHEMA = "dagster"
 _OWN_PARAMETERS = frozenset(("host", "port", "user", "password", "dbname"))
-_TEMPLATE = Path(__file__).parents[1] / "dagster.yaml"
 
 
 def prepare_instance(warehouse: Warehouse) -> Path:
@@ -33,17 +33,16 @@ def prepare_instance(warehouse: Warehouse) -> Path:
     Raises:
         DatabaseError: the administrator's login lacks rights.
     """
-    url = storage_url(warehouse)
-    _create_login(warehouse, url)
+    create_login(warehouse, storage_url(warehouse))
     home = warehouse.settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     target = home / "dagster.yaml"
-    text = _TEMPLATE.read_text()
+    text = DAGSTER_YAML.read_text()
     if not target.exists() or target.read_text() != text:
         fresh = target.with_suffix(f".{os.getpid()}.tmp")
         fresh.write_text(text)
         fresh.replace(target)
-    os.environ.update(DAGSTER_HOME=str(home), LADDER_DAGSTER_URL=url, DAGSTER_DISABLE_TELEMETRY="yes")
+    os.environ.update(DAGSTER_HOME=str(home), DAGSTER_DISABLE_TELEMETRY="yes")
     return home
 
 
@@ -58,7 +57,16 @@ def storage_url(warehouse: Warehouse) -> str:
     return f"postgresql+psycopg2://{LOGIN}:{quote(password, safe='')}@{place}{query}"
 
 
-def _create_login(warehouse: Warehouse, url: str) -> None:
+def create_login(warehouse: Warehouse, url: str) -> None:
+    """Make Dagster's login and schema, unless they are there.
+
+    Args:
+        warehouse: the open warehouse.
+        url: what `storage_url` returns of it.
+
+    Raises:
+        DatabaseError: the administrator's login lacks rights.
+    """
     plain = url.replace("+psycopg2", "", 1)
     with suppress(DatabaseError), connect(plain) as connection:
         row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [_SCHEMA]).fetchone()

@@ -25,7 +25,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from orchestration.assets.freshness import freshness_keys
-from orchestration.assets.marts import CACHE_KEY
+from orchestration.assets.marts import CACHE_KEY, model_key
 from orchestration.assets.staging import FetchJob, Staging, stagings
 from orchestration.dbt_graph import Graph
 
@@ -111,7 +111,7 @@ def build_jobs(graph: Graph, sources: Sequence[Staging]) -> Work:
     freshness = AssetSelection.checks(*freshness_keys(graph))
     transform = define_asset_job(
         "transform",
-        selection=AssetSelection.assets(CACHE_KEY).required_multi_asset_neighbors() | freshness,
+        selection=AssetSelection.assets(CACHE_KEY, *map(model_key, graph.models)) | freshness,
         description="Build, test and publish what is loaded; nothing new builds nothing.",
         config=QUIET,
         executor_def=in_process_executor,

@@ -13,7 +13,7 @@ from orchestration.assets.staging import Staging, stagings
 from orchestration.dbt_graph import Graph, models_digest
 from orchestration.dbt_runner import prepare, warm_up
 from orchestration.definitions import build_definitions
-from orchestration.instance import prepare_instance
+from orchestration.instance import prepare_instance, storage_url
 from orchestration.progress import RunDone, tell
 from orchestration.runs import create_run, execute, opened_instance
 from orchestration.warehouse_access import Warehouse, left_out
@@ -93,5 +93,5 @@ class Pipeline:
 @contextmanager
 def opened_pipeline(warehouse: Warehouse) -> Iterator[Pipeline]:
     """Open Dagster's instance over an open warehouse."""
-    with opened_instance(prepare_instance(warehouse)) as instance:
+    with opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance:
         yield Pipeline(warehouse, instance)

@@ -26,14 +26,21 @@ __all__ = ["WORKER_TAG", "create_run", "execute", "fail_dead_runs", "is_alive", 
 WORKER_TAG = "ladder/process"
 
 _IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_STORAGE = {"module": "orchestration.storage", "class": "HomeStorage"}
 _POOL_RECYCLE_S = 3600
 _STATEMENT_TIMEOUT_MS = 60_000
 
 
 @contextmanager
-def opened_instance(home: Path) -> Iterator[DagsterInstance]:
-    """Open the instance that `prepare_instance` has prepared, keeping its connections between events."""
-    with DagsterInstance.from_config(str(home)) as instance:
+def opened_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
+    """Open the instance of an open warehouse, keeping its connections between events.
+
+    Args:
+        home: what `prepare_instance` has prepared.
+        url: the storage, as `storage_url` names it.
+    """
+    storage = {"custom": {**_STORAGE, "config": {"postgres_url": url}}}
+    with DagsterInstance.local_temp(str(home), overrides={"storage": storage}) as instance:
         # By default each event opens connections of its own.
         instance.optimize_for_webserver(
             statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_POOL_RECYCLE_S, max_overflow=10

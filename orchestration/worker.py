@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 from dagster import DagsterInstance, DagsterRun
 
-from orchestration.assets.marts import CACHE_KEY
+from orchestration.assets.staging import stagings
 from orchestration.pipeline import Pipeline, opened_pipeline
 from orchestration.progress import Message, RunDone, listening
 from orchestration.runs import WORKER_TAG, fail_dead_runs, process_mark
@@ -38,7 +38,6 @@ from warehouse.settings import load_settings
 __all__ = ["main"]
 
 _POLL_S = 0.1
-_BUILDING_JOBS = frozenset(("run", "transform", "housekeeping"))
 
 
 class Worker:
@@ -187,9 +186,11 @@ class Worker:
 
 
 def _builds(run: DagsterRun) -> bool:
+    """Whether a run does more than fetching."""
+    sources = stagings()
     if run.asset_selection:
-        return CACHE_KEY in run.asset_selection
-    return run.job_name in _BUILDING_JOBS
+        return any(key.path[0] not in sources for key in run.asset_selection)
+    return run.job_name not in {job.name for source in sources.values() for job in source.jobs}
 
 
 def _serve(pipeline: Pipeline, home: Path) -> None:
@@ -209,7 +210,7 @@ def _serve(pipeline: Pipeline, home: Path) -> None:
 
 def _execute_one(instance: DagsterInstance, pipeline: Pipeline, run_id: str) -> int:
     run = instance.get_run_by_id(run_id)
-    if run is None:
+    if run is None or run.is_finished:
         return 1
     instance.add_run_tags(run_id, {WORKER_TAG: process_mark()})
     return 0 if pipeline.execute(run).is_ok else 1

@@ -27,8 +27,8 @@ __all__ = [
     "role_url",
 ]
 
-LoginRole = Literal["ingest", "transform", "analyst", "serving"]
-LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "analyst", "serving")
+LoginRole = Literal["ingest", "transform", "developer", "analyst", "serving"]
+LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "developer", "analyst", "serving")
 
 _OLDEST_SERVER = 150000
 _CONNECT_TIMEOUT_S = 10

@@ -1,7 +1,8 @@
 """The dbt models as assets `marts/<model>` and `prep/<model>`, their tests as asset checks, and the served cache.
 
 The colour is not part of a key: an asset is what readers see. One step does it all, since build, turn and cache belong
-under one lock.
+under one lock. Whatever part of it is selected, it builds all that is stale and publishes it whole: a generation is
+built on one state of the data.
 """
 
 import re
@@ -28,6 +29,7 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import RawMetadataValue
 
+from orchestration.assets.selection import selected_assets, selected_checks
 from orchestration.dbt_graph import Graph, Model, Source, Test
 from orchestration.interrupts import foreign_code, plain_failures
 from orchestration.publishing import build_and_publish
@@ -91,16 +93,20 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
         specs=[*specs, served],
         check_specs=[_check_spec(test, *checks[test.unique_id]) for test in graph.tests if test.unique_id in checks],
         required_resource_keys={"warehouse"},
+        can_subset=True,
     )
     def transform_step(
         context: OpExecutionContext, config: TransformConfig
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         with plain_failures(), foreign_code():
             outcome = build_and_publish(context.resources.warehouse, full_refresh=config.full_refresh)
-        yield from _check_results(outcome, checks, {test.unique_id: test for test in graph.tests})
+        results = _check_results(outcome, checks, {test.unique_id: test for test in graph.tests})
+        yield from selected_checks(context, results, is_logged=outcome.is_built)
         if outcome.failure is not None:
             raise Failure(description=str(outcome.failure), allow_retries=False)
-        yield from _materializations(outcome, keys)
+        built = {result.unique_id for result in outcome.results if outcome.is_built and result.status == "success"}
+        changed = [key for unique_id, key in keys.items() if unique_id in built]
+        yield from selected_assets(context, _materializations(outcome, keys), logged=[*changed, CACHE_KEY])
 
     return transform_step
 

@@ -22,6 +22,7 @@ from dagster import (
 from ingestion.passes import PassDefinition
 from ingestion.reader import Reader
 from ingestion.registry import NAMES
+from orchestration.assets.selection import selected_assets, selected_checks
 from orchestration.interrupts import plain_failures
 from orchestration.source_session import PassOutcome
 from warehouse.tables import Table
@@ -105,19 +106,22 @@ class Staging:
             retry_policy=RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL),
             # One step of a source at a time, whatever the number of runs: its limits hold for an address or a key.
             pool=name,
+            # A pass fills its tables together, whichever of them is selected.
+            can_subset=True,
         )
         def fetch(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
             with plain_failures():
                 outcome = getattr(context.resources, name).run(definition)
-            for key in keys:
-                yield MaterializeResult(asset_key=key, metadata=_metadata(outcome))
-            yield AssetCheckResult(
+            filled = [MaterializeResult[None](asset_key=key, metadata=_metadata(outcome)) for key in keys]
+            yield from selected_assets(context, filled, logged=keys)
+            checked = AssetCheckResult(
                 asset_key=keys[0],
                 check_name=CHECK,
                 passed=not outcome.failures,
                 severity=AssetCheckSeverity.ERROR,
                 metadata={"failures": MetadataValue.md("\n".join(f"- {line}" for line in outcome.failures))},
             )
+            yield from selected_checks(context, [checked], is_logged=True)
 
         return fetch
 

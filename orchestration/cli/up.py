@@ -12,6 +12,7 @@ import httpx
 from orchestration.children import Child
 from orchestration.cli.terminal import console, errors
 from orchestration.instance import prepare_instance
+from orchestration.schedules_lock import hold
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker_client import is_running
 from serving.run import background, reserve_port
@@ -36,12 +37,12 @@ def keep_up() -> None:
         LadderError: a port is taken, something does not start, or something died; everything is stopped then.
     """
     settings = load_settings()
-    if is_running(settings.home):
-        raise LadderError(f"`ladder up` already runs in {settings.home}", "end it first, or set another LADDER_HOME")
-    api_port = reserve_port(settings.api_host, settings.api_port)
-    dagster_port = _dagster_port(settings)
+    known_ui = f"http://{_LOCAL}:{settings.dagster_port}" if settings.dagster_port else ""
     # Ctrl-C is how this command is meant to end.
     with suppress(KeyboardInterrupt), ExitStack() as stack:
+        stack.enter_context(hold(settings.home, "ladder up", known_ui))
+        api_port = reserve_port(settings.api_host, settings.api_port)
+        dagster_port = _dagster_port(settings)
         warehouse = stack.enter_context(open_warehouse(settings))
         prepare_instance(warehouse)
         children: list[Child] = []

@@ -147,7 +147,8 @@ class Simulation:
         # FACEIT rates no match whose result it lost, even if the result turns up later.
         rated = np.array([one.is_rated for one in self._scene.competitions])[cards.competition]
         counts = rated & is_played & (result_at == visible_at)
-        winner = np.where(is_played, won.argmax(axis=1), np.where(cards.is_bye, 0, NOBODY))
+        of_maps = np.where(won[:, 0] == won[:, 1], NOBODY, won.argmax(axis=1))
+        winner = np.where(is_played, of_maps, np.where(cards.is_bye, 0, NOBODY))
         elo = self._elo[cards.person, 0]
         of_first, of_second = elo[:, :5].mean(axis=1), elo[:, 5:].mean(axis=1)
         first_won = winner == 0

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance
 
+from orchestration.instance import prepare_instance, storage_url
+from orchestration.runs import opened_instance
+from orchestration.warehouse_access import Warehouse
 from sandbox.limits import Limits
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
 from tests.orchestration.forked import Forked
+from warehouse.embedded import Servers
 
 _LIMIT_S = 240
 _NO_LIMIT = 1_000_000
@@ -119,3 +124,17 @@ def filled(
         ended = ladder("run", LADDER_OPENDOTA_MATCH_BUDGET="20")
         assert ended.code == 0, ended.errors
         yield Filled(database, ladder, sandbox, players)
+
+
+@pytest.fixture(scope="module")
+def instance(filled: Filled) -> Iterator[DagsterInstance]:
+    """The instance that the command line's runs are recorded in."""
+    settings = filled.database.settings
+    assert settings.redis_url is not None
+    servers = Servers(filled.database.admin_url, settings.redis_url.get_secret_value(), False, False)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY"):
+            patch.setenv(name, "")
+        warehouse = Warehouse(settings, servers)
+        with opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as opened:
+            yield opened

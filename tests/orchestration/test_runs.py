@@ -20,28 +20,23 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatu
 from orchestration.children import Child
 from orchestration.dbt_graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.instance import prepare_instance
-from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, opened_instance, process_mark
-from orchestration.warehouse_access import Warehouse
-from orchestration.worker_client import Address, Launch, Ping, Run, Terminate, address_file, ask, follow_run, is_running
+from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_mark
+from orchestration.worker_client import (
+    Address,
+    Answer,
+    Launch,
+    Ping,
+    Run,
+    Terminate,
+    address_file,
+    ask,
+    follow_run,
+    is_running,
+)
 from tests.orchestration.conftest import Filled
-from warehouse.embedded import Servers
 from warehouse.errors import LadderError
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def instance(filled: Filled) -> Iterator[DagsterInstance]:
-    """The instance that the command line's runs are recorded in."""
-    settings = filled.database.settings
-    assert settings.redis_url is not None
-    servers = Servers(filled.database.admin_url, settings.redis_url.get_secret_value(), False, False)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("DAGSTER_HOME", "LADDER_DAGSTER_URL", "DAGSTER_DISABLE_TELEMETRY"):
-            patch.setenv(name, "")
-        with opened_instance(prepare_instance(Warehouse(settings, servers))) as opened:
-            yield opened
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +122,29 @@ def test_a_run_launched_through_dagster_is_executed_by_the_worker(
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 
 
+def test_a_mart_that_is_selected_in_the_web_ui_is_built_by_the_worker_and_reported_alone(
+    filled: Filled, instance: DagsterInstance, worker: Child
+) -> None:
+    mart = AssetKey(["marts", "player_form"])
+    run_id = create_run(instance, _repository(filled), "__ASSET_JOB", assets=[mart]).run_id
+    answer = ask(filled.database.settings.home, Launch(run_id))
+    assert answer == Answer(is_ok=True, message=_mark_of_worker(filled, worker))
+    assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
+    records = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+    # The cache is told of the generation at the end of each build, selected or not.
+    assert {mart, AssetKey(["serving", "cache"])} <= {one.get_dagster_event().asset_key for one in records}
+    outputs = instance.all_logs(run_id, of_type=DagsterEventType.STEP_OUTPUT)
+    assert "marts__player_form" in {one.get_dagster_event().step_output_data.output_name for one in outputs}
+
+
 def test_a_run_that_only_fetches_keeps_no_build_waiting(
     filled: Filled, instance: DagsterInstance, worker: Child
 ) -> None:
     run_id = _created(filled, instance, "profiles")
     answer = ask(filled.database.settings.home, Launch(run_id))
     assert answer.is_ok
-    assert "orchestration.worker" in psutil.Process(int(answer.message.split("@")[0])).cmdline()
+    # Until it has become the worker its arguments cannot be read.
+    _await(lambda: "orchestration.worker" in psutil.Process(int(answer.message.split("@")[0])).cmdline())
     assert answer.message != _mark_of_worker(filled, worker)
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 

