@@ -46,7 +46,9 @@ wanted AS (
         coalesce(of_player.start_time, of_team.start_time, of_league.start_time) AS start_time
     FROM unsettled
     LEFT JOIN LATERAL (
-        SELECT listed.start_time
+        SELECT
+            listed.match_id,
+            listed.start_time
         FROM staging_opendota.player_matches AS listed
         WHERE listed.match_id = unsettled.match_id
             AND listed.account_id = ANY(%(players)s::bigint[])
@@ -54,7 +56,9 @@ wanted AS (
         LIMIT 1
     ) AS of_player ON TRUE
     LEFT JOIN LATERAL (
-        SELECT listed.start_time
+        SELECT
+            listed.match_id,
+            listed.start_time
         FROM staging_opendota.team_matches AS listed
         WHERE listed.match_id = unsettled.match_id
             AND listed.team_id = ANY(%(teams)s::bigint[])
@@ -65,7 +69,7 @@ wanted AS (
         ON unsettled.match_id = of_league.match_id
             AND of_league.leagueid = ANY(%(leagues)s::bigint[])
             AND of_league._deleted_at IS NULL
-    WHERE coalesce(of_player.start_time, of_team.start_time, of_league.start_time) IS NOT NULL
+    WHERE coalesce(of_player.match_id, of_team.match_id, of_league.match_id) IS NOT NULL
         AND unsettled.match_id <> ALL(%(tracked)s::bigint[])
 )
 

@@ -284,6 +284,22 @@ def test_the_plan_names_what_a_run_then_asks_and_asks_nothing(
     assert len([path for path in asked() if "less_than_match_id" not in path]) == sum(second.values())
 
 
+@pytest.mark.parametrize("body", [b'{"profile": {"account_id"', b"not JSON", b"", b"\xff\xfe"], ids=repr)
+def test_a_body_that_is_no_json_lands_as_it_came_and_costs_nobody_else(warehouse: Warehouse, body: bytes) -> None:
+    warehouse.track("player", 1, 2)
+
+    def answer(path: str, times: int) -> Reply:
+        is_broken = path.endswith("/players/1")
+        return Reply(body=body if is_broken else b'{"profile": {"account_id": 2, "personaname": "Two"}}')
+
+    report, _ = warehouse.run_against(answer, "players")
+    assert [failure.item for failure in report.failures] == ["player 1"]
+    assert "the answer cannot be used" in report.failures[0].message
+    assert warehouse.rows("SELECT account_id, personaname FROM staging_opendota.players") == [(2, "Two")]
+    [(path, page)] = warehouse.rows("SELECT lake_path, page FROM ops.rejects WHERE record_index = -1")
+    assert list(warehouse.lake.read(warehouse.lake.root / path))[page].body == body
+
+
 def test_catalogues_are_read_when_they_are_due(warehouse: Warehouse, asked: Asked) -> None:
     warehouse.run("constants", "hero_stats", "teams", "leagues")
     assert len(asked()) == 8
