@@ -29,6 +29,7 @@ from orchestration.dbt_runner import NodeResult, Prepared, build, prepare, warm_
 from orchestration.transform import failed_build, transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.database import connect
+from warehouse.publish import building
 from warehouse.settings import load_settings
 from warehouse.statistics import refresh_statistics
 
@@ -110,7 +111,8 @@ def _full_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> No
 def _whole_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
     """Bring blue up to date as a run does."""
     began = time.perf_counter()
-    results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue")
+    with building(warehouse.url("transform")) as lock:
+        results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
     found.add(WHOLE, time.perf_counter() - began)
     failure = failed_build(results)
     if failure is not None:

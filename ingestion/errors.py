@@ -8,8 +8,10 @@ UpstreamError                 (warehouse.errors) a source cannot be read
 |   +-- WrongAddressError     what answers is not this source; ends the pass
 +-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
 |   +-- Unreachable           nothing answers at the address; ends the pass
+|   +-- BrokenAnswer          a body that is no JSON, whenever it is asked for; it is kept, as a reject
 +-- RefusedInARow             several things in a row were refused by what is in front of the API; ends the pass
 +-- UnusableAnswer            an answer that does not hold what it should; it is kept, as a reject
++-- UnknownName           a name that nobody has at the source, or several have
 +-- DayLimitReached           the source answers no more today; ends the pass in good order
 +-- CallBudgetSpent           we ask no more in this run; ends the pass in good order
 """
@@ -20,12 +22,14 @@ from warehouse.errors import UpstreamError
 
 __all__ = [
     "BlockedError",
+    "BrokenAnswer",
     "CallBudgetSpent",
     "DayLimitReached",
     "NotFoundError",
     "PermanentError",
     "RefusedInARow",
     "TransientError",
+    "UnknownName",
     "Unreachable",
     "UnusableAnswer",
     "WrongAddressError",
@@ -75,6 +79,24 @@ class Unreachable(TransientError):
     """Nothing answers at the address."""
 
 
+class BrokenAnswer(TransientError):
+    """A body is no JSON, although it was asked for patiently.
+
+    Args:
+        message: what is wrong, in one line.
+        hint: what to do next.
+        status: HTTP status of the answer.
+        body: the answer's body.
+        request: path and query that were asked for.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, status: int, body: bytes, request: str) -> None:
+        super().__init__(message, hint)
+        self.request = request
+        self.status = status
+        self.body = body
+
+
 class RefusedInARow(UpstreamError):
     """Several things in a row were refused by what is in front of the API.
 
@@ -91,6 +113,10 @@ class RefusedInARow(UpstreamError):
 
 class UnusableAnswer(UpstreamError):
     """An answer does not hold what it should; it is kept, as a reject."""
+
+
+class UnknownName(UpstreamError):
+    """Nobody has a name at the source, or several have it."""
 
 
 class DayLimitReached(UpstreamError):

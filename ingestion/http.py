@@ -17,6 +17,7 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from ingestion.errors import (
     BlockedError,
+    BrokenAnswer,
     PermanentError,
     TransientError,
     Unreachable,
@@ -25,6 +26,7 @@ from ingestion.errors import (
 )
 from ingestion.limits import CallBudget, Clock, Limiter, Turn
 from ingestion.refusals import Refused, Upstream, as_blocked, refusal, said, wrong_address
+from warehouse.json_text import NotJsonError, read_json
 
 __all__ = ["Answer", "Client", "Patience"]
 
@@ -254,14 +256,24 @@ class Client:
         try:
             msgspec.json.decode(response.content, type=msgspec.Raw)
         except RecursionError:
-            return  # whole or not, the parser turns it into a reject
-        except msgspec.DecodeError as error:
+            return
+        except msgspec.MsgspecError:
+            pass
+        else:
+            return
+        try:
+            read_json(response.content)  # what one parser refuses may be whole all the same
+        except NotJsonError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
                 raise wrong_address(
                     self.upstream, f"{request} is a web page", response.status_code, response.content
                 ) from None
-            raise TransientError(
-                f"{self.upstream.name} answered {request} with broken JSON ({error})", "run again later"
+            raise BrokenAnswer(
+                f"{self.upstream.name} answered {request} with broken JSON ({error})",
+                "run again later",
+                status=response.status_code,
+                body=response.content,
+                request=request,
             ) from None
 
 

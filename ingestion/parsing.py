@@ -1,23 +1,32 @@
-"""What the parsers of all sources share: reading a body, telling moments and messages; nothing raises for data."""
+"""What the parsers of all sources share: bodies, records and parts of records to rows; nothing raises for data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
-from warehouse.decode import page_reject
-from warehouse.source import Page, Parsed
+from warehouse.decode import decode_rows, page_reject
+from warehouse.json_text import NotJsonError, read_json
+from warehouse.source import OddField, Page, Parsed
 from warehouse.tables import Table
 
-__all__ = ["ABSENT", "add", "error_message", "iso_utc", "milliseconds", "read_body", "read_object"]
+__all__ = [
+    "ABSENT",
+    "add",
+    "error_message",
+    "is_same_id",
+    "iso_utc",
+    "milliseconds",
+    "note_odd",
+    "objects_of",
+    "read_body",
+    "read_object",
+    "to_rows",
+]
 
 #: Statuses that say in the source's own words that there is nothing.
 ABSENT = (404, 410)
-
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def read_body(table: Table, page: Page) -> Any:
@@ -25,9 +34,9 @@ def read_body(table: Table, page: Page) -> Any:
     if page.status != 200:
         return Parsed(rejects=[page_reject(table, page.body, f"status {page.status}")])
     try:
-        return msgspec.json.decode(page.body)
-    except _UNREADABLE as error:
-        return Parsed(rejects=[page_reject(table, page.body, f"not JSON: {str(error).split(' - at')[0]}")])
+        return read_json(page.body)
+    except NotJsonError as error:
+        return Parsed(rejects=[page_reject(table, page.body, str(error))])
 
 
 def read_object(table: Table, page: Page) -> dict[str, Any] | Parsed:
@@ -44,8 +53,8 @@ def error_message(body: bytes) -> str | None:
     These are `{"error": text}`, `{"message": text}` and `{"errors": [{"message": text}]}`.
     """
     try:
-        content = msgspec.json.decode(body)
-    except _UNREADABLE:
+        content = read_json(body)
+    except NotJsonError:
         return None
     if not isinstance(content, Mapping):
         return None
@@ -62,6 +71,46 @@ def add(parsed: Parsed, more: Parsed) -> None:
     parsed.frames.update(more.frames)
     parsed.rejects.extend(more.rejects)
     parsed.drift.update(more.drift)
+    for odd, places in more.odd.items():
+        parsed.odd.setdefault(odd, []).extend(places)
+
+
+def to_rows(table: Table, records: Sequence[Any], page: Page, **more: Any) -> Parsed:
+    """Rows of one table from records of a page; `more` are further parameters of its request."""
+    return decode_rows(table, records, {**page.params, **more}, observed_at=page.observed_at)
+
+
+def note_odd(parsed: Parsed, table: Table, field_path: str, reason: str, record_index: int) -> None:
+    """Count a field that leads to records and cannot be read, so that there are none."""
+    parsed.odd.setdefault(OddField(table.name, field_path, reason), []).append(record_index)
+
+
+def objects_of(parsed: Parsed, table: Table, field_path: str, value: Any, record_index: int) -> list[dict[str, Any]]:
+    """The objects in a list that a record holds; whatever else is there is counted.
+
+    Args:
+        parsed: where it is counted.
+        table: what the objects become.
+        field_path: where the list is in the record.
+        value: the list; none holds no object.
+        record_index: position of the record in its page.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        note_odd(parsed, table, field_path, "expected a list", record_index)
+        return []
+    found = [each for each in value if isinstance(each, dict)]
+    for _ in range(len(value) - len(found)):
+        note_odd(parsed, table, f"{field_path}[]", "expected an object", record_index)
+    return found
+
+
+def is_same_id(sent: Any, asked: Any) -> bool:
+    """Whether an answer names the thing that was asked for, be its id a number or the same number as text."""
+    if isinstance(sent, float) and sent.is_integer():
+        sent = int(sent)
+    return type(sent) in (int, str) and str(sent).strip() == str(asked)
 
 
 def milliseconds(text: Any) -> int | None:

@@ -21,6 +21,7 @@ import psycopg
 from ingestion.choices import Choice, Item, Situation
 from ingestion.errors import (
     BlockedError,
+    BrokenAnswer,
     CallBudgetSpent,
     DayLimitReached,
     NotFoundError,
@@ -123,11 +124,19 @@ class Run:
     async def get(
         self, path: str, query: Mapping[str, str | int] | None = None, *, may_be_empty: bool = False
     ) -> Answer:
-        """Ask the source; see `Client.get`."""
-        return await self.context.client.get(path, query, budget=self.budget, may_be_empty=may_be_empty)
+        """Ask the source; see `Client.get`. A body that is no JSON is an answer too, which becomes a reject.
 
-    def absent(self, error: PermanentError) -> Answer:
-        """A refusal that says there is nothing, as an answer that is worth keeping."""
+        Raises:
+            Unreachable: body after body is no JSON.
+        """
+        try:
+            return await self.context.client.get(path, query, budget=self.budget, may_be_empty=may_be_empty)
+        except BrokenAnswer as error:
+            self._fail_in_a_row(error)
+            return self.absent(error)
+
+    def absent(self, error: PermanentError | BrokenAnswer) -> Answer:
+        """What came with an error, as an answer that is worth keeping: nothing is there, or nothing can be read."""
         return Answer(error.request, error.status, {}, error.body, self.context.clock.now())
 
     def parse(self, endpoint: str, params: Mapping[str, Any], answer: Answer) -> tuple[Page, Parsed]:
@@ -196,9 +205,7 @@ class Run:
             self.fail(item, f"{item.name}: {error}{advice}")
         except TransientError as error:
             self.fail(item, f"{item.name}: {error}")
-            self._failed_in_a_row += 1
-            if self._failed_in_a_row >= _FAILURES_IN_A_ROW:
-                raise Unreachable(f"request after request fails: {error.message}", error.hint) from None
+            self._fail_in_a_row(error)
             return
         else:
             self._failed_in_a_row = 0
@@ -222,6 +229,12 @@ class Run:
             last.hint,
             is_of_source=False,
         )
+
+    def _fail_in_a_row(self, error: TransientError) -> None:
+        """Count a failure that may be everybody's; raise once it is."""
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= _FAILURES_IN_A_ROW:
+            raise Unreachable(f"request after request fails: {error.message}", error.hint) from None
 
 
 async def run_pass(context: Context, definition: PassDefinition) -> PassReport:

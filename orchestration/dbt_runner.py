@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,13 +21,16 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
+
 from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
 from warehouse.database import libpq_environment, parameters
 from warehouse.errors import BuildError
+from warehouse.locks import registered
 from warehouse.publish import Colour
 from warehouse.settings import Settings
 
-__all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up"]
+__all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up", "write_published_manifest"]
 
 #: A build of little waits for commits more than it computes; more gains nothing, and readers want connections too.
 _THREADS = 4
@@ -110,6 +113,7 @@ def build(
     transform_url: str,
     colour: Target,
     *,
+    lock: psycopg.Connection,
     full_refresh: bool = False,
     select: Sequence[str] = (),
     beside_readers: bool = False,
@@ -124,6 +128,7 @@ def build(
         settings: where logs go.
         transform_url: login of `ladder_transform`.
         colour: where to build.
+        lock: the connection that holds the build lock, in autocommit.
         full_refresh: rebuild incremental models from nothing; otherwise views and seeds stay as they are.
         select: models by dbt's selectors; all of them by default.
         beside_readers: leave a core to those who read meanwhile, for what computes for long.
@@ -140,7 +145,7 @@ def build(
         on_node(result)
 
     def watch(event: Any) -> None:
-        if event.info.name == "NodeFinished":
+        if event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
             result = _from_event(event.data)
             results.append(result)
             on_node(result)
@@ -155,16 +160,18 @@ def build(
         arguments.append("--full-refresh")
     threads = max(1, min(_THREADS, (os.cpu_count() or 1) - 1)) if beside_readers else _THREADS
     arguments += ["--threads", str(threads)]
-    outcome = _invoke(
-        prepared.project,
-        arguments,
-        settings,
-        transform_url,
-        colour,
-        manifest=manifest,
-        watch=watch,
-        server_options=_ONE_CORE_A_THREAD if beside_readers else "",
-    )
+    with registered(lock, colour) as registration:
+        outcome = _invoke(
+            prepared.project,
+            arguments,
+            settings,
+            transform_url,
+            colour,
+            manifest=manifest,
+            watch=watch,
+            registration=registration,
+            server_options=_ONE_CORE_A_THREAD if beside_readers else "",
+        )
     if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
         raise outcome.exception
     if outcome.exception is not None:
@@ -186,7 +193,41 @@ def describe(
     Raises:
         BuildError: dbt could not run.
     """
-    manifest = _decode(_manifest(prepared.project, prepared.folder, settings, transform_url, colour))
+    manifest = _published_manifest(prepared.project, prepared.folder, settings, transform_url, colour)
+    _target(settings, colour).mkdir(parents=True, exist_ok=True)
+    arguments = ["docs", "generate", "--no-compile"]
+    outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest)
+    if not outcome.success:
+        raise BuildError(f"dbt could not document: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
+    return manifest.writable_manifest().to_dict(), outcome.result.to_dict()
+
+
+def write_published_manifest(
+    path: Path, project: Path, folder: Path, settings: Settings, transform_url: str, colour: Colour
+) -> None:
+    """Write dbt's manifest of a colour as a file, with marts under the names that readers know.
+
+    Args:
+        path: the file, replaced whole.
+        project: where the project lies, which is parsed unless the folder holds the colour.
+        folder: of a prepared state of the project.
+        settings: where logs and dbt's own files go.
+        transform_url: login of `ladder_transform`.
+        colour: the published one.
+
+    Raises:
+        BuildError: the project cannot be parsed.
+    """
+    manifest = _published_manifest(project, folder, settings, transform_url, colour)
+    # With a manifest it parses nothing, but sets the flags of dbt that its writer reads.
+    _invoke(project, ["parse"], settings, transform_url, colour, manifest=manifest)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    manifest.writable_manifest().write(str(fresh))
+    fresh.replace(path)
+
+
+def _published_manifest(project: Path, folder: Path, settings: Settings, transform_url: str, colour: Colour) -> Any:
+    manifest = _decode(_manifest(project, folder, settings, transform_url, colour))
     for node in manifest.nodes.values():
         if node.schema == f"marts_{colour}":
             node.schema = "marts"
@@ -195,12 +236,7 @@ def describe(
         if unit_test.schema == f"marts_{colour}":
             unit_test.schema = "marts"
     _move(manifest, parameters(transform_url)["dbname"])
-    _target(settings, colour).mkdir(parents=True, exist_ok=True)
-    arguments = ["docs", "generate", "--no-compile"]
-    outcome = _invoke(prepared.project, arguments, settings, transform_url, colour, manifest=manifest)
-    if not outcome.success:
-        raise BuildError(f"dbt could not document: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
-    return manifest.writable_manifest().to_dict(), outcome.result.to_dict()
+    return manifest
 
 
 def _standing(graph: Graph) -> list[NodeResult]:
@@ -213,21 +249,29 @@ def _standing(graph: Graph) -> list[NodeResult]:
 
 
 @contextmanager
-def _environment(transform_url: str, options: str) -> Iterator[None]:
-    """Tell dbt's profile where to connect, with options for the server; it reads nothing but the environment."""
-    names = {**libpq_environment(transform_url), "DO_NOT_TRACK": "1"}
+def _environment(transform_url: str, registration: str, options: str) -> Iterator[None]:
+    """Where dbt's profile connects, with options for the server; it reads nothing but the environment.
+
+    A developer's own settings of dbt (`DBT_DEFER`, `DBT_EMPTY`, ...) are for their own schema.
+    """
+    names: dict[str, str | None] = {name: None for name in os.environ if name.startswith("DBT_")}
+    names |= {**libpq_environment(transform_url), "LADDER_BUILD": registration, "DO_NOT_TRACK": "1"}
     if options:
-        names["PGOPTIONS"] = f"{names.get('PGOPTIONS', '')} {options}".strip()
+        names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {options}".strip()
     before = {name: os.environ.get(name) for name in names}
-    os.environ.update(names)
+    _set_variables(names)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set_variables(before)
+
+
+def _set_variables(names: Mapping[str, str | None]) -> None:
+    for name, value in names.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _invoke(
@@ -239,6 +283,7 @@ def _invoke(
     *,
     manifest: Any = None,
     watch: Callable[[Any], None] = lambda event: None,
+    registration: str = "none",
     server_options: str = "",
 ) -> Any:
     # A library of dbt's gives the root logger a handler on import: a program with a log would write it twice.
@@ -252,7 +297,7 @@ def _invoke(
     options += ["--log-level", "none", "--log-level-file", "none", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
-    with _ONE_AT_A_TIME, _environment(database_url, server_options), _logged(logs / "dbt.log") as write:
+    with _ONE_AT_A_TIME, _environment(database_url, registration, server_options), _logged(logs / "dbt.log") as write:
         return dbtRunner(manifest=manifest, callbacks=[watch, write]).invoke([*options, *command, *place])
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import NodeResult, prepare
+from orchestration.dbt_state import follow_publication
 from orchestration.progress import NodeDone, NotLoaded, Published, tell
 from orchestration.transform import Transformed, transform
 from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
@@ -60,6 +61,7 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     except PublicationError as error:
         outcome = replace(outcome, failure=error)
     tell(Published(generation.generation, outcome.is_built, as_of))
+    follow_publication(warehouse.settings, warehouse.url("transform"), generation, project)
     return outcome
 
 

@@ -13,6 +13,7 @@ from orchestration import dbt_runner
 from orchestration.dbt_graph import Graph
 from orchestration.dbt_runner import NodeResult, Prepared
 from orchestration.warehouse_access import Warehouse
+from warehouse.damage import damaged_marts
 from warehouse.errors import BuildError, ConfigurationError, LadderError
 from warehouse.feed import trim_feeds
 from warehouse.publish import (
@@ -58,7 +59,7 @@ def transform(
     full_refresh: bool = False,
     on_node: Callable[[NodeResult], None] = lambda result: None,
 ) -> Transformed:
-    """Bring the marts up to date and turn them, or leave everything as it was.
+    """Bring the marts up to date, and mend those that are damaged, and turn them, or leave everything as it was.
 
     Loads wait and other builds queue up meanwhile, so that all marts of a generation stand on the same data.
 
@@ -66,6 +67,7 @@ def transform(
         warehouse: the open warehouse.
         prepared: the dbt project.
         full_refresh: rebuild everything from nothing, even if nothing is new; the next build rebuilds the other colour.
+            A damaged mart is built anew in the idle colour in any case.
         on_node: told each node's result as it comes.
 
     Raises:
@@ -74,9 +76,12 @@ def transform(
     transform_url = warehouse.url("transform")
     with building(transform_url) as connection:
         build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
-        if not build.is_needed and not full_refresh:
+        damaged = damaged_marts(connection)
+        if not build.is_needed and not full_refresh and not damaged:
             return Transformed(prepared.graph, current_generation(connection), is_built=False)
-        is_full = full_refresh or build.is_full
+        is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
+        # A table that was changed by hand is not built on, now or later.
+        is_other_refreshed = full_refresh or not all(mart.is_view_alone for mart in damaged)
         begin_build(connection, build, is_full=is_full)
         trim_feeds(connection)
         refresh_statistics(warehouse.servers.database_url)
@@ -85,6 +90,7 @@ def transform(
             warehouse.settings,
             transform_url,
             build.colour,
+            lock=connection,
             full_refresh=is_full,
             beside_readers=is_full and current_generation(connection) is not None,
             on_node=on_node,
@@ -93,7 +99,7 @@ def transform(
         if failure is not None:
             return Transformed(prepared.graph, current_generation(connection), True, results, failure)
         built_as_of = _built_as_of(connection, build)
-        record_build(connection, build, as_of_date=built_as_of, is_other_refreshed=full_refresh)
+        record_build(connection, build, as_of_date=built_as_of, is_other_refreshed=is_other_refreshed)
         generation = turn(connection, build.colour, prepared.graph.marts)
         return Transformed(prepared.graph, generation, True, results)
 

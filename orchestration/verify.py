@@ -15,6 +15,7 @@ from orchestration.dbt_graph import Graph, Model
 from orchestration.dbt_runner import NodeResult, Prepared
 from orchestration.transform import as_of_date, failed_build
 from orchestration.warehouse_access import Warehouse
+from warehouse.damage import damaged_marts
 from warehouse.errors import ConfigurationError, PublicationError
 from warehouse.publish import Generation, building, current_generation, plan_build
 
@@ -71,7 +72,7 @@ def verify(
 
     Raises:
         ConfigurationError: a name is no mart.
-        PublicationError: nothing is published, or something new is not published yet.
+        PublicationError: nothing is published, something new is not published yet, or a mart is missing.
         BuildError: the rebuild failed.
     """
     unknown = sorted(set(marts) - set(prepared.graph.marts))
@@ -84,12 +85,16 @@ def verify(
             raise PublicationError("nothing is published yet", "run `ladder run`")
         if plan.is_needed:
             raise PublicationError("something new is not in the published marts yet", "run `ladder run`, then verify")
+        unreadable = [mart for mart in damaged_marts(connection) if not mart.is_readable]
+        if unreadable:
+            raise PublicationError(unreadable[0].message, "run `ladder run`, which mends it")
         with _scratch(connection, live):
             results = dbt_runner.build(
                 prepared,
                 warehouse.settings,
                 warehouse.url("transform"),
                 "scratch",
+                lock=connection,
                 select=[f"+{name}" for name in marts],
                 beside_readers=True,
                 on_node=on_node,

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from serving.endpoints import Endpoint
 from serving.generations import Published
 from serving.refusals import Unavailable
+from warehouse.damage import DAMAGE_QUERY, DamagedMart
 
 __all__ = ["READ_LIMIT_S", "Database", "DatabaseDown", "Reading"]
 
@@ -113,6 +114,20 @@ class Database:
             await self._stop_watching()
             raise DatabaseDown from error
 
+    async def damaged(self) -> list[DamagedMart]:
+        """Marts that were changed by hand since they were published; none where that is not recorded.
+
+        Raises:
+            DatabaseDown: PostgreSQL does not answer in time.
+        """
+        try:
+            return await self._within(_WATCH_LIMIT_S, self._damaged())
+        except psycopg.errors.UndefinedTable:
+            return []
+        except (psycopg.Error, DatabaseDown) as error:
+            await self._stop_watching()
+            raise DatabaseDown from error
+
     async def read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
         """Run an endpoint's query in the snapshot that its generation is read from.
 
@@ -138,6 +153,12 @@ class Database:
             self._watching = await AsyncConnection.connect(self._url, **_CONNECTION)
         row = await (await self._watching.execute(_NEWEST)).fetchone()
         return None if row is None else Published(*row)
+
+    async def _damaged(self) -> list[DamagedMart]:
+        if self._watching is None:
+            raise DatabaseDown  # the watcher connects
+        rows = await (await self._watching.execute(DAMAGE_QUERY, {"colour": None})).fetchall()
+        return [DamagedMart(*row) for row in rows]
 
     async def _read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
         async with self._pool.connection() as connection:

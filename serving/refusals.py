@@ -51,10 +51,11 @@ class Unavailable(Refusal):
         code: for programs.
         message: for people.
         retry_after_s: seconds after which to ask again.
+        detail: anything more, or None.
     """
 
-    def __init__(self, code: str, message: str, retry_after_s: int) -> None:
-        super().__init__(503, code, message)
+    def __init__(self, code: str, message: str, retry_after_s: int, detail: Any = None) -> None:
+        super().__init__(503, code, message, detail)
         self.retry_after_s = retry_after_s
 
     @property

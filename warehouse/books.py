@@ -1,4 +1,4 @@
-"""The books of a load: batch, files, rejects, cursors, rereads and drift, written in the load's own transaction."""
+"""The books of a load: batch, files, rejects, odd fields, cursors, rereads and drift, in the load's own transaction."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class LoadReport:
         deleted: rows that became tombstones.
         reobserved: rows seen again unchanged, at a later time.
         rejected: records that could not become rows.
+        odd_fields: fields that could not be read as they were sent, in records that became rows.
     """
 
     batches: int = 0
@@ -40,6 +41,7 @@ class LoadReport:
     deleted: int = 0
     reobserved: int = 0
     rejected: int = 0
+    odd_fields: int = 0
 
     def __add__(self, other: LoadReport) -> LoadReport:
         """Sum of two loads."""
@@ -67,6 +69,12 @@ INSERT INTO ops.rejects (source, lake_path, page, table_name, record_index, endp
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (source, lake_path, page, table_name, record_index) DO UPDATE
 SET field_path = excluded.field_path, reason = excluded.reason, batch_id = excluded.batch_id, replayed_at = NULL
+"""
+_READ_AGAIN = "DELETE FROM ops.field_rejects WHERE source = %s AND lake_path = ANY(%s)"
+_ODD_FIELD = """
+INSERT INTO ops.field_rejects (source, lake_path, page, table_name, field_path, reason, records, record_index, endpoint,
+                               batch_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _MENDED = """
 UPDATE ops.rejects SET replayed_at = %s
@@ -101,7 +109,11 @@ def write_books(
     batch_id: int,
     loaded_at: datetime,
 ) -> None:
-    """Write what a load leaves in `ops`; a reject of these files that is no reject any more is marked as mended."""
+    """Write what a load leaves in `ops`.
+
+    A reject of these files that is no reject any more is marked as mended; odd fields of these files are those that the
+    load has found, whatever an earlier one did.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_BATCH, {**asdict(report), "batch_id": batch_id, "source": source.name, "loaded_at": loaded_at})
         cursor.executemany(
@@ -129,6 +141,25 @@ def write_books(
         )
         names = [name for name, _, _ in prepared.files]
         cursor.execute(_MENDED, [loaded_at, source.name, names, batch_id])
+        cursor.execute(_READ_AGAIN, [source.name, names])
+        cursor.executemany(
+            _ODD_FIELD,
+            [
+                (
+                    source.name,
+                    located.path,
+                    located.page,
+                    located.field.table,
+                    located.field.field_path,
+                    located.field.reason,
+                    located.records,
+                    located.record_index,
+                    located.endpoint,
+                    batch_id,
+                )
+                for located in prepared.odd
+            ],
+        )
         cursor.executemany(
             _CURSOR,
             [

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from psycopg import sql
 
 from warehouse.database import connect
 from warehouse.errors import LakeError
@@ -33,6 +34,20 @@ _SMALL_BYTES = 64 << 20
 _TARGET_BYTES = 256 << 20
 _ROW_GROUP_PAGES = 16
 _ABANDONED_S = 3600
+#: Books that point at pages: table in `ops`, and its columns besides source, path and page.
+_BOOKS = {
+    "rejects": (
+        "table_name",
+        "record_index",
+        "endpoint",
+        "field_path",
+        "reason",
+        "record",
+        "batch_id",
+        "replayed_at",
+    ),
+    "field_rejects": ("table_name", "field_path", "reason", "records", "record_index", "endpoint", "batch_id"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +136,39 @@ def _compact_group(connection: psycopg.Connection, lake: Lake, group: Sequence[P
     name = lake.name_of(kept)
     gone = [lake.name_of(path) for path in others]
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT lake_path FROM ops.rejects WHERE lake_path = ANY(%s)", [gone])
-        rejected = {row[0] for row in cursor}
-        cursor.executemany(
-            "INSERT INTO ops.rejects (source, lake_path, page, table_name, record_index, endpoint, field_path, reason, "
-            "record, batch_id, replayed_at) SELECT source, %s, %s, table_name, record_index, endpoint, field_path, "
-            "reason, record, batch_id, replayed_at FROM ops.rejects WHERE lake_path = %s AND page = %s "
-            "ON CONFLICT DO NOTHING",
-            [(name, place.new_page, place.old_path, place.old_page) for place in places if place.old_path in rejected],
-        )
-        cursor.execute("DELETE FROM ops.rejects WHERE lake_path = ANY(%s)", [gone])
+        for book, columns in _BOOKS.items():
+            _move(cursor, book, columns, places, name, gone)
         cursor.execute("UPDATE ops.lake_files SET pages = %s WHERE path = %s", [pages, name])
     with _lake_errors(kept):
         for path in others:
             path.unlink()
         _sync(kept.parent)
     _forget_missing(connection, set(gone))
+
+
+def _move(
+    cursor: psycopg.Cursor,
+    book: str,
+    columns: Sequence[str],
+    places: Sequence[_Place],
+    name: str,
+    gone: Sequence[str],
+) -> None:
+    """Let a book that points at pages follow them into the file that is kept."""
+    names: dict[str, sql.Composable] = {
+        "book": sql.Identifier("ops", book),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+    }
+    cursor.execute(sql.SQL("SELECT DISTINCT lake_path FROM {book} WHERE lake_path = ANY(%s)").format(**names), [gone])
+    noted = {row[0] for row in cursor}
+    cursor.executemany(
+        sql.SQL(
+            "INSERT INTO {book} (source, lake_path, page, {columns}) SELECT source, %s, %s, {columns} FROM {book} "
+            "WHERE lake_path = %s AND page = %s ON CONFLICT DO NOTHING"
+        ).format(**names),
+        [(name, place.new_page, place.old_path, place.old_page) for place in places if place.old_path in noted],
+    )
+    cursor.execute(sql.SQL("DELETE FROM {book} WHERE lake_path = ANY(%s)").format(**names), [gone])
 
 
 def _append(lake: Lake, group: Sequence[Path], target: Path) -> tuple[list[_Place], int]:

@@ -20,11 +20,11 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.errors import LakeError
+from warehouse.json_text import json_text, read_json, without_fields
 from warehouse.source import CursorMove, Page, Source
 
 __all__ = ["Lake"]
@@ -187,10 +187,9 @@ def _strip(body: bytes, never: frozenset[str]) -> bytes:
     if not any(f'"{key}"'.encode() in body for key in never):
         return body
     try:
-        return msgspec.json.encode(_without(msgspec.json.decode(body), never))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        # It cannot be told what a broken payload holds, and what may not be stored weighs more than a broken page.
-        return b""
+        return json_text(_without(read_json(body), never)).encode()
+    except (ValueError, RecursionError):
+        return without_fields(body, never)
 
 
 def _without(value: Any, never: frozenset[str]) -> Any:

@@ -147,6 +147,7 @@ def _load_group(
         pages=sum(pages for _, _, pages in prepared.files),
         records=sum(rows.count for rows in prepared.rows.values()),
         rejected=len(prepared.rejects),
+        odd_fields=sum(located.records for located in prepared.odd),
         **asdict(merged),
     )
     if again:

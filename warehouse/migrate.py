@@ -84,8 +84,15 @@ def _create_roles(settings: Settings, admin_url: str, connection: psycopg.Connec
             sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(connection.info.dbname), name)
         )
     connection.execute("GRANT ladder_marts_owner TO ladder_transform")
+    # It owns the schemas of developers, which an administrator makes.
+    _let_admin_act_as(connection, "ladder_developer")
     connection.execute("ALTER ROLE ladder_analyst SET default_transaction_read_only = on")
     connection.execute("ALTER ROLE ladder_analyst SET search_path = marts")
+    # A day is one in UTC, whatever the server's zone. A client that was left open, or a query that forgot its join,
+    # must not hold the views for ever: a generation cannot be published behind it. A session may set either higher.
+    connection.execute("ALTER ROLE ladder_analyst SET timezone = 'UTC'")
+    connection.execute("ALTER ROLE ladder_analyst SET statement_timeout = '15min'")
+    connection.execute("ALTER ROLE ladder_analyst SET idle_in_transaction_session_timeout = '5min'")
     connection.execute("ALTER ROLE ladder_serving SET default_transaction_read_only = on")
     connection.execute("ALTER ROLE ladder_serving SET search_path = marts")
     connection.execute("ALTER ROLE ladder_serving SET statement_timeout = '5s'")
@@ -145,13 +152,17 @@ def _create_staging(connection: psycopg.Connection, source: Source) -> None:
         else:
             _widen(connection, table, columns)
     connection.execute(
-        sql.SQL("GRANT USAGE ON SCHEMA {} TO ladder_ingest, ladder_transform, ladder_marts_owner").format(schema)
+        sql.SQL(
+            "GRANT USAGE ON SCHEMA {} TO ladder_ingest, ladder_transform, ladder_developer, ladder_marts_owner"
+        ).format(schema)
     )
     connection.execute(
         sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO ladder_ingest").format(schema)
     )
     connection.execute(
-        sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_marts_owner").format(schema)
+        sql.SQL(
+            "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_developer, ladder_marts_owner"
+        ).format(schema)
     )
     for table in source.tables:
         connection.execute(sql.SQL("GRANT DELETE ON {} TO ladder_marts_owner").format(table.feed_identifier))

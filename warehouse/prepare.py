@@ -15,10 +15,10 @@ import polars as pl
 from warehouse import copy
 from warehouse.decode import decode_rows, frame_schema, page_reject
 from warehouse.lake import Lake
-from warehouse.source import Endpoint, Page, Parsed, Reject, Source
+from warehouse.source import Endpoint, OddField, Page, Parsed, Reject, Source
 from warehouse.tables import Table
 
-__all__ = ["LocatedReject", "Prepared", "Rows", "prepare"]
+__all__ = ["LocatedOddField", "LocatedReject", "Prepared", "Rows", "prepare"]
 
 _TIME = pl.Datetime("us", "UTC")
 #: Payload bytes after which a group of files is closed: bounds memory, and is large enough that the cost of a
@@ -42,6 +42,27 @@ class LocatedReject:
     page: int
     endpoint: str
     reject: Reject
+
+
+@dataclass(frozen=True)
+class LocatedOddField:
+    """A field that could not be read as it was sent, in one page.
+
+    Args:
+        path: lake file of the page.
+        page: place of the page in the file.
+        endpoint: endpoint of the page.
+        field: the field, and why.
+        records: how many records have such a value.
+        record_index: position of the first of them.
+    """
+
+    path: str
+    page: int
+    endpoint: str
+    field: OddField
+    records: int
+    record_index: int
 
 
 @dataclass
@@ -76,6 +97,7 @@ class Prepared:
         rejects: records that could not become rows.
         cursors: newest move of each cursor, and when it was observed.
         drift: unknown fields, with the number of times they were seen.
+        odd: fields that could not be read as they were sent.
     """
 
     files: list[tuple[str, str, int]] = field(default_factory=list)
@@ -84,6 +106,7 @@ class Prepared:
     rejects: list[LocatedReject] = field(default_factory=list)
     cursors: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
     drift: Counter[str] = field(default_factory=Counter)
+    odd: list[LocatedOddField] = field(default_factory=list)
 
 
 def prepare(
@@ -131,6 +154,10 @@ def _add_file(lake: Lake, source: Source, path: Path, group: Prepared, frames: d
                 )
                 frames.setdefault(table, []).append(stamped)
         group.rejects += [LocatedReject(name, number - 1, endpoint.name, reject) for reject in parsed.rejects]
+        group.odd += [
+            LocatedOddField(name, number - 1, endpoint.name, odd, len(places), min(places))
+            for odd, places in parsed.odd.items()
+        ]
         group.drift += parsed.drift
         if page.cursor is not None:
             known = group.cursors.get(page.cursor.name)

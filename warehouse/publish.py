@@ -17,6 +17,7 @@ from typing import Any, Literal, LiteralString
 import psycopg
 from psycopg import sql
 
+from warehouse.damage import damaged_marts, record_marts
 from warehouse.database import connect
 from warehouse.errors import PublicationError
 from warehouse.locks import BUILD
@@ -30,6 +31,7 @@ __all__ = [
     "current_generation",
     "plan_build",
     "record_build",
+    "restore_views",
     "rollback",
     "turn",
 ]
@@ -167,6 +169,7 @@ def begin_build(connection: psycopg.Connection, build: Build, *, is_full: bool) 
             "WHERE colour = %s",
             [build.as_of_date, None if is_full else build.models_digest, build.colour],
         )
+        connection.execute("DELETE FROM ops.published_marts WHERE colour = %s", [build.colour])
 
 
 def record_build(
@@ -213,10 +216,16 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
                 connection.execute(_OWNER)
                 connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_TURN_LOCK_TIMEOUT_MS)))
                 _turn_views(connection, colour, marts)
-                return _write_generation(connection, colour)
+                generation = _write_generation(connection, colour)
         except psycopg.errors.LockNotAvailable:
             # A view cannot turn behind a long reader without making every later reader wait; let them pass first.
             time.sleep(0.05 * (attempt + 1))
+            continue
+        # In a transaction of its own: readers wait as long as the views turn.
+        with connection.transaction():
+            connection.execute(_OWNER)
+            record_marts(connection, colour, marts)
+        return generation
     raise PublicationError("a reader holds the marts for too long", "end long queries, then try this again")
 
 
@@ -236,7 +245,22 @@ def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation
         raise PublicationError("there is no earlier generation to return to", "run `ladder run` to build a newer one")
     if not row[1]:
         raise PublicationError("the earlier generation has been built over", "run `ladder run` to build a newer one")
+    damaged = damaged_marts(connection, row[0])
+    if damaged:
+        raise PublicationError(
+            f"the earlier generation is damaged ({damaged[0].message})", "run `ladder run` to build a newer one"
+        )
     return turn(connection, row[0], marts)
+
+
+def restore_views(connection: psycopg.Connection, live: Generation) -> Generation:
+    """Make the views of the published generation anew, under a new number; its tables are sound.
+
+    Raises:
+        PublicationError: a table is missing after all, or readers hold the views for too long.
+    """
+    marts = connection.execute("SELECT mart FROM ops.published_marts WHERE colour = %s", [live.colour]).fetchall()
+    return turn(connection, live.colour, [mart for (mart,) in marts])
 
 
 def _turn_views(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -> None:
@@ -253,7 +277,7 @@ def _turn_views(connection: psycopg.Connection, colour: Colour, marts: Sequence[
         view, table = sql.Identifier("marts", name), sql.Identifier(schema, name)
         selected = sql.SQL(", ").join(sql.Identifier(column) for column, _ in tables[name])
         connection.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM {}").format(view, selected, table))
-    connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ladder_analyst, ladder_serving")
+    connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ladder_analyst, ladder_developer, ladder_serving")
     _copy_comments(connection, schema)
 
 

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         default="EU,NA", description="regions whose FACEIT rankings are read, with commas between"
     )
     as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
+    dev_schema: str | None = Field(
+        default=None, description="schema where `ladder dbt` builds (default: `dev_` and the name of the user)"
+    )
     api_host: str = Field(default="127.0.0.1", description="address that `ladder serve` binds")
     api_port: int = Field(default=8765, ge=0, le=65535, description="port that `ladder serve` binds")
     api_anonymous: bool = Field(default=True, description="whether public marts are read without a key")
@@ -141,6 +144,13 @@ class Settings(BaseSettings):
     @classmethod
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("dev_schema")
+    @classmethod
+    def _developers_own(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"dev_[a-z0-9_]{1,59}", value):
+            raise ValueError("must be dev_ with small letters, digits and underscores after it, 63 characters at most")
+        return value
 
     @field_validator("lake_url")
     @classmethod

@@ -12,7 +12,7 @@ import polars as pl
 
 from warehouse.tables import Table
 
-__all__ = ["CursorMove", "Endpoint", "Page", "Parsed", "Reject", "Source"]
+__all__ = ["CursorMove", "Endpoint", "OddField", "Page", "Parsed", "Reject", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,21 @@ class Reject:
     record: str
 
 
+@dataclass(frozen=True, slots=True)
+class OddField:
+    """A field that could not be read as it was sent, in records that became rows all the same.
+
+    Args:
+        table: name of the staging table.
+        field_path: where in the record, e.g. `$.kills`.
+        reason: why, in a few words that are the same for all values of the kind.
+    """
+
+    table: str
+    field_path: str
+    reason: str
+
+
 @dataclass
 class Parsed:
     """What a page became.
@@ -81,11 +96,13 @@ class Parsed:
             `warehouse.decode.frame_schema`.
         rejects: records that could not become rows.
         drift: fields that the table definitions do not know, counted.
+        odd: fields that could not be read as they were sent, each with the positions of the records in the page.
     """
 
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     drift: Counter[str] = field(default_factory=Counter)
+    odd: dict[OddField, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

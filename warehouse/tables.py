@@ -7,10 +7,14 @@ from typing import Literal
 
 from psycopg import sql
 
-__all__ = ["BOOKKEEPING", "Column", "ColumnType", "Table"]
+__all__ = ["BOOKKEEPING", "MOST_KEY_BYTES", "Column", "ColumnType", "Table", "Timeline"]
 
 ColumnType = Literal["bigint", "integer", "boolean", "double precision", "text", "jsonb"]
 Privacy = Literal["public", "pseudonymous"]
+
+#: Bytes of a text in a key or an index: PostgreSQL's B-trees hold some 2,700 bytes an entry, and no key has more than
+#: six texts, here and in marts.
+MOST_KEY_BYTES = 400
 
 #: Columns that every staging table carries besides the source's own.
 #: The defaults let a load COPY straight into the table, which knows its batch from the transaction's settings.
@@ -23,6 +27,21 @@ BOOKKEEPING: tuple[tuple[str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """What a number can be that names a time.
+
+    Args:
+        per_second: what the source counts in a second: 1, or 1000 for milliseconds.
+        earliest: Unix time (s) before which the source has no times.
+        zero_is_none: 0 is how the source writes that there is no time.
+    """
+
+    per_second: int
+    earliest: int
+    zero_is_none: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a staging table, under the source's own name and type.
 
@@ -31,8 +50,14 @@ class Column:
         type: PostgreSQL type.
         description: what it holds, with its unit.
         path: keys that lead to the value inside a record, e.g. `("profile", "account_id")`.
-        is_lenient: the source has sent this number as text; digits in text are accepted, and empty text is null.
-        is_required: a record without it is a reject. Key columns always are.
+        is_lenient: the source has sent this number as text, and empty text for none.
+        is_required: a record without it, or with one that cannot be read, is a reject. Key columns always are.
+        decides_result: a record in which it is there and cannot be read is a reject, since who won hangs on it. Of any
+            other column an unreadable value becomes null and is counted.
+        limits: least and greatest value of an integer, where the type holds more than can be meant.
+        time: the value names a time, in a number or, of type text, in ISO 8601; what cannot be one is unreadable.
+        spellings: the texts that can be meant, where there are few; any other is unreadable.
+        is_identifier: a text by which models key their rows, and which cannot be long.
         from_request: the value comes from the request's parameters, not from the record.
         privacy: `public`, or `pseudonymous` for what identifies a person who may ask to be forgotten.
     """
@@ -43,6 +68,11 @@ class Column:
     path: tuple[str, ...] = ()
     is_lenient: bool = False
     is_required: bool = False
+    decides_result: bool = False
+    limits: tuple[int, int] | None = None
+    time: Timeline | None = None
+    spellings: frozenset[str] | None = None
+    is_identifier: bool = False
     from_request: bool = False
     privacy: Privacy = "public"
 

@@ -4,7 +4,7 @@
 {% macro generate_alias_name(custom_alias_name=none, node=none) -%}
     {%- if custom_alias_name -%}
         {{ custom_alias_name | trim }}
-    {%- elif 'totals' in node.fqn -%}
+    {%- elif 'totals' in node.fqn and not is_dev() -%}
         {{ node.name }}_{{ colour() }}
     {%- else -%}
         {{ node.name }}

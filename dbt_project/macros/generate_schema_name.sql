@@ -1,10 +1,12 @@
 {#
     Marts are built in the colour that the target names, `marts_blue` or `marts_green`, so that a build never touches
     what is being read. `prep` is shared by both colours: it holds views on staging and seeds, which keep no state of
-    a build, and tables whose names carry the colour.
+    a build, and tables whose names carry the colour. In `dev` everything is built in one schema, the developer's own.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {%- if custom_schema_name == 'marts' -%}
+    {%- if is_dev() -%}
+        {{ target.schema }}
+    {%- elif custom_schema_name == 'marts' -%}
         marts_{{ colour() }}
     {%- else -%}
         {{ custom_schema_name or target.schema }}
@@ -13,12 +15,21 @@
 
 
 {#
-    The colour being built: the name of the target. `scratch` is a place that nobody reads, for a rebuild to compare
-    with.
+    What is being built: the name of the target. `scratch` is a place that nobody reads, for a rebuild to compare with;
+    `dev` is a developer's own schema.
 #}
 {% macro colour() -%}
-    {%- if target.name not in ('blue', 'green', 'scratch') -%}
-        {{ exceptions.raise_compiler_error("the target must be blue, green or scratch, not " ~ target.name) }}
+    {%- if target.name not in ('blue', 'green', 'scratch', 'dev') -%}
+        {{ exceptions.raise_compiler_error("the target must be dev, not " ~ target.name) }}
     {%- endif -%}
     {{ target.name }}
+{%- endmacro %}
+
+
+{# Whether a developer's schema is built: whole tables, as on an engine without feeds, and nothing in `ops`. #}
+{% macro is_dev() -%}
+    {%- if target.name == 'dev' and not target.schema.startswith('dev_') -%}
+        {{ exceptions.raise_compiler_error("a developer's schema is named dev_..., not " ~ target.schema) }}
+    {%- endif -%}
+    {{ return(target.name == 'dev') }}
 {%- endmacro %}

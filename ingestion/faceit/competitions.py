@@ -7,8 +7,9 @@ from typing import Literal
 
 from ingestion.choices import Choice, Item, Situation
 from ingestion.faceit.choices import stalest_first
+from ingestion.faceit.listing import Listing
 from ingestion.faceit.source import MATCH_GAMES, RANKED_GAMES, SOURCE
-from ingestion.faceit.walks import Listing, to_walk, walk
+from ingestion.faceit.walks import to_walk, walk
 from ingestion.passes import PassDefinition, Run
 from warehouse.state import cursors
 

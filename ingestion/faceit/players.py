@@ -13,8 +13,9 @@ import msgspec
 from ingestion.choices import Choice, Item, Situation, is_due, is_walking
 from ingestion.errors import NotFoundError, UnusableAnswer
 from ingestion.faceit.choices import players_of, stalest_first
+from ingestion.faceit.listing import Listing
 from ingestion.faceit.source import GAMES, MATCH_GAMES, RETIRED_GAMES, SOURCE
-from ingestion.faceit.walks import Listing, newest, to_walk, walk
+from ingestion.faceit.walks import newest, to_walk, walk
 from ingestion.passes import PassDefinition, Run
 from ingestion.reports import Failure
 from ingestion.rereads import due_after

@@ -5,12 +5,24 @@ Parsing is pure and never raises for what an answer holds: whatever cannot becom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ingestion.faceit import tables
-from ingestion.parsing import ABSENT, add, error_message, iso_utc, milliseconds, read_object
-from warehouse.decode import decode_rows, page_reject
+from ingestion.faceit.sides import FACTIONS, sides_of, with_winner
+from ingestion.parsing import (
+    ABSENT,
+    add,
+    error_message,
+    is_same_id,
+    iso_utc,
+    milliseconds,
+    note_odd,
+    objects_of,
+    read_object,
+    to_rows,
+)
+from warehouse.decode import page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
 
@@ -24,8 +36,6 @@ MATCH_GAMES = ("cs2", "csgo")
 RETIRED_GAMES = ("csgo",)
 #: Games whose rankings are read.
 RANKED_GAMES = ("cs2", "dota2")
-#: The two sides of a match.
-FACTIONS = ("faction1", "faction2")
 
 
 def _parse_one(table: Table) -> Callable[[Page], Parsed]:
@@ -33,7 +43,7 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
 
     def parse(page: Page) -> Parsed:
         record = read_object(table, page)
-        return record if isinstance(record, Parsed) else decode_rows(table, [record], page.params)
+        return record if isinstance(record, Parsed) else to_rows(table, [record], page)
 
     return parse
 
@@ -43,7 +53,7 @@ def _parse_items(table: Table) -> Callable[[Page], Parsed]:
 
     def parse(page: Page) -> Parsed:
         items = _read_items(table, page)
-        return items if isinstance(items, Parsed) else decode_rows(table, items, page.params)
+        return items if isinstance(items, Parsed) else to_rows(table, items, page)
 
     return parse
 
@@ -54,57 +64,66 @@ def _parse_player(page: Page) -> Parsed:
     `null` is the answer for somebody whom FACEIT does not show; a stored profile stays as it is.
     """
     if page.status == 200 and page.body.strip() == b"null":
-        return decode_rows(tables.PLAYERS, [], page.params)
+        return to_rows(tables.PLAYERS, [], page)
     record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
     player_id = record.get("player_id")
     # Asked by nickname or by an account in a game, the answer alone tells the id.
-    if player_id != page.params.get("player_id", player_id):
+    if "player_id" in page.params and not is_same_id(player_id, page.params["player_id"]):
         reason = "the answer is about another player"
         return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, reason, "$.player_id")])
-    params = {**page.params, "observed_at": iso_utc(page.observed_at), "seen_in": "profile"}
-    parsed = decode_rows(tables.PLAYERS, [record], params)
+    seen = {"observed_at": iso_utc(page.observed_at), "seen_in": "profile"}
+    parsed = to_rows(tables.PLAYERS, [record], page)
     games = record.get("games")
-    played = [
-        {"player_id": player_id, "game": game, **profile}
-        for game, profile in (games.items() if isinstance(games, Mapping) else ())
-        if isinstance(profile, Mapping)
-    ]
-    add(parsed, decode_rows(tables.PLAYER_GAMES, played, params))
+    if games is not None and not isinstance(games, Mapping):
+        note_odd(parsed, tables.PLAYER_GAMES, "$.games", "expected an object", 0)
+        games = None
+    played = []
+    for game, profile in (games or {}).items():
+        if isinstance(profile, Mapping):
+            played.append({**profile, "player_id": player_id, "game": game})
+        elif profile is not None:
+            note_odd(parsed, tables.PLAYER_GAMES, "$.games[]", "expected an object", 0)
+    add(parsed, to_rows(tables.PLAYER_GAMES, played, page))
     # That a game is not there, or no longer, is an observation of its elo as well.
     missing = [
-        {"player_id": player_id, "game": game}
-        for game in GAMES
-        if isinstance(games, Mapping) and games.get(game) is None
+        {"player_id": player_id, "game": game} for game in GAMES if games is not None and games.get(game) is None
     ]
-    add(parsed, decode_rows(tables.PLAYER_ELOS, [*played, *missing], params))
+    add(parsed, to_rows(tables.PLAYER_ELOS, [*played, *missing], page, **seen))
     return parsed
 
 
 def _parse_history(page: Page) -> Parsed:
     """The matches of a player's history, and everybody in them; a 404 means that there are none."""
     if page.status == 404:
-        return decode_rows(tables.HISTORY_MATCHES, [], page.params)
+        return to_rows(tables.HISTORY_MATCHES, [], page)
     items = _read_items(tables.HISTORY_MATCHES, page)
     if isinstance(items, Parsed):
         return items
-    parsed = decode_rows(tables.HISTORY_MATCHES, items, page.params)
+    parsed = to_rows(tables.HISTORY_MATCHES, [with_winner(item) for item in items], page)
     players = [
-        {**player, **_match_of(match), "faction": faction, "team_id": team.get("team_id"), "team_nickname": name}
-        for match in _mappings(items)
-        for faction, team in _factions(match)
-        for name in [team.get("nickname")]
-        for player in _mappings(team.get("players"))
+        {
+            **player,
+            **_match_of(match),
+            "faction": faction,
+            "team_id": _first(team, "team_id", "faction_id"),
+            "team_nickname": _first(team, "nickname", "name"),
+        }
+        for index, match in _indexed(items)
+        for faction, team in sides_of(parsed, tables.HISTORY_PLAYERS, match, index)
+        for player in objects_of(
+            parsed, tables.HISTORY_PLAYERS, f"$.teams.{faction}.players", _first(team, "players", "roster"), index
+        )
     ]
-    add(parsed, decode_rows(tables.HISTORY_PLAYERS, players, page.params))
+    add(parsed, to_rows(tables.HISTORY_PLAYERS, players, page))
     return parsed
 
 
 def _parse_player_match_stats(page: Page) -> Parsed:
     """A player's statistics, one record a map; a 404 means that there are none."""
     if page.status in ABSENT:
-        return decode_rows(tables.PLAYER_MATCH_STATS, [], page.params)
+        return to_rows(tables.PLAYER_MATCH_STATS, [], page)
     items = _read_items(tables.PLAYER_MATCH_STATS, page)
     if isinstance(items, Parsed):
         return items
@@ -125,7 +144,7 @@ def _parse_player_match_stats(page: Page) -> Parsed:
             )
         else:
             records.append(item)
-    return decode_rows(tables.PLAYER_MATCH_STATS, records, page.params)
+    return to_rows(tables.PLAYER_MATCH_STATS, records, page)
 
 
 def _parse_match(page: Page) -> Parsed:
@@ -135,7 +154,7 @@ def _parse_match(page: Page) -> Parsed:
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
         return record
-    if record.get("match_id") != page.params.get("match_id"):
+    if not is_same_id(record.get("match_id"), page.params.get("match_id")):
         reason = "the answer is about another match"
         return Parsed(rejects=[page_reject(tables.MATCHES, page.body, reason, "$.match_id")])
     return _matches([record], page)
@@ -149,21 +168,24 @@ def _parse_matches(page: Page) -> Parsed:
 
 def _matches(records: Sequence[Any], page: Page) -> Parsed:
     """Matches, their sides, and the rosters of these."""
-    parsed = decode_rows(tables.MATCHES, records, page.params)
+    parsed = to_rows(tables.MATCHES, [with_winner(record) for record in records], page)
     factions, rosters = [], []
-    for match in _mappings(records):
-        for faction, team in _factions(match):
+    for index, match in _indexed(records):
+        for faction, team in sides_of(parsed, tables.MATCH_FACTIONS, match, index):
             place = {**_match_of(match), "faction": faction}
-            factions.append({**team, **place})
-            named: set[Any] = set()
+            id_, name = _first(team, "faction_id", "team_id"), _first(team, "name", "nickname")
+            factions.append({**team, **place, "faction_id": id_, "name": name})
+            named: set[str] = set()
             for part in ("roster", "substitutes"):
-                for player in _mappings(team.get(part)):
+                listed = _first(team, "roster", "players") if part == "roster" else team.get(part)
+                path = f"$.teams.{faction}.{part}"
+                for player in objects_of(parsed, tables.MATCH_ROSTERS, path, listed, index):
                     # Whoever was substituted in stands in both.
-                    if player.get("player_id") not in named:
-                        named.add(player.get("player_id"))
+                    if str(player.get("player_id")) not in named:
+                        named.add(str(player.get("player_id")))
                         rosters.append({**player, **place, "is_substitute": part == "substitutes"})
-    add(parsed, decode_rows(tables.MATCH_FACTIONS, factions, page.params))
-    add(parsed, decode_rows(tables.MATCH_ROSTERS, rosters, page.params))
+    add(parsed, to_rows(tables.MATCH_FACTIONS, factions, page))
+    add(parsed, to_rows(tables.MATCH_ROSTERS, rosters, page))
     return parsed
 
 
@@ -177,61 +199,60 @@ def _parse_match_stats(page: Page) -> Parsed:
     rounds = record.get("rounds")
     if not isinstance(rounds, list):
         return Parsed(rejects=[page_reject(tables.MATCH_ROUNDS, page.body, "no list of rounds", "$.rounds")])
-    if any(one.get("match_id") != page.params.get("match_id") for one in _mappings(rounds)):
+    if any(not is_same_id(one.get("match_id"), page.params.get("match_id")) for _, one in _indexed(rounds)):
         reason = "the answer is about another match"
         return Parsed(rejects=[page_reject(tables.MATCH_ROUNDS, page.body, reason, "$.rounds.match_id")])
-    parsed = decode_rows(tables.MATCH_ROUNDS, rounds, page.params)
+    parsed = to_rows(tables.MATCH_ROUNDS, rounds, page)
     teams, players = [], []
-    for one in _mappings(rounds):
+    for index, one in _indexed(rounds):
         place = {**_match_of(one), "match_round": one.get("match_round")}
-        for team in _mappings(one.get("teams")):
+        for team in objects_of(parsed, tables.MATCH_ROUND_TEAMS, "$.teams", one.get("teams"), index):
             teams.append({**team, **place})
-            players += [
-                {**player, **place, "team_id": team.get("team_id")} for player in _mappings(team.get("players"))
-            ]
-    add(parsed, decode_rows(tables.MATCH_ROUND_TEAMS, teams, page.params))
-    add(parsed, decode_rows(tables.MATCH_ROUND_PLAYERS, players, page.params))
+            listed = objects_of(parsed, tables.MATCH_ROUND_PLAYERS, "$.teams.players", team.get("players"), index)
+            players += [{**player, **place, "team_id": team.get("team_id")} for player in listed]
+    add(parsed, to_rows(tables.MATCH_ROUND_TEAMS, teams, page))
+    add(parsed, to_rows(tables.MATCH_ROUND_PLAYERS, players, page))
     return parsed
 
 
 def _parse_player_stats(page: Page) -> Parsed:
     """A player's lifetime totals, and those of each segment; a 404 means that there are none."""
     if page.status in ABSENT:
-        return decode_rows(tables.PLAYER_STATS, [], page.params)
+        return to_rows(tables.PLAYER_STATS, [], page)
     record = read_object(tables.PLAYER_STATS, page)
     if isinstance(record, Parsed):
         return record
-    parsed = decode_rows(tables.PLAYER_STATS, [record], page.params)
+    parsed = to_rows(tables.PLAYER_STATS, [record], page)
     place = {name: record.get(name) for name in ("player_id", "game_id")}
-    segments = [{**segment, **place} for segment in _mappings(record.get("segments"))]
-    add(parsed, decode_rows(tables.PLAYER_SEGMENTS, segments, page.params))
+    listed = objects_of(parsed, tables.PLAYER_SEGMENTS, "$.segments", record.get("segments"), 0)
+    add(parsed, to_rows(tables.PLAYER_SEGMENTS, [{**segment, **place} for segment in listed], page))
     return parsed
 
 
 def _parse_ranking(page: Page) -> Parsed:
     """Places of a ranking, and as observations of their own the elos that it shows; a 404 means that there is none."""
     if page.status in ABSENT:
-        return decode_rows(tables.RANKINGS, [], page.params)
+        return to_rows(tables.RANKINGS, [], page)
     items = _read_items(tables.RANKINGS, page)
     if isinstance(items, Parsed):
         return items
-    params = {**page.params, "observed_at": iso_utc(page.observed_at), "seen_in": "ranking"}
-    parsed = decode_rows(tables.RANKINGS, items, params)
+    seen = {"observed_at": iso_utc(page.observed_at), "seen_in": "ranking"}
+    parsed = to_rows(tables.RANKINGS, items, page)
     shown = [
         {
             **place,
-            "game": params.get("game_id"),
-            "region": params.get("region"),
+            "game": page.params.get("game_id"),
+            "region": page.params.get("region"),
             "skill_level": place.get("game_skill_level"),
         }
-        for place in _mappings(items)
+        for _, place in _indexed(items)
     ]
-    add(parsed, decode_rows(tables.PLAYER_ELOS, shown, params))
+    add(parsed, to_rows(tables.PLAYER_ELOS, shown, page, **seen))
     return parsed
 
 
 def _absence(page: Page, part: str) -> Parsed:
-    return decode_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], {**page.params, "part": part})
+    return to_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page, part=part)
 
 
 def _read_items(table: Table, page: Page) -> list[Any] | Parsed:
@@ -247,19 +268,14 @@ def _read_items(table: Table, page: Page) -> list[Any] | Parsed:
     return Parsed(rejects=[page_reject(table, page.body, "no list of items", "$.items")])
 
 
-def _mappings(records: Any) -> Iterator[Mapping[str, Any]]:
-    """The objects of what should be a list of objects."""
-    if isinstance(records, list):
-        yield from (record for record in records if isinstance(record, Mapping))
+def _indexed(records: Sequence[Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The objects among records, with their positions; whatever else is there is a reject of its own."""
+    return [(index, record) for index, record in enumerate(records) if isinstance(record, Mapping)]
 
 
-def _factions(match: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The sides of a match by name."""
-    teams = match.get("teams")
-    for faction in FACTIONS:
-        team = teams.get(faction) if isinstance(teams, Mapping) else None
-        if isinstance(team, Mapping):
-            yield faction, team
+def _first(record: Mapping[str, Any], *names: str) -> Any:
+    """The value under the first of some names, by which endpoints differ; empty text is none."""
+    return next((record[name] for name in names if record.get(name) not in (None, "")), None)
 
 
 def _match_of(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Statistics arrive as objects whose values are text and whose names differ by era
 
 from __future__ import annotations
 
-from warehouse.tables import Column, ColumnType, Table
+from warehouse.tables import Column, ColumnType, Table, Timeline
 
 __all__ = [
     "CHAMPIONSHIPS",
@@ -32,6 +32,10 @@ __all__ = [
 
 SOURCE = "faceit"
 
+#: Seconds and milliseconds since 1970; FACEIT was founded in 2011.
+_SECONDS = Timeline(per_second=1, earliest=1_293_840_000)
+_MILLISECONDS = Timeline(per_second=1000, earliest=1_293_840_000)
+
 
 def _columns(type_: ColumnType, **descriptions: str) -> tuple[Column, ...]:
     return tuple(Column(name, type_, text) for name, text in descriptions.items())
@@ -41,24 +45,47 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _ids(**descriptions: str) -> tuple[Column, ...]:
+    return tuple(Column(name, "text", text, is_identifier=True) for name, text in descriptions.items())
+
+
+def _times(**descriptions: str) -> tuple[Column, ...]:
+    return tuple(Column(name, "bigint", text, time=_SECONDS) for name, text in descriptions.items())
+
+
 def _personal(name: str, description: str, type_: ColumnType = "text") -> Column:
     return Column(name, type_, description, privacy="pseudonymous")
 
 
-_PLAYER = _personal("player_id", "FACEIT's id of the player")
+def _personal_id(name: str, description: str) -> Column:
+    return Column(name, "text", description, is_identifier=True, privacy="pseudonymous")
+
+
+_PLAYER = _personal_id("player_id", "FACEIT's id of the player")
 _NICKNAME = _personal("nickname", "name shown on FACEIT at the time")
 _GAME_ACCOUNT = (
-    _personal("game_player_id", "account in the game: Steam id (64 bit) for cs2, `[U:1:n]` for dota2"),
+    _personal_id("game_player_id", "account in the game: Steam id (64 bit) for cs2, `[U:1:n]` for dota2"),
     _personal("game_player_name", "name in the game"),
 )
 _MATCH = Column("match_id", "text", "match, or series of maps")
 _ROUND = Column("match_round", "integer", "map within the match, from 1", is_lenient=True)
-_COMPETITION = _columns(
+_COMPETITION = (
+    *_ids(competition_id="queue, hub or championship that the match belongs to"),
+    *_columns(
+        "text",
+        competition_name="its name",
+        competition_type="`matchmaking`, `hub`, `championship`, ...",
+        organizer_id="who runs it",
+    ),
+)
+
+_WINNER = Column(
+    "winner",
     "text",
-    competition_id="queue, hub or championship that the match belongs to",
-    competition_name="its name",
-    competition_type="`matchmaking`, `hub`, `championship`, ...",
-    organizer_id="who runs it",
+    "`faction1`, `faction2`, or empty",
+    ("results", "winner"),
+    decides_result=True,
+    spellings=frozenset(("faction1", "faction2", "")),
 )
 
 PLAYERS = Table(
@@ -71,8 +98,8 @@ PLAYERS = Table(
         _NICKNAME,
         Column("country", "text", "country, ISO 3166-1 alpha-2, lower case"),
         _personal("avatar", "URL of the avatar; empty when none"),
-        _personal("steam_id_64", "Steam id (64 bit)"),
-        _personal("new_steam_id", "the same as `[U:1:n]`"),
+        _personal_id("steam_id_64", "Steam id (64 bit)"),
+        _personal_id("new_steam_id", "the same as `[U:1:n]`"),
         _personal("steam_nickname", "name on Steam"),
         Column("platforms", "jsonb", "accounts on platforms, by name", privacy="pseudonymous"),
         Column("memberships", "jsonb", "memberships held"),
@@ -139,9 +166,9 @@ HISTORY_MATCHES = Table(
         *_columns("integer", max_players="places in the match", teams_size="places in a team"),
         *_COMPETITION,
         Column("playing_players", "jsonb", "ids of those who played", privacy="pseudonymous"),
-        Column("started_at", "bigint", "start, seconds since 1970 UTC; missing when cancelled"),
-        Column("finished_at", "bigint", "end, seconds since 1970 UTC"),
-        Column("winner", "text", "`faction1`, `faction2`, or empty", ("results", "winner")),
+        Column("started_at", "bigint", "start, seconds since 1970 UTC; missing when cancelled", time=_SECONDS),
+        Column("finished_at", "bigint", "end, seconds since 1970 UTC", time=_SECONDS),
+        _WINNER,
         Column("score", "jsonb", "maps or rounds won by faction", ("results", "score")),
     ),
     ignored=_names("teams results faceit_url"),
@@ -157,7 +184,7 @@ HISTORY_PLAYERS = Table(
         _MATCH,
         _PLAYER,
         Column("faction", "text", "`faction1` or `faction2`"),
-        _personal("team_id", "the faction's id: a premade team, or its captain"),
+        _personal_id("team_id", "the faction's id: a premade team, or its captain"),
         _personal("team_nickname", "the faction's name at the time: that of a premade team, or its captain"),
         _NICKNAME,
         *_GAME_ACCOUNT,
@@ -181,6 +208,7 @@ PLAYER_MATCH_STATS = Table(
             "finished_at",
             "bigint",
             "end, milliseconds since 1970 UTC; where the source sends none, when the record was made",
+            time=_MILLISECONDS,
         ),
         _personal(
             "stats", "statistics as sent, values as text; names the player, and each team or its captain", "jsonb"
@@ -205,14 +233,13 @@ MATCHES = Table(
         Column("version", "integer", "version of the record"),
         Column("best_of", "integer", "most maps played", is_lenient=True),
         Column("calculate_elo", "boolean", "the match counts for elo"),
-        *_columns(
-            "bigint",
-            scheduled_at="scheduled start, seconds since 1970 UTC",
+        Column("scheduled_at", "bigint", "scheduled start, seconds since 1970 UTC"),
+        *_times(
             configured_at="when the server was set up, seconds since 1970 UTC",
             started_at="start, seconds since 1970 UTC; missing when cancelled",
             finished_at="end, seconds since 1970 UTC",
         ),
-        Column("winner", "text", "`faction1`, `faction2`, or empty", ("results", "winner")),
+        _WINNER,
         Column("score", "jsonb", "maps or rounds won by faction", ("results", "score")),
         Column("detailed_results", "jsonb", "winner and score of each map"),
         Column("map_pick", "jsonb", "maps that were voted for", ("voting", "map", "pick")),
@@ -233,13 +260,13 @@ MATCH_FACTIONS = Table(
     columns=(
         _MATCH,
         Column("faction", "text", "`faction1` or `faction2`"),
-        _personal("faction_id", "a premade team, or its captain, or `bye`"),
-        _personal("leader", "player who leads"),
+        _personal_id("faction_id", "a premade team, or its captain, or `bye`"),
+        _personal_id("leader", "player who leads"),
         _personal("name", "name at the time: that of a premade team, or its captain"),
         Column("type", "text", "`premade`, or empty"),
         Column("substituted", "boolean", "somebody was substituted"),
     ),
-    ignored=_names("roster substitutes avatar stats"),
+    ignored=_names("roster substitutes avatar stats team_id nickname"),
 )
 
 MATCH_ROSTERS = Table(
@@ -302,7 +329,7 @@ MATCH_ROUND_TEAMS = Table(
     columns=(
         _MATCH,
         _ROUND,
-        _personal("team_id", "a premade team, or its captain"),
+        _personal_id("team_id", "a premade team, or its captain"),
         Column("premade", "boolean", "a premade team"),
         _personal("team_stats", "statistics as sent, values as text; names the team, or its captain", "jsonb"),
     ),
@@ -319,7 +346,7 @@ MATCH_ROUND_PLAYERS = Table(
         _MATCH,
         _ROUND,
         _PLAYER,
-        _personal("team_id", "a premade team, or its captain"),
+        _personal_id("team_id", "a premade team, or its captain"),
         _NICKNAME,
         Column("player_stats", "jsonb", "statistics as sent, values as text"),
     ),
@@ -363,7 +390,7 @@ PLAYER_BANS = Table(
     key=("user_id", "type", "starts_at"),
     description="One row per ban of a tracked player.",
     columns=(
-        _personal("user_id", "FACEIT's id of the player"),
+        _personal_id("user_id", "FACEIT's id of the player"),
         *_columns(
             "text",
             type="what is banned",
@@ -425,7 +452,7 @@ HUB_MEMBERS = Table(
     description="One row per tracked hub and member; whoever has left stays as seen last.",
     columns=(
         Column("hub_id", "text", "hub", from_request=True),
-        _personal("user_id", "FACEIT's id of the player"),
+        _personal_id("user_id", "FACEIT's id of the player"),
         _NICKNAME,
         Column("roles", "jsonb", "roles in the hub"),
     ),

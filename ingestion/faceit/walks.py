@@ -17,21 +17,20 @@ ours (`ingestion.totals`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-import msgspec
-
 from ingestion.choices import Choice, Item, is_due, is_walking
 from ingestion.errors import NotFoundError, PermanentError, UnusableAnswer
+from ingestion.faceit.listing import Listing, Seen, Walk
 from ingestion.passes import Run
 from warehouse.source import CursorMove, Page, Parsed
 from warehouse.state import Cursor
 
-__all__ = ["Listing", "newest", "to_walk", "walk"]
+__all__ = ["newest", "to_walk", "walk"]
 
 _DAY_S = 86_400
 #: How long a match may take: lists are sorted by start or by end, and results come that much out of order.
@@ -42,107 +41,6 @@ _FIRST_RECORDS = 5_000
 _WIDE_LIMIT = 1_000
 #: A list is read whole again after this.
 _WHOLE_EVERY_S = 30 * _DAY_S
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list of FACEIT.
-
-    Args:
-        endpoint: endpoint, whose first table holds a row for each record of the list.
-        cursor: beginning of the cursor's name.
-        path: path of an item's list.
-        params: what the request is about.
-        query: query parameters, without those of paging.
-        limit: records of a page; a shorter page is the last.
-        moment: column with the moment by which the list is ordered; none where it has no order in time.
-        ticks: of that moment, in a second.
-        largest_offset: beyond which the source does not go; None where it goes on.
-        has_bounds: the list can be asked for up to a moment; otherwise an offset that is refused is its end.
-        may_be_absent: a 404 means that the list is empty; the parser takes it for that too.
-        absence: what to note where it does; nothing by default.
-    """
-
-    endpoint: str
-    cursor: str
-    path: Callable[[Item], str]
-    params: Callable[[Item], Mapping[str, Any]]
-    query: Mapping[str, str | int]
-    limit: int = 100
-    moment: str | None = None
-    ticks: int = 1
-    largest_offset: int | None = None
-    has_bounds: bool = False
-    may_be_absent: bool = False
-    absence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """How far a walk has come.
-
-    Args:
-        known: moment up to which an earlier walk brought everything; None where there was none.
-        newest: the newest moment so far, which is known when the walk has ended.
-        to: moment up to which the next page is asked for; None at the top.
-        offset: records that the next page leaves out.
-        first: the first record of the list, by which its first page is recognised when it comes in place of another.
-        is_flawed: records were refused.
-        is_mixed: the list is not newest first.
-        is_short: no more than the last hours before what is known are read again.
-        deep_at: when (s) a walk last began that read the last days again; None for lists where every walk does.
-        is_wide: the next page is asked for with a larger limit, since offsets do not reach further.
-        whole_at: when (s) a walk last began that reads everything.
-        is_whole: this is such a walk, which what is known does not end.
-    """
-
-    known: int | None
-    newest: int | None
-    to: int | None = None
-    offset: int = 0
-    first: str | None = None
-    is_flawed: bool = False
-    is_mixed: bool = False
-    is_short: bool = False
-    deep_at: float | None = None
-    is_wide: bool = False
-    whole_at: float | None = None
-    is_whole: bool = False
-
-    @property
-    def is_begun(self) -> bool:
-        return self.to is not None or self.offset > 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a page held.
-
-    Args:
-        count: how many records, refused ones included.
-        moments: when those that tell it were, in their order.
-        first: the first of those that became rows.
-        start: how many records the answer says that it left out; None where it does not say.
-        is_flawed: records, or parts of them, were refused.
-    """
-
-    count: int
-    moments: tuple[int, ...]
-    first: str | None
-    start: int | None
-    is_flawed: bool
-
-    @classmethod
-    def of(cls, listing: Listing, run: Run, page: Page, parsed: Parsed) -> _Seen:
-        table = run.context.source.endpoints[listing.endpoint].tables[0]
-        frame = parsed.frames.get(table.name)
-        refused = sum(reject.table == table.name for reject in parsed.rejects)
-        start = _start(page.body)
-        if frame is None:
-            return cls(refused, (), None, start, bool(parsed.rejects))
-        moments = () if listing.moment is None else tuple(frame[listing.moment].drop_nulls().to_list())
-        first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + refused, moments, first, start, bool(parsed.rejects))
 
 
 def to_walk(choice: Choice, now: datetime, *, every: timedelta = timedelta(0)) -> Choice:
@@ -190,7 +88,7 @@ async def walk(
     before = cursor.value if cursor else {}
     is_again = bool(before.get("is_flawed"))
     if is_walking(cursor, run.context.clock.now()):
-        ended = await _finish(run, item, listing, _Walk(**before["walk"]), top, facts or {}, is_again)
+        ended = await _finish(run, item, listing, Walk(**before["walk"]), top, facts or {}, is_again)
         if listing.moment is None:
             return
         before, is_again = ended, bool(ended.get("is_flawed"))
@@ -202,7 +100,7 @@ async def _finish(
     run: Run,
     item: Item,
     listing: Listing,
-    walk: _Walk,
+    walk: Walk,
     top: int | None,
     facts: Mapping[str, Any],
     is_again: bool,
@@ -213,7 +111,7 @@ async def _finish(
     overlap = overlap_s * listing.ticks
     while True:
         page, parsed = await _ask(run, item, listing, walk, top)
-        seen = _Seen.of(listing, run, page, parsed)
+        seen = Seen.of(listing, run, page, parsed)
         if _is_first_page_again(listing, walk, seen):
             await run.land(page, parsed)
             raise UnusableAnswer("the first page came again", "run again; the list is read on from here")
@@ -254,7 +152,7 @@ async def _finish(
         walk = after
 
 
-async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | None) -> tuple[Page, Parsed]:
+async def _ask(run: Run, item: Item, listing: Listing, walk: Walk, top: int | None) -> tuple[Page, Parsed]:
     limit = listing.limit if top is None else max(1, min(listing.limit, top - walk.offset))
     if walk.is_wide:
         limit = _WIDE_LIMIT
@@ -282,15 +180,15 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: _Walk, top: int | N
     return run.parse(listing.endpoint, listing.params(item), answer)
 
 
-def _begin(listing: Listing, before: Mapping[str, Any], now: datetime, *, is_whole: bool) -> _Walk:
+def _begin(listing: Listing, before: Mapping[str, Any], now: datetime, *, is_whole: bool) -> Walk:
     """A walk from the top, after those that the cursor tells of; a whole one where it is asked for or due."""
     known = before.get("newest")
     if listing.moment is None:
-        return _Walk(known, known)
+        return Walk(known, known)
     moment = now.timestamp()
     whole_at = before.get("whole_at", 0.0)
     is_whole = is_whole or known is None or moment - whole_at >= _WHOLE_EVERY_S
-    walk = _Walk(known, known, is_whole=is_whole, whole_at=moment if is_whole else whole_at)
+    walk = Walk(known, known, is_whole=is_whole, whole_at=moment if is_whole else whole_at)
     if listing.has_bounds:
         return walk
     deep_at = before.get("deep_at")
@@ -298,7 +196,7 @@ def _begin(listing: Listing, before: Mapping[str, Any], now: datetime, *, is_who
     return replace(walk, is_short=is_short, deep_at=deep_at if is_short else moment)
 
 
-def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> _Walk:
+def _past(listing: Listing, walk: Walk, seen: Seen, observed_at: datetime) -> Walk:
     """The walk after a page."""
     # What claims to end in the future must not hide what ends until then.
     now = observed_at.timestamp() * listing.ticks
@@ -321,7 +219,7 @@ def _past(listing: Listing, walk: _Walk, seen: _Seen, observed_at: datetime) -> 
     return replace(after, offset=walk.offset + seen.count)
 
 
-def _is_mixed(listing: Listing, walk: _Walk, moments: Sequence[int]) -> bool:
+def _is_mixed(listing: Listing, walk: Walk, moments: Sequence[int]) -> bool:
     """Whether a page shows that a list is not newest first, so that what is known does not end it."""
     if listing.has_bounds or not moments:
         return False
@@ -331,20 +229,20 @@ def _is_mixed(listing: Listing, walk: _Walk, moments: Sequence[int]) -> bool:
     return begins_below or any(moment > least + slack for moment, least in zip(moments, least_so_far, strict=True))
 
 
-def _is_far(listing: Listing, after: _Walk) -> bool:
+def _is_far(listing: Listing, after: Walk) -> bool:
     """Whether a first walk has read as much as new records may wait for."""
     is_first = listing.moment is not None and not listing.has_bounds and (after.known is None or after.is_whole)
     return is_first and not after.is_mixed and after.offset >= _FIRST_RECORDS
 
 
-def _is_crowded(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
+def _is_crowded(listing: Listing, walk: Walk, seen: Seen) -> bool:
     """Whether more records share a moment, or tell none, than offsets reach."""
     if listing.largest_offset is None or (seen.moments and (walk.to is None or min(seen.moments) + 1 < walk.to)):
         return False
     return walk.is_wide or walk.offset + seen.count > listing.largest_offset
 
 
-def _is_first_page_again(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
+def _is_first_page_again(listing: Listing, walk: Walk, seen: Seen) -> bool:
     """Whether the source shows the beginning of the list where it was asked for something further down."""
     if not walk.is_begun:
         return False
@@ -356,16 +254,3 @@ def _is_first_page_again(listing: Listing, walk: _Walk, seen: _Seen) -> bool:
         return False
     # A page from further down holds something older, or nothing newer than it was asked for.
     return min(seen.moments) + 1 >= walk.to and max(seen.moments) > walk.to
-
-
-class _Told(msgspec.Struct):
-    """What a page says of itself."""
-
-    start: int | None = None
-
-
-def _start(body: bytes) -> int | None:
-    try:
-        return msgspec.json.decode(body, type=_Told).start
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None

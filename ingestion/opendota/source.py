@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingestion.opendota import tables
-from ingestion.parsing import ABSENT, add, error_message, iso_utc, read_body, read_object
-from warehouse.decode import decode_records, decode_rows, page_reject
+from ingestion.opendota.slots import with_slot, with_slots
+from ingestion.parsing import ABSENT, add, error_message, is_same_id, iso_utc, read_body, read_object, to_rows
+from warehouse.decode import decode_records, page_reject
 from warehouse.source import Endpoint, Page, Parsed, Source
 from warehouse.tables import Table
 
@@ -34,7 +35,13 @@ def _parse_list(table: Table) -> Callable[[Page], Parsed]:
     def parse(page: Page) -> Parsed:
         if page.status != 200:
             return Parsed(rejects=[page_reject(table, page.body, f"status {page.status}")])
-        return decode_records(table, page.body, page.params)
+        return decode_records(
+            table,
+            page.body,
+            page.params,
+            observed_at=page.observed_at,
+            mend=with_slot if table is tables.PLAYER_MATCHES else None,
+        )
 
     return parse
 
@@ -44,11 +51,11 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
 
     def parse(page: Page) -> Parsed:
         if page.status == 200 and not page.body.strip():
-            return decode_rows(table, [], page.params)
+            return to_rows(table, [], page)
         record = read_object(table, page)
         if isinstance(record, Parsed):
             return record
-        return decode_rows(table, [record], page.params)
+        return to_rows(table, [record], page)
 
     return parse
 
@@ -60,48 +67,49 @@ def _parse_player(page: Page) -> Parsed:
     out beside a rank) is of somebody whom OpenDota does not know or does not show; a stored profile stays as it is.
     """
     if page.status == 200 and page.body.strip() == b"null":
-        return decode_rows(tables.PLAYERS, [], page.params)
+        return to_rows(tables.PLAYERS, [], page)
     record = read_object(tables.PLAYERS, page)
     if isinstance(record, Parsed):
         return record
-    params = {**page.params, "observed_at": iso_utc(page.observed_at)}
+    observed_at = iso_utc(page.observed_at)
     profile = record.get("profile")
     if isinstance(profile, dict):
-        sent = profile.get("account_id", params.get("account_id"))
-        if sent != params.get("account_id"):
+        asked = page.params.get("account_id")
+        sent = profile.get("account_id")
+        if sent is not None and not is_same_id(sent, asked):
             return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the answer is about another account")])
-        parsed = decode_rows(tables.PLAYERS, [record], params)
+        parsed = to_rows(tables.PLAYERS, [record], page)
     elif profile is None and (record.keys() & {"profile", *_RANK_FIELDS}):
-        parsed = decode_rows(tables.PLAYERS, [], params)
+        parsed = to_rows(tables.PLAYERS, [], page)
     else:
         parsed = Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "no profile", "$.profile")])
     if record.keys() & _RANK_FIELDS:
-        add(parsed, decode_rows(tables.PLAYER_RANKS, [record], params))
+        add(parsed, to_rows(tables.PLAYER_RANKS, [record], page, observed_at=observed_at))
     return parsed
 
 
 def _parse_totals(page: Page) -> Parsed:
     """A player's wins and losses; an empty list, as for a private history, or `null` is no row."""
     if page.status == 200 and page.body.strip() in (b"[]", b"null"):
-        return decode_rows(tables.PLAYER_TOTALS, [], page.params)
+        return to_rows(tables.PLAYER_TOTALS, [], page)
     record = read_object(tables.PLAYER_TOTALS, page)
-    return record if isinstance(record, Parsed) else decode_rows(tables.PLAYER_TOTALS, [record], page.params)
+    return record if isinstance(record, Parsed) else to_rows(tables.PLAYER_TOTALS, [record], page)
 
 
 def _parse_match(page: Page) -> Parsed:
     """A match and its players; or, for a 404 or 410, the fact that OpenDota does not know it."""
     if page.status in ABSENT:
-        return decode_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page.params)
+        return to_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page)
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
         return record
-    if record.get("match_id") != page.params.get("match_id"):
+    if not is_same_id(record.get("match_id"), page.params.get("match_id")):
         reason = "the answer is about another match"
         return Parsed(rejects=[page_reject(tables.MATCHES, page.body, reason, "$.match_id")])
-    parsed = decode_rows(tables.MATCHES, [record], page.params)
+    parsed = to_rows(tables.MATCHES, [record], page)
     players = record.get("players")
     if isinstance(players, list):
-        add(parsed, decode_rows(tables.MATCH_PLAYERS, players, page.params))
+        add(parsed, to_rows(tables.MATCH_PLAYERS, with_slots(players), page))
     else:
         parsed.rejects.append(page_reject(tables.MATCH_PLAYERS, page.body, "no list of players", "$.players"))
     return parsed
@@ -120,7 +128,7 @@ def _parse_constants(page: Page) -> Parsed:
         ]
     else:
         return Parsed(rejects=[page_reject(tables.CONSTANTS, page.body, "expected an object or an array")])
-    return decode_rows(tables.CONSTANTS, [{"id": id_, "value": value} for id_, value in entries], page.params)
+    return to_rows(tables.CONSTANTS, [{"id": id_, "value": value} for id_, value in entries], page)
 
 
 def _endpoints() -> tuple[Endpoint, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warehouse.tables import Column, ColumnType, Table
+from warehouse.tables import Column, ColumnType, Table, Timeline
 
 __all__ = [
     "CONSTANTS",
@@ -25,6 +25,17 @@ __all__ = [
 ]
 
 SOURCE = "opendota"
+
+#: Seconds since 1970; no match was played before the game's first test, in 2010.
+_SECONDS = Timeline(per_second=1, earliest=1_262_304_000)
+_SECONDS_OR_NONE = Timeline(per_second=1, earliest=1_262_304_000, zero_is_none=True)
+#: A text in ISO 8601.
+_ISO = Timeline(per_second=1, earliest=0)
+#: A Steam account id has 32 bits.
+_ACCOUNTS = (0, 2**32 - 1)
+#: Matches are numbered from 1 on; the newest is far below.
+_MATCHES = (1, 10**13)
+_SLOTS = (0, 255)
 
 
 def _columns(type_: ColumnType, **descriptions: str) -> tuple[Column, ...]:
@@ -61,6 +72,7 @@ _ACCOUNT = Column(
     "account_id",
     "bigint",
     "Steam account id (32 bit) of the player asked for",
+    limits=_ACCOUNTS,
     from_request=True,
     privacy="pseudonymous",
 )
@@ -125,10 +137,10 @@ PLAYER_MATCHES = Table(
     description="One row per player and match of the player's history, significant or not.",
     columns=(
         _ACCOUNT,
-        Column("match_id", "bigint", "match"),
-        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire", is_required=True),
-        Column("radiant_win", "boolean", "Radiant won; null when the result is unknown"),
-        Column("start_time", "bigint", "start of the match, seconds since 1970 UTC", is_required=True),
+        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire", limits=_SLOTS, is_required=True),
+        Column("radiant_win", "boolean", "Radiant won; null when the result is unknown", decides_result=True),
+        Column("start_time", "bigint", "start of the match, seconds since 1970 UTC", time=_SECONDS),
         *_columns(
             "integer",
             duration="length of the match in seconds",
@@ -155,9 +167,9 @@ PLAYER_RATINGS = Table(
     description="One row per player and rating observation kept by OpenDota.",
     columns=(
         _ACCOUNT,
-        Column("time", "text", "when OpenDota observed it, ISO 8601"),
+        Column("time", "text", "when OpenDota observed it, ISO 8601", time=_ISO),
         Column("rank_tier", "integer", "medal x 10 + stars"),
-        Column("match_id", "bigint", "match after which it was observed, until 2018"),
+        Column("match_id", "bigint", "match after which it was observed, until 2018", limits=_MATCHES),
         Column("solo_competitive_rank", "integer", "solo rating, until 2018", is_lenient=True),
         Column("competitive_rank", "integer", "party rating, until 2018", is_lenient=True),
     ),
@@ -226,9 +238,9 @@ MATCHES = Table(
     key=("match_id",),
     description="One row per match whose details were fetched.",
     columns=(
-        Column("match_id", "bigint", "match"),
-        Column("start_time", "bigint", "start, seconds since 1970 UTC", is_required=True),
-        Column("radiant_win", "boolean", "Radiant won; null when unknown"),
+        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
+        Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         *_MATCH_INTEGERS,
         Column("match_seq_num", "bigint", "sequence number of Valve"),
         Column("radiant_team_id", "bigint", "team on Radiant"),
@@ -239,8 +251,8 @@ MATCHES = Table(
         *_LEAGUE_OBJECT,
         Column("radiant_logo", "text", "logo id; arrives rounded above 2^53, so text"),
         Column("dire_logo", "text", "logo id; arrives rounded above 2^53, so text"),
-        Column("radiant_captain", "bigint", "account of the captain", privacy="pseudonymous"),
-        Column("dire_captain", "bigint", "account of the captain", privacy="pseudonymous"),
+        Column("radiant_captain", "bigint", "account of the captain", limits=_ACCOUNTS, privacy="pseudonymous"),
+        Column("dire_captain", "bigint", "account of the captain", limits=_ACCOUNTS, privacy="pseudonymous"),
         Column("picks_bans", "jsonb", "draft: [{is_pick, hero_id, team, order}]"),
         Column("objectives", "jsonb", "objectives taken, when parsed"),
         Column("radiant_gold_adv", "jsonb", "gold advantage of Radiant by minute, when parsed"),
@@ -261,9 +273,9 @@ MATCH_PLAYERS = Table(
     indexes=(("account_id",),),
     description="One row per match and player slot of a match whose details were fetched.",
     columns=(
-        Column("match_id", "bigint", "match", from_request=True),
-        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire"),
-        Column("account_id", "bigint", "player; null when anonymous", privacy="pseudonymous"),
+        Column("match_id", "bigint", "match", limits=_MATCHES, from_request=True),
+        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire", limits=_SLOTS),
+        Column("account_id", "bigint", "player; null when anonymous", limits=_ACCOUNTS, privacy="pseudonymous"),
         Column("personaname", "text", "name shown on Steam", privacy="pseudonymous"),
         Column("name", "text", "name as a professional player", privacy="pseudonymous"),
         Column("rank_tier", "integer", "medal x 10 + stars at the time of the answer"),
@@ -342,7 +354,7 @@ MATCH_ABSENCES = Table(
     key=("match_id",),
     description="One row per match that was asked for and is not known to OpenDota (404).",
     columns=(
-        Column("match_id", "bigint", "match", from_request=True),
+        Column("match_id", "bigint", "match", limits=_MATCHES, from_request=True),
         Column("error", "text", "the message of the answer"),
     ),
 )
@@ -353,9 +365,9 @@ PRO_MATCHES = Table(
     key=("match_id",),
     description="One row per professional match.",
     columns=(
-        Column("match_id", "bigint", "match"),
-        Column("start_time", "bigint", "start, seconds since 1970 UTC", is_required=True),
-        Column("radiant_win", "boolean", "Radiant won; null when unknown"),
+        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
+        Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         Column("duration", "integer", "length in seconds"),
         Column("radiant_team_id", "bigint", "team on Radiant"),
         Column("radiant_name", "text", "its name"),
@@ -379,10 +391,10 @@ PUBLIC_MATCHES = Table(
     key=("match_id",),
     description="One row per public match of OpenDota's sample.",
     columns=(
-        Column("match_id", "bigint", "match"),
+        Column("match_id", "bigint", "match", limits=_MATCHES),
         Column("match_seq_num", "bigint", "sequence number of Valve"),
-        Column("radiant_win", "boolean", "Radiant won; null when unknown"),
-        Column("start_time", "bigint", "start, seconds since 1970 UTC", is_required=True),
+        Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
+        Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
         *_columns(
             "integer",
             duration="length in seconds",
@@ -409,7 +421,7 @@ TEAMS = Table(
         Column("rating", "double precision", "Elo rating kept by OpenDota"),
         Column("wins", "integer", "matches won"),
         Column("losses", "integer", "matches lost"),
-        Column("last_match_time", "bigint", "last match, seconds since 1970 UTC"),
+        Column("last_match_time", "bigint", "last match, seconds since 1970 UTC", time=_SECONDS_OR_NONE),
         Column("name", "text", "name"),
         Column("tag", "text", "short name"),
         Column("logo_url", "text", "URL of the logo"),
@@ -424,10 +436,10 @@ TEAM_MATCHES = Table(
     description="One row per tracked team and match of its history.",
     columns=(
         Column("team_id", "bigint", "team asked for", from_request=True),
-        Column("match_id", "bigint", "match"),
-        Column("start_time", "bigint", "start, seconds since 1970 UTC", is_required=True),
+        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
         Column("radiant", "boolean", "the team played on Radiant", is_required=True),
-        Column("radiant_win", "boolean", "Radiant won; null when unknown"),
+        Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         Column("radiant_score", "integer", "kills of Radiant"),
         Column("dire_score", "integer", "kills of Dire"),
         Column("duration", "integer", "length in seconds"),
@@ -465,9 +477,9 @@ LEAGUE_MATCHES = Table(
     key=("match_id",),
     description="One row per match of a tracked league.",
     columns=(
-        Column("match_id", "bigint", "match"),
-        Column("start_time", "bigint", "start, seconds since 1970 UTC", is_required=True),
-        Column("radiant_win", "boolean", "Radiant won; null when unknown"),
+        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
+        Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         Column("duration", "integer", "length in seconds"),
         Column("leagueid", "bigint", "league"),
         Column("league_name", "text", "its name"),

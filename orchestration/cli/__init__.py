@@ -45,7 +45,8 @@ def _known_source(name: str) -> str:
 Source = Annotated[str, typer.Argument(help=f"the source: {', '.join(NAMES)}", callback=_known_source)]
 Kind = Annotated[str, typer.Argument(help="what the ids belong to: player, match, team, ...")]
 Ids = Annotated[
-    list[str], typer.Argument(help="ids as the source has them, or names that it can look up", metavar="ID...")
+    list[str],
+    typer.Argument(help="ids, nicknames, Steam ids, or addresses of pages about the things", metavar="ID..."),
 ]
 
 
@@ -63,11 +64,15 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    password: Annotated[
+        bool, typer.Option("--password", help="show the analyst's password in the line for SQL clients")
+    ] = False,
+) -> None:
     """Keep everything up: servers, worker, Dagster with its schedules, API. Ctrl-C stops all of it."""
     from orchestration.cli.up import keep_up
 
-    keep_up()
+    keep_up(with_password=password)
 
 
 @app.command()
@@ -90,17 +95,17 @@ def run(
 @app.command()
 def track(source: Source, kind: Kind, ids: Ids) -> None:
     """Ask a source for these from the next run on."""
-    from orchestration.cli.tracking import track_ids
+    from orchestration.cli.tracking import track_things
 
-    track_ids(source, kind, ids)
+    raise typer.Exit(track_things(source, kind, ids))
 
 
 @app.command()
 def untrack(source: Source, kind: Kind, ids: Ids) -> None:
     """Stop asking for these; what is stored stays."""
-    from orchestration.cli.tracking import untrack_ids
+    from orchestration.cli.tracking import untrack_things
 
-    untrack_ids(source, kind, ids)
+    raise typer.Exit(untrack_things(source, kind, ids))
 
 
 @app.command()
@@ -136,6 +141,37 @@ def psql(context: typer.Context) -> None:
     raise typer.Exit(open_psql(context.args))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def dbt(context: typer.Context) -> None:
+    """Run dbt in a schema of your own; further arguments are dbt's: build, run, test, show, docs generate, ..."""
+    from orchestration.cli.dbt import run_dbt
+
+    raise typer.Exit(run_dbt(context.args))
+
+
+@app.command()
+def connection(
+    login: Annotated[
+        Literal["analyst", "transform", "ingest", "serving"], typer.Argument(help="whose login")
+    ] = "analyst",
+    form: Annotated[
+        Literal["url", "dsn", "env", "sqlalchemy", "jdbc"] | None,
+        typer.Option("--format", help="one form for another program, on standard output alone"),
+    ] = None,
+    password: Annotated[
+        bool | None,
+        typer.Option("--password/--no-password", help="write the password too; a form that is piped has it by itself"),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="keep the embedded PostgreSQL up until Ctrl-C")] = False,
+) -> None:
+    """Show how another program connects to the marts (docs/connect.md): host, port, database, user, password."""
+    from orchestration.cli.connection import show_connection
+
+    show_connection(login, form, password=password, keep=keep)
+
+
 @rejects.command("list")
 def rejects_list(
     limit: Annotated[int, typer.Option(help="rejects to show", min=1)] = 50,
@@ -147,9 +183,20 @@ def rejects_list(
     list_rejects(limit, as_json=as_json)
 
 
+@rejects.command("fields")
+def rejects_fields(
+    limit: Annotated[int, typer.Option(help="fields to show", min=1)] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="as a JSON array on standard output")] = False,
+) -> None:
+    """Show fields that could not be read in records that became rows: why, how often, and where one lies."""
+    from orchestration.cli.lake import list_field_rejects
+
+    list_field_rejects(limit, as_json=as_json)
+
+
 @rejects.command("replay")
 def rejects_replay() -> None:
-    """Load the files of open rejects again, for instance after a fix."""
+    """Load the files of open rejects and unreadable fields again, for instance after a fix."""
     from orchestration.cli.lake import replay_open_rejects
 
     replay_open_rejects()
@@ -174,11 +221,14 @@ def compact() -> None:
 @app.command()
 def publish(
     rollback: Annotated[bool, typer.Option("--rollback", help="turn back to the generation before")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="mend marts that were removed or changed by hand")] = False,
 ) -> None:
-    """Tell the cache of the published generation again, or turn back."""
+    """Set the cache to the published generation again, turn back, or mend marts."""
     from orchestration.cli.publish import publish_again
 
-    publish_again(rollback=rollback)
+    if rollback and repair:
+        raise typer.BadParameter("--rollback and --repair exclude each other")
+    publish_again(rollback=rollback, repair=repair)
 
 
 @app.command()

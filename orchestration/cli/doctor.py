@@ -19,8 +19,17 @@ from ingestion.refusals import Refused, Upstream, refusal
 from ingestion.registry import readers
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
+from warehouse.damage import damaged_marts
 from warehouse.database import LOGIN_ROLES, connect
-from warehouse.errors import ConfigurationError, DatabaseError, LadderError, LakeError, UpstreamError
+from warehouse.errors import (
+    ConfigurationError,
+    DatabaseError,
+    LadderError,
+    LakeError,
+    PublicationError,
+    UpstreamError,
+)
+from warehouse.publish import current_generation
 from warehouse.settings import Settings, load_settings
 
 __all__ = ["examine"]
@@ -119,6 +128,7 @@ def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
 
         yield f"role ladder_{role}", log_in
     yield "lake", lambda: _lake(warehouse)
+    yield "marts", lambda: _marts(warehouse)
 
 
 def _rights(connection: psycopg.Connection, role: str) -> str:
@@ -131,6 +141,7 @@ def _rights(connection: psycopg.Connection, role: str) -> str:
     needed, values = {
         "ingest": ("has_table_privilege('ops.batches', 'INSERT')", []),
         "transform": ("pg_has_role('ladder_marts_owner', 'MEMBER')", []),
+        "developer": ("has_schema_privilege('prep', 'USAGE') AND NOT pg_has_role('ladder_marts_owner', 'MEMBER')", []),
         "analyst": (reads_marts_alone, staging),
         "serving": (reads_marts_alone, staging),
     }[role]
@@ -158,6 +169,15 @@ def _lake(warehouse: Warehouse) -> str:
         for path in warehouse.lake.files(source)[-1:]:
             next(iter(warehouse.lake.read(path)), None)
     return f"{files} loaded files at {warehouse.lake.root}, the newest can be read"
+
+
+def _marts(warehouse: Warehouse) -> str:
+    with connect(warehouse.url("serving")) as connection:
+        live = current_generation(connection)
+        damaged = damaged_marts(connection)
+    if damaged:
+        raise PublicationError("; ".join(mart.message for mart in damaged), "run `ladder publish --repair`")
+    return f"generation {live.generation} is as it was published" if live else "nothing is published yet"
 
 
 def _looks_at_upstream(settings: Settings, warehouse: Warehouse | None) -> Iterator[tuple[str, Look]]:

@@ -11,10 +11,17 @@ from orchestration.warehouse_access import SOURCES, open_warehouse
 from warehouse.books import LoadReport
 from warehouse.compact import compact
 from warehouse.database import connect
-from warehouse.replay import count_open_rejects, open_rejects, replay, replay_rejects
+from warehouse.replay import (
+    count_field_rejects,
+    count_open_rejects,
+    field_rejects,
+    open_rejects,
+    replay,
+    replay_rejects,
+)
 from warehouse.settings import load_settings
 
-__all__ = ["compact_lake", "list_rejects", "replay_lake", "replay_open_rejects"]
+__all__ = ["compact_lake", "list_field_rejects", "list_rejects", "replay_lake", "replay_open_rejects"]
 
 
 def list_rejects(limit: int, *, as_json: bool) -> None:
@@ -36,14 +43,43 @@ def list_rejects(limit: int, *, as_json: bool) -> None:
     console.print(shown, markup=False)
 
 
+def list_field_rejects(limit: int, *, as_json: bool) -> None:
+    """Show fields that could not be read, the most frequent first."""
+    with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
+        found = field_rejects(connection, limit)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        return
+    if not found:
+        console.print("every field could be read")
+        return
+    shown = table(
+        ["table", "field", "reason", "records", "lake file", "page", "record"], numbers=["records", "page", "record"]
+    )
+    for field in found:
+        shown.add_row(
+            f"{field.source}.{field.table_name}",
+            field.field_path,
+            field.reason,
+            str(field.records),
+            field.lake_path,
+            str(field.page),
+            str(field.record_index),
+        )
+    console.print(shown, markup=False)
+
+
 def replay_open_rejects() -> None:
-    """Load the files of open rejects again."""
+    """Load the files of open rejects and unreadable fields again."""
     with open_warehouse(load_settings(), redis=False) as warehouse:
         for source in SOURCES.values():
             report = replay_rejects(warehouse.url("ingest"), warehouse.lake, source)
             with connect(warehouse.url("ingest")) as connection:
-                rest = count_open_rejects(connection, source)
-            console.print(f"{source.name}: {_changes(report)}, {rest} rejects stay open", markup=False)
+                rest, values = count_open_rejects(connection, source), count_field_rejects(connection, source)
+            console.print(
+                f"{source.name}: {_changes(report)}, {rest} rejects stay open, {values} values stay unreadable",
+                markup=False,
+            )
 
 
 def replay_lake() -> None:

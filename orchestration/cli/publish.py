@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import open_warehouse
+from warehouse.damage import damaged_marts
 from warehouse.errors import PublicationError
 from warehouse.settings import load_settings
 
 __all__ = ["publish_again", "serve_api"]
 
 
-def publish_again(*, rollback: bool) -> None:
-    """Tell the cache of the published generation, after turning back where that is asked for.
+def publish_again(*, rollback: bool, repair: bool) -> None:
+    """Set the cache to the published generation, after turning back or mending marts where that is wanted.
 
     Raises:
-        PublicationError: there is nothing to publish or to return to, or the cache cannot be told.
+        PublicationError: there is nothing to publish or to return to, a mart is damaged, or the cache
+            cannot be reached.
+        BuildError: damaged marts could not be built anew.
     """
     from orchestration.dbt_runner import prepare
+    from orchestration.dbt_state import follow_publication
+    from orchestration.publishing import build_and_publish
     from serving.publish import publish_cache
     from warehouse import publish
 
@@ -26,12 +31,27 @@ def publish_again(*, rollback: bool) -> None:
             generation = publish.current_generation(connection)
             if generation is None:
                 raise PublicationError("nothing is published yet", "run `ladder run`")
+            before = generation
             if rollback:
                 marts = prepare(settings, warehouse.servers.database_url).graph.marts
                 generation = publish.rollback(connection, marts)
+            damaged = damaged_marts(connection)
+            if damaged and not repair:
+                others = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+                raise PublicationError(f"{damaged[0].message}{others}", "run `ladder publish --repair`")
+            if damaged and all(mart.is_view_alone for mart in damaged):
+                generation = publish.restore_views(connection, generation)
+                damaged = []
+        if damaged:
+            outcome = build_and_publish(warehouse)
+            if outcome.failure is not None:
+                raise outcome.failure
+            assert outcome.generation is not None  # something was published before
+            generation = outcome.generation
+        follow_publication(settings, warehouse.url("transform"), generation)
         # Builds need not wait for the boards.
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
-    verb = "turned back; now" if rollback else "published"
+    verb = "turned back; now" if rollback else "mended; now" if generation != before else "published"
     console.print(f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})")
 
 

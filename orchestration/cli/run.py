@@ -73,6 +73,7 @@ def show_plan() -> None:
     from orchestration.dbt_graph import models_digest
     from orchestration.transform import as_of_date
     from orchestration.warehouse_access import left_out, open_warehouse
+    from warehouse.damage import damaged_marts
     from warehouse.database import connect
     from warehouse.load import pending_files
     from warehouse.publish import plan_build
@@ -88,14 +89,17 @@ def show_plan() -> None:
             pending = [path for one in readers().values() for path in pending_files(connection, lake, one.source)]
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(), as_of_date=as_of_date(settings))
+            damaged = damaged_marts(connection)
         unasked = left_out(warehouse)
-    columns = ["pass", "requests, at least", "endpoints", "due again", "not due"]
-    made = table(columns, numbers=["requests, at least", "not due"])
+    made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
     for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
-        due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
-        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, due, str(item.skipped))
+        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
     console.print(made)
+    for name, item in planned:
+        if item.due:
+            due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
+            console.print(f"{name}/{item.name}: due to be read again, within the budget: {due}", markup=False)
     for source, reader in asked.items():
         total = sum(sum(item.requests.values()) for name, item in planned if name == source)
         console.print(f"{source}: {total} requests of {reader.call_budget(settings)}", markup=False)
@@ -103,6 +107,8 @@ def show_plan() -> None:
         console.print(message.message, markup=False)
     console.print(f"{_files(pending)} to load")
     reason = "something is new" if build.is_needed else "nothing new is loaded yet"
+    if damaged:
+        reason = f"{len(damaged)} damaged, to be mended ({damaged[0].message})"
     how = "from nothing" if build.is_full else "from what stands"
     console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
     for failure in (failure for _, item in planned for failure in item.failures):

@@ -12,13 +12,14 @@ from psycopg.rows import dict_row
 
 from orchestration.cli.terminal import console, table
 from orchestration.warehouse_access import open_warehouse
+from warehouse.damage import damaged_marts
 from warehouse.database import address, connect
 from warehouse.settings import load_settings
 
 __all__ = ["show_status"]
 
 _PARTS = (
-    *("tracked", "cursors", "passes", "batches", "rejects", "drift", "generations"),
+    *("tracked", "cursors", "passes", "batches", "rejects", "field_rejects", "drift", "generations"),
     *("rereads", "total_differences"),
 )
 
@@ -44,6 +45,9 @@ def _read() -> dict[str, Any]:
         for part in _PARTS:
             with connection.cursor(row_factory=dict_row) as cursor:
                 found[part] = cursor.execute((queries / f"{part}.sql").read_bytes()).fetchall()
+        found["damaged"] = [
+            {"mart": one.mart, "problem": one.problem, "message": one.message} for one in damaged_marts(connection)
+        ]
     return found
 
 
@@ -59,6 +63,8 @@ def _show(found: dict[str, Any]) -> None:
         )
     else:
         console.print("published: nothing yet; `ladder run`")
+    for damaged in found["damaged"]:
+        console.print(f"damaged: {damaged['message']}; `ladder publish --repair`", markup=False)
     counts = ", ".join(f"{row['count']} {row['source']} {row['kind']}s" for row in found["tracked"]) or "nothing"
     console.print(f"tracked: {counts}", markup=False)
     _table(
@@ -97,6 +103,21 @@ def _show(found: dict[str, Any]) -> None:
         "Open rejects (`ladder rejects list`)",
         ["source", "table", "reason", "count"],
         lambda row: [row["source"], row["table_name"], row["reason"], row["count"]],
+    )
+    fields = found["field_rejects"]
+    total = fields[0]["all_records"] if fields else 0
+    _table(
+        fields,
+        f"Fields that could not be read, {total} values in all (`ladder rejects fields`)",
+        ["source", "table", "field", "reason", "count", "newest"],
+        lambda row: [
+            row["source"],
+            row["table_name"],
+            row["field_path"],
+            row["reason"],
+            row["records"],
+            _ago(row["last_loaded_at"]),
+        ],
     )
     _table(
         found["rereads"],

@@ -176,7 +176,7 @@ def _times(faceit: FaceitWorld, row: int, at: int) -> Answer:
 
 
 def _results(faceit: FaceitWorld, row: int, at: int) -> Answer:
-    """Winner and score. Of cancelled matches half have none, half an empty winner."""
+    """Winner, empty where it is level, and score. Of cancelled matches half have none, half an empty winner."""
     series, maps = faceit.history.series, faceit.history.maps
     if series.state[row] == CANCELLED:
         return {"results": {"winner": "", "score": {"faction1": 0, "faction2": 0}}} if row % 2 else {}
@@ -190,7 +190,7 @@ def _results(faceit: FaceitWorld, row: int, at: int) -> Answer:
         score = [sum(one > other for one, other in scores), sum(other > one for one, other in scores)]
     else:
         score = scores[0]
-    winner = f"faction{series.winner[row] + 1}"
+    winner = "" if series.winner[row] == NOBODY else f"faction{series.winner[row] + 1}"
     return {"results": {"winner": winner, "score": {"faction1": score[0], "faction2": score[1]}}}
 
 

@@ -40,7 +40,8 @@ class Team(NamedTuple):
 
 _QUEUES = (("Europe 5v5 Queue", REGIONS[0]), ("North America 5v5 Queue", REGIONS[1]))
 _HUBS = ("Lantern Club", "Harbour Premades")
-_CHAMPIONSHIPS = (("Saltmarsh League", 1), ("Clocktower Cup", 3))
+#: With the most maps of a match; one of two may end level.
+_CHAMPIONSHIPS = (("Saltmarsh League", 2), ("Clocktower Cup", 3))
 _TEAM_NAMES = (
     ("Copper Finches", "FINCH"),
     ("Drystone", "DRY"),

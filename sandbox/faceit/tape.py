@@ -67,7 +67,7 @@ class Series:
     finished_at: Ints
     visible_at: Ints  # FACEIT lists the match
     result_at: Ints  # result and statistics are known; the match counts as under way until then
-    winner: Ints  # 0 or 1; NOBODY when cancelled
+    winner: Ints  # 0 or 1; NOBODY when cancelled or level
     elo_gain: Ints  # what each winner takes and each loser gives; 0 where it does not count
     is_scored_in_maps: Bools  # the score is 1-0 although there was one map
     is_detailed: Bools  # damage and all that was added to FACEIT's statistics later is known

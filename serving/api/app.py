@@ -34,6 +34,7 @@ from serving.memory import Memory
 from serving.metrics import Metrics
 from serving.pages.sending import HTML, sent, unchanged
 from serving.pages.site import Site
+from serving.readiness import Readiness
 from serving.redis_tier import RedisTier
 from serving.refusals import Refusal, error_body
 from serving.warm_up import report_hot
@@ -111,7 +112,7 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     add_routes(api, endpoints, cache, memory, watcher, metrics)
     app.include_router(api)
     operations = APIRouter(tags=["operations"])
-    add_operations(operations, watcher, metrics)
+    add_operations(operations, Readiness(database, redis, watcher), watcher, metrics)
     app.include_router(operations)
     _add_documentation(app)
     site = Site(cache, watcher, connections.catalog_file)

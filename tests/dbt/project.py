@@ -26,6 +26,8 @@ from tests.conftest import Database
 from warehouse.database import libpq_environment
 from warehouse.lake import Lake
 from warehouse.load import LoadReport, load_pending
+from warehouse.locks import registered
+from warehouse.publish import building
 from warehouse.source import Page, Source
 
 __all__ = ["START", "Project", "match_details", "match_row"]
@@ -89,7 +91,7 @@ class Project:
 
         statuses = {result.node.name: result.status.value for result in self._run(command, colour, note)}
         assert set(statuses.values()) == {"success"}, statuses
-        return [(node, statement) for node, statement in executed if node]
+        return [(node, statement) for node, statement in executed if node and not node.startswith("operation.")]
 
     def build(self, *select: str, colour: str = "blue", full_refresh: bool = False) -> None:
         """Build models (all of them by default) with their tests, and fail where any does."""
@@ -99,6 +101,14 @@ class Project:
         fine = ("success", "pass", "warn")
         broken = [f"{r.node.name}: {r.message}" for r in self._run(command, colour) if r.status.value not in fine]
         assert not broken, broken[0]
+
+    def refusal(self, command: Sequence[str], colour: str, registration: str) -> str:
+        """The message of a dbt command that is refused, with a registration from elsewhere."""
+        with self._environment():
+            os.environ["LADDER_BUILD"] = registration
+            result = self._call(command, colour, [], self.manifests[colour].deepcopy(), [])
+        assert not result.success
+        return str(result.exception) if result.exception else " ".join(str(r.message) for r in result.result.results)
 
     def load(self, *pages: Page, source: Source = SOURCE) -> LoadReport:
         """Land and load pages of one source."""
@@ -175,7 +185,8 @@ class Project:
     def _run(self, command: Sequence[str], colour: str, *callbacks: Callable[[Any], None]) -> list[Any]:
         result = self._invoke(command, colour, [], self.manifests[colour].deepcopy(), callbacks)
         assert result.exception is None, result.exception
-        return list(result.result.results)
+        # dbt's own results include what runs at the start.
+        return [found for found in result.result.results if str(found.node.resource_type) != "operation"]
 
     def _invoke(
         self,
@@ -185,12 +196,28 @@ class Project:
         manifest: Any = None,
         callbacks: Sequence[Callable[[Any], None]] = (),
     ) -> Any:
+        with self._environment(), self._registered(colour):
+            return self._call(command, colour, options, manifest, callbacks)
+
+    def _call(
+        self,
+        command: Sequence[str],
+        colour: str,
+        options: Sequence[str],
+        manifest: Any,
+        callbacks: Sequence[Callable[[Any], None]],
+    ) -> Any:
         home = self.database.settings.home
         place = ["--project-dir", str(_FOLDER), "--profiles-dir", str(_FOLDER), "--target", colour]
         place += ["--target-path", str(home / "dbt" / colour)]
         quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(home / "dbt"), "--no-write-json"]
-        with self._environment():
-            return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([*quiet, *options, *command, *place])
+        return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([*quiet, *options, *command, *place])
+
+    @contextmanager
+    def _registered(self, colour: str) -> Iterator[None]:
+        with building(self.database.url("transform")) as lock, registered(lock, colour) as registration:
+            os.environ["LADDER_BUILD"] = registration
+            yield
 
     @contextmanager
     def _environment(self) -> Iterator[None]:

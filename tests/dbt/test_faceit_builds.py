@@ -127,6 +127,7 @@ def test_a_match_that_was_cancelled_later_counts_no_more(warehouse: Warehouse) -
 
 def test_what_was_cancelled_or_a_bye_is_no_win_of_a_team(warehouse: Warehouse) -> None:
     form = "SELECT matches, wins FROM team_form WHERE team_id = 'team of p1'"
+    warehouse.learn_history(faceit_answers.history(6))
     warehouse.learn("match", faceit_answers.details(6), match_id="f6")
     assert warehouse.rows(form) == [(1, 1)]
     teams = faceit_answers.details(7)["teams"]
@@ -135,6 +136,58 @@ def test_what_was_cancelled_or_a_bye_is_no_win_of_a_team(warehouse: Warehouse) -
     assert warehouse.rows(form) == [(1, 1)]
     warehouse.learn_history(faceit_answers.history(6, status="CANCELLED"))
     assert warehouse.rows(form) == []
+
+
+def test_what_was_awarded_counts_for_teams_and_for_no_player(warehouse: Warehouse) -> None:
+    players = "SELECT matches, wins FROM player_win_rates WHERE player_id = 'p1' AND period = 'all'"
+    teams = "SELECT matches, wins FROM team_form WHERE team_id = 'team of p1'"
+    results = {"winner": "faction1", "score": {"faction1": 2, "faction2": 0}}
+    scores = [{"winner": "faction1", "factions": _scores(won, lost)} for won, lost in ((13, 5), (1, 0))]
+    warehouse.learn_history(faceit_answers.history(8, results=results))
+    two_maps = faceit_answers.details(8, best_of=3, results=results, detailed_results=scores)
+    warehouse.learn("match", two_maps, match_id="f8")
+    assert warehouse.rows(players) == warehouse.rows(teams) == [(1, 1)]
+    # A match that never started, of which the other side won by 1:0.
+    lost = {"winner": "faction2", "score": {"faction1": 0, "faction2": 1}}
+    warehouse.learn_history(faceit_answers.history(9, started_at=None, results=lost))
+    awarded = faceit_answers.details(9, started_at=None, results=lost)
+    warehouse.learn("match", awarded, match_id="f9")
+    assert warehouse.rows(players) == [(1, 1)]
+    assert warehouse.rows(teams) == [(2, 1)]
+    # Statistics show that it was played all the same.
+    warehouse.learn("match_stats", faceit_answers.match_statistics(9, ["faction2"]), match_id="f9")
+    assert warehouse.rows(players) == [(2, 1)]
+
+
+def _scores(won: int, lost: int) -> dict[str, Any]:
+    return {"faction1": {"score": won}, "faction2": {"score": lost}}
+
+
+def test_a_workshop_map_is_one_with_its_name_once_its_vote_is_read(warehouse: Warehouse) -> None:
+    maps = (
+        "SELECT map_id, map_name, scenario FROM dim_maps WHERE map_id LIKE '%307%' OR map_id LIKE '%pango%' ORDER BY 1"
+    )
+    warehouse.learn_history(faceit_answers.history(40), faceit_answers.history(41))
+    warehouse.learn_listed(
+        faceit_answers.listed(40, Map="workshop/3070284539/de_pango"), faceit_answers.listed(41, Map="3070284539")
+    )
+    assert warehouse.rows(maps) == [("3070284539", "3070284539", None), ("de_pango", "Pango", "defusal")]
+    entities = [{"guid": "3070284539", "game_map_id": "3070284539", "class_name": "de_pango ", "name": "Pango"}]
+    voting = {"map": {"pick": ["3070284539"], "entities": entities}}
+    warehouse.learn("match", faceit_answers.details(41, voting=voting), match_id="f41")
+    assert warehouse.rows(maps) == [("de_pango", "Pango", "defusal")]
+    record = "SELECT matches FROM player_map_win_rates WHERE player_id = 'p1' AND map_id = 'de_pango'"
+    assert warehouse.rows(record) == [(2,)]
+
+
+def test_an_elo_that_is_gone_from_the_profile_is_no_rank(warehouse: Warehouse) -> None:
+    rank = "SELECT rank_value, rank_name FROM dim_players WHERE game = 'cs2' AND player_id = 'p1'"
+    warehouse.learn("player", faceit_answers.profile("p1", cs2={"faceit_elo": 1800}), player_id="p1")
+    assert warehouse.rows(rank) == [(1800, "Level 9")]
+    warehouse.learn("player", faceit_answers.profile("p1"), player_id="p1")
+    assert warehouse.rows(rank) == [(None, None)]
+    warehouse.learn("player", faceit_answers.profile("p1", cs2={"faceit_elo": 1700}), player_id="p1")
+    assert warehouse.rows(rank) == [(1700, "Level 8")]
 
 
 def test_ratings_move_form_and_totals(warehouse: Warehouse) -> None:

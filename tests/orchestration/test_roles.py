@@ -42,11 +42,13 @@ table     ops.build_inputs                       r        r        -        -   
 table     ops.build_state                        r        r        -        -        rawdtxg  raw      -        -
 table     ops.cursors                            raw      r        -        -        rawdtxg  r        -        -
 table     ops.drift                              raw      r        -        -        rawdtxg  r        -        -
+table     ops.field_rejects                      rad      r        -        -        rawdtxg  r        -        -
 table     ops.generations                        r        r        r        r        rawdtxg  raw      -        -
 table     ops.lake_files                         ra       r        -        -        rawdtxg  r        -        -
 table     ops.lake_pages                         ra       r        -        -        rawdtxg  r        -        -
 table     ops.model_references                   r        r        -        -        rawdtxg  raw      -        -
 table     ops.passes                             raw      r        -        -        rawdtxg  r        -        -
+table     ops.published_marts                    r        r        -        r        rawdtxg  rad      -        -
 table     ops.rejects                            raw      r        -        -        rawdtxg  r        -        -
 table     ops.replays                            rd       r        -        -        rawdtxg  r        -        -
 table     ops.request_slots                      raw      -        -        -        rawdtxg  -        -        -
@@ -155,7 +157,7 @@ def test_there_are_no_other_roles_and_none_of_them_is_mighty(admin: psycopg.Conn
         "AND NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolreplication AND NOT rolbypassrls"
     ).fetchall()
     owners = {(name, False, True) for name in ("ladder_owner", "ladder_marts_owner")}
-    logins = {(f"ladder_{name}", True, False) for name in ("ingest", "transform", "analyst", "serving")}
+    logins = {(f"ladder_{name}", True, False) for name in ("ingest", "transform", "developer", "analyst", "serving")}
     assert set(found) == owners | logins | {("ladder_dagster", True, True)}
 
 
@@ -167,8 +169,35 @@ def test_only_the_builder_of_marts_and_the_administrator_may_act_as_an_owner(adm
     assert found == [("ladder_transform", "ladder_marts_owner")]
 
 
-def test_nothing_is_granted_on_what_does_not_exist_yet(admin: psycopg.Connection) -> None:
-    assert admin.execute("SELECT defaclrole::regrole, defaclacl FROM pg_default_acl").fetchall() == []
+def test_nothing_is_granted_on_what_does_not_exist_yet_but_what_developers_read(admin: psycopg.Connection) -> None:
+    """dbt makes views of `prep` anew, in the middle of a build too."""
+    found = admin.execute(
+        "SELECT defaclrole::regrole::text, defaclnamespace::regnamespace::text, defaclobjtype, defaclacl::text "
+        "FROM pg_default_acl"
+    ).fetchall()
+    assert found == [("ladder_marts_owner", "prep", "r", "{ladder_developer=r/ladder_marts_owner}")]
+
+
+def test_a_developer_reads_what_models_read_and_changes_nothing(admin: psycopg.Connection) -> None:
+    relations = admin.execute(
+        "SELECT n.nspname, c.relname, has_table_privilege('ladder_developer', c.oid, 'SELECT'), "
+        "has_table_privilege('ladder_developer', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') "
+        "OR has_any_column_privilege('ladder_developer', c.oid, 'INSERT, UPDATE, REFERENCES') "
+        "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+        f"WHERE {_OURS} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^dev_'"
+    ).fetchall()
+    assert not [relation for relation in relations if relation[3]]
+    read = {(schema, name) for schema, name, is_read, _ in relations if is_read}
+    assert {name for schema, name in read if schema == "ops"} == {"build_inputs", "cursors", "generations", "tracked"}
+    models_read = {(schema, name) for schema, name, _, _ in relations if re.match("staging_|prep$|marts$", schema)}
+    assert {each for each in read if each[0] != "ops"} == models_read
+    schemas = admin.execute(
+        "SELECT nspname, has_schema_privilege('ladder_developer', oid, 'USAGE') FROM pg_namespace AS n "
+        f"WHERE {_OURS} AND nspname !~ '^dev_' AND (has_schema_privilege('ladder_developer', oid, 'USAGE') "
+        "OR has_schema_privilege('ladder_developer', oid, 'CREATE'))"
+    ).fetchall()
+    assert {name for name, _ in schemas if not name.startswith("staging_")} == {"marts", "ops", "prep", "public"}
+    assert _first(admin, "SELECT has_database_privilege('ladder_developer', current_database(), 'CREATE')") is False
 
 
 def test_everything_belongs_to_an_owner_that_cannot_log_in(admin: psycopg.Connection) -> None:
@@ -193,6 +222,15 @@ def test_everything_belongs_to_an_owner_that_cannot_log_in(admin: psycopg.Connec
         ("analyst", "SELECT digest FROM ops.api_keys"),
         ("ingest", "SELECT digest FROM ops.api_keys"),
         ("ingest", "INSERT INTO ops.api_key_uses VALUES ('abcdefgh', now())"),
+        ("developer", "SET ROLE ladder_marts_owner"),
+        ("developer", "SET ROLE ladder_owner"),
+        ("developer", "CREATE SCHEMA marts_purple"),
+        ("developer", "CREATE TABLE prep.mine (n int)"),
+        ("developer", "DROP VIEW marts.player_win_rates"),
+        ("developer", "SELECT * FROM marts_blue.player_win_rates"),
+        ("developer", "DELETE FROM staging_opendota.matches"),
+        ("developer", "UPDATE ops.build_inputs SET as_of_date = NULL"),
+        ("developer", "SELECT digest FROM ops.api_keys"),
         ("transform", "SELECT digest FROM ops.api_keys"),
         ("transform", "SET ROLE ladder_marts_owner; SELECT digest FROM ops.api_keys"),
     ],

@@ -143,7 +143,8 @@ def test_a_run_that_only_fetches_keeps_no_build_waiting(
     run_id = _created(filled, instance, "profiles")
     answer = ask(filled.database.settings.home, Launch(run_id))
     assert answer.is_ok
-    assert "orchestration.worker" in psutil.Process(int(answer.message.split("@")[0])).cmdline()
+    # Until it has become the worker its arguments cannot be read.
+    _await(lambda: "orchestration.worker" in psutil.Process(int(answer.message.split("@")[0])).cmdline())
     assert answer.message != _mark_of_worker(filled, worker)
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 

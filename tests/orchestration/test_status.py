@@ -26,6 +26,7 @@ def test_status_as_json_holds_every_part(filled: Filled) -> None:
     assert found["batches"][0]["batch_id"] == max(row["batch_id"] for row in found["batches"])
     assert found["generations"][0]["head_batch_id"] <= found["generations"][0]["newest_batch_id"]
     assert found["rejects"] == []
+    assert found["field_rejects"] == []
 
 
 def test_status_says_which_generation_is_published(filled: Filled) -> None:
@@ -67,6 +68,8 @@ def test_a_doctor_names_what_is_wrong_and_looks_at_the_rest(filled: Filled) -> N
 def test_no_rejects_is_said(filled: Filled) -> None:
     assert "no open rejects" in filled.ladder("rejects", "list").output
     assert json.loads(filled.ladder("rejects", "list", "--json").output) == []
+    assert "every field could be read" in filled.ladder("rejects", "fields").output
+    assert json.loads(filled.ladder("rejects", "fields", "--json").output) == []
 
 
 def test_publishing_again_keeps_the_generation(filled: Filled) -> None:
@@ -75,3 +78,24 @@ def test_publishing_again_keeps_the_generation(filled: Filled) -> None:
     assert ended.code == 0
     assert f"generation {before[0][2]} " in ended.output
     assert _books(filled) == before
+
+
+def test_a_damaged_mart_is_named_everywhere_and_mended(filled: Filled) -> None:
+    generation = _books(filled)[0][2]
+    with psycopg.connect(filled.database.admin_url) as connection:
+        connection.execute("DROP VIEW marts.team_form")
+    line = "team_form: its view is gone"
+    assert json.loads(filled.ladder("status", "--json").output)["damaged"] == [
+        {"mart": "team_form", "problem": "view_missing", "message": line}
+    ]
+    doctor = filled.ladder("doctor")
+    assert doctor.code == 1
+    assert f"problem  marts: {line}; run `ladder publish --repair`" in doctor.output
+    refused = filled.ladder("publish")
+    assert (refused.code, refused.error_lines) == (1, [f"error: {line}; run `ladder publish --repair`"])
+    assert "1 damaged, to be mended (team_form" in filled.ladder("run", "--plan").output
+    mended = filled.ladder("publish", "--repair")
+    assert mended.code == 0, mended.errors
+    assert f"mended; now generation {generation + 1} " in mended.output
+    assert json.loads(filled.ladder("status", "--json").output)["damaged"] == []
+    assert f"published generation {generation + 1} " in filled.ladder("publish", "--repair").output

@@ -24,6 +24,7 @@ from orchestration.publishing import build_and_publish
 from orchestration.transform import transform
 from orchestration.warehouse_access import Warehouse
 from tests.conftest import Database
+from warehouse.damage import damaged_marts
 from warehouse.database import connect
 from warehouse.embedded import Servers
 from warehouse.errors import BuildError
@@ -136,6 +137,47 @@ def test_a_full_refresh_mends_both_colours(warehouse: Warehouse, prepared: Prepa
         assert _rows(warehouse, f"SELECT count(*) FROM marts_{colour}.dim_patches WHERE game = 'wrong'") == [(0,)]
 
 
+def test_a_damaged_mart_is_built_anew_beside_and_its_colour_from_nothing_after_that(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    before = _generation(warehouse)
+    ((damaged,),) = _rows(warehouse, _LIVE)
+    # What `dbt run --full-refresh` in the live colour once did.
+    _execute(warehouse, f"DROP TABLE marts_{damaged}.dim_patches CASCADE")
+    outcome = transform(warehouse, prepared)
+    assert outcome.is_built
+    assert outcome.failure is None
+    assert _generation(warehouse) == before + 1
+    assert _rows(warehouse, _LIVE) != [(damaged,)]
+    assert _rows(warehouse, "SELECT count(*) >= 0 FROM marts.dim_patches") == [(True,)]
+    with connect(warehouse.url("serving")) as connection:
+        assert damaged_marts(connection) == []
+    assert not transform(warehouse, prepared).is_built
+    _load(warehouse, [{"match_id": 5, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=6)
+    with building(warehouse.url("transform")) as connection:
+        assert plan_build(connection, models_digest=prepared.digest, as_of_date=None).is_full
+    assert transform(warehouse, prepared).failure is None
+    assert _rows(warehouse, _LIVE) == [(damaged,)]
+
+
+def test_rows_that_somebody_wrote_into_the_idle_colour_are_not_built_on(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    ((live,),) = _rows(warehouse, _LIVE)
+    idle = {"blue": "green", "green": "blue"}[live]
+    wrong = f"INSERT INTO marts_{idle}.dim_patches (game, patch_id, released_at) VALUES ('wrong', '0', now())"
+    _execute(warehouse, wrong)
+    with connect(warehouse.url("serving")) as connection:
+        while not damaged_marts(connection, idle):
+            connection.rollback()
+        assert damaged_marts(connection) == []
+    _load(warehouse, [{"match_id": 6, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=7)
+    outcome = transform(warehouse, prepared)
+    assert outcome.failure is None
+    assert "reused" not in {result.status for result in outcome.results}
+    assert _rows(warehouse, "SELECT count(*) FROM marts.dim_patches WHERE game = 'wrong'") == [(0,)]
+
+
 def test_what_a_killed_full_refresh_left_is_built_in_full_again(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
@@ -157,8 +199,8 @@ def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url
     demanding = replace(
         warehouse, servers=replace(warehouse.servers, database_url=f"{warehouse.servers.database_url}?sslmode=require")
     )
-    with pytest.raises(BuildError, match="SSL"):
-        build(prepared, demanding.settings, demanding.url("transform"), "green")
+    with building(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="SSL"):
+        build(prepared, demanding.settings, demanding.url("transform"), "green", lock=lock)
     with pytest.raises(psycopg2.OperationalError, match="SSL"):
         psycopg2.connect(storage_url(demanding).replace("+psycopg2", ""))
 
@@ -205,8 +247,8 @@ def test_a_manifest_of_the_live_colour_is_refused(
     own = replace(prepared, folder=tmp_path / "prepared")
     shutil.copytree(prepared.folder, own.folder)
     (own.folder / "green.msgpack").write_bytes((own.folder / "blue.msgpack").read_bytes())
-    with pytest.raises(BuildError, match="_blue, not in green"):
-        build(own, warehouse.settings, warehouse.url("transform"), "green")
+    with building(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="_blue, not in green"):
+        build(own, warehouse.settings, warehouse.url("transform"), "green", lock=lock)
 
 
 def test_old_images_are_kept_until_both_colours_have_read_them(

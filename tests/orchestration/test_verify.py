@@ -31,6 +31,12 @@ def _live(filled: Filled) -> str:
     return f"marts_{colour}"
 
 
+def _marts(filled: Filled) -> int:
+    """How many marts readers see."""
+    ((count,),) = _rows(filled, "SELECT count(*) FROM pg_views WHERE schemaname = 'marts'")
+    return int(count)
+
+
 @contextmanager
 def _behind_its_back(filled: Filled, statements: Mapping[str, str]) -> Iterator[None]:
     """Meanwhile tables of the live colour are not what was built; statements by table."""
@@ -52,28 +58,36 @@ def test_published_marts_equal_a_rebuild_and_the_last_line_says_so(filled: Fille
     assert ended.code == 0, ended.output
     rows = _rows(filled, f"SELECT count(*) FROM {_live(filled)}.fct_player_matches")
     assert f"fct_player_matches {rows[0][0]} 0 0" in " ".join(ended.output.split())
-    assert ended.output.splitlines()[-1].startswith("0 differences in 32 marts and 13 tables under them, ")
+    assert ended.output.splitlines()[-1].startswith(
+        f"0 differences in {_marts(filled)} marts and 13 tables under them, "
+    )
 
 
 def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled: Filled) -> None:
     live = _live(filled)
+    totals = f"prep.int_player_totals_{live.removeprefix('marts_')}"
+    # A row for each of the player's modes.
+    ((modes,),) = _rows(
+        filled, f"SELECT count(*) FROM {totals} WHERE player_id = (SELECT min(player_id) FROM {totals})"
+    )
     one_player = "WHERE player_id = (SELECT min(player_id) FROM {table})"
     changes = {
         f"{live}.player_win_rates": f"UPDATE {{table}} SET wins = wins + 1000 {one_player}",
         f"{live}.dim_characters": "DELETE FROM {table} WHERE character_id = (SELECT min(character_id) FROM {table})",
         f"{live}.dim_teams": "INSERT INTO {table} (game, team_id, team_name) VALUES ('dota2', 'none', 'Nobody')",
-        f"prep.int_player_totals_{live.removeprefix('marts_')}": f"UPDATE {{table}} SET slots = slots + 1 {one_player}",
+        totals: f"UPDATE {{table}} SET slots = slots + 1 {one_player}",
     }
     with _behind_its_back(filled, changes):
         ended = filled.ladder("verify")
     assert ended.code == 1
     lines = ended.output.splitlines()
-    assert lines[-1].startswith("10 differences in 32 marts and 13 tables under them, ")
+    differences = 2 * 3 + 1 + 1 + 2 * modes
+    assert lines[-1].startswith(f"{differences} differences in {_marts(filled)} marts and 13 tables under them, ")
     counts = {line.split()[0]: line.split()[2:] for line in lines if len(line.split()) == 4}
     assert counts["player_win_rates"] == ["3", "3"]
     assert counts["dim_characters"] == ["0", "1"]
     assert counts["dim_teams"] == ["1", "0"]
-    assert counts["int_player_totals"] == ["1", "1"]
+    assert counts["int_player_totals"] == [str(modes), str(modes)]
     assert len([line for line in lines if line.startswith("- ") and '"wins": 10' in line]) == 3
     assert any(line.startswith("- ") and '"Nobody"' in line for line in lines)
 

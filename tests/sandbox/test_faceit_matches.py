@@ -249,6 +249,19 @@ def test_hubs_and_championships_list_their_matches_and_members(faceit: httpx.Cli
     assert faceit.get(path.replace("=50", "=51")).status_code == 400
 
 
+def test_a_match_of_two_maps_may_end_level(faceit: httpx.Client, world: FaceitWorld):
+    league = world.scene.championships[0]
+    assert league.best_of == 2
+    path = f"/championships/{league.competition_id}/matches?limit=100&type=past"
+    matches = [one for one in _get(faceit, path)["items"] if one["status"] == "FINISHED"]
+    matches = [one for one in matches if one["best_of"] == 2]
+    scores = {tuple(one["results"]["score"].values()): one["results"]["winner"] for one in matches}
+    assert scores == {(2, 0): "faction1", (1, 1): "", (0, 2): "faction2"}
+    level = next(one for one in matches if one["results"]["winner"] == "")
+    won = [one["round_stats"]["Winner"] for one in _get(faceit, f"/matches/{level['match_id']}/stats")["rounds"]]
+    assert sorted(won) == sorted(team["faction_id"] for team in level["teams"].values())
+
+
 def test_a_team_tells_its_members(faceit: httpx.Client, world: FaceitWorld):
     team = world.scene.teams[0]
     answer = _get(faceit, f"/teams/{team.team_id}")

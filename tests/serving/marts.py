@@ -102,6 +102,7 @@ class Marts:
 
     @contextmanager
     def _owner(self) -> Iterator[psycopg.Connection]:
-        with psycopg.connect(self.database.url("transform"), autocommit=True) as connection:
+        # Named as dbt's sessions are: a publication waits until what these wrote is counted.
+        with psycopg.connect(self.database.url("transform"), autocommit=True, application_name="dbt") as connection:
             connection.execute("SET ROLE ladder_marts_owner")
             yield connection

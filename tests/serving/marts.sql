@@ -33,6 +33,12 @@ INSERT INTO rank_progression (game, player_id, ladder, observed_date, rank_value
     days_held)
     SELECT 'dota2', '101', ladder, date '2026-01-01' + n, 70 + n / 5, 'Divine', n % 2, 70 + n / 5, 1
     FROM generate_series(0, 9) AS n, unnest(ARRAY['dota2_rank_tier', 'dota2_solo_mmr']) AS ladder;
+INSERT INTO rank_progression (game, player_id, ladder, observed_date, rank_value, rank_name, change, change_steps,
+    peak_rank_value, days_held) VALUES
+    ('cs2', 'p-bob', 'faceit_elo', '2026-01-01', 1200, 'Level 6', NULL, NULL, 1200, 1),
+    ('cs2', 'p-bob', 'faceit_elo', '2026-01-02', 1187, 'Level 6', -13, -13, 1200, 1),
+    ('cs2', 'p-bob', 'faceit_elo', '2026-01-03', NULL, NULL, NULL, NULL, 1200, 1),
+    ('cs2', 'p-bob', 'faceit_elo', '2026-01-04', 1210, 'Level 7', NULL, NULL, 1210, 0);
 INSERT INTO player_win_rates VALUES
     ('dota2', '101', '7d', 0, 0, 0, 0, NULL, NULL, NULL, NULL),
     ('dota2', '101', 'all', 90, 30, 0, 60, 0.333333, 0.245, 0.435, '2026-01-02 00:00+00'),

@@ -130,6 +130,16 @@ def test_rank_progression_runs_from_the_oldest_day_by_ladder(reader: httpx.Clien
     assert {day["ladder"] for day in one} == {"dota2_solo_mmr"}
 
 
+def test_a_rank_that_is_gone_is_a_day_without_one(reader: httpx.Client) -> None:
+    days = data(reader, "/players/cs2/p-bob/rank-progression")
+    assert [(day["rank_value"], day["change_steps"], day["peak_rank_value"]) for day in days] == [
+        (1200, None, 1200),
+        (1187, -13, 1200),
+        (None, None, 1200),
+        (1210, None, 1210),
+    ]
+
+
 def test_meta_trends_show_the_largest_rise_of_the_asked_window_and_bracket_first(reader: httpx.Client) -> None:
     trends = data(reader, "/heroes/meta-trends")
     assert [(trend["character_id"], trend["window_days"], trend["rank_bracket"]) for trend in trends] == [

@@ -147,6 +147,9 @@ def test_without_redis_postgresql_answers_and_publications_are_still_seen(
         assert answer.status_code == 200
         assert not is_stale(answer)
     assert queries(installation.api) == before + 29
+    ready = installation.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert ready.json()["degraded"] == ["redis: it cannot be reached; PostgreSQL answers"]
     generation = installation.marts.turn().generation
     assert seconds_until(lambda: installation.get(PLAYER).json()["meta"]["generation"] == generation) < 1.5 * patience
 
@@ -162,6 +165,7 @@ def test_redis_is_used_again_within_two_seconds_of_its_return(installation: Inst
             return any(cache.scan_iter("ladder:*:character_win_rates:*"))
 
     assert seconds_until(is_stored) < 2 * patience
+    assert "degraded" not in installation.get("/readyz").json()
 
 
 def test_a_redis_that_hangs_costs_a_few_requests_a_moment_and_the_rest_nothing(

@@ -42,13 +42,20 @@ def test_what_may_not_be_stored_is_never_written(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b'[{"chat": "secret', b'{"chat": "secret", "deep": ' + b"[" * 100_000, b'{"chat": "secret \xff"}'],
-    ids=["cut", "deep", "not UTF-8"],
+    ("body", "kept"),
+    [
+        (b'[{"id": 1, "chat": "secret', b'[{"id": 1, ""'),
+        (b'[{"chat": ["secret", {"a": "]secret"}], "id": 1', b'[{"", "id": 1'),
+        (b'{"chat": "secret", "deep": ' + b"[" * 100_000, b'{"", "deep": ' + b"[" * 100_000),
+        (b'{"chat": secret, "a": "\xff" oops', b'{"", "a": "\xff" oops'),
+        (b'{"chat": "secret \xff", "id": 1}', b'{"id":1}'),
+        (rb'{"chat": "secret \ud83d", "id": 1}', b'{"id":1}'),
+    ],
+    ids=["cut", "cut later", "deep", "no JSON", "not UTF-8", "surrogate"],
 )
-def test_a_broken_payload_that_may_hold_what_is_never_stored_is_dropped(lake: Lake, body: bytes) -> None:
+def test_a_broken_payload_lands_without_what_is_never_stored(lake: Lake, body: bytes, kept: bytes) -> None:
     path = lake.land(SOURCE, "names", [Page("names", "/", {}, 200, START, body)])
-    assert next(lake.read(path)).body == b""
+    assert next(lake.read(path)).body == kept
 
 
 def test_a_file_is_listed_only_once_it_is_whole(lake: Lake) -> None:

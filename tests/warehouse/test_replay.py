@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as with_changes
+import msgspec
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import SCORES, SOURCE, contents, deletion, page
 from warehouse.database import connect, role_url
-from warehouse.decode import decode_records
+from warehouse.decode import decode_rows
 from warehouse.lake import Lake
 from warehouse.load import load_pending
 from warehouse.migrate import migrate
-from warehouse.replay import open_rejects, replay, replay_rejects
-from warehouse.source import Endpoint, Source
-from warehouse.tables import Table
+from warehouse.replay import count_field_rejects, field_rejects, open_rejects, replay, replay_rejects
+from warehouse.source import Endpoint, Page, Parsed, Source
 
 
 def test_replay_rebuilds_every_staging_table_from_the_lake_alone(database: Database, lake: Lake) -> None:
@@ -50,23 +49,62 @@ def test_a_replay_killed_half_way_is_finished_by_the_next_load(database: Databas
 def test_after_a_fix_rejects_become_rows_and_are_marked_as_mended(database: Database, lake: Lake) -> None:
     migrate(database.settings, database.admin_url, [SOURCE])
     ingest = role_url(database.settings, database.admin_url, "ingest")
-    lake.land(SOURCE, "scores", [page("scores", [{"game": "7", "points": 3}, {"game": None}])])
+    lake.land(SOURCE, "scores", [page("scores", [{"game": "#7", "points": 3}, {"game": None}])])
     load_pending(ingest, lake, SOURCE)
     with connect(ingest) as connection:
         assert len(open_rejects(connection)) == 2
         replay_rejects(ingest, lake, SOURCE)
         connection.commit()
         assert len(open_rejects(connection)) == 2
-        report = replay_rejects(ingest, lake, _lenient())
+        report = replay_rejects(ingest, lake, _mended())
         connection.commit()
         assert report.inserted == 1
         assert [reject.record_index for reject in open_rejects(connection)] == [1]
         assert contents(connection)["scores"][0][:3] == (1, 7, 3)
 
 
-def _lenient() -> Source:
-    """The fix: a definition that accepts digits in text."""
-    columns = tuple(with_changes(column, is_lenient=column.name == "game") for column in SCORES.columns)
-    table = Table(SCORES.source, SCORES.name, SCORES.key, columns, SCORES.description)
-    endpoint = Endpoint("scores", (table,), lambda page: decode_records(table, page.body, page.params))
-    return Source("probe", {**SOURCE.endpoints, "scores": endpoint})
+def test_unreadable_fields_are_counted_by_page_and_never_twice(database: Database, lake: Lake) -> None:
+    migrate(database.settings, database.admin_url, [SOURCE])
+    ingest = role_url(database.settings, database.admin_url, "ingest")
+    records = [{"game": 1, "points": 1}, {"game": 2, "points": 2.5}, {"game": 3, "points": 3.5, "won": "?"}]
+    path = lake.land(SOURCE, "scores", [page("scores", [{"game": 9}]), page("scores", records, hour=1)])
+    assert load_pending(ingest, lake, SOURCE).odd_fields == 3
+    with connect(ingest) as connection:
+        found = field_rejects(connection)
+        assert [(each.field_path, each.reason, each.records, each.page, each.record_index) for each in found] == [
+            ("$.points", "expected an integer, got a fraction", 2, 1, 1),
+            ("$.won", "expected true or false, got text", 1, 1, 2),
+        ]
+        assert {each.lake_path for each in found} == {lake.name_of(path)}
+        assert [row[1:4] for row in contents(connection)["scores"]] == [
+            (1, 1, None),
+            (2, None, None),
+            (3, None, None),
+            (9, None, None),
+        ]
+        connection.commit()
+        replay_rejects(ingest, lake, SOURCE)
+        assert count_field_rejects(connection, SOURCE) == 3
+        connection.commit()
+        replay(database.admin_url, lake, SOURCE)
+        assert count_field_rejects(connection, SOURCE) == 3
+        connection.commit()
+        replay_rejects(ingest, lake, _mended())
+        assert [each.field_path for each in field_rejects(connection)] == ["$.won"]
+        assert [row[2] for row in contents(connection)["scores"]] == [1, 2, 3, None]
+
+
+def _mended() -> Source:
+    """The fix: a parser that reads fractions and numbers with a mark before them."""
+
+    def parse(found: Page) -> Parsed:
+        records = [
+            {
+                name: int(float(str(value).lstrip("#"))) if name in ("game", "points") and value else value
+                for name, value in record.items()
+            }
+            for record in msgspec.json.decode(found.body)
+        ]
+        return decode_rows(SCORES, records, found.params)
+
+    return Source("probe", {**SOURCE.endpoints, "scores": Endpoint("scores", (SCORES,), parse)})

@@ -114,7 +114,6 @@ described as (
 
 ),
 
--- Without a time that can be one, a row belongs to no day, patch or window.
 played as (
 
     select
@@ -135,7 +134,6 @@ played as (
             false
         ) as is_without_statistics
     from described
-    where played_at is not null
 
 ),
 

@@ -64,7 +64,7 @@ faceit_sightings as (
         maps.display_name,
         maps.skill_level,
         row_number() over (
-            partition by maps.game, maps.player_id order by maps.played_at desc, maps.match_id desc
+            partition by maps.game, maps.player_id order by maps.played_at desc nulls last, maps.match_id desc
         ) as place
     from faceit_unnamed as unnamed
     inner join {{ ref('fct_faceit_player_maps') }} as maps

@@ -4,15 +4,15 @@
 
     The table stands in `prep`, one a colour, beside its fact, and is made anew with it: a reader notes which table its
     position belongs to (`epoch`), and reads the whole fact when that is gone. An engine without feeds reads the whole
-    fact always, so that the same model is a plain table build there; so does the target `scratch`, which is compared
-    with what was built on.
+    fact always, so that the same model is a plain table build there; so do the targets `scratch`, which is compared
+    with what was built on, and `dev`.
 #}
 {% macro feed_of(fact) -%}
     {{ target.schema }}.{{ fact.identifier }}__feed_{{ colour() }}
 {%- endmacro %}
 
 {% macro has_feeds() -%}
-    {{ return(colour() != 'scratch' and adapter.dispatch('has_feeds')()) }}
+    {{ return(colour() not in ('scratch', 'dev') and adapter.dispatch('has_feeds')()) }}
 {%- endmacro %}
 
 {% macro default__has_feeds() -%}

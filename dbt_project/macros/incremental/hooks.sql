@@ -30,6 +30,8 @@
         {{ record_as_of_date() if meta.get('windows') or meta.get('hangs_on_date') }}
         {{ start_feed() ~ analyze_feed() if meta.get('has_feed') }}
     {% endif %}
+    {%- set sample = keep_sample() -%}
+    {{ sample ~ ';' if sample | trim }}
     {{ analyze_rebuilt() }}
 {% endmacro %}
 

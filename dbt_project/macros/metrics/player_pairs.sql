@@ -159,6 +159,7 @@ select * from settled
     where slots.game = totals.game
         and slots.player_id = totals.player_id
         and slots.is_significant
+        and slots.played_at is not null
         and exists (
             select 1 from {{ ref('fct_player_matches') }} as other_slots
             where other_slots.game = slots.game

@@ -97,7 +97,7 @@
             0 as standing,
             _sign as changed
         from {{ changes }}
-        where is_significant
+        where is_significant and played_date is not null
         union all
         select
             game,
@@ -108,7 +108,7 @@
             1 as standing,
             0 as changed
         from {{ fact }}
-        where is_significant
+        where is_significant and played_date is not null
             and (game, match_id) in (select changes.game, changes.match_id from {{ changes }})
     ) as slots
     group by game, match_id, patch_id, rank_bracket, played_date

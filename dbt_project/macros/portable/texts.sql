@@ -8,7 +8,8 @@
 
 {% macro postgres__told_map(text) -%}
     nullif(
-        trim(regexp_replace(lower(rtrim(trim({{ text }}), '/')), '^.*[/\\=]|[.](bsp|vpk)$', '', 'g')), ''
+        {{ key_text("trim(regexp_replace(lower(rtrim(trim(" ~ text ~ "), '/')), '^.*[/\\\\=]|[.](bsp|vpk)$', '', 'g'))") }},
+        ''
     )
 {%- endmacro %}
 
@@ -20,4 +21,10 @@
 
 {% macro postgres__title_case(text) -%}
     initcap({{ text }})
+{%- endmacro %}
+
+
+{# A text of a source as a part of a key: no longer than an index can hold. #}
+{% macro key_text(text) -%}
+    left({{ text }}, 100)
 {%- endmacro %}

@@ -1,10 +1,10 @@
 {{
     config(
-        materialized='incremental',
+        materialized='table' if is_dev() else 'incremental',
         incremental_strategy='difference',
         unique_key=['game'],
         on_schema_change='fail',
-        alias='int_as_of_date_' ~ colour()
+        alias='int_as_of_date' ~ ('' if is_dev() else '_' ~ colour())
     )
 }}
 

@@ -12,7 +12,7 @@ with picked as (
         *,
         coalesce(patch_id, 'unknown') as known_patch_id
     from {{ signed(ref('fct_player_matches')) }}
-    where is_significant and character_id is not null
+    where is_significant and character_id is not null and played_date is not null
 
 ),
 

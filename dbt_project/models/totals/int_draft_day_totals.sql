@@ -17,6 +17,7 @@ with summed as (
         cast({{ signed_count() }} as integer) as entries,
         cast({{ signed_sum('case when is_pick then 0 else 1 end') }} as integer) as bans
     from {{ signed(ref('fct_drafts')) }}
+    where played_date is not null
     group by game, coalesce(character_id, 'none'), patch_id, rank_bracket, played_date
 
 )

@@ -19,7 +19,7 @@ with matches as (
         1 as is_now,
         0 as was_before
     from {{ ref('fct_player_matches') }}
-    where is_significant
+    where is_significant and played_date is not null
     {% endif %}
 
 ),

@@ -10,7 +10,7 @@
 with matches as (
 
     select * from {{ signed(ref('fct_player_matches')) }}
-    where is_counted and player_id is not null
+    where is_counted and player_id is not null and played_date is not null
 
 ),
 

@@ -19,7 +19,7 @@ slots as (
         count(*) as slots,
         sum(case when is_win then 1 else 0 end) as wins
     from {{ ref('fct_player_matches') }}
-    where is_significant and character_id is not null
+    where is_significant and character_id is not null and played_date is not null
     group by game, character_id
 
 )

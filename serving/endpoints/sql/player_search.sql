@@ -1,5 +1,5 @@
 -- An index holds these very expressions, in this order: nothing is sorted, and reading ends after 50 rows that fit.
--- `^@` knows no wildcards; a btree serves it in the collation C alone.
+-- `^@` knows no wildcards; a btree serves it in the collation C alone. Names may be longer than an index holds.
 SELECT
     game,
     player_id,
@@ -13,7 +13,7 @@ SELECT
     last_played_at
 FROM marts.dim_players
 WHERE
-    lower(display_name) COLLATE "C" ^@ lower(%(prefix)s::text)
+    left(lower(display_name), 100) COLLATE "C" ^@ left(lower(%(prefix)s::text), 100)
     AND (%(game)s::text IS NULL OR game = %(game)s::text)
-ORDER BY lower(display_name) COLLATE "C", game, player_id
+ORDER BY left(lower(display_name), 100) COLLATE "C", game, player_id
 LIMIT 50

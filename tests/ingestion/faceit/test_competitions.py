@@ -222,3 +222,19 @@ def test_an_unknown_hub_or_championship_is_one_line(simulated: Warehouse) -> Non
     assert len(lines) == 2
     for kind, line in zip(("hub", "championship"), lines, strict=True):
         assert f"`ladder untrack faceit {kind} {unknown}`" in line
+
+
+@pytest.mark.parametrize(("game", "is_noted"), [("cs2", False), ("csgo", False), ("valorant", True)])
+def test_a_hub_of_a_game_whose_matches_are_not_read_is_noted(warehouse: Warehouse, game: str, is_noted: bool) -> None:
+    warehouse.track("hub", HUB)
+
+    def answer(path: str, times: int) -> Reply:
+        if path.endswith(f"/hubs/{HUB}"):
+            return Reply(body=json.dumps({"hub_id": HUB, "game_id": game}).encode())
+        return paged([], query_of(path))
+
+    report, _ = warehouse.run_against(answer, "hubs")
+    assert report.is_ok
+    assert report.notices == (
+        (f"hub {HUB}: its game is valorant; matches are read of cs2 and csgo alone",) if is_noted else ()
+    )

@@ -174,11 +174,106 @@ def test_segments_keep_every_number_as_the_text_that_was_sent(recorded: Path) ->
     }
 
 
-def test_a_malformed_moment_costs_that_match_alone() -> None:
+def test_a_malformed_time_costs_no_match_and_a_missing_id_its_match_alone() -> None:
     items = [{"match_id": "1", "finished_at": "soon"}, {"match_id": "2", "finished_at": 5}, {"finished_at": 6}]
     parsed = parse("player_history", {"items": items})
-    assert [row["match_id"] for row in rows(parsed, "history_matches")] == ["2"]
-    assert [reject.field_path for reject in parsed.rejects] == ["$.finished_at", "$.match_id"]
+    assert [(row["match_id"], row["finished_at"]) for row in rows(parsed, "history_matches")] == [
+        ("1", None),
+        ("2", None),
+    ]
+    assert [reject.field_path for reject in parsed.rejects] == ["$.match_id"]
+    assert [(odd.field_path, places) for odd, places in parsed.odd.items()] == [
+        ("$.finished_at", [0]),
+        ("$.finished_at", [1]),
+    ]
+
+
+def test_times_in_milliseconds_are_read_as_the_seconds_that_they_are() -> None:
+    parsed = parse("player_history", {"items": [{"match_id": "1", "started_at": 1753000000123}]})
+    assert [row["started_at"] for row in rows(parsed, "history_matches")] == [1753000000]
+    stats = {"Match Id": "1", "Match Finished At": 1753000000}
+    parsed = parse("player_match_stats", {"items": [{"stats": stats}]})
+    assert [row["finished_at"] for row in rows(parsed, "player_match_stats")] == [1753000000000]
+    assert parsed.odd == {}
+
+
+_TEAMS = {
+    "faction1": {"faction_id": "t1", "name": "Alpha", "roster": [{"player_id": "p1"}]},
+    "faction2": {"faction_id": "t2", "name": "Beta", "roster": [{"player_id": "p2"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("sent", "winner"),
+    [
+        ("faction2", "faction2"),
+        ("Faction2", "faction2"),
+        ("FACTION_2", "faction2"),
+        ("t2", "faction2"),
+        ("Beta", "faction2"),
+        ("", ""),
+        ("draw", ""),
+        (None, None),
+    ],
+)
+def test_a_winner_told_by_id_or_name_is_a_side(sent: Any, winner: str | None) -> None:
+    results = {"winner": sent, "score": {"faction1": 0, "faction2": 2}}
+    match = {"match_id": "1", "teams": _TEAMS, "results": results, "detailed_results": [{"winner": sent}]}
+    parsed = parse("hub_matches", {"items": [match]})
+    [row] = rows(parsed, "matches")
+    assert row["winner"] == winner
+    assert msgspec.json.decode(row["detailed_results"]) == [{"winner": winner}]
+    teams = {side: {"team_id": team["faction_id"], "nickname": team["name"]} for side, team in _TEAMS.items()}
+    parsed = parse("player_history", {"items": [{"match_id": "1", "teams": teams, "results": results}]})
+    assert [row["winner"] for row in rows(parsed, "history_matches")] == [winner]
+
+
+@pytest.mark.parametrize("sent", ["t3", "left", 3, ["faction1"], True])
+def test_a_winner_that_is_no_side_is_a_reject_and_never_a_match_without_one(sent: Any) -> None:
+    match = {"match_id": "1", "teams": _TEAMS, "results": {"winner": sent}}
+    for endpoint, table in (("hub_matches", "matches"), ("player_history", "history_matches")):
+        parsed = parse(endpoint, {"items": [match]})
+        assert rows(parsed, table) == []
+        assert [reject.field_path for reject in parsed.rejects] == ["$.results.winner"]
+
+
+def test_a_name_of_both_sides_is_no_winner() -> None:
+    teams = {side: {**team, "name": "Mix"} for side, team in _TEAMS.items()}
+    parsed = parse("hub_matches", {"items": [{"match_id": "1", "teams": teams, "results": {"winner": "Mix"}}]})
+    assert [reject.reason for reject in parsed.rejects] == ["an unknown spelling"]
+
+
+@pytest.mark.parametrize(
+    "teams",
+    [
+        {side.upper(): team for side, team in _TEAMS.items()},
+        list(_TEAMS.values()),
+        {side: {**team, "players": team["roster"], "roster": None} for side, team in _TEAMS.items()},
+    ],
+    ids=["upper case", "list", "players"],
+)
+def test_sides_and_rosters_under_other_names_are_read(teams: Any) -> None:
+    for endpoint, table in (("hub_matches", "match_rosters"), ("player_history", "history_players")):
+        parsed = parse(endpoint, {"items": [{"match_id": "1", "teams": teams}]})
+        found = [(row["player_id"], row["faction"]) for row in rows(parsed, table)]
+        assert found == [("p1", "faction1"), ("p2", "faction2")]
+        assert (parsed.rejects, parsed.odd) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"teams": 3}, "$.teams"),
+        ({"teams": {"home": {}, "away": {}}}, "$.teams"),
+        ({"teams": {"faction1": 3, "faction2": _TEAMS["faction2"]}}, "$.teams"),
+        ({"teams": {**_TEAMS, "faction1": {"roster": "p1"}}}, "$.teams.faction1.roster"),
+        ({"teams": {**_TEAMS, "faction1": {"roster": ["p1"]}}}, "$.teams.faction1.roster[]"),
+    ],
+)
+def test_players_that_cannot_be_reached_are_counted(change: dict[str, Any], path: str) -> None:
+    parsed = parse("hub_matches", {"items": [{"match_id": "1", **change}]})
+    assert [row["match_id"] for row in rows(parsed, "matches")] == ["1"]
+    assert [odd.field_path for odd in parsed.odd] == [path]
 
 
 def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
@@ -203,6 +298,17 @@ def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
 def test_a_game_that_a_profile_has_not_is_an_observation_of_no_elo(games: Any, without_elo: list[str]) -> None:
     parsed = parse("player", {"player_id": PLAYER, "games": games})
     assert [row["game"] for row in rows(parsed, "player_elos") if row["faceit_elo"] is None] == without_elo
+
+
+def test_a_sides_team_is_named_by_either_pair_of_fields() -> None:
+    player = {"player_id": PLAYER}
+    details = {"faction1": {"team_id": "t", "nickname": "T", "faction_id": "", "roster": [player]}}
+    parsed = parse("match", {"match_id": MATCH, "teams": details})
+    assert [(row["faction_id"], row["name"]) for row in rows(parsed, "match_factions")] == [("t", "T")]
+    assert not parsed.drift
+    history = {"faction1": {"faction_id": "f", "name": "F", "players": [player]}}
+    parsed = parse("player_history", {"items": [{"match_id": "1", "teams": history}]})
+    assert [(row["team_id"], row["team_nickname"]) for row in rows(parsed, "history_players")] == [("f", "F")]
 
 
 def test_a_vote_names_its_maps() -> None:

@@ -308,3 +308,71 @@ def test_an_untracked_player_is_not_asked_for_and_keeps_what_is_stored(
     simulated.run(*OF_PLAYERS)
     assert asked() == []
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
+
+
+def _of_csgo(path: str, times: int) -> Reply:
+    """A player of both games, with one match in each."""
+    if path.endswith(f"/players/{PLAYER}"):
+        return Reply(body=json.dumps({"player_id": PLAYER, "games": {"cs2": {}, "csgo": {"skill_level": 8}}}).encode())
+    game = query_of(path).get("game") or ("csgo" if "csgo" in path else "cs2")
+    if "/history" in path:
+        record = {"match_id": f"1-{game}", "game_id": game, "finished_at": 1_650_000_000, "status": "finished"}
+        return paged([record] if "to" not in query_of(path) else [], query_of(path))
+    if "/games/" in path:
+        stats = {"Match Id": f"1-{game}", "Match Finished At": 1_650_000_000_000, "Game": game, "Kills": "9"}
+        return paged([{"stats": stats}] if "to" not in query_of(path) else [], query_of(path))
+    return Reply(body=json.dumps({"player_id": PLAYER, "game_id": game, "items": []}).encode())
+
+
+def test_csgo_is_read_once_a_week_of_whoever_has_played_it(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    names = ("players", "history_matches", "player_match_stats", "player_stats")
+    reports, _ = warehouse.run_all_against(_of_csgo, *names)
+    assert all(report.is_ok for report in reports.values())
+    stored = warehouse.rows(
+        "SELECT game_id, game, kills FROM staging_faceit.history_matches AS matches JOIN (SELECT match_id, game, "
+        "stats ->> 'Kills' AS kills FROM staging_faceit.player_match_stats) AS stats USING (match_id) ORDER BY 1"
+    )
+    assert stored == [("cs2", "cs2", "9"), ("csgo", "csgo", "9")]
+    assert warehouse.rows("SELECT game_id FROM staging_faceit.player_stats ORDER BY 1") == [("cs2",), ("csgo",)]
+
+    def games_read(**later: float) -> set[str]:
+        reading = warehouse.run_all_against(_of_csgo, "history_matches", clock=ShiftedClock(**later))
+        return {query_of(path)["game"] for path in reading[1]}
+
+    assert games_read(days=1) == {"cs2"}
+    assert games_read(days=7) == {"cs2", "csgo"}
+
+
+def test_whoever_never_played_csgo_is_not_read_for_it(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    body = json.dumps({"player_id": PLAYER, "games": {"cs2": {}}}).encode()
+
+    def answer(path: str, times: int) -> Reply:
+        return Reply(body=body) if path.endswith(f"/players/{PLAYER}") else paged([], query_of(path))
+
+    _, paths = warehouse.run_all_against(answer, "players", "history_matches", "player_match_stats")
+    assert [path for path in paths if "csgo" in path] == []
+
+
+def test_that_faceit_no_longer_answers_for_csgo_is_noted_and_no_failure(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+
+    def answer(path: str, times: int) -> Reply:
+        return not_found("game") if "csgo" in path else _of_csgo(path, times)
+
+    reports, _ = warehouse.run_all_against(answer, "players", "history_matches", "player_match_stats", "player_stats")
+    assert all(report.is_ok for report in reports.values())
+    assert reports["history_matches"].notices == (
+        f"player {PLAYER} in csgo: FACEIT no longer answers for csgo; what is stored stays",
+    )
+    assert warehouse.rows("SELECT match_id FROM staging_faceit.history_matches") == [("1-cs2",)]
+    assert warehouse.run_all_against(answer, "history_matches")[0]["history_matches"].notices == ()
+
+
+def test_a_player_of_no_game_that_is_read_is_noted(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    body = json.dumps({"player_id": PLAYER, "games": {"valorant": {}}}).encode()
+    report, _ = warehouse.run_against(lambda path, times: Reply(body=body), "players")
+    assert report.is_ok
+    assert "none of the games that are read (cs2, csgo, dota2)" in report.notices[0]

@@ -182,7 +182,7 @@ def test_ratings_of_either_shape_are_rows() -> None:
                 "match_id": 1,
                 "solo_competitive_rank": 6789,
                 "competitive_rank": None,
-                "time": "2016-02",
+                "time": "2016-02-03T04:05:06.000Z",
             },
         ],
     )
@@ -294,10 +294,57 @@ def test_what_people_wrote_may_not_be_stored() -> None:
     assert SOURCE.endpoints["match"].never == {"chat", "all_word_counts", "my_word_counts"}
 
 
-def test_text_that_postgresql_cannot_store_is_a_reject() -> None:
+def test_text_that_postgresql_cannot_store_is_stored_without_it_and_counted() -> None:
     parsed = parse(
         "hero_stats", [{"id": 1, "roles": ["a\x00"]}, {"id": 2, "name": "\x00"}, {"id": 3, "roles": "\\u0000"}]
     )
-    assert [row["id"] for row in rows(parsed, "hero_stats")] == [3]
-    assert [reject.field_path for reject in parsed.rejects] == ["$.roles", "$.name"]
+    assert [(row["id"], row["roles"], row["name"]) for row in rows(parsed, "hero_stats")] == [
+        (1, '["a\\ufffd"]', None),
+        (2, None, "\ufffd"),
+        (3, '"\\\\u0000"', None),
+    ]
+    assert [(odd.field_path, places) for odd, places in parsed.odd.items()] == [("$.roles", [0]), ("$.name", [1])]
     assert not any("\x00" in name for name in parse("hero_stats", [{"id": 3, "n\x00": 1}]).drift)
+
+
+@pytest.mark.parametrize(
+    ("told", "slot"),
+    [
+        ({"team_slot": 2, "isRadiant": True}, 2),
+        ({"team_slot": 2, "isRadiant": False}, 130),
+        ({"team_slot": 4, "team_number": 1}, 132),
+        ({"team_slot": 4, "team_number": 0, "isRadiant": True, "player_slot": None}, 4),
+    ],
+)
+def test_a_slot_is_read_from_the_side_and_the_place_on_it(told: dict[str, Any], slot: int) -> None:
+    parsed = parse("match", {"match_id": 9, "start_time": 1753000000, "players": [{"hero_id": 1, **told}]})
+    assert [(row["player_slot"], row["hero_id"]) for row in rows(parsed, "match_players")] == [(slot, 1)]
+    parsed = parse("player_matches", [{"match_id": 9, "start_time": 1753000000, **told}])
+    assert [row["player_slot"] for row in rows(parsed, "player_matches")] == [slot]
+
+
+def test_players_who_tell_a_side_alone_take_its_free_places_in_order() -> None:
+    players: list[dict[str, Any]] = [{"isRadiant": False}, {"player_slot": 128}, {"isRadiant": False}]
+    parsed = parse("match", {"match_id": 9, "players": players})
+    assert [row["player_slot"] for row in rows(parsed, "match_players")] == [129, 128, 130]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{}, {"team_slot": 2}, {"team_slot": 2, "isRadiant": True, "team_number": 1}, {"team_slot": 9, "isRadiant": True}],
+)
+def test_a_player_without_a_slot_that_can_be_told_is_a_reject(told: dict[str, Any]) -> None:
+    (reject,) = parse("match", {"match_id": 9, "players": [told]}).rejects
+    assert (reject.table, reject.field_path, reject.reason) == ("match_players", "$.player_slot", "missing")
+
+
+@pytest.mark.parametrize("sent", ["radiant", 2, [], 0.5])
+def test_a_winner_that_cannot_be_read_is_a_reject_and_one_that_is_not_known_is_not(sent: Any) -> None:
+    parsed = parse("pro_matches", [{"match_id": 1, "radiant_win": sent}, {"match_id": 2, "radiant_win": None}])
+    assert [row["match_id"] for row in rows(parsed, "pro_matches")] == [2]
+    assert [reject.field_path for reject in parsed.rejects] == ["$.radiant_win"]
+
+
+def test_ids_as_text_are_the_ids_that_were_asked_for() -> None:
+    assert len(rows(parse("match", {"match_id": "9", "players": [{"player_slot": "0"}]}), "match_players")) == 1
+    assert len(rows(parse("player", {"profile": {"account_id": "7"}}), "players")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -48,6 +49,13 @@ def test_who_has_a_page_gets_a_304(reader: httpx.Client, path: str) -> None:
     assert (again.status_code, again.content) == (304, b"")
     assert {again.headers[name] == first.headers[name] for name in ("etag", "cache-control", "vary")} == {True}
     assert reader.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_rank_that_is_gone_breaks_its_line_and_is_told(reader: httpx.Client) -> None:
+    page = reader.get("/players/cs2/p-bob").text
+    assert "<td>no rank</td>" in page
+    # Down to 1187, then nothing for a day.
+    assert re.search(r'd="M0,[\d.]+H33\.33V[\d.]+H66\.67M100,[\d.]+H100"', page)
 
 
 def test_what_tells_an_age_is_kept_by_nobody(reader: httpx.Client) -> None:

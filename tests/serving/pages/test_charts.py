@@ -50,6 +50,19 @@ def test_a_step_chart_stays_in_its_plot_and_begins_and_ends_with_its_values(know
     assert (chart.marks[0].label, chart.marks[-1].label) == (known[0].label, known[-1].label)
 
 
+def test_a_line_ends_where_its_value_does_and_begins_again() -> None:
+    first = date(2026, 1, 1)
+    known = [
+        Point(first, 1, "one", until=first + timedelta(days=2)),
+        Point(first + timedelta(days=5), 2, "two", until=first + timedelta(days=10)),
+    ]
+    over = days([known])
+    assert over == (first, first + timedelta(days=10))
+    chart = step_chart(known, over)
+    assert chart.line == "M0,100H20M50,0H100"
+    check(chart)
+
+
 @given(points())
 def test_a_higher_value_is_never_drawn_lower(known: list[Point]) -> None:
     over = days([known])

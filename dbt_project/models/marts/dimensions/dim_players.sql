@@ -16,7 +16,7 @@
             'reference': 'rank_reference',
             'has_feed': true,
         },
-        indexes=[{'columns': ['lower(display_name) collate "C"', 'game', 'player_id']}]
+        indexes=[{'columns': ['left(lower(display_name), 100) collate "C"', 'game', 'player_id']}]
     )
 }}
 {{- hooks_read('fct_player_matches', 'int_player_changes_unioned', macros=['rank_reference']) }}

@@ -49,7 +49,7 @@ entries as (
 
     select
         matches.*,
-        {{ json_text('draft.value', 'hero_id') }} as character_id,
+        {{ key_text(json_text('draft.value', 'hero_id')) }} as character_id,
         not coalesce({{ json_text('draft.value', 'is_pick') }} = 'false', false) as is_pick,
         {{ json_text('draft.value', 'order') }} as told_order
     from drafts

@@ -114,8 +114,8 @@ described as (
         on slots.series_id = player_statistics.series_id
             and slots.map_number = player_statistics.map_number
             and slots.player_id = player_statistics.player_id
-    -- Without a time that can be one, a row belongs to no day or window.
-    where maps.played_at is not null
+    -- What was cancelled has no time; what was played and has none that can be one belongs to no day or window.
+    where maps.played_at is not null or maps.is_decided
 
 )
 

@@ -25,6 +25,7 @@ played as (
         where performances.game = changed.game
             and performances.player_id = changed.player_id
             and performances.is_significant
+            and performances.played_at is not null
         order by performances.played_at desc, performances.match_id desc
         limit {{ window }}
     ) as newest
@@ -34,7 +35,7 @@ played as (
 played as (
 
     select * from {{ ref('player_performance') }}
-    where is_significant
+    where is_significant and played_at is not null
 
 ),
 {%- endif %}

@@ -73,6 +73,8 @@ changes as (
             when day_number = 1 or coalesce(rank_value_before, 0) <> coalesce(rank_value, 0) then observed_date
         end as changed_date
     from days
+    -- A rank that came and went within the first day is none by its end.
+    where peak_rank_value is not null
 
 ),
 

@@ -1,0 +1,34 @@
+"""`ladder dbt`: dbt in a developer's own schema."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from orchestration.warehouse_access import open_warehouse
+from warehouse.settings import load_settings
+
+__all__ = ["run_dbt"]
+
+
+def run_dbt(arguments: Sequence[str]) -> int:
+    """Run a dbt command with connection, folders and state of this home; dbt's exit code.
+
+    Raises:
+        LadderError: the warehouse cannot be opened.
+    """
+    from orchestration.dbt_environment import developer_environment
+
+    settings = load_settings()
+    with open_warehouse(settings, redis=False) as warehouse:
+        environment = developer_environment(settings, warehouse.servers)
+        # What a person has set of dbt holds; where it connects and writes does not depend on an older terminal.
+        theirs = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LADDER_BUILD"))}
+        process = subprocess.Popen([sys.executable, "-m", "dbt.cli.main", *arguments], env={**theirs, **environment})
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # it is dbt's: it cancels what it runs

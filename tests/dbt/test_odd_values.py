@@ -1,0 +1,181 @@
+"""No value that a source sends stops a load or a build, or costs a row of somebody else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from ingestion.faceit.source import SOURCE as FACEIT
+from ingestion.opendota.source import SOURCE as OPENDOTA
+from tests.dbt import faceit_answers
+from tests.dbt.project import Project, match_details, match_row
+from tests.odd_values import ANSWERS, MISSING, changed, places
+from warehouse.lake import Lake
+from warehouse.load import load_pending
+
+_ODD: tuple[Any, ...] = (
+    MISSING,
+    None,
+    True,
+    "seven",
+    "\x00",
+    "cut \ud83d",
+    "\U0001f600" * 3000,
+    2.5,
+    1e308,
+    10**9,
+    -(10**9),
+    2**31,
+    2**63,
+    10**30,
+    float("inf"),
+    float("nan"),
+    0,
+    -1,
+    4102444800,
+    1767225600000,
+    9 * 10**18,
+    [],
+    {"a": 1},
+)
+#: Fields of a history that belong to its key or decide the result.
+_NEEDED = {"match_id", "player_slot", "radiant_win"}
+_FIRST_ACCOUNT = 50_000
+_FIRST_MATCH = 10_000_000
+
+
+@pytest.fixture
+def fresh(project: Project) -> Iterator[Project]:
+    """The project as it was built, and so left."""
+    project.restore()
+    yield project
+    project.restore()
+
+
+def _land(project: Project, numbers: random.Random, mutations: int) -> None:
+    """Land answers of both sources, each with one value changed."""
+    lake = Lake(project.database.settings.lake_path)
+    for _ in range(mutations):
+        answer = numbers.choice(ANSWERS)
+        body = changed(answer.body, numbers.choice(list(places(answer.body))), numbers.choice(_ODD))
+        observed_at = project.page(answer.endpoint, []).observed_at
+        lake.land(answer.source, answer.endpoint, [replace(answer.page(body), observed_at=observed_at)])
+
+
+def _history_mutations(numbers: random.Random, count: int) -> dict[int, tuple[str, Any]]:
+    """For each of some accounts the field of its second match that is changed, and its value."""
+    fields = sorted(match_row(1))
+    return {_FIRST_ACCOUNT + n: (numbers.choice(fields), numbers.choice(_ODD)) for n in range(count)}
+
+
+def _check(project: Project, seed: int, mutations: int) -> int:
+    """Load and build once over changed answers, and check each change's effect; how many values were counted as odd."""
+    numbers = random.Random(seed)
+    _land(project, numbers, mutations // 2)
+    histories = _history_mutations(numbers, mutations - mutations // 2)
+    lake = Lake(project.database.settings.lake_path)
+    for account, (name, value) in histories.items():
+        first = _FIRST_MATCH + 10 * account
+        rows = [match_row(first + place) for place in range(3)]
+        answer = replace(ANSWERS[1], body=rows, params={"account_id": account})
+        page = replace(answer.page(changed(rows, (1, name), value)), observed_at=project.page("x", []).observed_at)
+        lake.land(OPENDOTA, "player_matches", [page])
+    for source in (OPENDOTA, FACEIT):
+        load_pending(project.database.url("ingest"), lake, source)
+    project.build()
+    for account, (name, value) in histories.items():
+        first = _FIRST_MATCH + 10 * account
+        found = project.rows(
+            "SELECT match_id, kills, is_win, played_date FROM marts_blue.fct_player_matches "
+            "WHERE game = 'dota2' AND player_id = %s ORDER BY match_id",
+            str(account),
+        )
+        kept = {row[0] for row in found}
+        assert {str(first), str(first + 2)} <= kept, (name, value)
+        if name not in _NEEDED:
+            assert [row[0] for row in found] == [str(first + place) for place in range(3)], (name, value)
+            assert {row[2] for row in found} == {True}, (name, value)
+    counted = project.rows("SELECT coalesce(sum(records), 0)::bigint FROM ops.field_rejects")[0][0]
+    assert not project.rows("SELECT 1 FROM ops.rejects WHERE replayed_at IS NULL AND reason = ''")
+    return int(counted)
+
+
+def test_no_value_stops_a_build_or_costs_a_row_but_its_own(fresh: Project) -> None:
+    assert _check(fresh, seed=1, mutations=160) > 0
+
+
+@pytest.mark.long
+def test_2000_odd_values_in_20_builds_cost_no_row_but_their_own(fresh: Project) -> None:
+    counted = 0
+    for seed in range(20):
+        fresh.restore()
+        counted += _check(fresh, seed=100 + seed, mutations=100)
+    assert counted > 200
+
+
+def test_texts_and_numbers_at_their_limits_are_built_and_indexed(fresh: Project) -> None:
+    names = {0: "\u5531" * 1000, 1: "x" * 1_000_000, 128: "\U0001f600" * 700}
+    details = match_details(_FIRST_MATCH, {slot: _FIRST_ACCOUNT + slot for slot in names})
+    for player in details["players"]:
+        player |= {"personaname": names[player["player_slot"]], "kills": 10**9, "hero_damage": 10**9, "hero_id": 10**9}
+    fresh.load(
+        fresh.details(details),
+        fresh.page("player", {"profile": {"account_id": 7, "personaname": names[0]}, "rank_tier": 10**9}, account_id=7),
+        fresh.page("constants", {"y" * 300: {"name": "y" * 9000}}, resource="heroes"),
+    )
+    series = faceit_answers.history(70, competition_id="c" * 9000, competition_name="c" * 9000)
+    for team in series["teams"].values():
+        team["nickname"] = "n" * 9000
+        team["players"][0]["game_player_id"] = "z" * 9000
+    statistics = faceit_answers.match_statistics(70)
+    statistics["rounds"][0]["round_stats"]["Map"] = "de_" + "m" * 9000
+    fresh.load(
+        fresh.page("player_history", {"items": [series]}, player_id="p1", game="cs2"),
+        fresh.page("match_stats", statistics, match_id="f70"),
+        source=FACEIT,
+    )
+    fresh.build()
+    shown = fresh.rows(
+        "SELECT player_id, length(display_name) FROM marts_blue.dim_players WHERE player_id = ANY(%s) ORDER BY 1",
+        [str(_FIRST_ACCOUNT + slot) for slot in names],
+    )
+    assert shown == [("50000", 1000), ("50001", 1_000_000), ("50128", 700)]
+    assert (
+        fresh.rows("SELECT length(map_id) FROM marts_blue.fct_faceit_player_maps WHERE series_id = 'f70'")
+        == [(100,)] * 4
+    )
+    assert fresh.rows("SELECT kills, hero_damage FROM marts_blue.fct_player_matches WHERE player_id = '50000'") == [
+        (10**9, 10**9)
+    ]
+
+
+def test_a_time_that_cannot_be_one_moves_no_window_and_is_known_from_the_details(fresh: Project) -> None:
+    before = fresh.rows("SELECT as_of_date FROM prep.int_as_of_date_blue")
+    account, first = _FIRST_ACCOUNT, _FIRST_MATCH
+    sent = [0, -5, 86_400, 4102444800, 9 * 10**18, "soon"]
+    history = [match_row(first + place, start_time=value) for place, value in enumerate(sent)]
+    fresh.load(
+        fresh.history(account, *history, match_row(first + 9, start_time=1767225600123)),
+        fresh.details(match_details(first, {0: account})),
+    )
+    fresh.build()
+    assert fresh.rows("SELECT as_of_date FROM prep.int_as_of_date_blue") == before
+    assert fresh.rows(
+        "SELECT match_id, played_date FROM marts_blue.fct_player_matches WHERE player_id = %s ORDER BY 1", str(account)
+    ) == [
+        (str(first), date(2026, 2, 10)),
+        *((str(first + place), None) for place in range(1, len(sent))),
+        (str(first + 9), date(2026, 1, 1)),
+    ]
+    assert fresh.rows(
+        "SELECT period, matches FROM marts_blue.player_win_rates WHERE player_id = %s ORDER BY 1", str(account)
+    ) == [("30d", 1), ("7d", 0), ("all", 7)]
+    assert fresh.rows(
+        "SELECT count(*), count(start_time) FROM staging_opendota.player_matches WHERE account_id = %s", account
+    ) == [(7, 1)]
+    assert fresh.rows("SELECT sum(records)::bigint FROM ops.field_rejects WHERE field_path = '$.start_time'") == [(6,)]

@@ -1,0 +1,41 @@
+"""dbt builds a colour in the registered builds of `ladder` alone, whatever its login may do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dbt.project import Project
+from warehouse.database import connect
+from warehouse.locks import registered
+from warehouse.publish import building
+
+WRITTEN = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables WHERE schemaname ~ '^(marts|prep|ops)'"
+REFUSED = "blue is built by `ladder run` and `ladder verify` alone"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--select", "player_form", "--full-refresh"],
+        ["build", "--select", "dota2_medals"],
+        ["seed", "--full-refresh"],
+        ["test", "--select", "player_form", "--store-failures", "--exclude-resource-type", "unit_test"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_login_that_may_build_is_refused_without_a_registration(project: Project, command: list[str]) -> None:
+    before = project.rows(WRITTEN)
+    assert REFUSED in project.refusal(command, "blue", "0123456789abcdef")
+    assert project.rows(WRITTEN) == before
+
+
+def test_a_registration_is_of_one_colour_and_of_the_session_that_holds_the_build_lock(project: Project) -> None:
+    url = project.database.url("transform")
+    with building(url) as lock:
+        with registered(lock, "green") as registration:
+            assert REFUSED in project.refusal(["seed"], "blue", registration)
+        with connect(url, autocommit=True) as other, registered(other, "blue") as registration:
+            assert REFUSED in project.refusal(["seed"], "blue", registration)
+        with registered(lock, "blue") as registration:
+            pass
+        assert REFUSED in project.refusal(["seed"], "blue", registration)

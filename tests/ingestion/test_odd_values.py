@@ -1,0 +1,46 @@
+"""Any JSON value in any field of any answer: no row is lost but for its key or its result; what is odd is counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestion.faceit.source import SOURCE as FACEIT
+from ingestion.opendota.source import SOURCE as OPENDOTA
+from tests.odd_values import ANSWERS, Answer, odd_values, places, unexplained
+
+_RECORDED = {
+    "opendota/players/101695162.json": ("player", {"account_id": 101695162}),
+    "opendota/players/101695162/ratings.json": ("player_ratings", {"account_id": 101695162}),
+    "opendota/players/101695162/heroes.json": ("player_heroes", {"account_id": 101695162}),
+    "opendota/matches/1781962623.json": ("match", {"match_id": 1781962623}),
+    "opendota/proMatches.json": ("pro_matches", {}),
+    "opendota/publicMatches.json": ("public_matches", {}),
+    "opendota/heroStats.json": ("hero_stats", {}),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=str)
+@settings(max_examples=60, deadline=None)
+@given(number=st.integers(0, 10_000), value=odd_values)
+def test_one_odd_value_costs_no_row_but_its_own_and_is_counted(answer: Answer, number: int, value: Any) -> None:
+    found = list(places(answer.body))
+    assert unexplained(answer, found[number % len(found)], value) == []
+
+
+@pytest.mark.parametrize("file", _RECORDED)
+@settings(max_examples=10, deadline=None)
+@given(number=st.integers(0, 10_000_000), value=odd_values)
+def test_one_odd_value_in_a_recorded_answer_costs_no_row_but_its_own(
+    recorded: Path, file: str, number: int, value: Any
+) -> None:
+    endpoint, params = _RECORDED[file]
+    body: Any = json.loads((recorded / file).read_bytes())
+    answer = Answer(OPENDOTA if file.startswith("opendota") else FACEIT, endpoint, body, params)
+    found = list(places(body))
+    assert unexplained(answer, found[number % len(found)], value) == []

@@ -1,0 +1,89 @@
+"""`/readyz` looks: a mart that is missing or was changed is no readiness, and a look costs little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+
+from tests.serving.clients import get_together, seconds_until
+from tests.serving.conftest import Pair
+from warehouse.damage import DAMAGE_QUERY
+
+MART = "player_win_rates"
+
+
+@pytest.fixture
+def owner(pair: Pair) -> Iterator[psycopg.Connection]:
+    """An administrator, with every right on the marts."""
+    with psycopg.connect(pair.marts.database.admin_url, autocommit=True) as connection:
+        yield connection
+
+
+def _live(connection: psycopg.Connection) -> str:
+    row = connection.execute("SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1").fetchone()
+    assert row is not None
+    return f"marts_{row[0]}"
+
+
+def test_a_missing_mart_is_named_until_it_is_published_again(
+    pair: Pair, api: httpx.Client, owner: psycopg.Connection
+) -> None:
+    owner.execute(f"DROP VIEW marts.{MART}")
+    assert seconds_until(lambda: api.get("/readyz").status_code == 503) < 3
+    answer = api.get("/readyz")
+    error = answer.json()["error"]
+    assert (error["code"], error["message"]) == ("mart_damaged", f"{MART}: its view is gone")
+    assert error["detail"] == [{"mart": MART, "problem": "view_missing"}]
+    assert int(answer.headers["retry-after"]) > 0
+    assert api.get("/healthz").status_code == 200
+    generation = pair.publish()
+    seconds_until(lambda: api.get("/readyz").json() == {"status": "ready", "generation": generation})
+
+
+def test_a_view_that_reads_the_other_colour_and_a_changed_column_are_noticed(
+    api: httpx.Client, owner: psycopg.Connection
+) -> None:
+    idle = {"marts_blue": "marts_green", "marts_green": "marts_blue"}[_live(owner)]
+    (columns,) = owner.execute(
+        "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute "
+        "WHERE attrelid = %s::regclass AND attnum > 0",
+        [f"marts.{MART}"],
+    ).fetchone() or ("",)
+    owner.execute(f"CREATE OR REPLACE VIEW marts.{MART} AS SELECT {columns} FROM {idle}.{MART}")
+    owner.execute(f"ALTER TABLE {_live(owner)}.dim_players ADD COLUMN more text")
+    try:
+        seconds_until(lambda: api.get("/readyz").status_code == 503)
+        problems = {item["mart"]: item["problem"] for item in api.get("/readyz").json()["error"]["detail"]}
+        assert problems == {MART: "view_changed", "dim_players": "columns_changed"}
+    finally:
+        owner.execute(f"ALTER TABLE {_live(owner)}.dim_players DROP COLUMN more")
+
+
+def test_rows_that_somebody_wrote_are_said_and_still_served(api: httpx.Client, owner: psycopg.Connection) -> None:
+    with psycopg.connect(owner.info.dsn, password=owner.info.password) as other:
+        other.execute(f"UPDATE {_live(owner)}.{MART} SET matches = matches + 1")
+    line = f"{MART}: its rows were changed outside a build"
+    seconds_until(lambda: api.get("/readyz").json().get("degraded") == [line])
+    assert api.get("/readyz").status_code == 200
+
+
+def test_many_probes_share_a_look_and_a_look_takes_milliseconds(pair: Pair, owner: psycopg.Connection) -> None:
+    def looks() -> int:
+        """The sequential and index scans of the one table that only a look reads."""
+        owner.execute("SELECT pg_stat_clear_snapshot()")
+        row = owner.execute(
+            "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_all_tables WHERE relname = 'published_marts'"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    before = looks()
+    replies = get_together([f"{pair.one}/readyz"] * 200)
+    assert {reply.status_code for reply in replies} == {200}
+    httpx.get(f"{pair.one}/readyz")
+    assert looks() - before <= 5
+    plan = owner.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + DAMAGE_QUERY, {"colour": None}).fetchone()
+    assert plan is not None
+    assert plan[0][0]["Execution Time"] < 200

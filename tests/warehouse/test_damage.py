@@ -1,0 +1,182 @@
+"""A change of a published mart by hand is noticed, whatever it was; what a build or PostgreSQL does is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from warehouse.damage import damaged_marts
+from warehouse.database import connect
+from warehouse.errors import PublicationError
+from warehouse.publish import (
+    begin_build,
+    building,
+    current_generation,
+    plan_build,
+    record_build,
+    restore_views,
+    rollback,
+    turn,
+)
+
+MARTS = ("ranks", "scores")
+
+
+@pytest.fixture(scope="module")
+def published(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
+    """Generation 1 in green, generation 2 in blue, the live one."""
+    with create_database() as database:
+        for colour in ("blue", "green", "blue"):
+            _publish(database, colour)
+        yield database
+
+
+def _publish(database: Database, colour: str) -> None:
+    with building(database.url("transform")) as connection:
+        plan = plan_build(connection, models_digest="m", as_of_date=None)
+        assert plan.colour == colour
+        begin_build(connection, plan, is_full=False)
+        with psycopg.connect(database.admin_url) as owner:
+            owner.execute("SET ROLE ladder_marts_owner")
+            for mart in MARTS:
+                owner.execute(f"CREATE TABLE IF NOT EXISTS marts_{colour}.{mart} (player text PRIMARY KEY, value int)")
+                owner.execute(
+                    f"INSERT INTO marts_{colour}.{mart} SELECT n, n FROM generate_series(1, 3) AS n "
+                    "ON CONFLICT DO NOTHING"
+                )
+        _until(lambda: _written(database, colour) == 3 * len(MARTS))
+        record_build(connection, plan, as_of_date=None)
+        turn(connection, plan.colour, MARTS)
+
+
+def _written(database: Database, colour: str) -> int:
+    with connect(database.admin_url, autocommit=True) as admin:
+        row = admin.execute(
+            "SELECT sum(n_tup_ins) FROM pg_stat_all_tables WHERE schemaname = %s", [f"marts_{colour}"]
+        ).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextmanager
+def _undone(database: Database, statements: str) -> Iterator[psycopg.Connection]:
+    """A transaction with some statements, which are taken back."""
+    with connect(database.admin_url, autocommit=True) as admin, admin.transaction(force_rollback=True):
+        admin.execute(statements.encode())
+        yield admin
+
+
+def _found(connection: psycopg.Connection, colour: str | None = None) -> list[tuple[str, str]]:
+    return [(mart.mart, mart.problem) for mart in damaged_marts(connection, colour)]
+
+
+@pytest.mark.parametrize(
+    ("statements", "problem"),
+    [
+        ("DROP VIEW marts.scores", "view_missing"),
+        ("CREATE OR REPLACE VIEW marts.scores AS SELECT player, value FROM marts_green.scores", "view_changed"),
+        ("CREATE OR REPLACE VIEW marts.scores AS SELECT player, value FROM marts_blue.scores LIMIT 2", "view_changed"),
+        ("ALTER VIEW marts.scores RENAME COLUMN value TO score", "view_changed"),
+        ("ALTER VIEW marts.scores RENAME TO other", "view_missing"),
+        ("DROP TABLE marts_blue.scores CASCADE", "table_missing"),
+        ("ALTER TABLE marts_blue.scores RENAME TO scores__dbt_backup", "table_missing"),
+        ("ALTER TABLE marts_blue.scores SET SCHEMA prep", "table_missing"),
+        # What dbt does to rebuild a table.
+        (
+            "CREATE TABLE marts_blue.fresh (LIKE marts_blue.scores INCLUDING ALL); "
+            "DROP TABLE marts_blue.scores CASCADE; ALTER TABLE marts_blue.fresh RENAME TO scores",
+            "table_replaced",
+        ),
+        ("ALTER TABLE marts_blue.scores RENAME COLUMN value TO score", "columns_changed"),
+        ("ALTER TABLE marts_blue.scores ADD COLUMN more int", "columns_changed"),
+        ("ALTER TABLE marts_blue.scores ALTER COLUMN value SET NOT NULL", "columns_changed"),
+        ("DROP VIEW marts.scores; ALTER TABLE marts_blue.scores ALTER COLUMN value TYPE bigint", "columns_changed"),
+        ("TRUNCATE marts_blue.scores", "emptied"),
+    ],
+)
+def test_a_change_of_a_published_mart_is_noticed(published: Database, statements: str, problem: str) -> None:
+    with _undone(published, statements) as connection:
+        assert _found(connection) == [("scores", problem)]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "ANALYZE marts_blue.scores",
+        "GRANT SELECT ON marts.scores, marts_blue.scores TO ladder_ingest",
+        "COMMENT ON COLUMN marts.scores.value IS 'the value'",
+        "CREATE INDEX ON marts_blue.scores (value)",
+        "DROP TABLE marts_green.scores",
+        "SELECT pg_stat_reset()",
+        # As after an upgrade of PostgreSQL, and as in a restored copy.
+        "UPDATE ops.published_marts SET view_digest = '15:other', table_oid = 1",
+    ],
+)
+def test_what_changes_no_published_row_or_column_is_no_damage(published: Database, statements: str) -> None:
+    with _undone(published, statements) as connection:
+        assert _found(connection) == []
+
+
+def test_a_table_that_was_written_anew_by_maintenance_is_no_damage(published: Database) -> None:
+    with connect(published.admin_url, autocommit=True) as admin:
+        admin.execute("VACUUM FULL marts_blue.scores")
+        assert _found(admin) == []
+
+
+def test_serving_and_every_command_may_look(published: Database) -> None:
+    for role in ("ingest", "transform", "serving"):
+        with connect(published.url(role)) as connection:  # type: ignore[arg-type]
+            assert _found(connection) == []
+
+
+def test_a_view_is_mended_without_a_build(published: Database) -> None:
+    with connect(published.admin_url, autocommit=True) as admin:
+        admin.execute("DROP VIEW marts.scores")
+    with building(published.url("transform")) as connection:
+        (damage,) = damaged_marts(connection)
+        assert damage.is_view_alone
+        live = current_generation(connection)
+        assert live is not None
+        restored = restore_views(connection, live)
+        assert (restored.colour, restored.generation) == ("blue", live.generation + 1)
+        assert damaged_marts(connection) == []
+    with connect(published.url("analyst")) as analyst:
+        assert analyst.execute("SELECT count(*) FROM scores").fetchone() == (3,)
+
+
+def test_rows_that_somebody_writes_are_noticed_once_they_are_counted(published: Database) -> None:
+    """Last but one, since counters cannot be taken back."""
+    with connect(published.url("transform")) as other:
+        other.execute("SET ROLE ladder_marts_owner")
+        other.execute("UPDATE marts_blue.ranks SET value = 0 WHERE player = '1'")
+    with connect(published.admin_url, autocommit=True) as admin:
+        _until(lambda: _found(admin) == [("ranks", "rows_changed")])
+        (damage,) = damaged_marts(admin)
+        assert damage.is_readable
+        # After a crash of PostgreSQL the counters begin anew: what is not known is no damage.
+        admin.execute("SELECT pg_stat_reset()")
+        assert _found(admin) == []
+
+
+def test_a_rollback_to_what_somebody_changed_is_refused(published: Database) -> None:
+    with connect(published.admin_url, autocommit=True) as admin:
+        assert _found(admin, "green") == []
+        admin.execute("TRUNCATE marts_green.scores")
+        assert _found(admin, "green") == [("scores", "emptied")]
+        assert _found(admin) == []
+    with (
+        building(published.url("transform")) as connection,
+        pytest.raises(PublicationError, match="scores: its rows were removed"),
+    ):
+        rollback(connection, MARTS)
