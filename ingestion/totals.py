@@ -111,6 +111,7 @@ def read_whole_at(cursors: Mapping[str, Cursor], prefix: str) -> dict[str, datet
         at, iso = cursor.value.get("whole_at"), cursor.value.get("rescanned_at")
         if at is not None and "walk" not in cursor.value:
             found[name.removeprefix(prefix)] = datetime.fromtimestamp(at, UTC)
-        elif iso is not None:
+        elif iso is not None and cursor.value.get("newest_match_id") is not None:
+            # A history that shows nothing is read whole at each run.
             found[name.removeprefix(prefix)] = datetime.fromisoformat(iso).astimezone(UTC)
     return found

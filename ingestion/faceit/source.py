@@ -274,8 +274,8 @@ def _indexed(records: Sequence[Any]) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def _first(record: Mapping[str, Any], *names: str) -> Any:
-    """The value under the first of some names, by which endpoints differ."""
-    return next((record[name] for name in names if record.get(name) is not None), None)
+    """The value under the first of some names, by which endpoints differ; empty text is none."""
+    return next((record[name] for name in names if record.get(name) not in (None, "")), None)
 
 
 def _match_of(record: Mapping[str, Any]) -> dict[str, Any]:

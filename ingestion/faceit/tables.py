@@ -266,7 +266,7 @@ MATCH_FACTIONS = Table(
         Column("type", "text", "`premade`, or empty"),
         Column("substituted", "boolean", "somebody was substituted"),
     ),
-    ignored=_names("roster substitutes avatar stats"),
+    ignored=_names("roster substitutes avatar stats team_id nickname"),
 )
 
 MATCH_ROSTERS = Table(

@@ -144,7 +144,7 @@ def test_a_run_in_a_process_of_its_own_can_be_cancelled(
     run_id = create_run(instance, build_definitions(graph).get_repository_def(), "transform").run_id
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
-        instance.submit_run(run_id, None)  # type: ignore[arg-type]  # no code server is needed to launch it
+        instance.launch_run(run_id, None)  # type: ignore[arg-type]  # no code server is needed to launch it
         _reach(instance, run_id, status)
         mark = _loaded(instance, run_id).tags[WORKER_TAG]
         assert instance.run_launcher.terminate(run_id)

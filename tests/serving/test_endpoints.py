@@ -73,16 +73,16 @@ def test_win_loss_lists_the_longest_period_first_and_has_no_rate_without_matches
 
 
 def test_win_loss_of_another_mode_is_that_of_the_mode_alone(reader: httpx.Client) -> None:
-    turbo = data(reader, "/players/dota2/101/win-loss?mode=turbo")
+    turbo = data(reader, "/players/dota2/101/win-loss", mode="turbo")
     assert [(row["mode"], row["period"], row["matches"], row["wins"]) for row in turbo] == [
         ("turbo", "all", 12, 9),
         ("turbo", "30d", 1, 1),
         ("turbo", "7d", 0, 0),
     ]
-    assert data(reader, "/players/dota2/101/win-loss?mode=standard") == data(reader, "/players/dota2/101/win-loss")
+    assert data(reader, "/players/dota2/101/win-loss", mode="standard") == data(reader, "/players/dota2/101/win-loss")
     # The mode of another game, and one that the player never played.
-    assert data(reader, "/players/dota2/101/win-loss?mode=5v5") == []
-    assert data(reader, "/players/cs2/p-ada/win-loss?mode=2v2") == []
+    assert data(reader, "/players/dota2/101/win-loss", mode="5v5") == []
+    assert data(reader, "/players/cs2/p-ada/win-loss", mode="2v2") == []
     assert reader.get("/api/v1/players/dota2/101/win-loss?mode=wingman").status_code == 422
 
 
@@ -95,7 +95,7 @@ def test_a_record_counts_draws_beside_wins_and_losses(reader: httpx.Client) -> N
 
 def test_matches_say_their_mode_and_are_filtered_by_it(reader: httpx.Client) -> None:
     every = data(reader, "/players/cs2/p-ada/matches")
-    wingman = data(reader, "/players/cs2/p-ada/matches?mode=2v2")
+    wingman = data(reader, "/players/cs2/p-ada/matches", mode="2v2")
     assert wingman == [match for match in every if match["mode"] == "2v2"]
     assert [match["is_draw"] for match in every if match["is_significant"]] == [True, True]
 

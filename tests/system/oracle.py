@@ -77,7 +77,7 @@ CREATE TABLE played AS
 WITH slots AS (
     SELECT * FROM history
     UNION ALL BY NAME
-    SELECT * FROM details WHERE account_id <> 4294967295
+    SELECT * FROM details WHERE account_id BETWEEN 1 AND 4294967294
 ), once AS (
     SELECT * FROM slots
     QUALIFY row_number() OVER (PARTITION BY match_id, player_slot ORDER BY observed_at NULLS LAST) = 1

@@ -300,6 +300,17 @@ def test_a_game_that_a_profile_has_not_is_an_observation_of_no_elo(games: Any, w
     assert [row["game"] for row in rows(parsed, "player_elos") if row["faceit_elo"] is None] == without_elo
 
 
+def test_a_sides_team_is_named_by_either_pair_of_fields() -> None:
+    player = {"player_id": PLAYER}
+    details = {"faction1": {"team_id": "t", "nickname": "T", "faction_id": "", "roster": [player]}}
+    parsed = parse("match", {"match_id": MATCH, "teams": details})
+    assert [(row["faction_id"], row["name"]) for row in rows(parsed, "match_factions")] == [("t", "T")]
+    assert not parsed.drift
+    history = {"faction1": {"faction_id": "f", "name": "F", "players": [player]}}
+    parsed = parse("player_history", {"items": [{"match_id": "1", "teams": history}]})
+    assert [(row["team_id"], row["team_nickname"]) for row in rows(parsed, "history_players")] == [("f", "F")]
+
+
 def test_a_vote_names_its_maps() -> None:
     entities = [{"guid": "3070284539", "class_name": "de_pango"}]
     voting = {"map": {"pick": ["3070284539"], "entities": entities}}
