@@ -217,13 +217,14 @@ def test_details_that_cannot_become_a_row_are_kept_and_do_not_eat_every_budget(
 
     def answer(path: str, times: int) -> Reply:
         id_ = int(path.rpartition("/")[2])
-        start = "yesterday" if id_ == bad else 1
+        winner = "somebody" if id_ == bad else True
         seats = [{"player_slot": slot, "account_id": None, "hero_id": 1} for slot in (0, 128)]
-        return Reply(body=json.dumps({"match_id": id_, "start_time": start, "version": 21, "players": seats}).encode())
+        match = {"match_id": id_, "start_time": 1, "radiant_win": winner, "version": 21, "players": seats}
+        return Reply(body=json.dumps(match).encode())
 
     _, first = warehouse.run_against(answer, "matches")
     assert f"/matches/{bad}" in first
-    assert warehouse.rows("SELECT field_path FROM ops.rejects") == [("$.start_time",)]
+    assert warehouse.rows("SELECT field_path FROM ops.rejects") == [("$.radiant_win",)]
     for expected in (True, False):
         _, paths = warehouse.run_against(answer, "matches")
         assert (f"/matches/{bad}" in paths) is expected
@@ -237,12 +238,12 @@ def test_players_of_a_match_that_were_refused_are_asked_for_once_more(warehouse:
     warehouse.run("matches", opendota_match_budget=1000)
     warehouse.track("match", 12)
 
-    def requests(hero: object) -> int:
-        seats = [{"player_slot": slot, "hero_id": hero if slot else 1} for slot in (0, 128)]
+    def requests(second: object) -> int:
+        seats = [{"player_slot": slot, "hero_id": hero} for slot, hero in ((0, 1), (second, 7))]
         body = json.dumps({"match_id": 12, "start_time": 1, "version": 21, "players": seats}).encode()
         return warehouse.run_against(lambda path, n: Reply(body=body), "matches")[1].count("/matches/12")
 
-    assert [requests("nobody"), requests(7), requests(7)] == [1, 1, 0]
+    assert [requests("nowhere"), requests(128), requests(128)] == [1, 1, 0]
     heroes = "SELECT hero_id FROM staging_opendota.match_players WHERE match_id = 12 ORDER BY player_slot"
     assert warehouse.rows(heroes) == [(1,), (7,)]
 
