@@ -11,6 +11,7 @@ UpstreamError                 (warehouse.errors) a source cannot be read
 |   +-- BrokenAnswer          a body that is no JSON, whenever it is asked for; it is kept, as a reject
 +-- RefusedInARow             several things in a row were refused by what is in front of the API; ends the pass
 +-- UnusableAnswer            an answer that does not hold what it should; it is kept, as a reject
++-- UnknownName           a name that nobody has at the source, or several have
 +-- DayLimitReached           the source answers no more today; ends the pass in good order
 +-- CallBudgetSpent           we ask no more in this run; ends the pass in good order
 """
@@ -28,6 +29,7 @@ __all__ = [
     "PermanentError",
     "RefusedInARow",
     "TransientError",
+    "UnknownName",
     "Unreachable",
     "UnusableAnswer",
     "WrongAddressError",
@@ -111,6 +113,10 @@ class RefusedInARow(UpstreamError):
 
 class UnusableAnswer(UpstreamError):
     """An answer does not hold what it should; it is kept, as a reject."""
+
+
+class UnknownName(UpstreamError):
+    """Nobody has a name at the source, or several have it."""
 
 
 class DayLimitReached(UpstreamError):

@@ -13,6 +13,7 @@ from ingestion.choices import Situation
 from ingestion.http import Client, Patience
 from ingestion.limits import CallBudget, Clock, Limiter, SystemClock
 from ingestion.passes import Context, PassDefinition, plan_pass
+from ingestion.pasted import Nickname, SteamAccount
 from ingestion.refusals import Upstream
 from ingestion.reports import PlannedPass
 from warehouse.errors import ConfigurationError
@@ -20,7 +21,20 @@ from warehouse.lake import Lake
 from warehouse.settings import Settings
 from warehouse.source import Source
 
-__all__ = ["Reader"]
+__all__ = ["Found", "Reader"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A player who was looked up.
+
+    Args:
+        id: the source's id.
+        nickname: the player's name there now; empty where the answer held none.
+    """
+
+    id: str
+    nickname: str
 
 
 @dataclass(frozen=True)
@@ -34,11 +48,11 @@ class Reader:
         upstream: where it answers.
         limiter: keeps requests within its limits, given a login (`ladder_ingest`), the upstream and time.
         call_budget: requests that one run may make.
-        identify: the id of a kind that somebody typed, as the source writes it; None for a name that `look_up` finds.
+        identify: the id of a kind that somebody typed or pasted, as the source writes it, or what `look_up` needs.
             Raises `ConfigurationError` for what is neither.
         probe: a path that costs next to nothing to ask for.
         needs_key: it answers nobody without a key.
-        look_up: finds the id of a thing of a kind by its name. Raises `UpstreamError` where there is none.
+        look_up: finds a player by a nickname or a Steam account. Raises `UnknownName` where there is none, or several.
     """
 
     source: Source
@@ -47,10 +61,10 @@ class Reader:
     upstream: Callable[[Settings], Upstream]
     limiter: Callable[[str, Upstream, Clock], AbstractAsyncContextManager[Limiter]]
     call_budget: Callable[[Settings], int]
-    identify: Callable[[str, str], str | None]
+    identify: Callable[[str, str], str | Nickname | SteamAccount]
     probe: str
     needs_key: bool = False
-    look_up: Callable[[Context, str, str], Awaitable[str]] | None = None
+    look_up: Callable[[Context, Nickname | SteamAccount], Awaitable[Found]] | None = None
 
     def require_key(self, settings: Settings) -> None:
         """Refuse to ask without a key where none is answered.

@@ -25,6 +25,7 @@ __all__ = [
     "password_verifier",
     "role_password",
     "role_url",
+    "secrets_path",
 ]
 
 LoginRole = Literal["ingest", "transform", "developer", "analyst", "serving"]
@@ -106,7 +107,7 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:
 
 def role_password(settings: Settings, role: LoginRole, *, create: bool = False) -> str | None:
     """Password of a login role, kept in the home's secrets with mode 0600."""
-    path = _secrets_path(settings)
+    path = secrets_path(settings)
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     if role not in known and create:
         known[role] = secrets.token_urlsafe(24)
@@ -119,7 +120,8 @@ def role_password(settings: Settings, role: LoginRole, *, create: bool = False) 
     return known.get(role)
 
 
-def _secrets_path(settings: Settings) -> Path:
+def secrets_path(settings: Settings) -> Path:
+    """The file that keeps the login roles' passwords."""
     return settings.home / "secrets" / "roles.json"
 
 

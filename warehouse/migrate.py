@@ -88,6 +88,11 @@ def _create_roles(settings: Settings, admin_url: str, connection: psycopg.Connec
     _let_admin_act_as(connection, "ladder_developer")
     connection.execute("ALTER ROLE ladder_analyst SET default_transaction_read_only = on")
     connection.execute("ALTER ROLE ladder_analyst SET search_path = marts")
+    # A day is one in UTC, whatever the server's zone. A client that was left open, or a query that forgot its join,
+    # must not hold the views for ever: a generation cannot be published behind it. A session may set either higher.
+    connection.execute("ALTER ROLE ladder_analyst SET timezone = 'UTC'")
+    connection.execute("ALTER ROLE ladder_analyst SET statement_timeout = '15min'")
+    connection.execute("ALTER ROLE ladder_analyst SET idle_in_transaction_session_timeout = '5min'")
     connection.execute("ALTER ROLE ladder_serving SET default_transaction_read_only = on")
     connection.execute("ALTER ROLE ladder_serving SET search_path = marts")
     connection.execute("ALTER ROLE ladder_serving SET statement_timeout = '5s'")

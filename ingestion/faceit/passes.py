@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 
 from ingestion.faceit import competitions, matches, players
-from ingestion.faceit.choices import KINDS, identify, look_up
+from ingestion.faceit.choices import KINDS
 from ingestion.faceit.limits import SecondLimiter
+from ingestion.faceit.names import identify, look_up
 from ingestion.faceit.source import SOURCE
 from ingestion.limits import Clock, Limiter
 from ingestion.reader import Reader

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping
 
 from ingestion.choices import TrackedThings
 from ingestion.opendota.source import SOURCE
-from warehouse.errors import ConfigurationError
+from ingestion.pasted import (
+    DOTA_SITES,
+    LARGEST_ACCOUNT,
+    STEAM,
+    STEAM_FORMS,
+    clean,
+    read_page,
+    refusal,
+    steam_account,
+    whole_number,
+)
 
 __all__ = ["KINDS", "identify", "is_id", "newest", "stalest_first", "tracked_ids"]
 
@@ -14,31 +24,44 @@ __all__ = ["KINDS", "identify", "is_id", "newest", "stalest_first", "tracked_ids
 KINDS = ("player", "team", "league", "match")
 
 _LARGEST_ID = 2**63 - 1
-#: A Steam account is a number of 32 bits.
-_LARGEST_ACCOUNT = 2**32 - 1
-#: A Steam id of 64 bits is an account above this.
-_STEAM_ID64_BASE = 76561197960265728
+_SITES = "OpenDota, Dotabuff or STRATZ"
+_FORMS = {
+    "player": f"an account id, {STEAM_FORMS}, or the address of a player at {_SITES} or of a profile at Steam",
+    **{kind: f"a number, or the address of a {kind} at {_SITES}" for kind in ("match", "team", "league")},
+}
 
 
 def is_id(kind: str, text: str) -> bool:
     """Whether a text can be OpenDota's id of a player, team, league or match."""
-    largest = _LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID
-    return text.isascii() and text.isdecimal() and 0 < int(text) <= largest
+    return text.isascii() and text.isdecimal() and _number(kind, text) is not None
 
 
 def identify(kind: str, text: str) -> str:
-    """The id that somebody typed, as OpenDota writes it, whatever zeros it begins with.
+    """The id that somebody typed or pasted, as OpenDota writes it.
+
+    Args:
+        kind: what it belongs to.
+        text: a number; of a player also a Steam id in any of its forms; or the address of a page about the thing.
 
     Raises:
-        ConfigurationError: it is no id of OpenDota.
+        ConfigurationError: it is none of these; names the forms.
     """
-    if is_id(kind, text):
-        return str(int(text))
-    hint = f"take the number at the end of the {kind}'s address on the source's web site"
-    account = str(int(text) - _STEAM_ID64_BASE) if text.isdecimal() else ""
-    if kind == "player" and is_id(kind, account):
-        hint = f"this is a Steam id of 64 bits: track {account}"
-    raise ConfigurationError(f"{text} is no {kind} id of {SOURCE.name}: ids are positive whole numbers", hint)
+    cleaned = clean(text)
+    page = read_page(cleaned)
+    if page is None:
+        name = cleaned
+    elif page.kind == kind and page.site in (*DOTA_SITES, STEAM):
+        name = page.name
+    else:
+        raise refusal(SOURCE.name, kind, text, _FORMS[kind], page)
+    number = _number(kind, name) or (steam_account(name) if kind == "player" else None)
+    if number is None:
+        raise refusal(SOURCE.name, kind, text, _FORMS[kind])
+    return str(number)
+
+
+def _number(kind: str, text: str) -> int | None:
+    return whole_number(text, LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID)
 
 
 def newest(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:

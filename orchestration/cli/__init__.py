@@ -45,7 +45,8 @@ def _known_source(name: str) -> str:
 Source = Annotated[str, typer.Argument(help=f"the source: {', '.join(NAMES)}", callback=_known_source)]
 Kind = Annotated[str, typer.Argument(help="what the ids belong to: player, match, team, ...")]
 Ids = Annotated[
-    list[str], typer.Argument(help="ids as the source has them, or names that it can look up", metavar="ID...")
+    list[str],
+    typer.Argument(help="ids, nicknames, Steam ids, or addresses of pages about the things", metavar="ID..."),
 ]
 
 
@@ -63,11 +64,15 @@ def demo(
 
 
 @app.command()
-def up() -> None:
+def up(
+    password: Annotated[
+        bool, typer.Option("--password", help="show the analyst's password in the line for SQL clients")
+    ] = False,
+) -> None:
     """Keep everything up: servers, worker, Dagster with its schedules, API. Ctrl-C stops all of it."""
     from orchestration.cli.up import keep_up
 
-    keep_up()
+    keep_up(with_password=password)
 
 
 @app.command()
@@ -90,17 +95,17 @@ def run(
 @app.command()
 def track(source: Source, kind: Kind, ids: Ids) -> None:
     """Ask a source for these from the next run on."""
-    from orchestration.cli.tracking import track_ids
+    from orchestration.cli.tracking import track_things
 
-    track_ids(source, kind, ids)
+    raise typer.Exit(track_things(source, kind, ids))
 
 
 @app.command()
 def untrack(source: Source, kind: Kind, ids: Ids) -> None:
     """Stop asking for these; what is stored stays."""
-    from orchestration.cli.tracking import untrack_ids
+    from orchestration.cli.tracking import untrack_things
 
-    untrack_ids(source, kind, ids)
+    raise typer.Exit(untrack_things(source, kind, ids))
 
 
 @app.command()
@@ -144,6 +149,27 @@ def dbt(context: typer.Context) -> None:
     from orchestration.cli.dbt import run_dbt
 
     raise typer.Exit(run_dbt(context.args))
+
+
+@app.command()
+def connection(
+    login: Annotated[
+        Literal["analyst", "transform", "ingest", "serving"], typer.Argument(help="whose login")
+    ] = "analyst",
+    form: Annotated[
+        Literal["url", "dsn", "env", "sqlalchemy", "jdbc"] | None,
+        typer.Option("--format", help="one form for another program, on standard output alone"),
+    ] = None,
+    password: Annotated[
+        bool | None,
+        typer.Option("--password/--no-password", help="write the password too; a form that is piped has it by itself"),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="keep the embedded PostgreSQL up until Ctrl-C")] = False,
+) -> None:
+    """Show how another program connects to the marts (docs/connect.md): host, port, database, user, password."""
+    from orchestration.cli.connection import show_connection
+
+    show_connection(login, form, password=password, keep=keep)
 
 
 @rejects.command("list")

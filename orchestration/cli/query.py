@@ -198,4 +198,6 @@ def _refused(error: psycopg.Error) -> DatabaseError:
     hint = error.diag.message_hint or "tables and columns are described in docs/marts.md"
     if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction):
         hint = "the analyst reads the schema marts and changes nothing"
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        hint = "ask for less, or set statement_timeout higher in `ladder psql`"
     return DatabaseError(f"the query was refused: {reason}", hint.rstrip("."))

@@ -4,53 +4,105 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import typer
 
+from ingestion.errors import (
+    BlockedError,
+    PermanentError,
+    UnknownName,
+    UnusableAnswer,
+    WrongAddressError,
+    WrongKeyError,
+)
+from ingestion.pasted import Nickname, SteamAccount, printable
 from ingestion.reader import Reader
 from ingestion.registry import readers
-from orchestration.cli.terminal import console
+from orchestration.cli.terminal import console, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse import state
 from warehouse.database import connect
+from warehouse.errors import ConfigurationError, LadderError
 from warehouse.settings import load_settings
 
-__all__ = ["track_ids", "untrack_ids"]
+__all__ = ["track_things", "untrack_things"]
 
 
-def track_ids(source: str, kind: str, ids: Sequence[str]) -> None:
-    """Begin to track things.
+@dataclass
+class _Read:
+    """What was typed or pasted, and what became of it: ids, things to look up, and lines on what is neither."""
 
-    Raises:
-        ConfigurationError: something is no id of the source; nothing is tracked then.
-        UpstreamError: a name could not be looked up; nothing is tracked then.
+    ids: list[str] = field(default_factory=list)
+    wanted: dict[str, Nickname | SteamAccount] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, reader: Reader, kind: str, text: str) -> None:
+        """Read one text."""
+        try:
+            named = reader.identify(kind, text)
+        except ConfigurationError as error:
+            self.failures.append(str(error))
+            return
+        if isinstance(named, str):
+            self.ids.append(named)
+        else:
+            self.wanted[text] = named
+
+
+def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
+    """Begin to track things; what cannot be is named on a line of its own, and the rest is tracked.
+
+    Args:
+        source: name of the source.
+        kind: what the texts belong to.
+        texts: ids, names or addresses.
+
+    Returns:
+        The exit code: 1 when something is not tracked.
     """
-    reader = _reader(source, kind)
-    known = [reader.identify(kind, id_) for id_ in ids]
-    with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
-        found = _looked_up(warehouse, reader, kind, dict(zip(ids, known, strict=True)))
-        added = state.track(connection, source, kind, found)
-        total = len(state.tracked(connection, source, kind))
-    console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them", markup=False)
-    if not reader.is_readable(load_settings()):
-        console.print(f"hint: {source} needs a key to be asked; set {_key_variable(reader)}", markup=False)
+    settings, reader, read = load_settings(), _reader(source, kind), _Read()
+    for text in texts:
+        read.add(reader, kind, text)
+    if read.ids or read.wanted:
+        with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
+            _look_up(warehouse, reader, read)
+            if read.ids:
+                added = state.track(connection, source, kind, read.ids)
+                total = len(state.tracked(connection, source, kind))
+                console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them", markup=False)
+                if not reader.is_readable(settings):
+                    variable = f"{reader.upstream(settings).variables}_KEY"
+                    console.print(f"hint: {source} needs a key to be asked; set {variable}", markup=False)
+    return _report(read)
 
 
-def untrack_ids(source: str, kind: str, ids: Sequence[str]) -> None:
-    """Stop tracking things; an id that was not tracked is only counted.
+def untrack_things(source: str, kind: str, texts: Sequence[str]) -> int:
+    """Stop tracking things; one that was not tracked is only counted.
 
-    Raises:
-        ConfigurationError: a name cannot be looked up without a key.
-        UpstreamError: a name could not be looked up; nothing is untracked then.
+    Args:
+        source: name of the source.
+        kind: what the texts belong to.
+        texts: ids, names or addresses.
+
+    Returns:
+        The exit code: 1 when a text names nothing that could be tracked, or could not be looked up.
     """
-    reader = _reader(source, kind)
-    with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
+    settings, reader, read = load_settings(), _reader(source, kind), _Read()
+    with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
         tracked = {thing.id for thing in state.tracked(connection, source, kind)}
-        # What stands there is taken as it stands, even where it is no id of the source.
-        known = {id_: id_ if id_ in tracked else reader.identify(kind, id_) for id_ in ids}
-        removed = state.untrack(connection, source, kind, _looked_up(warehouse, reader, kind, known))
-        total = len(state.tracked(connection, source, kind))
-    console.print(f"{removed} removed, {total} {kind}s tracked; what is stored stays", markup=False)
+        for text in texts:
+            # An id that is tracked is taken as it is, even where it is no id of the source.
+            if text in tracked:
+                read.ids.append(text)
+            else:
+                read.add(reader, kind, text)
+        _look_up(warehouse, reader, read)
+        if read.ids:
+            removed = state.untrack(connection, source, kind, read.ids)
+            total = len(state.tracked(connection, source, kind))
+            console.print(f"{removed} removed, {total} {kind}s tracked; what is stored stays", markup=False)
+    return _report(read)
 
 
 def _reader(source: str, kind: str) -> Reader:
@@ -60,19 +112,34 @@ def _reader(source: str, kind: str) -> Reader:
     return reader
 
 
-def _looked_up(warehouse: Warehouse, reader: Reader, kind: str, ids: dict[str, str | None]) -> list[str]:
-    """Ids, and in place of names the ids that the source tells."""
-    if None not in ids.values():
-        return [id_ for id_ in ids.values() if id_ is not None]
-    reader.require_key(warehouse.settings)
-
-    async def look_up() -> list[str]:
-        assert reader.look_up is not None  # only a source with names takes anything for a name
-        async with reader.open_context(warehouse.settings, warehouse.url("ingest"), warehouse.lake) as context:
-            return [id_ or await reader.look_up(context, kind, name) for name, id_ in ids.items()]
-
-    return asyncio.run(look_up())
+def _look_up(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
+    """Add the ids of what has to be looked up, and a line for each that was not found."""
+    if not read.wanted:
+        return
+    try:
+        reader.require_key(warehouse.settings)
+        asyncio.run(_ask(warehouse, reader, read))
+    except LadderError as error:
+        # It concerns all that are left, be it a key, the network or the source itself.
+        read.failures.append(f"{', '.join(map(printable, read.wanted))}: not looked up: {error}")
 
 
-def _key_variable(reader: Reader) -> str:
-    return f"{reader.upstream(load_settings()).variables}_KEY"
+async def _ask(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
+    assert reader.look_up is not None  # only a source with names takes anything for a name
+    async with reader.open_context(warehouse.settings, warehouse.url("ingest"), warehouse.lake) as context:
+        for text, wanted in list(read.wanted.items()):
+            try:
+                found = await reader.look_up(context, wanted)
+                read.ids.append(found.id)
+                console.print(f"{printable(text)} is {printable(found.nickname)} ({found.id})", markup=False)
+            except (BlockedError, WrongAddressError, WrongKeyError):
+                raise
+            except (PermanentError, UnknownName, UnusableAnswer) as error:
+                read.failures.append(f"{printable(text)}: {error}")
+            del read.wanted[text]
+
+
+def _report(read: _Read) -> int:
+    for line in read.failures:
+        warn(line)
+    return 1 if read.failures else 0

@@ -16,6 +16,7 @@ from orchestration.schedules_lock import hold
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker_client import is_running
 from serving.run import background, reserve_port
+from warehouse.connection_forms import render_connection
 from warehouse.embedded.ports import is_free
 from warehouse.errors import ConfigurationError, LadderError
 from warehouse.settings import Settings, load_settings
@@ -30,8 +31,11 @@ _START_S = 120.0
 _WORTH_RESTARTING_S = 60.0
 
 
-def keep_up() -> None:
+def keep_up(*, with_password: bool) -> None:
     """Start everything, say where it is, and keep it up.
+
+    Args:
+        with_password: whether the line for SQL clients holds the analyst's password.
 
     Raises:
         LadderError: a port is taken, something does not start, or something died; everything is stopped then.
@@ -61,7 +65,11 @@ def keep_up() -> None:
         console.print(f"Pages       {api}", markup=False, soft_wrap=True)
         console.print(f"API         {api}/api/v1 (described at {api}/docs)", markup=False, soft_wrap=True)
         console.print(f"Dagster     {ui}", markup=False, soft_wrap=True)
-        console.print('PostgreSQL  `ladder psql`, or `ladder query "select ..."`', markup=False)
+        analyst = render_connection(warehouse.url("analyst"), "url", with_password=with_password).strip()
+        console.print(f"PostgreSQL  {analyst}", markup=False, soft_wrap=True)
+        console.print(
+            "            more forms: `ladder connection`; at once: `ladder psql`, `ladder query`", markup=False
+        )
         console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
         _watch(stack, children, settings, api_port)
     errors.print("stopped", markup=False)

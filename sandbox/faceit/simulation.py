@@ -135,7 +135,9 @@ class Simulation:
         state[cards.is_bye] = BYE
         best_of = np.array([one.best_of for one in self._scene.competitions])[cards.competition]
         best_of[cards.is_bye] = 1
-        maps = self._play_maps(rng, cards.person, np.where(state == PLAYED, best_of, 0))
+        is_of_two = (state == PLAYED) & (best_of == 2)
+        maps = self._play_maps(rng, cards.person, np.where(state == PLAYED, np.where(is_of_two, 1, best_of), 0))
+        maps = _with_second_maps(maps, self._play_second_maps(cards.person, is_of_two))
         seconds = np.bincount(
             maps.series, weights=_BREAK_S + _ROUND_S * maps.scores.sum(axis=1), minlength=count
         ).astype(np.int64)
@@ -190,6 +192,11 @@ class Simulation:
         kept = np.flatnonzero((before < needed[:, None]).all(axis=1))
         return Maps(series[kept], number[kept], maps.map[kept], maps.halves[kept], maps.stats[kept])
 
+    def _play_second_maps(self, person: Ints, is_of_two: Bools) -> Maps:
+        """The second maps of best of twos, which are played whatever the first brought; by a generator of their own."""
+        rng = np.random.default_rng([self._seed, 9, self._day])
+        return self._play_maps(rng, person, np.where(is_of_two, 1, 0))
+
     def _dota2_moves(self, rng: np.random.Generator) -> Moves:
         """Elo that moves in dota2, whose FACEIT matches nobody reads."""
         movers = self._dota2[rng.random(len(self._dota2)) < 0.35]
@@ -227,6 +234,23 @@ def _in_order(*parts: _Cards) -> _Cards:
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[_Cards._fields.index("starts")], kind="stable")
     return _Cards(*(column[order] for column in columns))
+
+
+def _with_second_maps(maps: Maps, second: Maps) -> Maps:
+    """Maps in order of series and number, the second ones on another map than the first."""
+    first = dict(zip(maps.series.tolist(), maps.map.tolist(), strict=True))
+    others = np.array([first[series] for series in second.series.tolist()], dtype=np.int64)
+    elsewhere = (others + 1 + second.map % (len(MAPS) - 1)) % len(MAPS)
+    series = np.concatenate([maps.series, second.series])
+    number = np.concatenate([maps.number, second.number + 1])
+    order = np.lexsort((number, series))
+    return Maps(
+        series[order],
+        number[order],
+        np.concatenate([maps.map, elsewhere])[order],
+        np.concatenate([maps.halves, second.halves])[order],
+        np.concatenate([maps.stats, second.stats])[order],
+    )
 
 
 def _maps_won(maps: Maps, count: int, side: int) -> Ints:

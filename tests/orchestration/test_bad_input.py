@@ -31,6 +31,7 @@ def test_help_names_every_command(ladder: CommandLine) -> None:
         "status",
         "query",
         "psql",
+        "connection",
         "rejects",
         "replay",
         "compact",
@@ -53,17 +54,26 @@ def test_a_command_that_cannot_be_understood_exits_with_2(ladder: CommandLine, a
     assert "Error:" in ended.errors
 
 
-@pytest.mark.parametrize("id_", ["abc", "-5", "4294967296"])
-def test_an_id_that_is_no_number_is_refused_before_anything_is_tracked(ladder: CommandLine, id_: str) -> None:
-    ended = ladder("track", "opendota", "player", "--", "7", id_)
+def test_what_can_be_tracked_is_tracked_and_the_rest_is_refused_line_by_line(ladder: CommandLine) -> None:
+    account, wrong = "101695162", ["abc", "-5", "4294967296", "two\nlines", "https://steamcommunity.com/id/gaben"]
+    right = [account, "007", "76561198061960890", "STEAM_0:0:50847581", "https://www.dotabuff.com/players/101695162"]
+    ended = ladder("track", "opendota", "player", "--", *wrong[:2], *right, *wrong[2:])
     assert ended.code == 1
-    assert [id_ in line for line in ended.error_lines] == [True]
-    assert "1 added" in ladder("track", "opendota", "player", "007").output
-    assert "1 removed" in ladder("untrack", "opendota", "player", "007").output
+    assert "2 added, 2 players tracked" in ended.output
+    assert len(ended.error_lines) == len(ended.errors.splitlines()) == len(wrong)
+    for line, text in zip(ended.error_lines, wrong, strict=True):
+        assert text.replace("\n", "\\n") in line
+        for form in ("account id", "64 bits", "STEAM_0:y:z", "[U:1:n]", "address", "OpenDota", "Dotabuff", "STRATZ"):
+            assert form in line
+    assert "Steam's API" in ended.error_lines[-1]
+    again = ladder("untrack", "opendota", "player", f"[U:1:{account}]", "0000007", "abc")
+    assert (again.code, "2 removed" in again.output, len(again.error_lines)) == (1, True, 1)
 
 
-def test_a_steam_id_is_told_as_the_account_it_names(ladder: CommandLine) -> None:
-    assert "track 101695162" in ladder("track", "opendota", "player", "76561198061960890").error_lines[0]
+def test_nothing_that_can_be_tracked_changes_nothing(ladder: CommandLine) -> None:
+    ended = ladder("track", "opendota", "match", "https://www.opendota.com/players/101695162")
+    assert (ended.code, ended.output, len(ended.errors.splitlines())) == (1, "", 1)
+    assert "the address of a player at OpenDota" in ended.errors
 
 
 @pytest.mark.parametrize(

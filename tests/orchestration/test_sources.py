@@ -56,27 +56,29 @@ def test_without_a_key_a_source_that_nobody_tracks_is_left_out_with_one_line(lad
 
 
 def test_an_id_is_tracked_without_a_key_and_a_nickname_is_not(ladder: CommandLine) -> None:
-    ended = ladder("track", "faceit", "player", UUID.upper())
-    assert ended.code == 0
+    ended = ladder("track", "faceit", "player", UUID.upper(), "Darwin", "[U:1:7]")
+    assert ended.code == 1
+    assert "1 added" in ended.output
     assert "LADDER_FACEIT_KEY" in ended.output
     assert json.loads(ladder("status", "--json").output)["tracked"] == [
         {"source": "faceit", "kind": "player", "count": 1}
     ]
-    ended = ladder("track", "faceit", "player", "Darwin")
-    assert ended.code == 1
-    assert "LADDER_FACEIT_KEY" in ended.error_lines[0]
+    assert len(ended.error_lines) == 1
+    for said in ("Darwin", "[U:1:7]", "LADDER_FACEIT_KEY"):
+        assert said in ended.error_lines[0]
+    ended = ladder("track", "faceit", "player", "Darwin", LADDER_FACEIT_KEY="x", LADDER_FACEIT_URL="http://127.0.0.1:9")
+    assert (ended.code, ended.output, len(ended.errors.splitlines())) == (1, "", 1)
+    assert "cannot be reached at http://127.0.0.1:9" in ended.errors
     assert "1 removed" in ladder("untrack", "faceit", "player", UUID).output
 
 
-@pytest.mark.parametrize(
-    ("kind", "id_"), [("player", "no such/name"), ("hub", "Darwin"), ("match", "1"), ("championship", UUID[:-1])]
-)
-def test_what_is_no_id_is_refused_before_anything_is_tracked(ladder: CommandLine, kind: str, id_: str) -> None:
-    ended = ladder("track", "faceit", kind, "1-" + UUID if kind == "match" else UUID, id_)
-    assert ended.code == 1
-    assert id_ in ended.error_lines[0]
-    assert ("1-<UUID>" in ended.error_lines[0]) == (kind == "match")
-    assert json.loads(ladder("status", "--json").output)["tracked"] == []
+def test_what_is_no_id_is_refused_with_the_forms_that_are_taken(ladder: CommandLine) -> None:
+    room = f"https://www.faceit.com/en/cs2/room/1-{UUID}/scoreboard"
+    ended = ladder("track", "faceit", "match", room, "8100000000", f"https://www.faceit.com/en/hub/{UUID}/x")
+    assert (ended.code, "1 added" in ended.output, len(ended.errors.splitlines())) == (1, True, 2)
+    for line, said in zip(ended.error_lines, ("8100000000", "a hub at FACEIT"), strict=True):
+        assert said in line
+        assert "1-<UUID>, or the address of a room" in line
 
 
 def test_a_kind_that_a_source_does_not_have_is_refused_with_those_that_it_has(ladder: CommandLine) -> None:
@@ -92,23 +94,33 @@ def test_a_nickname_is_looked_up_once(both: Both) -> None:
     account = world.accounts.of(player)
     assert account is not None
     before = both.sandbox.faceit.log.count
-    assert "2 added" in both.ladder("track", "faceit", "player", account.nickname, other).output
+    ended = both.ladder("track", "faceit", "player", account.nickname, other)
+    assert "2 added" in ended.output
+    assert f"{account.nickname} ({player})" in ended.output
     assert both.sandbox.faceit.log.count == before + 1
     with psycopg.connect(both.database.admin_url) as connection:
         rows = connection.execute("SELECT id FROM ops.tracked WHERE source = 'faceit'").fetchall()
     assert {id_ for (id_,) in rows} == {player, other}
-    for nobody in ("Nobody-at-all", "76561190000000000"):
-        ended = both.ladder("track", "faceit", "player", nobody)
-        assert ended.code == 1
-        assert nobody in ended.error_lines[0]
+    ended = both.ladder("track", "faceit", "player", "Nobody-at-all", other, "76561198000000000")
+    assert (ended.code, "0 added, 2 players" in ended.output) == (1, True)
+    for line, nobody in zip(ended.error_lines, ("Nobody-at-all", "76561198000000000"), strict=True):
+        assert nobody in line
 
 
-def test_a_steam_id_finds_the_player_who_has_it(both: Both) -> None:
+def test_every_form_of_a_player_is_the_player(both: Both) -> None:
     world = both.sandbox.faceit.world
-    account = next(one for one in world.accounts.by_person.values() if "cs2" in one.games)
+    account = next(one for one in world.accounts.by_person.values() if one.games == ("cs2", "dota2"))
+    only_dota = next(one for one in world.accounts.by_person.values() if one.games == ("dota2",))
+    number, id64 = account.account_id, account.game_player_id("cs2")
     both.ladder("track", "faceit", "player", account.player_id)
-    assert "0 added" in both.ladder("track", "faceit", "player", account.game_player_id("cs2")).output
-    both.ladder("untrack", "faceit", "player", account.player_id)
+    forms = [account.nickname.swapcase(), id64, f"STEAM_1:{number % 2}:{number // 2}", f"[U:1:{number}]"]
+    forms += [f"https://www.faceit.com/de/players-modal/{account.nickname}/stats/cs2?x=1", f" {account.nickname}\n"]
+    forms += [f"https://steamcommunity.com/profiles/{id64}", f"https://stratz.com/players/{number}"]
+    ended = both.ladder("track", "faceit", "player", *forms, f"[U:1:{only_dota.account_id}]")
+    assert (ended.code, "1 added" in ended.output) == (0, True), ended.errors
+    assert ended.output.count(f"({account.player_id})") == len(forms)
+    ended = both.ladder("untrack", "faceit", "player", *forms, f"opendota.com/players/{only_dota.account_id}")
+    assert (ended.code, "2 removed" in ended.output) == (0, True), ended.errors
 
 
 def test_doctor_takes_its_turn_among_the_requests(both: Both) -> None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from tests.orchestration.conftest import CommandLine, Filled
+from warehouse.database import parameters
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def home() -> Iterator[Path]:
         path = Path(name)
         path.chmod(0o755)
         yield path
-        assert _processes_of(path) == []
+        assert processes_of(path) == []
 
 
-def _processes_of(home: Path) -> list[str]:
+def processes_of(home: Path) -> list[str]:
     """Command lines of processes that name a home in their arguments, environment or working directory."""
     found = []
     for process in psutil.process_iter():
@@ -53,7 +54,10 @@ def test_everything_is_up_until_a_signal_and_then_gone(filled: Filled) -> None:
             line = up.stdout.readline()
             assert line, up.communicate()[1].decode()
             said += line
-        addresses = dict(re.findall(r"^(\w+) +(http\S+)", said.decode(), re.M))
+        addresses = dict(re.findall(r"^(\w+) +((?:http|postgresql)\S+)", said.decode(), re.M))
+        login = parameters(filled.database.url("analyst"))
+        del login["password"]
+        assert parameters(addresses["PostgreSQL"]) == login
         board = httpx.get(f"{addresses['API']}/leaderboards").json()
         assert board["data"]
         jobs = httpx.post(
@@ -138,7 +142,7 @@ def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: 
         # A heading, mostly names of columns, and something below them.
         lines = first.output[first.output.index(heading) :].split("\n\n")[0].splitlines()
         assert len(lines) >= least, heading
-    assert _processes_of(home) == []
+    assert processes_of(home) == []
     second = ladder.process("demo", "--players", "12")
     assert second.code == 0, second.errors
     assert "day 2" in second.errors

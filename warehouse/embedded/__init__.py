@@ -70,9 +70,9 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
         yield addresses
 
 
-def find_running(settings: Settings) -> Servers | None:
+def find_running(settings: Settings, *, redis: bool = True) -> Servers | None:
     """Addresses of servers that are up already, or named by URLs; None when one is not. Starts nothing."""
-    postgres, valkey = _embedded(settings, database=True, redis=True)
+    postgres, valkey = _embedded(settings, database=True, redis=redis)
     try:
         if any(server and not server.is_ready() for server in (postgres, valkey)):
             return None
