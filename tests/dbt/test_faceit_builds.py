@@ -303,12 +303,15 @@ def test_a_best_of_two_may_end_level_between_teams(warehouse: Warehouse) -> None
     warehouse.learn("match_stats", faceit_answers.match_statistics(1), match_id="f1")
     details = faceit_answers.details(1, best_of=2, results=level, detailed_results=[won, lost], **championship)
     warehouse.learn("match", details, match_id="f1")
-    teams = "SELECT team_id, is_win, is_draw, mode, score, opponent_score FROM fct_team_matches ORDER BY team_id"
+    teams = (
+        "SELECT team_id, is_win, is_draw, mode, score, opponent_score FROM fct_team_matches WHERE game = 'cs2' "
+        "ORDER BY team_id"
+    )
     assert warehouse.rows(teams) == [
         ("team of p1", None, True, "5v5", 1, 1),
         ("team of p3", None, True, "5v5", 1, 1),
     ]
-    standings = "SELECT matches, wins, draws, losses, streak, standing FROM league_standings"
+    standings = "SELECT matches, wins, draws, losses, streak, standing FROM league_standings WHERE game = 'cs2'"
     assert warehouse.rows(standings) == [(1, 0, 1, 0, 0, 1)] * 2
     # The players' maps have a result each.
     maps = "SELECT match_id, is_win, is_draw FROM fct_player_matches WHERE player_id = 'p1' ORDER BY match_id"

@@ -162,7 +162,9 @@ series as (
         details.map_entities,
         details.match_id is not null as has_details,
         history.match_id is not null as is_in_history,
-        coalesce(history.started_at, details.started_at) is not null as is_started,
+        -- What has an end and no start was awarded; without either its times are not known.
+        coalesce(history.started_at, details.started_at) is not null
+        or coalesce(history.finished_at, details.finished_at) is null as is_started,
         history.playing_players,
         -- A bye is no match, though it has a winner.
         (coalesce(history.status, '') = 'finished' or coalesce(details.status, '') = 'finished')
