@@ -25,7 +25,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "team_matches": {"team_id": 3},
     "constants": {"resource": "patch"},
 }
-LISTS = sorted(set(SOURCE.endpoints) - {"player", "match", "team", "league", "constants"})
+LISTS = sorted(set(SOURCE.endpoints) - {"player", "player_totals", "match", "team", "league", "constants"})
 
 
 def parse(endpoint: str, body: Any, *, status: int = 200, params: dict[str, Any] | None = None) -> Parsed:
