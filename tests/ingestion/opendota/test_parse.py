@@ -167,6 +167,18 @@ def test_every_recorded_answer_becomes_rows(
     assert unknown == set()
 
 
+@pytest.mark.parametrize("sent", ["Divine", 7.5, [], 10**30])
+def test_a_rank_that_cannot_be_read_is_no_observation_and_leaves_the_profile(sent: Any) -> None:
+    parsed = parse("player", {"profile": {"account_id": 7, "personaname": "Ann"}, "rank_tier": sent})
+    assert [row["personaname"] for row in rows(parsed, "players")] == ["Ann"]
+    rated = parse("player_ratings", [{"time": "2026-01-01T00:00:00.000Z", "rank_tier": sent}])
+    assert rows(parsed, "player_ranks") == rows(rated, "player_ratings") == []
+    assert [(reject.table, reject.field_path) for reject in (*parsed.rejects, *rated.rejects)] == [
+        ("player_ranks", "$.rank_tier"),
+        ("player_ratings", "$.rank_tier"),
+    ]
+
+
 def test_a_hero_id_in_text_is_a_number() -> None:
     parsed = parse("player_heroes", [{"hero_id": "86", "games": 3}, {"hero_id": 87, "games": 4}])
     assert [row["hero_id"] for row in rows(parsed, "player_heroes")] == [86, 87]
