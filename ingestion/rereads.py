@@ -68,7 +68,7 @@ SCHEDULE: Mapping[Reason, Waits] = {
     "unreadable": Waits(*(2 * ((_NOW, _D, 7 * _D, 30 * _D),))),
     # A refusal of this thing alone: 400, 403, a web page.
     "refused": Waits(*(2 * ((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 30 * _D),))),
-    # An answer of which parts were rejected, which may have been wrong for a short time.
+    # An answer of which parts were rejected or fields could not be read, which may have been wrong for a short time.
     "flawed": Waits((_NOW,), (_NOW,)),
 }
 #: A match that is tracked by hand is read at each run until it is settled, and then after this.

@@ -104,6 +104,11 @@ class Parsed:
     drift: Counter[str] = field(default_factory=Counter)
     odd: dict[OddField, list[int]] = field(default_factory=dict)
 
+    @property
+    def is_flawed(self) -> bool:
+        """Whether a record or a field could not be read: the page may have been wrong for a short time."""
+        return bool(self.rejects or self.odd)
+
 
 @dataclass(frozen=True)
 class Endpoint:

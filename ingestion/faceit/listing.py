@@ -58,7 +58,7 @@ class Walk:
         to: moment up to which the next page is asked for; None at the top.
         offset: records that the next page leaves out.
         first: the first record of the list, by which its first page is recognised when it comes in place of another.
-        is_flawed: records were refused.
+        is_flawed: records were refused, or fields could not be read.
         is_mixed: the list is not newest first.
         is_short: no more than the last hours before what is known are read again.
         deep_at: when (s) a walk last began that read the last days again; None for lists where every walk does.
@@ -95,7 +95,7 @@ class Seen:
         moments: when those that tell it were, in their order.
         first: the first of those that became rows.
         start: how many records the answer says that it left out; None where it does not say.
-        is_flawed: records, or parts of them, were refused.
+        is_flawed: records, or parts of them, were refused, or fields of them could not be read.
     """
 
     count: int
@@ -112,10 +112,10 @@ class Seen:
         refused = sum(reject.table == table.name for reject in parsed.rejects)
         start = _start(page.body)
         if frame is None:
-            return cls(refused, (), None, start, bool(parsed.rejects))
+            return cls(refused, (), None, start, parsed.is_flawed)
         moments = () if listing.moment is None else tuple(frame[listing.moment].drop_nulls().to_list())
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + refused, moments, first, start, bool(parsed.rejects))
+        return cls(frame.height + refused, moments, first, start, parsed.is_flawed)
 
 
 class _Told(msgspec.Struct):

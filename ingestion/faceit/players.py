@@ -94,7 +94,9 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     lost = [reject for reject in parsed.rejects if _is_needed(reject)]
     if lost:
-        raise UnusableAnswer(f"the profile cannot be used ({lost[0].reason})", "see `ladder rejects list`")
+        raise UnusableAnswer(
+            f"the profile cannot be used ({lost[0].field_path}: {lost[0].reason})", "see `ladder rejects list`"
+        )
     if not parsed.frames["players"].height:
         run.notice(
             f"{item.name}: FACEIT shows no profile; what is stored stays; "

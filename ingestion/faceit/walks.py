@@ -72,7 +72,8 @@ async def walk(
     """Read what an unfinished walk left, then from the top down to what is known.
 
     Records behind what is known are read again for some days: results come late, and matches are cancelled. Where
-    records were refused, the next walk goes as deep once more, for they may have been wrong for a moment.
+    records were refused or fields could not be read, the next walk goes as deep once more, since the source may have
+    been wrong for a short time.
 
     Args:
         run: the pass.

@@ -69,7 +69,11 @@ classed AS (
     SELECT
         *,
         CASE
-            WHEN place IS NOT NULL AND (last_at IS NULL OR reason IS NOT NULL OR last_at < %(read_before)s) THEN 'tracked'
+            -- What stayed flawed when it was read once more is taken as it is.
+            WHEN
+                place IS NOT NULL
+                AND (last_at IS NULL OR reason <> 'flawed' OR due_at IS NOT NULL OR last_at < %(read_before)s)
+                THEN 'tracked'
             WHEN place IS NOT NULL AND changed_at IS NULL THEN NULL
             WHEN last_at IS NULL OR (changed_at > last_at AND reason_by_answer IS NOT NULL) THEN 'new'
             WHEN due_at <= %(now)s THEN 'again'

@@ -75,7 +75,11 @@ classed AS (
     SELECT
         *,
         CASE
-            WHEN is_explicit AND (last_at IS NULL OR reason IS NOT NULL OR last_at < %(read_before)s) THEN 'tracked'
+            -- What stayed flawed when it was read once more is taken as it is.
+            WHEN
+                is_explicit
+                AND (last_at IS NULL OR reason <> 'flawed' OR due_at IS NOT NULL OR last_at < %(read_before)s)
+                THEN 'tracked'
             WHEN last_at IS NULL OR (changed_at > last_at AND read_at IS NULL) THEN 'new'
             WHEN due_at <= %(now)s THEN 'again'
         END AS class

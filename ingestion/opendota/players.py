@@ -33,7 +33,10 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     page, parsed = run.parse("player", {"account_id": int(item.id)}, answer)
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     if parsed.rejects:
-        raise UnusableAnswer(f"the profile cannot be used ({parsed.rejects[0].reason})", "see `ladder rejects list`")
+        first = parsed.rejects[0]
+        raise UnusableAnswer(
+            f"the profile cannot be used ({first.field_path}: {first.reason})", "see `ladder rejects list`"
+        )
     if not parsed.frames["players"].height:
         run.notice(
             f"{item.name}: OpenDota shows no profile, it may be private or unknown there; what is stored stays; "
@@ -72,8 +75,8 @@ async def _fetch_matches(run: Run, item: Item) -> None:
         await run.land(page, parsed)
     page, parsed = await _ask_matches(run, item, {})
     after = {"newest_match_id": newest(_match_ids(parsed), before), "rescanned_at": page.observed_at.isoformat()}
-    if parsed.rejects and not before.get("is_read_again"):
-        # A record may have been wrong for a moment: the next pass reads the history once more, only once.
+    if parsed.is_flawed and not before.get("is_read_again"):
+        # Something may have been wrong for a short time: the next pass reads the history once more, only once.
         after |= {"rescanned_at": None, "is_read_again": True}
     await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
 

@@ -114,7 +114,12 @@ PLAYER_RANKS = Table(
     columns=(
         _ACCOUNT,
         _OBSERVED,
-        Column("rank_tier", "integer", "medal x 10 + stars; 80 is Immortal; null when uncalibrated"),
+        Column(
+            "rank_tier",
+            "integer",
+            "medal x 10 + stars; 80 is Immortal; null when uncalibrated",
+            decides_result=True,
+        ),
         Column("leaderboard_rank", "integer", "place on the Immortal leaderboard"),
         Column("computed_mmr", "double precision", "rating computed by OpenDota"),
         Column("computed_mmr_turbo", "double precision", "rating computed by OpenDota over turbo matches"),
@@ -168,7 +173,7 @@ PLAYER_RATINGS = Table(
     columns=(
         _ACCOUNT,
         Column("time", "text", "when OpenDota observed it, ISO 8601", time=_ISO),
-        Column("rank_tier", "integer", "medal x 10 + stars"),
+        Column("rank_tier", "integer", "medal x 10 + stars", decides_result=True),
         Column("match_id", "bigint", "match after which it was observed, until 2018", limits=_MATCHES),
         Column("solo_competitive_rank", "integer", "solo rating, until 2018", is_lenient=True),
         Column("competitive_rank", "integer", "party rating, until 2018", is_lenient=True),

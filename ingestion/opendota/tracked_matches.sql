@@ -1,4 +1,5 @@
 -- Tracked matches that are due: at each run while they are not settled, never read ones first, and later now and then.
+-- What stayed flawed when it was read once more is taken as it is.
 SELECT
     tracked.match_id,
     matches.start_time,
@@ -11,6 +12,6 @@ LEFT JOIN staging_opendota.matches AS matches ON tracked.match_id = matches.matc
 LEFT JOIN ops.rereads AS rereads
     ON rereads.source = 'opendota' AND rereads.endpoint = 'match' AND rereads.id = tracked.match_id::text
 WHERE matches.version IS NULL
-    OR rereads.reason IS NOT NULL
+    OR (rereads.reason <> 'flawed' OR rereads.due_at IS NOT NULL)
     OR matches._observed_at < %(read_before)s
 ORDER BY matches.match_id IS NOT NULL, tracked.place

@@ -108,7 +108,7 @@ def _show(found: dict[str, Any]) -> None:
     total = fields[0]["all_records"] if fields else 0
     _table(
         fields,
-        f"Fields that could not be read, {total} values in all (`ladder rejects fields`)",
+        f"Fields that could not be read, {total} values in all answers received (`ladder rejects fields`)",
         ["source", "table", "field", "reason", "count", "newest"],
         lambda row: [
             row["source"],

@@ -157,17 +157,27 @@ ROUND = {"match_id": match_id(1), "match_round": "1", "teams": [{"team_id": "a",
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "table"),
+    ("name", "body", "table", "has_parts"),
     [
-        ("matches", {"match_id": "another"}, "match_factions"),
-        ("matches", {"match_id": match_id(1), "version": "2", "teams": {"faction1": SIDE}}, "match_factions"),
-        ("match_rounds", {"rounds": []}, "match_round_teams"),
-        ("match_rounds", {"rounds": [{**ROUND, "played": "often"}]}, "match_round_teams"),
+        ("matches", {"match_id": "another"}, "match_factions", False),
+        (
+            "matches",
+            {
+                "match_id": match_id(1),
+                "status": "FINISHED",
+                "results": {"winner": "somebody"},
+                "teams": {"faction1": SIDE},
+            },
+            "match_factions",
+            True,
+        ),
+        ("match_rounds", {"rounds": []}, "match_round_teams", False),
+        ("match_rounds", {"rounds": [{**ROUND, "match_round": "first"}]}, "match_round_teams", False),
     ],
-    ids=["another match", "sides alone", "no rounds", "teams alone"],
+    ids=["another match", "sides alone", "no rounds", "a map without a number"],
 )
 def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budget(
-    warehouse: Warehouse, name: str, body: Any, table: str
+    warehouse: Warehouse, name: str, body: Any, table: str, has_parts: bool
 ) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
     answer = Reply(body=json.dumps(body).encode())
@@ -175,7 +185,7 @@ def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budge
         len(warehouse.run_against(lambda path, n: answer, name, ShiftedClock(days=days))[1]) for days in (0, 0, 0, 8)
     ]
     assert asked == [1, 1, 0, 1]
-    has_parts = "teams" in json.dumps(body)
+    assert warehouse.rows("SELECT reason, tries FROM ops.rereads") == [("unreadable", 3)]
     assert warehouse.rows(f"SELECT count(*) > 0 FROM staging_faceit.{table}") == [(has_parts,)]
 
 
@@ -196,7 +206,7 @@ def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budge
         ),
     ],
 )
-def test_parts_of_a_match_that_were_refused_are_asked_for_once_more(
+def test_parts_of_a_match_that_could_not_be_read_are_asked_for_once_more(
     warehouse: Warehouse, name: str, good: Any, bad: Any, table: str
 ) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
@@ -214,6 +224,25 @@ def test_parts_of_a_match_that_were_refused_are_asked_for_once_more(
     assert requests(json.loads(json.dumps(right).replace(match_id(1), match_id(2)))) == 1
     assert warehouse.rows(f"SELECT match_id FROM staging_faceit.{table} WHERE nickname = 'Q'") == [(match_id(2),)]
     assert requests(second) == 0
+    books = "SELECT id, reason, due_at FROM ops.rereads ORDER BY id"
+    assert warehouse.rows(books) == [(match_id(1), "flawed", None), (match_id(2), None, None)]
+
+
+@pytest.mark.parametrize("name", ["matches", "match_rounds"])
+def test_a_tracked_match_that_stays_flawed_is_not_read_at_each_run(warehouse: Warehouse, name: str) -> None:
+    warehouse.track("match", match_id(1))
+    warehouse.run_against(details(finished_at=1_700_000_000), "matches")
+    bodies = {
+        "matches": {"match_id": match_id(1), "status": "FINISHED", "teams": {"faction1": {**SIDE, "name": "\x00"}}},
+        "match_rounds": {"rounds": [{**ROUND, "played": "often"}]},
+    }
+
+    def is_asked(**later: float) -> bool:
+        answer = Reply(body=json.dumps(bodies[name]).encode())
+        return bool(warehouse.run_against(lambda path, n: answer, name, ShiftedClock(**later))[1])
+
+    days = 31 if name == "matches" else 0
+    assert [is_asked(days=days + more) for more in (0, 1, 2, 30, 33)] == [True, True, False, False, True]
 
 
 def test_a_match_under_way_is_read_again_until_it_has_ended(warehouse: Warehouse) -> None:

@@ -64,7 +64,10 @@ def test_the_elo_in_each_game_is_what_the_profile_shows(
     simulated.track("player", *players)
     simulated.run("players")
     elos = truth(upstream.faceit.world, players).elos
-    expected = {(player, game): elo for player, game, _, elo, _ in elos.iter_rows()}
+    shown = {(player, game): elo for player, game, _, elo, _ in elos.iter_rows()}
+    # A game that a profile does not show is an observation without an elo.
+    expected = {(player, game): shown.get((player, game)) for player in players for game in ("cs2", "dota2")}
+    assert set(shown) < set(expected)
     stored = {
         (player, game): elo or None
         for player, game, elo in simulated.rows("SELECT player_id, game, faceit_elo FROM staging_faceit.player_elos")
@@ -152,10 +155,11 @@ def test_a_profile_is_read_at_each_run_and_is_another_observation_of_the_elo(
     simulated: Warehouse, players: list[str], asked: Asked
 ) -> None:
     simulated.track("player", players[0])
-    simulated.run("players")
-    [(before,)] = simulated.rows("SELECT count(*) FROM staging_faceit.player_elos")
     assert simulated.run("players")["players"].done == 1
-    assert len(asked()) == 2
+    [(before,)] = simulated.rows("SELECT count(*) FROM staging_faceit.player_elos")
+    asked()  # the first answer of a world may take longer than a request is waited for
+    assert simulated.run("players")["players"].done == 1
+    assert asked() == [f"/players/{players[0]}"]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_elos") == [(2 * before,)]
 
@@ -217,12 +221,27 @@ def test_what_one_player_hides_costs_neither_other_parts_nor_other_players(wareh
     assert any(path.startswith(f"/players/{PLAYER}/bans") for path in paths)
 
 
+@pytest.mark.parametrize("game", ["cs2", "dota2"])
+def test_an_elo_that_cannot_be_read_is_no_observation_of_a_rank_that_is_gone(warehouse: Warehouse, game: str) -> None:
+    warehouse.track("player", PLAYER)
+    levels = {"skill_level": "ten", "faceit_elo": 2000}
+    for games in ({game: levels}, {game: {"faceit_elo": "?"}}, {}):
+        body = json.dumps({"player_id": PLAYER, "games": {"tf2": {}, **games}}).encode()
+        warehouse.run_against(lambda path, n, body=body: Reply(body=body), "players")
+    observed = "SELECT faceit_elo, skill_level FROM staging_faceit.player_elos WHERE game = %s ORDER BY observed_at"
+    assert warehouse.rows(observed, game) == [(2000, None), (None, None)]
+    assert warehouse.rows("SELECT table_name, field_path FROM ops.rejects") == [("player_elos", "$.faceit_elo")]
+    assert warehouse.rows("SELECT table_name, field_path, records FROM ops.field_rejects") == [
+        ("player_elos", "$.skill_level", 1)
+    ]
+
+
 @pytest.mark.parametrize(("game", "is_failure"), [("cs2", True), ("dota2", True), ("battalion", False)])
 def test_a_profile_is_unusable_only_where_it_lacks_what_is_read(
     warehouse: Warehouse, game: str, is_failure: bool
 ) -> None:
     warehouse.track("player", PLAYER)
-    body = json.dumps({"player_id": PLAYER, "games": {"tf2": {}, game: {"skill_level": "ten"}}}).encode()
+    body = json.dumps({"player_id": PLAYER, "games": {"tf2": {}, game: {"faceit_elo": "ten"}}}).encode()
     report, _ = warehouse.run_against(lambda path, n: Reply(body=body), "players")
     assert (not report.is_ok, report.notices == ()) == (is_failure, is_failure)
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]

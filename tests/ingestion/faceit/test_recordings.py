@@ -14,6 +14,8 @@ from tests.ingestion.scripted_server import Reply
 
 PLAYER = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 OLD_PLAYER = "bb75c4d7-8167-4494-9a9d-efdf9bda3862"
+#: The game of the history that was recorded of each.
+GAME_OF = {PLAYER: "cs2", OLD_PLAYER: "csgo"}
 HUB = "05f970ad-b6a9-4740-89d1-a9fea46f7525"
 CHAMPIONSHIP = "4af3f365-8333-418c-8677-eba68d63fffb"
 MATCHES = ("1-bb13fd78-e183-4d37-8a4b-ceed67da5265", "1-61e5c416-cb78-4951-bb1c-5a04ceea9a3e")
@@ -31,7 +33,10 @@ def filled(warehouse: Warehouse, recorded: Path) -> Warehouse:
     def answer(path: str, times: int) -> Reply:
         parts = urlsplit(path.removeprefix("/api"))
         is_further = "offset=" in parts.query or "to=" in parts.query
-        body = None if is_further else bodies.get(parts.path)
+        is_other_game = (
+            parts.path.endswith("/history") and f"game={GAME_OF[parts.path.split('/')[2]]}" not in parts.query
+        )
+        body = None if is_further or is_other_game else bodies.get(parts.path)
         if body is None and (is_further or parts.path.endswith("/bans")):
             return Reply(body=b'{"items": []}')
         return not_found() if body is None else Reply(body=body)
@@ -52,6 +57,11 @@ def filled(warehouse: Warehouse, recorded: Path) -> Warehouse:
     return warehouse
 
 
+def by_game(filled: Warehouse, table: str, column: str) -> dict[str, int]:
+    """Number of rows by game."""
+    return dict(filled.rows(f"SELECT {column}, count(*) FROM staging_faceit.{table} GROUP BY 1"))
+
+
 def test_twenty_of_twenty_matches_of_the_history_join_their_statistics(filled: Warehouse) -> None:
     joined = filled.rows(
         "SELECT count(*), count(DISTINCT history.match_id), bool_and(stats.finished_at = history.finished_at * 1000) "
@@ -63,17 +73,18 @@ def test_twenty_of_twenty_matches_of_the_history_join_their_statistics(filled: W
         PLAYER,
     )
     assert joined == [(20, 20, True)]
-    for table in ("history_matches", "player_match_stats"):
-        assert filled.rows(f"SELECT count(*) FROM staging_faceit.{table}") == [(20,)]
+    assert by_game(filled, "history_matches", "game_id") == {"cs2": 20, "csgo": 1}
+    assert by_game(filled, "player_match_stats", "game") == {"cs2": 20}
 
 
 def test_every_recorded_answer_of_either_era_is_stored_without_a_reject(filled: Warehouse) -> None:
     assert filled.rows("SELECT count(*) FROM ops.rejects") == [(0,)]
+    assert filled.rows("SELECT table_name, field_path, reason FROM ops.field_rejects") == []
     assert filled.rows("SELECT count(*) FROM ops.drift") == [(0,)]
     assert filled.rows("SELECT count(*) FROM staging_faceit.players") == [(2,)]
     assert {game for (game,) in filled.rows("SELECT DISTINCT game FROM staging_faceit.matches")} == {"cs2", "csgo"}
     assert filled.rows("SELECT count(*) FROM staging_faceit.match_round_players") == [(20,)]
-    assert filled.rows("SELECT count(*) FROM staging_faceit.player_segments") == [(10,)]
+    assert by_game(filled, "player_segments", "game_id") == {"cs2": 10, "csgo": 9}
     for table in ("rankings", "hub_members"):
         assert filled.rows(f"SELECT count(*) FROM staging_faceit.{table}") == [(20,)]
     for table in ("hubs", "championships"):

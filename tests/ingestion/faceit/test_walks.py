@@ -215,16 +215,24 @@ def test_a_walk_that_failed_goes_on_where_it_was(tracking: Warehouse) -> None:
     assert stored(tracking) == 400
 
 
+@pytest.mark.parametrize(
+    ("change", "refused", "unread"),
+    [({"results": {"winner": "somebody"}}, 20, 0), ({"max_players": "ten"}, 0, 20)],
+    ids=["refused", "a field unread"],
+)
 def test_records_that_were_wrong_for_a_moment_are_right_after_the_next_run_and_cost_it_once(
-    tracking: Warehouse,
+    tracking: Warehouse, change: dict[str, object], refused: int, unread: int
 ) -> None:
-    everything = matches(3000)
-    wrong = [{**record, "max_players": "ten"} if number < 20 else record for number, record in enumerate(everything)]  # type: ignore[dict-item]
+    everything = [{**match(number, START + number * 600), "max_players": 10} for number in range(1500)]
+    # In the middle of a page, far below what is read again each time.
+    wrong = [{**record, **change} if 460 <= number < 480 else record for number, record in enumerate(everything)]
+    right = "SELECT count(*) FROM staging_faceit.history_matches WHERE max_players = 10 AND winner <> ''"
     report, _ = tracking.run_against(history(wrong), "history_matches")
-    assert report.rejected == 20
-    assert stored(tracking) == 2980
-    report, _ = tracking.run_against(history(everything), "history_matches")
-    assert stored(tracking) == 3000
+    assert report.rejected == refused
+    assert tracking.rows("SELECT coalesce(sum(records), 0)::integer FROM ops.field_rejects") == [(unread,)]
+    assert (stored(tracking), tracking.rows(right)) == (1500 - refused, [(1480,)])
+    tracking.run_against(history(everything), "history_matches")
+    assert tracking.rows(right) == [(1500,)]
     # Records that stay wrong do not cost a whole history each time.
     _, paths = tracking.run_against(history(wrong), "history_matches", faceit_overlap_days=1)
     assert len(paths) < 5

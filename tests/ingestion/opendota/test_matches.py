@@ -63,6 +63,7 @@ def test_what_people_wrote_is_not_stored(warehouse: Warehouse, players: list[int
 
 
 HISTORY_ID = 8_000_000_000
+STARTED = 1_700_000_000
 
 
 def with_history(warehouse: Warehouse, *played_days_ago: float) -> list[int]:
@@ -81,7 +82,8 @@ def with_history(warehouse: Warehouse, *played_days_ago: float) -> list[int]:
 def details(path: str, *, version: int | None) -> Reply:
     seats = [{"player_slot": slot, "hero_id": 1} for slot in (0, 128)]
     id_ = int(path.rpartition("/")[2])
-    return Reply(body=json.dumps({"match_id": id_, "start_time": 1, "version": version, "players": seats}).encode())
+    match = {"match_id": id_, "start_time": STARTED, "version": version, "players": seats}
+    return Reply(body=json.dumps(match).encode())
 
 
 UNSETTLED: dict[str, Callable[[str, int], Reply]] = {
@@ -219,7 +221,7 @@ def test_details_that_cannot_become_a_row_are_kept_and_do_not_eat_every_budget(
         id_ = int(path.rpartition("/")[2])
         winner = "somebody" if id_ == bad else True
         seats = [{"player_slot": slot, "account_id": None, "hero_id": 1} for slot in (0, 128)]
-        match = {"match_id": id_, "start_time": 1, "radiant_win": winner, "version": 21, "players": seats}
+        match = {"match_id": id_, "start_time": STARTED, "radiant_win": winner, "version": 21, "players": seats}
         return Reply(body=json.dumps(match).encode())
 
     _, first = warehouse.run_against(answer, "matches")
@@ -232,20 +234,44 @@ def test_details_that_cannot_become_a_row_are_kept_and_do_not_eat_every_budget(
     assert bad in known(warehouse, "matches")
 
 
-def test_players_of_a_match_that_were_refused_are_asked_for_once_more(warehouse: Warehouse, players: list[int]) -> None:
-    warehouse.track("player", players[0])
-    warehouse.run("player_matches")
-    warehouse.run("matches", opendota_match_budget=1000)
-    warehouse.track("match", 12)
+@pytest.mark.parametrize("is_tracked", [True, False], ids=["tracked", "of a player"])
+@pytest.mark.parametrize(
+    ("wrong", "before"),
+    [({"player_slot": "nowhere"}, [(1,)]), ({"hero_id": "nobody"}, [(1,), (None,)])],
+    ids=["refused", "a field unread"],
+)
+def test_players_of_a_match_that_could_not_be_read_are_asked_for_once_more(
+    warehouse: Warehouse, wrong: dict[str, str], before: list[tuple[int | None]], is_tracked: bool
+) -> None:
+    ids = [12, 11] if is_tracked else with_history(warehouse, 1, 2)
+    if is_tracked:
+        warehouse.track("match", *ids)
 
-    def requests(second: object) -> int:
-        seats = [{"player_slot": slot, "hero_id": hero} for slot, hero in ((0, 1), (second, 7))]
-        body = json.dumps({"match_id": 12, "start_time": 1, "version": 21, "players": seats}).encode()
-        return warehouse.run_against(lambda path, n: Reply(body=body), "matches")[1].count("/matches/12")
+    def asked(second: dict[str, str], **later: float) -> list[int]:
+        seats = [{"player_slot": 0, "hero_id": 1}, {"player_slot": 128, "hero_id": 7}]
 
-    assert [requests("nowhere"), requests(128), requests(128)] == [1, 1, 0]
-    heroes = "SELECT hero_id FROM staging_opendota.match_players WHERE match_id = 12 ORDER BY player_slot"
-    assert warehouse.rows(heroes) == [(1,), (7,)]
+        def answer(path: str, n: int) -> Reply:
+            id_ = int(path.rpartition("/")[2])
+            # The second match stays wrong.
+            last = {**seats[1], **(second if id_ == ids[0] else wrong)}
+            match = {"match_id": id_, "start_time": STARTED, "version": 21, "players": [seats[0], last]}
+            return Reply(body=json.dumps(match).encode())
+
+        paths = warehouse.run_against(answer, "matches", ShiftedClock(**later), opendota_match_budget=10)[1]
+        return sorted((int(path.rpartition("/")[2]) for path in paths), reverse=True)
+
+    def heroes(id_: int) -> list[tuple[int | None]]:
+        query = "SELECT hero_id FROM staging_opendota.match_players WHERE match_id = %s ORDER BY player_slot"
+        return warehouse.rows(query, id_)
+
+    assert asked(wrong) == ids
+    assert heroes(ids[0]) == before
+    assert [asked({}), asked({})] == [ids, []]
+    assert (heroes(ids[0]), heroes(ids[1])) == ([(1,), (7,)], before)
+    books = "SELECT id::bigint, reason, due_at FROM ops.rereads ORDER BY id DESC"
+    assert warehouse.rows(books) == [(ids[0], None, None), (ids[1], "flawed", None)]
+    # A tracked match is read now and then all the same.
+    assert asked({}, days=31) == (ids if is_tracked else [])
 
 
 def test_replays_that_are_parsed_late_are_read_again_until_all_are_that_ever_will_be(

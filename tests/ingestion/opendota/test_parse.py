@@ -25,7 +25,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "team_matches": {"team_id": 3},
     "constants": {"resource": "patch"},
 }
-LISTS = sorted(set(SOURCE.endpoints) - {"player", "match", "team", "league", "constants"})
+LISTS = sorted(set(SOURCE.endpoints) - {"player", "player_totals", "match", "team", "league", "constants"})
 
 
 def parse(endpoint: str, body: Any, *, status: int = 200, params: dict[str, Any] | None = None) -> Parsed:
@@ -165,6 +165,18 @@ def test_every_recorded_answer_becomes_rows(
     assert len(rows(parsed, table)) == expected
     unknown = {name for name in parsed.drift if name.partition(".")[2] not in SOURCE.endpoints[endpoint].never}
     assert unknown == set()
+
+
+@pytest.mark.parametrize("sent", ["Divine", 7.5, [], 10**30])
+def test_a_rank_that_cannot_be_read_is_no_observation_and_leaves_the_profile(sent: Any) -> None:
+    parsed = parse("player", {"profile": {"account_id": 7, "personaname": "Ann"}, "rank_tier": sent})
+    assert [row["personaname"] for row in rows(parsed, "players")] == ["Ann"]
+    rated = parse("player_ratings", [{"time": "2026-01-01T00:00:00.000Z", "rank_tier": sent}])
+    assert rows(parsed, "player_ranks") == rows(rated, "player_ratings") == []
+    assert [(reject.table, reject.field_path) for reject in (*parsed.rejects, *rated.rejects)] == [
+        ("player_ranks", "$.rank_tier"),
+        ("player_ratings", "$.rank_tier"),
+    ]
 
 
 def test_a_hero_id_in_text_is_a_number() -> None:
