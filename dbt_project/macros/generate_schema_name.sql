@@ -8,6 +8,9 @@
         {{ target.schema }}
     {%- elif custom_schema_name == 'marts' -%}
         marts_{{ colour() }}
+    {%- elif node is not none and node.resource_type == 'test' -%}
+        {#- dbt makes schemas before hooks run: one that exists lets the refusal of unregistered builds come first. -#}
+        {{ target.schema }}
     {%- else -%}
         {{ custom_schema_name or target.schema }}
     {%- endif -%}
