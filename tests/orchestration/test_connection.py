@@ -70,14 +70,27 @@ def test_a_person_sees_where_to_connect_and_not_the_password(filled: Filled) -> 
 
 
 def test_variables_for_models_lead_dbt_to_a_schema_of_its_own_and_never_to_the_login_of_builds(filled: Filled) -> None:
-    ended = filled.ladder("connection", "transform", "--format", "env")
+    environment = {"LADDER_DEV_SCHEMA": "dev_variables"}
+    try:
+        ended = filled.ladder("connection", "transform", "--format", "env", **environment)
+    finally:
+        # Tests that share the database look at all of its schemas.
+        with psycopg.connect(filled.database.admin_url) as connection:
+            owner = connection.execute(
+                "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'dev_variables'"
+            )
+            owners = owner.fetchall()
+            connection.execute("DROP SCHEMA IF EXISTS dev_variables")
     assert (ended.code, ended.errors) == (0, "")
+    assert owners == [("ladder_developer",)]
     variables = dict(re.findall(r"^export (\w+)=(.*);$", ended.output, re.M))
     assert variables["PGUSER"] == "ladder_developer"
-    assert variables["LADDER_DEV_SCHEMA"].startswith("dev_")
+    assert variables["LADDER_DEV_SCHEMA"] == "dev_variables"
     assert {"PGPASSWORD", "DBT_PROJECT_DIR", "DBT_PROFILES_DIR", "DBT_TARGET_PATH", "DBT_LOG_PATH"} <= variables.keys()
     for form in ("url", "dsn", "jdbc"):
-        assert "ladder_transform" not in filled.ladder("connection", "transform", "--format", form).output
+        shown = filled.ladder("connection", "transform", "--format", form).output
+        assert "ladder_developer" in shown
+        assert "ladder_transform" not in shown
 
 
 def test_variables_connect_whatever_reads_them(filled: Filled) -> None:
