@@ -20,8 +20,8 @@ INSERT INTO fct_player_matches (game, match_id, player_slot, player_id, played_a
     side, character_id, patch_id, game_mode, lobby_type, mode, is_counted, is_significant, kills, deaths, assists, rank_bracket, has_details,
     is_parsed)
     SELECT 'dota2', n::text, 3, '101', timestamptz '2026-01-01 00:00+00' + (n / 2) * interval '1 hour', '2026-01-01',
-        2000 + n, n % 3 = 0, false, 'radiant', (n % 3)::text, '58', CASE WHEN n % 10 = 0 THEN 23 ELSE 22 END, 7,
-        CASE WHEN n % 10 = 0 THEN 'turbo' ELSE 'standard' END, n % 10 <> 5, n % 5 > 0, n % 20, n % 7, n % 11, 'divine', true,
+        2000 + n, n % 3 = 0, false, 'radiant', (n % 3)::text, '58', CASE WHEN n = 20 THEN 18 WHEN n % 10 = 0 THEN 23 ELSE 22 END, 7,
+        CASE WHEN n = 20 THEN 'other' WHEN n % 10 = 0 THEN 'turbo' ELSE 'standard' END, n % 10 <> 5, n % 5 > 0, n % 20, n % 7, n % 11, 'divine', true,
         false
     FROM generate_series(1, 120) AS n;
 INSERT INTO fct_player_matches (game, match_id, player_slot, player_id, played_at, played_date, is_win, is_draw, side,
