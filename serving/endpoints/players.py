@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from serving.endpoints.declaration import Endpoint, Page, Parameter
+from serving.endpoints.declaration import Column, Endpoint, Page, Parameter
 from serving.endpoints.fields import (
     CHARACTER_NAME,
     ID,
@@ -21,7 +21,9 @@ from serving.endpoints.fields import (
 
 __all__ = ["ENDPOINTS"]
 
-_MATCH, _SLOT, _PLAYED_AT = of("fct_player_matches", "match_id", "player_slot", "played_at")
+_MATCH, _SLOT = of("fct_player_matches", "match_id", "player_slot")
+# What is listed has a time.
+_PLAYED_AT = Column("played_at", "timestamp", "start of the match")
 _LADDER, _DAY = of("rank_progression", "ladder", "observed_date")
 _COMBAT = ("kills", "deaths", "assists")
 
@@ -94,7 +96,7 @@ _MAPS = Endpoint(
 _MATCHES = Endpoint(
     name="player_matches",
     path="/players/{game}/{player_id}/matches",
-    summary="A player's matches, the newest first",
+    summary="A player's matches that have a known time, the newest first",
     mart="fct_player_matches",
     reads=("dim_characters", "dim_players", "fct_player_matches"),
     parameters=(

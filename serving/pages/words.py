@@ -172,6 +172,11 @@ def measured(value: float | None, name: str) -> str:
     return percent(value) if name in ("win_rate", "headshot_share") else decimal(value)
 
 
+def mode(name: str) -> str:
+    """A mode's name, beside a result."""
+    return "another mode" if name == "other" else name
+
+
 def period(name: str) -> str:
     """A period's name."""
     return _PERIODS.get(name, name)
@@ -232,6 +237,7 @@ FILTERS = {
         map_name,
         measured,
         metric,
+        mode,
         moment,
         percent,
         period,

@@ -20,8 +20,8 @@ INSERT INTO fct_player_matches (game, match_id, player_slot, player_id, played_a
     side, character_id, patch_id, game_mode, lobby_type, mode, is_counted, is_significant, kills, deaths, assists, rank_bracket, has_details,
     is_parsed)
     SELECT 'dota2', n::text, 3, '101', timestamptz '2026-01-01 00:00+00' + (n / 2) * interval '1 hour', '2026-01-01',
-        2000 + n, n % 3 = 0, false, 'radiant', (n % 3)::text, '58', CASE WHEN n % 10 = 0 THEN 23 ELSE 22 END, 7,
-        CASE WHEN n % 10 = 0 THEN 'turbo' ELSE 'standard' END, n % 10 <> 5, n % 5 > 0, n % 20, n % 7, n % 11, 'divine', true,
+        2000 + n, n % 3 = 0, false, 'radiant', (n % 3)::text, '58', CASE WHEN n = 20 THEN 18 WHEN n % 10 = 0 THEN 23 ELSE 22 END, 7,
+        CASE WHEN n = 20 THEN 'other' WHEN n % 10 = 0 THEN 'turbo' ELSE 'standard' END, n % 10 <> 5, n % 5 > 0, n % 20, n % 7, n % 11, 'divine', true,
         false
     FROM generate_series(1, 120) AS n;
 INSERT INTO fct_player_matches (game, match_id, player_slot, player_id, played_at, played_date, is_win, is_draw, side,
@@ -29,6 +29,11 @@ INSERT INTO fct_player_matches (game, match_id, player_slot, player_id, played_a
     SELECT 'cs2', 'm:' || n, 0, 'p-ada', timestamptz '2026-01-01 00:00+00' + n * interval '1 hour', '2026-01-01',
         NULL, n % 4 = 0, 'faction1', 'de_nuke', CASE WHEN n % 2 = 0 THEN '5v5' ELSE '2v2' END, n % 4 = 0, n % 4 = 0, 'level_10', 't-1', 'l-1', true, false, 20 + n
     FROM generate_series(1, 9) AS n;
+INSERT INTO fct_player_matches (game, match_id, player_slot, player_id, played_at, played_date, is_win, is_draw, side,
+    map_id, mode, is_counted, is_significant, rank_bracket, has_details, is_parsed)
+    SELECT 'cs2', 'm:undated-' || n, 0, 'p-cat', NULL, NULL, n = 1, n = 2, 'faction1', 'de_nuke', '5v5', true, true,
+        'unknown', true, false
+    FROM generate_series(1, 3) AS n;
 INSERT INTO rank_progression (game, player_id, ladder, observed_date, rank_value, rank_name, change, peak_rank_value,
     days_held)
     SELECT 'dota2', '101', ladder, date '2026-01-01' + n, 70 + n / 5, 'Divine', n % 2, 70 + n / 5, 1
@@ -45,7 +50,8 @@ INSERT INTO player_win_rates VALUES
     ('dota2', '101', '30d', 90, 30, 0, 60, 0.333333, 0.245, 0.435, '2026-01-02 00:00+00'),
     ('cs2', 'p-ada', 'all', 6, 4, 1, 1, 0.666667, 0.37, 0.96, '2026-01-05 00:00+00'),
     ('cs2', 'p-ada', '30d', 2, 1, 0, 1, 0.5, 0.09, 0.9, '2026-01-05 00:00+00'),
-    ('cs2', 'p-ada', '7d', 0, 0, 0, 0, NULL, NULL, NULL, NULL);
+    ('cs2', 'p-ada', '7d', 0, 0, 0, 0, NULL, NULL, NULL, NULL),
+    ('cs2', 'p-cat', 'all', 3, 1, 1, 1, 0.333333, 0.06, 0.79, NULL);
 INSERT INTO dim_modes VALUES
     ('dota2', 'standard', 'Standard', true), ('dota2', 'turbo', 'Turbo', false), ('dota2', 'other', 'Other modes', false),
     ('cs2', '5v5', '5v5', true), ('cs2', '2v2', 'Wingman (2v2)', false), ('csgo', '5v5', '5v5', true);
@@ -65,7 +71,8 @@ INSERT INTO player_character_win_rates VALUES
 INSERT INTO player_map_win_rates VALUES
     ('cs2', 'p-ada', 'de_nuke', 4, 3, 1, 0, 0.75, 0.3, 0.95, 90, 80, 60, 10, 1.3333, '2026-01-05 00:00+00'),
     ('cs2', 'p-ada', 'de_train', 4, 1, 0, 3, 0.25, 0.05, 0.7, NULL, NULL, NULL, NULL, NULL, '2026-01-04 00:00+00'),
-    ('cs2', 'p-ada', 'cs_office', 9, 9, 0, 0, 1, 0.7, 1, 200, 8000000000, 1, 2, 99.5, '2026-01-03 00:00+00');
+    ('cs2', 'p-ada', 'cs_office', 9, 9, 0, 0, 1, 0.7, 1, 200, 8000000000, 1, 2, 99.5, '2026-01-03 00:00+00'),
+    ('cs2', 'p-cat', 'de_nuke', 3, 1, 1, 1, 0.333333, 0.06, 0.79, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO player_form VALUES
     ('cs2', 'p-ada', 20, 12, 1, 7, 0.6, 0.38, 0.78, 18, 1.2345, 0.012345, 0.001, 0.02, 'rising', '2025-12-01 00:00+00',
         '2026-01-05 10:00+00');

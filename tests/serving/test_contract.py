@@ -58,6 +58,7 @@ _OIDS = {
 """Types of PostgreSQL that become a type of answers."""
 _NARROWED = {
     ("leaderboard_entries", "rank"),
+    ("player_matches", "played_at"),
     ("player_search", "display_name"),
     ("teams", "last_played_at"),
 }

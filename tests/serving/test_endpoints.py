@@ -83,7 +83,21 @@ def test_win_loss_of_another_mode_is_that_of_the_mode_alone(reader: httpx.Client
     # The mode of another game, and one that the player never played.
     assert data(reader, "/players/dota2/101/win-loss", mode="5v5") == []
     assert data(reader, "/players/cs2/p-ada/win-loss", mode="2v2") == []
-    assert reader.get("/api/v1/players/dota2/101/win-loss?mode=wingman").status_code == 422
+    refused = reader.get("/api/v1/players/dota2/101/win-loss?mode=wingman")
+    assert refused.status_code == 422
+    assert refused.json()["error"]["message"].startswith("mode: ")
+    assert "'turbo'" in refused.json()["error"]["message"]
+
+
+def test_matches_without_a_time_count_in_results_and_have_no_place_in_a_list_by_time(reader: httpx.Client) -> None:
+    player = "/players/cs2/p-cat"
+    (record,) = data(reader, f"{player}/win-loss")
+    assert [record[name] for name in ("matches", "wins", "draws", "losses")] == [3, 1, 1, 1]
+    assert record["last_played_at"] is None
+    (nuke,) = data(reader, f"{player}/maps")
+    assert (nuke["map_id"], nuke["matches"], nuke["last_played_at"]) == ("de_nuke", 3, None)
+    assert data(reader, f"{player}/matches") == []
+    assert data(reader, player)["last_played_at"] is None
 
 
 def test_a_record_counts_draws_beside_wins_and_losses(reader: httpx.Client) -> None:

@@ -104,6 +104,7 @@ TRUTHS = {
         f"AND c.character_id = played.character_id) FROM marts.fct_player_matches AS played WHERE {OF_PLAYER} "
         "AND character_id IS NOT DISTINCT FROM coalesce(%(character_id)s, character_id) "
         "AND is_significant = coalesce(%(significant)s, is_significant) AND mode = coalesce(%(mode)s, mode) "
+        "AND played_at > 'epoch' "
         "ORDER BY played_at DESC, match_id DESC, player_slot DESC",
         {"character_id": "2"},
         {"significant": False},

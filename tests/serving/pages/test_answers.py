@@ -58,6 +58,44 @@ def test_a_rank_that_is_gone_breaks_its_line_and_is_told(reader: httpx.Client) -
     assert re.search(r'd="M0,[\d.]+H33\.33V[\d.]+H66\.67M100,[\d.]+H100"', page)
 
 
+def words(page: str) -> str:
+    """What a page shows, without its markup and with plain hyphens."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page).replace("\N{EN DASH}", "-").split())
+
+
+def test_draws_are_named_beside_wins_and_losses(reader: httpx.Client) -> None:
+    page = reader.get("/players/cs2/p-ada").text
+    # Results, and the newest matches that count.
+    assert "All time 6 1 drawn, 4-1" in words(page)
+    assert "2 drawn, 0-0" in words(page)
+    assert 'the newest last: DD"' in page
+    assert "30 days 2 1-1" in words(page)
+
+
+def test_a_match_of_another_mode_names_it_and_one_that_does_not_count_says_so(reader: httpx.Client) -> None:
+    path, page = "/players/dota2/101/matches", ""
+    while path:
+        found = reader.get(path).text
+        page += found
+        following = re.search(r'rel="next" href="([^"]*)"', found)
+        path = following[1] if following is not None else ""
+    results = re.findall(r"UTC (won|lost) (?:· ([a-z ]+) )?[A-Z]", words(page))
+    assert {mode for _, mode in results} == {"", "turbo", "another mode", "not counted"}
+
+
+def test_matches_without_a_time_show_in_results_with_no_date(reader: httpx.Client) -> None:
+    page = words(reader.get("/players/cs2/p-cat").text)
+    assert "Last match - Id p-cat" in page
+    assert "All time 3 1 drawn, 1-1" in page
+    assert "Newest matches No match is known." in page
+
+
+def test_a_player_without_results_is_said_to_have_none(reader: httpx.Client) -> None:
+    page = words(reader.get("/players/dota2/102").text)
+    assert "Results No match that counts is known." in page
+    assert "Won-lost Mean rating Slope Dota 2 - - - -" in page
+
+
 def test_what_tells_an_age_is_kept_by_nobody(reader: httpx.Client) -> None:
     answer = reader.get("/freshness")
     assert answer.headers["cache-control"] == "no-cache"
