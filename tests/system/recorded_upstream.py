@@ -60,6 +60,12 @@ def _answers(folder: Path) -> dict[str, bytes]:
     for entry in json.loads((folder / "manifest.json").read_text()):
         if entry["source"] == "opendota" and "project" not in entry["query"]:
             found[entry["path"]] = (folder / entry["file"]).read_bytes()
+    for path, body in list(found.items()):
+        if path.endswith("/counts"):
+            # `/wl` was not recorded; `counts` has the same two figures, by side.
+            sides = json.loads(body)["is_radiant"].values()
+            games, won = (sum(side[name] for side in sides) for name in ("games", "win"))
+            found[path.replace("/counts", "/wl")] = json.dumps({"win": won, "lose": games - won}).encode()
     for path in (folder / "constants").glob("*.json"):
         found[f"/constants/{path.stem}"] = path.read_bytes()
     return found

@@ -163,7 +163,11 @@ def test_numbers_of_lifetime_segments_load_without_loss(
     assert len(stored) == len(sent) == segments
     assert dict(stored) == {segment["label"]: segment["stats"] for segment in sent}
     names = ", ".join(_SEGMENT_NUMBERS)
-    read = project.rows(f"SELECT map_id, {names} FROM prep.stg_faceit__player_segments WHERE player_id = %s", player)
+    read = project.rows(
+        f"SELECT map_id, {names} FROM prep.stg_faceit__player_segments "
+        "INNER JOIN prep.int_map_aliases ON replace(told_map_id, ' ', '') = alias WHERE player_id = %s",
+        player,
+    )
     found = {row[0]: row[1:] for row in read}
     for segment in sent:
         label = segment["label"].lower()

@@ -99,14 +99,26 @@ def test_an_oracle_over_the_raw_lake_alone_finds_the_same_marts(pipeline: Pipeli
     assert_equal_to_oracle(pipeline)
 
 
-def test_another_pass_costs_one_request_for_the_player_and_changes_nothing(
+def test_wins_and_losses_equal_what_opendota_counts(pipeline: Pipeline, recorded: Path) -> None:
+    sides = json.loads((recorded / f"opendota/players/{PLAYER}/counts.json").read_text())["is_radiant"].values()
+    expected = (sum(side["games"] for side in sides), sum(side["win"] for side in sides))
+    totals = "SELECT matches, wins FROM player_win_rates WHERE player_id = %s AND period = 'all'"
+    assert pipeline.rows(totals, str(PLAYER)) == [expected]
+    compared = "SELECT measure, theirs, ours FROM ops.source_totals WHERE player_id = %s ORDER BY measure"
+    assert pipeline.staging(compared, str(PLAYER)) == [
+        ("matches", expected[0], expected[0]),
+        ("wins", expected[1], expected[1]),
+    ]
+
+
+def test_another_pass_costs_two_requests_for_the_player_and_changes_nothing(
     pipeline: Pipeline, upstream: RecordedUpstream
 ) -> None:
     before = pipeline.rows("SELECT * FROM player_character_win_rates ORDER BY 1, 2, 3")
     upstream.requests.clear()
     pipeline.ingest()
     asked = [request for request in upstream.requests if request.startswith("/players/")]
-    assert asked == [f"/players/{PLAYER}/matches?significant=0&limit=100"]
+    assert asked == [f"/players/{PLAYER}", f"/players/{PLAYER}/matches?significant=0&limit=100"]
     pipeline.build()
     assert pipeline.rows("SELECT * FROM player_character_win_rates ORDER BY 1, 2, 3") == before
 
