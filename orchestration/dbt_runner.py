@@ -172,11 +172,23 @@ def build(
             registration=registration,
             server_options=_ONE_CORE_A_THREAD if beside_readers else "",
         )
-    if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
-        raise outcome.exception
+    interrupt = _interrupt(outcome.exception)
+    if interrupt is not None:
+        raise interrupt
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
     return results
+
+
+def _interrupt(error: BaseException | None) -> BaseException | None:
+    """The interrupt that an error is or was caused by.
+
+    dbt answers an interrupt by ending its other sessions. The owner of the marts may not end those of the login, and
+    this refusal takes the place of the interrupt.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+        error = error.__context__
+    return error
 
 
 def describe(
