@@ -47,6 +47,11 @@ _ODD: tuple[Any, ...] = (
 _NEEDED = {"match_id", "player_slot", "radiant_win"}
 _FIRST_ACCOUNT = 50_000
 _FIRST_MATCH = 10_000_000
+#: Names by slot.
+_NAMES = {0: "\u5531" * 1000, 1: "x" * 1_000_000, 128: "\U0001f600" * 700}
+_NO_TIMES = (0, -5, 86_400, 4102444800, 9 * 10**18, "soon")
+_TIMED_ACCOUNT = 60_000
+_TIMED_MATCH = 20_000_020
 
 
 @pytest.fixture
@@ -118,15 +123,27 @@ def test_2000_odd_values_in_20_builds_cost_no_row_but_their_own(fresh: Project) 
     assert counted > 200
 
 
-def test_texts_and_numbers_at_their_limits_are_built_and_indexed(fresh: Project) -> None:
-    names = {0: "\u5531" * 1000, 1: "x" * 1_000_000, 128: "\U0001f600" * 700}
-    details = match_details(_FIRST_MATCH, {slot: _FIRST_ACCOUNT + slot for slot in names})
+@pytest.fixture(scope="module")
+def at_the_limits(project: Project) -> Iterator[Project]:
+    """The project, built once over texts and numbers at their limits and over times that cannot be one."""
+    project.restore()
+    _load_texts_and_numbers(project)
+    _load_times(project)
+    project.build()
+    yield project
+    project.restore()
+
+
+def _load_texts_and_numbers(project: Project) -> None:
+    details = match_details(_FIRST_MATCH, {slot: _FIRST_ACCOUNT + slot for slot in _NAMES})
     for player in details["players"]:
-        player |= {"personaname": names[player["player_slot"]], "kills": 10**9, "hero_damage": 10**9, "hero_id": 10**9}
-    fresh.load(
-        fresh.details(details),
-        fresh.page("player", {"profile": {"account_id": 7, "personaname": names[0]}, "rank_tier": 10**9}, account_id=7),
-        fresh.page("constants", {"y" * 300: {"name": "y" * 9000}}, resource="heroes"),
+        player |= {"personaname": _NAMES[player["player_slot"]], "kills": 10**9}
+        player |= {"hero_damage": 10**9, "hero_id": 10**9}
+    profile = {"account_id": 7, "personaname": _NAMES[0]}
+    project.load(
+        project.details(details),
+        project.page("player", {"profile": profile, "rank_tier": 10**9}, account_id=7),
+        project.page("constants", {"y" * 300: {"name": "y" * 9000}}, resource="heroes"),
     )
     series = faceit_answers.history(70, competition_id="c" * 9000, competition_name="c" * 9000)
     for team in series["teams"].values():
@@ -134,48 +151,51 @@ def test_texts_and_numbers_at_their_limits_are_built_and_indexed(fresh: Project)
         team["players"][0]["game_player_id"] = "z" * 9000
     statistics = faceit_answers.match_statistics(70)
     statistics["rounds"][0]["round_stats"]["Map"] = "de_" + "m" * 9000
-    fresh.load(
-        fresh.page("player_history", {"items": [series]}, player_id="p1", game="cs2"),
-        fresh.page("match_stats", statistics, match_id="f70"),
+    project.load(
+        project.page("player_history", {"items": [series]}, player_id="p1", game="cs2"),
+        project.page("match_stats", statistics, match_id="f70"),
         source=FACEIT,
     )
-    fresh.build()
-    shown = fresh.rows(
+
+
+def _load_times(project: Project) -> None:
+    history = [match_row(_TIMED_MATCH + place, start_time=value) for place, value in enumerate(_NO_TIMES)]
+    project.load(
+        project.history(_TIMED_ACCOUNT, *history, match_row(_TIMED_MATCH + 9, start_time=1767225600123)),
+        project.details(match_details(_TIMED_MATCH, {0: _TIMED_ACCOUNT})),
+    )
+
+
+def test_texts_and_numbers_at_their_limits_are_built_and_indexed(at_the_limits: Project) -> None:
+    shown = at_the_limits.rows(
         "SELECT player_id, length(display_name) FROM marts_blue.dim_players WHERE player_id = ANY(%s) ORDER BY 1",
-        [str(_FIRST_ACCOUNT + slot) for slot in names],
+        [str(_FIRST_ACCOUNT + slot) for slot in _NAMES],
     )
     assert shown == [("50000", 1000), ("50001", 1_000_000), ("50128", 700)]
-    assert (
-        fresh.rows("SELECT length(map_id) FROM marts_blue.fct_faceit_player_maps WHERE series_id = 'f70'")
-        == [(100,)] * 4
-    )
-    assert fresh.rows("SELECT kills, hero_damage FROM marts_blue.fct_player_matches WHERE player_id = '50000'") == [
-        (10**9, 10**9)
-    ]
+    maps = "SELECT length(map_id) FROM marts_blue.fct_faceit_player_maps WHERE series_id = 'f70'"
+    assert at_the_limits.rows(maps) == [(100,)] * 4
+    numbers = "SELECT kills, hero_damage FROM marts_blue.fct_player_matches WHERE player_id = '50000'"
+    assert at_the_limits.rows(numbers) == [(10**9, 10**9)]
 
 
-def test_a_time_that_cannot_be_one_moves_no_window_and_is_known_from_the_details(fresh: Project) -> None:
-    before = fresh.rows("SELECT as_of_date FROM prep.int_as_of_date_blue")
-    account, first = _FIRST_ACCOUNT, _FIRST_MATCH
-    sent = [0, -5, 86_400, 4102444800, 9 * 10**18, "soon"]
-    history = [match_row(first + place, start_time=value) for place, value in enumerate(sent)]
-    fresh.load(
-        fresh.history(account, *history, match_row(first + 9, start_time=1767225600123)),
-        fresh.details(match_details(first, {0: account})),
-    )
-    fresh.build()
-    assert fresh.rows("SELECT as_of_date FROM prep.int_as_of_date_blue") == before
-    assert fresh.rows(
-        "SELECT match_id, played_date FROM marts_blue.fct_player_matches WHERE player_id = %s ORDER BY 1", str(account)
+def test_a_time_that_cannot_be_one_moves_no_window_and_is_known_from_the_details(at_the_limits: Project) -> None:
+    as_of_date = "SELECT as_of_date FROM prep.int_as_of_date_{}"
+    # Nothing was built in green since.
+    assert at_the_limits.rows(as_of_date.format("blue")) == at_the_limits.rows(as_of_date.format("green"))
+    account = str(_TIMED_ACCOUNT)
+    assert at_the_limits.rows(
+        "SELECT match_id, played_date FROM marts_blue.fct_player_matches WHERE player_id = %s ORDER BY 1", account
     ) == [
-        (str(first), date(2026, 2, 10)),
-        *((str(first + place), None) for place in range(1, len(sent))),
-        (str(first + 9), date(2026, 1, 1)),
+        (str(_TIMED_MATCH), date(2026, 2, 10)),
+        *((str(_TIMED_MATCH + place), None) for place in range(1, len(_NO_TIMES))),
+        (str(_TIMED_MATCH + 9), date(2026, 1, 1)),
     ]
-    assert fresh.rows(
-        "SELECT period, matches FROM marts_blue.player_win_rates WHERE player_id = %s ORDER BY 1", str(account)
+    assert at_the_limits.rows(
+        "SELECT period, matches FROM marts_blue.player_win_rates WHERE player_id = %s ORDER BY 1", account
     ) == [("30d", 1), ("7d", 0), ("all", 7)]
-    assert fresh.rows(
-        "SELECT count(*), count(start_time) FROM staging_opendota.player_matches WHERE account_id = %s", account
+    assert at_the_limits.rows(
+        "SELECT count(*), count(start_time) FROM staging_opendota.player_matches WHERE account_id = %s", _TIMED_ACCOUNT
     ) == [(7, 1)]
-    assert fresh.rows("SELECT sum(records)::bigint FROM ops.field_rejects WHERE field_path = '$.start_time'") == [(6,)]
+    assert at_the_limits.rows(
+        "SELECT sum(records)::bigint FROM ops.field_rejects WHERE field_path = '$.start_time'"
+    ) == [(6,)]
