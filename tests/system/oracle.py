@@ -36,18 +36,11 @@ WITH sent AS (
         TRY_CAST(record->>'lobby_type' AS INTEGER) AS lobby_type,
         TRY_CAST(record->>'hero_id' AS INTEGER) AS hero_id
     FROM sent
-    -- A number sent as text is not a number: such a record is a reject until it is sent right.
-    WHERE NOT list_contains(
-        list_transform(
-            ['match_id', 'player_slot', 'start_time', 'duration', 'game_mode', 'lobby_type', 'hero_id', 'kills',
-             'deaths', 'assists', 'version', 'leaver_status', 'party_size', 'average_rank', 'hero_variant',
-             'radiant_win'],
-            lambda field: json_type(record, '$.' || field)
-        ),
-        'VARCHAR'
-    )
+    -- A field that cannot be read is null; a record is a reject where its match, slot or result cannot.
+    WHERE record->>'radiant_win' IS NULL OR TRY_CAST(record->>'radiant_win' AS BOOLEAN) IS NOT NULL
 )
-SELECT * FROM typed QUALIFY row_number() OVER (PARTITION BY account_id, match_id ORDER BY observed_at DESC) = 1
+SELECT * FROM typed WHERE match_id IS NOT NULL AND player_slot IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY account_id, match_id ORDER BY observed_at DESC) = 1
 """
 _DETAILS = """
 CREATE TABLE details AS
