@@ -10,8 +10,8 @@
 {# Whether a score in a text, `15 / 15`, is of a map that was played and ended level; never null. #}
 {% macro is_level_score(score) -%}
     coalesce(
-        trim({{ dbt.split_part(score, "'/'", 1) }}) = trim({{ dbt.split_part(score, "'/'", 2) }})
-        and trim({{ dbt.split_part(score, "'/'", 1) }}) not in ('', '0'),
+        trim({{ text_part(score, '/', 1) }}) = trim({{ text_part(score, '/', 2) }})
+        and trim({{ text_part(score, '/', 1) }}) not in ('', '0'),
         false
     )
 {%- endmacro %}

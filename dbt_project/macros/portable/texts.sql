@@ -28,3 +28,9 @@
 {% macro key_text(text) -%}
     left({{ text }}, 100)
 {%- endmacro %}
+
+
+{# The part of a text with a number, from 1 on, between separators; an empty text where there are fewer parts. #}
+{% macro text_part(text, separator, number) -%}
+    {{ dbt.split_part(text, "'" ~ separator ~ "'", number) }}
+{%- endmacro %}
