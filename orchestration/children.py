@@ -14,6 +14,10 @@ __all__ = ["Child"]
 _PATIENCE_S = 20.0
 
 
+#: Processes that go on by themselves, for as long as this process does.
+_outliving: list[subprocess.Popen[bytes]] = []
+
+
 class Child:
     """A module that runs as a process of its own, in a session of its own so that Ctrl-C reaches only its starter.
 
@@ -49,6 +53,9 @@ class Child:
                 stderr=stream,
                 start_new_session=True,
             )
+        if outlives_starter:
+            # Nobody waits for it; the next start takes in the end of those that are over.
+            _outliving[:] = [*(one for one in _outliving if one.poll() is None), self._process]
 
     @property
     def pid(self) -> int:

@@ -39,6 +39,7 @@ _CONNECTION: dict[str, Any] = {
     # Plans of queries with optional filters are worth more than the time to make them.
     "prepare_threshold": None,
 }
+_LOOK_LIMIT = "SET LOCAL lock_timeout = '200ms'"
 _NEWEST = "SELECT generation, as_of_date, published_at FROM ops.generations ORDER BY generation DESC LIMIT 1"
 
 
@@ -114,19 +115,18 @@ class Database:
             await self._stop_watching()
             raise DatabaseDown from error
 
-    async def damaged(self) -> list[DamagedMart]:
+    async def damaged(self) -> list[DamagedMart] | None:
         """Marts that were changed by hand since they were published; none where that is not recorded.
 
-        Raises:
-            DatabaseDown: PostgreSQL does not answer in time.
+        None in place of a list where the catalogue cannot be looked at now: a mart is locked, every connection is in
+        use, or PostgreSQL does not answer, which the watcher notices.
         """
         try:
             return await self._within(_WATCH_LIMIT_S, self._damaged())
         except psycopg.errors.UndefinedTable:
             return []
-        except (psycopg.Error, DatabaseDown) as error:
-            await self._stop_watching()
-            raise DatabaseDown from error
+        except (psycopg.OperationalError, DatabaseDown):
+            return None
 
     async def read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
         """Run an endpoint's query in the snapshot that its generation is read from.
@@ -155,9 +155,10 @@ class Database:
         return None if row is None else Published(*row)
 
     async def _damaged(self) -> list[DamagedMart]:
-        if self._watching is None:
-            raise DatabaseDown  # the watcher connects
-        rows = await (await self._watching.execute(DAMAGE_QUERY, {"colour": None})).fetchall()
+        # Not on the watcher's connection: a look that waits for a lock must not keep the watcher from its own.
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(_LOOK_LIMIT)
+            rows = await (await connection.execute(DAMAGE_QUERY, {"colour": None})).fetchall()
         return [DamagedMart(*row) for row in rows]
 
     async def _read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:

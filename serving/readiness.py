@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from serving.database import Database, DatabaseDown
+from serving.database import Database
 from serving.redis_tier import RedisTier
 from serving.refusals import Unavailable
 from serving.watcher import Watcher
@@ -62,9 +62,8 @@ class Readiness:
     async def _damage(self) -> list[DamagedMart]:
         async with self._looking:
             if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
-                try:
-                    self._damaged = await self._database.damaged()
-                except DatabaseDown:
-                    raise Unavailable("database_unavailable", "PostgreSQL cannot be reached", 1) from None
+                seen = await self._database.damaged()
+                if seen is not None:  # otherwise what was seen last holds
+                    self._damaged = seen
                 self._looked_at = time.monotonic()
             return self._damaged

@@ -266,8 +266,7 @@ def _waiting_for_lock(filled: Filled) -> list[object]:
 
 
 def _mark_of_worker(filled: Filled, worker: Child) -> str:
-    found = [process for process in psutil.Process().children() if "orchestration.worker" in process.cmdline()]
-    return process_mark(found[0].pid)
+    return process_mark(worker.pid)
 
 
 def _stored(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:

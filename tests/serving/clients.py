@@ -55,8 +55,8 @@ def queries(base: str) -> int:
 
 
 def generation_of(base: str) -> int:
-    """The generation that a server answers from."""
-    return int(httpx.get(f"{base}/readyz").json()["generation"])
+    """The generation that a server answers from; 0 while it is not ready."""
+    return int(httpx.get(f"{base}/readyz").json().get("generation", 0))
 
 
 def seconds_until(is_true: Callable[[], bool], limit_s: float = 60) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import httpx
 import psycopg
 import pytest
 
-from tests.serving.clients import get_together, seconds_until
+from tests.serving.clients import generation_of, get_together, seconds_until
 from tests.serving.conftest import Pair
 from warehouse.damage import DAMAGE_QUERY
 
@@ -87,3 +88,14 @@ def test_many_probes_share_a_look_and_a_look_takes_milliseconds(pair: Pair, owne
     plan = owner.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + DAMAGE_QUERY, {"colour": None}).fetchone()
     assert plan is not None
     assert plan[0][0]["Execution Time"] < 200
+
+
+def test_a_mart_that_is_locked_makes_no_process_unready_and_no_answer_stale(pair: Pair, api: httpx.Client) -> None:
+    generation = generation_of(pair.one)
+    with pair.marts.locked(MART):
+        # Longer than a look is kept, and than the watcher waits for PostgreSQL.
+        until = time.monotonic() + 4
+        while time.monotonic() < until:
+            assert api.get("/readyz").json() == {"status": "ready", "generation": generation}
+            assert "warning" not in api.get("/api/v1/leaderboards?limit=1").headers
+            time.sleep(0.1)
