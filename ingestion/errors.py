@@ -45,14 +45,18 @@ class PermanentError(UpstreamError):
         hint: what to do next.
         status: HTTP status of the answer.
         body: the answer's body.
-        request: path and query that were asked for.
+        request: path and query that were requested.
+        words: the source's own words in the body, in one short line.
     """
 
-    def __init__(self, message: str, hint: str = "", *, status: int, body: bytes = b"", request: str = "") -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, status: int, body: bytes = b"", request: str = "", words: str = ""
+    ) -> None:
         super().__init__(message, hint)
         self.request = request
         self.status = status
         self.body = body
+        self.words = words
 
 
 class NotFoundError(PermanentError):

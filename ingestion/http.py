@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-import msgspec
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
@@ -25,8 +24,9 @@ from ingestion.errors import (
     WrongKeyError,
 )
 from ingestion.limits import CallBudget, Clock, Limiter, Turn
-from ingestion.refusals import Refused, Upstream, as_blocked, refusal, said, wrong_address
-from warehouse.json_text import NotJsonError, read_json
+from ingestion.parsing import error_message
+from ingestion.refusals import Refused, Upstream, as_blocked, in_short, refusal, wrong_address
+from warehouse.json_text import NotJsonError, check_json
 
 __all__ = ["Answer", "Client", "Patience"]
 
@@ -176,9 +176,8 @@ class Client:
             except PermanentError:
                 pass
         self._is_key_accepted = False
-        words = said(refused.body, self.upstream.key)
-        message = f"{self.upstream.name} answered {refused.request} with {refused.status}"
-        return PermanentError(f"{message} ({words})", status=refused.status, body=refused.body, request=refused.request)
+        message = f"{self.upstream.name} answered {refused.request} with {refused.status} ({refused.words})"
+        return PermanentError(message, status=refused.status, body=refused.body, request=refused.request)
 
     async def _address_or_thing(self, refused: WrongAddressError, request: str, budget: CallBudget) -> PermanentError:
         """A first answer that is not the API's: of a wrong address, or of one path. The open path decides."""
@@ -241,7 +240,7 @@ class Client:
         if 200 <= status < 300:
             return
         if status in (408, 429) or status >= 500:
-            words = said(response.content, self.upstream.key)
+            words = in_short(error_message(response.content) or "", self.upstream.key)
             if status == 429:
                 turn.refuse(response.headers, words)
             message = f"{self.upstream.name} answered {request} with {status}{f' ({words})' if words else ''}"
@@ -254,15 +253,7 @@ class Client:
         if not response.content.strip() and may_be_empty:
             return
         try:
-            msgspec.json.decode(response.content, type=msgspec.Raw)
-        except RecursionError:
-            return
-        except msgspec.MsgspecError:
-            pass
-        else:
-            return
-        try:
-            read_json(response.content)  # what one parser refuses may be whole all the same
+            check_json(response.content)
         except NotJsonError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
                 raise wrong_address(

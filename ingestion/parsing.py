@@ -17,6 +17,7 @@ __all__ = [
     "error_message",
     "is_same_id",
     "iso_utc",
+    "message_of",
     "milliseconds",
     "note_odd",
     "objects_of",
@@ -48,14 +49,18 @@ def read_object(table: Table, page: Page) -> dict[str, Any] | Parsed:
 
 
 def error_message(body: bytes) -> str | None:
-    """The message of an error answer, if it has one, in any of the forms that sources use.
+    """The message of an error answer, if it has one; see `message_of`."""
+    try:
+        return message_of(read_json(body))
+    except NotJsonError:
+        return None
+
+
+def message_of(content: Any) -> str | None:
+    """The message in the decoded body of an error answer, in any of the forms that sources use.
 
     These are `{"error": text}`, `{"message": text}` and `{"errors": [{"message": text}]}`.
     """
-    try:
-        content = read_json(body)
-    except NotJsonError:
-        return None
     if not isinstance(content, Mapping):
         return None
     errors = content.get("errors")

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-import msgspec
 from pydantic import SecretStr
 
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, WrongAddressError, WrongKeyError
-from ingestion.parsing import ABSENT, error_message
+from ingestion.parsing import ABSENT, message_of
+from warehouse.json_text import NotJsonError, read_json
 
-__all__ = ["BodyKind", "Refused", "Upstream", "as_blocked", "body_kind", "refusal", "said", "wrong_address"]
+__all__ = ["BodyKind", "Refused", "Upstream", "as_blocked", "in_short", "refusal", "wrong_address"]
 
 BodyKind = Literal["the API's JSON", "other JSON", "a web page", "an empty body", "text"]
 
@@ -46,9 +47,9 @@ class Upstream:
     open_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refused:
-    """An answer that is a refusal.
+    """An answer that is a refusal. Its body is read once: a web page of any size may come in place of a message.
 
     Args:
         request: path and query.
@@ -62,6 +63,29 @@ class Refused:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def kind(self) -> BodyKind:
+        """What the body is, in words for a message."""
+        return self._read[0]
+
+    @property
+    def message(self) -> str:
+        """The source's own words in the body; empty where there are none."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[BodyKind, str]:
+        if not self.body.strip():
+            return "an empty body", ""
+        is_page = "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
+        try:
+            message = message_of(read_json(self.body))
+        except NotJsonError:
+            return ("a web page" if is_page else "text"), ""
+        if message is not None:
+            return "the API's JSON", message
+        return ("a web page" if is_page else "other JSON"), ""
+
 
 def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> PermanentError:
     """The error that a refusal stands for.
@@ -71,8 +95,8 @@ def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> Per
         refused: the answer.
         has_succeeded: something was answered before, so that the address is right.
     """
-    status, is_own = refused.status, _is_own(refused)
-    words = said(refused.body, upstream.key)
+    status, is_own = refused.status, refused.kind == "the API's JSON"
+    words = in_short(refused.message, upstream.key)
     if is_own and upstream.key is not None and (status in _OF_KEYS or "api key" in words.lower()):
         return WrongKeyError(
             f"{upstream.name} refuses the key ({status}{f', {words}' if words else ''})",
@@ -80,6 +104,7 @@ def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> Per
             status=status,
             body=refused.body,
             request=refused.request,
+            words=words,
         )
     if not has_succeeded and not is_own and (300 <= status < 400 or status in ABSENT):
         seen = f"{upstream.name} answered {refused.request} with {_seen(upstream, refused)}"
@@ -116,39 +141,19 @@ def wrong_address(upstream: Upstream, seen: str, status: int, body: bytes) -> Wr
     )
 
 
-def said(body: bytes, key: SecretStr | None = None) -> str:
-    """The message of an error answer in one short line, without the key; empty where it has none."""
-    words = " ".join((error_message(body) or "").split())[:200]
-    return words if key is None else words.replace(key.get_secret_value(), "***")
-
-
-def body_kind(body: bytes, content_type: str) -> BodyKind:
-    """What the body of a refusal is, in words for a message."""
-    if not body.strip():
-        return "an empty body"
-    if error_message(body) is not None:
-        return "the API's JSON"
-    if "html" in content_type or body.lstrip()[:1] == b"<":
-        return "a web page"
-    try:
-        msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "text"
-    return "other JSON"
-
-
-def _is_own(refused: Refused) -> bool:
-    """Whether the API itself answers, in its own form."""
-    return body_kind(refused.body, refused.headers.get("content-type", "")) == "the API's JSON"
+def in_short(message: str, key: SecretStr | None = None) -> str:
+    """The message of an error answer in one short line, without the key."""
+    words = " ".join(message.split())
+    if key is not None:
+        words = words.replace(key.get_secret_value(), "***")
+    return words[:200]
 
 
 def _seen(upstream: Upstream, refused: Refused) -> str:
     """Status and kind of body, with the body's own words: its message or its title."""
-    kind = body_kind(refused.body, refused.headers.get("content-type", ""))
-    words = said(refused.body, upstream.key)
-    if kind == "a web page":
+    message = refused.message
+    if refused.kind == "a web page":
         title = _TITLE.search(refused.body[:20_000].decode("utf-8", "replace"))
-        words = " ".join(title[1].split())[:100] if title else ""
-        if upstream.key is not None:
-            words = words.replace(upstream.key.get_secret_value(), "***")
-    return f"{refused.status}, {kind}{f' ({words})' if words else ''}"
+        message = " ".join(title[1].split())[:100] if title else ""
+    words = in_short(message, upstream.key)
+    return f"{refused.status}, {refused.kind}{f' ({words})' if words else ''}"

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -374,3 +375,26 @@ def test_after_the_day_is_refused_nothing_is_asked_any_more() -> None:
     assert isinstance(first, DayLimitReached)
     assert isinstance(second, DayLimitReached)
     assert server.requests == ["/api/a"]
+
+
+@pytest.mark.parametrize("status", [404, 500, 403])
+@pytest.mark.parametrize("body", [rb'{"error": "no \ud800"}', BLOCKED], ids=["JSON", "web page"])
+def test_the_body_of_a_refusal_is_read_once_for_each_answer(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+) -> None:
+    bodies: list[bytes] = []
+    decode = msgspec.json.decode
+
+    def counting(sent: bytes, **named: object) -> object:
+        bodies.append(sent)
+        return decode(sent, **named)
+
+    monkeypatch.setattr(msgspec.json, "decode", counting)
+    results, server = ask(lambda path, n: Reply() if path.endswith("/a") else Reply(status, body), "/a", "/b")
+    assert isinstance(results[1], UpstreamError)
+    assert bodies.count(body) == len(server.requests) - 1
+
+
+def test_no_part_of_a_key_is_shown_where_a_message_is_shortened() -> None:
+    [failure], _ = ask(lambda path, n: error(400, "x" * 195 + SECRET), key=SECRET)
+    assert SECRET[:4] not in str(failure)

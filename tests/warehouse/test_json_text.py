@@ -1,0 +1,102 @@
+"""JSON is read once, at a cost that follows its size, whatever is wrong with it; what may not be stored is cut off."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import msgspec
+import pytest
+
+from warehouse.json_text import NotJsonError, check_json, read_json, without_fields
+
+#: Escapes in a body of megabytes. What costs the square of it would take hours.
+_MANY = 500_000
+#: Processor time (s) after which a test gives up; the cost is a hundredth of it.
+_MOST_S = 20
+
+
+@contextmanager
+def given_up() -> Iterator[None]:
+    """End what does not end in any reasonable time, so that it fails and does not hang."""
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        raise AssertionError("the cost does not follow the size")
+
+    before = signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, _MOST_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each decoder was given a body."""
+    counted: Counter[str] = Counter()
+
+    def counting(name: str, decode: Any) -> Any:
+        def call(*args: Any, **named: Any) -> Any:
+            counted[name] += 1
+            return decode(*args, **named)
+
+        return call
+
+    monkeypatch.setattr(json, "loads", counting("json", json.loads))
+    monkeypatch.setattr(msgspec.json, "decode", counting("msgspec", msgspec.json.decode))
+    return counted
+
+
+@pytest.mark.parametrize("size", [10, 10_000])
+@pytest.mark.parametrize("odd", [rb"\ud800", b"\xff", b"\x00", rb"\u0000\ud800", rb"\"\udc00"])
+def test_each_decoder_is_given_a_body_once_however_many_characters_are_odd(
+    readings: Counter[str], odd: bytes, size: int
+) -> None:
+    body = b'[{"name": "' + odd * size + b'"}]'
+    [record] = read_json(body)
+    assert record["name"]
+    assert readings == {"msgspec": 1, "json": 1}
+    readings.clear()
+    check_json(body)
+    assert readings["msgspec"] == 1
+    assert readings["json"] <= 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"name": "' + rb"\"" * _MANY,
+        b'[{"name": "' + rb"\"\ud800" * _MANY + b"\\",
+        b'[{"name": "' + rb"\x" * _MANY + b'"}]',
+        b'[{"name": "' + b"\\" * _MANY,
+        b"[" + b'"' * _MANY,
+        b'{"a": ' * _MANY,
+        b'[{"name": "' + b"\x00\xff" * _MANY,
+    ],
+    ids=["quotes", "quotes and surrogates", "unknown escapes", "backslashes", "texts", "levels", "bytes"],
+)
+def test_a_big_body_that_is_broken_everywhere_is_refused_at_a_cost_that_follows_its_size(
+    readings: Counter[str], body: bytes
+) -> None:
+    with given_up():
+        with pytest.raises(NotJsonError):
+            read_json(body)
+        with pytest.raises(NotJsonError):
+            check_json(body)
+        without_fields(b'{"chat": ' + body, frozenset(("chat",)))
+    assert readings == {"msgspec": 2, "json": 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"secret [x] secret', '["secret", "secret [x] ] secret', r'"secret \"{}\" secret', '"secret [x] secret \\'],
+)
+def test_a_text_that_is_cut_off_is_left_out_to_the_end_of_the_body(text: str) -> None:
+    assert without_fields(b'{"id": 1, "chat": ' + text.encode(), frozenset(("chat",))) == b'{"id": 1, ""'
