@@ -63,7 +63,7 @@ class PassDefinition:
         fetch: reads one thing and lands it.
         share: share of the run's remaining call budget that it may spend, so that it does not starve what follows.
         conclude: takes down in `ops` what the answers showed, by thing (`Run.found`), when the pass is over.
-        tells_unknown: a 404 is about the thing itself and not about a part of it; later passes of the run leave it out.
+        tells_unknown: a 404 or 410 is about the thing itself, not a part of it; later passes of the run leave it out.
     """
 
     name: str

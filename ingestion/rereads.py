@@ -56,7 +56,7 @@ _LATE = Waits((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 14 * _D, 30 * _D), (_NOW, 7
 SCHEDULE: Mapping[Reason, Waits] = {
     # OpenDota: details without a `version`, for the replay is not parsed yet.
     "unparsed": _LATE,
-    # A 404 for a match that a list or a person named.
+    # A 404 or 410 for a match that a list or a person named.
     "absent": _LATE,
     # FACEIT: a match that has not ended.
     "under_way": Waits(*(2 * ((_NOW, _H / 2, _H / 2, _H, 2 * _H, 6 * _H, _D, 3 * _D, 7 * _D),))),

@@ -30,7 +30,7 @@ class Listing:
         ticks: of that moment, in a second.
         largest_offset: beyond which the source does not go; None where it goes on.
         has_bounds: the list can be asked for up to a moment; otherwise an offset that is refused is its end.
-        may_be_absent: a 404 means that the list is empty; the parser takes it for that too.
+        may_be_absent: a 404 or 410 means that the list is empty; the parser takes it for that too.
         absence: what to note where it does; nothing by default.
     """
 

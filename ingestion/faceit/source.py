@@ -95,8 +95,8 @@ def _parse_player(page: Page) -> Parsed:
 
 
 def _parse_history(page: Page) -> Parsed:
-    """The matches of a player's history, and everybody in them; a 404 means that there are none."""
-    if page.status == 404:
+    """The matches of a player's history, and everybody in them; a 404 or 410 means that there are none."""
+    if page.status in ABSENT:
         return to_rows(tables.HISTORY_MATCHES, [], page)
     items = _read_items(tables.HISTORY_MATCHES, page)
     if isinstance(items, Parsed):
@@ -121,7 +121,7 @@ def _parse_history(page: Page) -> Parsed:
 
 
 def _parse_player_match_stats(page: Page) -> Parsed:
-    """A player's statistics, one record a map; a 404 means that there are none."""
+    """A player's statistics, one record a map; a 404 or 410 means that there are none."""
     if page.status in ABSENT:
         return to_rows(tables.PLAYER_MATCH_STATS, [], page)
     items = _read_items(tables.PLAYER_MATCH_STATS, page)
@@ -148,7 +148,7 @@ def _parse_player_match_stats(page: Page) -> Parsed:
 
 
 def _parse_match(page: Page) -> Parsed:
-    """A match; or, for a 404, the fact that FACEIT does not know it."""
+    """A match; or, for a 404 or 410, the fact that FACEIT does not know it."""
     if page.status in ABSENT:
         return _absence(page, "match")
     record = read_object(tables.MATCHES, page)
@@ -190,7 +190,7 @@ def _matches(records: Sequence[Any], page: Page) -> Parsed:
 
 
 def _parse_match_stats(page: Page) -> Parsed:
-    """A match's statistics by map, side and player; or, for a 404, the fact that there are none."""
+    """A match's statistics by map, side and player; or, for a 404 or 410, the fact that there are none."""
     if page.status in ABSENT:
         return _absence(page, "stats")
     record = read_object(tables.MATCH_ROUNDS, page)
@@ -216,7 +216,7 @@ def _parse_match_stats(page: Page) -> Parsed:
 
 
 def _parse_player_stats(page: Page) -> Parsed:
-    """A player's lifetime totals, and those of each segment; a 404 means that there are none."""
+    """A player's lifetime totals, and those of each segment; a 404 or 410 means that there are none."""
     if page.status in ABSENT:
         return to_rows(tables.PLAYER_STATS, [], page)
     record = read_object(tables.PLAYER_STATS, page)
@@ -230,7 +230,7 @@ def _parse_player_stats(page: Page) -> Parsed:
 
 
 def _parse_ranking(page: Page) -> Parsed:
-    """Places of a ranking, and as observations of their own the elos that it shows; a 404 means that there is none."""
+    """Places of a ranking, and each elo in it as an observation of its own; a 404 or 410 means that there is none."""
     if page.status in ABSENT:
         return to_rows(tables.RANKINGS, [], page)
     items = _read_items(tables.RANKINGS, page)

@@ -67,9 +67,9 @@ def query_of(path: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
 
 
-def not_found(what: str = "match") -> Reply:
-    body = {"errors": [{"message": f"The {what} was not found", "code": "err_nf0", "http_status": 404}]}
-    return Reply(404, json.dumps(body).encode())
+def not_found(what: str = "match", status: int = 404) -> Reply:
+    body = {"errors": [{"message": f"The {what} was not found", "code": "err_nf0", "http_status": status}]}
+    return Reply(status, json.dumps(body).encode())
 
 
 def _list(

@@ -75,9 +75,10 @@ def test_a_budget_of_nothing_reads_nothing(simulated: Warehouse, players: list[s
     assert asked() == []
 
 
+@pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize(("name", "reason"), [("matches", "absent"), ("match_rounds", "no_statistics")])
 def test_what_is_absent_is_read_by_the_very_next_run_and_on_a_schedule_until_it_is_there(
-    warehouse: Warehouse, name: str, reason: Reason
+    warehouse: Warehouse, name: str, reason: Reason, status: int
 ) -> None:
     with_history(warehouse, match(1, int(ShiftedClock().now().timestamp()) - 3600))
 
@@ -87,7 +88,7 @@ def test_what_is_absent_is_read_by_the_very_next_run_and_on_a_schedule_until_it_
         return len(paths)
 
     def absent(path: str, times: int) -> Reply:
-        return not_found()
+        return not_found(status=status)
 
     assert [requests(absent), requests(absent)] == [1, 1]
     hours = SCHEDULE[reason].young[1].total_seconds() / 3600

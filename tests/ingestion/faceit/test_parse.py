@@ -346,16 +346,18 @@ def test_an_answer_about_something_else_is_refused_whole(endpoint: str, body: An
     assert "another" in parsed.rejects[0].reason
 
 
+@pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize(("endpoint", "part"), [("match", "match"), ("match_stats", "stats")])
-def test_a_match_that_is_not_known_is_an_absence(endpoint: str, part: str) -> None:
-    body = {"errors": [{"message": "The match was not found", "code": "err_nf0", "http_status": 404}]}
-    parsed = parse(endpoint, body, status=404)
+def test_a_match_that_is_not_known_is_an_absence(endpoint: str, part: str, status: int) -> None:
+    body = {"errors": [{"message": "The match was not found", "code": "err_nf0", "http_status": status}]}
+    parsed = parse(endpoint, body, status=status)
     assert rows(parsed, "match_absences") == [{"match_id": MATCH, "part": part, "error": "The match was not found"}]
 
 
-@pytest.mark.parametrize("endpoint", ["player_stats", "player_match_stats", "ranking"])
-def test_where_there_can_be_nothing_a_404_is_no_rows_and_no_reject(endpoint: str) -> None:
-    parsed = parse(endpoint, {"message": "not found"}, status=404)
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("endpoint", ["player_history", "player_stats", "player_match_stats", "ranking"])
+def test_where_there_can_be_nothing_a_404_or_410_is_no_rows_and_no_reject(endpoint: str, status: int) -> None:
+    parsed = parse(endpoint, {"message": "not found"}, status=status)
     assert (count(parsed), parsed.rejects) == (0, [])
 
 

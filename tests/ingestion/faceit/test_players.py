@@ -197,14 +197,15 @@ def test_an_unknown_player_is_one_line_and_the_others_are_read(simulated: Wareho
     assert reports["players"].done == 2
 
 
-def test_what_one_player_hides_costs_neither_other_parts_nor_other_players(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_one_player_hides_costs_neither_other_parts_nor_other_players(warehouse: Warehouse, status: int) -> None:
     warehouse.track("player", PLAYER)
 
     def answer(path: str, times: int) -> Reply:
         if "/games/cs2/stats" in path:
             return Reply(403, b'{"code": "err_f0", "message": "private"}')
         if "/history" in path:
-            return not_found("history")
+            return not_found("history", status)
         bodies = {"players": {"player_id": PLAYER, "games": {"cs2": {}}}, "rankings": {"items": []}}
         empty: dict[str, Any] = {"items": [], "player_id": PLAYER, "game_id": "cs2"}
         name = path.split("/")[2] if path.count("/") == 3 or "rankings" in path else ""
@@ -374,11 +375,12 @@ def test_whoever_never_played_csgo_is_not_read_for_it(warehouse: Warehouse) -> N
     assert [path for path in paths if "csgo" in path] == []
 
 
-def test_that_faceit_no_longer_answers_for_csgo_is_noted_and_no_failure(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("status", [404, 410])
+def test_that_faceit_no_longer_answers_for_csgo_is_noted_and_no_failure(warehouse: Warehouse, status: int) -> None:
     warehouse.track("player", PLAYER)
 
     def answer(path: str, times: int) -> Reply:
-        return not_found("game") if "csgo" in path else _of_csgo(path, times)
+        return not_found("game", status) if "csgo" in path else _of_csgo(path, times)
 
     reports, _ = warehouse.run_all_against(answer, "players", "history_matches", "player_match_stats", "player_stats")
     assert all(report.is_ok for report in reports.values())

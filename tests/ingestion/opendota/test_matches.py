@@ -88,6 +88,7 @@ def details(path: str, *, version: int | None) -> Reply:
 
 UNSETTLED: dict[str, Callable[[str, int], Reply]] = {
     "absent": lambda path, n: error(404, "Not Found"),
+    "absent, gone": lambda path, n: error(410, "Gone"),
     "unparsed": lambda path, n: details(path, version=None),
     "unreadable": lambda path, n: Reply(body=b'{"match_id": 1}'),
     "refused": lambda path, n: Reply(403, b"<html>"),
@@ -104,6 +105,7 @@ def test_what_is_not_settled_is_read_by_the_very_next_run_and_on_a_schedule_unti
         return bool(warehouse.run_against(answer, "matches", clock=ShiftedClock(**later))[1])
 
     unsettled = UNSETTLED[reason]
+    reason = reason.partition(",")[0]
     waits = SCHEDULE[reason].young  # type: ignore[index]
     assert [is_asked(unsettled), is_asked(unsettled)] == [True, True]
     hours = waits[1].total_seconds() / 3600

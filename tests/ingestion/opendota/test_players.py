@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from ingestion.opendota.source import SOURCE
 from sandbox.faults import Faults
 from sandbox.server import Sandbox
 from sandbox.truth import truth
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.opendota.conftest import Warehouse
+from tests.ingestion.scripted_server import Reply, error
 from warehouse.state import untrack
 
 Asked = Callable[[], list[str]]
@@ -261,3 +264,17 @@ def test_the_cursor_names_the_newest_match_that_is_stored(warehouse: Warehouse, 
     newest = stored_matches(warehouse, account)[-1]
     assert cursor(warehouse, f"player_matches/{account}")["newest_match_id"] == newest
     assert cursor(warehouse, f"player_heroes/{account}") == {"newest_match_id": newest}
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_history_that_is_gone_costs_neither_other_parts_nor_other_players(warehouse: Warehouse, status: int) -> None:
+    warehouse.track("player", 7, 8)
+
+    def answer(path: str, times: int) -> Reply:
+        return error(status, "not here") if path.startswith("/api/players/7/") else Reply()
+
+    report, paths = warehouse.run_against(answer, "player_matches")
+    assert [failure.item for failure in report.failures] == ["player 7"]
+    assert report.done == 1
+    assert report.stop is None
+    assert len(paths) == 2
