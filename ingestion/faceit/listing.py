@@ -10,6 +10,7 @@ import msgspec
 
 from ingestion.choices import Item
 from ingestion.passes import Run
+from warehouse.json_text import NotJsonError, read_json
 from warehouse.source import Page, Parsed
 
 __all__ = ["Listing", "Seen", "Walk"]
@@ -118,14 +119,21 @@ class Seen:
         return cls(frame.height + refused, moments, first, start, parsed.is_flawed)
 
 
-class _Told(msgspec.Struct):
+class _OfPage(msgspec.Struct):
     """What a page says of itself."""
 
-    start: int | None = None
+    start: Any = None
 
 
 def _start(body: bytes) -> int | None:
+    """How many records a page says that it left out; a page with odd characters is read as its records are."""
+    content: Any
     try:
-        return msgspec.json.decode(body, type=_Told).start
+        content = {"start": msgspec.json.decode(body, type=_OfPage).start}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        try:
+            content = read_json(body)
+        except NotJsonError:
+            return None
+    start = content.get("start") if isinstance(content, Mapping) else None
+    return start if type(start) is int else None

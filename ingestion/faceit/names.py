@@ -7,8 +7,6 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, UnknownName, UnusableAnswer
 from ingestion.faceit.choices import is_id
 from ingestion.faceit.source import GAMES, MATCH_GAMES, SOURCE
@@ -30,6 +28,7 @@ from ingestion.pasted import (
     whole_number,
 )
 from ingestion.reader import Found
+from warehouse.json_text import read_json
 
 __all__ = ["identify", "look_up"]
 
@@ -111,7 +110,8 @@ async def _by_nickname(context: Context, nickname: str) -> Found:
         return _found(record, what)
     items = [*([] if record is None else [record]), *await _search(context, nickname)]
     exact = [item for item in items if item.get("nickname") == nickname]
-    players = {item.get("player_id"): item for item in exact or [one for one in items if _is_other_case(one, nickname)]}
+    meant = exact or [item for item in items if _is_other_case(item, nickname)]
+    players = {str(item.get("player_id")): item for item in meant}
     if len(players) == 1:
         return _found(next(iter(players.values())), what)
     if players:
@@ -138,7 +138,7 @@ async def _search(context: Context, nickname: str) -> list[Mapping[str, Any]]:
 
 
 async def _ask(context: Context, path: str, query: Mapping[str, str | int]) -> Mapping[str, Any] | None:
-    """An object that FACEIT answers, or None where it knows nothing by that, or takes it for no name."""
+    """An object that FACEIT answers, or None where it knows nothing by that (also `null`), or takes it for no name."""
     try:
         answer = await context.client.get(path, query, budget=context.budget)
     except PermanentError as error:
@@ -146,11 +146,8 @@ async def _ask(context: Context, path: str, query: Mapping[str, str | int]) -> M
         if is_about_the_name or isinstance(error, NotFoundError):
             return None
         raise
-    try:
-        record = msgspec.json.decode(answer.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        record = None
-    if not isinstance(record, Mapping):
+    record = read_json(answer.body)
+    if record is not None and not isinstance(record, Mapping):
         raise UnusableAnswer(f"FACEIT's answer to {answer.request} is no object", "take the id")
     return record
 

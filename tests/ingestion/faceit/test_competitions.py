@@ -95,14 +95,18 @@ def test_a_first_page_of_members_that_comes_again_hides_nobody(warehouse: Wareho
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
 
 
-def test_a_first_page_that_comes_again_is_known_by_what_it_says_of_itself(warehouse: Warehouse) -> None:
-    """Even when somebody has joined at the top meanwhile."""
+@pytest.mark.parametrize("nickname", [b"new", rb"new \ud83d", b"new \x00"])
+def test_a_first_page_that_comes_again_is_known_by_what_it_says_of_itself(
+    warehouse: Warehouse, nickname: bytes
+) -> None:
+    """Even when somebody has joined at the top meanwhile, and whatever the name."""
     warehouse.track("hub", HUB)
 
     def answer(path: str, times: int) -> Reply:
         is_wrong = query_of(path).get("offset") == "100"
-        newer = [{"user_id": "new", "nickname": "new", "roles": []}]
-        return paged(newer, {}, most=50) if is_wrong else members(230)(path, times)
+        if not is_wrong:
+            return members(230)(path, times)
+        return Reply(body=b'{"items": [{"user_id": "new", "nickname": "%s", "roles": []}], "start": 0}' % nickname)
 
     report, _ = warehouse.run_against(answer, "hub_members")
     assert "the first page came again" in report.failures[0].message

@@ -6,6 +6,7 @@ import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+import pytest
 
 from ingestion.errors import BlockedError, UnknownName, UnusableAnswer, WrongKeyError
 from ingestion.faceit.passes import READER
@@ -150,6 +151,29 @@ def test_an_answer_that_is_none_is_no_player(warehouse: Warehouse) -> None:
     results, _ = look_up_in(warehouse, names, answers)
     kinds = [WrongKeyError, *[UnusableAnswer] * 4, UnknownName, BlockedError]
     assert [type(error) for error in results] == kinds
+
+
+@pytest.mark.parametrize("odd", [rb"\ud83d", b"\xff", b"\x00", rb"\u0000", b"\x1f"])
+def test_odd_characters_in_an_answer_hide_no_player(warehouse: Warehouse, odd: bytes) -> None:
+    found = b'{"player_id": "%s", "nickname": "%s", "country": "%s"}'
+    wanted = found % (uuid(1).encode(), b"Darwin", odd)
+    others = found % (uuid(2).encode(), odd + b"darwin", odd)
+    answers: dict[str, object] = {
+        "Darwin": Reply(body=wanted),
+        "search DARWIN": Reply(body=b'{"items": [%s, %s], "start": 0, "end": 100}' % (others, wanted)),
+        f"cs2 {SteamAccount(1).id64}": Reply(body=wanted),
+    }
+    results, _ = look_up_in(warehouse, [Nickname("Darwin"), Nickname("DARWIN"), SteamAccount(1)], answers)
+    assert results == [Found(uuid(1), "Darwin")] * 3
+
+
+def test_null_is_nobody_and_an_id_of_any_kind_is_no_crash(warehouse: Warehouse) -> None:
+    answers: dict[str, object] = {
+        "nobody": None,
+        "search twin": [{"player_id": [1], "nickname": "Twin"}, {"player_id": {}, "nickname": "TWIN"}],
+    }
+    results, _ = look_up_in(warehouse, [Nickname("nobody"), Nickname("twin")], answers)
+    assert [type(error) for error in results] == [UnknownName, UnknownName]
 
 
 def test_the_simulated_source_finds_everybody_by_account_and_by_name_in_another_case(
