@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from ingestion.reports import Failure
 from warehouse.settings import Settings
 from warehouse.state import Cursor, cursors, tracked
 
-__all__ = ["Choice", "Item", "Situation", "TrackedThings", "is_due", "is_walking"]
+__all__ = ["Choice", "Item", "Situation", "TrackedThings", "in_turn", "is_due", "is_walking"]
 
 #: What is read on a schedule is observed some moments after its tick, and has to be due at the tick it is meant for.
 _EARLY = timedelta(minutes=5)
@@ -29,12 +29,14 @@ class Situation:
     Args:
         connection: the warehouse, to read from.
         settings: the configuration.
-        now: this moment, UTC.
+        now: the present time, UTC.
+        failed_at: when things could not be read last, by name.
     """
 
     connection: psycopg.Connection
     settings: Settings
     now: datetime
+    failed_at: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class TrackedThings:
         endpoints: tuple[str, ...],
         every: timedelta = timedelta(0),
     ) -> Choice:
-        """Tracked things of a kind that are due, never read ones first, then by how long ago they were read.
+        """Tracked things of a kind that are due, each in its turn.
 
         Args:
             situation: what the choice depends on.
@@ -136,8 +138,20 @@ class TrackedThings:
             for id_ in ids
         ]
         due = [item for item in items if is_due(item.cursor, every, situation.now)]
-        due.sort(key=lambda item: item.cursor.observed_at if item.cursor else _NEVER)
-        return Choice(due, skipped=len(items) - len(due), failures=failures)
+        return Choice(in_turn(situation, due), skipped=len(items) - len(due), failures=failures)
+
+
+def in_turn(situation: Situation, items: Iterable[Item]) -> list[Item]:
+    """Things in the order of their turns, the least recently requested first, so that a small budget reaches all.
+
+    What could not be read has had its turn, too, although no cursor of it moved.
+    """
+
+    def requested_at(item: Item) -> datetime:
+        read_at = item.cursor.observed_at if item.cursor else _NEVER
+        return max(read_at, situation.failed_at.get(item.name, _NEVER))
+
+    return sorted(items, key=requested_at)
 
 
 def is_due(cursor: Cursor | None, every: timedelta, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion.choices import Choice, Item
+from ingestion.choices import Choice, Item, Situation, in_turn
 from ingestion.errors import NotFoundError, PermanentError, UnusableAnswer, WrongAddressError, WrongKeyError
 from ingestion.passes import Run
 from ingestion.reports import Failure
@@ -30,16 +30,19 @@ class WantedMatch:
         id: the match.
         played_at: when it was played, seconds since 1970 UTC, if that is known.
         before: what the books hold of it.
+        requested_at: when it was requested last, if it ever was.
         facts: what else is known of it, for the pass.
     """
 
     id: str
     played_at: int | None = None
     before: Reread | None = None
+    requested_at: datetime | None = None
     facts: Mapping[str, Any] | None = None
 
 
 def choose_within(
+    situation: Situation,
     budget: int,
     source: str,
     endpoint: str,
@@ -53,7 +56,10 @@ def choose_within(
 ) -> Choice:
     """The matches of one run: those that are tracked by hand, a share of what is due again, then new ones.
 
+    Where more are tracked than the budget holds, they take turns.
+
     Args:
+        situation: what the choice depends on.
         budget: most matches.
         source: the source.
         endpoint: what they are read by.
@@ -64,7 +70,7 @@ def choose_within(
         skipped: tracked matches that are not due.
         failures: things that cannot be asked for.
     """
-    items = [_item(source, endpoint, match, is_explicit=True) for match in tracked[:budget]]
+    items = in_turn(situation, [_item(source, endpoint, match, is_explicit=True) for match in tracked])[:budget]
     for matches, most in ((again, budget_for_rereads(budget)), (new, budget)):
         room = min(most, budget - len(items))
         items += [_item(source, endpoint, match, is_explicit=False) for match in matches[:room]]
@@ -75,7 +81,7 @@ def _item(source: str, endpoint: str, match: WantedMatch, *, is_explicit: bool) 
     return Item(
         f"match {match.id}",
         match.id,
-        None if match.before is None else Cursor({}, match.before.last_at),
+        None if match.requested_at is None else Cursor({}, match.requested_at),
         (endpoint,),
         {"is_explicit": is_explicit, "before": match.before, "played_at": match.played_at, **(match.facts or {})},
         f"if it does not exist, `ladder untrack {source} match {match.id}`" if is_explicit else "",

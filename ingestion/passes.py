@@ -1,9 +1,9 @@
 """A pass over a source: choose what is due, fetch it side by side, land it, report.
 
 Failures of one thing are reported and the rest is done; what concerns every thing (no network, wrong key, full disk,
-spent budget) ends the pass. So do several refusals in a row by what is in front of the API; what failed in the pass
-before comes last, so that it keeps nothing else waiting. A pass that was killed is resumed: what it read already is not
-read again.
+spent budget) ends the pass. So do several refusals in a row by what is in front of the API. Things take turns, and what
+failed in the pass before comes last, so that it keeps nothing else waiting. A pass that was killed is resumed: what it
+read already is not read again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from warehouse.errors import DatabaseError, LadderError, LakeError
 from warehouse.lake import Lake
 from warehouse.settings import Settings
 from warehouse.source import CursorMove, Page, Parsed, Source
-from warehouse.state import failed_before, finish_pass, start_pass
+from warehouse.state import failed_at, failed_before, finish_pass, start_pass
 
 __all__ = ["Context", "PassDefinition", "Run", "plan_pass", "run_pass"]
 
@@ -246,7 +246,8 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     source = context.source.name
     with _database(context) as connection:
         opened = start_pass(connection, source, definition.name)
-        choice = definition.choose(Situation(connection, context.settings, context.clock.now()))
+        situation = Situation(connection, context.settings, context.clock.now())
+        choice = definition.choose(_with_failures(situation, source, definition))
         failed = failed_before(connection, source, definition.name)
     items = [item for item in choice.items if item.name not in context.unknown]
     items.sort(key=lambda item: item.name in failed)
@@ -266,18 +267,22 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     return report
 
 
-def plan_pass(situation: Situation, definition: PassDefinition) -> PlannedPass:
+def plan_pass(situation: Situation, source: str, definition: PassDefinition) -> PlannedPass:
     """What a pass would ask for now. Asks nothing.
 
     Raises:
         DatabaseError: the warehouse cannot be read.
     """
     try:
-        choice = definition.choose(situation)
+        choice = definition.choose(_with_failures(situation, source, definition))
     except psycopg.Error as error:
         raise _database_error(error) from None
     requests = Counter(endpoint for item in choice.items for endpoint in item.endpoints)
     return PlannedPass(definition.name, dict(requests), choice.skipped, choice.failures, dict(choice.due))
+
+
+def _with_failures(situation: Situation, source: str, definition: PassDefinition) -> Situation:
+    return replace(situation, failed_at=failed_at(situation.connection, source, definition.name))
 
 
 async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:

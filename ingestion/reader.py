@@ -134,4 +134,4 @@ class Reader:
             DatabaseError: the warehouse cannot be read.
         """
         situation = Situation(connection, settings, now)
-        return tuple(plan_pass(situation, definition) for definition in self.passes)
+        return tuple(plan_pass(situation, self.source.name, definition) for definition in self.passes)

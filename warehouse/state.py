@@ -17,6 +17,7 @@ __all__ = [
     "Reread",
     "Tracked",
     "cursors",
+    "failed_at",
     "failed_before",
     "finish_pass",
     "start_pass",
@@ -29,6 +30,8 @@ __all__ = [
 REREADS = "reread/"
 #: An unfinished pass older than this is not resumed: what it fetched is stale anyway.
 _RESUME_WITHIN = timedelta(hours=6)
+#: Passes whose failures count for the order in which things take turns.
+_PASSES_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,17 @@ def failed_before(connection: psycopg.Connection, source: str, name: str) -> set
         [source, name],
     )
     return {item for (item,) in rows}
+
+
+def failed_at(connection: psycopg.Connection, source: str, name: str) -> dict[str, datetime]:
+    """When things could not be read last, in the newest hundred ended passes of a name, by name, e.g. `player 7`."""
+    rows = connection.execute(
+        "SELECT failure ->> 'item', max(newest.finished_at) FROM (SELECT finished_at, report -> 'failures' AS failures "
+        "FROM ops.passes WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT %s) "
+        "AS newest CROSS JOIN LATERAL jsonb_array_elements(newest.failures) AS failure GROUP BY 1",
+        [source, name, _PASSES_LOOKED_AT],
+    )
+    return dict(rows.fetchall())
 
 
 def finish_pass(connection: psycopg.Connection, pass_: Pass, report: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from ingestion.choices import Choice, Item, Situation
+from ingestion.choices import Choice, Item, Situation, in_turn
 from ingestion.faceit.choices import stalest_first
 from ingestion.faceit.listing import Listing
 from ingestion.faceit.source import MATCH_GAMES, RANKED_GAMES, SOURCE
@@ -66,7 +66,7 @@ def _choose_rankings(situation: Situation) -> Choice:
         for region in situation.settings.faceit_ranking_regions.split(",")
         if region
     ]
-    return to_walk(Choice(items), situation.now, every=_RANKINGS_EVERY)
+    return to_walk(Choice(in_turn(situation, items)), situation.now, every=_RANKINGS_EVERY)
 
 
 async def _fetch_ranking(run: Run, item: Item) -> None:

@@ -75,8 +75,9 @@ def _choose(
     for row in rows:
         before = Reread(row["reason"], row["tries"], row["first_at"], row["last_at"]) if row["tries"] else None
         facts = {"status": row["status"], "winner": row["winner"]}
-        found[row["class"]].append(WantedMatch(row["match_id"], row["played_at"], before, facts))
+        found[row["class"]].append(WantedMatch(row["match_id"], row["played_at"], before, row["last_at"], facts))
     return choose_within(
+        situation,
         budget,
         SOURCE.name,
         endpoint,
@@ -84,7 +85,7 @@ def _choose(
         again=found["again"],
         new=found["new"],
         due=next((row["due"] for row in rows if row["due"]), {}),
-        skipped=max(0, len(explicit) - len(found["tracked"])) if endpoint == "match" else 0,
+        skipped=len(explicit) - len(found["tracked"]) if endpoint == "match" else 0,
         failures=failures,
     )
 

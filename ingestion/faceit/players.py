@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ingestion.choices import Choice, Item, Situation, is_due, is_walking
+from ingestion.choices import Choice, Item, Situation, in_turn, is_due, is_walking
 from ingestion.errors import NotFoundError, UnusableAnswer
 from ingestion.faceit.choices import players_of, stalest_first
 from ingestion.faceit.listing import Listing
@@ -28,7 +28,6 @@ __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
 _DAILY = timedelta(days=1)
 #: Nothing new comes of a game that nobody plays any more; corrections may.
 _RETIRED_EVERY = timedelta(days=7)
-_NEVER = datetime.min.replace(tzinfo=UTC)
 #: The ladder whose totals by map are compared.
 _LADDER = "5v5"
 _MOST_DIGITS = 15
@@ -247,7 +246,7 @@ async def _fetch_bans(run: Run, item: Item) -> None:
 def _of_those_who_play(
     situation: Situation, endpoint: str, is_wanted: Callable[[str, Cursor | None, int | None], bool]
 ) -> Choice:
-    """Tracked players in each game whose matches are read and that they play, those first who were read longest ago.
+    """Tracked players in each game whose matches are read and that they play, each in its turn.
 
     Args:
         situation: what the choice depends on.
@@ -278,8 +277,7 @@ def _of_those_who_play(
         if game == MATCH_GAMES[0]:
             skipped += choice.skipped + len(choice.items) - len(playing)
             failures = choice.failures
-    wanted.sort(key=lambda item: item.cursor.observed_at if item.cursor else _NEVER)
-    return to_walk(Choice(wanted, skipped, failures), situation.now)
+    return to_walk(Choice(in_turn(situation, wanted), skipped, failures), situation.now)
 
 
 def _has_moved(cursor: Cursor | None, seen: int | None) -> bool:

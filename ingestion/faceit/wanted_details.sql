@@ -118,5 +118,5 @@ SELECT
         ) AS by_reason
     ) AS due
 FROM ordered
-WHERE number <= CASE WHEN class = 'again' THEN %(budget_again)s ELSE %(budget)s END
+WHERE class = 'tracked' OR number <= CASE WHEN class = 'again' THEN %(budget_again)s ELSE %(budget)s END
 ORDER BY class, number

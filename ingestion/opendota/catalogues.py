@@ -9,7 +9,7 @@ from typing import Literal
 
 from psycopg import sql
 
-from ingestion.choices import Choice, Item, Situation, is_due
+from ingestion.choices import Choice, Item, Situation, in_turn, is_due
 from ingestion.errors import NotFoundError
 from ingestion.opendota.choices import stalest_first
 from ingestion.opendota.source import CONSTANT_RESOURCES, SOURCE
@@ -34,7 +34,7 @@ def _catalogue(name: str, every: timedelta, paths: Mapping[str, str]) -> PassDef
         names = {resource: f"{name}/{resource}" if resource else name for resource in paths}
         items = [Item(full, resource, known.get(full), (name,)) for resource, full in names.items()]
         due = [item for item in items if is_due(item.cursor, every, situation.now)]
-        return Choice(due, skipped=len(items) - len(due))
+        return Choice(in_turn(situation, due), skipped=len(items) - len(due))
 
     async def fetch(run: Run, item: Item) -> None:
         params = {"resource": item.id} if item.id else {}

@@ -38,6 +38,7 @@ def _choose_details(situation: Situation) -> Choice:
     new = _find(situation, "new_matches.sql", {**of, "tracked": explicit, "budget": budget})
     due = again[0]["due"] if again else {}
     return choose_within(
+        situation,
         budget,
         SOURCE.name,
         "match",
@@ -61,6 +62,7 @@ def _wanted(rows: list[dict[str, Any]]) -> list[WantedMatch]:
             str(row["match_id"]),
             row["start_time"],
             Reread(row["reason"], row["tries"], row["first_at"], row["last_at"]) if row["tries"] else None,
+            row["last_at"],
         )
         for row in rows
     ]

@@ -1,4 +1,4 @@
--- Tracked matches that are due: at each run while they are not settled, never read ones first, and later now and then.
+-- Tracked matches that are due: at each run while they are not settled, and later now and then.
 -- What stayed flawed when it was read once more is taken as it is.
 SELECT
     tracked.match_id,
@@ -6,12 +6,13 @@ SELECT
     rereads.reason,
     rereads.tries,
     rereads.first_at,
-    rereads.last_at
+    greatest(rereads.last_at, absences._observed_at, matches._observed_at) AS last_at
 FROM unnest(%(tracked)s::bigint[]) WITH ORDINALITY AS tracked (match_id, place)
 LEFT JOIN staging_opendota.matches AS matches ON tracked.match_id = matches.match_id
+LEFT JOIN staging_opendota.match_absences AS absences ON tracked.match_id = absences.match_id
 LEFT JOIN ops.rereads AS rereads
     ON rereads.source = 'opendota' AND rereads.endpoint = 'match' AND rereads.id = tracked.match_id::text
 WHERE matches.version IS NULL
     OR (rereads.reason <> 'flawed' OR rereads.due_at IS NOT NULL)
     OR matches._observed_at < %(read_before)s
-ORDER BY matches.match_id IS NOT NULL, tracked.place
+ORDER BY tracked.place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,7 @@ from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.opendota.conftest import QUICK, Warehouse
-from tests.ingestion.scripted_server import Reply
+from tests.ingestion.scripted_server import Reply, error
 from warehouse.errors import DatabaseError
 from warehouse.state import start_pass
 
@@ -366,3 +367,40 @@ def test_reports_are_kept_with_the_passes(warehouse: Warehouse, players: list[in
     [(report,)] = warehouse.rows("SELECT report FROM ops.passes WHERE name = 'players'")
     kept: dict[str, Any] = report
     assert (kept["done"], kept["requests"], kept["failures"][0]["item"]) == (1, 2, "player 5")
+
+
+#: What each kind is read by, with settings that let a run read two.
+TURNS = {
+    "player": ("players", {"opendota_call_budget": 6}),
+    "team": ("team_matches", {"opendota_call_budget": 6}),
+    "league": ("league_matches", {"opendota_call_budget": 6}),
+    "match": ("matches", {"opendota_match_budget": 2}),
+}
+
+
+REFUSALS = (error(404, "Not Found"), error(410, "Gone"), error(400, "no"), Reply(body=b'"odd"'), BLOCKED)
+
+
+@pytest.mark.parametrize("kind", list(TURNS))
+def test_more_than_a_run_can_read_takes_turns_whatever_is_answered(warehouse: Warehouse, kind: str) -> None:
+    name, budget = TURNS[kind]
+    warehouse.track(kind, *range(1, 7))
+
+    def answer(path: str, times: int) -> Reply:
+        return REFUSALS[int(path.split("/")[3]) % len(REFUSALS)]
+
+    read = [{path.split("/")[2] for path in warehouse.run_against(answer, name, **budget)[1]} for _ in range(6)]
+    assert all(len(ids) <= 2 for ids in read)
+    assert set().union(*read[:3]) == set().union(*read[3:]) == set("123456")
+
+
+def test_tracked_matches_that_fail_or_stay_as_they_are_take_turns(warehouse: Warehouse) -> None:
+    warehouse.track("match", *range(1, 7))
+
+    def answer(path: str, times: int) -> Reply:
+        id_ = int(path.rpartition("/")[2])
+        whole = {"match_id": id_, "start_time": 1_700_000_000, "version": None, "players": []}
+        return error(500, "no") if id_ % 2 else Reply(body=json.dumps(whole).encode())
+
+    read = [set(warehouse.run_against(answer, "matches", opendota_match_budget=2)[1]) for _ in range(6)]
+    assert set().union(*read[:3]) == set().union(*read[3:]) == {f"/matches/{id_}" for id_ in range(1, 7)}
