@@ -180,9 +180,10 @@ def _matches(records: Sequence[Any], page: Page) -> Parsed:
                 listed = _first(team, "roster", "players") if part == "roster" else team.get(part)
                 path = f"$.teams.{faction}.{part}"
                 for player in objects_of(parsed, tables.MATCH_ROSTERS, path, listed, index):
-                    # Whoever was substituted in stands in both.
-                    if str(player.get("player_id")) not in named:
-                        named.add(str(player.get("player_id")))
+                    # Whoever was substituted in is in both lists; a player without an id is a reject each time.
+                    id_ = player.get("player_id")
+                    if id_ is None or str(id_) not in named:
+                        named.add(str(id_))
                         rosters.append({**player, **place, "is_substitute": part == "substitutes"})
     add(parsed, to_rows(tables.MATCH_FACTIONS, factions, page))
     add(parsed, to_rows(tables.MATCH_ROSTERS, rosters, page))

@@ -324,6 +324,13 @@ def test_statistics_without_an_object_are_a_reject() -> None:
     assert len(parsed.rejects) == 1
 
 
+def test_every_player_of_a_roster_without_an_id_is_a_reject() -> None:
+    roster = [{"nickname": "a"}, {"nickname": "b", "player_id": None}, {"player_id": PLAYER}]
+    parsed = parse("match", {"match_id": MATCH, "teams": {"faction1": {"roster": roster, "substitutes": roster}}})
+    assert [(reject.table, reject.field_path) for reject in parsed.rejects] == [("match_rosters", "$.player_id")] * 4
+    assert len(rows(parsed, "match_rosters")) == 1
+
+
 def test_a_substitute_who_played_stands_in_the_roster_once() -> None:
     team = {"roster": [{"player_id": "a"}, {"player_id": "b"}], "substitutes": [{"player_id": "b"}, {"player_id": "c"}]}
     parsed = parse("match", {"match_id": MATCH, "teams": {"faction1": team, "faction2": {"faction_id": "bye"}}})
