@@ -55,14 +55,17 @@ def is_due_for_comparison(cursor: Cursor | None, whole_at: datetime | None, now:
     return is_whole or is_due(cursor, _EVERY, now)
 
 
-def open_differences(situation: Situation, source: str) -> set[tuple[str, str]]:
-    """Players and measures that differ in a way for which the history was not read again."""
+def open_differences(situation: Situation, source: str) -> dict[tuple[str, str], datetime]:
+    """Players and measures that differ in a way for which the history was not read again, and since when they do.
+
+    One reading after that time is enough, also where the totals cannot be compared after it.
+    """
     rows = situation.connection.execute(
-        "SELECT player_id, measure FROM ops.source_totals WHERE source = %s AND differs_since IS NOT NULL "
-        "AND reread_for IS DISTINCT FROM theirs - ours",
+        "SELECT player_id, measure, differs_since FROM ops.source_totals WHERE source = %s "
+        "AND differs_since IS NOT NULL AND reread_for IS DISTINCT FROM theirs - ours",
         [source],
     )
-    return {(player_id, measure) for player_id, measure in rows}
+    return {(player_id, measure): since for player_id, measure, since in rows}
 
 
 def compare(

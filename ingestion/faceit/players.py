@@ -256,10 +256,10 @@ def _of_those_who_play(
     wanted: list[Item] = []
     skipped = 0
     failures: tuple[Failure, ...] = ()
-    differing = {
-        (player_id, measure.partition("matches")[2] or measure.partition("wins")[2])
-        for player_id, measure in open_differences(situation, SOURCE.name)
-    }
+    differing: dict[tuple[str, str], datetime] = {}
+    for (player_id, measure), since in open_differences(situation, SOURCE.name).items():
+        key = player_id, measure.partition("matches")[2] or measure.partition("wins")[2]
+        differing[key] = max(since, differing.get(key, since))
     for game in MATCH_GAMES:
         choice = stalest_first(situation, "player", f"{_cursor_of(endpoint, game)}/", endpoints=(endpoint,))
         players = players_of(situation, [item.id for item in choice.items], game)
@@ -268,7 +268,8 @@ def _of_those_who_play(
         playing = [item for item in choice.items if item.id in players]
         for item in playing:
             seen = newest(histories.get(history + item.id))
-            is_whole = (item.id, _suffix(game)) in differing
+            differs_since = differing.get((item.id, _suffix(game)))
+            is_whole = differs_since is not None and _begun_whole_at(item.cursor) < differs_since.timestamp()
             if is_whole or is_wanted(game, item.cursor, seen):
                 name = item.name if game == MATCH_GAMES[0] else f"{item.name} in {game}"
                 wanted.append(replace(item, name=name, facts={"history": seen, "game": game, "is_whole": is_whole}))
@@ -278,6 +279,12 @@ def _of_those_who_play(
             skipped += choice.skipped + len(choice.items) - len(playing)
             failures = choice.failures
     return to_walk(Choice(in_turn(situation, wanted), skipped, failures), situation.now)
+
+
+def _begun_whole_at(cursor: Cursor | None) -> float:
+    """When (s) the newest walk through a whole list began, be it over or under way; 0 where there was none."""
+    value = {} if cursor is None else cursor.value
+    return value.get("walk", value).get("whole_at") or 0.0
 
 
 def _has_moved(cursor: Cursor | None, seen: int | None) -> bool:

@@ -47,11 +47,13 @@ async def _fetch_profile(run: Run, item: Item) -> None:
 def _choose_matches(situation: Situation) -> Choice:
     choice = stalest_first(situation, "player", "player_matches/", endpoints=("player_matches",))
     rescan_before = situation.now - timedelta(days=situation.settings.opendota_rescan_days)
-    differing = {player_id for player_id, _ in open_differences(situation, SOURCE.name)}
+    differing: dict[str, datetime] = {}
+    for (player_id, _), since in open_differences(situation, SOURCE.name).items():
+        differing[player_id] = max(since, differing.get(player_id, since))
     return replace(
         choice,
         items=[
-            replace(item, facts={"rescan_before": situation.now if item.id in differing else rescan_before})
+            replace(item, facts={"rescan_before": max(rescan_before, differing.get(item.id, rescan_before))})
             for item in choice.items
         ],
     )

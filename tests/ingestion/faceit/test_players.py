@@ -13,10 +13,12 @@ from ingestion.faceit.source import SOURCE
 from sandbox.faceit.truth import truth
 from sandbox.faults import Faults
 from sandbox.server import Sandbox
+from tests.conftest import Database
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.faceit.conftest import Warehouse
 from tests.ingestion.faceit.lists import PLAYER, history, match, not_found, paged, query_of, statistics
 from tests.ingestion.scripted_server import Reply
+from warehouse.database import connect
 from warehouse.state import untrack
 
 Asked = Callable[[], list[str]]
@@ -397,3 +399,22 @@ def test_a_player_of_no_game_that_is_read_is_noted(warehouse: Warehouse) -> None
     report, _ = warehouse.run_against(lambda path, times: Reply(body=body), "players")
     assert report.is_ok
     assert "none of the games that are read (cs2, csgo, dota2)" in report.notices[0]
+
+
+def test_a_difference_is_worth_one_reading_of_the_whole_history_also_while_it_is_not_compared(
+    warehouse: Warehouse, database: Database
+) -> None:
+    warehouse.track("player", PLAYER)
+    answer = history([match(number, 1_700_000_000 + 86_400 * number) for number in range(150)])
+
+    def pages() -> int:
+        return len(warehouse.run_against(answer, "history_matches")[1])
+
+    assert (pages(), pages()) == (2, 1)
+    with connect(database.admin_url) as connection:
+        connection.execute(
+            "INSERT INTO ops.source_totals (source, player_id, measure, theirs, ours, compared_at, differs_since) "
+            "VALUES ('faceit', %s, 'wins', 3, 2, now(), now())",
+            [PLAYER],
+        )
+    assert (pages(), pages()) == (2, 1)

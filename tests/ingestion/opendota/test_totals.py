@@ -88,6 +88,20 @@ def test_a_difference_is_worth_one_more_reading_of_the_whole_history_and_is_kept
     assert source.run("player_matches", days=4.6) == NEWEST
 
 
+@pytest.mark.parametrize("shown", [None, []])
+def test_a_difference_is_worth_one_reading_also_where_the_totals_are_no_longer_shown(
+    source: Scripted, shown: Any
+) -> None:
+    source.matches, source.totals = [row(1)], {"win": 3, "lose": 1}
+    source.run("player_matches")
+    source.run("player_totals")
+    source.totals = shown
+    assert source.run("player_matches") == WHOLE
+    source.run("player_totals")
+    assert source.run("player_matches") == NEWEST
+    assert source.warehouse.rows(TOTALS) == [("matches", 4, 1), ("wins", 3, 1)]
+
+
 def test_only_significant_matches_count(source: Scripted) -> None:
     source.matches = [
         *(row(9), row(8, duration=360), row(7, game_mode=2), row(6, lobby_type=2), row(5, radiant_win=None)),
