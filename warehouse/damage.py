@@ -14,9 +14,13 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["DAMAGE_QUERY", "DamagedMart", "damaged_marts", "record_marts"]
+from warehouse.locks import TURN
+
+__all__ = ["AWAIT_TURN", "DAMAGE_QUERY", "DamagedMart", "damaged_marts", "record_marts"]
 
 _SQL = resources.files("warehouse") / "damage_queries"
+#: In the transaction of a look, before it: waits while views turn, and lets none begin to.
+AWAIT_TURN = f"SELECT pg_advisory_xact_lock_shared({TURN})".encode()
 #: Selects mart and problem, for the colour `%(colour)s` or, where that is null, for what readers see.
 DAMAGE_QUERY = (_SQL / "damaged.sql").read_bytes()
 _RECORD = (_SQL / "record.sql").read_bytes()
