@@ -153,9 +153,7 @@ class Client:
         """Whether the path that everybody is answered is answered; also in the API's own words that it is not there."""
         try:
             await self._ask(self.upstream.open_path, budget)
-        except BlockedError:
-            return False
-        except (WrongKeyError, WrongAddressError):
+        except (BlockedError, WrongKeyError, WrongAddressError):
             return False
         except PermanentError:
             pass

@@ -24,6 +24,7 @@ from typing import Any, Literal
 import psycopg
 
 from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
+from orchestration.foreign_interrupts import raised_at_the_end
 from warehouse.database import libpq_environment, parameters
 from warehouse.errors import BuildError
 from warehouse.locks import registered
@@ -172,23 +173,9 @@ def build(
             registration=registration,
             server_options=_ONE_CORE_A_THREAD if beside_readers else "",
         )
-    interrupt = _interrupt(outcome.exception)
-    if interrupt is not None:
-        raise interrupt
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
     return results
-
-
-def _interrupt(error: BaseException | None) -> BaseException | None:
-    """The interrupt that an error is or was caused by.
-
-    dbt answers an interrupt by ending its other sessions. The owner of the marts may not end those of the login, and
-    this refusal takes the place of the interrupt.
-    """
-    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
-        error = error.__context__
-    return error
 
 
 def describe(
@@ -298,6 +285,11 @@ def _invoke(
     registration: str = "none",
     server_options: str = "",
 ) -> Any:
+    """Run a dbt command; dbt's result, which holds any error but an interrupt.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: a signal interrupted it.
+    """
     # A library of dbt's gives the root logger a handler on import: a program with a log would write it twice.
     handlers = logging.root.handlers[:]
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 -- seconds, and only a build or a parse needs it
@@ -309,7 +301,12 @@ def _invoke(
     options += ["--log-level", "none", "--log-level-file", "none", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
-    with _ONE_AT_A_TIME, _environment(database_url, registration, server_options), _logged(logs / "dbt.log") as write:
+    with (
+        _ONE_AT_A_TIME,
+        _environment(database_url, registration, server_options),
+        _logged(logs / "dbt.log") as write,
+        raised_at_the_end(),
+    ):
         return dbtRunner(manifest=manifest, callbacks=[watch, write]).invoke([*options, *command, *place])
 
 

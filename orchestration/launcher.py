@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import psutil
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import DagsterRun, DagsterRunStatus
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.errors import DagsterLaunchFailedError
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
@@ -16,7 +16,7 @@ from dagster._serdes import ConfigurableClass
 from dagster._serdes.config_class import ConfigurableClassData
 
 from orchestration.children import Child
-from orchestration.runs import WORKER_TAG, is_alive, process_mark
+from orchestration.runs import WORKER_TAG, cancel_unfinished, is_alive, process_mark
 from orchestration.schedules_lock import is_held
 from orchestration.worker_client import Launch, Terminate, ask
 from warehouse.errors import LadderError
@@ -97,7 +97,7 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
             child.ask_to_end()
         for run_id, child in children.items():
             child.end()
-            _cancel_unfinished(self._instance, run_id)
+            cancel_unfinished(self._instance, run_id)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -137,14 +137,7 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
         deadline = time.monotonic() + _INTERRUPTED_S
         while run.status == DagsterRunStatus.STARTING and time.monotonic() < deadline:
             if not is_alive(mark):
-                _cancel_unfinished(self._instance, run.run_id)
+                cancel_unfinished(self._instance, run.run_id)
                 break
             time.sleep(_POLL_S)
         return True
-
-
-def _cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
-    """Record the end of a run whose process ended before it could."""
-    run = instance.get_run_by_id(run_id)
-    if run is not None and not run.is_finished:
-        instance.report_run_canceled(run)

@@ -20,7 +20,16 @@ from orchestration.jobs import QUIET
 from orchestration.progress import RunDone
 from warehouse import logs
 
-__all__ = ["WORKER_TAG", "create_run", "execute", "fail_dead_runs", "is_alive", "opened_instance", "process_mark"]
+__all__ = [
+    "WORKER_TAG",
+    "cancel_unfinished",
+    "create_run",
+    "execute",
+    "fail_dead_runs",
+    "is_alive",
+    "opened_instance",
+    "process_mark",
+]
 
 #: Tag of a run: the process that executes it, as `process_mark` writes it.
 WORKER_TAG = "ladder/process"
@@ -103,6 +112,13 @@ def fail_dead_runs(instance: DagsterInstance) -> int:
         instance.report_run_failed(run, "the process that executed this run is gone")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(dead)
+
+
+def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
+    """Record the end of a run whose execution was interrupted before it could."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_canceled(run)
 
 
 def process_mark(pid: int | None = None) -> str:

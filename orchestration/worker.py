@@ -21,6 +21,7 @@ from contextlib import suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 from dagster import DagsterInstance, DagsterRun
@@ -28,7 +29,7 @@ from dagster import DagsterInstance, DagsterRun
 from orchestration.assets.staging import stagings
 from orchestration.pipeline import Pipeline, opened_pipeline
 from orchestration.progress import Message, RunDone, listening
-from orchestration.runs import WORKER_TAG, fail_dead_runs, process_mark
+from orchestration.runs import WORKER_TAG, cancel_unfinished, fail_dead_runs, process_mark
 from orchestration.warehouse_access import open_warehouse
 from orchestration.worker_client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
 from warehouse import logs
@@ -41,7 +42,10 @@ _POLL_S = 0.1
 
 
 class Worker:
-    """Takes requests in threads and executes runs in the main thread, where an interrupt can reach them."""
+    """Takes requests in threads and executes runs in the main thread, where an interrupt can reach them.
+
+    Dagster handles interrupts while it executes a run, and leaves the handler of SIGINT for SIGTERM too.
+    """
 
     def __init__(self, pipeline: Pipeline, listener: Listener, secret: str) -> None:
         self._pipeline = pipeline
@@ -49,26 +53,44 @@ class Worker:
         self._secret = secret.encode()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._current: str | None = None
+        self._is_busy = False
+        self._is_ending = False
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def serve(self) -> None:
         """Execute what is asked for until standard input closes."""
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
         threading.Thread(target=self._accept, daemon=True, name="accept").start()
         threading.Thread(target=self._stop_at_end_of_input, daemon=True, name="watch").start()
-        while True:
-            # Dagster restores one handler for both signals after a run.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, lambda *_: self._work.put(None))
+        while not self._is_ending:
             task = self._work.get()
             if task is None:
                 break
-            task()
+            with suppress(KeyboardInterrupt):
+                try:
+                    self._is_busy = True
+                    task()
+                finally:
+                    self._is_busy = False
         # Threads that wait for them take them out of the dictionary.
         children = list(self._children.values())
         for child in children:
             child.send_signal(signal.SIGINT)
         for child in children:
             child.wait()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Interrupt the work at hand, once; SIGTERM ends the worker besides."""
+        if number == signal.SIGTERM:
+            self._end()
+        if self._is_busy:
+            self._is_busy = False
+            raise KeyboardInterrupt
+
+    def _end(self) -> None:
+        self._is_ending = True
+        self._work.put(None)
 
     def _accept(self) -> None:
         while True:
@@ -124,11 +146,14 @@ class Worker:
         self._current = run_id
         try:
             self._pipeline.execute(run)
+        except KeyboardInterrupt:
+            cancel_unfinished(self._pipeline.instance, run_id)
         finally:
             self._current = None
 
     def _run(self, request: Run, connection: Connection) -> None:
         """Create and execute a run in the main thread, passing on what it tells; a client that leaves cancels it."""
+        has_begun = threading.Event()
         is_over = threading.Event()
         is_left = threading.Event()
         run_ids: list[str] = []
@@ -139,6 +164,7 @@ class Worker:
 
         def task() -> None:
             try:
+                has_begun.set()
                 if is_left.is_set():
                     return
                 with listening(send):
@@ -148,23 +174,27 @@ class Worker:
                     send(self._pipeline.execute(run))
             except LadderError as error:
                 send(RunDone("", is_ok=False, errors=(str(error),)))
+            except KeyboardInterrupt:
+                for run_id in run_ids:
+                    cancel_unfinished(self._pipeline.instance, run_id)
+                send(RunDone("", is_ok=False, is_cancelled=True))
             finally:
-                self._current = None
                 is_over.set()
+                self._current = None
 
         self._work.put(task)
         while not is_over.wait(_POLL_S):
             if not is_left.is_set() and connection.poll():
                 is_left.set()
-                self._cancel(run_ids)
+                for run_id in run_ids:
+                    self._report_canceling(run_id)
+                if has_begun.is_set() and not is_over.is_set():
+                    os.kill(os.getpid(), signal.SIGINT)
 
-    def _cancel(self, run_ids: list[str]) -> None:
-        """Cancel a run whose client has left; one that has not begun yet never will."""
-        for run_id in run_ids:
-            run = self._pipeline.instance.get_run_by_id(run_id)
-            if run is not None and not run.is_finished:
-                self._pipeline.instance.report_run_canceling(run)
-                self._terminate(run_id)
+    def _report_canceling(self, run_id: str) -> None:
+        run = self._pipeline.instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._pipeline.instance.report_run_canceling(run)
 
     def _terminate(self, run_id: str) -> bool:
         if self._current == run_id:
@@ -180,9 +210,8 @@ class Worker:
         """Whoever started the worker holds the other end: it closes when he stops the worker, or dies."""
         while os.read(0, 4096):
             pass
-        self._work.put(None)
-        if self._current is not None:
-            os.kill(os.getpid(), signal.SIGINT)
+        self._end()
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _builds(run: DagsterRun) -> bool:
@@ -213,17 +242,24 @@ def _execute_one(instance: DagsterInstance, pipeline: Pipeline, run_id: str) -> 
     if run is None or run.is_finished:
         return 1
     instance.add_run_tags(run_id, {WORKER_TAG: process_mark()})
-    return 0 if pipeline.execute(run).is_ok else 1
+    try:
+        return 0 if pipeline.execute(run).is_ok else 1
+    except (KeyboardInterrupt, SystemExit):
+        cancel_unfinished(instance, run_id)
+        raise
 
 
 def main() -> int:
     """Serve, or execute one run."""
     settings = load_settings()
     logs.configure(settings, "worker")
-    with open_warehouse(settings, set_up=False) as warehouse, opened_pipeline(warehouse) as pipeline:
-        if len(sys.argv) > 1:
-            return _execute_one(pipeline.instance, pipeline, sys.argv[1])
-        _serve(pipeline, settings.home)
+    try:
+        with open_warehouse(settings, set_up=False) as warehouse, opened_pipeline(warehouse) as pipeline:
+            if len(sys.argv) > 1:
+                return _execute_one(pipeline.instance, pipeline, sys.argv[1])
+            _serve(pipeline, settings.home)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     return 0
 
 

@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from serving.endpoints import Endpoint
 from serving.generations import Published
 from serving.refusals import Unavailable
-from warehouse.damage import DAMAGE_QUERY, DamagedMart
+from warehouse.damage import AWAIT_TURN, DAMAGE_QUERY, DamagedMart
 
 __all__ = ["READ_LIMIT_S", "Database", "DatabaseDown", "Reading"]
 
@@ -118,14 +118,14 @@ class Database:
     async def damaged(self) -> list[DamagedMart] | None:
         """Marts that were changed by hand since they were published; none where that is not recorded.
 
-        None in place of a list where the catalogue cannot be looked at now: a mart is locked, every connection is in
-        use, or PostgreSQL does not answer, which the watcher notices.
+        None in place of a list where the catalogue cannot be looked at now: views turn, a mart is locked, a view was
+        removed at that very time, every connection is in use, or PostgreSQL does not answer, which the watcher notices.
         """
         try:
             return await self._within(_WATCH_LIMIT_S, self._damaged())
         except psycopg.errors.UndefinedTable:
             return []
-        except (psycopg.OperationalError, DatabaseDown):
+        except (psycopg.OperationalError, psycopg.errors.InternalError_, DatabaseDown):
             return None
 
     async def read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
@@ -158,6 +158,7 @@ class Database:
         # Not on the watcher's connection: a look that waits for a lock must not keep the watcher from its own.
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(_LOOK_LIMIT)
+            await connection.execute(AWAIT_TURN)
             rows = await (await connection.execute(DAMAGE_QUERY, {"colour": None})).fetchall()
         return [DamagedMart(*row) for row in rows]
 

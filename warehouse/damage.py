@@ -14,12 +14,17 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["DAMAGE_QUERY", "DamagedMart", "damaged_marts", "record_marts"]
+from warehouse.locks import TURN
+
+__all__ = ["AWAIT_TURN", "DAMAGE_QUERY", "DamagedMart", "damaged_marts", "record_marts"]
 
 _SQL = resources.files("warehouse") / "damage_queries"
+#: In the transaction of a look, before it: waits while views turn, and lets none begin to.
+AWAIT_TURN = f"SELECT pg_advisory_xact_lock_shared({TURN})".encode()
 #: Selects mart and problem, for the colour `%(colour)s` or, where that is null, for what readers see.
 DAMAGE_QUERY = (_SQL / "damaged.sql").read_bytes()
 _RECORD = (_SQL / "record.sql").read_bytes()
+_LOOKS = 3
 _WAIT_FOR_DBT_S = 2.0
 
 _PROBLEMS = {
@@ -63,13 +68,22 @@ class DamagedMart:
 
 
 def damaged_marts(connection: psycopg.Connection, colour: str | None = None) -> list[DamagedMart]:
-    """Marts that are not as they were published, by name.
+    """Marts that are not as they were published, by name. Waits while a publication turns the views.
 
     Args:
         connection: any login that reads `ops.published_marts`.
         colour: whose tables to look at; by default those of the published generation, and its views.
     """
-    return [DamagedMart(*row) for row in connection.execute(DAMAGE_QUERY, {"colour": colour}).fetchall()]
+    for look in range(_LOOKS):
+        try:
+            with connection.transaction():
+                connection.execute(AWAIT_TURN)
+                return [DamagedMart(*row) for row in connection.execute(DAMAGE_QUERY, {"colour": colour}).fetchall()]
+        except psycopg.errors.InternalError_:
+            # A view was removed by hand at that very time: its definition is read later than its name.
+            if look == _LOOKS - 1:
+                raise
+    raise AssertionError("the last look returns or raises")
 
 
 def record_marts(connection: psycopg.Connection, colour: str, marts: Sequence[str]) -> None:

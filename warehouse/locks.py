@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-__all__ = ["BUILD", "LOAD", "MIGRATE", "registered"]
+__all__ = ["BUILD", "LOAD", "MIGRATE", "TURN", "registered"]
 
 #: Only one process changes roles, schemas and definitions at a time.
 MIGRATE = 0x1ADDE2
@@ -16,6 +16,8 @@ MIGRATE = 0x1ADDE2
 BUILD = 0x1ADDE3
 #: One load of a source at a time; the second half of the key is the source's hash.
 LOAD = 0x1ADDE4
+#: Held alone while views turn, shared by looks for damage: one that meets a turn would find views half gone.
+TURN = 0x1ADDE5
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from psycopg import sql
 from warehouse.damage import damaged_marts, record_marts
 from warehouse.database import connect
 from warehouse.errors import PublicationError
-from warehouse.locks import BUILD
+from warehouse.locks import BUILD, TURN
 
 __all__ = [
     "Build",
@@ -215,6 +215,7 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
             with connection.transaction():
                 connection.execute(_OWNER)
                 connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_TURN_LOCK_TIMEOUT_MS)))
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
                 _turn_views(connection, colour, marts)
                 generation = _write_generation(connection, colour)
         except psycopg.errors.LockNotAvailable:

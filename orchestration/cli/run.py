@@ -51,7 +51,7 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
     if is_running(settings.home):
         view.begin("starting")
         done = follow_run(settings.home, request, view.hear)
-        if not done.run_id:
+        if done.errors and not done.run_id:
             raise LadderError(done.errors[0])
         return done
     view.begin("loading")

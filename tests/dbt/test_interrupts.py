@@ -1,4 +1,4 @@
-"""An interrupt while dbt is executing models reaches whoever builds as an interrupt."""
+"""An interrupt while dbt parses or executes models reaches its caller as an interrupt."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from orchestration.dbt_runner import build, prepare
+from orchestration.foreign_interrupts import raised_at_the_end
 from tests.dbt.project import Project
+from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.publish import building
 
 _WAITING = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'marts_blue.player_form'::regclass"
@@ -41,3 +45,40 @@ def _interrupt_once_a_model_waits(project: Project, holder: psycopg.Connection) 
     # dbt ends after the statement at hand: by now it has read the signal, and has been refused the end of its sessions.
     time.sleep(1)
     holder.rollback()
+
+
+@pytest.mark.parametrize(("number", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_an_interrupt_while_dbt_parses_is_no_fault_of_the_project(
+    project: Project, tmp_path: Path, number: signal.Signals, ending: type[BaseException]
+) -> None:
+    settings = project.database.settings.model_copy(update={"home": tmp_path})
+    before = signal.getsignal(number)
+    interrupting = threading.Thread(target=_interrupt_once_dbt_has_begun, args=(tmp_path / "logs" / "dbt.log", number))
+    interrupting.start()
+    try:
+        with unwinding_on_termination(), pytest.raises(ending) as raised:
+            prepare(settings, project.database.url("transform"))
+    finally:
+        interrupting.join()
+        signal.signal(number, before)
+    assert raised.value.args == ((128 + number,) if ending is SystemExit else ())
+    # The next call parses, since nothing half done was left.
+    assert not list(tmp_path.rglob("graph.json"))
+
+
+def test_an_interrupt_that_is_swallowed_inside_is_raised_at_the_end() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    swallowed = raised_at_the_end()
+    swallowed.__enter__()
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        swallowed.__exit__(None, None, None)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def _interrupt_once_dbt_has_begun(log: Path, number: signal.Signals) -> None:
+    deadline = time.monotonic() + 120
+    while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(os.getpid(), number)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import psycopg
 import pytest
 
+from serving.database import Database
 from tests.serving.clients import generation_of, get_together, seconds_until
 from tests.serving.conftest import Pair
-from warehouse.damage import DAMAGE_QUERY
+from warehouse.damage import DAMAGE_QUERY, DamagedMart
 
 MART = "player_win_rates"
 
@@ -99,3 +101,33 @@ def test_a_mart_that_is_locked_makes_no_process_unready_and_no_answer_stale(pair
             assert api.get("/readyz").json() == {"status": "ready", "generation": generation}
             assert "warning" not in api.get("/api/v1/leaderboards?limit=1").headers
             time.sleep(0.1)
+
+
+def test_publications_at_the_time_of_looks_leave_a_process_ready(pair: Pair) -> None:
+    """Views are replaced, one is dropped and made anew; looks are more frequent than those of `/readyz`."""
+    pair.marts.change_idle(f"ALTER TABLE {MART} ADD COLUMN more text")
+    try:
+        for _ in range(2):
+            pair.marts.turn()
+        url = pair.marts.database.url("serving")
+        looks = asyncio.run(_looks_while(url, lambda: [pair.marts.turn() for _ in range(40)]))
+    finally:
+        pair.marts.change_idle(f"ALTER TABLE {MART} DROP COLUMN IF EXISTS more")
+    # In place of none, what was seen last holds.
+    assert [damaged for damaged in looks if damaged] == []
+    assert sum(damaged == [] for damaged in looks) > 40
+
+
+async def _looks_while(url: str, work: Callable[[], object]) -> list[list[DamagedMart] | None]:
+    """What looks found while something else was done."""
+    database = Database(url)
+    await database.open()
+    try:
+        working = asyncio.create_task(asyncio.to_thread(work))
+        found = []
+        while not working.done():
+            found.append(await database.damaged())
+        await working
+    finally:
+        await database.close()
+    return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
@@ -132,6 +134,59 @@ def test_a_table_that_was_written_anew_by_maintenance_is_no_damage(published: Da
     with connect(published.admin_url, autocommit=True) as admin:
         admin.execute("VACUUM FULL marts_blue.scores")
         assert _found(admin) == []
+
+
+def test_a_publication_at_the_time_of_a_look_is_no_damage(database: Database) -> None:
+    """Views of one mart are replaced, those of the other dropped and made anew, again and again."""
+    for colour in ("blue", "green"):
+        _publish(database, colour)
+    with connect(database.admin_url, autocommit=True) as admin:
+        admin.execute("ALTER TABLE marts_blue.scores ADD COLUMN more int")
+    is_over = threading.Event()
+    found = set()
+
+    def look() -> int:
+        looks = 0
+        with connect(database.url("serving"), autocommit=True) as connection:
+            while not is_over.is_set():
+                found.update(_found(connection))
+                looks += 1
+        return looks
+
+    with ThreadPoolExecutor(2) as threads, building(database.url("transform")) as connection:
+        for colour in ("blue", "green"):
+            turn(connection, colour, MARTS)
+        looking = [threads.submit(look) for _ in range(2)]
+        try:
+            for colour in ("blue", "green") * 20:
+                turn(connection, colour, MARTS)
+        finally:
+            is_over.set()
+        assert min(one.result() for one in looking) > 40
+    assert found == set()
+
+
+def test_a_view_that_is_made_anew_by_hand_at_the_time_of_a_look_is_no_error(published: Database) -> None:
+    is_over = threading.Event()
+
+    def remake() -> None:
+        with connect(published.admin_url, autocommit=True) as admin:
+            while not is_over.is_set():
+                with admin.transaction():
+                    admin.execute("SET LOCAL ROLE ladder_marts_owner")
+                    admin.execute("DROP VIEW marts.scores")
+                    admin.execute("CREATE VIEW marts.scores AS SELECT player, value FROM marts_blue.scores")
+                time.sleep(0.02)
+
+    with ThreadPoolExecutor(1) as threads, connect(published.url("ingest"), autocommit=True) as connection:
+        remaking = threads.submit(remake)
+        try:
+            assert [found for _ in range(400) if (found := _found(connection))] == []
+        finally:
+            is_over.set()
+        remaking.result()
+    with connect(published.admin_url, autocommit=True) as admin:
+        admin.execute("GRANT SELECT ON marts.scores TO ladder_analyst, ladder_developer, ladder_serving")
 
 
 def test_serving_and_every_command_may_look(published: Database) -> None:
