@@ -273,10 +273,13 @@ def test_two_players_of_one_account_are_one_person_and_seen_to_be(warehouse: War
 def test_faceits_totals_are_compared_by_the_name_of_the_map_once_all_is_read(warehouse: Warehouse) -> None:
     comparison = "warn_map_totals_differ_from_faceit"
     office = {"type": "Map", "mode": "5v5", "label": "Office", "stats": {"Matches": "2", "Wins": "2"}}
-    totals = {"player_id": "p1", "game_id": "cs2", "lifetime": {}, "segments": [office]}
+    # Of another mode are other totals.
+    wingman = office | {"mode": "Wingman", "stats": {"Matches": "7", "Wins": "7"}}
+    totals = {"player_id": "p1", "game_id": "cs2", "lifetime": {}, "segments": [office, wingman]}
     warehouse.learn("player_stats", totals, player_id="p1", game="cs2")
-    warehouse.learn_history(faceit_answers.history(50), faceit_answers.history(51))
-    warehouse.learn_listed(faceit_answers.listed(50, Map="cs_office"))
+    warehouse.learn_history(*(faceit_answers.history(number) for number in (50, 51)))
+    warehouse.learn_history(faceit_answers.history(52, game_mode="Wingman"))
+    warehouse.learn_listed(*(faceit_answers.listed(number, Map="cs_office") for number in (50, 52)))
     assert warehouse.status(comparison) == "pass"
     warehouse.has_read_all("p1")
     assert warehouse.status(comparison) == "warn"
