@@ -1,5 +1,6 @@
 -- Totals of players as FACEIT shows them, over the maps of its 5v5 ladder, beside those of stored statistics. The lifetime
 -- `Matches` of a profile counts an earlier game too, and `Total Matches` leaves maps out, so that neither can be compared.
+-- Which ladder a map belongs to is in the history, or else in its statistics; where neither says it, it is taken for 5v5.
 WITH theirs AS (
     SELECT
         player_id,
@@ -13,24 +14,24 @@ stored AS (
         match_id,
         match_round,
         player_id,
+        stats ->> 'Game Mode' AS game_mode,
         stats ->> 'Result' = '1' AS is_win
     FROM staging_faceit.player_match_stats
     WHERE player_id = ANY(%(players)s::text[])
         AND game = %(game)s
-        AND coalesce(stats ->> 'Game Mode', '5v5') = '5v5'
         AND _deleted_at IS NULL
     UNION
     SELECT
         players.match_id,
         players.match_round,
         players.player_id,
+        rounds.game_mode,
         players.player_stats ->> 'Result' = '1' AS is_win
     FROM staging_faceit.match_round_players AS players
     INNER JOIN staging_faceit.match_rounds AS rounds
         ON players.match_id = rounds.match_id AND players.match_round = rounds.match_round
     WHERE players.player_id = ANY(%(players)s::text[])
         AND rounds.game_id = %(game)s
-        AND coalesce(rounds.game_mode, '5v5') = '5v5'
         AND players._deleted_at IS NULL
         AND NOT EXISTS (
             SELECT
@@ -43,11 +44,13 @@ stored AS (
 
 ours AS (
     SELECT
-        player_id,
+        stored.player_id,
         count(*) AS matches,
-        count(*) FILTER (WHERE is_win) AS wins
+        count(*) FILTER (WHERE stored.is_win) AS wins
     FROM stored
-    GROUP BY player_id
+    LEFT JOIN staging_faceit.history_matches AS listed ON stored.match_id = listed.match_id AND listed._deleted_at IS NULL
+    WHERE lower(coalesce(nullif(listed.game_mode, ''), nullif(stored.game_mode, ''), '5v5')) LIKE '%%5v5%%'
+    GROUP BY stored.player_id
 )
 
 SELECT

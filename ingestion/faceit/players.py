@@ -197,7 +197,7 @@ async def _fetch_totals(run: Run, item: Item) -> None:
     counted = [
         (_count(row["stats"], "Matches"), _count(row["stats"], "Wins"))
         for row in (segments.iter_rows(named=True) if segments is not None else ())
-        if (row["type"] or "").lower() == "map" and row["mode"] == _LADDER
+        if (row["type"] or "").lower() == "map" and (row["mode"] or "").lower() == _LADDER
     ]
     if counted and all(number is not None for pair in counted for number in pair):
         matches, wins = (sum(number or 0 for number in numbers) for numbers in zip(*counted, strict=True))

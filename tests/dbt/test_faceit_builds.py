@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +25,12 @@ class Warehouse:
 
     def learn(self, endpoint: str, body: Any, **params: Any) -> None:
         """Load an answer and build."""
-        self._project.load(self._project.page(endpoint, body, **params), source=SOURCE)
+        self.learn_later(0, endpoint, body, **params)
+
+    def learn_later(self, days: int, endpoint: str, body: Any, **params: Any) -> None:
+        """Load an answer of days after the others, and build."""
+        page = self._project.page(endpoint, body, **params)
+        self._project.load(replace(page, observed_at=page.observed_at + timedelta(days=days)), source=SOURCE)
         self._build()
 
     def learn_history(self, *matches: dict[str, Any]) -> None:
@@ -190,6 +197,20 @@ def test_an_elo_that_is_gone_from_the_profile_is_no_rank(warehouse: Warehouse) -
     assert warehouse.rows(rank) == [(1700, "Level 8")]
 
 
+def test_a_level_ends_on_the_day_of_an_elo_without_one(warehouse: Warehouse) -> None:
+    players = (
+        "SELECT observed_date - DATE '2026-01-01', rank_value, players FROM rank_distribution "
+        "WHERE ladder = 'faceit_level' ORDER BY 1, 2"
+    )
+    for day, elo in enumerate((1800, 60, 1800, None)):
+        for player, shown in (("p1", elo), ("p2", 1000))[: 2 - day % 2]:
+            profile = faceit_answers.profile(player, cs2={"faceit_elo": shown})
+            warehouse.learn_later(day, "player", profile, player_id=player)
+    assert warehouse.rows(players) == [(0, 4, 1), (0, 9, 1), (1, 4, 1), (2, 4, 1), (2, 9, 1), (3, 4, 1)]
+    current = "SELECT rank_value, rank_bracket FROM dim_players WHERE game = 'cs2' AND player_id = 'p1'"
+    assert warehouse.rows(current) == [(None, "unknown")]
+
+
 def test_ratings_move_form_and_totals(warehouse: Warehouse) -> None:
     matches = [faceit_answers.history(number) for number in range(10, 33)]
     warehouse.learn_history(*matches)
@@ -252,10 +273,13 @@ def test_two_players_of_one_account_are_one_person_and_seen_to_be(warehouse: War
 def test_faceits_totals_are_compared_by_the_name_of_the_map_once_all_is_read(warehouse: Warehouse) -> None:
     comparison = "warn_map_totals_differ_from_faceit"
     office = {"type": "Map", "mode": "5v5", "label": "Office", "stats": {"Matches": "2", "Wins": "2"}}
-    totals = {"player_id": "p1", "game_id": "cs2", "lifetime": {}, "segments": [office]}
+    # Of another mode are other totals.
+    wingman = office | {"mode": "Wingman", "stats": {"Matches": "7", "Wins": "7"}}
+    totals = {"player_id": "p1", "game_id": "cs2", "lifetime": {}, "segments": [office, wingman]}
     warehouse.learn("player_stats", totals, player_id="p1", game="cs2")
-    warehouse.learn_history(faceit_answers.history(50), faceit_answers.history(51))
-    warehouse.learn_listed(faceit_answers.listed(50, Map="cs_office"))
+    warehouse.learn_history(*(faceit_answers.history(number) for number in (50, 51)))
+    warehouse.learn_history(faceit_answers.history(52, game_mode="Wingman"))
+    warehouse.learn_listed(*(faceit_answers.listed(number, Map="cs_office") for number in (50, 52)))
     assert warehouse.status(comparison) == "pass"
     warehouse.has_read_all("p1")
     assert warehouse.status(comparison) == "warn"

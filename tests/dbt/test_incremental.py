@@ -222,6 +222,13 @@ def test_a_fact_that_dbt_built_anew_is_read_whole(project: Project) -> None:
 
 
 #: A batch of events, and what is then built: all, or one model and what it hangs on.
+def test_what_a_load_can_change_is_fingerprinted_and_seeds_are_not(project: Project) -> None:
+    # Another state of the seeds is another state of the project, which is built in full.
+    project.restore()
+    digests = "SELECT DISTINCT model, length(fingerprint) / length(md5('')) FROM ops.model_references ORDER BY model"
+    assert project.rows(digests) == [("fct_drafts", 3), (FACT, 3)]
+
+
 _steps = st.tuples(
     any_events, st.sampled_from((None, FACT, "fct_drafts", "int_player_totals", "head_to_head", "dim_players"))
 )

@@ -64,9 +64,3 @@ map_ids as (
 {% macro map_alias(told_map) -%}
     replace({{ told_map }}, ' ', '')
 {%- endmacro %}
-
-
-{# What FACEIT's matches hang on beside what it says of them: spellings of maps, and modes. #}
-{% macro faceit_match_reference() %}
-    {{ return([ref('int_map_aliases'), ref('modes'), ref('mode_codes')]) }}
-{% endmacro %}

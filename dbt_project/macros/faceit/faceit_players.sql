@@ -131,10 +131,11 @@ faceit_described as (
         tracked.player_id is not null as is_tracked,
         ranks.rank_value,
         ranks.rank_name,
-        -- `Level 9` is the bracket `level_9`.
+        -- `Level 9` is the bracket `level_9`. The level in a match counts where no elo was ever seen; it does not
+        -- outlive one that is gone.
         coalesce(
             lower(replace(ranks.rank_name, ' ', '_')),
-            'level_' || cast(sightings.skill_level as text),
+            case when ranks.player_id is null then 'level_' || cast(sightings.skill_level as text) end,
             'unknown'
         ) as rank_bracket,
         -- Not of the newest observation, which is a profile's nearly always and has no place; but an elo that is gone

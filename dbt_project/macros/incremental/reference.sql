@@ -1,7 +1,8 @@
 {#
     Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in. A
     fact keeps a fingerprint of it as it was when it was computed; another fingerprint recomputes all of it. The macro
-    that a model names as its `reference` returns the relations whose rows count.
+    that a model names as its `reference` returns the relations whose rows count. Seeds are not among them: they are
+    part of the project, and another state of the project is built in full.
 #}
 
 {# Whether the reference data differs from what the model was computed with. #}

@@ -14,14 +14,14 @@ with progression as (
         observed_date,
         next_observed_date,
         case ladder
+            -- No rank, or an elo without a level, is no row of the distribution, and makes its day one on which
+            -- somebody was observed: a level that was held before ends on it.
             when 'faceit_elo' then cast(replace(coalesce(rank_name, '0'), 'Level ', '') as integer)
-            -- No rank is no row of the distribution, and makes its day one on which somebody was observed.
             else coalesce(rank_value, 0)
         end as rank_value,
         _sign
     from {{ signed(ref('rank_progression')) }}
-    where ladder = 'dota2_rank_tier'
-        or (ladder = 'faceit_elo' and (rank_name is not null or rank_value is null))
+    where ladder in ('dota2_rank_tier', 'faceit_elo')
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(severity='warn') }}
 -- FACEIT's own totals are read at another moment than the matches, and count what it lists no more. Of those
 -- whose lists of matches and of statistics have not been read to the end much is yet to come. FACEIT calls a map by its
--- name, or by its id before cs2.
+-- name, or by its id before cs2. It has totals of a map for each mode; the marts hold the standard one.
 with read_to_the_end as (
 
     select cursor_name
@@ -9,6 +9,19 @@ with read_to_the_end as (
     where source_name = 'faceit'
         and {{ json_value('cursor_value', 'walk') }} is null
         and {{ json_text('cursor_value', 'newest') }} is not null
+
+),
+
+standard_codes as (
+
+    select
+        codes.game,
+        codes.code
+    from {{ ref('mode_codes') }} as codes
+    inner join {{ ref('modes') }} as modes
+        on codes.game = modes.game
+            and codes.mode = modes.mode
+    where modes.is_standard
 
 ),
 
@@ -21,6 +34,9 @@ theirs as (
         sum(segments.matches) as matches,
         sum(segments.wins) as wins
     from {{ ref('stg_faceit__player_segments') }} as segments
+    inner join standard_codes
+        on segments.game = standard_codes.game
+            and lower(segments.mode) = standard_codes.code
     left join {{ ref('int_map_aliases') }} as aliases
         on {{ map_alias('segments.told_map_id') }} = aliases.alias
     left join {{ ref('maps') }} as maps on aliases.map_id = maps.map_id

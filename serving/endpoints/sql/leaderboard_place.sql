@@ -1,6 +1,6 @@
 WITH
 
-asked AS (
+requested AS (
     SELECT
         rank,
         player_id
@@ -13,7 +13,7 @@ above AS (
         entries.player_id,
         -row_number() OVER (ORDER BY entries.rank DESC, entries.player_id DESC) AS distance
     FROM marts.leaderboard_entries AS entries
-    INNER JOIN asked ON (entries.rank, entries.player_id) < (asked.rank, asked.player_id)
+    INNER JOIN requested ON (entries.rank, entries.player_id) < (requested.rank, requested.player_id)
     WHERE entries.board = %(board)s
     ORDER BY entries.rank DESC, entries.player_id DESC
     LIMIT %(neighbours)s
@@ -24,7 +24,7 @@ below AS (
         entries.player_id,
         row_number() OVER (ORDER BY entries.rank, entries.player_id) AS distance
     FROM marts.leaderboard_entries AS entries
-    INNER JOIN asked ON (entries.rank, entries.player_id) > (asked.rank, asked.player_id)
+    INNER JOIN requested ON (entries.rank, entries.player_id) > (requested.rank, requested.player_id)
     WHERE entries.board = %(board)s
     ORDER BY entries.rank, entries.player_id
     LIMIT %(neighbours)s
@@ -34,7 +34,7 @@ listed AS (
     SELECT
         player_id,
         0 AS distance
-    FROM asked
+    FROM requested
     UNION ALL
     SELECT * FROM above
     UNION ALL

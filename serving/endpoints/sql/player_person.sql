@@ -19,11 +19,11 @@ SELECT
     records.win_rate,
     records.win_rate_low,
     records.win_rate_high
-FROM marts.bridge_player_identities AS asked
+FROM marts.bridge_player_identities AS requested
 INNER JOIN marts.bridge_player_identities AS identities USING (person_id)
 LEFT JOIN marts.dim_players AS players
     ON identities.game = players.game AND identities.player_id = players.player_id
 LEFT JOIN marts.player_win_rates AS records
     ON identities.game = records.game AND identities.player_id = records.player_id AND records.period = 'all'
-WHERE asked.game = %(game)s AND asked.player_id = %(player_id)s
+WHERE requested.game = %(game)s AND requested.player_id = %(player_id)s
 ORDER BY identities.game, identities.player_id

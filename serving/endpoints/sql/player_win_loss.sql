@@ -1,4 +1,4 @@
-WITH asked AS (
+WITH requested AS (
     SELECT
         game,
         mode,
@@ -7,9 +7,10 @@ WITH asked AS (
     WHERE game = %(game)s AND coalesce(mode = %(mode)s::text, is_standard)
 ),
 
+-- The standard mode has a record, if only of none, of everybody with a match; another mode of those who played it.
 records AS (
     SELECT
-        asked.mode,
+        requested.mode,
         standard.period,
         standard.matches,
         standard.wins,
@@ -19,12 +20,12 @@ records AS (
         standard.win_rate_low,
         standard.win_rate_high,
         standard.last_played_at
-    FROM asked
+    FROM requested
     INNER JOIN marts.player_win_rates AS standard USING (game)
-    WHERE asked.is_standard AND standard.player_id = %(player_id)s
+    WHERE requested.is_standard AND standard.player_id = %(player_id)s
     UNION ALL
     SELECT
-        asked.mode,
+        requested.mode,
         others.period,
         others.matches,
         others.wins,
@@ -34,9 +35,9 @@ records AS (
         others.win_rate_low,
         others.win_rate_high,
         others.last_played_at
-    FROM asked
+    FROM requested
     INNER JOIN marts.player_mode_win_rates AS others USING (game, mode)
-    WHERE NOT asked.is_standard AND others.player_id = %(player_id)s
+    WHERE NOT requested.is_standard AND others.player_id = %(player_id)s
 )
 
 SELECT

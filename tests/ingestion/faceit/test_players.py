@@ -418,3 +418,36 @@ def test_a_difference_is_worth_one_reading_of_the_whole_history_also_while_it_is
             [PLAYER],
         )
     assert (pages(), pages()) == (2, 1)
+
+
+def test_faceits_totals_are_compared_over_the_5v5_ladder_alone(warehouse: Warehouse) -> None:
+    warehouse.track("player", PLAYER)
+    # The history says the mode, or else the statistics; a match of which neither does is taken for 5v5.
+    modes = [("5v5", None), (None, "CS2 5v5"), (None, None), ("2v2", None), (None, "Wingman"), ("1v1", "5v5")]
+    ended = [1_700_000_000 + number for number in range(len(modes))]
+    matches = [match(number, at) | {"game_mode": modes[number][0]} for number, at in enumerate(ended)]
+
+    def answer(path: str, times: int) -> Reply:
+        if path.endswith(f"/players/{PLAYER}"):
+            return Reply(body=json.dumps({"player_id": PLAYER, "games": {"cs2": {}}}).encode())
+        if "/history" in path:
+            return history(matches)(path, times)
+        if "/games/" in path:
+            records = [
+                {"Match Id": one["match_id"], "Match Round": "1", "Match Finished At": at * 1000, "Game": "cs2"}
+                | {"Result": "1", "Game Mode": listed}
+                for one, at, (_, listed) in zip(matches, ended, modes, strict=True)
+            ]
+            return paged([{"stats": stats} for stats in records] if "to" not in query_of(path) else [], query_of(path))
+        segments = [
+            {"type": "Map", "mode": mode, "label": "Nuke", "stats": {"Matches": number, "Wins": number}}
+            for mode, number in (("5V5", "3"), ("Wingman", "9"))
+        ]
+        body = {"player_id": PLAYER, "game_id": "cs2", "lifetime": {"Matches": "12"}, "segments": segments}
+        return Reply(body=json.dumps(body).encode())
+
+    names = ("players", "history_matches", "player_match_stats", "player_stats")
+    reports, _ = warehouse.run_all_against(answer, *names)
+    assert all(report.is_ok for report in reports.values())
+    compared = "SELECT measure, theirs, ours FROM ops.source_totals ORDER BY measure"
+    assert warehouse.rows(compared) == [("matches", 3, 3), ("wins", 3, 3)]

@@ -13,13 +13,12 @@
             'changes': 'int_player_changes_unioned',
             'change_key': ['game', 'player_id'],
             'touches': 'newly_tracked_players',
-            'reference': 'rank_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['left(lower(display_name), 100) collate "C"', 'game', 'player_id']}]
     )
 }}
-{{- hooks_read('fct_player_matches', 'int_player_changes_unioned', macros=['rank_reference']) }}
+{{- hooks_read('fct_player_matches', 'int_player_changes_unioned') }}
 
 with profiles as (
 

@@ -5,13 +5,12 @@
         meta={
             'changes': 'stg_faceit__match_changes',
             'change_key': ['series_id'],
-            'reference': 'faceit_match_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['series_id']}, {'columns': ['game', 'player_id', 'played_at']}]
     )
 }}
-{{- hooks_read('stg_faceit__match_changes', macros=['faceit_match_reference']) }}
+{{- hooks_read('stg_faceit__match_changes') }}
 
 with {{ faceit_series() }},
 

@@ -5,15 +5,12 @@
         meta={
             'changes': 'int_rank_changes_unioned',
             'change_key': ['game', 'player_id'],
-            'reference': 'rank_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'ladder', 'observed_at']}]
     )
 }}
-{{- hooks_read(
-    'int_rank_changes_unioned', macros=['rank_reference', 'dota2_rank_observations', 'faceit_rank_observations']
-) }}
+{{- hooks_read('int_rank_changes_unioned', macros=['dota2_rank_observations', 'faceit_rank_observations']) }}
 
 with
 {%- if reads_deltas() %}

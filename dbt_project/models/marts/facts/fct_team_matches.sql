@@ -5,16 +5,12 @@
         meta={
             'changes': 'int_team_match_changes_unioned',
             'change_key': ['game', 'match_id'],
-            'reference': 'faceit_match_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'team_id', 'played_at']}, {'columns': ['game', 'league_id', 'team_id']}]
     )
 }}
-{{- hooks_read(
-    'int_team_match_changes_unioned',
-    macros=['dota2_team_results', 'faceit_team_results', 'faceit_match_reference']
-) }}
+{{- hooks_read('int_team_match_changes_unioned', macros=['dota2_team_results', 'faceit_team_results']) }}
 
 with results as (
 

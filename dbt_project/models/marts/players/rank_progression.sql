@@ -6,7 +6,6 @@
             'facts': ['fct_rank_observations'],
             'change_key': ['game', 'player_id', 'ladder'],
             'hangs_on_date': true,
-            'reference': 'rank_reference',
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'ladder', 'observed_date']}]
