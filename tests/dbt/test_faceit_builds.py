@@ -344,6 +344,24 @@ def test_a_best_of_two_may_end_level_between_teams(warehouse: Warehouse) -> None
     assert warehouse.rows(f"{standings} ORDER BY standing") == [(1, 1, 0, 0, 1, 1), (1, 0, 0, 1, -1, 2)]
 
 
+def test_a_map_is_won_by_the_side_that_its_statistics_name_in_any_way(warehouse: Warehouse) -> None:
+    results = {"winner": "faction1", "score": {"faction1": 3, "faction2": 1}}
+    warehouse.learn("match", faceit_answers.details(1, best_of=5, results=results), match_id="f1")
+    statistics = faceit_answers.match_statistics(1, ["faction1", "faction2", "faction1", "faction2", "faction1"])
+    named = ("TEAM OF P1", " Team_P3 ", "Faction1", "nobody", "Draw")
+    for one, name in zip(statistics["rounds"], named, strict=True):
+        one["round_stats"] |= {"Winner": name, "Score": "15 / 15" if name == "Draw" else "13 / 7"}
+    warehouse.learn("match_stats", statistics, match_id="f1")
+    maps = "SELECT match_id, is_win, is_draw FROM fct_player_matches WHERE player_id = 'p1' ORDER BY match_id"
+    assert warehouse.rows(maps) == [
+        ("f1:1", True, False),
+        ("f1:2", False, False),
+        ("f1:3", True, False),
+        ("f1:4", None, False),
+        ("f1:5", None, True),
+    ]
+
+
 def test_a_tracked_player_is_one_of_csgo_where_the_profile_has_it(warehouse: Warehouse) -> None:
     warehouse.learn("player", faceit_answers.profile("q1", cs2={}), player_id="q1")
     tracked = "SELECT game, is_tracked FROM dim_players WHERE player_id = 'q1' ORDER BY game"

@@ -7,6 +7,12 @@
 {%- endmacro %}
 
 
+{# The winner that statistics name, by id or otherwise; null where they name none, or call it a draw. #}
+{% macro told_winner(text) -%}
+    case when lower(trim({{ text }})) not in ('', 'draw', 'none', 'tie') then trim({{ text }}) end
+{%- endmacro %}
+
+
 {# Whether a score in a text, `15 / 15`, is of a map that was played and ended level; never null. #}
 {% macro is_level_score(score) -%}
     coalesce(

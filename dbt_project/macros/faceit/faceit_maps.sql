@@ -157,6 +157,33 @@ numbered_maps as (
 
 ),
 
+-- Statistics name the winner of a map by the side, its id or its name, in any case, where that is one side's alone.
+winner_names as (
+
+    select
+        series_id,
+        lower(name) as name,
+        min(side) as side
+    from (
+        select
+            series_id,
+            team_id as name,
+            side
+        from team_sides
+        {%- for column in ['team_name', 'side'] %}
+        union all
+        select
+            series_id,
+            {{ column }} as name,
+            side
+        from sides
+        {%- endfor %}
+    ) as names
+    group by series_id, lower(name)
+    having min(side) = max(side)
+
+),
+
 decided_maps as (
 
     select
@@ -242,12 +269,12 @@ decided_maps as (
     left join level_rounds
         on map_rounds.match_id = level_rounds.match_id
             and map_rounds.match_round = level_rounds.match_round
-    left join team_sides as winners
+    left join winner_names as winners
         on map_rounds.match_id = winners.series_id
-            and map_rounds.winner_team_id = winners.team_id
-    left join team_sides as listed_winners
+            and lower(map_rounds.winner_team_id) = winners.name
+    left join winner_names as listed_winners
         on listed_maps.match_id = listed_winners.series_id
-            and listed_maps.winner_team_id = listed_winners.team_id
+            and lower(listed_maps.winner_team_id) = listed_winners.name
 
 ),
 

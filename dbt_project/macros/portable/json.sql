@@ -18,6 +18,16 @@
 {%- endmacro %}
 
 
+{# Whether a JSON value is an object. #}
+{% macro json_is_object(json) -%}
+    {{ adapter.dispatch('json_is_object')(json) }}
+{%- endmacro %}
+
+{% macro postgres__json_is_object(json) -%}
+    jsonb_typeof({{ json }}) = 'object'
+{%- endmacro %}
+
+
 {# A relation with one row an element of a JSON array, as `value`, to cross join; no row for what is not an array. #}
 {% macro json_elements(json) -%}
     {{ adapter.dispatch('json_elements')(json) }}

@@ -1,10 +1,13 @@
-{# An integer under a key of a JSON object, sent as text or as a number; null for what is none. #}
+{# An integer under a key of a JSON object, sent as text or as a number, also as `12.0` or ` 12`; null for what is none. #}
 {% macro json_integer(json, key) -%}
     {{ adapter.dispatch('json_integer')(json, key) }}
 {%- endmacro %}
 
 {% macro postgres__json_integer(json, key) -%}
-    case when {{ json_text(json, key) }} ~ '^-?[0-9]{1,9}$' then cast({{ json_text(json, key) }} as integer) end
+    case
+        when {{ json_text(json, key) }} ~ '^\s*[-+]?[0-9]{1,9}([.]0{1,20})?\s*$'
+            then cast(cast({{ json_text(json, key) }} as numeric) as integer)
+    end
 {%- endmacro %}
 
 
@@ -15,7 +18,7 @@
 
 {% macro postgres__json_decimal(json, key) -%}
     case
-        when {{ json_text(json, key) }} ~ '^-?[0-9]{1,18}([.][0-9]{1,18})?$'
+        when {{ json_text(json, key) }} ~ '^\s*[-+]?[0-9]{1,18}([.][0-9]{1,18})?\s*$'
             then cast({{ json_text(json, key) }} as numeric)
     end
 {%- endmacro %}

@@ -49,14 +49,15 @@ entries as (
 
     select
         matches.*,
-        {{ key_text(json_text('draft.value', 'hero_id')) }} as character_id,
-        not coalesce({{ json_text('draft.value', 'is_pick') }} = 'false', false) as is_pick,
+        cast({{ json_integer('draft.value', 'hero_id') }} as text) as character_id,
+        not coalesce(lower({{ json_text('draft.value', 'is_pick') }}) in ('false', '0'), false) as is_pick,
         {{ json_text('draft.value', 'order') }} as told_order
     from drafts
     inner join matches
         on drafts.game = matches.game
             and drafts.match_id = matches.match_id
     cross join {{ json_elements('drafts.picks_bans') }} as draft
+    where {{ json_is_object('draft.value') }}
 
 ),
 

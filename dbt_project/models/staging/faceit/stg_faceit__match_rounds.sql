@@ -5,7 +5,7 @@ select
     nullif(lower(game_mode), '') as game_mode,
     coalesce(played <> 0, true) as is_played,
     {{ told_map(json_text('round_stats', 'Map')) }} as map_id,
-    nullif({{ json_text('round_stats', 'Winner') }}, '') as winner_team_id,
+    {{ told_winner(json_text('round_stats', 'Winner')) }} as winner_team_id,
     {{ json_integer('round_stats', 'Rounds') }} as rounds,
     {{ is_level_score(json_text('round_stats', 'Score')) }} as is_level
 from {{ source('faceit', 'match_rounds') }}

@@ -3,7 +3,7 @@ select
     match_round,
     player_id,
     {{ told_map(json_text('stats', 'Map')) }} as map_id,
-    nullif({{ json_text('stats', 'Winner') }}, '') as winner_team_id,
+    {{ told_winner(json_text('stats', 'Winner')) }} as winner_team_id,
     nullif(lower({{ json_text('stats', 'Game Mode') }}), '') as game_mode,
     {{ json_integer('stats', 'Best Of') }} as best_of,
     {{ json_integer('stats', 'Rounds') }} as rounds,
