@@ -67,7 +67,7 @@ class Choice:
     Args:
         items: things to read, in this order.
         skipped: number of things that are not due.
-        failures: things that cannot be asked for.
+        failures: things that cannot be requested.
         due: how many things are due to be read again, by reason, whatever the budget; see `ingestion.rereads`.
     """
 

@@ -8,10 +8,10 @@ UpstreamError                 (warehouse.errors) a source cannot be read
 |   +-- WrongAddressError     what answers is not this source; ends the pass
 +-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
 |   +-- Unreachable           nothing answers at the address; ends the pass
-|   +-- BrokenAnswer          a body that is no JSON, whenever it is asked for; it is kept, as a reject
+|   +-- BrokenAnswer          a body that is no JSON, whenever it is requested; it is stored, as a reject
 +-- RefusedInARow             several things in a row were refused by what is in front of the API; ends the pass
-+-- UnusableAnswer            an answer that does not hold what it should; it is kept, as a reject
-+-- UnknownName           a name that nobody has at the source, or several have
++-- UnusableAnswer            an answer that does not hold what it should; it is stored, as a reject
++-- UnknownName           a name that no player has at the source, or several have
 +-- DayLimitReached           the source answers no more today; ends the pass in good order
 +-- CallBudgetSpent           we ask no more in this run; ends the pass in good order
 """
@@ -60,7 +60,7 @@ class PermanentError(UpstreamError):
 
 
 class NotFoundError(PermanentError):
-    """The source does not know what was asked for."""
+    """The source does not know what was requested."""
 
 
 class BlockedError(PermanentError):
@@ -84,14 +84,14 @@ class Unreachable(TransientError):
 
 
 class BrokenAnswer(TransientError):
-    """A body is no JSON, although it was asked for patiently.
+    """A body is no JSON, also after retries.
 
     Args:
         message: what is wrong, in one line.
         hint: what to do next.
         status: HTTP status of the answer.
         body: the answer's body.
-        request: path and query that were asked for.
+        request: path and query that were requested.
     """
 
     def __init__(self, message: str, hint: str = "", *, status: int, body: bytes, request: str) -> None:
@@ -116,11 +116,11 @@ class RefusedInARow(UpstreamError):
 
 
 class UnusableAnswer(UpstreamError):
-    """An answer does not hold what it should; it is kept, as a reject."""
+    """An answer does not hold what it should; it is stored, as a reject."""
 
 
 class UnknownName(UpstreamError):
-    """Nobody has a name at the source, or several have it."""
+    """No player has a name at the source, or several have it."""
 
 
 class DayLimitReached(UpstreamError):

@@ -162,7 +162,7 @@ class Client:
     async def _key_or_thing(self, refused: WrongKeyError, budget: CallBudget) -> PermanentError:
         """A 401 or 403 in the API's own words: of the key, or of a thing that is private.
 
-        The open path decides. It is not asked where the key was accepted since the refusal before this one.
+        The open path decides. It is not requested where the key was accepted since the refusal before this one.
         """
         if refused.status not in (401, 403) or not self.upstream.open_path:
             return refused
@@ -187,11 +187,11 @@ class Client:
     async def _ask(self, request: str, budget: CallBudget, *, may_be_empty: bool = False) -> Answer:
         """Ask for one path with its query, patiently."""
         patience = self._patience
-        asked = 0
+        tries = 0
 
         def is_worth_repeating(error: Exception) -> bool:
             most = _UNREACHABLE_ATTEMPTS if isinstance(error, Unreachable) else patience.attempts
-            return isinstance(error, TransientError) and asked < most
+            return isinstance(error, TransientError) and tries < most
 
         patiently = stamina.retry_context(
             on=is_worth_repeating,
@@ -205,7 +205,7 @@ class Client:
             with attempt:
                 async with self._limiter.turn() as turn:
                     budget.spend()
-                    asked += 1
+                    tries += 1
                     response = await self._send(request)
                     observed_at = self._clock.now()
                     turn.learn(response.headers)
@@ -270,7 +270,7 @@ def _log_retry(details: RetryDetails) -> None:
     """Log that a request is made again; neither its path nor its error holds the key."""
     source, path, wait_s = details.name, details.args[0], round(details.wait_for, 3)
     _logger.info(
-        "%s is asked for %s again in %s s: %s",
+        "%s is requested %s again in %s s: %s",
         source,
         path,
         wait_s,

@@ -68,7 +68,7 @@ def choose_within(
         new: matches that were never read, or have changed since, in the order in which they are read.
         due: how many are due again by reason, whatever the budget.
         skipped: tracked matches that are not due.
-        failures: things that cannot be asked for.
+        failures: things that cannot be requested.
     """
     items = in_turn(situation, [_item(source, endpoint, match, is_explicit=True) for match in tracked])[:budget]
     for matches, most in ((again, budget_for_rereads(budget)), (new, budget)):

@@ -111,11 +111,11 @@ def objects_of(parsed: Parsed, table: Table, field_path: str, value: Any, record
     return found
 
 
-def is_same_id(sent: Any, asked: Any) -> bool:
-    """Whether an answer names the thing that was asked for, be its id a number or the same number as text."""
+def is_same_id(sent: Any, requested: Any) -> bool:
+    """Whether an answer names the thing that was requested, be its id a number or the same number as text."""
     if isinstance(sent, float) and sent.is_integer():
         sent = int(sent)
-    return type(sent) in (int, str) and str(sent).strip() == str(asked)
+    return type(sent) in (int, str) and str(sent).strip() == str(requested)
 
 
 def milliseconds(text: Any) -> int | None:

@@ -46,7 +46,7 @@ from warehouse.state import failed_at, failed_before, finish_pass, start_pass
 
 __all__ = ["Context", "PassDefinition", "Run", "plan_pass", "run_pass"]
 
-#: Things in a row that fail although they were asked for patiently, after which the source counts as down.
+#: Things in a row that fail although they were requested patiently, after which the source counts as down.
 _FAILURES_IN_A_ROW = 5
 #: Things in a row that are refused in front of the API, after which the pass ends.
 _REFUSALS_IN_A_ROW = 5
@@ -103,7 +103,7 @@ class Context:
 
 
 class Run:
-    """A pass under way: asks, lands and counts.
+    """A pass under way: requests, lands and counts.
 
     Attributes:
         report: what was done so far.
@@ -154,7 +154,7 @@ class Run:
             parsed: what it will become.
             cursor: how far the answer brings what is read.
             if_unusable: the move in its place when the answer is refused as a whole; by default none, so that the
-                same thing is asked for again.
+                same thing is requested again.
 
         Raises:
             UnusableAnswer: the answer is refused as a whole; it is landed all the same, and becomes a reject.
@@ -253,7 +253,7 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     items.sort(key=lambda item: item.name in failed)
     if opened.is_resumed:
         items = [item for item in items if not _is_read_since(item, opened.started_at)]
-    # What cannot be asked for is told once a run, not in every pass.
+    # What cannot be requested is told once a run, not in every pass.
     failures = tuple(failure for failure in choice.failures if failure.item not in context.unknown)
     context.unknown.update(failure.item for failure in failures)
     run = Run(context, definition)

@@ -1,6 +1,6 @@
 """What people paste where an id is wanted: ids in several spellings, and addresses of pages about players and matches.
 
-Nothing here asks anybody. What belongs to one source, such as which kinds it has, is in that source's folder.
+Nothing here makes a request. What belongs to one source, such as which kinds it has, is in that source's folder.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Page:
 
 
 def clean(text: str) -> str:
-    """A text without what copying adds to it: blanks and quotes around it, characters that nobody sees.
+    """A text without what copying adds to it: blanks and quotes around it, invisible characters.
 
     Blanks of other widths become plain ones, and letters have one spelling (Unicode's form C).
     """
@@ -194,7 +194,7 @@ def read_page(text: str) -> Page | None:
 
 
 def refusal(source: str, kind: str, text: str, forms: str, page: Page | None = None) -> ConfigurationError:
-    """What to say of a text that names nothing that a source could be asked for.
+    """What to say of a text that names nothing that a source could be requested.
 
     Args:
         source: name of the source.

@@ -1,4 +1,4 @@
-"""A source as a run reads it: what it is called, what can be tracked of it, its passes, and how it is asked."""
+"""A source as a run reads it: what it is called, what can be tracked of it, its passes, and its connection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Reader:
         upstream: where it answers.
         limiter: keeps requests within its limits, given a login (`ladder_ingest`), the upstream and time.
         call_budget: requests that one run may make.
-        identify: the id of a kind that somebody typed or pasted, as the source writes it, or what `look_up` needs.
+        identify: the typed or pasted id of a kind, as the source writes it, or what `look_up` needs.
             Raises `ConfigurationError` for what is neither.
         probe: a path that costs next to nothing to ask for.
         needs_key: it answers nobody without a key.

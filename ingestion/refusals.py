@@ -88,7 +88,7 @@ class Refused:
 
 
 def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> PermanentError:
-    """The error that a refusal stands for.
+    """The error for a refusal.
 
     Args:
         upstream: who refused.

@@ -95,7 +95,7 @@ class PlannedPass:
         name: name of the pass.
         requests: least number of requests by endpoint. A player with new matches costs more, which nobody knows before.
         skipped: things that are not due.
-        failures: things that cannot be asked for.
+        failures: things that cannot be requested.
         due: how many things are due to be read again, by reason; a run reads as many as its budget allows.
     """
 

@@ -49,7 +49,7 @@ def is_due_for_comparison(cursor: Cursor | None, whole_at: datetime | None, now:
     Args:
         cursor: of the player's totals.
         whole_at: when the player's whole history was read last.
-        now: this moment, UTC.
+        now: the current time, UTC.
     """
     is_whole = cursor is not None and whole_at is not None and whole_at > cursor.observed_at
     return is_whole or is_due(cursor, _EVERY, now)

@@ -54,7 +54,7 @@ class Child:
                 start_new_session=True,
             )
         if outlives_starter:
-            # Nobody waits for it; the next start takes in the end of those that are over.
+            # No process waits for it; the next start reaps those that are over.
             _outliving[:] = [*(one for one in _outliving if one.poll() is None), self._process]
 
     @property

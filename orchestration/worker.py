@@ -58,7 +58,7 @@ class Worker:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def serve(self) -> None:
-        """Execute what is asked for until standard input closes."""
+        """Execute what is requested until standard input closes."""
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
         threading.Thread(target=self._accept, daemon=True, name="accept").start()

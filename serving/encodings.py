@@ -26,7 +26,7 @@ def preferred(accepted: bytes) -> int:
     weight, form = max(
         ((weights.get(name, others), form) for form, name in _BY_CHOICE), key=lambda candidate: candidate[0]
     )
-    # What is not named costs nothing to read, so it is second to whatever is asked for at all.
+    # What is not named costs nothing to read, so it is second to whatever is requested at all.
     return form if weight > 0 and weight >= weights.get(b"identity", 0.0) else PLAIN
 
 

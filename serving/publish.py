@@ -41,7 +41,7 @@ def publish_cache(redis_url: str, generation: Generation, *, serving_url: str | 
         redis_url: the cache.
         generation: what the marts have turned to.
         serving_url: login of `ladder_serving`, to make ready what was asked most, and the boards; without it they are
-            made when they are asked for.
+            made when they are requested.
 
     Raises:
         PublicationError: Redis cannot be reached.

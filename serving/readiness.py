@@ -34,7 +34,7 @@ class Readiness:
         self._looking = asyncio.Lock()
 
     async def report(self) -> dict[str, object]:
-        """The published generation, and as `degraded` what is missing without keeping anybody from an answer.
+        """The published generation, and as `degraded` what is missing while answers go on.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, nothing is published, or a mart cannot be read.

@@ -55,7 +55,7 @@ _READ_FROM: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of a source, and what was asked for."""
+    """An answer of a source, and what was requested."""
 
     source: Source
     endpoint: str

@@ -47,7 +47,7 @@ def render_connection(database_url: str, form: Form, *, with_password: bool) -> 
 def render_variables(variables: Mapping[str, str]) -> str:
     """Lines that set variables in sh, bash, zsh and fish.
 
-    Each ends with a semicolon, so that they also come through an `eval` that somebody wrote without quotes.
+    Each ends with a semicolon, so that they also come through an `eval` without quotes.
     """
     return "".join(f"export {name}={shlex.quote(value)};\n" for name, value in variables.items())
 

@@ -199,7 +199,7 @@ class _Field:
 
     Args:
         name: the column.
-        keys: keys that lead to the value; none where the request tells it.
+        keys: keys that lead to the value; none where the request names it.
         path: the same as text.
         read: reads the value.
         is_required: without it a record is a reject.

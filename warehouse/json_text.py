@@ -101,7 +101,7 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def without_fields(body: bytes, names: frozenset[str]) -> bytes:
-    """A body that is no JSON without what follows the names of these fields, as far as can be told.
+    """A body that is no JSON without what follows the names of these fields, as far as can be known.
 
     What may not be stored weighs more than the rest: where a value has no end, everything from its name on is left
     out.

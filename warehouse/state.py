@@ -36,7 +36,7 @@ _PASSES_LOOKED_AT = 100
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A thing that a source is asked for."""
+    """A thing that a source is requested."""
 
     id: str
     added_at: datetime

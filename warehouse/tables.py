@@ -53,7 +53,8 @@ class Column:
         is_lenient: the source has sent this number as text, and empty text for none.
         is_required: a record without it, or with one that cannot be read, is a reject. Key columns always are.
         decides_result: a record in which it is there and cannot be read is a reject, since null would say something:
-            that nobody won, that a rank is gone. Of any other column an unreadable value becomes null and is counted.
+            that a match has no winner, that a rank is gone. In any other column an unreadable value becomes null and is
+            counted.
         limits: least and greatest value of an integer, where the type holds more than can be meant.
         time: the value names a time, in a number or, of type text, in ISO 8601; what cannot be one is unreadable.
         spellings: the texts that can be meant, where there are few; any other is unreadable.

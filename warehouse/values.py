@@ -152,7 +152,7 @@ def _readable(text: str) -> str:
 
 
 def _time(timeline: Timeline, value: Any, latest: int) -> int:
-    """A time in the column's unit, which is told from other units by what can be a time of the source."""
+    """A time in the column's unit, which is recognised by what can be a time of the source."""
     if type(value) is str and not _INTEGER_TEXT.fullmatch(value):
         seconds = _seconds_of_iso(value)
         if seconds is None:

@@ -18,7 +18,7 @@
 
 
 {#
-    What is being built: the name of the target. `scratch` is a place that nobody reads, for a rebuild to compare with;
+    What is being built: the name of the target. `scratch` is read by no client, for a rebuild to compare with;
     `dev` is a developer's own schema.
 #}
 {% macro colour() -%}

@@ -27,9 +27,9 @@ def is_id(kind: str, text: str) -> bool:
 def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
     """Those of some players who play a game, by their profiles; of a current game also those without a profile yet."""
     rows = situation.connection.execute(
-        "SELECT player_id FROM unnest(%s::text[]) AS asked (player_id) WHERE EXISTS (SELECT FROM "
-        "staging_faceit.player_games AS games WHERE games.player_id = asked.player_id AND games.game = %s) "
-        "OR (%s AND NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = asked.player_id))",
+        "SELECT player_id FROM unnest(%s::text[]) AS wanted (player_id) WHERE EXISTS (SELECT FROM "
+        "staging_faceit.player_games AS games WHERE games.player_id = wanted.player_id AND games.game = %s) "
+        "OR (%s AND NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = wanted.player_id))",
         [list(ids), game, game not in RETIRED_GAMES],
     )
     return {player_id for (player_id,) in rows}

@@ -45,7 +45,7 @@ def _matches_of(kind: Literal["hub", "championship"], limit: int) -> Listing:
         params=lambda item: {f"{kind}_id": item.id},
         query={"type": "past"},
         limit=limit,
-        moment="finished_at",
+        time_column="finished_at",
     )
 
 

@@ -1,4 +1,4 @@
-"""How fast FACEIT may be asked: so many requests a second, which all processes on one database keep to together.
+"""How fast requests to FACEIT may be: so many a second, which all processes on one database keep to together.
 
 Requests are spaced evenly instead of counted, so that it does not matter where the source's second begins. Each takes
 its moment from one row in the database, which costs a few milliseconds where a request may be made every hundred.
@@ -69,8 +69,8 @@ class SecondTurn:
         """
         if _seconds(headers, _REMAINING_HEADER):
             return
-        asked = [seconds for name in _WAIT_HEADERS if (seconds := _seconds(headers, name)) is not None]
-        self.hold_s = min(max(asked, default=1.0) or 1.0, _LONGEST_HOLD_S)
+        waits = [seconds for name in _WAIT_HEADERS if (seconds := _seconds(headers, name)) is not None]
+        self.hold_s = min(max(waits, default=1.0) or 1.0, _LONGEST_HOLD_S)
 
 
 class SecondLimiter:
@@ -122,7 +122,7 @@ class SecondLimiter:
             DatabaseError: the warehouse cannot be read or written.
         """
         async with self._under_way:
-            # First come, first served: the stalest things are asked for first even where the budget ends.
+            # First come, first served: the stalest things are requested first even where the budget ends.
             async with self._entrance:
                 for _ in range(_ATTEMPTS):
                     wait_s = await self._take_slot()
@@ -161,5 +161,5 @@ def _seconds(headers: Mapping[str, str], name: str) -> float | None:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    message = f"the warehouse cannot say when FACEIT may be asked: {first_line(error)}"
+    message = f"the warehouse cannot say when a request to FACEIT is due: {first_line(error)}"
     return DatabaseError(message, "run again once it answers")

@@ -27,10 +27,10 @@ class Listing:
         params: what the request is about.
         query: query parameters, without those of paging.
         limit: records of a page; a shorter page is the last.
-        moment: column with the moment by which the list is ordered; none where it has no order in time.
-        ticks: of that moment, in a second.
+        time_column: column with the time by which the list is ordered; none where it has no order in time.
+        ticks: of that time, in a second.
         largest_offset: beyond which the source does not go; None where it goes on.
-        has_bounds: the list can be asked for up to a moment; otherwise an offset that is refused is its end.
+        has_bounds: the list can be requested up to a time; otherwise an offset that is refused is its end.
         may_be_absent: a 404 or 410 means that the list is empty; the parser takes it for that too.
         absence: what to note where it does; nothing by default.
     """
@@ -41,7 +41,7 @@ class Listing:
     params: Callable[[Item], Mapping[str, Any]]
     query: Mapping[str, str | int]
     limit: int = 100
-    moment: str | None = None
+    time_column: str | None = None
     ticks: int = 1
     largest_offset: int | None = None
     has_bounds: bool = False
@@ -54,16 +54,16 @@ class Walk:
     """How far a walk has come.
 
     Args:
-        known: moment up to which an earlier walk brought everything; None where there was none.
-        newest: the newest moment so far, which is known when the walk has ended.
-        to: moment up to which the next page is asked for; None at the top.
+        known: time up to which an earlier walk brought everything; None where there was none.
+        newest: the newest time so far, which is known when the walk has ended.
+        to: time up to which the next page is requested; None at the top.
         offset: records that the next page leaves out.
         first: the first record of the list, by which its first page is recognised when it comes in place of another.
         is_flawed: records were refused, or fields could not be read.
         is_mixed: the list is not newest first.
         is_short: no more than the last hours before what is known are read again.
         deep_at: when (s) a walk last began that read the last days again; None for lists where every walk does.
-        is_wide: the next page is asked for with a larger limit, since offsets do not reach further.
+        is_wide: the next page is requested with a larger limit, since offsets do not reach further.
         whole_at: when (s) a walk last began that reads everything.
         is_whole: this is such a walk, which what is known does not end.
     """
@@ -93,14 +93,14 @@ class Seen:
 
     Args:
         count: how many records, refused ones included.
-        moments: when those that tell it were, in their order.
+        times: those of the records that have one, in their order.
         first: the first of those that became rows.
         start: how many records the answer says that it left out; None where it does not say.
         is_flawed: records, or parts of them, were refused, or fields of them could not be read.
     """
 
     count: int
-    moments: tuple[int, ...]
+    times: tuple[int, ...]
     first: str | None
     start: int | None
     is_flawed: bool
@@ -114,9 +114,9 @@ class Seen:
         start = _start(page.body)
         if frame is None:
             return cls(refused, (), None, start, parsed.is_flawed)
-        moments = () if listing.moment is None else tuple(frame[listing.moment].drop_nulls().to_list())
+        times = () if listing.time_column is None else tuple(frame[listing.time_column].drop_nulls().to_list())
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + refused, moments, first, start, parsed.is_flawed)
+        return cls(frame.height + refused, times, first, start, parsed.is_flawed)
 
 
 class _OfPage(msgspec.Struct):

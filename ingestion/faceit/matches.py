@@ -27,7 +27,7 @@ _ENDED = ["FINISHED", "CANCELLED", "ABORTED"]
 def _choose_details(situation: Situation) -> Choice:
     """Tracked matches, those that are due again, then those of tracked players, as far as the match budget goes.
 
-    A tracked match is read at each run until it has ended; any match at once when the history tells of a change.
+    A tracked match is read at each run until it has ended; any match at once when the history shows a change.
     """
     explicit, failures = tracked_ids(situation, "match")
     return _choose(situation, "wanted_details.sql", "match", {"ended": _ENDED}, explicit, failures)
@@ -56,7 +56,7 @@ def _choose(
         endpoint: what they are read by.
         parameters: the query's own parameters.
         explicit: matches that are tracked by hand.
-        failures: things that cannot be asked for.
+        failures: things that cannot be requested.
     """
     budget = situation.settings.faceit_match_budget
     given = {

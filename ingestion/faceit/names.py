@@ -44,12 +44,12 @@ _NO_NICKNAME = re.compile(r"STEAM_\d:|\[|.*[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u
 _PAGE_SIZE = 100
 #: Pages of a search that are read; players of that very name come first.
 _SEARCH_PAGES = 3
-#: Status for a nickname that nobody can have.
+#: Status for a nickname that no player can have.
 _IMPOSSIBLE = 400
 
 
 def identify(kind: str, text: str) -> str | Nickname | SteamAccount:
-    """The id that somebody typed or pasted, as FACEIT writes it, or by what a player has to be looked up.
+    """The id that was typed or pasted, as FACEIT writes it, or the name by which a player has to be looked up.
 
     Args:
         kind: what it belongs to.
@@ -79,7 +79,7 @@ def identify(kind: str, text: str) -> str | Nickname | SteamAccount:
 async def look_up(context: Context, wanted: Nickname | SteamAccount) -> Found:
     """The player who has a Steam account, or a nickname now.
 
-    A nickname is taken as it is written; where nobody has it so, in another case, if only one player has it.
+    A nickname is taken as it is written; where no player has it so, in another case, if only one player has it.
 
     Raises:
         UnknownName: there is none, or there are several.

@@ -6,7 +6,7 @@ WITH theirs AS (
         player_id,
         matches,
         wins
-    FROM unnest(%(players)s::text[], %(matches)s::bigint[], %(wins)s::bigint[]) AS told (player_id, matches, wins)
+    FROM unnest(%(players)s::text[], %(matches)s::bigint[], %(wins)s::bigint[]) AS reported (player_id, matches, wins)
 ),
 
 stored AS (

@@ -26,7 +26,7 @@ from warehouse.state import Cursor, cursors
 __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
 
 _DAILY = timedelta(days=1)
-#: Nothing new comes of a game that nobody plays any more; corrections may.
+#: Nothing new comes of a game that is no longer played; corrections may.
 _RETIRED_EVERY = timedelta(days=7)
 #: The ladder whose totals by map are compared.
 _LADDER = "5v5"
@@ -55,7 +55,7 @@ def _history_of(game: str) -> Listing:
         path=lambda item: f"/players/{item.id}/history",
         params=lambda item: {"player_id": item.id, "game": game},
         query={"game": game, "from": _FROM_THE_BEGINNING},
-        moment="finished_at",
+        time_column="finished_at",
         largest_offset=1000,
         has_bounds=True,
         may_be_absent=game in RETIRED_GAMES,
@@ -70,7 +70,7 @@ def _statistics_of(game: str) -> Listing:
         path=lambda item: f"/players/{item.id}/games/{game}/stats",
         params=lambda item: {"player_id": item.id, "game": game},
         query={"from": _FROM_THE_BEGINNING},
-        moment="finished_at",
+        time_column="finished_at",
         ticks=1000,
         largest_offset=200,
         has_bounds=True,

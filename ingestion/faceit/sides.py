@@ -23,7 +23,7 @@ _NO_SIDE = ("", "draw", "none", "tie")
 def sides_of(
     parsed: Parsed, table: Table, match: Mapping[str, Any], record_index: int
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The sides of a match by name; whatever else stands in their place is counted for the table that they fill."""
+    """The sides of a match by name; anything else in their place is counted for the table that they fill."""
     teams = match.get("teams")
     if teams is None:
         return
@@ -38,7 +38,7 @@ def sides_of(
 def with_winner(match: Any) -> Any:
     """A match whose results name the winning side as `faction1` or `faction2`.
 
-    The side may be told by its id or its name, where that is one side's alone. What tells no side stays as it is.
+    The side may be named by its id or its name, where that is one side's alone. A value that names none stays as it is.
     """
     if not isinstance(match, Mapping):
         return match
@@ -73,14 +73,16 @@ def _sides(match: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _side_of(winner: str | int, sides: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The side that a result names; an empty text where it names none, None where it cannot be told."""
-    told = str(winner).strip()
-    plain = told.lower().replace(" ", "").replace("_", "")
+    """The side that a result names; an empty text where it names none, None where it cannot be known."""
+    written = str(winner).strip()
+    plain = written.lower().replace(" ", "").replace("_", "")
     if plain in FACTIONS:
         return plain
     if plain in _NO_SIDE:
         return ""
     named = {
-        faction for faction, team in sides.items() if any(str(team[name]) == told for name in _NAMES if team.get(name))
+        faction
+        for faction, team in sides.items()
+        if any(str(team[name]) == written for name in _NAMES if team.get(name))
     }
     return named.pop() if len(named) == 1 else None

@@ -32,7 +32,7 @@ __all__ = ["FACTIONS", "GAMES", "MATCH_GAMES", "RANKED_GAMES", "RETIRED_GAMES", 
 GAMES = ("cs2", "csgo", "dota2")
 #: Games whose matches are read; those of dota2 come from OpenDota.
 MATCH_GAMES = ("cs2", "csgo")
-#: Of these, games that nobody plays any more: FACEIT may stop answering for them.
+#: Of these, games that are no longer played: FACEIT may stop answering for them.
 RETIRED_GAMES = ("csgo",)
 #: Games whose rankings are read.
 RANKED_GAMES = ("cs2", "dota2")
@@ -61,7 +61,7 @@ def _parse_items(table: Table) -> Callable[[Page], Parsed]:
 def _parse_player(page: Page) -> Parsed:
     """A profile, the accounts in its games, and as observations of their own the elos that it shows.
 
-    `null` is the answer for somebody whom FACEIT does not show; a stored profile stays as it is.
+    `null` is the answer for a player whom FACEIT does not show; a stored profile stays as it is.
     """
     if page.status == 200 and page.body.strip() == b"null":
         return to_rows(tables.PLAYERS, [], page)

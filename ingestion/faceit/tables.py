@@ -299,7 +299,7 @@ MATCH_ABSENCES = Table(
     SOURCE,
     "match_absences",
     key=("match_id", "part"),
-    description="One row per match and part that was asked for and is not known to FACEIT (404).",
+    description="One row per match and part that was requested and is not known to FACEIT (404).",
     columns=(
         Column("match_id", "text", "match", from_request=True),
         Column("part", "text", "`match` or `stats`", from_request=True),

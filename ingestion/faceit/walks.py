@@ -1,15 +1,15 @@
 """Walks through FACEIT's lists, newest first, down to what is known; where a walk has come lands with each page.
 
-A list is paged by the moment of its oldest record: the next page is asked for up to just above it. So records that come
-or go meanwhile shift nothing, and those that share a moment are seen twice rather than never. An offset is used where a
-page holds a single moment, and in lists that cannot be asked for by time. How far an offset may go, and whether the
-bound of a moment includes it, does not matter then.
+A list is paged by the time of its oldest record: the next page is requested up to just above it. So records that come
+or go meanwhile shift nothing, and those that share a time are seen twice rather than never. An offset is used where a
+page holds a single time, and in lists that cannot be requested by time. How far an offset may go, and whether the
+bound of a time includes it, does not matter then.
 
-Where more records share a time than offsets reach, the last page is asked for once more with a limit above the
+Where more records share a time than offsets reach, the last page is requested once more with a limit above the
 documented hundred: a refusal costs one request, and nothing else could bring the rest.
 
-Lists that cannot be asked for by time are not promised to be newest first. What is known ends a walk there only where
-the moments descend; the last days are read again once a day, and the last hours each time.
+Lists that cannot be requested by time are not promised to be newest first. What is known ends a walk there only where
+the times descend; the last days are read again once a day, and the last hours each time.
 
 Records are reported late, also long after. So a list is read whole once a month, and when FACEIT's own totals are not
 ours (`ingestion.totals`).
@@ -35,7 +35,7 @@ __all__ = ["newest", "to_walk", "walk"]
 _DAY_S = 86_400
 #: How long a match may take: lists are sorted by start or by end, and results come that much out of order.
 _MATCH_S = 6 * 3600
-#: Records that a first walk reads of a list that cannot be asked for by time, so that new ones do not wait for days.
+#: Records that a first walk reads of a list that cannot be requested by time, so that new ones do not wait for days.
 _FIRST_RECORDS = 5_000
 #: Limit of the page that is to bring what offsets do not reach.
 _WIDE_LIMIT = 1_000
@@ -48,7 +48,7 @@ def to_walk(choice: Choice, now: datetime, *, every: timedelta = timedelta(0)) -
 
     Args:
         choice: the things, with the cursors of their lists.
-        now: this moment, UTC.
+        now: the current time, UTC.
         every: a list is due this long after it was read.
     """
     chosen = []
@@ -62,7 +62,7 @@ def to_walk(choice: Choice, now: datetime, *, every: timedelta = timedelta(0)) -
 
 
 def newest(cursor: Cursor | None) -> int | None:
-    """The newest moment that ended walks brought."""
+    """The newest time that ended walks brought."""
     return cursor.value.get("newest") if cursor else None
 
 
@@ -90,7 +90,7 @@ async def walk(
     is_again = bool(before.get("is_flawed"))
     if is_walking(cursor, run.context.clock.now()):
         ended = await _finish(run, item, listing, Walk(**before["walk"]), top, facts or {}, is_again)
-        if listing.moment is None:
+        if listing.time_column is None:
             return
         before, is_again = ended, bool(ended.get("is_flawed"))
     begun = _begin(listing, before, run.context.clock.now(), is_whole=bool(item.facts.get("is_whole")))
@@ -118,21 +118,18 @@ async def _finish(
             raise UnusableAnswer("the first page came again", "run again; the list is read on from here")
         after = _past(listing, walk, seen, page.observed_at)
         is_older = (
-            walk.known is not None
-            and not walk.is_whole
-            and bool(seen.moments)
-            and min(seen.moments) < walk.known - overlap
+            walk.known is not None and not walk.is_whole and bool(seen.times) and min(seen.times) < walk.known - overlap
         )
         is_enough = top is not None and after.offset >= top
         is_crowded = _is_crowded(listing, walk, seen)
         is_last = listing.limit < seen.count < _WIDE_LIMIT if walk.is_wide else seen.count < listing.limit
         is_far = not is_last and _is_far(listing, after)
-        # Nothing tells how to ask for what comes after.
+        # There is no request for what comes after.
         is_stuck = is_crowded and walk.is_wide and walk.to is None
         if is_far:
             run.notice(f"{item.name}: its list is long; what comes after the first {after.offset} records is not read")
         if is_crowded and walk.is_wide and not is_last:
-            run.notice(f"{item.name}: more records share a moment ({walk.to}) than FACEIT shows; the rest is not read")
+            run.notice(f"{item.name}: more records share a time ({walk.to}) than FACEIT shows; the rest is not read")
         if (is_older and not after.is_mixed) or is_enough or is_last or is_far or is_stuck:
             value: dict[str, Any] = {**facts, "newest": after.newest}
             if after.deep_at is not None:
@@ -182,19 +179,19 @@ async def _ask(run: Run, item: Item, listing: Listing, walk: Walk, top: int | No
 
 
 def _begin(listing: Listing, before: Mapping[str, Any], now: datetime, *, is_whole: bool) -> Walk:
-    """A walk from the top, after those that the cursor tells of; a whole one where it is asked for or due."""
+    """A walk from the top, after those in the cursor; a whole one where it is requested or due."""
     known = before.get("newest")
-    if listing.moment is None:
+    if listing.time_column is None:
         return Walk(known, known)
-    moment = now.timestamp()
+    started_at = now.timestamp()
     whole_at = before.get("whole_at", 0.0)
-    is_whole = is_whole or known is None or moment - whole_at >= _WHOLE_EVERY_S
-    walk = Walk(known, known, is_whole=is_whole, whole_at=moment if is_whole else whole_at)
+    is_whole = is_whole or known is None or started_at - whole_at >= _WHOLE_EVERY_S
+    walk = Walk(known, known, is_whole=is_whole, whole_at=started_at if is_whole else whole_at)
     if listing.has_bounds:
         return walk
     deep_at = before.get("deep_at")
-    is_short = not is_whole and deep_at is not None and moment - deep_at < _DAY_S
-    return replace(walk, is_short=is_short, deep_at=deep_at if is_short else moment)
+    is_short = not is_whole and deep_at is not None and started_at - deep_at < _DAY_S
+    return replace(walk, is_short=is_short, deep_at=deep_at if is_short else started_at)
 
 
 def _past(listing: Listing, walk: Walk, seen: Seen, observed_at: datetime) -> Walk:
@@ -204,13 +201,13 @@ def _past(listing: Listing, walk: Walk, seen: Seen, observed_at: datetime) -> Wa
     known = () if walk.newest is None else (walk.newest,)
     after = replace(
         walk,
-        newest=max([*(moment for moment in seen.moments if moment <= now), *known], default=None),
+        newest=max([*(time for time in seen.times if time <= now), *known], default=None),
         first=walk.first or seen.first,
         is_flawed=walk.is_flawed or seen.is_flawed,
-        is_mixed=walk.is_mixed or _is_mixed(listing, walk, seen.moments),
+        is_mixed=walk.is_mixed or _is_mixed(listing, walk, seen.times),
     )
-    if listing.has_bounds and seen.moments:
-        to = min(seen.moments) + 1
+    if listing.has_bounds and seen.times:
+        to = min(seen.times) + 1
         if walk.to is None or to < walk.to:
             return replace(after, to=to, offset=0, is_wide=False)
     if _is_crowded(listing, walk, seen):
@@ -220,38 +217,38 @@ def _past(listing: Listing, walk: Walk, seen: Seen, observed_at: datetime) -> Wa
     return replace(after, offset=walk.offset + seen.count)
 
 
-def _is_mixed(listing: Listing, walk: Walk, moments: Sequence[int]) -> bool:
+def _is_mixed(listing: Listing, walk: Walk, times: Sequence[int]) -> bool:
     """Whether a page shows that a list is not newest first, so that what is known does not end it."""
-    if listing.has_bounds or not moments:
+    if listing.has_bounds or not times:
         return False
     slack = _MATCH_S * listing.ticks
-    begins_below = not walk.is_begun and walk.known is not None and max(moments) < walk.known - slack
-    least_so_far = accumulate(moments, min)
-    return begins_below or any(moment > least + slack for moment, least in zip(moments, least_so_far, strict=True))
+    begins_below = not walk.is_begun and walk.known is not None and max(times) < walk.known - slack
+    least_so_far = accumulate(times, min)
+    return begins_below or any(time > least + slack for time, least in zip(times, least_so_far, strict=True))
 
 
 def _is_far(listing: Listing, after: Walk) -> bool:
     """Whether a first walk has read as much as new records may wait for."""
-    is_first = listing.moment is not None and not listing.has_bounds and (after.known is None or after.is_whole)
+    is_first = listing.time_column is not None and not listing.has_bounds and (after.known is None or after.is_whole)
     return is_first and not after.is_mixed and after.offset >= _FIRST_RECORDS
 
 
 def _is_crowded(listing: Listing, walk: Walk, seen: Seen) -> bool:
-    """Whether more records share a moment, or tell none, than offsets reach."""
-    if listing.largest_offset is None or (seen.moments and (walk.to is None or min(seen.moments) + 1 < walk.to)):
+    """Whether more records share a time, or have none, than offsets reach."""
+    if listing.largest_offset is None or (seen.times and (walk.to is None or min(seen.times) + 1 < walk.to)):
         return False
     return walk.is_wide or walk.offset + seen.count > listing.largest_offset
 
 
 def _is_first_page_again(listing: Listing, walk: Walk, seen: Seen) -> bool:
-    """Whether the source shows the beginning of the list where it was asked for something further down."""
+    """Whether the source shows the beginning of the list where it was requested something further down."""
     if not walk.is_begun:
         return False
     if walk.offset and seen.start is not None:
         return seen.start < walk.offset
     if walk.to is None:
         return seen.first is not None and seen.first == walk.first
-    if seen.count < listing.limit or not seen.moments:
+    if seen.count < listing.limit or not seen.times:
         return False
-    # A page from further down holds something older, or nothing newer than it was asked for.
-    return min(seen.moments) + 1 >= walk.to and max(seen.moments) > walk.to
+    # A page from further down holds something older, or nothing newer than it was requested.
+    return min(seen.times) + 1 >= walk.to and max(seen.times) > walk.to

@@ -34,7 +34,7 @@ wanted AS (
 ),
 
 -- What the answers said so far; a match that was absent once and is known now is known.
-asked AS (
+requested AS (
     SELECT
         wanted.match_id,
         coalesce(known._observed_at, absent._observed_at) AS asked_at,
@@ -53,14 +53,14 @@ asked AS (
 states AS (
     SELECT
         wanted.*,
-        coalesce(noted.last_at, asked.asked_at) AS last_at,
-        coalesce(noted.first_at, asked.asked_at) AS first_at,
-        CASE WHEN noted.id IS NULL THEN asked.reason ELSE noted.reason END AS reason,
-        coalesce(noted.tries, CASE WHEN asked.reason IS NOT NULL THEN 1 END) AS tries,
-        CASE WHEN noted.id IS NULL AND asked.reason IS NOT NULL THEN asked.asked_at ELSE noted.due_at END AS due_at,
-        asked.reason AS reason_by_answer
+        coalesce(noted.last_at, requested.asked_at) AS last_at,
+        coalesce(noted.first_at, requested.asked_at) AS first_at,
+        CASE WHEN noted.id IS NULL THEN requested.reason ELSE noted.reason END AS reason,
+        coalesce(noted.tries, CASE WHEN requested.reason IS NOT NULL THEN 1 END) AS tries,
+        CASE WHEN noted.id IS NULL AND requested.reason IS NOT NULL THEN requested.asked_at ELSE noted.due_at END AS due_at,
+        requested.reason AS reason_by_answer
     FROM wanted
-    LEFT JOIN asked ON wanted.match_id = asked.match_id
+    LEFT JOIN requested ON wanted.match_id = requested.match_id
     LEFT JOIN ops.rereads AS noted
         ON noted.source = 'faceit' AND noted.endpoint = 'match' AND wanted.match_id = noted.id
 ),

@@ -37,7 +37,7 @@ def is_id(kind: str, text: str) -> bool:
 
 
 def identify(kind: str, text: str) -> str:
-    """The id that somebody typed or pasted, as OpenDota writes it.
+    """The id that was typed or pasted, as OpenDota writes it.
 
     Args:
         kind: what it belongs to.

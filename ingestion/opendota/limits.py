@@ -1,4 +1,4 @@
-"""How fast OpenDota may be asked: so much a minute and a day, learned from its own answers."""
+"""How fast requests to OpenDota may be: so many a minute and a day, learned from its own answers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class MinuteLimiter:
         Raises:
             DayLimitReached: no request may be made today.
         """
-        # First come, first served: the stalest things are asked for first even where the budget ends.
+        # First come, first served: the stalest things are requested first even where the budget ends.
         async with self._entrance:
             while (wait_s := self._wait_s()) != 0:
                 if wait_s is None:

@@ -92,7 +92,7 @@ def _begin(cursor: Cursor | None, now: datetime | None) -> _Walk:
 def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Awaitable[None]]:
     """Read a list of matches: what an unfinished walk left, then from the top down to what is known.
 
-    Each page is asked for by the oldest id of the one before, so that new matches do not shift it. How far the walk has
+    Each page is requested by the oldest id of the one before, so that new matches do not shift it. How far the walk has
     come lands with each page, so that one that is killed, or ends with the call budget, goes on where it was. The list
     of public matches is a sample, which is never read further back than a few pages.
     """

@@ -1,4 +1,4 @@
--- Matches of tracked players, teams and leagues whose details were never asked for, newest first.
+-- Matches of tracked players, teams and leagues whose details were never requested, newest first.
 -- A player's newest matches come from the end of the primary key, so that a long history is not sorted.
 WITH of_players AS (
     SELECT

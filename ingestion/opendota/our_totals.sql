@@ -28,7 +28,7 @@ shown AS (
         account_id,
         matches,
         wins
-    FROM unnest(%(players)s::bigint[], %(matches)s::bigint[], %(wins)s::bigint[]) AS told (account_id, matches, wins)
+    FROM unnest(%(players)s::bigint[], %(matches)s::bigint[], %(wins)s::bigint[]) AS reported (account_id, matches, wins)
 ),
 
 compared AS (

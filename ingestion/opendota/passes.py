@@ -1,4 +1,4 @@
-"""The passes over OpenDota, in the order of a run, and how it is asked."""
+"""The passes over OpenDota, in the order of a run, and its connection."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from warehouse.state import cursors
 
 __all__ = ["HEROES", "MATCHES", "PROFILES", "RATINGS", "TOTALS"]
 
-#: Matches asked for where a few new ones are expected.
+#: Matches requested where a few new ones are expected.
 _RECENT = 100
 
 

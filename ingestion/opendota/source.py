@@ -64,7 +64,7 @@ def _parse_player(page: Page) -> Parsed:
     """A profile and, as an observation of its own, the rank it shows.
 
     An answer about another account is refused whole. One without a profile (`null`, or a profile that is null or left
-    out beside a rank) is of somebody whom OpenDota does not know or does not show; a stored profile stays as it is.
+    out beside a rank) is of a player whom OpenDota does not know or does not show; a stored profile stays as it is.
     """
     if page.status == 200 and page.body.strip() == b"null":
         return to_rows(tables.PLAYERS, [], page)
@@ -74,9 +74,9 @@ def _parse_player(page: Page) -> Parsed:
     observed_at = iso_utc(page.observed_at)
     profile = record.get("profile")
     if isinstance(profile, dict):
-        asked = page.params.get("account_id")
+        requested = page.params.get("account_id")
         sent = profile.get("account_id")
-        if sent is not None and not is_same_id(sent, asked):
+        if sent is not None and not is_same_id(sent, requested):
             return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the answer is about another account")])
         parsed = to_rows(tables.PLAYERS, [record], page)
     elif profile is None and (record.keys() & {"profile", *_RANK_FIELDS}):

@@ -71,7 +71,7 @@ _LEAGUE_OBJECT = _objects(
 _ACCOUNT = Column(
     "account_id",
     "bigint",
-    "Steam account id (32 bit) of the player asked for",
+    "Steam account id (32 bit) of the requested player",
     limits=_ACCOUNTS,
     from_request=True,
     privacy="pseudonymous",
@@ -357,7 +357,7 @@ MATCH_ABSENCES = Table(
     SOURCE,
     "match_absences",
     key=("match_id",),
-    description="One row per match that was asked for and is not known to OpenDota (404).",
+    description="One row per match that was requested and is not known to OpenDota (404).",
     columns=(
         Column("match_id", "bigint", "match", limits=_MATCHES, from_request=True),
         Column("error", "text", "the message of the answer"),
@@ -440,7 +440,7 @@ TEAM_MATCHES = Table(
     key=("match_id", "team_id"),
     description="One row per tracked team and match of its history.",
     columns=(
-        Column("team_id", "bigint", "team asked for", from_request=True),
+        Column("team_id", "bigint", "the requested team", from_request=True),
         Column("match_id", "bigint", "match", limits=_MATCHES),
         Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
         Column("radiant", "boolean", "the team played on Radiant", is_required=True),

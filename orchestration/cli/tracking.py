@@ -73,7 +73,7 @@ def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
                 console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them", markup=False)
                 if not reader.is_readable(settings):
                     variable = f"{reader.upstream(settings).variables}_KEY"
-                    console.print(f"hint: {source} needs a key to be asked; set {variable}", markup=False)
+                    console.print(f"hint: {source} answers with a key alone; set {variable}", markup=False)
     return _report(read)
 
 

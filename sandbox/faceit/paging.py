@@ -21,7 +21,7 @@ def paged(
     Args:
         items: the whole list.
         query: `offset` and `limit`.
-        limit: records on a page when none is asked for.
+        limit: records on a page when none is requested.
         most: largest limit allowed.
         most_offset: largest offset allowed; None: any.
 

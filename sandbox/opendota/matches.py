@@ -180,7 +180,7 @@ def _teams(world: World, row: int) -> Answer:
 
 
 def _picks_bans(rng: np.random.Generator, game_mode: int, heroes: list[int]) -> list[Answer] | None:
-    """The draft of captain's mode, and what players of all pick asked to ban, also where somebody picked it."""
+    """The draft of captain's mode, and requested bans of all pick, also of heroes that were picked."""
     if game_mode == _CAPTAINS_MODE:
         return _draft(rng, heroes)
     if game_mode != _ALL_PICK:

@@ -16,7 +16,7 @@ __all__ = ["DATA", "METHODS", "Browsers"]
 Headers = list[tuple[bytes, bytes]]
 
 METHODS = "GET, HEAD"
-"""All that can be asked for."""
+"""All that can be requested."""
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 """Loads nothing and stands in no frame; a page that loads something says so itself."""
 DATA: Headers = [(b"x-content-type-options", b"nosniff"), _POLICY]

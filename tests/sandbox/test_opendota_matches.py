@@ -68,7 +68,7 @@ def test_captains_mode_has_a_draft_and_all_pick_what_was_asked_for(api: httpx.Cl
         assert [step["order"] for step in match["picks_bans"]] == list(range(24))
     for match in _details(api, sandbox, mode == 22):
         asked = [step["hero_id"] for step in match["picks_bans"] if not step["is_pick"]]
-        # Some of it was picked all the same, and some was asked for twice.
+        # Some of it was picked all the same, and some was requested twice.
         assert len(set(asked) - {player["hero_id"] for player in match["players"]}) < len(set(asked)) < len(asked)
     assert all(match["picks_bans"] is None for match in _details(api, sandbox, mode == 23))
 

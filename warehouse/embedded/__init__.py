@@ -23,7 +23,7 @@ __all__ = ["Servers", "find_running", "postgres_bin", "running"]
 
 @dataclass(frozen=True)
 class Servers:
-    """Addresses of the servers, with their passwords; empty for a server that was not asked for.
+    """Addresses of the servers, with their passwords; empty for a server that was not requested.
 
     Attributes:
         database_url: `postgresql://` URL of the administrator.

@@ -35,7 +35,7 @@ def choose_port(home: Home, *, asked: int, kept: Path, product: str, variable: s
     unless somebody else took it meanwhile.
 
     Raises:
-        ConfigurationError: the port that was asked for is taken.
+        ConfigurationError: the port that was requested is taken.
     """
     if asked:
         if not is_free(asked):

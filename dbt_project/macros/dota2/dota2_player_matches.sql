@@ -118,7 +118,7 @@ played as (
 
     select
         *,
-        -- A match of no length, or a row of zeros of somebody who left or never had a hero, has no statistics. Gold,
+        -- A match of no length, or a row of zeros of a player who left or never had a hero, has no statistics. Gold,
         -- experience and level come to who does nothing.
         coalesce(
             duration_s = 0

@@ -27,7 +27,7 @@
 {%- endmacro %}
 
 
-{# An account id that names somebody: 0 and below are nobody's, 4294967295 is everybody's who hides. #}
+{# An account id of a known player: 0 and below belong to no player, 4294967295 is shared by all who hide. #}
 {% macro known_account(account_id) -%}
     case when {{ account_id }} between 1 and 4294967294 then {{ account_id }} end
 {%- endmacro %}

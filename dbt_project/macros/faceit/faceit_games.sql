@@ -10,7 +10,7 @@
 {%- endmacro %}
 
 
-{# A player's id that names somebody; null for what FACEIT sends in place of one. #}
+{# The id of a known player; null for the placeholders that FACEIT sends in place of one. #}
 {% macro known_faceit_player(player_id) -%}
     case when {{ player_id }} not in ('', '0', '00000000-0000-0000-0000-000000000000') then {{ player_id }} end
 {%- endmacro %}

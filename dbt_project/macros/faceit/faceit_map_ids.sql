@@ -1,7 +1,7 @@
 {#
     CTE of the ids of maps (`map_ids`): a map has one id, by its name, whatever way it was spelt. A name that the seeds
     know is that map's; what they do not know (a workshop id, an opaque id) is looked up among those that the match's
-    own vote was about, which have a class (`de_pango`) or else a name. What nobody names stays as it is.
+    own vote was about, which have a class (`de_pango`) or else a name. An id without a name stays as it is.
 
     Only what is known of the match itself and the seeds decide: a vote of another match would make rows change whose
     own match did not.

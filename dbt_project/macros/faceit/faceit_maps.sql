@@ -4,7 +4,7 @@
     A match of several maps is as many matches in the marts: `<match>:<map>`. Maps are known from statistics or from
     the results of the details; a match of which none is known counts as one map.
 
-    Awarded and forfeited maps are results of a match that nobody played (`is_played`): those of several whose result is
+    Awarded and forfeited maps are results of a match without play (`is_played`): those of several whose result is
     1:0, which are no rounds, and of which there are no statistics, or ones that say so; and a finished match that never
     started, of which neither statistics nor rounds are known. A single map that did start was played: there 1:0 means won, not rounds.
 #}
@@ -323,7 +323,7 @@ scores as (
     What a side won of a match, as the match's result says: maps, or rounds where it was a single map, of which some
     results say 1 and 0 instead. A match is won with five maps at most, a map with more rounds than that.
 
-    is_rounds: whether rounds are asked for.
+    is_rounds: whether rounds are requested.
 #}
 {% macro faceit_result(side, is_rounds) -%}
     case

@@ -82,7 +82,7 @@ known_sides as (
 
 ),
 
--- A team does not play itself: by an id that is on both sides nobody can be told apart.
+-- A team does not play itself: an id that is on both sides identifies neither.
 team_sides as (
 
     select

@@ -13,8 +13,8 @@
 
 
 {#
-    Whether statistics are those of somebody who left or never came: a row of zeros, deaths included, of a map that had
-    ten rounds or more, or of which it is not known how many. In so many rounds nobody is idle and never dies.
+    Whether statistics are those of a player who left or never came: a row of zeros, deaths included, of a map that had
+    ten rounds or more, or of which it is not known how many. In so many rounds no player is idle and never dies.
 
     columns: all that the row has, beside kills and deaths.
 #}

@@ -32,7 +32,7 @@ team_results as (
         case when maps.competition_type = 'championship' then maps.competition_id end as league_id,
         case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
         maps.played_at,
-        -- A cancelled match, a bye and a match against nobody have no winner among teams.
+        -- A cancelled match, a bye and a match without an opponent have no winner among teams.
         case
             when maps.is_decided and opponents.team_id is not null
                 then sides.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)

@@ -26,7 +26,7 @@
 
 {#
     The Steam account id (32 bit) in a text: a Steam id of 64 bits is the account id above a fixed base, `[U:1:n]` names
-    it; null for what is neither, and for accounts that are nobody's (`known_account`).
+    it; null for what is neither, and for accounts of no player (`known_account`).
 #}
 {% macro steam_account_id(text) -%}
     {{ adapter.dispatch('steam_account_id')(text) }}

@@ -8,7 +8,7 @@
     )
 }}
 
-with told as (
+with configured as (
 
     select as_of_date
     from {{ ref('stg_ops__build_inputs') }}
@@ -29,7 +29,7 @@ decided as (
 
     select
         'all' as game,
-        coalesce((select told.as_of_date from told), played.newest_date) as as_of_date
+        coalesce((select configured.as_of_date from configured), played.newest_date) as as_of_date
     from played
 
 )

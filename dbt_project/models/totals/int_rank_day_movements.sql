@@ -15,7 +15,7 @@ with progression as (
         next_observed_date,
         case ladder
             -- No rank, or an elo without a level, is no row of the distribution, and makes its day one on which
-            -- somebody was observed: a level that was held before ends on it.
+            -- a player was observed: a level that was held before ends on it.
             when 'faceit_elo' then cast(replace(coalesce(rank_name, '0'), 'Level ', '') as integer)
             else coalesce(rank_value, 0)
         end as rank_value,

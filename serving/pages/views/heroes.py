@@ -29,7 +29,7 @@ _HALF_WEEK = timedelta(days=4)
 
 
 async def heroes(reader: Reader, values: Values) -> dict[str, Any]:
-    """Every hero of a window and bracket, in the order that was asked for; without a value last."""
+    """Every hero of a window and bracket, in the order that was requested; without a value last."""
     asked = {"game": _GAME, "window_days": values["window_days"], "rank_bracket": values["rank_bracket"]}
     rows = list((await reader.read("hero_meta_trends", asked)).rows)
     key = SORTS[str(values["sort"])]

@@ -88,7 +88,7 @@ def _list(
 
     def answer(path: str, times: int) -> Reply:
         query = query_of(path)
-        # A month is shown unless more is asked for.
+        # A month is shown unless more is requested.
         assert query["from"] == "1"
         until = float(query["to"]) if "to" in query else float("inf")
         chosen = [record for record in ordered if key(record) < until or (is_inclusive and key(record) == until)]

@@ -79,7 +79,7 @@ def test_more_records_at_one_moment_than_can_be_asked_for_are_told_and_the_rest_
     older = [START * 1000 + 4_999_999 - number for number in range(120)]
     report, _ = tracking.run_against(statistics([*shared, *older], is_inclusive=is_inclusive), "player_match_stats")
     assert report.is_ok
-    assert "share a moment" in report.notices[0]
+    assert "share a time" in report.notices[0]
     assert stored(tracking, "player_match_stats") == 300 + 120
 
 
@@ -264,7 +264,7 @@ def test_a_history_that_tells_no_times_is_read_as_far_as_the_source_shows_it(tra
     whole = history([match(number, None) for number in range(1250)])
     report, _ = tracking.run_against(whole, "history_matches")
     assert (report.is_ok, stored(tracking)) == (True, 1100)
-    assert "share a moment" in report.notices[0]
+    assert "share a time" in report.notices[0]
 
 
 def test_a_match_that_was_reported_late_far_below_the_known_ones_is_found_within_a_month(tracking: Warehouse) -> None:

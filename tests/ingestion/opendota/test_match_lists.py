@@ -24,7 +24,7 @@ def known(warehouse: Warehouse, table: str) -> list[int]:
 
 
 def pages_of(ids: list[int], *, ignores_paging: bool = False) -> Callable[[str, int], Reply]:
-    """A source that lists matches newest first, 100 a page, below the id that is asked for."""
+    """A source that lists matches newest first, 100 a page, below the id that is requested."""
 
     def answer(path: str, times: int) -> Reply:
         below = path.partition("less_than_match_id=")[2]

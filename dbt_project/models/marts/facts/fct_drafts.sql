@@ -51,7 +51,7 @@ entries as (
         matches.*,
         cast({{ json_integer('draft.value', 'hero_id') }} as text) as character_id,
         not coalesce(lower({{ json_text('draft.value', 'is_pick') }}) in ('false', '0'), false) as is_pick,
-        {{ json_text('draft.value', 'order') }} as told_order
+        {{ json_text('draft.value', 'order') }} as sent_order
     from drafts
     inner join matches
         on drafts.game = matches.game
@@ -61,7 +61,7 @@ entries as (
 
 ),
 
--- Heroes that somebody played or that the draft has as picked.
+-- Heroes that were played or that the draft has as picked.
 picked as (
 
     select
@@ -82,14 +82,14 @@ picked as (
 
 ),
 
--- In some modes a draft lists what players asked to ban: what was picked was not banned, and nothing is banned twice.
+-- In some modes a draft lists requested bans: what was picked was not banned, and nothing is banned twice.
 effective as (
 
     select
         entries.*,
         row_number() over (
             partition by entries.game, entries.match_id, entries.character_id, entries.is_pick
-            order by length(entries.told_order), entries.told_order
+            order by length(entries.sent_order), entries.sent_order
         ) as place,
         picked.character_id is not null as is_picked
     from entries
@@ -107,7 +107,7 @@ numbered as (
         match_id,
         cast(
             row_number() over (
-                partition by game, match_id order by length(told_order), told_order, is_pick, character_id
+                partition by game, match_id order by length(sent_order), sent_order, is_pick, character_id
             ) as integer
         ) as draft_order,
         character_id,

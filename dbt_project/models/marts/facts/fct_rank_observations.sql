@@ -26,7 +26,7 @@ faceit as (
 
 ),
 
-told as (
+reported as (
 
     select * from dota2
     union all
@@ -34,7 +34,7 @@ told as (
 
 ),
 {%- else %}
-told as (
+reported as (
 
     select * from {{ ref('int_rank_observations_unioned') }}
 
@@ -44,18 +44,18 @@ told as (
 described as (
 
     select
-        told.*,
+        reported.*,
         medals.medal_name,
         medals.has_stars,
         -- The leaderboard is the highest medal's; what is shown beside another is a place of another time.
         case
-            when told.rank_value is not null and (told.ladder <> 'dota2_rank_tier' or not medals.has_stars)
-                then told.leaderboard_rank
+            when reported.rank_value is not null and (reported.ladder <> 'dota2_rank_tier' or not medals.has_stars)
+                then reported.leaderboard_rank
         end as medal_leaderboard_rank
-    from told
+    from reported
     left join {{ ref('dota2_medals') }} as medals
-        on told.ladder = 'dota2_rank_tier'
-            and told.rank_value / 10 = medals.medal
+        on reported.ladder = 'dota2_rank_tier'
+            and reported.rank_value / 10 = medals.medal
 
 ),
 
