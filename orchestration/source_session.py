@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ingestion.errors import Unreachable
 from ingestion.passes import Context, PassDefinition, run_pass
 from ingestion.reader import Reader
-from ingestion.reports import PassReport, Stop
+from ingestion.reports import PassReport, Stop, StopReason
+from ingestion.worlds import settled
 from orchestration.interrupts import foreign_code
 from orchestration.progress import PassDone, PassProgress, tell
 from orchestration.warehouse_access import Warehouse, load_landed
@@ -89,17 +91,19 @@ class SourceSession:
             try:
                 self._context = self._runner.run(self._open())
             except LadderError as error:
-                return PassReport(definition.name, stop=Stop("refused", str(error)))
+                reason: StopReason = "unreachable" if isinstance(error, Unreachable) else "refused"
+                return PassReport(definition.name, stop=Stop(reason, str(error)))
         with foreign_code():
             return self._runner.run(run_pass(self._context, definition))
 
     async def _open(self) -> Context:
         self._reader.require_key(self._warehouse.settings)
-        source = self._reader.source.name
+        source, url, lake = self._reader.source.name, self._warehouse.url("ingest"), self._warehouse.lake
+        settings = await settled(self._reader, self._warehouse.settings, url, lake)
         opening = self._reader.open_context(
-            self._warehouse.settings,
-            self._warehouse.url("ingest"),
-            self._warehouse.lake,
+            settings,
+            url,
+            lake,
             on_progress=lambda name, done, total: tell(PassProgress(source, name, done, total)),
         )
         return await self._stack.enter_async_context(opening)

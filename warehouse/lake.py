@@ -27,7 +27,7 @@ from warehouse.errors import LakeError
 from warehouse.json_text import json_text, read_json, without_fields
 from warehouse.source import CursorMove, Page, Source
 
-__all__ = ["Lake"]
+__all__ = ["Lake", "write_whole"]
 
 _SCHEMA = pa.schema(
     [
@@ -96,6 +96,10 @@ class Lake:
         pattern = f"{endpoint or '*'}/date=*/*.parquet"
         return sorted(folder.glob(pattern), key=lambda path: path.name)
 
+    def holds_files(self) -> bool:
+        """Whether anything was ever landed, by any source."""
+        return next((self.root / "raw").glob("*/*/date=*/*.parquet"), None) is not None
+
     def unfinished(self, source: str) -> list[Path]:
         """Files of a source that are being written, or were when their writer was killed."""
         return sorted((self.root / "raw" / source).glob("*/date=*/*.unfinished"))
@@ -135,6 +139,27 @@ class Lake:
                         yield _to_page(endpoint, row)
         except (OSError, pa.ArrowInvalid) as error:
             raise _lake_error(error, "read", path) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file of the lake whole or not at all, and to the disk.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    unfinished = path.with_suffix(f".{secrets.token_hex(4)}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise _lake_error(error, "write", path) from None
 
 
 def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
