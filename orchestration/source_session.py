@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import psycopg
 
 from ingestion.errors import Unreachable
 from ingestion.passes import Context, PassDefinition, run_pass
@@ -16,10 +19,14 @@ from ingestion.worlds import settled
 from orchestration.interrupts import foreign_code
 from orchestration.progress import PassDone, PassProgress, tell
 from orchestration.warehouse_access import Warehouse, load_landed
+from warehouse.compact import compact_when_due
 from warehouse.errors import LadderError
 from warehouse.load import LoadReport
+from warehouse.source import Source
 
 __all__ = ["PassOutcome", "SourceSession", "open_session"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,8 +126,17 @@ def open_session(warehouse: Warehouse, reader: Reader) -> Iterator[SourceSession
             # Where this fails, the first pass fails in the same way, and tells.
             load_landed(warehouse, reader.source)
             yield session
+            _keep_compact(warehouse, reader.source)
         finally:
             runner.run(stack.aclose())
+
+
+def _keep_compact(warehouse: Warehouse, source: Source) -> None:
+    """Put the small files of closed days together, once a day; a run does not fail by it."""
+    try:
+        compact_when_due(warehouse.servers.database_url, warehouse.lake, source)
+    except (LadderError, psycopg.Error) as error:
+        _logger.warning("the lake of %s is not compacted: %s", source.name, error)
 
 
 def _message(source: str, outcome: PassOutcome) -> PassDone:
