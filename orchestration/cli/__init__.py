@@ -17,6 +17,7 @@ import typer
 
 from ingestion.registry import NAMES
 from warehouse.errors import LadderError
+from warehouse.visible import visible
 
 __all__ = ["app", "main"]
 
@@ -375,7 +376,8 @@ def main() -> int:
         return 0
     except OSError as error:
         place = f" at {error.filename}" if error.filename else ""
-        sys.stderr.write(f"error: {(error.strerror or str(error)).lower()}{place}; make room or give rights there\n")
+        line = f"{(error.strerror or str(error)).lower()}{place}; make room or give rights there"
+        sys.stderr.write(f"error: {visible(line)}\n")
         return trouble
     except Exception as error:
         return _refused(error, trouble)
@@ -396,7 +398,7 @@ def _refused(error: Exception, trouble: int) -> int:
         if isinstance(error, OperationalError | InsufficientPrivilege):
             said = error.diag.message_primary or str(error)
             hint = "see that it runs, has room and grants what is needed, then try again"
-            sys.stderr.write(f"error: PostgreSQL: {' '.join(said.split())}; {hint}\n")
+            sys.stderr.write(f"error: PostgreSQL: {visible(' '.join(said.split()))}; {hint}\n")
             return trouble
     show = getattr(error, "show", None)
     if show is None:
