@@ -75,10 +75,9 @@ async def settled(reader: Reader, settings: Settings, database_url: str, lake: L
         if address.origin == "set" and home == REAL:
             return settings
         world = await _world_of(reader, reader.upstream(settings))
-        if home != world:
-            if home is not None and holds_data(connection, lake):
-                raise _other_world(reader, address, world, home)
-            record_world(connection, lake, world)
+        if home not in (None, world) and holds_data(connection, lake):
+            raise _other_world(reader, address, world, str(home))
+        record_world(connection, lake, world)
     return settings
 
 
@@ -163,7 +162,8 @@ async def _world_of(reader: Reader, upstream: Upstream) -> str:
 
 async def _fetch(url: httpx.URL) -> tuple[int, bytes]:
     """Status and the first bytes of an answer, which a name fits into."""
-    transport = httpx.AsyncHTTPTransport(retries=_CONNECT_ATTEMPTS - 1)
+    # Certificates take longer to load than the rest takes, and http has none.
+    transport = httpx.AsyncHTTPTransport(verify=url.scheme == "https", retries=_CONNECT_ATTEMPTS - 1)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "ladderhouse"}
     async with (
         httpx.AsyncClient(timeout=_TIMEOUT_S, transport=transport, headers=headers) as client,
