@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help setup demo up test test-long check contracts bench bench-marts bench-serving clean
+.PHONY: help setup demo up test test-long check contracts lock licences audit bench bench-marts bench-serving clean
 
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
@@ -54,9 +54,24 @@ check: $(STAMP)
 	$(BIN)/sqlfluff lint --processes 0 dbt_project/models dbt_project/tests
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python .ci/licences.py --check
 
 contracts: $(STAMP)
 	$(BIN)/python -m orchestration.contracts
+
+# Versions stay where they can: those of dev.lock hold for all. To raise one: uv pip compile --upgrade-package NAME ...
+COMPILE := $(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --quiet
+lock: $(STAMP)
+	$(COMPILE) --extra dev -o requirements/dev.lock
+	$(COMPILE) --extra dev --extra bench -o requirements/bench.lock
+	$(COMPILE) --extra embedded --no-annotate -c requirements/dev.lock -o requirements/run.lock
+	echo pip-audit | $(BIN)/uv pip compile - --generate-hashes --no-emit-index-url --no-header --quiet -o requirements/audit.lock
+
+licences: $(STAMP)
+	$(BIN)/python .ci/licences.py
+
+audit: $(STAMP)
+	$(BIN)/python .ci/audit.py
 
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks

@@ -28,7 +28,7 @@ from ingestion.parsing import error_message
 from ingestion.refusals import Refused, Upstream, as_blocked, in_short, refusal, wrong_address
 from warehouse.json_text import NotJsonError, check_json
 
-__all__ = ["Answer", "Client", "Patience"]
+__all__ = ["Answer", "Client", "Patience", "check_address"]
 
 _UNREACHABLE_ATTEMPTS = 3
 
@@ -85,7 +85,7 @@ class Client:
     """
 
     def __init__(self, upstream: Upstream, limiter: Limiter, clock: Clock, patience: Patience) -> None:
-        _check_address(upstream)
+        check_address(upstream)
         # Left alone, stamina writes each retry to standard output as soon as structlog is installed.
         set_on_retry_hooks([_log_retry])
         self.upstream = upstream
@@ -279,7 +279,12 @@ def _log_retry(details: RetryDetails) -> None:
     )
 
 
-def _check_address(upstream: Upstream) -> None:
+def check_address(upstream: Upstream) -> None:
+    """Refuse a base URL that is none.
+
+    Raises:
+        WrongAddressError: it has no host, or a port that cannot be.
+    """
     try:
         url = httpx.URL(upstream.url)
         if url.host and (url.port is None or 0 < url.port < 65536):

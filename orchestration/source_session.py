@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg
+
+from ingestion.errors import Unreachable
 from ingestion.passes import Context, PassDefinition, run_pass
 from ingestion.reader import Reader
-from ingestion.reports import PassReport, Stop
+from ingestion.reports import PassReport, Stop, StopReason
+from ingestion.worlds import settled
 from orchestration.interrupts import foreign_code
 from orchestration.progress import PassDone, PassProgress, tell
 from orchestration.warehouse_access import Warehouse, load_landed
+from warehouse.compact import compact_when_due
 from warehouse.errors import LadderError
 from warehouse.load import LoadReport
+from warehouse.source import Source
 
 __all__ = ["PassOutcome", "SourceSession", "open_session"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,17 +98,19 @@ class SourceSession:
             try:
                 self._context = self._runner.run(self._open())
             except LadderError as error:
-                return PassReport(definition.name, stop=Stop("refused", str(error)))
+                reason: StopReason = "unreachable" if isinstance(error, Unreachable) else "refused"
+                return PassReport(definition.name, stop=Stop(reason, str(error)))
         with foreign_code():
             return self._runner.run(run_pass(self._context, definition))
 
     async def _open(self) -> Context:
         self._reader.require_key(self._warehouse.settings)
-        source = self._reader.source.name
+        source, url, lake = self._reader.source.name, self._warehouse.url("ingest"), self._warehouse.lake
+        settings = await settled(self._reader, self._warehouse.settings, url, lake)
         opening = self._reader.open_context(
-            self._warehouse.settings,
-            self._warehouse.url("ingest"),
-            self._warehouse.lake,
+            settings,
+            url,
+            lake,
             on_progress=lambda name, done, total: tell(PassProgress(source, name, done, total)),
         )
         return await self._stack.enter_async_context(opening)
@@ -115,8 +126,17 @@ def open_session(warehouse: Warehouse, reader: Reader) -> Iterator[SourceSession
             # Where this fails, the first pass fails in the same way, and tells.
             load_landed(warehouse, reader.source)
             yield session
+            _keep_compact(warehouse, reader.source)
         finally:
             runner.run(stack.aclose())
+
+
+def _keep_compact(warehouse: Warehouse, source: Source) -> None:
+    """Put the small files of closed days together, once a day; a run does not fail by it."""
+    try:
+        compact_when_due(warehouse.servers.database_url, warehouse.lake, source)
+    except (LadderError, psycopg.Error) as error:
+        _logger.warning("the lake of %s is not compacted: %s", source.name, error)
 
 
 def _message(source: str, outcome: PassOutcome) -> PassDone:

@@ -29,6 +29,10 @@ def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
     async def state(_: Request) -> Response:
         return _json({"seed": world.seed, "now": world.now, "start": world.start, "requests": opendota.log.count})
 
+    async def name(_: Request) -> Response:
+        # What a warehouse compares with the world of its data before it requests anything (`ingestion.worlds`).
+        return _json({"world": world.id})
+
     async def advance(request: Request) -> Response:
         body = msgspec.json.decode(await request.body() or b"{}")
         return _json({"now": world.advance(days=body.get("days", 0), seconds=body.get("seconds", 0))})
@@ -49,6 +53,7 @@ def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
 
     return [
         Route("/state", state),
+        Route("/world", name),
         Route("/advance", advance, methods=["POST"]),
         Route("/players", players),
         Route("/private", private, methods=["POST"]),

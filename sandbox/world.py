@@ -62,13 +62,14 @@ class World:
 
     `players` is how many people can be tracked; `days` the history before `now` (rounded down to a whole
     UTC day for the history's start). Attributes: `now` (Unix s), `start` (s), `people`, `pro_scene`,
-    `tape`.
+    `tape`; `id` is the same for the same arguments, however far the clock has moved.
     """
 
     def __init__(self, seed: int = 7, players: int = 200, *, days: int = 180, now: datetime = DEFAULT_NOW) -> None:
         self.seed = seed
         self.players = players
         self.now = int(now.timestamp())
+        self.id = f"sandbox-{seed}-{players}-{days}-{now.astimezone(UTC):%Y%m%dT%H%M%S}"
         self.start = self.now // DAY_S * DAY_S - days * DAY_S
         self.new_hero_listed_at = self.now + _NEW_HERO_LISTED_S
         self.people: People = make_people(seed, players, days)

@@ -29,6 +29,7 @@ from serving.api.app import Connections, create_app
 from serving.counts import counts_directory
 from serving.pages.catalog import CATALOG_FILE
 from warehouse.errors import ConfigurationError
+from warehouse.logs import VisibleFormatter
 from warehouse.settings import Settings
 
 __all__ = ["background", "reserve_port", "serve"]
@@ -196,7 +197,9 @@ def _await_answer(process: subprocess.Popen[bytes], host: str, port: int, log: P
 def _serve_assignment() -> None:
     """Body of a background process."""
     assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Assignment)
-    logging.basicConfig(level=assignment.log_level.upper())
+    handler = logging.StreamHandler()
+    handler.setFormatter(VisibleFormatter(logging.BASIC_FORMAT))
+    logging.basicConfig(level=assignment.log_level.upper(), handlers=[handler])
     threading.Thread(target=_end_with_input, daemon=True).start()
     serve(
         Settings.model_validate({"home": assignment.home, "log_level": assignment.log_level, **assignment.api}),

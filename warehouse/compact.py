@@ -7,12 +7,14 @@ page that stands in two files, because a compaction was killed in between, is wr
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from math import inf
 from pathlib import Path
 
 import psycopg
@@ -26,7 +28,7 @@ from warehouse.lake import Lake
 from warehouse.locks import BUILD, LOAD
 from warehouse.source import Source
 
-__all__ = ["CompactReport", "compact"]
+__all__ = ["CompactReport", "compact", "compact_when_due"]
 
 #: A file of this size is not worth moving.
 _SMALL_BYTES = 64 << 20
@@ -34,6 +36,12 @@ _SMALL_BYTES = 64 << 20
 _TARGET_BYTES = 256 << 20
 _ROW_GROUP_PAGES = 16
 _ABANDONED_S = 3600
+#: What a run spends on it at most, and waits for other processes before it leaves it to the next run.
+_DAILY_LIMIT_S = 20.0
+_LOCK_LIMIT_S = 1.0
+
+_logger = logging.getLogger(__name__)
+
 #: Books that point at pages: table in `ops`, and its columns besides source, path and page.
 _BOOKS = {
     "rejects": (
@@ -67,7 +75,40 @@ class _Place:
     new_page: int
 
 
-def compact(database_url: str, lake: Lake, source: Source, *, today: date | None = None) -> CompactReport:
+def compact_when_due(database_url: str, lake: Lake, source: Source) -> None:
+    """Compact once a day, for a bounded time, while nothing loads or builds; the next run does what is left.
+
+    Args:
+        database_url: the administrator's login.
+        lake: where the files are.
+        source: whose files.
+
+    Raises:
+        LakeError: a file cannot be read or written; nothing is lost.
+    """
+    with connect(database_url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT compacted_at >= date_trunc('day', now(), 'UTC') FROM ops.lake_listings WHERE source = %s",
+            [source.name],
+        ).fetchone()
+    # Without a row nothing was loaded yet.
+    if row is None or row[0]:
+        return
+    try:
+        compact(database_url, lake, source, limit_s=_DAILY_LIMIT_S, lock_limit_s=_LOCK_LIMIT_S)
+    except psycopg.errors.LockNotAvailable:
+        _logger.info("not compacted: the lake of %s is being loaded or built from", source.name)
+
+
+def compact(
+    database_url: str,
+    lake: Lake,
+    source: Source,
+    *,
+    today: date | None = None,
+    limit_s: float = inf,
+    lock_limit_s: float = 0,
+) -> CompactReport:
     """Compact the loaded files of every endpoint and closed day of a source. Loads and builds wait meanwhile.
 
     Args:
@@ -75,14 +116,19 @@ def compact(database_url: str, lake: Lake, source: Source, *, today: date | None
         lake: where the files are.
         source: whose files.
         today: the day that is not closed yet, UTC; today's by default.
+        limit_s: seconds after which no further files are begun with.
+        lock_limit_s: seconds to wait for loads and builds that run; 0 for as long as they take.
 
     Raises:
         LakeError: a file cannot be read or written; what is done stays done, and nothing is lost.
+        psycopg.errors.LockNotAvailable: `lock_limit_s` is over.
     """
+    deadline = time.monotonic() + limit_s
     today = today or datetime.now(UTC).date()
     _sweep(lake, source)
     before = after = 0
     with connect(database_url, autocommit=True) as connection:
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{round(lock_limit_s * 1000)}ms"])
         connection.execute("SELECT pg_advisory_lock_shared(%s)", [BUILD])
         connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [LOAD, source.name])
         rows = connection.execute("SELECT path FROM ops.lake_files WHERE source = %s", [source.name])
@@ -97,11 +143,15 @@ def compact(database_url: str, lake: Lake, source: Source, *, today: date | None
             after += 1
             if len(group) > 1:
                 _compact_group(connection, lake, group)
+                if time.monotonic() > deadline:
+                    return CompactReport(before, after)
+        connection.execute("UPDATE ops.lake_listings SET compacted_at = now() WHERE source = %s", [source.name])
     return CompactReport(before, after)
 
 
 def _sweep(lake: Lake, source: Source) -> None:
-    """Remove what writers left that were killed; a file is written in seconds."""
+    """Remove what writers left that were killed; a file is written in seconds, and noted before."""
+    lake.sweep_pending(source.name, older_than_s=_ABANDONED_S)
     for path in lake.unfinished(source.name):
         with _lake_errors(path):
             if time.time() - path.stat().st_mtime > _ABANDONED_S:

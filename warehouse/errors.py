@@ -11,6 +11,8 @@ LadderError               says what is wrong and what to do next, in one line; t
 
 from __future__ import annotations
 
+from warehouse.visible import visible
+
 __all__ = [
     "BuildError",
     "ConfigurationError",
@@ -23,7 +25,7 @@ __all__ = [
 
 
 class LadderError(Exception):
-    """Base of every error meant for a person.
+    """Base of every error meant for a person. Control characters in it are shown as escapes, wherever it is shown.
 
     Args:
         message: what is wrong, without a trailing full stop.
@@ -31,9 +33,9 @@ class LadderError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = visible(message, has_lines=True)
+        self.hint = visible(hint, has_lines=True)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         """One line: the message, then the hint."""

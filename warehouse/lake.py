@@ -4,6 +4,11 @@
 
 A file holds one or more pages, one a row. It is written under another name, flushed to the disk and renamed, so that a
 file under its final name is always whole. File names sort by the time of landing.
+
+    <root>/pending/<source>/<endpoint>~YYYY-MM-DD~<batch>
+
+An empty file for each file that was landed and is not loaded yet, written before the file is renamed: what is pending
+is found without listing the lake (`warehouse.pending`).
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from warehouse.errors import LakeError
 from warehouse.json_text import json_text, read_json, without_fields
 from warehouse.source import CursorMove, Page, Source
 
-__all__ = ["Lake"]
+__all__ = ["Lake", "write_whole"]
 
 _SCHEMA = pa.schema(
     [
@@ -43,6 +48,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _ROW_GROUP_PAGES = 16
+_TOKEN = "listed.token"
 
 
 class Lake:
@@ -82,6 +88,7 @@ class Lake:
                 )
                 stream.flush()
                 os.fsync(stream.fileno())
+            self.note_pending([path])
             unfinished.rename(path)
             _sync_folder(folder)
         except OSError as error:
@@ -95,6 +102,77 @@ class Lake:
         folder = self.root / "raw" / source
         pattern = f"{endpoint or '*'}/date=*/*.parquet"
         return sorted(folder.glob(pattern), key=lambda path: path.name)
+
+    def note_pending(self, paths: Sequence[Path]) -> None:
+        """Note files of one source that are not loaded yet; lasts once this returns.
+
+        Raises:
+            OSError: the lake cannot be written.
+        """
+        if not paths:
+            return
+        folder = self._pending_folder(paths[0].parents[2].name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            (folder / _note_name(path)).touch()
+        _sync_folder(folder)
+
+    def noted_pending(self, source: str) -> list[Path]:
+        """Files that are noted as not loaded, in the order of their landing; one that is being written is not there."""
+        folder = self._pending_folder(source)
+        try:
+            names = [entry.name for entry in os.scandir(folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        found = (self._noted_path(source, name) for name in names)
+        return sorted((path for path in found if path is not None), key=lambda path: path.name)
+
+    def begin_notes(self, source: str, pending: Sequence[Path], token: str) -> None:
+        """Note all that is pending, and by a token who has found that out.
+
+        Raises:
+            LakeError: the lake cannot be written.
+        """
+        try:
+            self.note_pending(pending)
+        except OSError as error:
+            raise _lake_error(error, "write", self._pending_folder(source)) from None
+        write_whole(self._pending_folder(source) / _TOKEN, token.encode())
+
+    def listing_token(self, source: str) -> str | None:
+        """The token of the listing that the notes go on from; None where there was none."""
+        try:
+            return (self._pending_folder(source) / _TOKEN).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def forget_pending(self, paths: Sequence[Path]) -> None:
+        """Remove the notes of files that are loaded, or were never finished."""
+        for path in paths:
+            # One that stays is looked up in vain the next time.
+            with suppress(OSError):
+                (self._pending_folder(path.parents[2].name) / _note_name(path)).unlink()
+
+    def sweep_pending(self, source: str, *, older_than_s: float) -> None:
+        """Remove old notes of files that were never finished, or are gone."""
+        for path in self.noted_pending(source):
+            note = self._pending_folder(source) / _note_name(path)
+            with suppress(OSError):
+                if time.time() - note.stat().st_mtime > older_than_s and not path.exists():
+                    note.unlink()
+
+    def _pending_folder(self, source: str) -> Path:
+        return self.root / "pending" / source
+
+    def _noted_path(self, source: str, note: str) -> Path | None:
+        endpoint, _, rest = note.partition("~")
+        day, _, batch = rest.partition("~")
+        # What else lies there, such as the token, has no batch.
+        return self.root / "raw" / source / endpoint / f"date={day}" / f"{batch}.parquet" if batch else None
+
+    def holds_files(self) -> bool:
+        """Whether anything was ever landed, by any source."""
+        return next((self.root / "raw").glob("*/*/date=*/*.parquet"), None) is not None
 
     def unfinished(self, source: str) -> list[Path]:
         """Files of a source that are being written, or were when their writer was killed."""
@@ -135,6 +213,31 @@ class Lake:
                         yield _to_page(endpoint, row)
         except (OSError, pa.ArrowInvalid) as error:
             raise _lake_error(error, "read", path) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file of the lake whole or not at all, and to the disk.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    unfinished = path.with_suffix(f".{secrets.token_hex(4)}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise _lake_error(error, "write", path) from None
+
+
+def _note_name(path: Path) -> str:
+    return "~".join((path.parents[1].name, path.parent.name.removeprefix("date="), path.stem))
 
 
 def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:

@@ -22,6 +22,7 @@ from warehouse.errors import DatabaseError
 from warehouse.lake import Lake
 from warehouse.locks import BUILD, LOAD
 from warehouse.merge import MergeCounts, merge
+from warehouse.pending import needs_listing, note_listing
 from warehouse.prepare import Prepared, prepare
 from warehouse.source import Source
 
@@ -29,7 +30,7 @@ __all__ = ["LoadReport", "load_files", "load_pending", "pending_files"]
 
 
 def load_pending(database_url: str, lake: Lake, source: Source, endpoints: Sequence[str] | None = None) -> LoadReport:
-    """Load every landed file of a source that is not loaded yet.
+    """Load every landed file of a source that is not loaded yet. Its cost does not follow the length of the lake.
 
     Args:
         database_url: a login that may write staging tables (`ladder_ingest`).
@@ -42,28 +43,34 @@ def load_pending(database_url: str, lake: Lake, source: Source, endpoints: Seque
         LakeError: a file cannot be read.
     """
     with connect(database_url) as connection:
-        files = pending_files(connection, lake, source, endpoints)
+        # Read before what is loaded: whatever is landed meanwhile stays noted.
+        noted = lake.noted_pending(source.name)
+        files = pending_files(connection, lake, source)
+        note_listing(connection, lake, source.name, files)
+        if endpoints is not None:
+            files = [path for path in files if lake.endpoint_of(path) in endpoints]
         report = load_files(connection, lake, source, files)
-        if endpoints is None:
-            # Whatever a replay that was killed had still to load is loaded now.
-            with connection.transaction():
+        seen = list(dict.fromkeys((*noted, *files)))
+        with connection.transaction():
+            loaded = _loaded(connection, [lake.name_of(path) for path in seen])
+            if endpoints is None:
+                # Whatever a replay that was killed had still to load is loaded now.
                 connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
+        lake.forget_pending([path for path in seen if lake.name_of(path) in loaded])
         return report
 
 
-def pending_files(
-    connection: psycopg.Connection, lake: Lake, source: Source, endpoints: Sequence[str] | None = None
-) -> list[Path]:
-    """Landed files that are not loaded yet, in the order of their landing."""
-    wanted = source.endpoints if endpoints is None else endpoints
-    rows = connection.execute(
-        "SELECT path FROM ops.lake_files WHERE source = %s AND endpoint = ANY(%s)",
-        [source.name, list(wanted)],
-    )
-    loaded = {row[0] for row in rows}
+def pending_files(connection: psycopg.Connection, lake: Lake, source: Source) -> list[Path]:
+    """Landed files that are not loaded yet, in the order of their landing. Nothing is written."""
+    if needs_listing(connection, lake, source.name):
+        landed = [path for endpoint in source.endpoints for path in lake.files(source.name, endpoint)]
+        landed.sort(key=lambda path: path.name)
+    else:
+        noted = lake.noted_pending(source.name)
+        landed = [path for path in noted if lake.endpoint_of(path) in source.endpoints and path.exists()]
+    loaded = _loaded(connection, [lake.name_of(path) for path in landed])
     connection.commit()
-    landed = [path for endpoint in wanted for path in lake.files(source.name, endpoint)]
-    return sorted((path for path in landed if lake.name_of(path) not in loaded), key=lambda path: path.name)
+    return [path for path in landed if lake.name_of(path) not in loaded]
 
 
 def load_files(

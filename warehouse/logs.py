@@ -14,11 +14,20 @@ from logging.handlers import RotatingFileHandler
 import structlog
 
 from warehouse.settings import Settings
+from warehouse.visible import visible
 
-__all__ = ["bound", "configure"]
+__all__ = ["VisibleFormatter", "bound", "configure"]
 
 _MAX_BYTES = 10 << 20
 _KEPT_FILES = 3
+
+
+class VisibleFormatter(logging.Formatter):
+    """For logs that are text: control characters in a line are shown as escapes. JSON has them escaped by itself."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as text."""
+        return visible(super().format(record), has_lines=True)
 
 
 def configure(settings: Settings, process: str) -> None:

@@ -167,14 +167,17 @@ class Settings(BaseSettings):
         return Path(self.lake_url.removeprefix("file://")).absolute()
 
 
-def load_settings() -> Settings:
+def load_settings(**given: str) -> Settings:
     """Read the environment.
+
+    Args:
+        given: values that take the place of variables, by the names of the fields.
 
     Raises:
         ConfigurationError: a variable has a value that cannot be used; names the variable.
     """
     try:
-        settings = Settings()
+        settings = Settings.model_validate(given) if given else Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = "LADDER_" + "_".join(str(part) for part in first["loc"]).upper()

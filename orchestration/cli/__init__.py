@@ -17,6 +17,7 @@ import typer
 
 from ingestion.registry import NAMES
 from warehouse.errors import LadderError
+from warehouse.visible import visible
 
 __all__ = ["app", "main"]
 
@@ -34,6 +35,8 @@ rejects = typer.Typer(help="Records that could not become rows.", no_args_is_hel
 app.add_typer(rejects, name="rejects")
 keys = typer.Typer(help="Who may read the API.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+upstream = typer.Typer(help="Where sources are requested.", no_args_is_help=True)
+app.add_typer(upstream, name="upstream")
 
 
 def _known_source(name: str) -> str:
@@ -70,9 +73,11 @@ def up(
     ] = False,
 ) -> None:
     """Keep everything up: servers, worker, Dagster with its schedules, API. Ctrl-C stops all of it."""
+    from orchestration.cli.simulation import simulated_sources
     from orchestration.cli.up import keep_up
 
-    keep_up(with_password=password)
+    with simulated_sources():
+        keep_up(with_password=password)
 
 
 @app.command()
@@ -85,27 +90,35 @@ def run(
 ) -> None:
     """Fetch what is due, load it, build and test the marts, publish."""
     from orchestration.cli.run import run_pipeline, show_plan
+    from orchestration.cli.simulation import simulated_sources
 
     if plan:
         show_plan()
     else:
-        run_pipeline(tuple(only or ()), full_refresh=full_refresh)
+        with simulated_sources(for_worker=True):
+            run_pipeline(tuple(only or ()), full_refresh=full_refresh)
 
 
 @app.command()
 def track(source: Source, kind: Kind, ids: Ids) -> None:
     """Ask a source for these from the next run on."""
+    from orchestration.cli.simulation import simulated_sources
     from orchestration.cli.tracking import track_things
 
-    raise typer.Exit(track_things(source, kind, ids))
+    with simulated_sources():
+        code = track_things(source, kind, ids)
+    raise typer.Exit(code)
 
 
 @app.command()
 def untrack(source: Source, kind: Kind, ids: Ids) -> None:
     """Stop asking for these; what is stored stays."""
+    from orchestration.cli.simulation import simulated_sources
     from orchestration.cli.tracking import untrack_things
 
-    raise typer.Exit(untrack_things(source, kind, ids))
+    with simulated_sources():
+        code = untrack_things(source, kind, ids)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -303,6 +316,28 @@ def keys_revoke(named: Annotated[list[str], typer.Argument(help="ids or names", 
     revoke(named)
 
 
+@upstream.command("list")
+def upstream_list() -> None:
+    """Show which world the stored data is of, and the address of each source."""
+    from orchestration.cli.upstream import list_upstreams
+
+    list_upstreams()
+
+
+@upstream.command("set")
+def upstream_set(
+    source: Source,
+    url: Annotated[str, typer.Argument(help="base URL, with the API's path")],
+    real: Annotated[
+        bool, typer.Option("--real", help="the server passes requests on to the real API, for instance as a proxy")
+    ] = False,
+) -> None:
+    """Request a source at another address of the same world, where LADDER_<SOURCE>_URL is not set."""
+    from orchestration.cli.upstream import set_upstream
+
+    set_upstream(source, url, is_real=real)
+
+
 @app.command()
 def docs() -> None:
     """Write dbt's documentation of the published marts, for `/catalog`."""
@@ -315,8 +350,11 @@ def docs() -> None:
 def doctor() -> None:
     """Look whether everything that is needed is there and works."""
     from orchestration.cli.doctor import examine
+    from orchestration.cli.simulation import simulated_sources
 
-    raise typer.Exit(examine())
+    with simulated_sources():
+        code = examine()
+    raise typer.Exit(code)
 
 
 def main() -> int:
@@ -338,7 +376,8 @@ def main() -> int:
         return 0
     except OSError as error:
         place = f" at {error.filename}" if error.filename else ""
-        sys.stderr.write(f"error: {(error.strerror or str(error)).lower()}{place}; make room or give rights there\n")
+        line = f"{(error.strerror or str(error)).lower()}{place}; make room or give rights there"
+        sys.stderr.write(f"error: {visible(line)}\n")
         return trouble
     except Exception as error:
         return _refused(error, trouble)
@@ -359,7 +398,7 @@ def _refused(error: Exception, trouble: int) -> int:
         if isinstance(error, OperationalError | InsufficientPrivilege):
             said = error.diag.message_primary or str(error)
             hint = "see that it runs, has room and grants what is needed, then try again"
-            sys.stderr.write(f"error: PostgreSQL: {' '.join(said.split())}; {hint}\n")
+            sys.stderr.write(f"error: PostgreSQL: {visible(' '.join(said.split()))}; {hint}\n")
             return trouble
     show = getattr(error, "show", None)
     if show is None:

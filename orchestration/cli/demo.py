@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import typer
 
 from orchestration.cli.run import do_run
-from orchestration.cli.simulation import Simulation
+from orchestration.cli.simulation import Simulation, days_shown, remember_days
 from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker_client import Run
@@ -30,8 +29,6 @@ __all__ = ["run_demo"]
 _BARS = "▁▂▃▄▅▆▇█"
 _LADDER = "dota2_rank_tier"
 _TIMEOUT_S = 30.0
-#: Details and statistics of matches that each run reads of the simulated FACEIT.
-_FACEIT_MATCHES = 25
 #: Below this a hero's win rate says next to nothing.
 _ENOUGH_MATCHES = 10
 
@@ -47,14 +44,12 @@ def run_demo(players: int, simulated: Simulation) -> None:
         LadderError: something did not start.
     """
     home = load_settings().home / "demo"
-    days = _days_so_far(home)
+    days = days_shown(home)
     started = time.monotonic()
     with errors.status("building a simulated world"):
-        environment = simulated.environment
-        if days:
-            answer = httpx.post(simulated.control("advance"), json={"days": days}, timeout=_TIMEOUT_S)
-            answer.raise_for_status()
-    _become(home, environment)
+        simulated.advance(days)
+    remember_days(home, days)
+    _become(home, simulated.environment)
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
         tracked = _track(warehouse, simulated, players)
@@ -68,7 +63,7 @@ def run_demo(players: int, simulated: Simulation) -> None:
             warn(line)
         if not done.is_ok:
             raise typer.Exit(1)
-        _remember(home, days + 1)
+        remember_days(home, days + 1)
         errors.print(
             f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
             markup=False,
@@ -85,7 +80,7 @@ def _become(home: Path, environment: Mapping[str, str]) -> None:
     """Leave everything that the environment says of a real warehouse behind."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
-    os.environ.update(environment, LADDER_HOME=str(home), LADDER_FACEIT_MATCH_BUDGET=str(_FACEIT_MATCHES))
+    os.environ.update(environment, LADDER_HOME=str(home))
 
 
 def _track(warehouse: Warehouse, simulated: Simulation, players: int) -> str:
@@ -197,15 +192,6 @@ def _sparkline(values: Sequence[float], width: int = 60) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{float(value) * 100:.1f}%"
-
-
-def _days_so_far(home: Path) -> int:
-    path = home / "demo.json"
-    return int(msgspec.json.decode(path.read_bytes())["days"]) if path.exists() else 0
-
-
-def _remember(home: Path, days: int) -> None:
-    (home / "demo.json").write_bytes(msgspec.json.encode({"days": days}))
 
 
 def _suggest(home: Path) -> None:

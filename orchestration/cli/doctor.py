@@ -17,6 +17,7 @@ from ingestion.limits import SystemClock
 from ingestion.reader import Reader
 from ingestion.refusals import Refused, Upstream, refusal
 from ingestion.registry import readers
+from ingestion.worlds import settled
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.damage import damaged_marts
@@ -187,9 +188,11 @@ def _looks_at_upstream(settings: Settings, warehouse: Warehouse | None) -> Itera
         def look(reader: Reader = reader, upstream: Upstream = upstream) -> str:
             if not reader.is_readable(settings):
                 return f"it needs a key; runs leave it out until {upstream.variables}_KEY is set"
-            if warehouse is not None:
-                asyncio.run(_take_turn(reader, warehouse))
-            return _ask(upstream, reader.probe)
+            if warehouse is None:
+                return f"not requested: of which world {upstream.url} must be is recorded in the database"
+            there = reader.upstream(asyncio.run(settled(reader, settings, warehouse.url("ingest"), warehouse.lake)))
+            asyncio.run(_take_turn(reader, warehouse))
+            return _ask(there, reader.probe)
 
         yield upstream.name, look
 

@@ -8,10 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-from rich.console import Console
-
-from orchestration.cli.terminal import console, errors, table
+from orchestration.cli.terminal import VisibleConsole, console, errors, table, write_json
 from orchestration.warehouse_access import open_warehouse
 from warehouse.api_keys import SCOPES, ApiKey, create_key, list_keys, revoke_key
 from warehouse.database import connect
@@ -50,7 +47,7 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.servers.database_url) as admin:
         found = [key for key in list_keys(admin) if revoked or key.revoked_at is None]
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        write_json(found)
         return
     if not found:
         console.print("no keys; `ladder keys create NAME` makes one")
@@ -70,7 +67,7 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
             _state(key),
         )
     # For a pipe no line is broken.
-    wide = console if console.is_terminal else Console(highlight=False, width=_WIDE)
+    wide = console if console.is_terminal else VisibleConsole(highlight=False, width=_WIDE)
     wide.print(shown, markup=False)
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-import msgspec
-
-from orchestration.cli.terminal import console, errors, table
+from orchestration.cli.terminal import console, errors, table, write_json
 from orchestration.warehouse_access import SOURCES, open_warehouse
 from warehouse.books import LoadReport
 from warehouse.compact import compact
@@ -29,7 +25,7 @@ def list_rejects(limit: int, *, as_json: bool) -> None:
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
         found = open_rejects(connection, limit)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        write_json(found)
         return
     if not found:
         console.print("no open rejects")
@@ -48,7 +44,7 @@ def list_field_rejects(limit: int, *, as_json: bool) -> None:
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
         found = field_rejects(connection, limit)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        write_json(found)
         return
     if not found:
         console.print("every field could be read")

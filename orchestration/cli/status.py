@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-import msgspec
 from psycopg.rows import dict_row
 
-from orchestration.cli.terminal import console, table
+from orchestration.cli.terminal import console, table, write_json
 from orchestration.warehouse_access import open_warehouse
 from warehouse.damage import damaged_marts
 from warehouse.database import address, connect
@@ -28,7 +26,7 @@ def show_status(*, as_json: bool) -> None:
     """Read the books and show them."""
     found = _read()
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        write_json(found)
         return
     _show(found)
 

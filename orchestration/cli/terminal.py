@@ -1,33 +1,83 @@
-"""How commands look: results on standard output, progress and errors on standard error."""
+"""How commands look: results on standard output, progress and errors on standard error.
+
+Whatever is shown may hold text of others: its control characters are shown as escapes, here, for all commands.
+"""
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO, Any, cast
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from orchestration.progress import LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
+from warehouse.visible import visible
 
-__all__ = ["RunView", "console", "errors", "table", "warn"]
+__all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "table", "warn", "write_json"]
 
-console = Console(highlight=False, soft_wrap=False)
-errors = Console(stderr=True, highlight=False)
+
+class VisibleConsole(Console):
+    """A console that shows the control characters of texts."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; line ends in a text stay, since our own texts have them."""
+        super().print(*(visible(one, has_lines=True) if isinstance(one, str) else one for one in objects), **options)
+
+
+class _VisibleTable(Table):
+    """A table whose cells are a line each, with control characters shown."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
+class _VisibleStream(io.RawIOBase):
+    """Bytes of UTF-8 on their way to a terminal."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._stream.write(visible(self._decoder.decode(data), has_lines=True).encode())
+        return len(data)
+
+
+console = VisibleConsole(highlight=False, soft_wrap=False)
+errors = VisibleConsole(stderr=True, highlight=False)
 
 
 def warn(line: str) -> None:
     """One line about something that failed while the rest was done."""
-    sys.stderr.write(f"failed: {line}\n")
+    sys.stderr.write(f"failed: {visible(line, has_lines=True)}\n")
+
+
+def output_stream() -> IO[bytes]:
+    """Standard output for bytes: as they are for a pipe or a file, with control characters shown for a terminal."""
+    stream = sys.stdout.buffer
+    return cast(IO[bytes], _VisibleStream(stream)) if sys.stdout.isatty() else stream
+
+
+def write_json(found: Any) -> None:
+    """Write one line of JSON to standard output."""
+    output_stream().write(msgspec.json.encode(found) + b"\n")
 
 
 def table(columns: Sequence[str], *, numbers: Sequence[str] = ()) -> Table:
     """A plain table; columns of numbers are set to the right."""
-    made = Table(box=None, header_style="bold", pad_edge=False)
+    made = _VisibleTable(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        made.add_column(visible(column), justify="right" if column in numbers else "left", overflow="fold")
     return made
 
 

@@ -19,6 +19,7 @@ from ingestion.errors import (
 from ingestion.pasted import Nickname, SteamAccount, printable
 from ingestion.reader import Reader
 from ingestion.registry import readers
+from ingestion.worlds import settled
 from orchestration.cli.terminal import console, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse import state
@@ -126,7 +127,9 @@ def _look_up(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
 
 async def _ask(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
     assert reader.look_up is not None  # only a source with names takes anything for a name
-    async with reader.open_context(warehouse.settings, warehouse.url("ingest"), warehouse.lake) as context:
+    url, lake = warehouse.url("ingest"), warehouse.lake
+    settings = await settled(reader, warehouse.settings, url, lake)
+    async with reader.open_context(settings, url, lake) as context:
         for text, wanted in list(read.wanted.items()):
             try:
                 found = await reader.look_up(context, wanted)

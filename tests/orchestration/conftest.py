@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -78,6 +80,36 @@ class CommandLine:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+
+class Proxy:
+    """Stands between a command and the internet: counts connections, and closes them."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.connections = 0
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._listener = listener
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            connection.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Every request to a host other than this one goes through it."""
+        return {"HTTPS_PROXY": self.url, "HTTP_PROXY": self.url, "NO_PROXY": "127.0.0.1"}
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield Proxy(listener)
 
 
 @pytest.fixture(scope="session")

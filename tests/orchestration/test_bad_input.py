@@ -38,6 +38,7 @@ def test_help_names_every_command(ladder: CommandLine) -> None:
         "publish",
         "serve",
         "keys",
+        "upstream",
         "doctor",
     ]:
         assert f"  {name} " in ended.output

@@ -6,15 +6,19 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
+from ingestion.faceit.source import SOURCE
 from sandbox.faceit import KEY
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
 from tests.orchestration.conftest import CommandLine, command_line
+from warehouse.lake import Lake
+from warehouse.source import Page
 
 UUID = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 
@@ -196,9 +200,8 @@ def test_the_other_way_round_too(both: Both) -> None:
 
 @pytest.mark.slow
 def test_a_damaged_lake_file_of_one_source_keeps_nothing_else_from_being_loaded(both: Both) -> None:
-    folder = both.database.settings.lake_path / "raw" / "faceit" / "player" / "date=2026-11-01"
-    folder.mkdir(parents=True, exist_ok=True)
-    damaged = folder / f"{1:016x}-damaged.parquet"
+    lake = Lake(both.database.settings.lake_path)
+    damaged = lake.land(SOURCE, "player", [Page("player", "/players/x", {}, 200, datetime.now(UTC), b"{}")])
     damaged.write_bytes(b"not Parquet")
     accounts = both.sandbox.world.suggested_players(3)
     both.ladder("track", "opendota", "player", str(accounts[2]))

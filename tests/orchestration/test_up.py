@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.orchestration.conftest import CommandLine, Filled
+from tests.orchestration.conftest import CommandLine, Filled, Proxy
 from warehouse.database import parameters
 
 
@@ -132,7 +132,9 @@ def _await_gone(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: Path, tmp_path: Path) -> None:
+def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(
+    home: Path, tmp_path: Path, proxy: Proxy
+) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     ladder = CommandLine({**environment, "LADDER_HOME": str(home)}, tmp_path)
     first = ladder.process("demo", "--players", "12")
@@ -151,6 +153,21 @@ def test_the_demo_shows_all_four_tables_and_its_second_run_is_a_day_later(home: 
         "query", "select count(*) as n from fct_player_matches", "--format", "json", LADDER_HOME=str(home / "demo")
     )
     assert json.loads(counted.output)[0]["n"] > 0
+    # What it suggests brings its simulated sources up, and requests nothing of the real ones.
+    theirs = {"LADDER_HOME": str(home / "demo"), "LADDER_DAGSTER_PORT": "0", "LADDER_API_PORT": "0"}
+    up = ladder.start("up", **theirs, **proxy.environment)
+    try:
+        assert up.stdout is not None
+        while b"Ctrl-C" not in (line := up.stdout.readline()):
+            assert line, up.communicate()[1].decode()
+        ended = ladder("run", **theirs, **proxy.environment)
+    finally:
+        up.send_signal(signal.SIGTERM)
+        up.communicate(timeout=60)
+    assert (ended.code, "0 requests" in ended.output) == (0, False), ended.errors
+    ended = ladder("doctor", **theirs, **proxy.environment)
+    assert ended.code == 0, ended.output
+    assert proxy.connections == 0
 
 
 def _requests(errors: str) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
+
+from warehouse.logs import VisibleFormatter
 
 _SCRIPT = """
 import logging, sys
@@ -34,3 +37,12 @@ def test_lines_are_json_with_their_context_and_go_to_the_file_alone(tmp_path: Pa
     assert (lines[0]["run_id"], lines[0]["source"], lines[0]["level"]) == ("r1", "opendota", "info")
     assert "run_id" not in lines[1]
     assert "ValueError: broken" in lines[1]["exception"]
+
+
+def test_control_characters_are_shown_in_lines_of_json_and_of_text(tmp_path: Path) -> None:
+    script = _SCRIPT.replace('log.exception("failed")', r'log.exception("failed \x1b[2J\x9b2J\u202e")')
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, timeout=60, check=True)
+    written = (tmp_path / "logs" / "probe.log").read_text()
+    assert r"failed \u001b[2J\u009b2J\u202e" in written
+    record = logging.makeLogRecord({"msg": "failed \x1b[2J\x9b2J\u202e\n"})
+    assert VisibleFormatter().format(record) == "failed \\x1b[2J\\x9b2J\\u202e\n"

@@ -1,0 +1,38 @@
+"""`ladder upstream`: where sources are requested, and which world the stored data is of."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ingestion.registry import readers
+from ingestion.worlds import addresses, change_address
+from orchestration.cli.terminal import console, table
+from orchestration.warehouse_access import open_warehouse
+from warehouse.settings import load_settings
+
+__all__ = ["list_upstreams", "set_upstream"]
+
+
+def list_upstreams() -> None:
+    """Show the recorded world and the address of each source."""
+    with open_warehouse(load_settings(), redis=False) as warehouse:
+        world, found = addresses(readers(), warehouse.settings, warehouse.url("ingest"), warehouse.lake)
+    console.print(f"world: {world or 'not recorded yet; the first run records it'}", markup=False)
+    shown = table(["source", "address", "from"])
+    for one in found:
+        origins = {"variable": f"LADDER_{one.source.upper()}_URL", "set": "ladder upstream set", "default": "default"}
+        shown.add_row(one.source, one.url, origins[one.origin])
+    console.print(shown, markup=False)
+
+
+def set_upstream(source: str, url: str, *, is_real: bool) -> None:
+    """Request a source at another address of the same world.
+
+    Raises:
+        ConfigurationError: the address is none, or of another world than what is stored.
+    """
+    with open_warehouse(load_settings(), redis=False) as warehouse:
+        login, lake = warehouse.url("ingest"), warehouse.lake
+        reader = readers()[source]
+        world = asyncio.run(change_address(reader, warehouse.settings, url, login, lake, is_real=is_real))
+    console.print(f"{source} is requested at {url} from now on; world: {world}", markup=False, soft_wrap=True)
