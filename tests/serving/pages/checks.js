@@ -41,7 +41,7 @@
     // Fields that are too narrow for what they say before something is typed.
     cut: () => all("input[placeholder]").filter(field => {
       const style = getComputedStyle(field), context = document.createElement("canvas").getContext("2d");
-      context.font = style.font;
+      context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
       const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
       return context.measureText(field.placeholder).width > room;
     }).map(field => field.placeholder),
