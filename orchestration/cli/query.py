@@ -38,6 +38,8 @@ def run_query(statement: str, output_format: Format, output: Path | None, limit:
     settings = load_settings()
     if output_format == "parquet" and output is None and sys.stdout.isatty():
         raise ConfigurationError("Parquet is binary and no text for a terminal", "add --output FILE")
+    if output_format == "table" and output is not None:
+        raise ConfigurationError("a table is for the terminal and not written to a file", "add --format csv")
     with running(settings, redis=False) as servers:
         try:
             with connect(role_url(settings, servers.database_url, "analyst")) as connection:
