@@ -107,7 +107,9 @@ def _show(connection: psycopg.Connection, statement: str, limit: int) -> None:
         shown.add_row(*map(_text, row))
     console.print(shown, markup=False)
     if len(rows) > limit:
-        errors.print(f"the first {limit} rows; `--limit` shows more, `--format csv` writes all", markup=False)
+        errors.print(
+            f"the first {limit} rows; `--limit` shows more, `--format csv` writes all", markup=False, soft_wrap=True
+        )
 
 
 def _text(value: object) -> str:
