@@ -5,17 +5,33 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["Child"]
+__all__ = ["Child", "run_in_front"]
 
 _PATIENCE_S = 20.0
 
 
 #: Processes that go on by themselves, for as long as this process does.
 _outliving: list[subprocess.Popen[bytes]] = []
+
+
+def run_in_front(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a program in this terminal to its end; its exit code.
+
+    Ctrl-C is the program's to handle, which cancels what it does. A signal that ends this process ends it too.
+    """
+    with subprocess.Popen(arguments, env=environment) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+            except BaseException:
+                process.terminate()
+                raise
 
 
 class Child:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import os
@@ -156,9 +157,12 @@ def reserve_port(host: str, port: int) -> int:
             probe.listen(1)
             return int(probe.getsockname()[1])
     except OSError as error:
+        is_taken = error.errno == errno.EADDRINUSE
         raise ConfigurationError(
             f"the API cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}",
-            "stop what listens there, or set LADDER_API_PORT",
+            "stop what listens there, or set LADDER_API_PORT"
+            if is_taken
+            else "correct LADDER_API_HOST and LADDER_API_PORT, or --host and --port",
         ) from None
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 
+from orchestration.children import run_in_front
 from orchestration.warehouse_access import open_warehouse
 from warehouse.settings import load_settings
 
 __all__ = ["run_dbt"]
+
+#: With `-m` Python warns that dbt's package has loaded the module already.
+_DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 
 
 def run_dbt(arguments: Sequence[str]) -> int:
@@ -26,9 +29,4 @@ def run_dbt(arguments: Sequence[str]) -> int:
         environment = developer_environment(settings, warehouse.servers)
         # What a person has set of dbt holds; where it connects and writes does not depend on an older terminal.
         theirs = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LADDER_BUILD"))}
-        process = subprocess.Popen([sys.executable, "-m", "dbt.cli.main", *arguments], env={**theirs, **environment})
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue  # it is dbt's: it cancels what it runs
+        return run_in_front([sys.executable, "-c", _DBT, *arguments], {**theirs, **environment})

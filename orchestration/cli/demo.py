@@ -54,7 +54,7 @@ def run_demo(players: int, simulated: Simulation) -> None:
     with open_warehouse(settings) as warehouse:
         tracked = _track(warehouse, simulated, players)
         view = RunView()
-        errors.print(f"simulated sources, day {days + 1}: {tracked}, home {home}", markup=False)
+        errors.print(f"simulated sources, day {days + 1}: {tracked}, home {home}", markup=False, soft_wrap=True)
         with view.shown():
             done = do_run(settings, Run(), view)
         if done.is_cancelled:
@@ -67,6 +67,7 @@ def run_demo(players: int, simulated: Simulation) -> None:
         errors.print(
             f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
             markup=False,
+            soft_wrap=True,
         )
         with (
             background(settings, warehouse.url("serving"), warehouse.servers.redis_url) as api,
@@ -97,7 +98,9 @@ def _track(warehouse: Warehouse, simulated: Simulation, players: int) -> str:
 
 def _show(client: httpx.Client) -> None:
     board = _get(client, "/leaderboards/dota2_win_rate", limit=10)
-    console.print("\nLeaderboard: players by the lower end of their win rate's 95% interval", style="bold")
+    console.print(
+        "\nLeaderboard: players by the lower end of their win rate's 95% interval", style="bold", soft_wrap=True
+    )
     shown = table(
         ["rank", "player", "matches", "won", "win rate", "score"],
         numbers=["rank", "matches", "won", "win rate", "score"],
@@ -130,8 +133,9 @@ def _show_progression(client: httpx.Client, board: Sequence[dict[str, Any]]) -> 
                 f"\nRank of {player['display_name'] or player['player_id']} from {rows[0]['observed_date']} "
                 f"to {newest['observed_date']}: now {newest['rank_name']}, peak {names[newest['peak_rank_value']]}",
                 markup=False,
+                soft_wrap=True,
             )
-            console.print(_sparkline(values), markup=False)
+            console.print(_sparkline(values), markup=False, soft_wrap=True)
             return
 
 
@@ -139,7 +143,7 @@ def _show_trends(client: httpx.Client) -> None:
     rows = _get(client, "/heroes/meta-trends", window_days=30, rank_bracket="all")
     rows = [row for row in rows if min(row["matches"], row["matches_before"]) >= _ENOUGH_MATCHES]
     rows.sort(key=lambda row: float(row["win_rate_change"]), reverse=True)
-    console.print("\nHeroes: win rate over 30 days, against the 30 days before", style="bold")
+    console.print("\nHeroes: win rate over 30 days, against the 30 days before", style="bold", soft_wrap=True)
     shown = table(
         ["hero", "matches", "win rate", "before", "change", "pick rate"],
         numbers=["matches", "win rate", "before", "change", "pick rate"],
@@ -157,7 +161,7 @@ def _show_trends(client: httpx.Client) -> None:
 
 
 def _show_elos(client: httpx.Client) -> None:
-    console.print("\ncs2 on FACEIT: players by elo, and what their matches say", style="bold")
+    console.print("\ncs2 on FACEIT: players by elo, and what their matches say", style="bold", soft_wrap=True)
     shown = table(
         ["rank", "player", "elo", "matches", "won", "win rate"], numbers=["rank", "elo", "matches", "won", "win rate"]
     )
@@ -197,8 +201,8 @@ def _percent(value: float | None) -> str:
 def _suggest(home: Path) -> None:
     ladder = "ladder" if shutil.which("ladder") else _near(Path(sys.argv[0]))
     place = f"LADDER_HOME={_near(home)}"
-    console.print("\nWhat to try next", style="bold")
-    console.print(f"  {ladder} demo  # a day later: incremental", markup=False)
+    console.print("\nWhat to try next", style="bold", soft_wrap=True)
+    console.print(f"  {ladder} demo  # a day later: incremental", markup=False, soft_wrap=True)
     for command in ('query "table player_win_rates"', "status", "psql", "up"):
         console.print(f"  {place} {ladder} {command}", markup=False, soft_wrap=True)
     console.print(

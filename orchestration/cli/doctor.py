@@ -60,7 +60,9 @@ def examine() -> int:
             problems += _report(name, look)
         for name, look in _looks_inside(opened[0]) if opened else []:
             problems += _report(name, look)
-    console.print("everything is well" if not problems else f"{problems} of these need a look", markup=False)
+    console.print(
+        "everything is well" if not problems else f"{problems} of these need a look", markup=False, soft_wrap=True
+    )
     return 1 if problems else 0
 
 

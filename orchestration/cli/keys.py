@@ -39,7 +39,7 @@ def make_key(
             by=_who(),
         )
     sys.stdout.write(f"{key}\n")
-    errors.print(f"the key of {name}: keep it now, it is not stored and not shown again", markup=False)
+    errors.print(f"the key of {name}: keep it now, it is not stored and not shown again", markup=False, soft_wrap=True)
 
 
 def show_keys(*, revoked: bool, as_json: bool) -> None:
@@ -50,7 +50,7 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
         write_json(found)
         return
     if not found:
-        console.print("no keys; `ladder keys create NAME` makes one")
+        console.print("no keys; `ladder keys create NAME` makes one", soft_wrap=True)
         return
     shown = table(
         ["id", "name", "reads", "requests", "rows", "made", "last used", "state"], numbers=["requests", "rows"]
@@ -81,7 +81,9 @@ def revoke(named: Sequence[str]) -> None:
         for each in named:
             key = revoke_key(admin, each, by=_who())
             console.print(
-                f"{key.key_id} ({key.name}) is revoked; every API refuses it within two seconds", markup=False
+                f"{key.key_id} ({key.name}) is revoked; every API refuses it within two seconds",
+                markup=False,
+                soft_wrap=True,
             )
 
 

@@ -28,7 +28,7 @@ def list_rejects(limit: int, *, as_json: bool) -> None:
         write_json(found)
         return
     if not found:
-        console.print("no open rejects")
+        console.print("no open rejects", soft_wrap=True)
         return
     shown = table(["table", "field", "reason", "lake file", "page", "record"], numbers=["page", "record"])
     for reject in found:
@@ -47,7 +47,7 @@ def list_field_rejects(limit: int, *, as_json: bool) -> None:
         write_json(found)
         return
     if not found:
-        console.print("every field could be read")
+        console.print("every field could be read", soft_wrap=True)
         return
     shown = table(
         ["table", "field", "reason", "records", "lake file", "page", "record"], numbers=["records", "page", "record"]
@@ -75,6 +75,7 @@ def replay_open_rejects() -> None:
             console.print(
                 f"{source.name}: {_changes(report)}, {rest} rejects stay open, {values} values stay unreadable",
                 markup=False,
+                soft_wrap=True,
             )
 
 
@@ -86,11 +87,14 @@ def replay_lake() -> None:
                 warehouse.servers.database_url,
                 warehouse.lake,
                 source,
-                on_batch=lambda batch: errors.print(f"  {batch.files} files, {batch.records} records", markup=False),
+                on_batch=lambda batch: errors.print(
+                    f"  {batch.files} files, {batch.records} records", markup=False, soft_wrap=True
+                ),
             )
             console.print(
                 f"{source.name}: {report.files} files, {_changes(report)}; `ladder run` rebuilds the marts",
                 markup=False,
+                soft_wrap=True,
             )
 
 
@@ -99,7 +103,9 @@ def compact_lake() -> None:
     with open_warehouse(load_settings(), redis=False) as warehouse:
         for source in SOURCES.values():
             report = compact(warehouse.servers.database_url, warehouse.lake, source)
-            console.print(f"{source.name}: {report.files_before} files are now {report.files_after}", markup=False)
+            console.print(
+                f"{source.name}: {report.files_before} files are now {report.files_after}", markup=False, soft_wrap=True
+            )
 
 
 def _changes(report: LoadReport) -> str:

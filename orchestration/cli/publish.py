@@ -52,7 +52,10 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
         # Builds need not wait for the boards.
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     verb = "turned back; now" if rollback else "mended; now" if generation != before else "published"
-    console.print(f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})")
+    console.print(
+        f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})",
+        soft_wrap=True,
+    )
 
 
 def serve_api(host: str | None, port: int | None, workers: int) -> None:
@@ -67,7 +70,9 @@ def serve_api(host: str | None, port: int | None, workers: int) -> None:
     host = host or settings.api_host
     with open_warehouse(settings) as warehouse:
         port = reserve_port(host, settings.api_port if port is None else port)
-        console.print(f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it", markup=False)
+        console.print(
+            f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it", markup=False, soft_wrap=True
+        )
         serve(
             settings,
             warehouse.url("serving"),

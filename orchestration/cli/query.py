@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import IO, Any, Literal
 import msgspec
 import psycopg
 
+from orchestration.children import run_in_front
 from orchestration.cli.terminal import console, errors, output_stream, table
 from warehouse.database import connect, libpq_environment, role_url
 from warehouse.embedded import postgres_bin, running
@@ -32,11 +32,14 @@ def run_query(statement: str, output_format: Format, output: Path | None, limit:
     """Run one statement and write its rows.
 
     Raises:
+        ConfigurationError: the form and the place do not go together, or the file cannot be written.
         DatabaseError: PostgreSQL refuses it; says why in one line.
     """
     settings = load_settings()
     if output_format == "parquet" and output is None and sys.stdout.isatty():
         raise ConfigurationError("Parquet is binary and no text for a terminal", "add --output FILE")
+    if output_format == "table" and output is not None:
+        raise ConfigurationError("a table is for the terminal and not written to a file", "add --format csv")
     with running(settings, redis=False) as servers:
         try:
             with connect(role_url(settings, servers.database_url, "analyst")) as connection:
@@ -55,12 +58,7 @@ def open_psql(arguments: Sequence[str]) -> int:
     program = _psql()
     with running(settings, redis=False) as servers:
         analyst = libpq_environment(role_url(settings, servers.database_url, "analyst"))
-        process = subprocess.Popen([program, *arguments], env={**os.environ, **analyst, "PGTZ": "UTC"})
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue  # it is psql's: it cancels the statement
+        return run_in_front([program, *arguments], {**os.environ, **analyst, "PGTZ": "UTC"})
 
 
 def _psql() -> str:
@@ -109,7 +107,9 @@ def _show(connection: psycopg.Connection, statement: str, limit: int) -> None:
         shown.add_row(*map(_text, row))
     console.print(shown, markup=False)
     if len(rows) > limit:
-        errors.print(f"the first {limit} rows; `--limit` shows more, `--format csv` writes all", markup=False)
+        errors.print(
+            f"the first {limit} rows; `--limit` shows more, `--format csv` writes all", markup=False, soft_wrap=True
+        )
 
 
 def _text(value: object) -> str:

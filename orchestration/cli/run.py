@@ -37,6 +37,7 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
             f"{verb} generation {published.generation} in {time.monotonic() - started:.1f} s: "
             f"{view.requests} requests, {view.changed} rows changed",
             markup=False,
+            soft_wrap=True,
         )
     if view.failures or not done.is_ok:
         raise typer.Exit(1)
@@ -99,18 +100,20 @@ def show_plan() -> None:
     for name, item in planned:
         if item.due:
             due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
-            console.print(f"{name}/{item.name}: due to be read again, within the budget: {due}", markup=False)
+            console.print(
+                f"{name}/{item.name}: due to be read again, within the budget: {due}", markup=False, soft_wrap=True
+            )
     for source, reader in asked.items():
         total = sum(sum(item.requests.values()) for name, item in planned if name == source)
-        console.print(f"{source}: {total} requests of {reader.call_budget(settings)}", markup=False)
+        console.print(f"{source}: {total} requests of {reader.call_budget(settings)}", markup=False, soft_wrap=True)
     for message in unasked:
-        console.print(message.message, markup=False)
-    console.print(f"{_files(pending)} to load")
+        console.print(message.message, markup=False, soft_wrap=True)
+    console.print(f"{_files(pending)} to load", soft_wrap=True)
     reason = "something is new" if build.is_needed else "nothing new is loaded yet"
     if damaged:
         reason = f"{len(damaged)} damaged, to be mended ({damaged[0].message})"
     how = "from nothing" if build.is_full else "from what stands"
-    console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
+    console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}", soft_wrap=True)
     for failure in (failure for _, item in planned for failure in item.failures):
         warn(failure.message)
 

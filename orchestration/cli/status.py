@@ -50,7 +50,9 @@ def _read() -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console.print(f"home {found['home']}, lake {found['lake']}, database {found['database']}", markup=False)
+    console.print(
+        f"home {found['home']}, lake {found['lake']}, database {found['database']}", markup=False, soft_wrap=True
+    )
     generations = found["generations"]
     if generations:
         newest = generations[0]
@@ -58,13 +60,14 @@ def _show(found: dict[str, Any]) -> None:
             f"published: generation {newest['generation']} ({newest['colour']}), {_age(newest['published_at'])} ago, "
             f"as of {newest['as_of_date']}, batch {newest['head_batch_id']} of {newest['newest_batch_id']}",
             markup=False,
+            soft_wrap=True,
         )
     else:
-        console.print("published: nothing yet; `ladder run`")
+        console.print("published: nothing yet; `ladder run`", soft_wrap=True)
     for damaged in found["damaged"]:
-        console.print(f"damaged: {damaged['message']}; `ladder publish --repair`", markup=False)
+        console.print(f"damaged: {damaged['message']}; `ladder publish --repair`", markup=False, soft_wrap=True)
     counts = ", ".join(f"{row['count']} {row['source']} {row['kind']}s" for row in found["tracked"]) or "nothing"
-    console.print(f"tracked: {counts}", markup=False)
+    console.print(f"tracked: {counts}", markup=False, soft_wrap=True)
     _table(
         found["passes"],
         "Newest pass of each kind",
@@ -150,7 +153,7 @@ def _table(rows: list[dict[str, Any]], title: str, columns: list[str], read: Any
         return
     texts = ("source", "table", "reason", "field", "pass", "of", "stopped", "player", "measure", "read again")
     numbers = [name for name in columns if name not in texts]
-    console.print(f"\n{title}", style="bold", markup=False)
+    console.print(f"\n{title}", style="bold", markup=False, soft_wrap=True)
     made = table(columns, numbers=numbers)
     for row in rows:
         made.add_row(*("" if value is None else str(value) for value in read(row)))

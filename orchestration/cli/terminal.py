@@ -125,7 +125,7 @@ class RunView:
                 self.failures.append(line)
             case NodeDone(name, status, done, total):
                 if status in ("fail", "error", "warn"):
-                    errors.print(f"  dbt: {name}: {status}", markup=False)
+                    errors.print(f"  dbt: {name}: {status}", markup=False, soft_wrap=True)
                 self._progress.update(self._bar("dbt"), completed=done, total=total, note=name)
             case Published():
                 self.published = message
@@ -140,16 +140,16 @@ class RunView:
         name = f"{message.source}/{message.name}"
         self._progress.update(self._bar(name), completed=1, total=1, note=note)
         if message.requests or message.failures:
-            errors.print(f"  {name}: {note}", markup=False)
+            errors.print(f"  {name}: {note}", markup=False, soft_wrap=True)
         for line in message.notes:
-            errors.print(f"  {name}: {line}", markup=False)
+            errors.print(f"  {name}: {line}", markup=False, soft_wrap=True)
 
     def _is_left_out(self, line: str, tracked: int) -> None:
         """What nobody asked for is mentioned; what is tracked and not read has failed."""
         if tracked:
             self.failures.append(f"{line}; {tracked} of its things are tracked and not read")
         else:
-            errors.print(f"  {line}", markup=False)
+            errors.print(f"  {line}", markup=False, soft_wrap=True)
 
     def _bar(self, name: str, text: str = "") -> TaskID:
         if "" in self._bars and name:

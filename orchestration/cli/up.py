@@ -68,11 +68,13 @@ def keep_up(*, with_password: bool) -> None:
         analyst = render_connection(warehouse.url("analyst"), "url", with_password=with_password).strip()
         console.print(f"PostgreSQL  {analyst}", markup=False, soft_wrap=True)
         console.print(
-            "            more forms: `ladder connection`; at once: `ladder psql`, `ladder query`", markup=False
+            "            more forms: `ladder connection`; at once: `ladder psql`, `ladder query`",
+            markup=False,
+            soft_wrap=True,
         )
         console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
         _watch(stack, children, settings, api_port)
-    errors.print("stopped", markup=False)
+    errors.print("stopped", markup=False, soft_wrap=True)
 
 
 def _dagster_port(settings: Settings) -> int:
@@ -136,7 +138,11 @@ def _watch(stack: ExitStack, children: list[Child], settings: Settings, api_port
                 raise LadderError("the API ended by itself", f"see {settings.home / 'logs' / 'api.log'}")
         worker = children[0]
         if worker.exit_code is not None and time.monotonic() - worker.started_at > _WORTH_RESTARTING_S:
-            errors.print(f"the worker ended ({worker.exit_code}) and is started again; see {worker.log}", markup=False)
+            errors.print(
+                f"the worker ended ({worker.exit_code}) and is started again; see {worker.log}",
+                markup=False,
+                soft_wrap=True,
+            )
             children[0] = stack.enter_context(_worker(settings))
         _fail_when_dead(children)
         time.sleep(_POLL_S)

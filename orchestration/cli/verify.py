@@ -58,11 +58,11 @@ def _show_differences(item: Compared) -> None:
     """A row a line, as in a diff: `-` stands and should not, `+` should stand and does not."""
     if not item.differences:
         return
-    console.print(f"\n{item.name}", markup=False)
+    console.print(f"\n{item.name}", markup=False, soft_wrap=True)
     lines = [("-", row) for row in item.surplus] + [("+", row) for row in item.missing]
     for sign, row in sorted(lines, key=lambda line: json.dumps(line[1], default=str)):
         text = json.dumps(row, default=str, ensure_ascii=False)
         console.print(f"{sign} {text}", markup=False, soft_wrap=True)
     rest = item.differences - len(lines)
     if rest:
-        console.print(f"  and {rest} rows more", markup=False)
+        console.print(f"  and {rest} rows more", markup=False, soft_wrap=True)

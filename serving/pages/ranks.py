@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["height", "names"]
+__all__ = ["height", "medal_name", "names"]
 
 _MEDALS = ("Herald", "Guardian", "Crusader", "Archon", "Legend", "Ancient", "Divine", "Immortal")
 _STARS = 5
@@ -17,6 +17,14 @@ def height(ladder: str, value: int) -> float:
         return value
     medal, star = divmod(value, 10)
     return medal * _STARS + max(star - 1, 0)
+
+
+def medal_name(value: int) -> str:
+    """The name of a Dota 2 rank: 75 is Divine 5, 80 is Immortal. A number that is no rank stays one."""
+    medal, stars = divmod(value, 10)
+    if not 1 <= medal <= len(_MEDALS):
+        return str(value)
+    return f"{_MEDALS[medal - 1]} {stars}" if stars else _MEDALS[medal - 1]
 
 
 def names(ladder: str, heights: Sequence[float]) -> list[tuple[float, str]]:

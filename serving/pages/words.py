@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from markupsafe import Markup
 
 from serving.endpoints.contracts import GAME_NAMES
+from serving.pages.ranks import medal_name
 
 __all__ = ["FILTERS"]
 
@@ -30,7 +31,7 @@ _BOARDS = {
 _SCORES = {
     "win_rate": "win rate, at least",
     "win_rate_30d": "win rate, at least",
-    "rank": "rank value",
+    "rank": "medal",
     "elo": "elo",
     "hltv_rating": "mean rating",
     "matches": "matches",
@@ -153,8 +154,10 @@ def score(value: float | None, name: str) -> str:
         return percent(value)
     if kind == "hltv_rating":
         return decimal(value)
-    # Behind the point stands the place on the leaderboard, which orders who has the highest rank.
-    return count(math.floor(value) if kind == "rank" and value is not None else value)
+    if kind == "rank" and value is not None:
+        # The fraction is the place on the leaderboard, which orders those of the highest rank.
+        return medal_name(math.floor(value))
+    return count(value)
 
 
 def bracket(name: str) -> str:

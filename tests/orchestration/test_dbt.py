@@ -105,6 +105,12 @@ def test_an_exit_code_and_what_dbt_says_come_through(filled: Filled, environment
     ended = filled.ladder("dbt", "run", "-s", "player_form", "--target", "green", LADDER_DEV_SCHEMA=SCHEMA)
     assert ended.code == 2
     assert ALONE in ended.output
+    assert ended.errors == ""
+
+
+def test_a_command_that_dbt_does_not_know_is_refused_in_its_own_name(filled: Filled) -> None:
+    ended = filled.ladder("dbt", "nonsense", LADDER_DEV_SCHEMA=SCHEMA)
+    assert (ended.code, ended.errors.splitlines()[0]) == (2, "Usage: dbt [OPTIONS] [COMMAND] [ARGS]...")
 
 
 def test_plain_dbt_shows_what_a_model_finds_in_the_published_marts(dbt: Callable[[str], Any], filled: Filled) -> None:

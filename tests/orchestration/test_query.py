@@ -70,6 +70,12 @@ def test_a_table_shows_the_first_rows_and_says_so(filled: Filled) -> None:
     assert "first 10 rows" in ended.errors
 
 
+def test_a_table_is_not_written_to_a_file_that_would_stay_empty(filled: Filled, tmp_path: Path) -> None:
+    ended = filled.ladder("query", "select 1", "--output", str(tmp_path / "rows"))
+    assert (ended.code, ended.output, list(tmp_path.iterdir())) == (1, "", [])
+    assert ended.errors.endswith("add --format csv\n")
+
+
 def test_a_table_shows_numbers_as_they_are(filled: Filled) -> None:
     shown = filled.ladder(
         "query", "select 80.999995 as a, 1234567.5::float8 as b, 'NaN'::float8 as c, 1e-7 as d"

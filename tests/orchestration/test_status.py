@@ -29,6 +29,15 @@ def test_status_as_json_holds_every_part(filled: Filled) -> None:
     assert found["field_rejects"] == []
 
 
+def test_a_sentence_is_one_line_however_long_it_is(filled: Filled) -> None:
+    settings = filled.database.settings
+    line, published = filled.ladder("status").output.splitlines()[:2]
+    assert line.startswith(f"home {settings.home}, lake {settings.lake_path}, database ")
+    assert " of " in published
+    plan = filled.ladder("run", "--plan").output.splitlines()
+    assert next(line for line in plan if line.startswith("marts: ")).endswith((", from nothing", ", from what stands"))
+
+
 def test_status_says_which_generation_is_published(filled: Filled) -> None:
     assert "published: generation" in filled.ladder("status").output
 

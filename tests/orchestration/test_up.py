@@ -112,6 +112,30 @@ def test_a_killed_starter_takes_its_children_along(tmp_path: Path) -> None:
     _await_gone(children)
 
 
+_FRONT = """
+import os, sys
+from orchestration.children import run_in_front
+from warehouse.embedded.termination import unwinding_on_termination
+
+with unwinding_on_termination():
+    code = "import time; print('started', flush=True); time.sleep(600)"
+    sys.exit(run_in_front([sys.executable, "-c", code], os.environ))
+"""
+
+
+def test_a_command_that_is_ended_ends_the_program_that_it_runs_in_front() -> None:
+    """`ladder dbt` and `ladder psql`: nothing of theirs goes on without the servers."""
+    command = subprocess.Popen([sys.executable, "-c", _FRONT], stdout=subprocess.PIPE)
+    assert command.stdout is not None
+    assert command.stdout.readline()
+    children = psutil.Process(command.pid).children(recursive=True)
+    assert len(children) == 1
+    command.send_signal(signal.SIGTERM)
+    command.communicate(timeout=30)
+    assert command.returncode == 128 + signal.SIGTERM
+    _await_gone(children)
+
+
 @pytest.mark.long
 def test_a_killed_up_takes_its_children_along(filled: Filled) -> None:
     up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")

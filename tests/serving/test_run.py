@@ -96,7 +96,9 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) ->
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:80"):
+    with pytest.raises(
+        ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:80.*; correct LADDER_API_HOST and LADDER_API_PORT"
+    ):
         reserve_port("192.0.2.1", 80)
 
 

@@ -38,6 +38,14 @@
       return found;
     },
 
+    // Fields that are too narrow for what they say before something is typed.
+    cut: () => all("input[placeholder]").filter(field => {
+      const style = getComputedStyle(field), context = document.createElement("canvas").getContext("2d");
+      context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+      const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      return context.measureText(field.placeholder).width > room;
+    }).map(field => field.placeholder),
+
     // How much moved after it was drawn; 0 is nothing.
     shift: () => new Promise(done => {
       let sum = 0;

@@ -126,7 +126,13 @@ def test_values_are_written_as_people_read_them() -> None:
         "0.0",
         "\N{EN DASH}",
     )
-    assert (score(80.9995, "dota2_rank"), score(0.51234, "dota2_win_rate")) == ("80", "51.2%")
+    assert (score(1413, "cs2_elo"), score(0.51234, "dota2_win_rate")) == ("1,413", "51.2%")
     assert (signed(12), signed(-1234.5, 1)) == ("+12", "\N{MINUS SIGN}1,234.5")
     assert (span(59), span(60), span(7200), span(86400 * 3)) == ("less than a minute", "1 minute", "2 hours", "3 days")
     assert age(None) == "\N{EN DASH}"
+
+
+def test_a_rank_on_a_board_is_the_name_of_the_medal() -> None:
+    ranks = (80.9995, 80.0, 75.0, 11.0, 0.0)
+    assert [score(rank, "dota2_rank") for rank in ranks] == ["Immortal", "Immortal", "Divine 5", "Herald 1", "0"]
+    assert score(None, "dota2_rank") == "\N{EN DASH}"

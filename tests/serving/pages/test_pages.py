@@ -61,6 +61,7 @@ def test_a_page_needs_nobody_else_and_fits_and_is_readable(
         assert check(seen.tab, "shift") < 0.01
         assert check(seen.tab, "tiny") == []
         assert check(seen.tab, "pale") == []
+        assert check(seen.tab, "cut") == []
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         seen.tab.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png", full_page=True)
 
