@@ -21,7 +21,7 @@ from warehouse.errors import DatabaseError, LadderError
 from warehouse.locks import MIGRATE
 from warehouse.settings import Settings
 from warehouse.source import Source
-from warehouse.tables import BOOKKEEPING, Table
+from warehouse.staging import set_up_staging
 
 __all__ = ["migrate"]
 
@@ -47,7 +47,7 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> No
             _create_roles(settings, admin_url, connection)
             _apply_migrations(connection)
             for source in sources:
-                _create_staging(connection, source)
+                set_up_staging(connection, source)
         except psycopg.errors.InsufficientPrivilege as error:
             user = parameters(admin_url).get("user", "this login")
             raise DatabaseError(
@@ -136,73 +136,3 @@ def _apply_migrations(connection: psycopg.Connection) -> None:
             connection.execute((folder / name).read_text())
             connection.execute("RESET ROLE")
             connection.execute("INSERT INTO public.ladder_migrations (name) VALUES (%s)", [name])
-
-
-def _create_staging(connection: psycopg.Connection, source: Source) -> None:
-    schema = sql.Identifier(f"staging_{source.name}")
-    owner = sql.Identifier("ladder_owner")
-    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, owner))
-    standing = _standing_columns(connection, source)
-    connection.execute(sql.SQL("SET LOCAL ROLE {}").format(owner))
-    for table in source.tables:
-        columns = standing.get(table.name)
-        if columns is None:
-            for statement in table.create_statements():
-                connection.execute(statement)
-        else:
-            _widen(connection, table, columns)
-    connection.execute(
-        sql.SQL(
-            "GRANT USAGE ON SCHEMA {} TO ladder_ingest, ladder_transform, ladder_developer, ladder_marts_owner"
-        ).format(schema)
-    )
-    connection.execute(
-        sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO ladder_ingest").format(schema)
-    )
-    connection.execute(
-        sql.SQL(
-            "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_developer, ladder_marts_owner"
-        ).format(schema)
-    )
-    for table in source.tables:
-        connection.execute(sql.SQL("GRANT DELETE ON {} TO ladder_marts_owner").format(table.feed_identifier))
-        connection.execute(sql.SQL("REVOKE UPDATE ON {} FROM ladder_ingest").format(table.feed_identifier))
-    connection.execute("RESET ROLE")
-
-
-def _standing_columns(connection: psycopg.Connection, source: Source) -> dict[str, dict[str, str]]:
-    """Columns and types of the staging tables that are already there, by table."""
-    found: dict[str, dict[str, str]] = {}
-    rows = connection.execute(
-        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = %s",
-        [f"staging_{source.name}"],
-    )
-    for table_name, column_name, data_type in rows:
-        found.setdefault(table_name, {})[column_name] = data_type
-    return found
-
-
-def _widen(connection: psycopg.Connection, table: Table, standing: dict[str, str]) -> None:
-    """Add the columns that a newer definition has; nothing else is changed behind a user's back."""
-    for column in table.columns:
-        if column.name not in standing:
-            if column.name in table.key:
-                raise DatabaseError(
-                    f"{table} lacks its key column {column.name}", "restore it, or set up a new database"
-                )
-            for identifier in (table.identifier, table.feed_identifier):
-                connection.execute(
-                    sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
-                        identifier, sql.Identifier(column.name), sql.SQL(column.type)
-                    )
-                )
-        elif standing[column.name] != column.type:
-            raise DatabaseError(
-                f"{table}.{column.name} is {standing[column.name]}, expected {column.type}",
-                "restore its type, or set up a new database and run `ladder replay`",
-            )
-    missing = {name for name, _ in BOOKKEEPING} - standing.keys()
-    if missing:
-        raise DatabaseError(
-            f"{table} lacks {', '.join(sorted(missing))}", "set up a new database and run `ladder replay`"
-        )
