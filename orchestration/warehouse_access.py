@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from ingestion.registry import readers
 from orchestration.progress import LeftOut
 from warehouse import state
-from warehouse.database import LoginRole, connect, role_url
+from warehouse.database import connect, role_url
 from warehouse.embedded import Servers, running
 from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.errors import ConfigurationError, LadderError
 from warehouse.lake import Lake
 from warehouse.load import LoadReport, load_pending
 from warehouse.migrate import migrate
+from warehouse.role_names import LoginRole
 from warehouse.settings import Settings
 from warehouse.source import Source
 

@@ -92,7 +92,7 @@ def _dbt_is_gone(connection: psycopg.Connection) -> bool:
         connection.execute("SELECT pg_stat_clear_snapshot()")
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND usename = 'ladder_transform' AND application_name = 'dbt'"
+            "AND usename = session_user AND application_name = 'dbt'"
         ).fetchone()
         if row is not None and row[0] == 0:
             return True

@@ -6,32 +6,31 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Literal
 
 import psycopg
 from psycopg import conninfo, pq, sql
 
 from warehouse.errors import DatabaseError
+from warehouse.role_names import LoginRole, role_name
 from warehouse.settings import Settings
 
 __all__ = [
-    "LOGIN_ROLES",
-    "LoginRole",
     "address",
     "connect",
     "first_line",
     "libpq_environment",
     "parameters",
     "password_verifier",
+    "remember_suffix",
     "role_password",
+    "role_suffix",
     "role_url",
     "secrets_path",
 ]
 
-LoginRole = Literal["ingest", "transform", "developer", "analyst", "serving"]
-LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "developer", "analyst", "serving")
-
 _OLDEST_SERVER = 150000
+#: Name, among those of roles, of the suffix in the file of passwords.
+_SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
 
 
@@ -93,8 +92,14 @@ def password_verifier(connection: psycopg.Connection, role: str, password: str |
     return sql.Literal(encrypted.decode())
 
 
-def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:
+def role_url(settings: Settings, admin_url: str, role: LoginRole, suffix: str | None = None) -> str:
     """Connection string for a login role on the server of `admin_url`.
+
+    Args:
+        settings: the home, which knows what its roles are called and their passwords.
+        admin_url: the administrator's login.
+        role: the login.
+        suffix: what its name ends in, where the home does not know it yet.
 
     Raises:
         DatabaseError: the role's password is not known yet, because the warehouse was never set up from this home.
@@ -102,27 +107,52 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:
     password = role_password(settings, role)
     if password is None:
         raise DatabaseError("the warehouse is not set up", "run `ladder run` first")
-    return conninfo.make_conninfo(admin_url, user=f"ladder_{role}", password=password)
+    if suffix is None:
+        suffix = role_suffix(settings) or ""
+    return conninfo.make_conninfo(admin_url, user=role_name(role, suffix), password=password)
 
 
 def role_password(settings: Settings, role: LoginRole, *, create: bool = False) -> str | None:
-    """Password of a login role, kept in the home's secrets with mode 0600."""
-    path = secrets_path(settings)
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    """Password of a login role, from the home's secrets."""
+    known = _secrets(settings)
     if role not in known and create:
         known[role] = secrets.token_urlsafe(24)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_suffix(f".{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            json.dump(known, stream)
-        fresh.replace(path)
+        _write_secrets(settings, known)
     return known.get(role)
 
 
+def role_suffix(settings: Settings) -> str | None:
+    """What the names of the home's roles end in; None for a home that knows none, or is older than such suffixes."""
+    return _secrets(settings).get(_SUFFIX)
+
+
+def remember_suffix(settings: Settings, suffix: str) -> None:
+    """Note in the home's secrets what its roles are called."""
+    known = _secrets(settings)
+    if known.get(_SUFFIX) != suffix:
+        _write_secrets(settings, {**known, _SUFFIX: suffix})
+
+
 def secrets_path(settings: Settings) -> Path:
-    """The file that keeps the login roles' passwords."""
+    """The file that keeps the login roles' passwords, and what their names end in; 0600."""
     return settings.home / "secrets" / "roles.json"
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    path = secrets_path(settings)
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return known
+
+
+def _write_secrets(settings: Settings, known: dict[str, str]) -> None:
+    """Replace the file as a whole; only the home's owner can read it."""
+    path = secrets_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(known, stream)
+    fresh.replace(path)
 
 
 def first_line(error: Exception) -> str:

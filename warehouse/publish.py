@@ -21,6 +21,7 @@ from warehouse.damage import damaged_marts, record_marts
 from warehouse.database import connect
 from warehouse.errors import PublicationError
 from warehouse.locks import BUILD
+from warehouse.role_names import ACT_AS_MARTS_OWNER, suffix_in, with_role_names
 
 __all__ = [
     "Build",
@@ -39,7 +40,6 @@ __all__ = [
 Colour = Literal["blue", "green"]
 _TURN_TRIES = 20
 _TURN_LOCK_TIMEOUT_MS = 500
-_OWNER = sql.SQL("SET LOCAL ROLE ladder_marts_owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def begin_build(connection: psycopg.Connection, build: Build, *, is_full: bool) 
     stand whole, and every build is a full one.
     """
     with connection.transaction():
-        connection.execute(_OWNER)
+        connection.execute(ACT_AS_MARTS_OWNER)
         connection.execute(
             "UPDATE ops.build_inputs SET begun_at = clock_timestamp(), as_of_date = %s, models_digest = %s "
             "WHERE colour = %s",
@@ -184,7 +184,7 @@ def record_build(
         is_other_refreshed: whether the other colour is not to be built on either, but in full.
     """
     with connection.transaction():
-        connection.execute(_OWNER)
+        connection.execute(ACT_AS_MARTS_OWNER)
         connection.execute(
             "UPDATE ops.build_inputs SET models_digest = %s WHERE colour = %s", [build.models_digest, build.colour]
         )
@@ -213,7 +213,7 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
     for attempt in range(_TURN_TRIES):
         try:
             with connection.transaction():
-                connection.execute(_OWNER)
+                connection.execute(ACT_AS_MARTS_OWNER)
                 connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_TURN_LOCK_TIMEOUT_MS)))
                 _turn_views(connection, colour, marts)
                 generation = _write_generation(connection, colour)
@@ -223,7 +223,7 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
             continue
         # In a transaction of its own: readers wait as long as the views turn.
         with connection.transaction():
-            connection.execute(_OWNER)
+            connection.execute(ACT_AS_MARTS_OWNER)
             record_marts(connection, colour, marts)
         return generation
     raise PublicationError("a reader holds the marts for too long", "end long queries, then try this again")
@@ -277,7 +277,8 @@ def _turn_views(connection: psycopg.Connection, colour: Colour, marts: Sequence[
         view, table = sql.Identifier("marts", name), sql.Identifier(schema, name)
         selected = sql.SQL(", ").join(sql.Identifier(column) for column, _ in tables[name])
         connection.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM {}").format(view, selected, table))
-    connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ladder_analyst, ladder_developer, ladder_serving")
+    grant = "GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ladder_analyst, ladder_developer, ladder_serving"
+    connection.execute(with_role_names(grant, suffix_in(connection) or "").encode())
     _copy_comments(connection, schema)
 
 

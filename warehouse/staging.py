@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from warehouse.errors import DatabaseError
+from warehouse.role_names import role_name, with_role_names
 from warehouse.source import Source
 from warehouse.tables import BOOKKEEPING, Table
 
@@ -24,14 +25,19 @@ class _Existing:
     indexes: frozenset[str] = frozenset()
 
 
-def set_up_staging(connection: psycopg.Connection, source: Source) -> None:
+def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) -> None:
     """Make the staging tables of a source, or bring them to their definitions, and grant what roles need of them.
+
+    Args:
+        connection: the administrator's, in a transaction.
+        source: whose tables.
+        suffix: what the names of the database's roles end in.
 
     Raises:
         DatabaseError: a table has another shape, which cannot be brought to its definition without a loss.
     """
     schema = sql.Identifier(f"staging_{source.name}")
-    owner = sql.Identifier("ladder_owner")
+    owner = sql.Identifier(role_name("owner", suffix))
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, owner))
     existing = _existing_tables(connection, source)
     connection.execute(sql.SQL("SET LOCAL ROLE {}").format(owner))
@@ -43,22 +49,15 @@ def set_up_staging(connection: psycopg.Connection, source: Source) -> None:
         else:
             _widen(connection, table, found.columns)
             _index(connection, table, found)
-    connection.execute(
-        sql.SQL(
-            "GRANT USAGE ON SCHEMA {} TO ladder_ingest, ladder_transform, ladder_developer, ladder_marts_owner"
-        ).format(schema)
-    )
-    connection.execute(
-        sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO ladder_ingest").format(schema)
-    )
-    connection.execute(
-        sql.SQL(
-            "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_developer, ladder_marts_owner"
-        ).format(schema)
-    )
-    for table in source.tables:
-        connection.execute(sql.SQL("GRANT DELETE ON {} TO ladder_marts_owner").format(table.feed_identifier))
-        connection.execute(sql.SQL("REVOKE UPDATE ON {} FROM ladder_ingest").format(table.feed_identifier))
+    grants = """
+        GRANT USAGE ON SCHEMA {schema} TO ladder_ingest, ladder_transform, ladder_developer, ladder_marts_owner;
+        GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {schema} TO ladder_ingest;
+        GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO ladder_transform, ladder_developer, ladder_marts_owner;
+        GRANT DELETE ON {feeds} TO ladder_marts_owner;
+        REVOKE UPDATE ON {feeds} FROM ladder_ingest;
+    """
+    feeds = sql.SQL(", ").join(table.feed_identifier for table in source.tables)
+    connection.execute(sql.SQL(with_role_names(grants, suffix)).format(schema=schema, feeds=feeds))
     connection.execute("RESET ROLE")
 
 

@@ -20,7 +20,7 @@ from ingestion.registry import readers
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.damage import damaged_marts
-from warehouse.database import LOGIN_ROLES, connect
+from warehouse.database import connect, parameters
 from warehouse.errors import (
     ConfigurationError,
     DatabaseError,
@@ -30,6 +30,7 @@ from warehouse.errors import (
     UpstreamError,
 )
 from warehouse.publish import current_generation
+from warehouse.role_names import LOGIN_ROLES
 from warehouse.settings import Settings, load_settings
 
 __all__ = ["examine"]
@@ -126,7 +127,7 @@ def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
             with connect(warehouse.url(role)) as connection:  # type: ignore[arg-type]
                 return _rights(connection, role)
 
-        yield f"role ladder_{role}", log_in
+        yield f"role {parameters(warehouse.url(role))['user']}", log_in
     yield "lake", lambda: _lake(warehouse)
     yield "marts", lambda: _marts(warehouse)
 
@@ -137,11 +138,12 @@ def _rights(connection: psycopg.Connection, role: str) -> str:
         "has_schema_privilege('marts', 'USAGE') AND NOT EXISTS "
         "(SELECT FROM pg_namespace WHERE nspname = ANY(%s) AND has_schema_privilege(oid, 'USAGE'))"
     )
+    builds = "(SELECT pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = 'marts')"
     staging: list[list[str]] = [[f"staging_{source}" for source in SOURCES]]
     needed, values = {
         "ingest": ("has_table_privilege('ops.batches', 'INSERT')", []),
-        "transform": ("pg_has_role('ladder_marts_owner', 'MEMBER')", []),
-        "developer": ("has_schema_privilege('prep', 'USAGE') AND NOT pg_has_role('ladder_marts_owner', 'MEMBER')", []),
+        "transform": (builds, []),
+        "developer": (f"has_schema_privilege('prep', 'USAGE') AND NOT ({builds})", []),
         "analyst": (reads_marts_alone, staging),
         "serving": (reads_marts_alone, staging),
     }[role]

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
 from ingestion.registry import readers
 from tests.conftest import Database
+from warehouse.database import connect, role_suffix, role_url
+from warehouse.embedded import Servers
 from warehouse.migrate import migrate
 from warehouse.publish import plan_build
+from warehouse.role_names import ACT_AS_MARTS_OWNER, LOGIN_ROLES
+from warehouse.settings import Settings
 
 #: As they were applied in somebody's warehouse: a later change is another migration.
 DIGESTS = {
@@ -55,33 +61,106 @@ SELECT concat_ws(' ', 'schema', nspname, pg_get_userbyid(nspowner),
     (SELECT array_agg(acl::text ORDER BY acl::text) FROM unnest(nspacl) AS acl)) FROM pg_namespace
 WHERE nspname ~ '^(ops|staging_|marts|prep)'
 UNION ALL
+SELECT concat_ws(' ', 'to be granted', defaclrole::regrole, defaclnamespace::regnamespace, defaclacl::text)
+FROM pg_default_acl
+UNION ALL
 SELECT concat_ws(' ', 'table of a build', colour) FROM ops.build_inputs
 """
 
 
-@pytest.fixture(params=["f35033d", "eeefdc9", "1708eb7"])
-def earlier(request: pytest.FixtureRequest, database: Database) -> Iterator[str]:
-    """URL of a database that an earlier commit set up, without the marts that it built."""
-    url = conninfo.make_conninfo(database.admin_url, dbname="earlier")
-    with psycopg.connect(database.admin_url, autocommit=True) as admin:
-        admin.execute("CREATE DATABASE earlier")
-        try:
-            with psycopg.connect(url) as connection:
-                connection.execute((_EARLIER / f"{request.param}.sql").read_bytes())
-            yield url
-        finally:
-            admin.execute("DROP DATABASE earlier WITH (FORCE)")
+@dataclass(frozen=True)
+class Server:
+    """Makes further databases on the session's server, and homes that have set nothing up yet."""
+
+    admin_url: str
+    folder: Path
+
+    @contextmanager
+    def database(self, name: str, statements: bytes = b"", template: str = "template1") -> Iterator[str]:
+        """URL of a database, which goes at the end, with the roles that have its name."""
+        url = conninfo.make_conninfo(self.admin_url, dbname=name)
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
+            try:
+                if statements:
+                    with psycopg.connect(url) as connection:
+                        connection.execute(statements)
+                yield url
+            finally:
+                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+                roles = admin.execute(
+                    "SELECT rolname FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE %s", [f"% {name}"]
+                ).fetchall()
+                for (role,) in roles:
+                    admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+    def home(self, name: str) -> Settings:
+        """A home of its own."""
+        return Settings(home=self.folder / name)
 
 
+@pytest.fixture
+def server(servers: Servers, tmp_path: Path) -> Server:
+    """The session's server."""
+    return Server(servers.database_url, tmp_path)
+
+
+@pytest.mark.parametrize("commit", ["f35033d", "eeefdc9", "1708eb7"])
 def test_a_warehouse_of_earlier_code_becomes_like_a_new_one_and_is_built_in_full(
-    database: Database, earlier: str
+    database: Database, server: Server, commit: str
 ) -> None:
-    for _ in range(2):
-        migrate(database.settings, earlier, _SOURCES)
-    assert _shape(earlier) == _shape(database.admin_url)
-    with psycopg.connect(earlier) as connection:
-        plan = plan_build(connection, models_digest="new", as_of_date=None)
+    with server.database("earlier", (_EARLIER / f"{commit}.sql").read_bytes()) as url:
+        for _ in range(2):
+            migrate(server.home("earlier"), url, _SOURCES)
+        assert [line.replace("_earlier", "") for line in _shape(url)] == _shape(database.admin_url)
+        assert not _rights_of_others(url, "_earlier")
+        with psycopg.connect(url) as connection:
+            plan = plan_build(connection, models_digest="new", as_of_date=None)
     assert (plan.is_needed, plan.is_full) == (True, True)
+
+
+def test_two_warehouses_on_one_server_share_no_role_also_where_they_did_so_before(server: Server) -> None:
+    """Both were set up by earlier code, by which the second one changed the passwords of the first."""
+    before = (_EARLIER / "eeefdc9.sql").read_bytes()
+    with server.database("one", before) as one, server.database("two", before) as two:
+        homes = [(server.home("of one"), one), (server.home("of two"), two)]
+        for settings, url in homes * 2:
+            migrate(settings, url, _SOURCES)
+            for known, place in homes:
+                for role in LOGIN_ROLES if role_suffix(known) else ():
+                    connect(role_url(known, place, role)).close()
+        assert [role_suffix(settings) for settings, _ in homes] == ["_one", "_two"]
+        # What one of them may open of the other: the database, as anybody, and nothing in it.
+        with psycopg.connect(role_url(homes[0][0], two, "analyst")) as connection:
+            assert connection.execute("SELECT has_schema_privilege('marts', 'USAGE')").fetchone() == (False,)
+        with psycopg.connect(one) as connection:
+            connection.execute(ACT_AS_MARTS_OWNER)
+            assert connection.execute("SELECT current_user").fetchone() == ("ladder_marts_owner_one",)
+
+
+def test_a_copy_or_another_name_of_a_database_keeps_its_roles_for_its_home_and_gets_others_for_another_one(
+    server: Server,
+) -> None:
+    with server.database("original") as original:
+        mine = server.home("mine")
+        migrate(mine, original, [])
+        with server.database("duplicate", template="original") as duplicate:
+            migrate(mine, duplicate, [])
+            assert role_suffix(mine) == "_original"
+            theirs = server.home("theirs")
+            migrate(theirs, duplicate, [])
+            assert role_suffix(theirs) == "_duplicate"
+            for settings, url in ((mine, original), (theirs, duplicate)):
+                connect(role_url(settings, url, "analyst")).close()
+
+
+@pytest.mark.parametrize("name", ["Mixed-Case db", "a_long_name_that_leaves_no_room_for_the_kind_of_role", "größe"])
+def test_any_name_of_a_database_makes_names_of_roles(server: Server, name: str) -> None:
+    with server.database(name) as url:
+        settings = server.home("odd")
+        for _ in range(2):
+            migrate(settings, url, [])
+        connect(role_url(settings, url, "analyst")).close()
 
 
 def test_no_migration_is_edited() -> None:
@@ -97,3 +176,15 @@ def _shape(url: str) -> list[str]:
     with psycopg.connect(url) as connection:
         rows = connection.execute(_SHAPE).fetchall()
     return sorted(row[0] for row in rows)
+
+
+def _rights_of_others(url: str, suffix: str) -> list[tuple[str, str]]:
+    """What roles of other warehouses own or may do in a database."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT refobjid::regrole::text, pg_describe_object(classid, objid, objsubid) FROM pg_shdepend "
+            "WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND refobjid::regrole::text LIKE 'ladder\\_%%' AND NOT refobjid::regrole::text LIKE %s "
+            "AND refobjid::regrole::text <> 'ladder_admin'",
+            [f"%{suffix}"],
+        ).fetchall()
