@@ -15,7 +15,7 @@ from orchestration.warehouse_access import Warehouse
 from warehouse.database import connect, parameters, password_verifier, role_suffix
 from warehouse.embedded.home import Home
 from warehouse.errors import DatabaseError
-from warehouse.locks import MIGRATE
+from warehouse.locks import lock_migrations
 from warehouse.role_names import role_name
 
 __all__ = ["create_login", "prepare_instance", "storage_url"]
@@ -77,7 +77,7 @@ def create_login(warehouse: Warehouse, url: str) -> None:
     name, schema = sql.Identifier(login), sql.Identifier(_SCHEMA)
     try:
         with connect(warehouse.servers.database_url) as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])
+            lock_migrations(connection)
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login]).fetchone()
             password = password_verifier(connection, login, parameters(plain)["password"])
             verb = sql.SQL("ALTER" if known else "CREATE")

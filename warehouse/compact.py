@@ -23,7 +23,7 @@ from psycopg import sql
 from warehouse.database import connect
 from warehouse.errors import LakeError
 from warehouse.lake import Lake
-from warehouse.locks import BUILD, LOAD
+from warehouse.locks import holding_builds
 from warehouse.source import Source
 
 __all__ = ["CompactReport", "compact"]
@@ -82,9 +82,7 @@ def compact(database_url: str, lake: Lake, source: Source, *, today: date | None
     today = today or datetime.now(UTC).date()
     _sweep(lake, source)
     before = after = 0
-    with connect(database_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock_shared(%s)", [BUILD])
-        connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [LOAD, source.name])
+    with holding_builds(database_url, source=source.name), connect(database_url, autocommit=True) as connection:
         rows = connection.execute("SELECT path FROM ops.lake_files WHERE source = %s", [source.name])
         loaded = {row[0] for row in rows}
         present = {lake.name_of(path): path for path in lake.files(source.name)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 from pathlib import Path
 
 import psycopg
@@ -32,6 +33,7 @@ _OLDEST_SERVER = 150000
 #: Name, among those of roles, of the suffix in the file of passwords.
 _SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
+_LONGEST_NAME = 63
 
 
 def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connection:
@@ -46,7 +48,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
             autocommit=autocommit,
             connect_timeout=_CONNECT_TIMEOUT_S,
             options="-c timezone=UTC",
-            application_name="ladderhouse",
+            application_name=_own_name(),
         )
     except psycopg.OperationalError as error:
         raise DatabaseError(
@@ -136,6 +138,11 @@ def remember_suffix(settings: Settings, suffix: str) -> None:
 def secrets_path(settings: Settings) -> Path:
     """The file that keeps the login roles' passwords, and what their names end in; 0600."""
     return settings.home / "secrets" / "roles.json"
+
+
+def _own_name() -> str:
+    """What sessions of this process are called, in PostgreSQL's views and for those who wait for them."""
+    return f"ladderhouse {os.getpid()}@{socket.gethostname()}"[:_LONGEST_NAME]
 
 
 def _secrets(settings: Settings) -> dict[str, str]:

@@ -9,7 +9,7 @@ import psycopg
 
 from warehouse.database import connect, parameters, remember_suffix, role_suffix
 from warehouse.errors import DatabaseError
-from warehouse.locks import MIGRATE
+from warehouse.locks import lock_migrations
 from warehouse.role_names import suffix_for, suffix_in, with_role_names
 from warehouse.roles import create_roles
 from warehouse.settings import Settings
@@ -33,7 +33,8 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> No
     """
     with connect(admin_url) as connection:
         try:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])
+            _create_book(connection)
+            lock_migrations(connection)
             former = suffix_in(connection)
             # A database that was renamed, or copied for this home, keeps the roles that the home knows.
             is_known = former is not None and former == role_suffix(settings)
@@ -54,11 +55,20 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> No
     remember_suffix(settings, suffix)
 
 
-def _apply_migrations(connection: psycopg.Connection, suffix: str) -> None:
-    connection.execute(
+def _create_book(connection: psycopg.Connection) -> None:
+    """Make the list of applied migrations, which is locked before anything else is looked at."""
+    create = (
         "CREATE TABLE IF NOT EXISTS public.ladder_migrations "
         "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
     )
+    try:
+        with connection.transaction():
+            connection.execute(create)
+    except psycopg.errors.UniqueViolation:
+        connection.execute(create)  # another process has made it meanwhile
+
+
+def _apply_migrations(connection: psycopg.Connection, suffix: str) -> None:
     applied = {row[0] for row in connection.execute("SELECT name FROM public.ladder_migrations")}
     folder = resources.files("warehouse") / "migrations"
     available = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))

@@ -20,7 +20,7 @@ from psycopg import sql
 from warehouse.damage import damaged_marts, record_marts
 from warehouse.database import connect
 from warehouse.errors import PublicationError
-from warehouse.locks import BUILD
+from warehouse.locks import holding_builds
 from warehouse.role_names import ACT_AS_MARTS_OWNER, suffix_in, with_role_names
 
 __all__ = [
@@ -95,9 +95,13 @@ def current_generation(connection: psycopg.Connection) -> Generation | None:
 
 @contextmanager
 def building(transform_url: str) -> Iterator[psycopg.Connection]:
-    """Hold the build lock: loads in flight end first, later ones wait, a second build waits for this one."""
-    with connect(transform_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [BUILD])
+    """Hold the build lock: loads in flight end first, later ones wait, a second build waits for this one.
+
+    Yields a connection in autocommit. Another one holds the lock, and has the first one's process in its name.
+    """
+    with holding_builds(transform_url) as holder, connect(transform_url, autocommit=True) as connection:
+        name = f"building with {connection.info.backend_pid}: {connection.info.parameter_status('application_name')}"
+        holder.execute("SELECT set_config('application_name', %s, true)", [name])
         yield connection
 
 

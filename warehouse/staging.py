@@ -58,6 +58,10 @@ def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) 
     """
     feeds = sql.SQL(", ").join(table.feed_identifier for table in source.tables)
     connection.execute(sql.SQL(with_role_names(grants, suffix)).format(schema=schema, feeds=feeds))
+    connection.execute(
+        "INSERT INTO ops.load_locks (source) SELECT %s WHERE NOT EXISTS (SELECT FROM ops.load_locks WHERE source = %s)",
+        [source.name, source.name],
+    )
     connection.execute("RESET ROLE")
 
 

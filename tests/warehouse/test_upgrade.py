@@ -32,6 +32,7 @@ DIGESTS = {
     "0005_narrower_rights.sql": "b21eb4a6ccbdbdab69ff82e4a188819363e2294d7c99838ac897807cb173e5a9",
     "0006_field_rejects.sql": "79e16f9b060e9408c49fa615f3cd32c75ef700370f0f6553af75a180bc64a605",
     "0007_rereads.sql": "73706e09617a8ac883a6ff83633b4ede390ce08a30d22ad5f13d1555b6c3bab8",
+    "0011_locks.sql": "a10018ed6ab6b8de6bf1e2048393ca48ac38bdc9875db79d8b33d6568e31b303",
     "0010_developers.sql": "49e5a480e39073c8b35493a974bcf9892012177b8ebe01fbb03e767dfce3628c",
 }
 _EARLIER = Path(__file__).parent / "earlier"
