@@ -28,10 +28,17 @@ SOURCES: dict[str, Source] = {name: reader.source for name, reader in readers().
 
 @dataclass(frozen=True)
 class Warehouse:
-    """An open warehouse: its servers run as long as it is open."""
+    """An open warehouse: its servers run as long as it is open.
+
+    Args:
+        settings: the configuration.
+        servers: where its servers are.
+        restored: what of its logins was not as it should be and has been set back, a line each.
+    """
 
     settings: Settings
     servers: Servers
+    restored: tuple[str, ...] = ()
 
     @property
     def lake(self) -> Lake:
@@ -68,9 +75,8 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
         ) from None
     # Also where the servers are not ours to stop, what this process has started must not outlive a SIGTERM.
     with unwinding_on_termination(), running(settings, redis=redis) as servers:
-        if set_up:
-            migrate(settings, servers.database_url, list(SOURCES.values()))
-        yield Warehouse(settings, servers)
+        restored = migrate(settings, servers.database_url, list(SOURCES.values())) if set_up else []
+        yield Warehouse(settings, servers, tuple(restored))
 
 
 def load_landed(warehouse: Warehouse, source: Source) -> tuple[LoadReport, str | None]:

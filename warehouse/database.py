@@ -33,6 +33,8 @@ _OLDEST_SERVER = 150000
 #: Name, among those of roles, of the suffix in the file of passwords.
 _SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
+#: Version of libpq from which a client may require a way to log in.
+_REQUIRE_AUTH_SINCE = 160000
 _LONGEST_NAME = 63
 
 
@@ -53,7 +55,9 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
     except psycopg.OperationalError as error:
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
-            "check LADDER_DATABASE_URL and that the server accepts this login",
+            "run `ladder doctor`, which sets the passwords of its logins again"
+            if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error)
+            else "check LADDER_DATABASE_URL and that the server accepts this login",
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(
@@ -111,7 +115,9 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole, suffix: str | 
         raise DatabaseError("the warehouse is not set up", "run `ladder run` first")
     if suffix is None:
         suffix = role_suffix(settings) or ""
-    return conninfo.make_conninfo(admin_url, user=role_name(role, suffix), password=password)
+    url = conninfo.make_conninfo(admin_url, user=role_name(role, suffix), password=password)
+    # The password itself is never sent, whatever a server in the place of ours says.
+    return conninfo.make_conninfo(url, require_auth="scram-sha-256") if pq.version() >= _REQUIRE_AUTH_SINCE else url
 
 
 def role_password(settings: Settings, role: LoginRole, *, create: bool = False) -> str | None:

@@ -10,6 +10,7 @@ import psycopg
 from warehouse.database import connect, parameters, remember_suffix, role_suffix
 from warehouse.errors import DatabaseError
 from warehouse.locks import lock_migrations
+from warehouse.login_limits import end_long_sessions, forbid_storing, is_own_server, restore_logins
 from warehouse.role_names import suffix_for, suffix_in, with_role_names
 from warehouse.roles import create_roles
 from warehouse.settings import Settings
@@ -20,13 +21,16 @@ from warehouse.takeover import take_over
 __all__ = ["migrate"]
 
 
-def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> None:
+def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> list[str]:
     """Bring the database to this version, under a lock, in one transaction.
 
     Args:
         settings: the home, which holds the login roles' passwords and learns what they are called.
         admin_url: a login that may create roles and schemas.
         sources: whose staging tables are created or widened.
+
+    Returns:
+        What of the logins was not as it should be and has been set back, a line each.
 
     Raises:
         DatabaseError: the login lacks rights, or a table stands there in another shape.
@@ -39,12 +43,16 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> No
             # A database that was renamed, or copied for this home, keeps the roles that the home knows.
             is_known = former is not None and former == role_suffix(settings)
             suffix = former if is_known and former is not None else suffix_for(connection.info.dbname)
-            create_roles(settings, admin_url, connection, suffix)
+            made = create_roles(settings, connection, suffix)
+            restored = restore_logins(settings, admin_url, connection, suffix, made=made)
             if former is not None and former != suffix:
                 take_over(connection, former, suffix)
             _apply_migrations(connection, suffix)
             for source in sources:
                 set_up_staging(connection, source, suffix)
+            if is_own_server(settings, connection):
+                forbid_storing(connection, suffix)
+            end_long_sessions(connection, suffix)
         except psycopg.errors.InsufficientPrivilege as error:
             user = parameters(admin_url).get("user", "this login")
             raise DatabaseError(
@@ -53,6 +61,7 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> No
                 f'GRANT CREATE ON DATABASE "{connection.info.dbname}" TO "{user}"`',
             ) from None
     remember_suffix(settings, suffix)
+    return restored
 
 
 def _create_book(connection: psycopg.Connection) -> None:

@@ -20,7 +20,7 @@ from ingestion.registry import readers
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.damage import damaged_marts
-from warehouse.database import connect, parameters
+from warehouse.database import connect, parameters, role_suffix
 from warehouse.errors import (
     ConfigurationError,
     DatabaseError,
@@ -29,6 +29,7 @@ from warehouse.errors import (
     PublicationError,
     UpstreamError,
 )
+from warehouse.login_limits import missing_limits
 from warehouse.publish import current_generation
 from warehouse.role_names import LOGIN_ROLES
 from warehouse.settings import Settings, load_settings
@@ -128,6 +129,7 @@ def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
                 return _rights(connection, role)
 
         yield f"role {parameters(warehouse.url(role))['user']}", log_in
+    yield "limits", lambda: _limits(warehouse)
     yield "lake", lambda: _lake(warehouse)
     yield "marts", lambda: _marts(warehouse)
 
@@ -154,6 +156,19 @@ def _rights(connection: psycopg.Connection, role: str) -> str:
             "let the owner of the database run `ladder run`, which restores them",
         )
     return "logs in, with the rights that it needs"
+
+
+def _limits(warehouse: Warehouse) -> str:
+    if warehouse.restored:
+        raise DatabaseError(
+            "; ".join(warehouse.restored) + "; it has been set back",
+            "find out who did it where it was not you, e.g. by changing the password of your own login",
+        )
+    with connect(warehouse.servers.database_url) as connection:
+        missing = missing_limits(connection, role_suffix(warehouse.settings) or "")
+    if missing:
+        return f"analysts may use {', '.join(missing)}, which a superuser can forbid (docs/runbook.md)"
+    return "logins have the limits of this version"
 
 
 def _lake(warehouse: Warehouse) -> str:
