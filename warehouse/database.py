@@ -12,6 +12,7 @@ import psycopg
 from psycopg import conninfo, pq, sql
 
 from warehouse.errors import DatabaseError
+from warehouse.pooler import refuse_shared_sessions
 from warehouse.role_names import LoginRole, role_name
 from warehouse.settings import Settings
 
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 _OLDEST_SERVER = 150000
+#: Servers behind which this process has found sessions of its own.
+_looked_at: set[str] = set()
 #: Name, among those of roles, of the suffix in the file of passwords.
 _SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
@@ -42,17 +45,27 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
     """Open a connection in UTC.
 
     Raises:
-        DatabaseError: the server cannot be reached, refuses the login, or is older than PostgreSQL 15.
+        DatabaseError: the server cannot be reached, refuses the login, is older than PostgreSQL 15, or is behind a
+            pooler that shares sessions.
     """
-    try:
-        connection = psycopg.connect(
+
+    def open_connection() -> psycopg.Connection:
+        return psycopg.connect(
             database_url,
             autocommit=autocommit,
             connect_timeout=_CONNECT_TIMEOUT_S,
             options="-c timezone=UTC",
             application_name=_own_name(),
         )
+
+    try:
+        connection = open_connection()
     except psycopg.OperationalError as error:
+        if "unsupported startup parameter" in str(error):
+            raise DatabaseError(
+                "LADDER_DATABASE_URL leads to a connection pooler that refuses how sessions begin (`options`)",
+                "let it name PostgreSQL itself",
+            ) from None
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
             "run `ladder doctor`, which sets the passwords of its logins again"
@@ -68,6 +81,14 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
         version = connection.info.server_version // 10000
         connection.close()
         raise DatabaseError(f"PostgreSQL {version} is too old", "use PostgreSQL 15 to 18")
+    place = address(database_url)
+    if place not in _looked_at:
+        try:
+            refuse_shared_sessions(connection, open_connection)
+        except BaseException:
+            connection.close()
+            raise
+        _looked_at.add(place)
     return connection
 
 
