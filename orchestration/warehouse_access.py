@@ -13,6 +13,7 @@ from warehouse.database import connect, role_url
 from warehouse.embedded import Servers, running
 from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.errors import ConfigurationError, LadderError
+from warehouse.file_modes import create_home, keep_private
 from warehouse.lake import Lake
 from warehouse.load import LoadReport, load_pending
 from warehouse.migrate import migrate
@@ -66,13 +67,8 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
     Raises:
         LadderError: a server cannot be started or reached, or rights are missing.
     """
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot use the data directory {settings.home}: {(error.strerror or str(error)).lower()}",
-            "set LADDER_HOME to a directory of your own with room to write",
-        ) from None
+    keep_private()
+    create_home(settings.home)
     # Also where the servers are not ours to stop, what this process has started must not outlive a SIGTERM.
     with unwinding_on_termination(), running(settings, redis=redis) as servers:
         restored = migrate(settings, servers.database_url, list(SOURCES.values())) if set_up else []

@@ -29,6 +29,7 @@ from warehouse.errors import (
     PublicationError,
     UpstreamError,
 )
+from warehouse.file_modes import create_home
 from warehouse.login_limits import missing_limits
 from warehouse.publish import current_generation
 from warehouse.role_names import LOGIN_ROLES
@@ -75,10 +76,7 @@ def _report(name: str, look: Look) -> int:
 
 
 def _home(settings: Settings) -> str:
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _no_right(settings.home, error) from None
+    create_home(settings.home)
     if not os.access(settings.home, os.R_OK | os.W_OK | os.X_OK):
         raise ConfigurationError(f"no right to write {settings.home}", "set LADDER_HOME to a directory of your own")
     version = metadata.version("ladderhouse")
