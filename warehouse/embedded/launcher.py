@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     mode, uid, gid, lock, port, folder, program = arguments[:7]
     if int(uid) >= 0:
         try:
-            _become(int(uid), int(gid))
+            become(int(uid), int(gid))
         except OSError:
             return CANNOT_BECOME
         if not _reach(folder, program):
@@ -72,11 +72,12 @@ def main(arguments: list[str]) -> int:
         return CANNOT_EXECUTE
 
 
-def _become(uid: int, gid: int) -> None:
+def become(uid: int, gid: int) -> None:
+    """Change the user for good; on Linux the rights of root are still there to be cut down."""
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     if sys.platform == "linux":
-        # Permitted capabilities outlive the change of user here; `_reach` keeps one of them or none.
+        # Permitted capabilities outlive the change of user here; what follows keeps one of them or none.
         ctypes.CDLL(None).prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresuid(uid, uid, uid)
 
@@ -91,8 +92,8 @@ def _reach(folder: str, program: str) -> bool:
     if sys.platform != "linux":
         return _enter(folder, program)
     if _enter(folder, program):
-        return _set_capabilities(0, 0)
-    return _keep_passage() and _enter(folder, program) and _bound_reading(folder, program)
+        return set_capabilities(0, 0)
+    return keep_passage() and _enter(folder, program) and bound_reading(_own_places(folder, program))
 
 
 def _enter(folder: str, program: str) -> bool:
@@ -103,8 +104,8 @@ def _enter(folder: str, program: str) -> bool:
     return os.access(program, os.X_OK)
 
 
-def _bound_reading(folder: str, program: str) -> bool:
-    """Let this process and all that come from it read below some folders alone; false where the kernel cannot."""
+def bound_reading(places: list[str]) -> bool:
+    """Let this process and its children read below these folders and the system's alone; false where nothing can."""
     libc = ctypes.CDLL(None)
     version = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION)
     # Moving a file to another folder is forbidden unless it is named; the first version cannot name it.
@@ -113,7 +114,7 @@ def _bound_reading(folder: str, program: str) -> bool:
     ruleset = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, ctypes.byref(handled), ctypes.c_size_t(8), 0)
     if ruleset < 0:
         return False
-    for place in (*_READABLE, *_own_places(folder, program)):
+    for place in (*_READABLE, *places):
         try:
             descriptor = os.open(place, os.O_PATH)
         except OSError:
@@ -150,20 +151,21 @@ def _own_places(folder: str, program: str) -> list[str]:
     return places
 
 
-def _keep_passage() -> bool:
+def keep_passage() -> bool:
     """Cut the process down to CAP_DAC_READ_SEARCH, carried through exec; false where root lacks it too."""
     libc = ctypes.CDLL(None)
     passage = 1 << CAP_DAC_READ_SEARCH
     return (
-        _set_capabilities(passage | 1 << CAP_SETPCAP, passage)
+        set_capabilities(passage | 1 << CAP_SETPCAP, passage)
         # Otherwise access(2), by which initdb looks for its programs, disregards capabilities.
         and libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0
-        and _set_capabilities(passage, passage)
+        and set_capabilities(passage, passage)
         and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0) == 0
     )
 
 
-def _set_capabilities(own: int, inheritable: int) -> bool:
+def set_capabilities(own: int, inheritable: int) -> bool:
+    """Keep these rights of root alone, as sets of bits."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     effective_permitted_inheritable = (ctypes.c_uint32 * 6)(own, own, inheritable, 0, 0, 0)
     return bool(ctypes.CDLL(None).capset(header, effective_permitted_inheritable) == 0)
