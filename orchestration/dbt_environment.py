@@ -9,7 +9,7 @@ from psycopg import sql
 
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_state import keep_state
-from warehouse.database import connect, libpq_environment, role_url
+from warehouse.database import connect, libpq_environment, parameters, role_url
 from warehouse.embedded import Servers
 from warehouse.publish import current_generation
 from warehouse.settings import Settings
@@ -36,16 +36,19 @@ def developer_environment(settings: Settings, servers: Servers) -> dict[str, str
     schema = developer_schema(settings)
     folder = settings.home / "dbt" / "developer"
     state: dict[str, str] = {}
+    developer_url = role_url(settings, servers.database_url, "developer")
     with connect(servers.database_url) as connection:
         connection.execute(
-            sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION ladder_developer").format(sql.Identifier(schema))
+            sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(
+                sql.Identifier(schema), sql.Identifier(parameters(developer_url)["user"])
+            )
         )
         live = current_generation(connection)
         if live is not None:
             transform_url = role_url(settings, servers.database_url, "transform")
             state = {"DBT_DEFER": "true", "DBT_STATE": str(keep_state(settings, connection, transform_url, live))}
     return {
-        **libpq_environment(role_url(settings, servers.database_url, "developer")),
+        **libpq_environment(developer_url),
         "LADDER_DEV_SCHEMA": schema,
         "DBT_PROJECT_DIR": str(PROJECT),
         "DBT_PROFILES_DIR": str(PROJECT),

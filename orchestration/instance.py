@@ -12,14 +12,14 @@ from psycopg import sql
 
 from orchestration.project_files import DAGSTER_YAML
 from orchestration.warehouse_access import Warehouse
-from warehouse.database import connect, parameters, password_verifier
+from warehouse.database import connect, parameters, password_verifier, role_suffix
 from warehouse.embedded.home import Home
 from warehouse.errors import DatabaseError
-from warehouse.locks import MIGRATE
+from warehouse.locks import lock_migrations
+from warehouse.role_names import role_name
 
-__all__ = ["LOGIN", "create_login", "prepare_instance", "storage_url"]
+__all__ = ["create_login", "prepare_instance", "storage_url"]
 
-LOGIN = "ladder_dagster"
 _SCHEMA = "dagster"
 _OWN_PARAMETERS = frozenset(("host", "port", "user", "password", "dbname"))
 
@@ -54,7 +54,8 @@ def storage_url(warehouse: Warehouse) -> str:
     rest = {name: value for name, value in found.items() if name not in _OWN_PARAMETERS}
     query = f"?{urlencode(rest, quote_via=quote)}" if rest else ""
     # SQLAlchemy would take psycopg 3 by default, whose `with connection` closes it; Dagster means psycopg2's.
-    return f"postgresql+psycopg2://{LOGIN}:{quote(password, safe='')}@{place}{query}"
+    login = quote(_login(warehouse), safe="")
+    return f"postgresql+psycopg2://{login}:{quote(password, safe='')}@{place}{query}"
 
 
 def create_login(warehouse: Warehouse, url: str) -> None:
@@ -72,12 +73,13 @@ def create_login(warehouse: Warehouse, url: str) -> None:
         row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [_SCHEMA]).fetchone()
         if row and row[0]:
             return
-    name, schema = sql.Identifier(LOGIN), sql.Identifier(_SCHEMA)
+    login = _login(warehouse)
+    name, schema = sql.Identifier(login), sql.Identifier(_SCHEMA)
     try:
         with connect(warehouse.servers.database_url) as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])
-            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [LOGIN]).fetchone()
-            password = password_verifier(connection, LOGIN, parameters(plain)["password"])
+            lock_migrations(connection)
+            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login]).fetchone()
+            password = password_verifier(connection, login, parameters(plain)["password"])
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, name, password))
             # Events of the last moment before a crash of the machine may be lost; what was done stands in `ops`.
@@ -92,5 +94,9 @@ def create_login(warehouse: Warehouse, url: str) -> None:
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseError(
             f"no right to set up Dagster's schema: {error.diag.message_primary}",
-            f"let an administrator create the login {LOGIN} and the schema {_SCHEMA} that it owns",
+            f"let an administrator create the login {login} and the schema {_SCHEMA} that it owns",
         ) from None
+
+
+def _login(warehouse: Warehouse) -> str:
+    return role_name("dagster", role_suffix(warehouse.settings) or "")

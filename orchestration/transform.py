@@ -26,6 +26,7 @@ from warehouse.publish import (
     record_build,
     turn,
 )
+from warehouse.role_names import ACT_AS_MARTS_OWNER
 from warehouse.settings import Settings
 from warehouse.statistics import refresh_statistics
 
@@ -144,6 +145,6 @@ def _built_as_of(connection: psycopg.Connection, build: Build) -> date | None:
     """The date that the marts of the build hang on, as the models decided it."""
     table = sql.Identifier("prep", f"int_as_of_date_{build.colour}")
     with connection.transaction():
-        connection.execute("SET LOCAL ROLE ladder_marts_owner")
+        connection.execute(ACT_AS_MARTS_OWNER)
         row = connection.execute(sql.SQL("SELECT as_of_date FROM {}").format(table)).fetchone()
     return None if row is None else row[0]

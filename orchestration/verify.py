@@ -18,10 +18,10 @@ from orchestration.warehouse_access import Warehouse
 from warehouse.damage import damaged_marts
 from warehouse.errors import ConfigurationError, PublicationError
 from warehouse.publish import Generation, building, current_generation, plan_build
+from warehouse.role_names import ACT_AS_MARTS_OWNER
 
 __all__ = ["Compared", "verify"]
 
-_OWNER = sql.SQL("SET LOCAL ROLE ladder_marts_owner")
 SHOWN = 10
 
 
@@ -115,7 +115,7 @@ def _compared(graph: Graph, marts: Sequence[str]) -> list[Model]:
 def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]:
     """A place to rebuild in, with the date of what is published, and emptied afterwards."""
     with connection.transaction():
-        connection.execute(_OWNER)
+        connection.execute(ACT_AS_MARTS_OWNER)
         connection.execute("UPDATE ops.build_inputs SET as_of_date = %s WHERE colour = 'scratch'", [live.as_of_date])
     _empty_scratch(connection)
     try:
@@ -126,7 +126,7 @@ def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]
 
 def _empty_scratch(connection: psycopg.Connection) -> None:
     with connection.transaction():
-        connection.execute(_OWNER)
+        connection.execute(ACT_AS_MARTS_OWNER)
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'marts_scratch' "
             "OR (schemaname = 'prep' AND tablename LIKE '%\\_scratch')"
@@ -138,7 +138,7 @@ def _empty_scratch(connection: psycopg.Connection) -> None:
 def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Compared:
     live, rebuilt = (_table(model, place) for place in (colour, "scratch"))
     with connection.transaction():
-        connection.execute(_OWNER)
+        connection.execute(ACT_AS_MARTS_OWNER)
         row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(live)).fetchone()
         surplus_count, surplus = _except(connection, live, rebuilt, model.columns)
         missing_count, missing = _except(connection, rebuilt, live, model.columns)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from ingestion.registry import readers
 from orchestration.progress import LeftOut
 from warehouse import state
-from warehouse.database import LoginRole, connect, role_url
+from warehouse.database import connect, role_url
 from warehouse.embedded import Servers, running
 from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.errors import ConfigurationError, LadderError
+from warehouse.file_modes import create_home, keep_private
 from warehouse.lake import Lake
 from warehouse.load import LoadReport, load_pending
 from warehouse.migrate import migrate
+from warehouse.role_names import LoginRole
 from warehouse.settings import Settings
 from warehouse.source import Source
 
@@ -27,10 +29,17 @@ SOURCES: dict[str, Source] = {name: reader.source for name, reader in readers().
 
 @dataclass(frozen=True)
 class Warehouse:
-    """An open warehouse: its servers run as long as it is open."""
+    """An open warehouse: its servers run as long as it is open.
+
+    Args:
+        settings: the configuration.
+        servers: where its servers are.
+        restored: what of its logins was not as it should be and has been set back, a line each.
+    """
 
     settings: Settings
     servers: Servers
+    restored: tuple[str, ...] = ()
 
     @property
     def lake(self) -> Lake:
@@ -58,18 +67,12 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
     Raises:
         LadderError: a server cannot be started or reached, or rights are missing.
     """
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot use the data directory {settings.home}: {(error.strerror or str(error)).lower()}",
-            "set LADDER_HOME to a directory of your own with room to write",
-        ) from None
+    keep_private()
+    create_home(settings.home)
     # Also where the servers are not ours to stop, what this process has started must not outlive a SIGTERM.
     with unwinding_on_termination(), running(settings, redis=redis) as servers:
-        if set_up:
-            migrate(settings, servers.database_url, list(SOURCES.values()))
-        yield Warehouse(settings, servers)
+        restored = migrate(settings, servers.database_url, list(SOURCES.values())) if set_up else []
+        yield Warehouse(settings, servers, tuple(restored))
 
 
 def load_landed(warehouse: Warehouse, source: Source) -> tuple[LoadReport, str | None]:

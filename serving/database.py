@@ -16,7 +16,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from serving.endpoints import Endpoint
 from serving.generations import Published
 from serving.refusals import Unavailable
-from warehouse.damage import AWAIT_TURN, DAMAGE_QUERY, DamagedMart
+from warehouse.damage import DAMAGE_QUERY, DamagedMart
+from warehouse.locks import AWAIT_VIEWS
 
 __all__ = ["READ_LIMIT_S", "Database", "DatabaseDown", "Reading"]
 
@@ -158,7 +159,7 @@ class Database:
         # Not on the watcher's connection: a look that waits for a lock must not keep the watcher from its own.
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(_LOOK_LIMIT)
-            await connection.execute(AWAIT_TURN)
+            await connection.execute(AWAIT_VIEWS)
             rows = await (await connection.execute(DAMAGE_QUERY, {"colour": None})).fetchall()
         return [DamagedMart(*row) for row in rows]
 

@@ -29,6 +29,9 @@ from serving.access.rules import Rules
 from serving.api.app import Connections, create_app
 from serving.counts import counts_directory
 from serving.pages.catalog import CATALOG_FILE
+from serving.unprivileged import account_of_workers, give_up_root
+from warehouse.database import parameters
+from warehouse.embedded.home import Account
 from warehouse.errors import ConfigurationError
 from warehouse.logs import VisibleFormatter
 from warehouse.settings import Settings
@@ -69,7 +72,12 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
         ConfigurationError: the address cannot be bound, or the home cannot be written.
     """
     port = reserve_port(host, port)
+    account = account_of_workers(settings.home)
     with counts_directory(settings.home) as directory:
+        if account is not None:
+            os.chown(directory, account.uid, account.gid)
+            # What is there when a worker starts can be read by it later too.
+            (settings.home / CATALOG_FILE).parent.mkdir(parents=True, exist_ok=True)
         rules = Rules.of(settings, workers)
         connections = Connections(serving_url, redis_url, directory, rules, settings.home / CATALOG_FILE)
         server = Server(
@@ -86,7 +94,7 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
             http1_settings=HTTP1Settings(max_buffer_size=_MAX_HEAD_BYTES),
             http2_settings=HTTP2Settings(max_headers_size=_MAX_HEAD_BYTES),
         )
-        server.serve(target_loader=partial(_load, connections, os.getpid()), wrap_loader=False)
+        server.serve(target_loader=partial(_load, connections, os.getpid(), account), wrap_loader=False)
 
 
 @contextmanager
@@ -170,10 +178,19 @@ def _api_settings(settings: Settings) -> dict[str, str | int | bool | None]:
     return {name: getattr(settings, name) for name in Settings.model_fields if name.startswith("api_")}
 
 
-def _load(connections: Connections, parent: int) -> ASGIApp:
+def _load(connections: Connections, parent: int, account: Account | None) -> ASGIApp:
     """The application of one worker."""
+    if account is not None:
+        give_up_root(account, _readable(connections))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     return create_app(connections)
+
+
+def _readable(connections: Connections) -> list[Path]:
+    """What a worker reads beside its code: counts, the catalogue, and certificates that its connections name."""
+    named = parameters(connections.database_url)
+    certificates = [Path(named[key]) for key in ("sslrootcert", "sslcert", "sslkey") if key in named]
+    return [connections.metrics_directory, connections.catalog_file.parent, *certificates]
 
 
 def _end_with(parent: int) -> None:

@@ -21,9 +21,10 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests import kept
 from tests.costs import Costs
-from warehouse.database import LoginRole, role_url
+from warehouse.database import role_url
 from warehouse.embedded import Servers, running
 from warehouse.lake import Lake
+from warehouse.role_names import LoginRole
 from warehouse.settings import Settings
 
 COSTS = pytest.StashKey[Costs]()

@@ -149,12 +149,15 @@ def be_careless(servers: Servers) -> None:
 
 
 def make_template(settings: Settings, servers: Servers) -> None:
-    """Make the migrated database anew."""
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(TEMPLATE)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-    url = conninfo.make_conninfo(servers.database_url, dbname=TEMPLATE)
-    migrate(settings, url, [reader.source for reader in readers().values()])
+    """Make the migrated database anew: a copy of one named `ladder`, so that roles have their short names."""
+    ladder, template = sql.Identifier("ladder"), sql.Identifier(TEMPLATE)
+    url = conninfo.make_conninfo(servers.database_url, dbname="ladder")
+    with psycopg.connect(conninfo.make_conninfo(url, dbname="postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(template))
+        if connection.execute("SELECT FROM pg_database WHERE datname = 'ladder'").rowcount == 0:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(ladder))
+        migrate(settings, url, [reader.source for reader in readers().values()])
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(template, ladder))
 
 
 def _forget_old(parent: Path) -> None:

@@ -25,7 +25,7 @@ from psycopg import sql
 from warehouse.database import connect
 from warehouse.errors import LakeError
 from warehouse.lake import Lake
-from warehouse.locks import BUILD, LOAD
+from warehouse.locks import holding_builds
 from warehouse.source import Source
 
 __all__ = ["CompactReport", "compact", "compact_when_due"]
@@ -107,7 +107,7 @@ def compact(
     *,
     today: date | None = None,
     limit_s: float = inf,
-    lock_limit_s: float = 0,
+    lock_limit_s: float | None = None,
 ) -> CompactReport:
     """Compact the loaded files of every endpoint and closed day of a source. Loads and builds wait meanwhile.
 
@@ -117,7 +117,7 @@ def compact(
         source: whose files.
         today: the day that is not closed yet, UTC; today's by default.
         limit_s: seconds after which no further files are begun with.
-        lock_limit_s: seconds to wait for loads and builds that run; 0 for as long as they take.
+        lock_limit_s: seconds to wait for loads and builds that run; None for as long as they take.
 
     Raises:
         LakeError: a file cannot be read or written; what is done stays done, and nothing is lost.
@@ -127,10 +127,10 @@ def compact(
     today = today or datetime.now(UTC).date()
     _sweep(lake, source)
     before = after = 0
-    with connect(database_url, autocommit=True) as connection:
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{round(lock_limit_s * 1000)}ms"])
-        connection.execute("SELECT pg_advisory_lock_shared(%s)", [BUILD])
-        connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [LOAD, source.name])
+    with (
+        holding_builds(database_url, source=source.name, limit_s=lock_limit_s),
+        connect(database_url, autocommit=True) as connection,
+    ):
         rows = connection.execute("SELECT path FROM ops.lake_files WHERE source = %s", [source.name])
         loaded = {row[0] for row in rows}
         present = {lake.name_of(path): path for path in lake.files(source.name)}

@@ -37,6 +37,7 @@ def render_connection(database_url: str, form: Form, *, with_password: bool) -> 
         ConfigurationError: the form cannot say it.
     """
     found = parameters(database_url)
+    found.pop("require_auth", None)  # an older client refuses a parameter that it does not know
     if not with_password:
         found.pop("password", None)
     if form == "env":

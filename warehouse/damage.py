@@ -14,13 +14,11 @@ from typing import Any
 
 import psycopg
 
-from warehouse.locks import TURN
+from warehouse.locks import AWAIT_VIEWS
 
-__all__ = ["AWAIT_TURN", "DAMAGE_QUERY", "DamagedMart", "damaged_marts", "record_marts"]
+__all__ = ["DAMAGE_QUERY", "DamagedMart", "damaged_marts", "record_marts"]
 
 _SQL = resources.files("warehouse") / "damage_queries"
-#: In the transaction of a look, before it: waits while views turn, and lets none begin to.
-AWAIT_TURN = f"SELECT pg_advisory_xact_lock_shared({TURN})".encode()
 #: Selects mart and problem, for the colour `%(colour)s` or, where that is null, for what readers see.
 DAMAGE_QUERY = (_SQL / "damaged.sql").read_bytes()
 _RECORD = (_SQL / "record.sql").read_bytes()
@@ -77,7 +75,7 @@ def damaged_marts(connection: psycopg.Connection, colour: str | None = None) -> 
     for look in range(_LOOKS):
         try:
             with connection.transaction():
-                connection.execute(AWAIT_TURN)
+                connection.execute(AWAIT_VIEWS)
                 return [DamagedMart(*row) for row in connection.execute(DAMAGE_QUERY, {"colour": colour}).fetchall()]
         except psycopg.errors.InternalError_:
             # A view was removed by hand at that very time: its definition is read later than its name.
@@ -106,7 +104,7 @@ def _dbt_is_gone(connection: psycopg.Connection) -> bool:
         connection.execute("SELECT pg_stat_clear_snapshot()")
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND usename = 'ladder_transform' AND application_name = 'dbt'"
+            "AND usename = session_user AND application_name = 'dbt'"
         ).fetchone()
         if row is not None and row[0] == 0:
             return True

@@ -5,54 +5,72 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 from pathlib import Path
-from typing import Literal
 
 import psycopg
 from psycopg import conninfo, pq, sql
 
 from warehouse.errors import DatabaseError
+from warehouse.pooler import refuse_shared_sessions
+from warehouse.role_names import LoginRole, role_name
 from warehouse.settings import Settings
 
 __all__ = [
-    "LOGIN_ROLES",
-    "LoginRole",
     "address",
     "connect",
     "first_line",
     "libpq_environment",
     "parameters",
     "password_verifier",
+    "remember_suffix",
     "role_password",
+    "role_suffix",
     "role_url",
     "secrets_path",
 ]
 
-LoginRole = Literal["ingest", "transform", "developer", "analyst", "serving"]
-LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "developer", "analyst", "serving")
-
 _OLDEST_SERVER = 150000
+#: Servers behind which this process has found sessions of its own.
+_looked_at: set[str] = set()
+#: Name, among those of roles, of the suffix in the file of passwords.
+_SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
+#: Version of libpq from which a client may require a way to log in.
+_REQUIRE_AUTH_SINCE = 160000
+_LONGEST_NAME = 63
 
 
 def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connection:
     """Open a connection in UTC.
 
     Raises:
-        DatabaseError: the server cannot be reached, refuses the login, or is older than PostgreSQL 15.
+        DatabaseError: the server cannot be reached, refuses the login, is older than PostgreSQL 15, or is behind a
+            pooler that shares sessions.
     """
-    try:
-        connection = psycopg.connect(
+
+    def open_connection() -> psycopg.Connection:
+        return psycopg.connect(
             database_url,
             autocommit=autocommit,
             connect_timeout=_CONNECT_TIMEOUT_S,
             options="-c timezone=UTC",
-            application_name="ladderhouse",
+            application_name=_own_name(),
         )
+
+    try:
+        connection = open_connection()
     except psycopg.OperationalError as error:
+        if "unsupported startup parameter" in str(error):
+            raise DatabaseError(
+                "LADDER_DATABASE_URL leads to a connection pooler that refuses how sessions begin (`options`)",
+                "let it name PostgreSQL itself",
+            ) from None
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
-            "check LADDER_DATABASE_URL and that the server accepts this login",
+            "run `ladder doctor`, which sets the passwords of its logins again"
+            if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error)
+            else "check LADDER_DATABASE_URL and that the server accepts this login",
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(
@@ -63,6 +81,14 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
         version = connection.info.server_version // 10000
         connection.close()
         raise DatabaseError(f"PostgreSQL {version} is too old", "use PostgreSQL 15 to 18")
+    place = address(database_url)
+    if place not in _looked_at:
+        try:
+            refuse_shared_sessions(connection, open_connection)
+        except BaseException:
+            connection.close()
+            raise
+        _looked_at.add(place)
     return connection
 
 
@@ -93,8 +119,14 @@ def password_verifier(connection: psycopg.Connection, role: str, password: str |
     return sql.Literal(encrypted.decode())
 
 
-def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:
+def role_url(settings: Settings, admin_url: str, role: LoginRole, suffix: str | None = None) -> str:
     """Connection string for a login role on the server of `admin_url`.
+
+    Args:
+        settings: the home, which knows what its roles are called and their passwords.
+        admin_url: the administrator's login.
+        role: the login.
+        suffix: what its name ends in, where the home does not know it yet.
 
     Raises:
         DatabaseError: the role's password is not known yet, because the warehouse was never set up from this home.
@@ -102,27 +134,59 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole) -> str:
     password = role_password(settings, role)
     if password is None:
         raise DatabaseError("the warehouse is not set up", "run `ladder run` first")
-    return conninfo.make_conninfo(admin_url, user=f"ladder_{role}", password=password)
+    if suffix is None:
+        suffix = role_suffix(settings) or ""
+    url = conninfo.make_conninfo(admin_url, user=role_name(role, suffix), password=password)
+    # The password itself is never sent, whatever a server in the place of ours says.
+    return conninfo.make_conninfo(url, require_auth="scram-sha-256") if pq.version() >= _REQUIRE_AUTH_SINCE else url
 
 
 def role_password(settings: Settings, role: LoginRole, *, create: bool = False) -> str | None:
-    """Password of a login role, kept in the home's secrets with mode 0600."""
-    path = secrets_path(settings)
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    """Password of a login role, from the home's secrets."""
+    known = _secrets(settings)
     if role not in known and create:
         known[role] = secrets.token_urlsafe(24)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_suffix(f".{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            json.dump(known, stream)
-        fresh.replace(path)
+        _write_secrets(settings, known)
     return known.get(role)
 
 
+def role_suffix(settings: Settings) -> str | None:
+    """What the names of the home's roles end in; None for a home that knows none, or is older than such suffixes."""
+    return _secrets(settings).get(_SUFFIX)
+
+
+def remember_suffix(settings: Settings, suffix: str) -> None:
+    """Note in the home's secrets what its roles are called."""
+    known = _secrets(settings)
+    if known.get(_SUFFIX) != suffix:
+        _write_secrets(settings, {**known, _SUFFIX: suffix})
+
+
 def secrets_path(settings: Settings) -> Path:
-    """The file that keeps the login roles' passwords."""
+    """The file that keeps the login roles' passwords, and what their names end in; 0600."""
     return settings.home / "secrets" / "roles.json"
+
+
+def _own_name() -> str:
+    """What sessions of this process are called, in PostgreSQL's views and for those who wait for them."""
+    return f"ladderhouse {os.getpid()}@{socket.gethostname()}"[:_LONGEST_NAME]
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    path = secrets_path(settings)
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return known
+
+
+def _write_secrets(settings: Settings, known: dict[str, str]) -> None:
+    """Replace the file as a whole; only the home's owner can read it."""
+    path = secrets_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(known, stream)
+    fresh.replace(path)
 
 
 def first_line(error: Exception) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
+from warehouse.role_names import ACT_AS_MARTS_OWNER
+
 __all__ = ["trim_feeds"]
 
 
@@ -19,7 +21,7 @@ def trim_feeds(connection: psycopg.Connection) -> int:
     """
     trimmed = 0
     with connection.transaction():
-        connection.execute("SET LOCAL ROLE ladder_marts_owner")
+        connection.execute(ACT_AS_MARTS_OWNER)
         feeds = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables "
             "WHERE schemaname LIKE 'staging\\_%' AND tablename LIKE '%\\_\\_feed' ORDER BY schemaname, tablename"

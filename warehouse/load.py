@@ -20,7 +20,7 @@ from warehouse.books import LoadReport, write_books
 from warehouse.database import connect
 from warehouse.errors import DatabaseError
 from warehouse.lake import Lake
-from warehouse.locks import BUILD, LOAD
+from warehouse.locks import await_builds, lock_load
 from warehouse.merge import MergeCounts, merge
 from warehouse.pending import needs_listing, note_listing
 from warehouse.prepare import Prepared, prepare
@@ -80,6 +80,7 @@ def load_files(
     files: Sequence[Path],
     *,
     again: bool = False,
+    builds_wait: bool = False,
     on_batch: Callable[[LoadReport], None] | None = None,
 ) -> LoadReport:
     """Load files, a group a transaction.
@@ -90,6 +91,7 @@ def load_files(
         source: their source.
         files: what to load.
         again: also load files that are already loaded (their rejects are tried once more).
+        builds_wait: the caller holds the build lock, in another connection.
         on_batch: called with the report of each committed batch.
     """
     if connection.info.transaction_status != TransactionStatus.IDLE:
@@ -103,7 +105,7 @@ def load_files(
     for prepared in _ahead(prepare(lake, source, files, known)):
         try:
             with connection.transaction():
-                report = _load_group(connection, source, prepared, again=again)
+                report = _load_group(connection, source, prepared, again=again, builds_wait=builds_wait)
         except psycopg.Error as error:
             raise _load_error(error) from error
         if report is None:
@@ -112,7 +114,7 @@ def load_files(
             with connection.transaction():
                 loaded = _loaded(connection, names)
             rest = [lake.root / name for name in names if name not in loaded]
-            report = load_files(connection, lake, source, rest)
+            report = load_files(connection, lake, source, rest, builds_wait=builds_wait)
         total += report
         if on_batch is not None:
             on_batch(report)
@@ -132,12 +134,12 @@ def _ahead(groups: Iterator[Prepared]) -> Iterator[Prepared]:
 
 
 def _load_group(
-    connection: psycopg.Connection, source: Source, prepared: Prepared, *, again: bool
+    connection: psycopg.Connection, source: Source, prepared: Prepared, *, again: bool, builds_wait: bool
 ) -> LoadReport | None:
     """Load a group inside the caller's transaction; None when some of its files are loaded already."""
-    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", [BUILD])
-    # One load of a source at a time, so that a file is never loaded twice even if it fills no table.
-    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOAD, source.name])
+    if not builds_wait:
+        await_builds(connection)
+    lock_load(connection, source.name)
     names = [name for name, _, _ in prepared.files]
     if not again and _loaded(connection, names):
         return None

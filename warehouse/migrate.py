@@ -6,48 +6,53 @@ from collections.abc import Sequence
 from importlib import resources
 
 import psycopg
-from psycopg import sql
 
-from warehouse.database import (
-    LOGIN_ROLES,
-    LoginRole,
-    connect,
-    parameters,
-    password_verifier,
-    role_password,
-    role_url,
-)
-from warehouse.errors import DatabaseError, LadderError
-from warehouse.locks import MIGRATE
+from warehouse.database import connect, parameters, remember_suffix, role_suffix
+from warehouse.errors import DatabaseError
+from warehouse.locks import lock_migrations
+from warehouse.login_limits import end_long_sessions, forbid_storing, is_own_server, restore_logins
+from warehouse.role_names import suffix_for, suffix_in, with_role_names
+from warehouse.roles import create_roles
 from warehouse.settings import Settings
 from warehouse.source import Source
-from warehouse.tables import BOOKKEEPING, Table
+from warehouse.staging import set_up_staging
+from warehouse.takeover import take_over
 
 __all__ = ["migrate"]
 
-#: Version from which acting as a role is a privilege of its own.
-_SET_PRIVILEGE_SINCE = 160000
-_OWNERS = ("ladder_owner", "ladder_marts_owner")
 
-
-def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> None:
+def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> list[str]:
     """Bring the database to this version, under a lock, in one transaction.
 
     Args:
-        settings: where the login roles' passwords are kept.
+        settings: the home, which holds the login roles' passwords and learns what they are called.
         admin_url: a login that may create roles and schemas.
         sources: whose staging tables are created or widened.
+
+    Returns:
+        What of the logins was not as it should be and has been set back, a line each.
 
     Raises:
         DatabaseError: the login lacks rights, or a table stands there in another shape.
     """
     with connect(admin_url) as connection:
         try:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATE])
-            _create_roles(settings, admin_url, connection)
-            _apply_migrations(connection)
+            _create_book(connection)
+            lock_migrations(connection)
+            former = suffix_in(connection)
+            # A database that was renamed, or copied for this home, keeps the roles that the home knows.
+            is_known = former is not None and former == role_suffix(settings)
+            suffix = former if is_known and former is not None else suffix_for(connection.info.dbname)
+            made = create_roles(settings, connection, suffix)
+            restored = restore_logins(settings, admin_url, connection, suffix, made=made)
+            if former is not None and former != suffix:
+                take_over(connection, former, suffix)
+            _apply_migrations(connection, suffix)
             for source in sources:
-                _create_staging(connection, source)
+                set_up_staging(connection, source, suffix)
+            if is_own_server(settings, connection):
+                forbid_storing(connection, suffix)
+            end_long_sessions(connection, suffix)
         except psycopg.errors.InsufficientPrivilege as error:
             user = parameters(admin_url).get("user", "this login")
             raise DatabaseError(
@@ -55,73 +60,24 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> No
                 f'let an administrator run `ALTER ROLE "{user}" CREATEROLE; '
                 f'GRANT CREATE ON DATABASE "{connection.info.dbname}" TO "{user}"`',
             ) from None
+    remember_suffix(settings, suffix)
+    return restored
 
 
-def _create_roles(settings: Settings, admin_url: str, connection: psycopg.Connection) -> None:
-    existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'ladder%'")}
-    for owner in _OWNERS:
-        if owner not in existing:
-            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(owner)))
-        _let_admin_act_as(connection, owner)
-    for role in LOGIN_ROLES:
-        name = sql.Identifier(f"ladder_{role}")
-        is_new = f"ladder_{role}" not in existing
-        password = role_password(settings, role, create=True)
-        if is_new:
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}").format(
-                    name, password_verifier(connection, f"ladder_{role}", password)
-                )
-            )
-        elif not _can_login(settings, admin_url, role):
-            # Another home set this server up: the newest home's passwords hold.
-            connection.execute(
-                sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-                    name, password_verifier(connection, f"ladder_{role}", password)
-                )
-            )
-        connection.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(connection.info.dbname), name)
-        )
-    connection.execute("GRANT ladder_marts_owner TO ladder_transform")
-    # It owns the schemas of developers, which an administrator makes.
-    _let_admin_act_as(connection, "ladder_developer")
-    connection.execute("ALTER ROLE ladder_analyst SET default_transaction_read_only = on")
-    connection.execute("ALTER ROLE ladder_analyst SET search_path = marts")
-    # A day is one in UTC, whatever the server's zone. A client that was left open, or a query that forgot its join,
-    # must not hold the views for ever: a generation cannot be published behind it. A session may set either higher.
-    connection.execute("ALTER ROLE ladder_analyst SET timezone = 'UTC'")
-    connection.execute("ALTER ROLE ladder_analyst SET statement_timeout = '15min'")
-    connection.execute("ALTER ROLE ladder_analyst SET idle_in_transaction_session_timeout = '5min'")
-    connection.execute("ALTER ROLE ladder_serving SET default_transaction_read_only = on")
-    connection.execute("ALTER ROLE ladder_serving SET search_path = marts")
-    connection.execute("ALTER ROLE ladder_serving SET statement_timeout = '5s'")
-
-
-def _let_admin_act_as(connection: psycopg.Connection, owner: str) -> None:
-    """A superuser may act as anybody; another administrator must be a member to create what the role will own.
-
-    From PostgreSQL 16 on, who creates a role may administer it but not yet act as it.
-    """
-    privilege = "SET" if connection.info.server_version >= _SET_PRIVILEGE_SINCE else "MEMBER"
-    row = connection.execute("SELECT pg_has_role(current_user, %s, %s)", [owner, privilege]).fetchone()
-    if row is None or not row[0]:
-        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
-
-
-def _can_login(settings: Settings, admin_url: str, role: LoginRole) -> bool:
-    try:
-        connect(role_url(settings, admin_url, role)).close()
-    except LadderError:
-        return False
-    return True
-
-
-def _apply_migrations(connection: psycopg.Connection) -> None:
-    connection.execute(
+def _create_book(connection: psycopg.Connection) -> None:
+    """Make the list of applied migrations, which is locked before anything else is looked at."""
+    create = (
         "CREATE TABLE IF NOT EXISTS public.ladder_migrations "
         "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
     )
+    try:
+        with connection.transaction():
+            connection.execute(create)
+    except psycopg.errors.UniqueViolation:
+        connection.execute(create)  # another process has made it meanwhile
+
+
+def _apply_migrations(connection: psycopg.Connection, suffix: str) -> None:
     applied = {row[0] for row in connection.execute("SELECT name FROM public.ladder_migrations")}
     folder = resources.files("warehouse") / "migrations"
     available = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
@@ -133,76 +89,6 @@ def _apply_migrations(connection: psycopg.Connection) -> None:
         )
     for name in available:
         if name not in applied:
-            connection.execute((folder / name).read_text())
+            connection.execute(with_role_names((folder / name).read_text(), suffix).encode())
             connection.execute("RESET ROLE")
             connection.execute("INSERT INTO public.ladder_migrations (name) VALUES (%s)", [name])
-
-
-def _create_staging(connection: psycopg.Connection, source: Source) -> None:
-    schema = sql.Identifier(f"staging_{source.name}")
-    owner = sql.Identifier("ladder_owner")
-    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, owner))
-    standing = _standing_columns(connection, source)
-    connection.execute(sql.SQL("SET LOCAL ROLE {}").format(owner))
-    for table in source.tables:
-        columns = standing.get(table.name)
-        if columns is None:
-            for statement in table.create_statements():
-                connection.execute(statement)
-        else:
-            _widen(connection, table, columns)
-    connection.execute(
-        sql.SQL(
-            "GRANT USAGE ON SCHEMA {} TO ladder_ingest, ladder_transform, ladder_developer, ladder_marts_owner"
-        ).format(schema)
-    )
-    connection.execute(
-        sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO ladder_ingest").format(schema)
-    )
-    connection.execute(
-        sql.SQL(
-            "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO ladder_transform, ladder_developer, ladder_marts_owner"
-        ).format(schema)
-    )
-    for table in source.tables:
-        connection.execute(sql.SQL("GRANT DELETE ON {} TO ladder_marts_owner").format(table.feed_identifier))
-        connection.execute(sql.SQL("REVOKE UPDATE ON {} FROM ladder_ingest").format(table.feed_identifier))
-    connection.execute("RESET ROLE")
-
-
-def _standing_columns(connection: psycopg.Connection, source: Source) -> dict[str, dict[str, str]]:
-    """Columns and types of the staging tables that are already there, by table."""
-    found: dict[str, dict[str, str]] = {}
-    rows = connection.execute(
-        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = %s",
-        [f"staging_{source.name}"],
-    )
-    for table_name, column_name, data_type in rows:
-        found.setdefault(table_name, {})[column_name] = data_type
-    return found
-
-
-def _widen(connection: psycopg.Connection, table: Table, standing: dict[str, str]) -> None:
-    """Add the columns that a newer definition has; nothing else is changed behind a user's back."""
-    for column in table.columns:
-        if column.name not in standing:
-            if column.name in table.key:
-                raise DatabaseError(
-                    f"{table} lacks its key column {column.name}", "restore it, or set up a new database"
-                )
-            for identifier in (table.identifier, table.feed_identifier):
-                connection.execute(
-                    sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
-                        identifier, sql.Identifier(column.name), sql.SQL(column.type)
-                    )
-                )
-        elif standing[column.name] != column.type:
-            raise DatabaseError(
-                f"{table}.{column.name} is {standing[column.name]}, expected {column.type}",
-                "restore its type, or set up a new database and run `ladder replay`",
-            )
-    missing = {name for name, _ in BOOKKEEPING} - standing.keys()
-    if missing:
-        raise DatabaseError(
-            f"{table} lacks {', '.join(sorted(missing))}", "set up a new database and run `ladder replay`"
-        )

@@ -20,7 +20,8 @@ from psycopg import sql
 from warehouse.damage import damaged_marts, record_marts
 from warehouse.database import connect
 from warehouse.errors import PublicationError
-from warehouse.locks import BUILD, TURN
+from warehouse.locks import holding_builds, lock_views
+from warehouse.role_names import ACT_AS_MARTS_OWNER, suffix_in, with_role_names
 
 __all__ = [
     "Build",
@@ -39,7 +40,6 @@ __all__ = [
 Colour = Literal["blue", "green"]
 _TURN_TRIES = 20
 _TURN_LOCK_TIMEOUT_MS = 500
-_OWNER = sql.SQL("SET LOCAL ROLE ladder_marts_owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,13 @@ def current_generation(connection: psycopg.Connection) -> Generation | None:
 
 @contextmanager
 def building(transform_url: str) -> Iterator[psycopg.Connection]:
-    """Hold the build lock: loads in flight end first, later ones wait, a second build waits for this one."""
-    with connect(transform_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [BUILD])
+    """Hold the build lock: loads in flight end first, later ones wait, a second build waits for this one.
+
+    Yields a connection in autocommit. Another one holds the lock, and has the first one's process in its name.
+    """
+    with holding_builds(transform_url) as holder, connect(transform_url, autocommit=True) as connection:
+        name = f"building with {connection.info.backend_pid}: {connection.info.parameter_status('application_name')}"
+        holder.execute("SELECT set_config('application_name', %s, true)", [name])
         yield connection
 
 
@@ -163,7 +167,7 @@ def begin_build(connection: psycopg.Connection, build: Build, *, is_full: bool) 
     stand whole, and every build is a full one.
     """
     with connection.transaction():
-        connection.execute(_OWNER)
+        connection.execute(ACT_AS_MARTS_OWNER)
         connection.execute(
             "UPDATE ops.build_inputs SET begun_at = clock_timestamp(), as_of_date = %s, models_digest = %s "
             "WHERE colour = %s",
@@ -184,7 +188,7 @@ def record_build(
         is_other_refreshed: whether the other colour is not to be built on either, but in full.
     """
     with connection.transaction():
-        connection.execute(_OWNER)
+        connection.execute(ACT_AS_MARTS_OWNER)
         connection.execute(
             "UPDATE ops.build_inputs SET models_digest = %s WHERE colour = %s", [build.models_digest, build.colour]
         )
@@ -213,9 +217,9 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
     for attempt in range(_TURN_TRIES):
         try:
             with connection.transaction():
-                connection.execute(_OWNER)
+                connection.execute(ACT_AS_MARTS_OWNER)
                 connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_TURN_LOCK_TIMEOUT_MS)))
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
+                lock_views(connection)
                 _turn_views(connection, colour, marts)
                 generation = _write_generation(connection, colour)
         except psycopg.errors.LockNotAvailable:
@@ -224,7 +228,7 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
             continue
         # In a transaction of its own: readers wait as long as the views turn.
         with connection.transaction():
-            connection.execute(_OWNER)
+            connection.execute(ACT_AS_MARTS_OWNER)
             record_marts(connection, colour, marts)
         return generation
     raise PublicationError("a reader holds the marts for too long", "end long queries, then try this again")
@@ -278,7 +282,8 @@ def _turn_views(connection: psycopg.Connection, colour: Colour, marts: Sequence[
         view, table = sql.Identifier("marts", name), sql.Identifier(schema, name)
         selected = sql.SQL(", ").join(sql.Identifier(column) for column, _ in tables[name])
         connection.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM {}").format(view, selected, table))
-    connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ladder_analyst, ladder_developer, ladder_serving")
+    grant = "GRANT SELECT ON ALL TABLES IN SCHEMA marts TO ladder_analyst, ladder_developer, ladder_serving"
+    connection.execute(with_role_names(grant, suffix_in(connection) or "").encode())
     _copy_comments(connection, schema)
 
 

@@ -14,7 +14,7 @@ from warehouse.books import LoadReport
 from warehouse.database import connect
 from warehouse.lake import Lake
 from warehouse.load import load_files, pending_files
-from warehouse.locks import BUILD
+from warehouse.locks import holding_builds
 from warehouse.source import Source
 
 __all__ = [
@@ -93,10 +93,8 @@ def replay(
         source: whose tables are rebuilt.
         on_batch: called with the report of each committed batch.
     """
-    with connect(database_url) as connection:
-        # Session-level, so that no build sees half-filled tables between two batches.
-        connection.execute("SELECT pg_advisory_lock(%s)", [BUILD])
-        connection.commit()
+    # In a transaction of its own, so that no build sees half-filled tables between two batches.
+    with holding_builds(database_url), connect(database_url) as connection:
         with connection.transaction():
             for table in source.tables:
                 for identifier in (table.identifier, table.feed_identifier):
@@ -113,7 +111,7 @@ def replay(
             connection.execute("DELETE FROM ops.build_state")
             connection.execute("DELETE FROM ops.watermarks")
         files = pending_files(connection, lake, source)
-        report = load_files(connection, lake, source, files, on_batch=on_batch)
+        report = load_files(connection, lake, source, files, on_batch=on_batch, builds_wait=True)
         with connection.transaction():
             connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
         return report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from warehouse.database import connect
+from warehouse.role_names import ACT_AS_OWNER
 
 __all__ = ["refresh_statistics"]
 
@@ -25,11 +26,12 @@ def refresh_statistics(admin_url: str) -> list[str]:
         DatabaseError: the server cannot be reached.
     """
     with connect(admin_url, autocommit=True) as connection:
-        connection.execute("SET ROLE ladder_owner")
         changed = connection.execute(
             "SELECT schemaname, relname FROM pg_stat_user_tables WHERE schemaname LIKE 'staging\\_%' "
             "AND n_mod_since_analyze > 50 + 0.1 * n_live_tup ORDER BY schemaname, relname"
         ).fetchall()
         for schema, table in changed:
-            connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
+            with connection.transaction():
+                connection.execute(ACT_AS_OWNER)
+                connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
     return [f"{schema}.{table}" for schema, table in changed]

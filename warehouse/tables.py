@@ -171,14 +171,7 @@ class Table:
             sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_batch_id) WITH (pages_per_range = 16)").format(
                 sql.Identifier(f"{self.name}__batch"), self.identifier
             ),
-            *(
-                sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(
-                    sql.Identifier(f"{self.name}__{'_'.join(names)}"),
-                    self.identifier,
-                    comma.join(map(sql.Identifier, names)),
-                )
-                for names in self.indexes
-            ),
+            *self.index_statements().values(),
             sql.SQL(
                 "CREATE TABLE IF NOT EXISTS {} (_feed_batch_id bigint NOT NULL, _operation text NOT NULL, {})"
             ).format(self.feed_identifier, comma.join(columns + feed_bookkeeping)),
@@ -193,3 +186,13 @@ class Table:
                 for column in self.columns
             ),
         ]
+
+    def index_statements(self) -> dict[str, sql.Composed]:
+        """DDL of the indexes by which models look rows up, by their names."""
+        columns = {f"{self.name}__{'_'.join(names)}": names for names in self.indexes}
+        return {
+            name: sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(
+                sql.Identifier(name), self.identifier, sql.SQL(", ").join(map(sql.Identifier, names))
+            )
+            for name, names in columns.items()
+        }

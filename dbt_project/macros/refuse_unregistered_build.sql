@@ -1,19 +1,20 @@
 {#
-    At the start of each run: a colour is built by `ladder` alone. Each of its builds holds the build lock (0x1ADDE3, see
-    warehouse/locks.py) and, in the same session, a lock of its own, whose name is passed in LADDER_BUILD.
+    At the start of each run: a colour is built by `ladder` alone. Each of its builds has a session that holds the build lock,
+    `ops.build_lock` (see warehouse/locks.py), and is named after the process of the session that builds; that one is named by
+    colour and registration, which is passed in LADDER_BUILD.
 #}
 {% macro refuse_unregistered_build() %}
     {%- if execute and not is_dev() and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'test') -%}
         {%- set registered -%}
         select 1
-        from pg_locks as own
-        inner join pg_locks as build using (pid, database)
-        where own.locktype = 'advisory' and own.granted
-            and (cast(own.classid as bigint) << 32) + cast(own.objid as bigint)
-            = hashtextextended('{{ colour() }}:{{ env_var("LADDER_BUILD", "") }}', 0)
-            and build.locktype = 'advisory' and build.granted
-            and build.classid = 0 and build.objid = {{ 0x1ADDE3 }}
-            and own.database = (select oid from pg_database where datname = current_database())
+        from pg_locks as build
+        inner join pg_stat_activity as holder on holder.pid = build.pid
+        inner join pg_stat_activity as own on starts_with(holder.application_name, 'building with ' || own.pid || ':')
+        where build.locktype = 'relation' and build.granted and build.mode = 'ExclusiveLock'
+            and build.relation = cast('ops.build_lock' as regclass)
+            and build.database = (select oid from pg_database where datname = current_database())
+            and own.datname = current_database()
+            and own.application_name = '{{ colour() }}:{{ env_var("LADDER_BUILD", "") }}'
         {%- endset -%}
         {%- if not run_query(registered).rows -%}
             {{ exceptions.raise_compiler_error(

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from ingestion.registry import NAMES
-from warehouse.errors import LadderError
+from warehouse.errors import ConfigurationError, LadderError
 from warehouse.visible import visible
 
 __all__ = ["app", "main"]
@@ -290,11 +290,12 @@ def keys_create(
         int | None, typer.Option(help="rows a minute; LADDER_API_ROWS_PER_MINUTE by default", min=1)
     ] = None,
     expires_in_days: Annotated[int | None, typer.Option(help="days after which it ends", min=1, max=36500)] = None,
+    to: Annotated[Path | None, typer.Option(help="a new file for it, which you alone can read", metavar="FILE")] = None,
 ) -> None:
-    """Make a key for the API. It is written to standard output, this once."""
+    """Make a key for the API. It is written to standard output or a file, this once."""
     from orchestration.cli.keys import make_key
 
-    make_key(name, scope or (), requests, rows, expires_in_days)
+    make_key(name, scope or (), requests, rows, expires_in_days, to)
 
 
 @keys.command("list")
@@ -364,6 +365,7 @@ def main() -> int:
     gc.set_threshold(100_000)
     trouble = 2 if sys.argv[1:2] == ["verify"] else 1
     try:
+        _settle_user()
         code = app(standalone_mode=False)
     except LadderError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -384,6 +386,20 @@ def main() -> int:
     if code == _INTERRUPTED:
         sys.stderr.write("interrupted\n")
     return code if isinstance(code, int) else 0
+
+
+def _settle_user() -> None:
+    """What is written is for its owner alone, and root does not work in the home of another user."""
+    from warehouse.file_modes import become_owner, keep_private
+    from warehouse.settings import load_settings
+
+    keep_private()
+    if os.geteuid() == 0:
+        try:
+            home = load_settings().home
+        except ConfigurationError:
+            return  # the command itself names what is wrong, where it needs it
+        become_owner(home)
 
 
 def _refused(error: Exception, trouble: int) -> int:

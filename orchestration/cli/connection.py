@@ -9,9 +9,10 @@ from typing import Literal
 
 from orchestration.cli.terminal import console, errors
 from warehouse.connection_forms import Form, render_connection, render_variables
-from warehouse.database import LoginRole, connect, parameters, role_url, secrets_path
+from warehouse.database import connect, parameters, role_url, secrets_path
 from warehouse.embedded import Servers, find_running, running
 from warehouse.errors import ConfigurationError
+from warehouse.role_names import LoginRole
 from warehouse.settings import Settings, load_settings
 
 __all__ = ["Login", "show_connection"]

@@ -21,7 +21,7 @@ from ingestion.worlds import settled
 from orchestration.cli.terminal import console
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.damage import damaged_marts
-from warehouse.database import LOGIN_ROLES, connect
+from warehouse.database import connect, parameters, role_suffix
 from warehouse.errors import (
     ConfigurationError,
     DatabaseError,
@@ -30,7 +30,10 @@ from warehouse.errors import (
     PublicationError,
     UpstreamError,
 )
+from warehouse.file_modes import create_home
+from warehouse.login_limits import missing_limits
 from warehouse.publish import current_generation
+from warehouse.role_names import LOGIN_ROLES
 from warehouse.settings import Settings, load_settings
 
 __all__ = ["examine"]
@@ -76,10 +79,7 @@ def _report(name: str, look: Look) -> int:
 
 
 def _home(settings: Settings) -> str:
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _no_right(settings.home, error) from None
+    create_home(settings.home)
     if not os.access(settings.home, os.R_OK | os.W_OK | os.X_OK):
         raise ConfigurationError(f"no right to write {settings.home}", "set LADDER_HOME to a directory of your own")
     version = metadata.version("ladderhouse")
@@ -129,7 +129,8 @@ def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
             with connect(warehouse.url(role)) as connection:  # type: ignore[arg-type]
                 return _rights(connection, role)
 
-        yield f"role ladder_{role}", log_in
+        yield f"role {parameters(warehouse.url(role))['user']}", log_in
+    yield "limits", lambda: _limits(warehouse)
     yield "lake", lambda: _lake(warehouse)
     yield "marts", lambda: _marts(warehouse)
 
@@ -140,11 +141,12 @@ def _rights(connection: psycopg.Connection, role: str) -> str:
         "has_schema_privilege('marts', 'USAGE') AND NOT EXISTS "
         "(SELECT FROM pg_namespace WHERE nspname = ANY(%s) AND has_schema_privilege(oid, 'USAGE'))"
     )
+    builds = "(SELECT pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = 'marts')"
     staging: list[list[str]] = [[f"staging_{source}" for source in SOURCES]]
     needed, values = {
         "ingest": ("has_table_privilege('ops.batches', 'INSERT')", []),
-        "transform": ("pg_has_role('ladder_marts_owner', 'MEMBER')", []),
-        "developer": ("has_schema_privilege('prep', 'USAGE') AND NOT pg_has_role('ladder_marts_owner', 'MEMBER')", []),
+        "transform": (builds, []),
+        "developer": (f"has_schema_privilege('prep', 'USAGE') AND NOT ({builds})", []),
         "analyst": (reads_marts_alone, staging),
         "serving": (reads_marts_alone, staging),
     }[role]
@@ -155,6 +157,19 @@ def _rights(connection: psycopg.Connection, role: str) -> str:
             "let the owner of the database run `ladder run`, which restores them",
         )
     return "logs in, with the rights that it needs"
+
+
+def _limits(warehouse: Warehouse) -> str:
+    if warehouse.restored:
+        raise DatabaseError(
+            "; ".join(warehouse.restored) + "; it has been set back",
+            "find out who did it where it was not you, e.g. by changing the password of your own login",
+        )
+    with connect(warehouse.servers.database_url) as connection:
+        missing = missing_limits(connection, role_suffix(warehouse.settings) or "")
+    if missing:
+        return f"analysts may use {', '.join(missing)}, which a superuser can forbid (docs/runbook.md)"
+    return "logins have the limits of this version"
 
 
 def _lake(warehouse: Warehouse) -> str:

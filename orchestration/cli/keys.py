@@ -5,13 +5,17 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TextIO
 
 from orchestration.cli.terminal import VisibleConsole, console, errors, table, write_json
 from orchestration.warehouse_access import open_warehouse
 from warehouse.api_keys import SCOPES, ApiKey, create_key, list_keys, revoke_key
 from warehouse.database import connect
+from warehouse.file_modes import create_private_file
 from warehouse.settings import load_settings
 
 __all__ = ["make_key", "revoke", "show_keys"]
@@ -20,16 +24,53 @@ _WIDE = 200
 
 
 def make_key(
-    name: str, scopes: Sequence[str], requests: int | None, rows: int | None, expires_in_days: int | None
+    name: str,
+    scopes: Sequence[str],
+    requests: int | None,
+    rows: int | None,
+    expires_in_days: int | None,
+    to: Path | None = None,
 ) -> None:
-    """Make a key and write it, alone, to standard output: it is shown nowhere else and never again.
+    """Make a key and write it, alone, to standard output or a new file: it is shown nowhere else and never again.
+
+    Args:
+        name: whose it is, or what for.
+        scopes: what it may read beside what is public.
+        requests: a limit of its own, a minute.
+        rows: a limit of its own, a minute.
+        expires_in_days: when it ends by itself.
+        to: a file for the user alone, made before the key is; None for standard output.
 
     Raises:
-        ConfigurationError: the name is taken, or is none.
+        ConfigurationError: the name is taken, or is none; or the file is there already, or cannot be made.
     """
+    with _written_to(to) as stream:
+        stream.write(f"{_make_key(name, scopes, requests, rows, expires_in_days)}\n")
+    place = f"is in {to}" if to else "has to be stored now"
+    errors.print(f"the key of {name} {place}: it is shown nowhere else, and never again", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _written_to(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a new file, which goes again where nothing could be written."""
+    if path is None:
+        yield sys.stdout
+        return
+    with os.fdopen(create_private_file(path), "w") as stream:
+        try:
+            yield stream
+            stream.flush()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _make_key(
+    name: str, scopes: Sequence[str], requests: int | None, rows: int | None, expires_in_days: int | None
+) -> str:
     expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.servers.database_url) as admin:
-        key = create_key(
+        return create_key(
             admin,
             name,
             scopes=[known for known in SCOPES if known in scopes],
@@ -38,8 +79,6 @@ def make_key(
             expires_at=expires_at,
             by=_who(),
         )
-    sys.stdout.write(f"{key}\n")
-    errors.print(f"the key of {name}: keep it now, it is not stored and not shown again", markup=False, soft_wrap=True)
 
 
 def show_keys(*, revoked: bool, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from orchestration.cli.terminal import console, errors, output_stream, table
 from warehouse.database import connect, libpq_environment, role_url
 from warehouse.embedded import postgres_bin, running
 from warehouse.errors import ConfigurationError, DatabaseError, LadderError
+from warehouse.file_modes import as_requested
 from warehouse.settings import load_settings
 
 __all__ = ["open_psql", "run_query"]
@@ -79,7 +80,9 @@ def _stream(output: Path | None) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     try:
-        with output.open("wb") as stream:
+        with as_requested():
+            stream = output.open("wb")
+        with stream:
             yield stream
     except OSError as error:
         raise ConfigurationError(

@@ -19,6 +19,7 @@ from serving.run import background, reserve_port
 from warehouse.connection_forms import render_connection
 from warehouse.embedded.ports import is_free
 from warehouse.errors import ConfigurationError, LadderError
+from warehouse.login_limits import watching_logins
 from warehouse.settings import Settings, load_settings
 
 __all__ = ["keep_up"]
@@ -48,6 +49,7 @@ def keep_up(*, with_password: bool) -> None:
         api_port = reserve_port(settings.api_host, settings.api_port)
         dagster_port = _dagster_port(settings)
         warehouse = stack.enter_context(open_warehouse(settings))
+        stack.enter_context(watching_logins(settings, warehouse.servers.database_url))
         prepare_instance(warehouse)
         children: list[Child] = []
         _start(stack, warehouse, dagster_port, children)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -42,6 +43,24 @@ with background(Settings(home=Path(sys.argv[3])), sys.argv[1], sys.argv[2]) as b
     sys.stdin.read()
 """
 
+GIVE_UP = """
+import os, sys
+from pathlib import Path
+from serving.unprivileged import account_of_workers, give_up_root
+place = Path(sys.argv[1])
+give_up_root(account_of_workers(place), [place / "served"])
+print((place / "served" / "file").read_text())
+for name in ("/etc/shadow", "secret/file"):
+    try:
+        (place / name).read_text()
+    except PermissionError:
+        print("denied", name)
+try:
+    os.setuid(0)
+except PermissionError:
+    print("denied to become root")
+"""
+
 
 def answers(base: str) -> bool:
     try:
@@ -73,6 +92,30 @@ def serving(marts: Marts, log_level: str) -> Iterator[tuple[subprocess.Popen[str
 
 def counts_directories(marts: Marts) -> list[Path]:
     return sorted((marts.database.settings.home / "run").glob("counts-*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_workers_of_root_run_as_another_user_and_read_nothing_but_code_and_what_they_serve(marts: Marts) -> None:
+    with serving(marts, "info") as (process, base):
+        workers = [each for each in psutil.Process(process.pid).children() if "resource_tracker" not in each.cmdline()]
+        assert workers
+        for worker in workers:
+            assert 0 not in (*worker.uids(), *worker.gids())
+            rights = [line for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if "CapEff" in line]
+            # The one that passes through closed folders, where the kernel bounds it.
+            assert int(rights[0].split()[1], 16) & ~(1 << 2) == 0
+        assert answers(base)
+        workers[0].kill()
+        seconds_until(lambda: answers(base), 10)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_what_has_given_up_root_reads_no_secret(tmp_path: Path) -> None:
+    for name in ("served", "secret"):
+        (tmp_path / name).mkdir(mode=0o700)
+        (tmp_path / name / "file").write_text(name)
+    done = subprocess.run([sys.executable, "-c", GIVE_UP, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("served\ndenied /etc/shadow\ndenied secret/file\ndenied to become root\n", "")
 
 
 def test_a_busy_port_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from psycopg import conninfo
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import NAMES, SCORES, SOURCE
-from warehouse.database import LoginRole, connect, role_url
+from warehouse.database import connect, role_url
 from warehouse.embedded import running
 from warehouse.errors import DatabaseError
 from warehouse.migrate import migrate
+from warehouse.role_names import LoginRole
 from warehouse.settings import Settings
 from warehouse.source import Endpoint, Source
 from warehouse.tables import Column, Table
@@ -74,6 +75,19 @@ def test_an_administrator_who_is_no_superuser_can_set_up_a_warehouse_of_his_own(
             for _ in range(2):
                 migrate(settings, url, [SOURCE])
             connect(role_url(settings, url, "analyst")).close()
+            # Under another name, in a home that does not know its roles, it gets others.
+            with psycopg.connect(servers.database_url, autocommit=True) as connection:
+                connection.execute("ALTER DATABASE managed RENAME TO moved")
+            url = conninfo.make_conninfo(url, dbname="moved")
+            (home / "secrets" / "roles.json").unlink()
+            for _ in range(2):
+                migrate(settings, url, [SOURCE])
+            with connect(role_url(settings, url, "ingest")) as connection:
+                assert connection.info.user == "ladder_ingest_moved"
+                connection.execute("INSERT INTO staging_probe.scores__feed SELECT * FROM staging_probe.scores__feed")
+            with psycopg.connect(url) as connection:
+                left = connection.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE '%managed'").fetchall()
+            assert left == []
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

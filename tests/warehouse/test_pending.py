@@ -20,7 +20,7 @@ from warehouse.compact import compact, compact_when_due
 from warehouse.database import connect, role_url
 from warehouse.lake import Lake
 from warehouse.load import load_pending, pending_files
-from warehouse.locks import BUILD
+from warehouse.locks import holding_builds
 from warehouse.migrate import migrate
 
 _looked_at: list[str] | None = None
@@ -135,8 +135,7 @@ def test_closed_days_are_compacted_once_a_day_by_themselves(database: Database, 
         lake.land(SOURCE, "scores", [replace(page("scores", [{"game": 1}]), observed_at=observed)])
     compact_when_due(database.admin_url, lake, SOURCE)  # before anything was loaded: nothing to do
     load_pending(ingest_url, lake, SOURCE)
-    with connect(database.admin_url) as building:
-        building.execute("SELECT pg_advisory_lock(%s)", [BUILD])
+    with holding_builds(database.admin_url):
         compact_when_due(database.admin_url, lake, SOURCE)
         assert len(lake.files("probe")) == 4
     compact_when_due(database.admin_url, lake, SOURCE)

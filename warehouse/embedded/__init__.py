@@ -16,6 +16,7 @@ from warehouse.embedded.postgres import Postgres
 from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.embedded.valkey import Valkey
 from warehouse.errors import ConfigurationError
+from warehouse.file_modes import keep_private
 from warehouse.settings import Settings
 
 __all__ = ["Servers", "find_running", "postgres_bin", "running"]
@@ -54,6 +55,7 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
         yield _addresses(settings, postgres, valkey)
         return
     home = Home(settings.home)
+    keep_private()
     with unwinding_on_termination(), ExitStack() as stack:
         try:
             home.create()

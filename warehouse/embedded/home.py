@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse.errors import ConfigurationError, LadderError
+from warehouse.file_modes import create_home
 
 __all__ = ["Account", "Home", "cannot_become", "try_lock"]
 
@@ -56,7 +57,7 @@ class Home:
         Raises:
             OSError: the home cannot be written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        create_home(self.path)
         self.folder(self.secrets, 0o700)
         # The account has to pass through these two; each file in them has a mode of its own.
         self.folder(self.servers, 0o711)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import sys
 
 CANNOT_BECOME = 71
@@ -29,6 +30,21 @@ PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_READ_SEARCH = 2
 CAP_SETPCAP = 8
 CAPABILITY_VERSION_3 = 0x20080522
+PR_SET_NO_NEW_PRIVS = 38
+SYS_LANDLOCK_CREATE_RULESET = 444
+SYS_LANDLOCK_ADD_RULE = 445
+SYS_LANDLOCK_RESTRICT_SELF = 446
+LANDLOCK_RULE_PATH_BENEATH = 1
+LANDLOCK_VERSION = 1
+LANDLOCK_READ_FILE = 1 << 2
+LANDLOCK_READ_DIR = 1 << 3
+LANDLOCK_MOVE = 1 << 13
+#: Of the system: libraries, devices, shared memory, time zones and the names of users.
+_READABLE = (
+    *("/usr", "/lib", "/lib64", "/bin", "/sbin", "/dev", "/proc", "/sys", "/nix/store"),
+    *("/etc/ld.so.cache", "/etc/localtime", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"),
+    *("/etc/resolv.conf", "/etc/ssl/openssl.cnf"),
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -36,7 +52,7 @@ def main(arguments: list[str]) -> int:
     mode, uid, gid, lock, port, folder, program = arguments[:7]
     if int(uid) >= 0:
         try:
-            _become(int(uid), int(gid))
+            become(int(uid), int(gid))
         except OSError:
             return CANNOT_BECOME
         if not _reach(folder, program):
@@ -56,11 +72,12 @@ def main(arguments: list[str]) -> int:
         return CANNOT_EXECUTE
 
 
-def _become(uid: int, gid: int) -> None:
+def become(uid: int, gid: int) -> None:
+    """Change the user for good; on Linux the rights of root are still there to be cut down."""
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     if sys.platform == "linux":
-        # Permitted capabilities outlive the change of user here; `_reach` keeps one of them or none.
+        # Permitted capabilities outlive the change of user here; what follows keeps one of them or none.
         ctypes.CDLL(None).prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresuid(uid, uid, uid)
 
@@ -68,14 +85,15 @@ def _become(uid: int, gid: int) -> None:
 def _reach(folder: str, program: str) -> bool:
     """Enter the folder; below a closed directory such as /root, keep the right to pass through and to read.
 
-    That right (CAP_DAC_READ_SEARCH) adds nothing to what may be written. Where it is not needed it goes with
-    the rest.
+    That right (CAP_DAC_READ_SEARCH) adds nothing to what may be written, and Landlock bounds what may be read with it
+    to the home, the program and the system's libraries: no /etc/shadow, nobody's files. Where it is not needed it
+    goes with the rest; where the kernel has no Landlock the folder cannot be reached.
     """
     if sys.platform != "linux":
         return _enter(folder, program)
     if _enter(folder, program):
-        return _set_capabilities(0, 0)
-    return _keep_passage() and _enter(folder, program)
+        return set_capabilities(0, 0)
+    return keep_passage() and _enter(folder, program) and bound_reading(_own_places(folder, program))
 
 
 def _enter(folder: str, program: str) -> bool:
@@ -86,20 +104,68 @@ def _enter(folder: str, program: str) -> bool:
     return os.access(program, os.X_OK)
 
 
-def _keep_passage() -> bool:
+def bound_reading(places: list[str]) -> bool:
+    """Let this process and its children read below these folders and the system's alone; false where nothing can."""
+    libc = ctypes.CDLL(None)
+    version = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION)
+    # Moving a file to another folder is forbidden unless it is named; the first version cannot name it.
+    move = LANDLOCK_MOVE if version > 1 else 0
+    handled = ctypes.c_uint64(LANDLOCK_READ_FILE | LANDLOCK_READ_DIR | move)
+    ruleset = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, ctypes.byref(handled), ctypes.c_size_t(8), 0)
+    if ruleset < 0:
+        return False
+    for place in (*_READABLE, *places):
+        try:
+            descriptor = os.open(place, os.O_PATH)
+        except OSError:
+            continue
+        is_folder = os.path.isdir(place)
+        allowed = LANDLOCK_READ_FILE | (LANDLOCK_READ_DIR | move if is_folder else 0)
+        rule = struct.pack("=Qi", allowed, descriptor)
+        done = libc.syscall(SYS_LANDLOCK_ADD_RULE, ruleset, LANDLOCK_RULE_PATH_BENEATH, rule, 0)
+        os.close(descriptor)
+        if done != 0:
+            return False
+    bounded = libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 and (
+        libc.syscall(SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0
+    )
+    os.close(ruleset)
+    return bool(bounded)
+
+
+def _own_places(folder: str, program: str) -> list[str]:
+    """What a server reads of the home: the folder that it works in and its configuration; and its own installation.
+
+    The folder is `postgres/data`, `postgres/initialising-*/data` or `valkey`. A program of a wheel is in
+    `<package>/.../<installation>/bin`, and its libraries there or in `<package>.libs`.
+    """
+    home = os.path.dirname(folder)
+    while os.path.basename(home).startswith(("initialising-", "postgres")):
+        home = os.path.dirname(home)
+    places = [folder, os.path.join(home, "postgres"), os.path.join(home, "servers")]
+    above = os.path.dirname(program)
+    places.append(os.path.dirname(above))
+    while above != os.path.dirname(above):
+        places.append(f"{above}.libs")
+        above = os.path.dirname(above)
+    return places
+
+
+def keep_passage() -> bool:
     """Cut the process down to CAP_DAC_READ_SEARCH, carried through exec; false where root lacks it too."""
     libc = ctypes.CDLL(None)
     passage = 1 << CAP_DAC_READ_SEARCH
     return (
-        _set_capabilities(passage | 1 << CAP_SETPCAP, passage)
+        set_capabilities(passage | 1 << CAP_SETPCAP, passage)
         # Otherwise access(2), by which initdb looks for its programs, disregards capabilities.
         and libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0
-        and _set_capabilities(passage, passage)
+        and set_capabilities(passage, passage)
         and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0) == 0
     )
 
 
-def _set_capabilities(own: int, inheritable: int) -> bool:
+def set_capabilities(own: int, inheritable: int) -> bool:
+    """Keep these rights of root alone, as sets of bits."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     effective_permitted_inheritable = (ctypes.c_uint32 * 6)(own, own, inheritable, 0, 0, 0)
     return bool(ctypes.CDLL(None).capset(header, effective_permitted_inheritable) == 0)

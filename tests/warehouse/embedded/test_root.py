@@ -48,6 +48,23 @@ def test_below_a_closed_directory_servers_keep_the_right_to_pass_through_alone(o
             pid = server_process(closed / "home", name).pid
             assert 0 not in server_process(closed / "home", name).uids()
             assert capabilities(pid) == {DAC_READ_SEARCH}
+        # It reads its own and the system's libraries with that, and nothing else.
+        secret = closed / "secret"
+        secret.write_text("of root")
+        connection.rollback()
+        connection.autocommit = True
+        for place in ("/etc/shadow", secret, closed / "home" / "secrets" / "postgres", "/proc/self/root/etc/shadow"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("SELECT pg_read_file(%s)", [str(place)])
+        for folder in (closed, closed / "home" / "secrets"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("SELECT pg_ls_dir(%s)", [str(folder)])
+        for statement in (
+            "CREATE DATABASE another",
+            "CREATE TABLE t AS SELECT generate_series(1, 100000) AS n",
+            "CHECKPOINT",
+        ):
+            connection.execute(statement)
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 

@@ -264,5 +264,7 @@ def test_everything_is_ours_alone_under_any_umask(settings: Settings, home: Path
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.rglob("*") if path.parent == home}
             assert modes["secrets"] == 0o700
             assert stat.S_IMODE((home / "postgres" / "data").stat().st_mode) == 0o700
+            readable = [path for path in (home, *home.rglob("*")) if stat.S_IMODE(path.lstat().st_mode) & 0o066]
+            assert readable == []
     finally:
         os.umask(before)

@@ -1,0 +1,100 @@
+"""Promises of locks: who only reads holds up nothing, and who waits says for whom."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.conftest import Database
+from tests.warehouse.probe_source import SOURCE, page
+from warehouse.database import connect
+from warehouse.lake import Lake
+from warehouse.load import load_pending
+from warehouse.locks import await_builds
+from warehouse.migrate import migrate
+from warehouse.publish import building
+from warehouse.role_names import LoginRole
+
+_LIMIT_S = 20
+_MODES = ("ACCESS SHARE", "ROW SHARE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
+_RELATIONS = """
+SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v') AND n.nspname ~ '^(ops|staging_|marts|prep|public)'
+"""
+#: Keys that earlier code waited for.
+_ADVISORY = [
+    *(f"pg_advisory_lock({key})" for key in (0x1ADDE2, 0x1ADDE3)),
+    f"pg_advisory_lock({0x1ADDE4}, hashtext('probe'))",
+]
+
+
+@pytest.mark.parametrize("reader", ["analyst", "serving", "developer"])
+def test_a_reader_that_holds_every_lock_it_can_get_holds_up_no_work(
+    database: Database, lake: Lake, reader: LoginRole
+) -> None:
+    migrate(database.settings, database.admin_url, [SOURCE])
+    lake.land(SOURCE, "scores", [page("scores", [{"game": 1, "points": 5}])])
+
+    def work() -> None:
+        migrate(database.settings, database.admin_url, [SOURCE])
+        load_pending(database.url("ingest"), lake, SOURCE)
+        with building(database.url("transform")):
+            pass
+
+    with psycopg.connect(database.url(reader), options="-c default_transaction_read_only=off") as connection:
+        for statement in [*(sql.SQL(f"SELECT {call}") for call in _ADVISORY), *_locking(database)]:
+            with suppress(psycopg.Error), connection.transaction():
+                connection.execute(statement)
+        assert _ends(work)
+
+
+def test_who_waits_for_a_lock_says_so_after_two_seconds_and_for_whom(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with connect(database.url("ingest")) as waiting:
+        with building(database.url("transform")):
+            waiter = threading.Thread(target=await_builds, args=(waiting,))
+            waiter.start()
+            waiter.join(2.5 + _LIMIT_S / 10)
+            assert waiter.is_alive()
+        waiter.join(_LIMIT_S)
+        assert not waiter.is_alive()
+    said = capfd.readouterr().err
+    assert said.startswith("waiting for a build: building with ")
+    assert f"ladderhouse {os.getpid()}@" in said
+
+
+def test_a_wait_that_is_short_says_nothing(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    with building(database.url("transform")):
+        pass
+    with connect(database.url("ingest")) as waiting:
+        await_builds(waiting)
+    assert capfd.readouterr().err == ""
+
+
+def _locking(database: Database) -> list[sql.Composed]:
+    with connect(database.admin_url) as connection:
+        relations = connection.execute(_RELATIONS).fetchall()
+    tables = [sql.Identifier(*relation) for relation in relations]
+    return [
+        *(
+            sql.SQL("LOCK TABLE {} IN {} MODE NOWAIT").format(table, sql.SQL(mode))
+            for table in tables
+            for mode in _MODES
+        ),
+        *(sql.SQL("SELECT FROM {} FOR UPDATE NOWAIT").format(table) for table in tables),
+    ]
+
+
+def _ends(work: Callable[[], None]) -> bool:
+    """Whether work ends in time; what hangs is left to the end of its sessions."""
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(_LIMIT_S)
+    return not worker.is_alive()

@@ -1,0 +1,193 @@
+"""Promises to those who have a warehouse already: it opens, and is then like one that was just set up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import conninfo, sql
+
+from ingestion.registry import readers
+from tests.conftest import Database
+from warehouse.database import connect, role_suffix, role_url
+from warehouse.embedded import Servers
+from warehouse.migrate import migrate
+from warehouse.publish import plan_build
+from warehouse.role_names import ACT_AS_MARTS_OWNER, LOGIN_ROLES
+from warehouse.settings import Settings
+
+#: As they were applied in somebody's warehouse: a later change is another migration.
+DIGESTS = {
+    "0001_ops.sql": "df1e06e2ef3cd600acc41ad4dde2d45db82db78d153dbf8db15c396e30aefcfc",
+    "0002_marts.sql": "a74b1a6e49c7ce6f73b2a3d9a0fc4e1c78924ade455883d22f4fe4303b6cccda",
+    "0002a_first_tables_as_later_written.sql": "f0d142169a2ec578df7e9680fd18a1e9f60e5b84095bbffc39596437af1f1d3a",
+    "0003_request_slots.sql": "3339feb55bf2a5ffd40fe7d7bf790775ef530a9525720b6bb1908c62574e9f4f",
+    "0004_api_keys.sql": "1f54cc1ec0b1183d1b04eb58d289a93752d62a8bc1a6579646556b7f4f5bd427",
+    "0005_narrower_rights.sql": "b21eb4a6ccbdbdab69ff82e4a188819363e2294d7c99838ac897807cb173e5a9",
+    "0006_field_rejects.sql": "79e16f9b060e9408c49fa615f3cd32c75ef700370f0f6553af75a180bc64a605",
+    "0007_rereads.sql": "73706e09617a8ac883a6ff83633b4ede390ce08a30d22ad5f13d1555b6c3bab8",
+    "0010_developers.sql": "49e5a480e39073c8b35493a974bcf9892012177b8ebe01fbb03e767dfce3628c",
+    "0011_locks.sql": "a10018ed6ab6b8de6bf1e2048393ca48ac38bdc9875db79d8b33d6568e31b303",
+    "0013_world_and_upkeep.sql": "e8c75011683c3e566c1bcf81db375628126304dab65286391acc357b0c394265",
+    "0015_turn_lock.sql": "4834f72bd2e52f56d415226524c76a60c95d5b5de87698108bbabed775ab13ce",
+}
+_EARLIER = Path(__file__).parent / "earlier"
+_SOURCES = [reader.source for reader in readers().values()]
+#: Everything that migrations make, without the names of roles that are the database's own.
+_SHAPE = """
+WITH relations AS (
+    SELECT c.*, n.nspname, n.nspname || '.' || c.relname AS name FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname ~ '^(ops|staging_)'
+)
+SELECT concat_ws(' ', 'column', r.name, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    pg_get_expr(d.adbin, d.adrelid), a.attacl::text,
+    CASE r.nspname WHEN 'ops' THEN col_description(r.oid, a.attnum) END)
+FROM relations AS r
+JOIN pg_attribute AS a ON a.attrelid = r.oid AND r.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef AS d ON d.adrelid = r.oid AND d.adnum = a.attnum
+UNION ALL
+SELECT concat_ws(' ', 'relation', r.name, r.relkind, pg_get_userbyid(r.relowner),
+    CASE r.nspname WHEN 'ops' THEN obj_description(r.oid, 'pg_class') END,
+    (SELECT array_agg(acl::text ORDER BY acl::text) FROM unnest(r.relacl) AS acl))
+FROM relations AS r
+UNION ALL
+SELECT concat_ws(' ', 'constraint', conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint
+WHERE conrelid IN (SELECT oid FROM relations)
+UNION ALL
+SELECT concat_ws(' ', 'schema', nspname, pg_get_userbyid(nspowner),
+    (SELECT array_agg(acl::text ORDER BY acl::text) FROM unnest(nspacl) AS acl)) FROM pg_namespace
+WHERE nspname ~ '^(ops|staging_|marts|prep)'
+UNION ALL
+SELECT concat_ws(' ', 'to be granted', defaclrole::regrole, defaclnamespace::regnamespace, defaclacl::text)
+FROM pg_default_acl
+UNION ALL
+SELECT concat_ws(' ', 'table of a build', colour) FROM ops.build_inputs
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Makes further databases on the session's server, and homes that have set nothing up yet."""
+
+    admin_url: str
+    folder: Path
+
+    @contextmanager
+    def database(self, name: str, statements: bytes = b"", template: str = "template1") -> Iterator[str]:
+        """URL of a database, which goes at the end, with the roles that have its name."""
+        url = conninfo.make_conninfo(self.admin_url, dbname=name)
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
+            try:
+                if statements:
+                    with psycopg.connect(url) as connection:
+                        connection.execute(statements)
+                yield url
+            finally:
+                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+                roles = admin.execute(
+                    "SELECT rolname FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE %s", [f"% {name}"]
+                ).fetchall()
+                for (role,) in roles:
+                    admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+    def home(self, name: str) -> Settings:
+        """A home of its own."""
+        return Settings(home=self.folder / name)
+
+
+@pytest.fixture
+def server(servers: Servers, tmp_path: Path) -> Server:
+    """The session's server."""
+    return Server(servers.database_url, tmp_path)
+
+
+@pytest.mark.parametrize("commit", ["f35033d", "eeefdc9", "1708eb7"])
+def test_a_warehouse_of_earlier_code_becomes_like_a_new_one_and_is_built_in_full(
+    database: Database, server: Server, commit: str
+) -> None:
+    with server.database("earlier", (_EARLIER / f"{commit}.sql").read_bytes()) as url:
+        for _ in range(2):
+            migrate(server.home("earlier"), url, _SOURCES)
+        assert [line.replace("_earlier", "") for line in _shape(url)] == _shape(database.admin_url)
+        assert not _rights_of_others(url, "_earlier")
+        with psycopg.connect(url) as connection:
+            plan = plan_build(connection, models_digest="new", as_of_date=None)
+    assert (plan.is_needed, plan.is_full) == (True, True)
+
+
+def test_two_warehouses_on_one_server_share_no_role_also_where_they_did_so_before(server: Server) -> None:
+    """Both were set up by earlier code, by which the second one changed the passwords of the first."""
+    before = (_EARLIER / "eeefdc9.sql").read_bytes()
+    with server.database("one", before) as one, server.database("two", before) as two:
+        homes = [(server.home("of one"), one), (server.home("of two"), two)]
+        for settings, url in homes * 2:
+            migrate(settings, url, _SOURCES)
+            for known, place in homes:
+                for role in LOGIN_ROLES if role_suffix(known) else ():
+                    connect(role_url(known, place, role)).close()
+        assert [role_suffix(settings) for settings, _ in homes] == ["_one", "_two"]
+        # What one of them may open of the other: the database, as anybody, and nothing in it.
+        with psycopg.connect(role_url(homes[0][0], two, "analyst")) as connection:
+            assert connection.execute("SELECT has_schema_privilege('marts', 'USAGE')").fetchone() == (False,)
+        with psycopg.connect(one) as connection:
+            connection.execute(ACT_AS_MARTS_OWNER)
+            assert connection.execute("SELECT current_user").fetchone() == ("ladder_marts_owner_one",)
+
+
+def test_a_copy_or_another_name_of_a_database_keeps_its_roles_for_its_home_and_gets_others_for_another_one(
+    server: Server,
+) -> None:
+    with server.database("original") as original:
+        mine = server.home("mine")
+        migrate(mine, original, [])
+        with server.database("duplicate", template="original") as duplicate:
+            migrate(mine, duplicate, [])
+            assert role_suffix(mine) == "_original"
+            theirs = server.home("theirs")
+            migrate(theirs, duplicate, [])
+            assert role_suffix(theirs) == "_duplicate"
+            for settings, url in ((mine, original), (theirs, duplicate)):
+                connect(role_url(settings, url, "analyst")).close()
+
+
+@pytest.mark.parametrize("name", ["Mixed-Case db", "a_long_name_that_leaves_no_room_for_the_kind_of_role", "größe"])
+def test_any_name_of_a_database_makes_names_of_roles(server: Server, name: str) -> None:
+    with server.database(name) as url:
+        settings = server.home("odd")
+        for _ in range(2):
+            migrate(settings, url, [])
+        connect(role_url(settings, url, "analyst")).close()
+
+
+def test_no_migration_is_edited() -> None:
+    """A warehouse has applied them already: what a change would add, it never gets. Write another one."""
+    folder = resources.files("warehouse") / "migrations"
+    found = {item.name: hashlib.sha256(item.read_bytes()).hexdigest() for item in folder.iterdir()}
+    changed = sorted(name for name, digest in DIGESTS.items() if found.get(name) != digest)
+    assert not changed, "migrations were edited or removed; undo that and add another migration"
+    assert sorted(found) == sorted(DIGESTS), "add the digest of the new migration"
+
+
+def _shape(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(_SHAPE).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def _rights_of_others(url: str, suffix: str) -> list[tuple[str, str]]:
+    """What roles of other warehouses own or may do in a database."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT refobjid::regrole::text, pg_describe_object(classid, objid, objsubid) FROM pg_shdepend "
+            "WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND refobjid::regrole::text LIKE 'ladder\\_%%' AND NOT refobjid::regrole::text LIKE %s "
+            "AND refobjid::regrole::text <> 'ladder_admin'",
+            [f"%{suffix}"],
+        ).fetchall()
