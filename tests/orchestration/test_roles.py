@@ -58,6 +58,7 @@ table     ops.request_slots                      raw      -        -        -   
 table     ops.rereads                            raw      r        r        -        rawdtxg  r        -        -
 table     ops.source_totals                      rawd     r        r        -        rawdtxg  r        -        -
 table     ops.tracked                            raw      r        -        -        rawdtxg  r        -        -
+table     ops.turn_lock                          r        r        -        r        rawdtxg  rw       -        -
 table     ops.upstreams                          raw      -        -        -        rawdtxg  -        -        -
 table     ops.watermarks                         r        r        -        -        rawdtxg  rawd     -        -
 table     ops.world                              raw      -        -        -        rawdtxg  -        -        -

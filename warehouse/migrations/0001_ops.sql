@@ -84,7 +84,7 @@ CREATE TABLE ops.tracked (
     removed_at timestamptz,
     PRIMARY KEY (source, kind, id)
 );
-COMMENT ON TABLE ops.tracked IS 'One row per thing that a source is requested; removed_at set once it is no longer';
+COMMENT ON TABLE ops.tracked IS 'One row per thing that a source is asked for; removed_at set once it is no longer';
 
 CREATE TABLE ops.passes (
     pass_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
