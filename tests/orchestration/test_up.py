@@ -56,7 +56,7 @@ def test_everything_is_up_until_a_signal_and_then_gone(filled: Filled) -> None:
             said += line
         addresses = dict(re.findall(r"^(\w+) +((?:http|postgresql)\S+)", said.decode(), re.M))
         login = parameters(filled.database.url("analyst"))
-        del login["password"]
+        del login["password"], login["require_auth"]
         assert parameters(addresses["PostgreSQL"]) == login
         board = httpx.get(f"{addresses['API']}/leaderboards").json()
         assert board["data"]
