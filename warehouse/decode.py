@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from warehouse.documents import Check, check_of
 from warehouse.json_text import NotJsonError, json_text, read_json
 from warehouse.source import OddField, Parsed, Reject
 from warehouse.tables import Column, Table
@@ -161,10 +162,8 @@ def _is_plain(table: Table, frame: pl.DataFrame, latest: int) -> bool:
         if column.time is not None:
             per_second = column.time.per_second
             wrong.append(~values.is_between(column.time.earliest * per_second, latest * per_second).all())
-        elif column.type in ("bigint", "integer"):
+        elif column.type in ("bigint", "integer", "double precision"):
             wrong.append(~values.is_between(*readable_range(column)).all())
-        elif column.type == "double precision":
-            wrong.append(~values.is_finite().all())
     return not any(frame.select(expression.alias(str(place)) for place, expression in enumerate(wrong)).row(0))
 
 
@@ -205,6 +204,7 @@ class _Field:
         is_required: without it a record is a reject.
         is_decisive: a record in which it cannot be read is a reject.
         none: values that say there is none.
+        check: notes values within a document that cannot be read.
     """
 
     name: str
@@ -214,6 +214,7 @@ class _Field:
     is_required: bool
     is_decisive: bool
     none: tuple[Any, ...]
+    check: Check | None
 
 
 @cache
@@ -228,6 +229,7 @@ def _fields(table: Table) -> tuple[_Field, ...]:
             _is_required(table, column),
             column.decides_result or _is_required(table, column),
             _none_values(column),
+            check_of(column),
         )
         for column in table.columns
     )
@@ -270,6 +272,8 @@ def _convert(
                 return _reject(table, index, path, error.reason, record)
             odd[path] = error.reason
             row.append(error.kept)
+        if field.check is not None:
+            field.check(value, odd)
     return row
 
 

@@ -7,9 +7,21 @@ from typing import Literal
 
 from psycopg import sql
 
-__all__ = ["BOOKKEEPING", "MOST_KEY_BYTES", "Column", "ColumnType", "Table", "Timeline"]
+__all__ = [
+    "BOOKKEEPING",
+    "MOST_KEY_BYTES",
+    "Column",
+    "ColumnType",
+    "Part",
+    "PartType",
+    "Privacy",
+    "Table",
+    "Timeline",
+    "parts",
+]
 
 ColumnType = Literal["bigint", "integer", "boolean", "double precision", "text", "jsonb"]
+PartType = Literal["integer", "double precision", "boolean"]
 Privacy = Literal["public", "pseudonymous"]
 
 #: Bytes of a text in a key or an index: PostgreSQL's B-trees hold some 2,700 bytes an entry, and no key has more than
@@ -42,6 +54,29 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A value within a document that models read.
+
+    Args:
+        path: keys that lead to it, `[]` for each element of a list: `Kills`, `[].factions.faction1.score`.
+        type: what it is read as.
+    """
+
+    path: str
+    type: PartType
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the path."""
+        return tuple(self.path.split("."))
+
+
+def parts(type_: PartType, *paths: str) -> tuple[Part, ...]:
+    """Values of one type within a document."""
+    return tuple(Part(path, type_) for path in paths)
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a staging table, under the source's own name and type.
 
@@ -50,15 +85,17 @@ class Column:
         type: PostgreSQL type.
         description: what it holds, with its unit.
         path: keys that lead to the value inside a record, e.g. `("profile", "account_id")`.
-        is_lenient: the source has sent this number as text, and empty text for none.
+        is_lenient: the source has sent this number, or the numbers in this document, as text, and empty text for none.
         is_required: a record without it, or with one that cannot be read, is a reject. Key columns always are.
         decides_result: a record in which it is there and cannot be read is a reject, since null would say something:
             that a match has no winner, that a rank is gone. In any other column an unreadable value becomes null and is
             counted.
-        limits: least and greatest value of an integer, where the type holds more than can be meant.
+        limits: least and greatest value of a number, where the type holds more than can be meant.
         time: the value names a time, in a number or, of type text, in ISO 8601; what cannot be one is unreadable.
         spellings: the texts that can be meant, where there are few; any other is unreadable.
         is_identifier: a text by which models key their rows, and which cannot be long.
+        parts: values within a document that models read; one that cannot be read is counted.
+        has_other_forms: a document of texts or numbers alone is none of those that have the parts.
         from_request: the value comes from the request's parameters, not from the record.
         privacy: `public`, or `pseudonymous` for what identifies a person who may ask to be forgotten.
     """
@@ -74,6 +111,8 @@ class Column:
     time: Timeline | None = None
     spellings: frozenset[str] | None = None
     is_identifier: bool = False
+    parts: tuple[Part, ...] = ()
+    has_other_forms: bool = False
     from_request: bool = False
     privacy: Privacy = "public"
 

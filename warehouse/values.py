@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from warehouse.json_text import json_text
@@ -23,11 +25,13 @@ Reader = Callable[[Any, int], Any]
 #: What an integer of 32 bits may hold here: two of them can be added, and one be negated, without leaving the type.
 _INTEGER = 1_000_000_000
 _BIGINT = 2**63 - 1
-_INTEGER_TEXT = re.compile(r"\s*([+-]?[0-9]{1,19})(?:\.0{1,20})?\s*")
-_NUMBER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?\s*")
+#: As the macros of models have it, which read numbers and booleans within documents.
+_BLANK = "[\t-\r \u00a0\u2000-\u200a\u202f\u3000]*"
+_INTEGER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,19})(?:\.0{1,20})?" + _BLANK)
+_NUMBER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,40}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,2})?)" + _BLANK)
+_BOOLEAN_TEXT = re.compile(_BLANK + r"(?:(true|1(?:\.0{1,20})?)|false|0(?:\.0{1,20})?)" + _BLANK)
 #: The forms that models read, too.
 _USUAL_ISO = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[T ]([0-9]{2}:){2}[0-9]{2}([.][0-9]{1,9})?(Z|[+]00:?00)")
-_BOOLEANS = {0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
 _UNITS: tuple[int, ...] = (1, 1_000, 1_000_000, 1_000_000_000)
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
 _UNREADABLE_CHARACTER = "holds a character that cannot be read (U+FFFD)"
@@ -65,14 +69,17 @@ def reader_of(column: Column, *, is_indexed: bool) -> Reader:
     if column.type == "text":
         most_bytes = MOST_KEY_BYTES if is_indexed or column.is_identifier else None
         return lambda value, _: _text(value, most_bytes, column.spellings)
-    readers: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, "double precision": _double, "jsonb": _document}
+    if column.type == "double precision":
+        smallest, largest = readable_range(column)
+        return lambda value, _: _double(value, smallest, largest)
+    readers: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, "jsonb": _document}
     read = readers[column.type]
     return lambda value, _: read(value)
 
 
-def readable_range(column: Column) -> tuple[int, int]:
-    """Least and greatest value of a column of integers that hold no time."""
-    greatest = _INTEGER if column.type == "integer" else _BIGINT
+def readable_range(column: Column) -> tuple[float, float]:
+    """Least and greatest value of a column of numbers that hold no time."""
+    greatest: float = {"integer": _INTEGER, "bigint": _BIGINT}.get(column.type, sys.float_info.max)
     return column.limits or (-greatest, greatest)
 
 
@@ -80,7 +87,7 @@ def _kind(value: Any) -> str:
     return _KINDS.get(type(value), "nothing")
 
 
-def _integer(value: Any, least: int, greatest: int) -> int:
+def _integer(value: Any, least: float, greatest: float) -> int:
     number = value
     if type(value) is float:
         if not value.is_integer():
@@ -88,9 +95,7 @@ def _integer(value: Any, least: int, greatest: int) -> int:
         number = int(value)
     elif type(value) is str:
         digits = _INTEGER_TEXT.fullmatch(value)
-        if digits is None:
-            raise OddValueError("expected an integer, got text")
-        number = int(digits[1])
+        number = int(digits[1]) if digits is not None else _integer_of_number(value)
     elif type(value) is not int:
         raise OddValueError(f"expected an integer, got {_kind(value)}")
     if least <= number <= greatest:
@@ -98,27 +103,35 @@ def _integer(value: Any, least: int, greatest: int) -> int:
     raise OddValueError("the number is out of range")
 
 
-def _double(value: Any) -> float:
-    if type(value) is str and _NUMBER_TEXT.fullmatch(value):
-        value = float(value)
-    if type(value) not in (int, float):
+def _integer_of_number(text: str) -> int:
+    digits = _NUMBER_TEXT.fullmatch(text)
+    if digits is None:
+        raise OddValueError("expected an integer, got text")
+    number = Decimal(digits[1])
+    if number != number.to_integral_value():
+        raise OddValueError("expected an integer, got a fraction")
+    return int(number)
+
+
+def _double(value: Any, least: float, greatest: float) -> float:
+    digits = _NUMBER_TEXT.fullmatch(value) if type(value) is str else None
+    number = Decimal(digits[1]) if digits is not None else value
+    if type(number) not in (int, float, Decimal):
         raise OddValueError(f"expected a number, got {_kind(value)}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if math.isfinite(number):
-        return number
+    if least <= number <= greatest:
+        return float(number)
     raise OddValueError("the number is out of range")
 
 
 def _boolean(value: Any) -> bool:
     if type(value) is bool:
         return value
-    known = _BOOLEANS.get(value.strip().lower() if type(value) is str else value) if type(value) in (int, str) else None
+    if type(value) in (int, float) and value in (0, 1):
+        return bool(value)
+    known = _BOOLEAN_TEXT.fullmatch(value.lower()) if type(value) is str else None
     if known is None:
         raise OddValueError(f"expected true or false, got {_kind(value)}")
-    return known
+    return known[1] is not None
 
 
 def _text(value: Any, most_bytes: int | None, spellings: frozenset[str] | None) -> str:

@@ -5,7 +5,7 @@ Statistics arrive as objects whose values are text and whose names differ by era
 
 from __future__ import annotations
 
-from warehouse.tables import Column, ColumnType, Table, Timeline
+from warehouse.tables import Column, ColumnType, Part, Privacy, Table, Timeline, parts
 
 __all__ = [
     "CHAMPIONSHIPS",
@@ -53,6 +53,12 @@ def _times(**descriptions: str) -> tuple[Column, ...]:
     return tuple(Column(name, "bigint", text, time=_SECONDS) for name, text in descriptions.items())
 
 
+def _statistics(name: str, description: str, read: tuple[Part, ...], *, is_personal: bool = False) -> Column:
+    """Statistics as sent, numbers as text."""
+    privacy: Privacy = "pseudonymous" if is_personal else "public"
+    return Column(name, "jsonb", description, is_lenient=True, parts=read, privacy=privacy)
+
+
 def _personal(name: str, description: str, type_: ColumnType = "text") -> Column:
     return Column(name, type_, description, privacy="pseudonymous")
 
@@ -77,6 +83,22 @@ _COMPETITION = (
         competition_type="`matchmaking`, `hub`, `championship`, ...",
         organizer_id="who runs it",
     ),
+)
+
+_SCORE = Column(
+    "score",
+    "jsonb",
+    "maps or rounds won by faction",
+    ("results", "score"),
+    is_lenient=True,
+    parts=parts("integer", "faction1", "faction2"),
+)
+
+#: Statistics of a player on a map, wherever they are.
+_PLAYED = (
+    *parts("integer", "Kills", "Deaths", "Assists", "MVPs", "Headshots", "Damage"),
+    *parts("integer", "Double Kills", "Triple Kills", "Quadro Kills", "Penta Kills"),
+    *parts("double precision", "ADR"),
 )
 
 _WINNER = Column(
@@ -175,7 +197,7 @@ HISTORY_MATCHES = Table(
         Column("started_at", "bigint", "start, seconds since 1970 UTC; missing when cancelled", time=_SECONDS),
         Column("finished_at", "bigint", "end, seconds since 1970 UTC", time=_SECONDS),
         _WINNER,
-        Column("score", "jsonb", "maps or rounds won by faction", ("results", "score")),
+        _SCORE,
     ),
     ignored=_names("teams results faceit_url"),
 )
@@ -216,8 +238,11 @@ PLAYER_MATCH_STATS = Table(
             "end, milliseconds since 1970 UTC; where the source sends none, when the record was made",
             time=_MILLISECONDS,
         ),
-        _personal(
-            "stats", "statistics as sent, values as text; names the player, and each team or its captain", "jsonb"
+        _statistics(
+            "stats",
+            "statistics as sent, values as text; names the player, and each team or its captain",
+            (*_PLAYED, *parts("integer", "Best Of", "Rounds", "Final Score")),
+            is_personal=True,
         ),
     ),
 )
@@ -246,8 +271,14 @@ MATCHES = Table(
             finished_at="end, seconds since 1970 UTC",
         ),
         _WINNER,
-        Column("score", "jsonb", "maps or rounds won by faction", ("results", "score")),
-        Column("detailed_results", "jsonb", "winner and score of each map"),
+        _SCORE,
+        Column(
+            "detailed_results",
+            "jsonb",
+            "winner and score of each map",
+            is_lenient=True,
+            parts=parts("integer", "[].factions.faction1.score", "[].factions.faction2.score"),
+        ),
         Column("map_pick", "jsonb", "maps that were voted for", ("voting", "map", "pick")),
         Column(
             "map_entities", "jsonb", "maps that could be voted for: id, class and name", ("voting", "map", "entities")
@@ -320,8 +351,11 @@ MATCH_ROUNDS = Table(
         ),
         Column("best_of", "integer", "most maps played", is_lenient=True),
         Column("played", "integer", "1 when it was played", is_lenient=True),
-        _personal(
-            "round_stats", "statistics as sent: map, region, score, rounds, winner (team, or its captain)", "jsonb"
+        _statistics(
+            "round_stats",
+            "statistics as sent: map, region, score, rounds, winner (team, or its captain)",
+            parts("integer", "Rounds"),
+            is_personal=True,
         ),
     ),
     ignored=_names("teams"),
@@ -337,7 +371,12 @@ MATCH_ROUND_TEAMS = Table(
         _ROUND,
         _personal_id("team_id", "a premade team, or its captain"),
         Column("premade", "boolean", "a premade team"),
-        _personal("team_stats", "statistics as sent, values as text; names the team, or its captain", "jsonb"),
+        _statistics(
+            "team_stats",
+            "statistics as sent, values as text; names the team, or its captain",
+            parts("integer", "Final Score"),
+            is_personal=True,
+        ),
     ),
     ignored=_names("players"),
 )
@@ -354,7 +393,18 @@ MATCH_ROUND_PLAYERS = Table(
         _PLAYER,
         _personal_id("team_id", "a premade team, or its captain"),
         _NICKNAME,
-        Column("player_stats", "jsonb", "statistics as sent, values as text"),
+        _statistics(
+            "player_stats",
+            "statistics as sent, values as text",
+            (
+                *_PLAYED,
+                *parts("integer", "First Kills", "Entry Count", "Entry Wins", "Clutch Kills"),
+                *parts("integer", "1v1Count", "1v1Wins", "1v2Count", "1v2Wins"),
+                *parts("integer", "Sniper Kills", "Pistol Kills", "Knife Kills", "Zeus Kills"),
+                *parts("integer", "Utility Count", "Utility Successes", "Utility Enemies", "Utility Damage"),
+                *parts("integer", "Flash Count", "Flash Successes", "Enemies Flashed"),
+            ),
+        ),
     ),
 )
 
@@ -385,7 +435,16 @@ PLAYER_SEGMENTS = Table(
             mode="`5v5`, ...",
             label="name of the map, `Inferno` or `de_inferno` by era",
         ),
-        Column("stats", "jsonb", "statistics as sent, values as text"),
+        _statistics(
+            "stats",
+            "statistics as sent, values as text",
+            (
+                *parts("integer", "Matches", "Wins", "Rounds", "Kills", "Deaths", "Assists", "MVPs", "Headshots"),
+                *parts("integer", "Triple Kills", "Quadro Kills", "Penta Kills"),
+                *parts("double precision", "Win Rate %", "Average K/D Ratio", "Average K/R Ratio"),
+                *parts("double precision", "Average Headshots %", "K/D Ratio", "K/R Ratio", "Total Headshots %", "ADR"),
+            ),
+        ),
     ),
     ignored=_names("img_small img_regular"),
 )

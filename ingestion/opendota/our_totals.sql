@@ -6,7 +6,9 @@ WITH balanced AS (
         resource,
         id
     FROM staging_opendota.constants
-    WHERE resource IN ('game_mode', 'lobby_type') AND value ->> 'balanced' = 'true' AND _deleted_at IS NULL
+    WHERE resource IN ('game_mode', 'lobby_type')
+        AND lower(value ->> 'balanced') IN ('true', '1')
+        AND _deleted_at IS NULL
 ),
 
 significant AS (

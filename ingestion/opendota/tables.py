@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warehouse.tables import Column, ColumnType, Table, Timeline
+from warehouse.tables import Column, ColumnType, Table, Timeline, parts
 
 __all__ = [
     "CONSTANTS",
@@ -258,7 +258,12 @@ MATCHES = Table(
         Column("dire_logo", "text", "logo id; arrives rounded above 2^53, so text"),
         Column("radiant_captain", "bigint", "account of the captain", limits=_ACCOUNTS, privacy="pseudonymous"),
         Column("dire_captain", "bigint", "account of the captain", limits=_ACCOUNTS, privacy="pseudonymous"),
-        Column("picks_bans", "jsonb", "draft: [{is_pick, hero_id, team, order}]"),
+        Column(
+            "picks_bans",
+            "jsonb",
+            "draft: [{is_pick, hero_id, team, order}]",
+            parts=(*parts("integer", "[].hero_id", "[].order"), *parts("boolean", "[].is_pick")),
+        ),
         Column("objectives", "jsonb", "objectives taken, when parsed"),
         Column("radiant_gold_adv", "jsonb", "gold advantage of Radiant by minute, when parsed"),
         Column("radiant_xp_adv", "jsonb", "experience advantage of Radiant by minute, when parsed"),
@@ -553,6 +558,6 @@ CONSTANTS = Table(
     columns=(
         Column("resource", "text", "name of the resource", from_request=True),
         Column("id", "text", "key of the entry"),
-        Column("value", "jsonb", "the entry"),
+        Column("value", "jsonb", "the entry", parts=parts("boolean", "balanced"), has_other_forms=True),
     ),
 )

@@ -93,6 +93,11 @@ class Project:
         assert set(statuses.values()) == {"success"}, statuses
         return [(node, statement) for node, statement in executed if node and not node.startswith("operation.")]
 
+    def compiled(self, query: str) -> str:
+        """A query of one's own as dbt compiles it."""
+        (result,) = self._run(["compile", "--inline", query], "blue")
+        return str(result.node.compiled_code)
+
     def build(self, *select: str, colour: str = "blue", full_refresh: bool = False) -> None:
         """Build models (all of them by default) with their tests, and fail where any does."""
         command = ["build", "--exclude-resource-type", "unit_test", "exposure", "--indirect-selection", "cautious"]

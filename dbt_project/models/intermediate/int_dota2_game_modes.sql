@@ -3,7 +3,7 @@ with constants as (
     select
         entry_id,
         -- A mode that is not balanced may simply lack the key.
-        coalesce({{ json_text('entry', 'balanced') }} = 'true', false) as is_balanced
+        coalesce({{ json_boolean('entry', 'balanced') }}, false) as is_balanced
     from {{ ref('stg_opendota__constants') }}
     where resource = 'game_mode'
 

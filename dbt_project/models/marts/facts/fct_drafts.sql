@@ -50,8 +50,8 @@ entries as (
     select
         matches.*,
         cast({{ json_integer('draft.value', 'hero_id') }} as text) as character_id,
-        not coalesce(lower({{ json_text('draft.value', 'is_pick') }}) in ('false', '0'), false) as is_pick,
-        {{ json_text('draft.value', 'order') }} as sent_order
+        coalesce({{ json_boolean('draft.value', 'is_pick') }}, true) as is_pick,
+        {{ json_integer('draft.value', 'order') }} as sent_order
     from drafts
     inner join matches
         on drafts.game = matches.game
@@ -89,7 +89,7 @@ effective as (
         entries.*,
         row_number() over (
             partition by entries.game, entries.match_id, entries.character_id, entries.is_pick
-            order by length(entries.sent_order), entries.sent_order
+            order by entries.sent_order
         ) as place,
         picked.character_id is not null as is_picked
     from entries
@@ -107,7 +107,7 @@ numbered as (
         match_id,
         cast(
             row_number() over (
-                partition by game, match_id order by length(sent_order), sent_order, is_pick, character_id
+                partition by game, match_id order by sent_order, is_pick, character_id
             ) as integer
         ) as draft_order,
         character_id,

@@ -1,0 +1,138 @@
+"""Promises of values within documents: what models cannot read of a document is counted, which itself stays as sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.spellings import SPELLINGS, Spelling
+from warehouse.decode import decode_rows
+from warehouse.json_text import read_json
+from warehouse.source import OddField
+from warehouse.tables import Column, Table, parts
+
+_TABLE = Table(
+    "probe",
+    "documents",
+    key=("id",),
+    description="documents",
+    columns=(
+        Column("id", "bigint", "id"),
+        Column(
+            "stats",
+            "jsonb",
+            "texts",
+            ("shown", "stats"),
+            is_lenient=True,
+            parts=(
+                *parts("integer", "Kills", "Deaths"),
+                *parts("double precision", "Rate %"),
+                *parts("boolean", "Won"),
+            ),
+        ),
+        Column(
+            "draft",
+            "jsonb",
+            "a list",
+            parts=(
+                *parts("integer", "[].hero", "[].sides.left.score"),
+                *parts("boolean", "[].is_pick"),
+            ),
+        ),
+        Column("entry", "jsonb", "any", parts=parts("boolean", "balanced"), has_other_forms=True),
+    ),
+)
+
+
+def _odd(**record: Any) -> dict[str, str]:
+    """Reasons by field of a record, whose documents are stored as sent."""
+    parsed = decode_rows(_TABLE, [{"id": 1, **record}], {})
+    assert parsed.rejects == []
+    (row,) = parsed.frames["documents"].to_dicts()
+    sent = {"stats": (record.get("shown") or {}).get("stats"), **record}
+    for name in ("stats", "draft", "entry"):
+        # The empty text says that there is no document where texts are sent for numbers.
+        if sent.get(name) not in (None, ""):
+            assert msgspec.json.decode(row[name]) == sent[name]
+    return {odd.field_path: odd.reason for odd in parsed.odd}
+
+
+def test_a_value_within_a_document_that_cannot_be_read_is_counted_by_its_path() -> None:
+    stats = {"Kills": "many", "Deaths": "3", "Rate %": [1], "Won": "perhaps", "Map": 7}
+    assert _odd(shown={"stats": stats}) == {
+        "$.shown.stats.Kills": "expected an integer, got text",
+        "$.shown.stats.Rate %": "expected a number, got a list",
+        "$.shown.stats.Won": "expected true or false, got text",
+    }
+
+
+def test_a_document_in_which_nothing_is_odd_counts_nothing() -> None:
+    assert _odd(shown={"stats": {"Kills": "12", "Rate %": "85.3", "Won": "1"}}) == {}
+    assert _odd(shown={"stats": {"Kills": None, "Deaths": "", "Other": "many"}}) == {}
+    assert _odd(shown={"stats": {}}, draft=[], entry={"balanced": True}) == {}
+    assert _odd(shown={"stats": None}, draft=None) == {}
+    assert _odd(draft=[{"hero": 1, "is_pick": True, "sides": {"left": {"score": 0}}}, {"hero": 0}, None]) == {}
+
+
+def test_elements_of_a_list_are_counted_once_a_record() -> None:
+    draft = [
+        {"hero": 1, "is_pick": 2},
+        {"hero": "axe"},
+        {"hero": ""},
+        {"hero": "axe", "sides": {"left": {"score": 1.5}}},
+    ]
+    assert _odd(draft=draft) == {
+        "$.draft[].hero": "expected an integer, got text",
+        "$.draft[].is_pick": "expected true or false, got a number",
+        "$.draft[].sides.left.score": "expected an integer, got a fraction",
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "odd"),
+    [
+        ({"shown": {"stats": "none"}}, {"$.shown.stats": "expected an object"}),
+        ({"shown": {"stats": [1]}}, {"$.shown.stats": "expected an object"}),
+        ({"shown": {"stats": ""}}, {}),
+        ({"draft": {"hero": 1}}, {"$.draft": "expected a list"}),
+        ({"draft": [7, {"hero": 1}]}, {"$.draft[]": "expected an object"}),
+        ({"draft": [{"sides": [1]}]}, {"$.draft[].sides": "expected an object"}),
+        ({"draft": [{"sides": {"left": "x"}}]}, {"$.draft[].sides.left": "expected an object"}),
+        ({"entry": "Europe"}, {}),
+    ],
+    ids=str,
+)
+def test_what_stands_in_place_of_an_object_or_a_list_is_counted(record: dict[str, Any], odd: dict[str, str]) -> None:
+    assert _odd(**record) == odd
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.sent)
+def test_what_is_readable_does_not_depend_on_its_spelling(spelling: Spelling) -> None:
+    value = read_json(spelling.sent.encode())
+    stats = {"Kills": value, "Rate %": value, "Won": value}
+    parsed = decode_rows(_TABLE, [{"id": 1, "shown": {"stats": stats}}], {})
+    counted = {odd.field_path.removeprefix("$.shown.stats.") for odd in parsed.odd if "stats." in odd.field_path}
+    unreadable = {
+        "Kills": spelling.integer is None,
+        "Rate %": spelling.decimal is None,
+        "Won": spelling.boolean is None,
+    }
+    assert counted == {name for name, is_odd in unreadable.items() if is_odd}
+
+
+def test_columns_and_documents_are_read_alike() -> None:
+    table = Table(
+        "probe",
+        "columns",
+        key=("id",),
+        description="columns",
+        columns=(Column("id", "bigint", "id"), Column("kills", "integer", "kills"), Column("won", "boolean", "won")),
+    )
+    values = [read_json(spelling.sent.encode()) for spelling in SPELLINGS]
+    records = [{"id": index, "kills": value, "won": value} for index, value in enumerate(values)]
+    parsed = decode_rows(table, records, {})
+    assert parsed.frames["columns"]["kills"].to_list() == [spelling.integer for spelling in SPELLINGS]
+    assert parsed.frames["columns"]["won"].to_list() == [spelling.boolean for spelling in SPELLINGS]
+    assert OddField("columns", "$.kills", "expected an integer, got a fraction") in parsed.odd
