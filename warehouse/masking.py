@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cached_property
 
@@ -29,9 +30,13 @@ class Mask:
         return self._escaped.sub(MASKED, text) if self._key else text
 
     def body(self, body: bytes) -> bytes:
-        """A body without the key as it was sent; costs little, whatever the size."""
-        key = self._key.encode()
-        return body.replace(key, MASKED.encode()) if len(key) >= _LEAST_CHARACTERS and key in body else body
+        """A body without the key as JSON usually writes it; costs little, whatever the size."""
+        if len(self._key) < _LEAST_CHARACTERS:
+            return body
+        escaped = json.dumps(self._key)[1:-1]
+        for form in {self._key, escaped, escaped.replace("/", "\\/")}:
+            body = body.replace(form.encode(), MASKED.encode())
+        return body
 
     def error_body(self, body: bytes, *, is_cut: bool) -> bytes:
         """The body of an error without the key, in the forms of `text`.
