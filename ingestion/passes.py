@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -317,11 +317,17 @@ async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
             run.context.on_progress(run.definition.name, finished, total)
 
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(total, run.context.client.concurrency)):
-                group.create_task(work())
-    except* LadderError as errors:
-        ended[:] = [error for error in errors.exceptions if isinstance(error, LadderError)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(total, run.context.client.concurrency)):
+                    group.create_task(work())
+        except* LadderError as errors:
+            ended[:] = [error for error in errors.exceptions if isinstance(error, LadderError)]
+    except asyncio.CancelledError:
+        # What was read by then is kept; the pass is resumed by the next run.
+        with suppress(LakeError):
+            await run.landing.flush()
+        raise
     try:
         await run.landing.flush()
     except LakeError as error:

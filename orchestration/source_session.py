@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from ingestion.passes import Context, PassDefinition, run_pass
 from ingestion.reader import Reader
 from ingestion.reports import PassReport, Stop
-from orchestration.interrupts import foreign_code
+from orchestration.interrupts import foreign_code, run_interruptibly
 from orchestration.progress import PassDone, PassProgress, tell
 from orchestration.warehouse_access import Warehouse, load_landed
 from warehouse.errors import LadderError
@@ -87,11 +87,12 @@ class SourceSession:
     def _fetch(self, definition: PassDefinition) -> PassReport:
         if self._context is None:
             try:
-                self._context = self._runner.run(self._open())
+                with foreign_code():
+                    self._context = run_interruptibly(self._runner, self._open())
             except LadderError as error:
                 return PassReport(definition.name, stop=Stop("refused", str(error)))
         with foreign_code():
-            return self._runner.run(run_pass(self._context, definition))
+            return run_interruptibly(self._runner, run_pass(self._context, definition))
 
     async def _open(self) -> Context:
         self._reader.require_key(self._warehouse.settings)
