@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 
@@ -58,6 +59,12 @@ class Item:
     endpoints: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     advice: str = ""
+
+    @property
+    def segment(self) -> str:
+        """The id as one segment of a path: ids come out of answers too, and must not lead to another path."""
+        quoted = quote(self.id, safe="")
+        return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ UpstreamError                 (warehouse.errors) a source cannot be read
 +-- PermanentError            asking again will not help: a 4xx other than 408 and 429; of one thing
 |   +-- NotFoundError         404 and 410 in the source's own words
 |   +-- BlockedError          refused by what is in front of the API, or without a key; several in a row end the pass
+|   +-- OversizedAnswer       a body larger than is read
 |   +-- WrongKeyError         the key is refused; ends the pass
 |   +-- WrongAddressError     what answers is not this source; ends the pass
 +-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
@@ -26,6 +27,7 @@ __all__ = [
     "CallBudgetSpent",
     "DayLimitReached",
     "NotFoundError",
+    "OversizedAnswer",
     "PermanentError",
     "RefusedInARow",
     "TransientError",
@@ -57,6 +59,10 @@ class PermanentError(UpstreamError):
         self.status = status
         self.body = body
         self.words = words
+
+
+class OversizedAnswer(PermanentError):
+    """A body is larger than is read."""
 
 
 class NotFoundError(PermanentError):

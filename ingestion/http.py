@@ -14,9 +14,11 @@ import httpx
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from ingestion.bodies import ENCODING, Bodies, BodyTooLargeError, Received
 from ingestion.errors import (
     BlockedError,
     BrokenAnswer,
+    OversizedAnswer,
     PermanentError,
     TransientError,
     Unreachable,
@@ -27,10 +29,13 @@ from ingestion.limits import CallBudget, Clock, Limiter, Turn
 from ingestion.parsing import error_message
 from ingestion.refusals import Refused, Upstream, as_blocked, in_short, refusal, wrong_address
 from warehouse.json_text import NotJsonError, check_json
+from warehouse.masking import Mask
 
 __all__ = ["Answer", "Client", "Patience", "check_address"]
 
 _UNREACHABLE_ATTEMPTS = 3
+#: Values of one body, which take many times their bytes once decoded; real answers of the largest size hold fewer.
+_MOST_VALUES = 4_000_000
 
 _logger = logging.getLogger(__name__)
 
@@ -80,11 +85,20 @@ class Answer:
 class Client:
     """Asks one source. Use it as an async context manager.
 
+    Args:
+        upstream: where it answers.
+        limiter: keeps requests within its limits.
+        clock: time.
+        patience: timeouts and retries.
+        most_bytes: largest body that is read.
+
     Raises:
         WrongAddressError: the base URL is not an address.
     """
 
-    def __init__(self, upstream: Upstream, limiter: Limiter, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self, upstream: Upstream, limiter: Limiter, clock: Clock, patience: Patience, *, most_bytes: int = 64 << 20
+    ) -> None:
         check_address(upstream)
         # Left alone, stamina writes each retry to standard output as soon as structlog is installed.
         set_on_retry_hooks([_log_retry])
@@ -92,9 +106,12 @@ class Client:
         self._limiter = limiter
         self._clock = clock
         self._patience = patience
+        self._mask = Mask(upstream.key)
+        self._most_bytes = most_bytes
+        self._bodies = Bodies(most_bytes, self._mask)
         self._has_succeeded = False
         self._is_key_accepted = False
-        headers = {"Accept": "application/json", "User-Agent": "ladderhouse"}
+        headers = {"Accept": "application/json", "Accept-Encoding": ENCODING, "User-Agent": "ladderhouse"}
         if upstream.key is not None:
             headers["Authorization"] = f"Bearer {upstream.key.get_secret_value()}"
         self._http = httpx.AsyncClient(
@@ -212,58 +229,77 @@ class Client:
                     self._refuse_errors(response, request, turn)
                     self._check_body(response, request, may_be_empty=may_be_empty)
                 self._has_succeeded = self._is_key_accepted = True
-                return Answer(request, response.status_code, response.headers, response.content, observed_at)
+                return Answer(request, response.status, response.headers, response.body, observed_at)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _send(self, request: str) -> httpx.Response:
+    async def _send(self, request: str) -> Received:
         name = self.upstream.name
         try:
-            async with asyncio.timeout(self._patience.answer_s):
-                return await self._http.get(self.upstream.url + request)
+            async with (
+                asyncio.timeout(self._patience.answer_s) as deadline,
+                self._http.stream("GET", self.upstream.url + request) as response,
+            ):
+                try:
+                    return await self._bodies.read(response, deadline)
+                except BodyTooLargeError:
+                    raise OversizedAnswer(
+                        f"{name} answered {request} with more than {self._most_bytes >> 20} MB",
+                        "raise LADDER_ANSWER_MB if so much is meant",
+                        status=response.status_code,
+                        request=request,
+                    ) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise Unreachable(
-                f"{name} cannot be reached at {self.upstream.url}{_reason(error)}",
+                f"{name} cannot be reached at {self.upstream.url}{self._reason(error)}",
                 f"check the network and {self.upstream.variables}_URL; stored data stays as it is",
             ) from None
         except (httpx.TimeoutException, TimeoutError):
             raise TransientError(f"{name} did not answer {request} in time", "run again later") from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise TransientError(
-                f"{name} broke off its answer to {request}{_reason(error)}", "run again later"
+                f"{name} broke off its answer to {request}{self._reason(error)}", "run again later"
             ) from None
 
-    def _refuse_errors(self, response: httpx.Response, request: str, turn: Turn) -> None:
+    def _refuse_errors(self, response: Received, request: str, turn: Turn) -> None:
         """Raise the error that the status stands for."""
-        status = response.status_code
+        status = response.status
         if 200 <= status < 300:
             return
         if status in (408, 429) or status >= 500:
-            words = in_short(error_message(response.content) or "", self.upstream.key)
+            words = in_short(error_message(response.body) or "", self.upstream.key)
             if status == 429:
                 turn.refuse(response.headers, words)
             message = f"{self.upstream.name} answered {request} with {status}{f' ({words})' if words else ''}"
             raise TransientError(message, "run again later")
-        refused = Refused(request, status, response.headers, response.content)
+        refused = Refused(request, status, response.headers, response.body)
         raise refusal(self.upstream, refused, has_succeeded=self._has_succeeded)
 
-    def _check_body(self, response: httpx.Response, request: str, *, may_be_empty: bool) -> None:
+    def _check_body(self, response: Received, request: str, *, may_be_empty: bool) -> None:
         """Refuse a body that is not whole JSON."""
-        if not response.content.strip() and may_be_empty:
+        if not response.body.strip() and may_be_empty:
             return
+        if response.body.count(b",") > _MOST_VALUES:
+            raise OversizedAnswer(
+                f"{self.upstream.name} answered {request} with more than {_MOST_VALUES} values",
+                status=response.status,
+                request=request,
+            )
         try:
-            check_json(response.content)
+            check_json(response.body)
         except NotJsonError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
-                raise wrong_address(
-                    self.upstream, f"{request} is a web page", response.status_code, response.content
-                ) from None
+                raise wrong_address(self.upstream, f"{request} is a web page", response.status, response.body) from None
             raise BrokenAnswer(
-                f"{self.upstream.name} answered {request} with broken JSON ({error})",
+                f"{self.upstream.name} answered {request} with broken JSON ({self._mask.text(str(error))})",
                 "run again later",
-                status=response.status_code,
-                body=response.content,
+                status=response.status,
+                body=response.body,
                 request=request,
             ) from None
+
+    def _reason(self, error: Exception) -> str:
+        lines = self._mask.text(str(error)).splitlines()
+        return f" ({lines[0][:200]})" if lines else ""
 
 
 def _log_retry(details: RetryDetails) -> None:
@@ -295,8 +331,3 @@ def check_address(upstream: Upstream) -> None:
     raise WrongAddressError(
         f"{upstream.url} is not an address: {reason}", f"correct {upstream.variables}_URL", status=0
     )
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return f" ({lines[0]})" if lines else ""

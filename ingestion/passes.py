@@ -9,9 +9,10 @@ read already is not read again.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ from ingestion.errors import (
     CallBudgetSpent,
     DayLimitReached,
     NotFoundError,
+    OversizedAnswer,
     PermanentError,
     RefusedInARow,
     TransientError,
@@ -38,6 +40,7 @@ from ingestion.landing import Landing
 from ingestion.limits import CallBudget, Clock
 from ingestion.reports import Failure, PassReport, PlannedPass, Stop
 from warehouse.database import connect, first_line
+from warehouse.decode import parse_page
 from warehouse.errors import DatabaseError, LadderError, LakeError
 from warehouse.lake import Lake
 from warehouse.settings import Settings
@@ -46,7 +49,9 @@ from warehouse.state import failed_at, failed_before, finish_pass, start_pass
 
 __all__ = ["Context", "PassDefinition", "Run", "plan_pass", "run_pass"]
 
-#: Things in a row that fail although they were requested patiently, after which the source counts as down.
+_logger = logging.getLogger(__name__)
+
+#: Things in a row that fail also after retries, after which the source counts as down.
 _FAILURES_IN_A_ROW = 5
 #: Things in a row that are refused in front of the API, after which the pass ends.
 _REFUSALS_IN_A_ROW = 5
@@ -142,7 +147,7 @@ class Run:
     def parse(self, endpoint: str, params: Mapping[str, Any], answer: Answer) -> tuple[Page, Parsed]:
         """An answer as a page, and what it will become."""
         page = Page(endpoint, answer.request, params, answer.status, answer.observed_at, answer.body)
-        return page, self.context.source.endpoints[endpoint].parse(page)
+        return page, parse_page(self.context.source.endpoints[endpoint], page)
 
     async def land(
         self, page: Page, parsed: Parsed, cursor: CursorMove | None = None, *, if_unusable: CursorMove | None = None
@@ -199,6 +204,8 @@ class Run:
             if self.definition.tells_unknown:
                 self.context.unknown.add(item.name)
             self.fail(item, f"{item.name}: {error.message}{advice}")
+        except OversizedAnswer as error:
+            self.fail(item, f"{item.name}: {error}")
         except PermanentError as error:
             self.fail(item, f"{item.name}: {error.message}")
         except UnusableAnswer as error:
@@ -206,6 +213,12 @@ class Run:
         except TransientError as error:
             self.fail(item, f"{item.name}: {error}")
             self._fail_in_a_row(error)
+            return
+        except LadderError:
+            raise
+        except Exception as error:
+            _logger.exception("%s cannot be read", item.name, extra={"pass": self.definition.name})
+            self.fail(item, f"{item.name}: its answer cannot be used ({type(error).__name__}); see logs/")
             return
         else:
             self._failed_in_a_row = 0
@@ -304,11 +317,17 @@ async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
             run.context.on_progress(run.definition.name, finished, total)
 
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(total, run.context.client.concurrency)):
-                group.create_task(work())
-    except* LadderError as errors:
-        ended[:] = [error for error in errors.exceptions if isinstance(error, LadderError)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(total, run.context.client.concurrency)):
+                    group.create_task(work())
+        except* LadderError as errors:
+            ended[:] = [error for error in errors.exceptions if isinstance(error, LadderError)]
+    except asyncio.CancelledError:
+        # What was read by then is kept; the pass is resumed by the next run.
+        with suppress(LakeError):
+            await run.landing.flush()
+        raise
     try:
         await run.landing.flush()
     except LakeError as error:

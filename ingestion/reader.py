@@ -109,7 +109,7 @@ class Reader:
         upstream = self.upstream(settings)
         async with (
             self.limiter(database_url, upstream, clock) as limiter,
-            Client(upstream, limiter, clock, patience or Patience()) as client,
+            Client(upstream, limiter, clock, patience or Patience(), most_bytes=settings.answer_mb << 20) as client,
         ):
             yield Context(
                 source=self.source,

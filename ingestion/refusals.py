@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, WrongAddressError, WrongKeyError
 from ingestion.parsing import ABSENT, message_of
 from warehouse.json_text import NotJsonError, read_json
+from warehouse.masking import Mask
 
 __all__ = ["BodyKind", "Refused", "Upstream", "as_blocked", "in_short", "refusal", "wrong_address"]
 
@@ -144,9 +145,7 @@ def wrong_address(upstream: Upstream, seen: str, status: int, body: bytes) -> Wr
 def in_short(message: str, key: SecretStr | None = None) -> str:
     """The message of an error answer in one short line, without the key."""
     words = " ".join(message.split())
-    if key is not None:
-        words = words.replace(key.get_secret_value(), "***")
-    return words[:200]
+    return Mask(key).text(words)[:200]
 
 
 def _seen(upstream: Upstream, refused: Refused) -> str:
@@ -154,6 +153,6 @@ def _seen(upstream: Upstream, refused: Refused) -> str:
     message = refused.message
     if refused.kind == "a web page":
         title = _TITLE.search(refused.body[:20_000].decode("utf-8", "replace"))
-        message = " ".join(title[1].split())[:100] if title else ""
+        message = title[1] if title else ""
     words = in_short(message, upstream.key)
     return f"{refused.status}, {refused.kind}{f' ({words})' if words else ''}"

@@ -16,7 +16,7 @@ from ingestion.passes import Context, PassDefinition, run_pass
 from ingestion.reader import Reader
 from ingestion.reports import PassReport, Stop, StopReason
 from ingestion.worlds import settled
-from orchestration.interrupts import foreign_code
+from orchestration.interrupts import foreign_code, run_interruptibly
 from orchestration.progress import PassDone, PassProgress, tell
 from orchestration.warehouse_access import Warehouse, load_landed
 from warehouse.compact import compact_when_due
@@ -96,12 +96,13 @@ class SourceSession:
     def _fetch(self, definition: PassDefinition) -> PassReport:
         if self._context is None:
             try:
-                self._context = self._runner.run(self._open())
+                with foreign_code():
+                    self._context = run_interruptibly(self._runner, self._open())
             except LadderError as error:
                 reason: StopReason = "unreachable" if isinstance(error, Unreachable) else "refused"
                 return PassReport(definition.name, stop=Stop(reason, str(error)))
         with foreign_code():
-            return self._runner.run(run_pass(self._context, definition))
+            return run_interruptibly(self._runner, run_pass(self._context, definition))
 
     async def _open(self) -> Context:
         self._reader.require_key(self._warehouse.settings)

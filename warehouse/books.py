@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from warehouse.decode import all_unknown
 from warehouse.prepare import Prepared
 from warehouse.source import Source
 from warehouse.state import REREADS
@@ -48,6 +51,9 @@ class LoadReport:
         mine, theirs = asdict(self), asdict(other)
         return LoadReport(**{name: mine[name] + theirs[name] for name in mine})
 
+
+#: Unknown fields of a table that `ops.drift` holds by name.
+_MOST_FIELDS = 200
 
 _BATCH = """
 INSERT INTO ops.batches (batch_id, source, loaded_at, files, pages, records, inserted, updated, deleted, reobserved,
@@ -93,6 +99,7 @@ SET reason = excluded.reason, tries = excluded.tries, first_at = excluded.first_
     due_at = excluded.due_at
 WHERE ops.rereads.last_at <= excluded.last_at
 """
+_KNOWN_DRIFT = "SELECT field FROM ops.drift WHERE source = %s"
 _DRIFT = """
 INSERT INTO ops.drift (source, field, pages, first_batch_id, last_batch_id) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (source, field) DO UPDATE
@@ -177,7 +184,22 @@ def write_books(
                 for endpoint, _, id_ in [name.removeprefix(REREADS).partition("/")]
             ],
         )
+        known = {field for (field,) in cursor.execute(_KNOWN_DRIFT, [source.name])} if prepared.drift else set()
+        drift = _bounded(known, prepared.drift)
         cursor.executemany(
             _DRIFT,
-            [(source.name, field, pages, batch_id, batch_id) for field, pages in sorted(prepared.drift.items())],
+            [(source.name, field, pages, batch_id, batch_id) for field, pages in drift.items()],
         )
+
+
+def _bounded(known: Set[str], found: Counter[str]) -> Counter[str]:
+    """Unknown fields by name as long as a table has few of them; what comes beyond is counted together."""
+    named = Counter(field.partition(".")[0] for field in known)
+    bounded: Counter[str] = Counter()
+    for field, times in sorted(found.items()):
+        table = field.partition(".")[0]
+        if field not in known:
+            named[table] += 1
+        is_named = field in known or named[table] <= _MOST_FIELDS
+        bounded[field if is_named else all_unknown(table)] += times
+    return bounded

@@ -8,6 +8,7 @@ be read becomes a reject.
 from __future__ import annotations
 
 import io
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,21 @@ import polars as pl
 
 from warehouse.documents import Check, check_of
 from warehouse.json_text import NotJsonError, json_text, read_json
-from warehouse.source import OddField, Parsed, Reject
+from warehouse.source import Endpoint, OddField, Page, Parsed, Reject
 from warehouse.tables import Column, Table
 from warehouse.values import OddValueError, Reader, readable_range, reader_of
 
-__all__ = ["decode_records", "decode_rows", "frame_schema", "page_reject"]
+__all__ = ["all_unknown", "decode_records", "decode_rows", "frame_schema", "page_reject", "parse_page"]
+
+_logger = logging.getLogger(__name__)
 
 _MAX_RECORD_CHARS = 10_000
+#: Rejects of a page that are noted one by one.
+_MOST_REJECTS = 10_000
 #: Of a field's name, by which drift is counted.
 _MAX_NAME_CHARS = 100
+#: Unknown fields of one record that are counted by name; more of them are counted together.
+_MOST_UNKNOWN = 100
 #: How far (s) ahead of the answer a time may lie: 90 days, since either clock may be wrong. What lies nearer is left to
 #: the models, whose windows end on the present day.
 _CLOCK_SLACK_S = 90 * 86_400
@@ -43,6 +50,10 @@ _POLARS: dict[str, pl.DataType | type[pl.DataType]] = {
     "text": pl.String,
     "jsonb": pl.String,
 }
+
+
+class TooManyRejectsError(ValueError):
+    """Hardly anything in a page is a record of its table."""
 
 
 @cache
@@ -97,11 +108,16 @@ def decode_rows(
         records: decoded JSON objects.
         params: the request's parameters; fill the columns marked `from_request`.
         observed_at: when the answer came, after which nothing in it can have been.
+
+    Raises:
+        TooManyRejectsError: so many records are rejects that the page is one; `parse_page` makes it that.
     """
     parsed = Parsed()
     latest = _latest(observed_at)
     rows: list[list[Any]] = []
     for index, record in enumerate(records):
+        if len(parsed.rejects) > _MOST_REJECTS:
+            raise TooManyRejectsError
         if not isinstance(record, dict):
             parsed.rejects.append(_reject(table, index, "$", "expected an object", record))
             continue
@@ -116,6 +132,18 @@ def decode_rows(
             parsed.odd.setdefault(OddField(table.name, path, reason), []).append(index)
     parsed.frames[table.name] = pl.DataFrame(rows, schema=frame_schema(table), strict=True, orient="row")
     return parsed
+
+
+def parse_page(endpoint: Endpoint, page: Page) -> Parsed:
+    """What a page becomes; one that its parser cannot take is a reject as a whole, and keeps no other page waiting."""
+    try:
+        return endpoint.parse(page)
+    except TooManyRejectsError:
+        reason = f"more than {_MOST_REJECTS} of its records cannot be read"
+        return Parsed(rejects=[page_reject(endpoint.tables[0], page.body, reason)])
+    except Exception as error:
+        _logger.exception("a page of %s cannot be parsed", endpoint.name, extra={"request": page.request})
+        return Parsed(rejects=[page_reject(endpoint.tables[0], page.body, f"not parsed: {type(error).__name__}")])
 
 
 def page_reject(table: Table, body: bytes, reason: str, field_path: str = "$") -> Reject:
@@ -184,7 +212,14 @@ def _drift_of_first(table: Table, body: bytes) -> Counter[str]:
 
 def _drift(table: Table, record: Mapping[str, Any]) -> Counter[str]:
     unknown = record.keys() - _known_keys(table)
+    if len(unknown) > _MOST_UNKNOWN:
+        return Counter({all_unknown(table.name): len(unknown)})
     return Counter(f"{table.name}.{key[:_MAX_NAME_CHARS]}".replace("\x00", "\ufffd") for key in unknown)
+
+
+def all_unknown(table: str) -> str:
+    """The name by which unknown fields of a table are counted together, where they are too many to be told apart."""
+    return f"{table}.*"
 
 
 @cache

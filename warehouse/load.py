@@ -19,6 +19,7 @@ from psycopg.pq import TransactionStatus
 from warehouse.books import LoadReport, write_books
 from warehouse.database import connect
 from warehouse.errors import DatabaseError
+from warehouse.isolate import OF_DATA, load_apart
 from warehouse.lake import Lake
 from warehouse.locks import await_builds, lock_load
 from warehouse.merge import MergeCounts, merge
@@ -104,8 +105,7 @@ def load_files(
     known = frozenset() if again else _known_files(connection, lake, source, files)
     for prepared in _ahead(prepare(lake, source, files, known)):
         try:
-            with connection.transaction():
-                report = _load_group(connection, source, prepared, again=again, builds_wait=builds_wait)
+            report = _load_or_isolate(connection, lake, source, prepared, again=again, builds_wait=builds_wait)
         except psycopg.Error as error:
             raise _load_error(error) from error
         if report is None:
@@ -131,6 +131,27 @@ def _ahead(groups: Iterator[Prepared]) -> Iterator[Prepared]:
         while (group := upcoming.result()) is not None:
             upcoming = executor.submit(next, groups, None)
             yield group
+
+
+def _load_or_isolate(
+    connection: psycopg.Connection,
+    lake: Lake,
+    source: Source,
+    prepared: Prepared,
+    *,
+    again: bool,
+    builds_wait: bool,
+) -> LoadReport | None:
+    """Load a group in a transaction; where its data are at fault, without the pages that they are in."""
+
+    def load(group: Prepared) -> LoadReport | None:
+        return _load_group(connection, source, group, again=again, builds_wait=builds_wait)
+
+    try:
+        with connection.transaction():
+            return load(prepared)
+    except OF_DATA:
+        return load_apart(connection, lake, source, prepared, load)
 
 
 def _load_group(

@@ -7,12 +7,14 @@ error, which carries the one line for a person. The API's server logs by itself,
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
+from typing import Any
 
 import structlog
 
+from warehouse.masking import Mask
 from warehouse.settings import Settings
 from warehouse.visible import visible
 
@@ -41,7 +43,8 @@ def configure(settings: Settings, process: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(folder / f"{process}.log", maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, delay=True)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _MaskingFormatter(
+            masks=[Mask(key) for key in (settings.opendota_key, settings.faceit_key) if key is not None],
             foreign_pre_chain=[
                 structlog.contextvars.merge_contextvars,
                 structlog.stdlib.add_log_level,
@@ -59,6 +62,21 @@ def configure(settings: Settings, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+
+
+class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Lines without the keys of sources: libraries log what a source answers, where these may be repeated."""
+
+    def __init__(self, *, masks: Sequence[Mask], **options: Any) -> None:
+        super().__init__(**options)
+        self._masks = masks
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line = super().format(record)
+        for mask in self._masks:
+            line = mask.text(line)
+        return line
 
 
 @contextmanager

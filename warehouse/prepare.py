@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from warehouse import copy
-from warehouse.decode import decode_rows, frame_schema, page_reject
+from warehouse.decode import decode_rows, frame_schema, page_reject, parse_page
 from warehouse.lake import Lake
 from warehouse.source import Endpoint, OddField, Page, Parsed, Reject, Source
 from warehouse.tables import Table
@@ -110,7 +110,11 @@ class Prepared:
 
 
 def prepare(
-    lake: Lake, source: Source, files: Sequence[Path], known: frozenset[Path] = frozenset()
+    lake: Lake,
+    source: Source,
+    files: Sequence[Path],
+    known: frozenset[Path] = frozenset(),
+    refused: Mapping[tuple[Path, int], str] | None = None,
 ) -> Iterator[Prepared]:
     """Decode files, a group at a time; a file is never split over groups.
 
@@ -119,6 +123,7 @@ def prepare(
         source: their source.
         files: what to decode, in order.
         known: files of which every page was loaded before, as it is; these are only noted.
+        refused: pages, by file and place in it, that are rejects as a whole, and why; their cursors do not move.
 
     Raises:
         LakeError: a file cannot be read.
@@ -130,7 +135,7 @@ def prepare(
         if path in known:
             group.files.append((lake.name_of(path), lake.endpoint_of(path), len(lake.digests(path))))
             continue
-        size += _add_file(lake, source, path, group, frames)
+        size += _add_file(lake, source, path, group, frames, refused or {})
         if size >= GROUP_BYTES:
             yield _close(source, group, frames)
             group, frames, size = Prepared(), {}, 0
@@ -138,13 +143,24 @@ def prepare(
         yield _close(source, group, frames)
 
 
-def _add_file(lake: Lake, source: Source, path: Path, group: Prepared, frames: dict[str, list[pl.DataFrame]]) -> int:
+def _add_file(
+    lake: Lake,
+    source: Source,
+    path: Path,
+    group: Prepared,
+    frames: dict[str, list[pl.DataFrame]],
+    refused: Mapping[tuple[Path, int], str],
+) -> int:
     name = lake.name_of(path)
     endpoint = source.endpoints[lake.endpoint_of(path)]
     size = number = 0
     for number, page in enumerate(lake.read(path), start=1):
         size += len(page.body)
-        parsed = endpoint.parse(page) if page.kind == "answer" else _parse_deletion(endpoint, page)
+        reason = refused.get((path, number - 1))
+        if reason is not None:
+            parsed = Parsed(rejects=[page_reject(endpoint.tables[0], page.body, reason)])
+        else:
+            parsed = parse_page(endpoint, page) if page.kind == "answer" else _parse_deletion(endpoint, page)
         for table, frame in parsed.frames.items():
             if frame.height:
                 deleted_at = page.observed_at if page.kind == "deletion" else None
@@ -159,7 +175,7 @@ def _add_file(lake: Lake, source: Source, path: Path, group: Prepared, frames: d
             for odd, places in parsed.odd.items()
         ]
         group.drift += parsed.drift
-        if page.cursor is not None:
+        if page.cursor is not None and reason is None:
             known = group.cursors.get(page.cursor.name)
             if known is None or page.observed_at >= known[1]:
                 group.cursors[page.cursor.name] = (page.cursor.value, page.observed_at)

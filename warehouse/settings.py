@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     faceit_ranking_regions: str = Field(
         default="EU,NA", description="regions whose FACEIT rankings are read, with commas between"
     )
+    answer_mb: int = Field(
+        default=64, ge=1, le=1024, description="largest answer (MB) of a source that is read, which bounds memory"
+    )
     as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
     dev_schema: str | None = Field(
         default=None, description="schema where `ladder dbt` builds (default: `dev_` and the name of the user)"
@@ -115,6 +118,14 @@ class Settings(BaseSettings):
             key = f"LADDER_{info.field_name}".upper().replace("_URL", "_KEY")
             raise ValueError(f"must be an address alone, without user, password or query: the key is {key}")
         return value.rstrip("/")
+
+    @field_validator("opendota_key", "faceit_key")
+    @classmethod
+    def _header(cls, value: SecretStr | None) -> SecretStr | None:
+        text = "" if value is None else value.get_secret_value().strip()
+        if not re.fullmatch("[!-~]*", text):
+            raise ValueError("must be one word of ASCII, since it is sent in a header")
+        return SecretStr(text) if text else None
 
     @field_validator("faceit_ranking_regions")
     @classmethod

@@ -30,7 +30,7 @@ _RANKING = Listing(
 _MEMBERS = Listing(
     "hub_members",
     "hub_members",
-    path=lambda item: f"/hubs/{item.id}/members",
+    path=lambda item: f"/hubs/{item.segment}/members",
     params=lambda item: {"hub_id": item.id},
     query={},
     limit=50,
@@ -41,7 +41,7 @@ def _matches_of(kind: Literal["hub", "championship"], limit: int) -> Listing:
     return Listing(
         f"{kind}_matches",
         f"{kind}_matches",
-        path=lambda item: f"/{kind}s/{item.id}/matches",
+        path=lambda item: f"/{kind}s/{item.segment}/matches",
         params=lambda item: {f"{kind}_id": item.id},
         query={"type": "past"},
         limit=limit,
@@ -91,7 +91,7 @@ def _competition(kind: Literal["hub", "championship"], limit: int) -> PassDefini
         return to_walk(choice, situation.now)
 
     async def fetch(run: Run, item: Item) -> None:
-        page, parsed = run.parse(kind, {}, await run.get(f"/{kind}s/{item.id}"))
+        page, parsed = run.parse(kind, {}, await run.get(f"/{kind}s/{item.segment}"))
         await run.land(page, parsed)
         described = parsed.frames.get(f"{kind}s")
         games = [] if described is None else described["game_id"].drop_nulls().to_list()

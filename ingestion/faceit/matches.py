@@ -91,7 +91,7 @@ def _choose(
 
 
 async def _fetch_details(run: Run, item: Item) -> None:
-    await read_match(run, item, "match", f"/matches/{item.id}", item.id, _unsettled)
+    await read_match(run, item, "match", f"/matches/{item.segment}", item.id, _unsettled)
 
 
 def _unsettled(item: Item, parsed: Parsed) -> Reason | None:
@@ -105,7 +105,7 @@ def _unsettled(item: Item, parsed: Parsed) -> Reason | None:
 
 
 async def _fetch_statistics(run: Run, item: Item) -> None:
-    await read_match(run, item, "match_stats", f"/matches/{item.id}/stats", item.id, lambda item, parsed: None)
+    await read_match(run, item, "match_stats", f"/matches/{item.segment}/stats", item.id, lambda item, parsed: None)
 
 
 DETAILS = PassDefinition("matches", ("match",), _choose_details, _fetch_details, share=0.4, tells_unknown=True)

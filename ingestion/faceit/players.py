@@ -37,7 +37,7 @@ _FROM_THE_BEGINNING = 1
 _BANS = Listing(
     "player_bans",
     "player_bans",
-    path=lambda item: f"/players/{item.id}/bans",
+    path=lambda item: f"/players/{item.segment}/bans",
     params=lambda item: {"player_id": item.id},
     query={},
 )
@@ -52,7 +52,7 @@ def _history_of(game: str) -> Listing:
     return Listing(
         "player_history",
         _cursor_of("player_history", game),
-        path=lambda item: f"/players/{item.id}/history",
+        path=lambda item: f"/players/{item.segment}/history",
         params=lambda item: {"player_id": item.id, "game": game},
         query={"game": game, "from": _FROM_THE_BEGINNING},
         time_column="finished_at",
@@ -67,7 +67,7 @@ def _statistics_of(game: str) -> Listing:
     return Listing(
         "player_match_stats",
         _cursor_of("player_match_stats", game),
-        path=lambda item: f"/players/{item.id}/games/{game}/stats",
+        path=lambda item: f"/players/{item.segment}/games/{game}/stats",
         params=lambda item: {"player_id": item.id, "game": game},
         query={"from": _FROM_THE_BEGINNING},
         time_column="finished_at",
@@ -88,7 +88,7 @@ def _choose_profiles(situation: Situation) -> Choice:
 
 async def _fetch_profile(run: Run, item: Item) -> None:
     """Read a profile, which is also an observation of the elo in each game."""
-    answer = await run.get(f"/players/{item.id}")
+    answer = await run.get(f"/players/{item.segment}")
     page, parsed = run.parse("player", {"player_id": item.id}, answer)
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     lost = [reject for reject in parsed.rejects if _is_needed(reject)]
@@ -187,7 +187,7 @@ async def _fetch_totals(run: Run, item: Item) -> None:
     """Read FACEIT's own totals, over all and by map; that there are none is an answer too."""
     game = item.facts["game"]
     try:
-        answer = await run.get(f"/players/{item.id}/stats/{game}")
+        answer = await run.get(f"/players/{item.segment}/stats/{game}")
     except NotFoundError as error:
         answer = run.absent(error)
     page, parsed = run.parse("player_stats", {"player_id": item.id, "game": game}, answer)

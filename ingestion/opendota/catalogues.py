@@ -64,8 +64,10 @@ def _matches_of(kind: Literal["team", "league"], table: str, column: str) -> Pas
 
     async def fetch(run: Run, item: Item) -> None:
         if kind in item.endpoints:
-            await _fetch_one(run, item, kind, f"/{table}/{item.id}")
-        page, parsed = run.parse(endpoint, {f"{kind}_id": int(item.id)}, await run.get(f"/{table}/{item.id}/matches"))
+            await _fetch_one(run, item, kind, f"/{table}/{item.segment}")
+        page, parsed = run.parse(
+            endpoint, {f"{kind}_id": int(item.id)}, await run.get(f"/{table}/{item.segment}/matches")
+        )
         await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", {}))
 
     return PassDefinition(endpoint, (kind, endpoint), choose, fetch, share=0.3)

@@ -69,7 +69,7 @@ def _wanted(rows: list[dict[str, Any]]) -> list[WantedMatch]:
 
 
 async def _fetch_details(run: Run, item: Item) -> None:
-    await read_match(run, item, "match", f"/matches/{item.id}", int(item.id), _unsettled)
+    await read_match(run, item, "match", f"/matches/{item.segment}", int(item.id), _unsettled)
 
 
 def _unsettled(item: Item, parsed: Parsed) -> Reason | None:

@@ -29,7 +29,7 @@ def _choose_profiles(situation: Situation) -> Choice:
 
 async def _fetch_profile(run: Run, item: Item) -> None:
     """Read a profile, which is also an observation of the rank."""
-    answer = await run.get(f"/players/{item.id}")
+    answer = await run.get(f"/players/{item.segment}")
     page, parsed = run.parse("player", {"account_id": int(item.id)}, answer)
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     if parsed.rejects:
@@ -85,7 +85,7 @@ async def _fetch_matches(run: Run, item: Item) -> None:
 
 async def _ask_matches(run: Run, item: Item, query: dict[str, str | int]) -> tuple[Page, Parsed]:
     """Ask for matches, significant or not, which the source leaves out unless told."""
-    answer = await run.get(f"/players/{item.id}/matches", {"significant": 0, **query})
+    answer = await run.get(f"/players/{item.segment}/matches", {"significant": 0, **query})
     page, parsed = run.parse("player_matches", {"account_id": int(item.id)}, answer)
     if not parsed.rejects and not _match_ids(parsed):
         run.notice(
@@ -136,7 +136,7 @@ async def _fetch_heroes(run: Run, item: Item) -> None:
 
 
 async def _fetch_part(run: Run, item: Item, endpoint: str, part: str) -> None:
-    answer = await run.get(f"/players/{item.id}/{part}")
+    answer = await run.get(f"/players/{item.segment}/{part}")
     page, parsed = run.parse(endpoint, {"account_id": int(item.id)}, answer)
     await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", dict(item.facts)))
 
@@ -150,7 +150,7 @@ def _choose_totals(situation: Situation) -> Choice:
 
 async def _fetch_totals(run: Run, item: Item) -> None:
     """Read OpenDota's own totals over significant matches."""
-    answer = await run.get(f"/players/{item.id}/wl")
+    answer = await run.get(f"/players/{item.segment}/wl")
     page, parsed = run.parse("player_totals", {"account_id": int(item.id)}, answer)
     await run.land(page, parsed, CursorMove(f"player_totals/{item.id}", {}))
     for row in parsed.frames["player_totals"].iter_rows(named=True):

@@ -112,16 +112,16 @@ class Staging:
         def fetch(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
             with plain_failures():
                 outcome = getattr(context.resources, name).run(definition)
-            filled = [MaterializeResult[None](asset_key=key, metadata=_metadata(outcome)) for key in keys]
-            yield from selected_assets(context, filled, logged=keys)
-            checked = AssetCheckResult(
-                asset_key=keys[0],
-                check_name=CHECK,
-                passed=not outcome.failures,
-                severity=AssetCheckSeverity.ERROR,
-                metadata={"failures": MetadataValue.md("\n".join(f"- {line}" for line in outcome.failures))},
-            )
-            yield from selected_checks(context, [checked], is_logged=True)
+                filled = [MaterializeResult[None](asset_key=key, metadata=_metadata(outcome)) for key in keys]
+                yield from selected_assets(context, filled, logged=keys)
+                checked = AssetCheckResult(
+                    asset_key=keys[0],
+                    check_name=CHECK,
+                    passed=not outcome.failures,
+                    severity=AssetCheckSeverity.ERROR,
+                    metadata={"failures": MetadataValue.md("\n".join(f"- {line}" for line in outcome.failures))},
+                )
+                yield from selected_checks(context, [checked], is_logged=True)
 
         return fetch
 

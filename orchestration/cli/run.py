@@ -27,7 +27,10 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
     with view.shown():
         done = do_run(settings, Run(passes, full_refresh), view)
     if done.is_cancelled:
-        raise KeyboardInterrupt
+        # Loaded by the run, if it was done in this process.
+        from orchestration.interrupts import exit_code
+
+        raise typer.Exit(exit_code())
     for line in dict.fromkeys([*view.failures, *done.errors]):
         warn(line)
     published = view.published

@@ -10,13 +10,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `missing` bytes of the announced body are not sent; the answer begins after `wait_s` seconds."""
+    """One answer. `missing` bytes of the announced body are not sent; the answer begins after `wait_s` seconds.
+
+    A body is sent `times` over, with `pause_s` between; where `times` is 0, without end and without a length.
+    """
 
     status: int = 200
     body: bytes = b"[]"
     headers: Mapping[str, str] = field(default_factory=dict)
     missing: int = 0
     wait_s: float = 0.0
+    times: int = 1
+    pause_s: float = 0.0
+    phrase: str = "Said"
 
 
 @dataclass
@@ -50,11 +56,18 @@ async def scripted(answer: Callable[[str, int], Reply]) -> AsyncIterator[Server]
                 running.most_under_way = max(running.most_under_way, under_way)
                 await asyncio.sleep(reply.wait_s)
                 under_way -= 1
-                fields = {"content-length": str(len(reply.body)), **reply.headers}
-                writer.write(f"HTTP/1.1 {reply.status} Said\r\n".encode())
+                length = {"content-length": str(len(reply.body) * reply.times)} if reply.times else {}
+                fields = {**length, **reply.headers}
+                writer.write(f"HTTP/1.1 {reply.status} {reply.phrase}\r\n".encode())
                 writer.write("".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode() + b"\r\n")
                 writer.write(reply.body[: len(reply.body) - reply.missing])
                 await writer.drain()
+                sent = 1
+                while sent != reply.times:
+                    await asyncio.sleep(reply.pause_s)
+                    writer.write(reply.body)
+                    await writer.drain()
+                    sent += 1
                 if reply.missing:
                     break
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -36,11 +36,18 @@ SECRET = "b7f1-very-secret"
 BLOCKED = b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body>Sorry</body></html>"
 
 
-def client_of(url: str, *, key: str | None = None, clock: JumpingClock | None = None, open_path: str = "") -> Client:
+def client_of(
+    url: str,
+    *,
+    key: str | None = None,
+    clock: JumpingClock | None = None,
+    open_path: str = "",
+    most_bytes: int = 64 << 20,
+) -> Client:
     secret = None if key is None else SecretStr(key)
     upstream = Upstream("OpenDota", url, secret, "LADDER_OPENDOTA", open_path)
     real = SystemClock()
-    return Client(upstream, MinuteLimiter("OpenDota", clock=clock or real), clock or real, QUICK)
+    return Client(upstream, MinuteLimiter("OpenDota", clock=clock or real), clock or real, QUICK, most_bytes=most_bytes)
 
 
 def ask(
@@ -51,6 +58,7 @@ def ask(
     may_be_empty: bool = False,
     clock: JumpingClock | None = None,
     open_path: str = "",
+    most_bytes: int = 64 << 20,
 ) -> tuple[list[Answer | UpstreamError], Server]:
     """Ask for paths one after the other: the answer or the error of each, and what the server saw."""
 
@@ -59,7 +67,7 @@ def ask(
         allowed = CallBudget(budget)
         async with (
             scripted(answer) as server,
-            client_of(server.url, key=key, clock=clock, open_path=open_path) as client,
+            client_of(server.url, key=key, clock=clock, open_path=open_path, most_bytes=most_bytes) as client,
         ):
             for path in paths or ("/x",):
                 try:

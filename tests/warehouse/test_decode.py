@@ -335,6 +335,12 @@ def test_unknown_fields_are_counted_as_drift() -> None:
     assert decode_records(MIXED, b'[{"id":1,"new":2},{"id":2,"new":2}]', {}).drift == {"mixed.new": 2}
 
 
+def test_a_record_with_thousands_of_unknown_fields_is_one_drift_with_their_number() -> None:
+    record = {"id": 1, "start": 1, **{f"new_{number}": 0 for number in range(3000)}}
+    assert decode_records(FLAT, msgspec.json.encode([record]), {"owner": 1}).drift == {"flat.*": 3000}
+    assert decode_rows(MIXED, [record], {}).drift == {"mixed.*": 3001}
+
+
 def test_a_body_that_is_not_an_array_is_one_reject() -> None:
     for body in (b'{"error":"x"}', b"<html>", b""):
         (reject,) = decode_records(FLAT, body, {"owner": 1}).rejects

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -19,7 +20,7 @@ from warehouse.lake import Lake
 from warehouse.load import load_files, load_pending, pending_files
 from warehouse.migrate import migrate
 from warehouse.prepare import GROUP_BYTES
-from warehouse.source import CursorMove, Page
+from warehouse.source import CursorMove, Page, Parsed
 from warehouse.state import cursors
 
 
@@ -261,3 +262,68 @@ def test_an_older_page_never_moves_a_cursor_back(ingest_url: str, connection: ps
         lake.land(SOURCE, "scores", [page("scores", [], hour=hour, cursor=CursorMove("c", {"hour": hour}))])
         load_pending(ingest_url, lake, SOURCE)
     assert cursors(connection, "probe", "c")["c"].value == {"hour": 3}
+
+
+def test_unknown_fields_are_named_up_to_a_number_and_counted_together_beyond(
+    ingest_url: str, connection: psycopg.Connection, lake: Lake
+) -> None:
+    for start in range(0, 1000, 50):
+        record = {"id": start, **{f"new_{number:04}": 0 for number in range(start, start + 50)}}
+        lake.land(SOURCE, "names", [page("names", [record])])
+        load_pending(ingest_url, lake, SOURCE)
+    assert connection.execute("SELECT count(*), max(pages) FROM ops.drift").fetchone() == (201, 800)
+    assert connection.execute("SELECT pages FROM ops.drift WHERE field = 'names.*'").fetchone() == (800,)
+
+
+def test_a_page_that_the_database_refuses_is_a_reject_and_every_other_page_is_loaded(
+    database: Database, ingest_url: str, connection: psycopg.Connection, lake: Lake
+) -> None:
+    with psycopg.connect(database.admin_url) as admin:
+        admin.execute("ALTER TABLE staging_probe.scores ADD CHECK (points <> 13)")
+    for first in (0, 10):
+        pages = [
+            page(
+                "scores",
+                [{"game": number, "points": 13 if number in (3, 17) else 0}],
+                cursor=CursorMove(f"scores/{number}", {}),
+            )
+            for number in range(first, first + 10)
+        ]
+        lake.land(SOURCE, "scores", pages)
+    lake.land(SOURCE, "names", [page("names", [{"id": 1, "name": "a"}])])
+    report = load_pending(ingest_url, lake, SOURCE)
+    assert (report.files, report.inserted, report.rejected) == (3, 19, 2)
+    assert pending_files(connection, lake, SOURCE) == []
+    stored = connection.execute("SELECT game FROM staging_probe.scores ORDER BY game").fetchall()
+    assert stored == [(number,) for number in range(20) if number not in (3, 17)]
+    rejects = connection.execute("SELECT page, record_index, reason FROM ops.rejects ORDER BY lake_path").fetchall()
+    assert [(number, index) for number, index, _ in rejects] == [(3, -1), (7, -1)]
+    assert all(reason.startswith("not stored: ") and "check constraint" in reason for _, _, reason in rejects)
+    # It is requested again, as everything is that could not be used.
+    assert "scores/3" not in cursors(connection, "probe", "scores/")
+
+
+def test_a_page_that_its_parser_cannot_take_is_a_reject_and_every_other_page_is_loaded(
+    ingest_url: str, connection: psycopg.Connection, lake: Lake
+) -> None:
+    def parse(answer: Page) -> Parsed:
+        if b"13" in answer.body:
+            raise RecursionError
+        return SOURCE.endpoints["scores"].parse(answer)
+
+    endpoint = replace(SOURCE.endpoints["scores"], parse=parse)
+    source = replace(SOURCE, endpoints={**SOURCE.endpoints, "scores": endpoint})
+    lake.land(source, "scores", [page("scores", [{"game": number, "points": 1}]) for number in (12, 13, 14)])
+    report = load_pending(ingest_url, lake, source)
+    assert (report.inserted, report.rejected) == (2, 1)
+    assert connection.execute("SELECT reason FROM ops.rejects").fetchone() == ("not parsed: RecursionError",)
+
+
+def test_a_page_of_countless_bad_records_is_one_reject(
+    ingest_url: str, connection: psycopg.Connection, lake: Lake
+) -> None:
+    lake.land(SOURCE, "scores", [page("scores", [0] * 20_000), page("scores", [{"game": 1}], hour=1)])
+    report = load_pending(ingest_url, lake, SOURCE)
+    assert (report.inserted, report.rejected) == (1, 1)
+    reasons = connection.execute("SELECT record_index, reason FROM ops.rejects").fetchall()
+    assert reasons == [(-1, "more than 10000 of its records cannot be read")]

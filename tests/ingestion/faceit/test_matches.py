@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -65,6 +66,15 @@ def test_details_and_statistics_are_read_newest_first_and_once_within_the_budget
     [(rounds,)] = simulated.rows("SELECT count(*) FROM staging_faceit.match_rounds")
     assert rounds > 0
     assert simulated.rows("SELECT count(*) FROM staging_faceit.match_round_players") == [(rounds * 10,)]
+
+
+@pytest.mark.parametrize("id_", ["../players/x?a=1#b", "..", "1-a/../../hubs", "a b\u2028%2F"])
+def test_an_id_out_of_an_answer_is_one_segment_of_a_path_and_leads_to_no_other(warehouse: Warehouse, id_: str) -> None:
+    with_history(warehouse, {**match(1, int(ShiftedClock().now().timestamp()) - 3600), "match_id": id_})
+    _, [path] = warehouse.run_against(lambda path, times: not_found(), "matches")
+    _, matches, segment = path.split("/")
+    assert (matches, unquote(segment)) == ("matches", id_)
+    assert "." not in segment.removesuffix("/") or set(id_) != {"."}
 
 
 def test_a_budget_of_nothing_reads_nothing(simulated: Warehouse, players: list[str], asked: Asked) -> None:

@@ -1,0 +1,94 @@
+"""A run that fetches ends within seconds of a signal, whatever the upstream does, and keeps what was read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from tests.ingestion.scripted_server import Reply, Server, scripted
+from tests.orchestration.conftest import CommandLine
+
+#: Promised, in seconds.
+_WITHIN_S = 5.0
+_PLAYERS = 40
+_SILENT = Reply(wait_s=600.0)
+_DRIPPING = Reply(body=b" ", times=0, pause_s=0.05)
+
+
+def _slow(path: str) -> Reply:
+    account = path.rpartition("/")[2]
+    return Reply(body=f'{{"profile": {{"account_id": {account}}}, "rank_tier": 11}}'.encode(), wait_s=0.5)
+
+
+_ANSWERS: dict[str, Callable[[str], Reply]] = {
+    "silent": lambda path: _SILENT,
+    "drips": lambda path: _DRIPPING,
+    "slow": _slow,
+    "fails": lambda path: Reply(500, b"{}"),
+}
+
+
+#: Each way of an upstream with each signal; what the shorter tests leave out differs in nothing that this code sees.
+_CASES = [
+    pytest.param(
+        answer,
+        number,
+        id=f"{name}-{number.name}",
+        marks=() if (name, number) in (("silent", signal.SIGINT), ("slow", signal.SIGTERM)) else pytest.mark.long,
+    )
+    for name, answer in _ANSWERS.items()
+    for number in (signal.SIGINT, signal.SIGTERM)
+]
+
+
+@pytest.mark.parametrize(("answer", "number"), _CASES)
+def test_a_signal_ends_a_run_while_it_fetches(
+    database: Database,
+    ladder: CommandLine,
+    answer: Callable[[str], Reply],
+    number: signal.Signals,
+    patience: float,
+) -> None:
+    assert ladder("track", "opendota", "player", *map(str, range(1, _PLAYERS + 1))).code == 0
+
+    async def scenario() -> tuple[float, int, str, Server]:
+        async with scripted(lambda path, times: answer(path)) as server:
+            url = {"LADDER_OPENDOTA_URL": server.url}
+            command = await asyncio.to_thread(ladder.start, "run", "--only", "players", **url)
+            deadline = time.monotonic() + 100
+            while len(server.requests) < (12 if answer is _slow else 1):  # a process of its own
+                assert (command.poll(), time.monotonic() < deadline) == (None, True)
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.3)
+            asked = len(server.requests)
+            began = time.monotonic()
+            os.kill(command.pid, number)
+            try:
+                _, errors = await asyncio.to_thread(command.communicate, timeout=60)
+            finally:
+                command.kill()
+            took = time.monotonic() - began
+            assert len(server.requests) <= asked + 8, "it went on"
+            return took, command.returncode, errors.decode(), server
+
+    took, returned, errors, server = asyncio.run(scenario())
+    assert (returned, "Traceback" in errors) == (128 + number, False), errors
+    assert took <= _WITHIN_S * patience, errors
+    with psycopg.connect(database.admin_url) as connection:
+        retries = connection.execute(
+            "SELECT count(*) FROM dagster.event_logs WHERE dagster_event_type ~ '^STEP_(UP_FOR_RETRY|RESTARTED)$'"
+        ).fetchone()
+    assert retries == (0,)
+    if answer is _slow:
+        ladder("run", "--only", "players", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api")
+        with psycopg.connect(database.admin_url) as connection:
+            stored = connection.execute("SELECT count(*) FROM staging_opendota.players").fetchone()
+        assert stored is not None
+        assert stored[0] >= len(server.requests) - 8
