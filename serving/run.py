@@ -74,7 +74,7 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
     """
     port = reserve_port(host, port)
     with counts_directory(settings.home) as directory:
-        rules = Rules.of(settings, workers)
+        rules = Rules.of(settings.model_copy(update={"api_host": host}), workers)
         limit = allowed_connections()
         connections = Connections(serving_url, redis_url, directory, rules, settings.home / CATALOG_FILE)
         server = Server(
