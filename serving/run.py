@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from granian.constants import Interfaces
-from granian.http import HTTP1Settings, HTTP2Settings
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 from starlette.types import ASGIApp
@@ -28,6 +28,7 @@ from starlette.types import ASGIApp
 from serving.access.rules import Rules
 from serving.api.app import Connections, create_app
 from serving.counts import counts_directory
+from serving.idle_connections import allowed_connections, keep_room
 from serving.pages.catalog import CATALOG_FILE
 from serving.unprivileged import account_of_workers, give_up_root
 from warehouse.database import parameters
@@ -42,6 +43,10 @@ _START_S = 30.0
 _STOP_S = 10
 _MAX_HEAD_BYTES = 32 * 1024
 """Bytes of a request line and its headers; what is longer is refused (431) before it comes here."""
+_HEAD_TIMEOUT_S = 30
+"""A connection without a whole request's head ends after this, from its start or its last answer on."""
+_BACKLOG = 4096
+"""Connections that wait to be taken; the system's own limit may be lower."""
 
 
 class _Assignment(msgspec.Struct):
@@ -78,7 +83,8 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
             os.chown(directory, account.uid, account.gid)
             # What is there when a worker starts can be read by it later too.
             (settings.home / CATALOG_FILE).parent.mkdir(parents=True, exist_ok=True)
-        rules = Rules.of(settings, workers)
+        rules = Rules.of(settings.model_copy(update={"api_host": host}), workers)
+        limit = allowed_connections()
         connections = Connections(serving_url, redis_url, directory, rules, settings.home / CATALOG_FILE)
         server = Server(
             "serving",
@@ -87,14 +93,17 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
             interface=Interfaces.ASGI,
             workers=workers,
             websockets=False,
+            # With HTTP/2 as well, nothing limits the time until a connection's first byte.
+            http=HTTPModes.http1,
+            backlog=_BACKLOG,
+            backpressure=limit,
             respawn_failed_workers=True,
             respawn_interval=0.1,
             workers_kill_timeout=_STOP_S,
             log_level=LogLevels(settings.log_level),
-            http1_settings=HTTP1Settings(max_buffer_size=_MAX_HEAD_BYTES),
-            http2_settings=HTTP2Settings(max_headers_size=_MAX_HEAD_BYTES),
+            http1_settings=HTTP1Settings(header_read_timeout=_HEAD_TIMEOUT_S * 1000, max_buffer_size=_MAX_HEAD_BYTES),
         )
-        server.serve(target_loader=partial(_load, connections, os.getpid(), account), wrap_loader=False)
+        server.serve(target_loader=partial(_load, connections, os.getpid(), account, port, limit), wrap_loader=False)
 
 
 @contextmanager
@@ -178,11 +187,12 @@ def _api_settings(settings: Settings) -> dict[str, str | int | bool | None]:
     return {name: getattr(settings, name) for name in Settings.model_fields if name.startswith("api_")}
 
 
-def _load(connections: Connections, parent: int, account: Account | None) -> ASGIApp:
+def _load(connections: Connections, parent: int, account: Account | None, port: int, limit: int) -> ASGIApp:
     """The application of one worker."""
     if account is not None:
         give_up_root(account, _readable(connections))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=keep_room, args=(port, limit), daemon=True).start()
     return create_app(connections)
 
 

@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     api_cors_origins: str | None = Field(
         default=None, description="origins whose pages may read the API in a browser, with commas between; or `*`"
     )
+    api_hosts: str | None = Field(
+        default=None,
+        description="names of the API beside localhost and LADDER_API_HOST, with commas between; or `*`",
+    )
     api_https: bool = Field(
         default=False, description="whether clients come over https, through a proxy: adds Strict-Transport-Security"
     )
@@ -149,6 +153,16 @@ class Settings(BaseSettings):
         parts = _parts(value or "")
         if parts != ["*"] and not all(re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", part) for part in parts):
             raise ValueError("must be origins with commas between, e.g. https://example.org, or * alone")
+        return ",".join(parts) or None
+
+    @field_validator("api_hosts")
+    @classmethod
+    def _hosts(cls, value: str | None) -> str | None:
+        parts = [part.lower() for part in _parts(value or "")]
+        if parts != ["*"] and not all(re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?", part) for part in parts):
+            raise ValueError(
+                "must be host names without a port, with commas between, e.g. ladder.example.org, or * alone"
+            )
         return ",".join(parts) or None
 
     @field_validator("log_level", mode="before")

@@ -11,9 +11,10 @@ from typing import Any
 
 from starlette.types import Scope
 
+from serving.access.hosts import Hosts
 from serving.access.keyring import Keyring
 from serving.access.limits import Allowance, Caller
-from serving.access.refusals import Forbidden, Limited, TooLarge, Unauthorized
+from serving.access.refusals import Forbidden, Limited, Misdirected, TooLarge, Unauthorized
 from serving.access.rules import Rules
 from serving.access.settling import Limits
 from serving.access.strangers import Strangers, client_address
@@ -34,6 +35,7 @@ _PART_EVERY_S = 5.0
 
 _BODY = TooLarge(413, "body_not_allowed", "a request has no body")
 _HEADERS = TooLarge(431, "too_many_headers", f"a request has at most {MAX_HEADERS} headers")
+_MISDIRECTED = Misdirected()
 _UNAUTHORIZED = Unauthorized()
 _FORBIDDEN = Forbidden("admin")
 _KEYS_UNKNOWN = Unavailable("keys_unknown", "API keys cannot be looked up at the moment", 2)
@@ -51,6 +53,8 @@ class Gate:
     def __init__(self, rules: Rules, database_url: str, redis: RedisTier) -> None:
         self._rules = rules
         self._is_anonymous = rules.is_anonymous
+        self._hosts = Hosts(rules.hosts)
+        self._known_hosts = self._hosts.known
         self._limits = Limits(redis)
         self._keyring = Keyring(database_url, rules, self._limits)
         self._strangers = Strangers(self._make_stranger, self._limits.leave)
@@ -90,6 +94,9 @@ class Gate:
             refusal = Limited(caller)
         if requests.left < requests.low or rows.left < rows.low:
             self._limits.hurry(caller)
+        host = headers.get(b"host")
+        if host not in self._known_hosts and scope["path"] not in _PROBES and not self._hosts.allows(host or b""):
+            return _MISDIRECTED
         if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
             return _BODY
         if len(lines) > MAX_HEADERS:

@@ -6,6 +6,7 @@ Refusal (serving.refusals)
 +-- Limited               429: too many requests or rows; `Retry-After` and `RateLimit` say when to ask again
 +-- TooLarge              413, 414, 431: a body, or a longer target or more headers than anybody needs
 +-- WrongMethod           405: something else than a question
++-- Misdirected           421: for a host name that is not one of this API
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from serving.access.browsers import METHODS
 from serving.access.limits import Caller
 from serving.refusals import Refusal
 
-__all__ = ["Forbidden", "Limited", "TooLarge", "Unauthorized", "WrongMethod"]
+__all__ = ["Forbidden", "Limited", "Misdirected", "TooLarge", "Unauthorized", "WrongMethod"]
 
 
 class Unauthorized(Refusal):
@@ -82,6 +83,17 @@ class TooLarge(Refusal):
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, code, message)
+
+
+class Misdirected(Refusal):
+    """A request for a host name that is not one of this API."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            421,
+            "unknown_host",
+            "this API does not answer to that host name; use its address, or list it in LADDER_API_HOSTS",
+        )
 
 
 class WrongMethod(Refusal):

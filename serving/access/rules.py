@@ -19,6 +19,7 @@ class Rules:
         rows_per_minute: the same for rows.
         trusted_proxies: networks whose `X-Forwarded-For` is believed.
         cors_origins: origins whose pages may read the API; `*` for all.
+        hosts: host names that requests may be for, beside loopback names and addresses; `*` for any.
         is_https: clients come over https, through a proxy.
         processes: workers that share a port, and with it each limit.
     """
@@ -28,6 +29,7 @@ class Rules:
     rows_per_minute: int
     trusted_proxies: tuple[str, ...]
     cors_origins: tuple[str, ...]
+    hosts: tuple[str, ...]
     is_https: bool
     processes: int
 
@@ -40,6 +42,7 @@ class Rules:
             rows_per_minute=settings.api_rows_per_minute,
             trusted_proxies=tuple(settings.api_trusted_proxies.split(",")) if settings.api_trusted_proxies else (),
             cors_origins=tuple(settings.api_cors_origins.split(",")) if settings.api_cors_origins else (),
+            hosts=(settings.api_host, *(settings.api_hosts.split(",") if settings.api_hosts else ())),
             is_https=settings.api_https,
             processes=processes,
         )

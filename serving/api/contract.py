@@ -45,6 +45,7 @@ def responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
         403: _error("the API key may not read this"),
         413: _error("a body, of which no request has any"),
         414: _error("the path and query are too long"),
+        421: _error("the host name is not one of this API"),
         422: _error("a parameter of the wrong type or out of its bounds"),
         429: _error("too many requests or rows; Retry-After says when to ask again"),
         431: _error("too many headers"),

@@ -35,7 +35,7 @@ def get_together(urls: Sequence[str], headers: Mapping[str, str] | None = None) 
 
 async def _get(url: str, lines: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Reply:
     target = url.removeprefix("http://" + urlsplit(url).netloc)
-    writer.write(f"GET {target} HTTP/1.1\r\nHost: api\r\n{lines}Connection: close\r\n\r\n".encode())
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{lines}Connection: close\r\n\r\n".encode())
     raw = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     await writer.wait_closed()

@@ -55,7 +55,7 @@ def reading(
         try:
             while not done.is_set():
                 began = time.perf_counter()
-                writer.write(f"GET {next_path()} HTTP/1.1\r\nHost: api\r\n\r\n".encode())
+                writer.write(f"GET {next_path()} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
                 body = await reader.readexactly(length)

@@ -131,5 +131,5 @@ def raw_get(client: httpx.Client, target: bytes) -> bytes:
     parts = urlsplit(str(client.base_url))
     assert parts.port is not None
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b""))

@@ -30,7 +30,7 @@ async def broken(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def get(app: CacheFirst, request_id: str) -> httpx.Response:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         return await client.get("/", headers={"X-Request-Id": request_id})
 
 

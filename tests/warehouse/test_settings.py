@@ -77,3 +77,14 @@ def test_origins_are_origins_or_all_of_them(monkeypatch: pytest.MonkeyPatch, val
         assert load_settings().api_cors_origins == good
     line = refusal(monkeypatch, "LADDER_API_CORS_ORIGINS", value)
     assert line.startswith("LADDER_API_CORS_ORIGINS: must be origins with commas between")
+
+
+@pytest.mark.parametrize(
+    "value", ["https://example.org", "example.org:443", "*,example.org", "*.example.org", "two names"]
+)
+def test_names_of_the_api_are_host_names_or_all_of_them(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    for good, stored in (("*", "*"), ("Ladder.example.org, api", "ladder.example.org,api"), ("", None)):
+        monkeypatch.setenv("LADDER_API_HOSTS", good)
+        assert load_settings().api_hosts == stored
+    line = refusal(monkeypatch, "LADDER_API_HOSTS", value)
+    assert line.startswith("LADDER_API_HOSTS: must be host names without a port, with commas between")

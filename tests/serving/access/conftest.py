@@ -63,14 +63,16 @@ def workers(house: House) -> Iterator[str]:
 def _apis(house: House) -> Iterator[tuple[str, str]]:
     with ExitStack() as stack:
         yield (
-            stack.enter_context(house.api(api_cors_origins="https://one.example,https://two.example")),
+            stack.enter_context(
+                house.api(api_cors_origins="https://one.example,https://two.example", api_hosts="ladder.example")
+            ),
             stack.enter_context(house.api(api_anonymous=False, api_cors_origins="*", api_https=True)),
         )
 
 
 @pytest.fixture
 def open_api(_apis: tuple[str, str]) -> Iterator[httpx.Client]:
-    """An API whose public marts anybody reads, also pages of two other origins."""
+    """An API whose public marts anybody reads, also pages of two other origins; `ladder.example` is a name of it."""
     with httpx.Client(base_url=_apis[0]) as client:
         yield client
 

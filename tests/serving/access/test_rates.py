@@ -35,7 +35,7 @@ async def flood(bases: list[str], seconds: float, headers: dict[str, str], conne
         while time.monotonic() < ends_at:
             number = len(statuses) % 250
             lines = "".join(f"{name}: {value.format(number)}\r\n" for name, value in headers.items())
-            writer.write(f"GET {KNOWN} HTTP/1.1\r\nHost: api\r\n{lines}\r\n".encode())
+            writer.write(f"GET {KNOWN} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
             length = re.search(rb"content-length: (\d+)", head)
             assert length is not None

@@ -29,7 +29,7 @@ async def serving(house: House, directory: Path) -> AsyncIterator[httpx.AsyncCli
     url = house.database.url("serving")
     connections = Connections(url, redis_url(house.database), directory, rules, directory / "none")
     app = create_app(connections, endpoints)
-    async with alive(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+    async with alive(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
 

@@ -57,7 +57,7 @@ def test_other_methods_are_refused_everywhere(reader: httpx.Client, method: str)
 )
 def test_floods_of_headers_are_refused(reader: httpx.Client, flood: bytes) -> None:
     try:
-        answer = send(reader, f"GET {BOARD} HTTP/1.1\r\nHost: api\r\n".encode() + flood + b"\r\n")
+        answer = send(reader, f"GET {BOARD} HTTP/1.1\r\nHost: localhost\r\n".encode() + flood + b"\r\n")
     except ConnectionError:  # it hung up before all was sent
         answer = b""
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")

@@ -1,0 +1,56 @@
+"""The names that the API answers to, so that no page elsewhere reads it through a name of its own.
+
+A browser lets a page read what its own host name serves. Whoever owns that name may have it lead to this machine (DNS
+rebinding), and would read what only this machine or its network reaches. An address cannot be given away like that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+__all__ = ["Hosts"]
+
+_MAX_KNOWN = 256
+
+
+class Hosts:
+    """Looks at `Host`.
+
+    Args:
+        names: names beside those of the loopback interface; `*` for any.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(name.lower() for name in names)
+        self._takes_all = "*" in self._names
+        self.known: set[bytes | None] = {None}
+        """Values that are allowed, as they came; read directly on the way of a hit. Browsers always send one."""
+
+    def allows(self, value: bytes) -> bool:
+        """Whether a request with this `Host` is for this API."""
+        name = _name(value.decode("latin-1"))
+        allowed = (
+            self._takes_all
+            or name in self._names
+            or name == "localhost"
+            or name.endswith(".localhost")
+            or _is_address(name)
+        )
+        if allowed and len(self.known) < _MAX_KNOWN:
+            self.known.add(value)
+        return allowed
+
+
+def _name(value: str) -> str:
+    """A host without its port, brackets and final dot."""
+    host = value[1:].partition("]")[0] if value.startswith("[") else value.partition(":")[0]
+    return host.removesuffix(".").lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
