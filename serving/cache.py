@@ -92,7 +92,7 @@ class Cache:
         published = self.published()
         kept = self._memory.get(question.scope)
         if kept is not None and kept.published is published and self.keep_fresh(kept):
-            self._metrics.tiers["memory"].add()
+            self._metrics.found("memory", is_stale=self._watcher.is_database_down)
             return kept, "memory"
         unknown = self._memory.unknown(question.scope, published)
         if unknown is not None:
@@ -177,7 +177,7 @@ class Cache:
         stale = await self._stale(question, published, key)
         if stale is None:
             raise refusal
-        self._metrics.tiers["stale"].add()
+        self._metrics.found("stale", is_stale=True)
         return stale, "stale"
 
     async def _on_board(self, question: Question, published: Published) -> Answer | None:
@@ -280,7 +280,7 @@ class Cache:
             flight.exception()  # taken note of, for when everybody who asked has hung up
 
     def _keep(self, answer: Answer, tier: str) -> Found:
-        self._metrics.tiers[tier].add()
+        self._metrics.found(tier, is_stale=self._watcher.is_database_down)
         self._memory.put(answer)
         return answer, tier
 

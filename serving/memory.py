@@ -45,6 +45,11 @@ class Memory:
             found.uses += 1
         return found
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether there is any answer, however old."""
+        return bool(self._answers)
+
     def put(self, answer: Answer) -> None:
         """Keep an answer in place of an earlier one, whose spellings lead to it from now on."""
         earlier = self._answers.pop(answer.scope, None)

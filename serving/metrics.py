@@ -71,6 +71,10 @@ class Metrics:
         self._query_micros = counters["query_micros"]
         self._queries = [counters[f"queries/{place}"] for place in range(len(_QUERY_BOUNDS_S) + 1)]
 
+    def found(self, tier: str, *, is_stale: bool) -> None:
+        """Count an answer by where it was found; one that is marked stale by that alone."""
+        self.tiers["stale" if is_stale else tier].add()
+
     def has_endpoint(self, name: str) -> bool:
         """Whether a name is a declared endpoint's."""
         return name in _ENDPOINT_NAMES and name != OTHER

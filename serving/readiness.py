@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from serving.answers import STALE_LIMIT_S
 from serving.database import Database
+from serving.memory import Memory
 from serving.redis_tier import RedisTier
 from serving.refusals import Unavailable
 from serving.watcher import Watcher
@@ -23,12 +25,14 @@ class Readiness:
         database: where the marts are.
         redis: the cache.
         watcher: what is published, and whether PostgreSQL answers.
+        memory: this process's answers.
     """
 
-    def __init__(self, database: Database, redis: RedisTier, watcher: Watcher) -> None:
+    def __init__(self, database: Database, redis: RedisTier, watcher: Watcher, memory: Memory) -> None:
         self._database = database
         self._redis = redis
         self._watcher = watcher
+        self._memory = memory
         self._damaged: list[DamagedMart] = []
         self._looked_at = -_LOOK_EVERY_S
         self._looking = asyncio.Lock()
@@ -37,13 +41,15 @@ class Readiness:
         """The published generation, and as `degraded` what is missing while answers go on.
 
         Raises:
-            Unavailable: PostgreSQL cannot be reached, nothing is published, or a mart cannot be read.
+            Unavailable: PostgreSQL cannot be reached and nothing cached serves, nothing is published, or a mart cannot
+                be read.
         """
-        if self._watcher.is_database_down:
-            raise Unavailable("database_unavailable", "PostgreSQL cannot be reached", 1)
+        is_down = self._watcher.is_database_down
+        if is_down and not self._cached_answers_serve():
+            raise Unavailable("database_unavailable", "PostgreSQL cannot be reached, and no cached answer serves", 1)
         if self._watcher.current is None:
             raise Unavailable("not_published", "nothing is published yet", 1)
-        damaged = await self._damage()
+        damaged = [] if is_down else await self._damage()
         unreadable = [mart for mart in damaged if not mart.is_readable]
         if unreadable:
             others = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
@@ -54,10 +60,19 @@ class Readiness:
                 [{"mart": mart.mart, "problem": mart.problem} for mart in damaged],
             )
         degraded = [mart.message for mart in damaged]
+        if is_down:
+            degraded.append("postgresql: it cannot be reached; cached answers serve, marked stale")
         if self._redis.is_open:
-            degraded.append("redis: it cannot be reached; PostgreSQL answers")
+            others = "the answers in memory serve" if is_down else "PostgreSQL answers"
+            degraded.append(f"redis: it cannot be reached; {others}")
         report: dict[str, object] = {"status": "ready", "generation": self._watcher.current.generation}
         return {**report, "degraded": degraded} if degraded else report
+
+    def _cached_answers_serve(self) -> bool:
+        """Whether there may be an answer that is young enough, here or in Redis."""
+        if self._watcher.current is None or self._watcher.unconfirmed_s >= STALE_LIMIT_S:
+            return False
+        return not self._redis.is_open or self._memory.holds_any
 
     async def _damage(self) -> list[DamagedMart]:
         async with self._looking:

@@ -112,7 +112,7 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     add_routes(api, endpoints, cache, memory, watcher, metrics)
     app.include_router(api)
     operations = APIRouter(tags=["operations"])
-    add_operations(operations, Readiness(database, redis, watcher), watcher, metrics)
+    add_operations(operations, Readiness(database, redis, watcher, memory), watcher, metrics)
     app.include_router(operations)
     _add_documentation(app)
     site = Site(cache, watcher, connections.catalog_file)

@@ -58,6 +58,7 @@ class CacheFirst:
         self._gate = gate
         self._browsers = browsers
         self._memory_hits = metrics.tiers["memory"]
+        self._stale_hits = metrics.tiers["stale"]
         self._request_prefix = secrets.token_hex(4)
         self._request_numbers = itertools.count(1)
 
@@ -89,7 +90,7 @@ class CacheFirst:
             and (time.monotonic() < answer.refresh_at or self._cache.keep_fresh(answer))
         ):
             answer.uses += 1
-            self._memory_hits.add()
+            (self._stale_hits if self._watcher.is_database_down else self._memory_hits).add()
             await deliver(answer, scope, send, self._watcher, self._metrics)
             return
         await self._pass_on(scope, receive, send)

@@ -25,7 +25,7 @@ def add_operations(router: APIRouter, readiness: Readiness, watcher: Watcher, me
     async def healthz() -> Response:
         return _json({"status": "alive"})
 
-    @router.get("/readyz", summary="PostgreSQL answers from a generation that is whole", response_class=Response)
+    @router.get("/readyz", summary="Answers come from a generation that is whole", response_class=Response)
     async def readyz() -> Response:
         return _json(await readiness.report())
 

@@ -133,6 +133,18 @@ def installation(standing: Installation) -> Installation:
     return standing
 
 
+POSTGRESQL_IS_GONE = "postgresql: it cannot be reached; cached answers serve, marked stale"
+STALE = 'ladder_answers_total{tier="stale"}'
+
+
+def degraded(base: str) -> list[str]:
+    """What `/readyz` of a process that is ready says is missing."""
+    answer = httpx.get(f"{base}/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    found: list[str] = answer.json().get("degraded", [])
+    return found
+
+
 def is_stale(answer: httpx.Response) -> bool:
     return bool(answer.headers.get("x-ladder-stale") == "1")
 
@@ -243,7 +255,7 @@ def test_without_postgresql_cached_answers_serve_marked_stale_and_others_say_whe
     first = installation.get(PLAYER)
     assert not is_stale(first)
     installation.kill("postgres")
-    seconds_until(lambda: installation.get("/readyz").status_code == 503)
+    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_IS_GONE])
     answer = installation.get(PLAYER)
     assert (answer.status_code, answer.content) == (200, first.content)
     assert is_stale(answer)
@@ -264,13 +276,25 @@ def test_without_postgresql_cached_answers_serve_marked_stale_and_others_say_whe
     installation.restart()
     assert seconds_until(lambda: installation.get(unseen).status_code == 200) < 3 * patience
     assert not is_stale(installation.get(PLAYER))
+    assert degraded(installation.api) == []
+
+
+def test_each_answer_that_is_marked_stale_is_counted_as_stale_and_as_nothing_else(installation: Installation) -> None:
+    memory = 'ladder_answers_total{tier="memory"}'
+    paths = [PLAYER, f"{BOARD}?limit=3", f"{PLAYER}?"]
+    for path in paths:
+        installation.get(path)
+    installation.kill("postgres")
+    seconds_until(lambda: is_stale(installation.get(PLAYER)))
+    before = [count(installation.api, name) for name in (STALE, memory)]
+    assert all(is_stale(installation.get(path)) for path in paths * 2)
+    assert [count(installation.api, name) for name in (STALE, memory)] == [before[0] + 6, before[1]]
 
 
 def test_the_request_that_finds_postgresql_gone_is_answered_from_the_generation_before(
     installation: Installation,
 ) -> None:
-    stale = 'ladder_answers_total{tier="stale"}'
-    before = count(installation.api, stale)
+    before = count(installation.api, STALE)
     first = installation.get(PLAYER)
     generation = installation.publish()
     seconds_until(lambda: generation_of(installation.api) == generation)
@@ -278,7 +302,7 @@ def test_the_request_that_finds_postgresql_gone_is_answered_from_the_generation_
     answer = installation.get(PLAYER)
     assert (answer.status_code, answer.content) == (200, first.content)
     assert is_stale(answer)
-    assert count(installation.api, stale) > before
+    assert count(installation.api, STALE) > before
 
 
 def test_a_process_that_begins_without_postgresql_serves_what_redis_holds(installation: Installation) -> None:
@@ -288,6 +312,7 @@ def test_a_process_that_begins_without_postgresql_serves_what_redis_holds(instal
         answer = httpx.get(base + PLAYER)
         assert (answer.status_code, answer.content) == (200, first.content)
         assert is_stale(answer)
+        assert degraded(base) == [POSTGRESQL_IS_GONE]
         assert httpx.get(base + installation.unseen()).status_code == 503
 
 
@@ -295,15 +320,19 @@ def test_with_both_gone_memory_serves(installation: Installation) -> None:
     first = installation.get(PLAYER)
     installation.kill("valkey")
     installation.kill("postgres")
-    seconds_until(lambda: installation.get("/readyz").status_code == 503)
+    redis_is_gone = "redis: it cannot be reached; the answers in memory serve"
+    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_IS_GONE, redis_is_gone])
     assert installation.get(PLAYER).content == first.content
     assert installation.get(installation.unseen()).status_code == 503
+    with installation.new_api() as empty:
+        refused = httpx.get(f"{empty}/readyz")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
 
 
 def test_a_postgresql_that_hangs_is_given_up_in_time(installation: Installation, patience: float) -> None:
     first = installation.get(PLAYER)
     installation.freeze("postgres")
-    seconds_until(lambda: installation.get("/readyz").status_code == 503)
+    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_IS_GONE])
     assert installation.get(PLAYER).content == first.content
     began = time.monotonic()
     assert installation.get(installation.unseen()).status_code == 503
