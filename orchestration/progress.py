@@ -37,6 +37,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
         source: name of the source.
         name: the pass.
         requests: requests made.
+        answered: answers landed.
         records: rows that the answers held.
         changed: rows inserted, updated or deleted.
         rejected: records that could not become rows.
@@ -47,6 +48,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
     source: str
     name: str
     requests: int
+    answered: int
     records: int
     changed: int
     rejected: int

@@ -17,7 +17,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from orchestration.event_log import BurstEventLogStorage
 from orchestration.jobs import QUIET
-from orchestration.progress import RunDone
+from orchestration.progress import PassDone, RunDone, listening
 from warehouse import logs
 
 __all__ = [
@@ -90,14 +90,21 @@ def create_run(
 def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
     """Execute a run to its end; an interrupt cancels it."""
     errors: list[str] = []
+    passes: list[PassDone] = []
     is_cancelled = False
-    with logs.bound(run_id=run.run_id, job=run.job_name):
+    noting = listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None)
+    with logs.bound(run_id=run.run_id, job=run.job_name), noting:
         for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
             is_cancelled = is_cancelled or _is_interrupt(event)
             if event.is_step_failure or (event.is_run_failure and not errors):
                 errors.append(_why(event))
     ended = instance.get_run_by_id(run.run_id)
     is_ok = ended is not None and ended.status == DagsterRunStatus.SUCCESS
+    if ended is not None and is_ok and _is_outage(passes):
+        # No step fails for it, so that what was stored before is built and published.
+        is_ok = False
+        errors.append("every request of the run failed")
+        instance.report_run_failed(ended, errors[-1])
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
 
 
@@ -134,6 +141,11 @@ def is_alive(mark: str) -> bool:
         return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
     except psutil.NoSuchProcess:
         return False
+
+
+def _is_outage(passes: Sequence[PassDone]) -> bool:
+    """Whether requests were made and none was answered."""
+    return sum(one.requests for one in passes) > 0 and not any(one.answered for one in passes)
 
 
 def _is_interrupt(event: DagsterEvent) -> bool:

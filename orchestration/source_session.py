@@ -146,6 +146,7 @@ def _message(source: str, outcome: PassOutcome) -> PassDone:
         source=source,
         name=report.name,
         requests=report.requests,
+        answered=report.pages,
         records=report.records,
         changed=loaded.inserted + loaded.updated + loaded.deleted,
         rejected=loaded.rejected,

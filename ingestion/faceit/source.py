@@ -283,23 +283,42 @@ def _match_of(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"match_id": record.get("match_id")}
 
 
+#: What a profile holds of a person and no table needs.
+_OF_A_PERSON = frozenset(
+    [
+        "bans",
+        "cover_featured_image",
+        "cover_image",
+        "faceit_url",
+        "friends_ids",
+        "infractions",
+        "membership",
+        "membership_type",
+        "memberships",
+        "platforms",
+        "settings",
+    ]
+)
+#: The same of everybody in a list or a match; the chat of a match besides.
+_OF_PEOPLE = frozenset(("avatar", "chat_room_id", "faceit_url"))
+
 _OF_MATCH = (tables.MATCHES, tables.MATCH_FACTIONS, tables.MATCH_ROSTERS)
 _OF_STATS = (tables.MATCH_ROUNDS, tables.MATCH_ROUND_TEAMS, tables.MATCH_ROUND_PLAYERS)
 
 _ENDPOINTS = (
-    Endpoint("player", (tables.PLAYERS, tables.PLAYER_GAMES, tables.PLAYER_ELOS), _parse_player),
-    Endpoint("player_history", (tables.HISTORY_MATCHES, tables.HISTORY_PLAYERS), _parse_history),
+    Endpoint("player", (tables.PLAYERS, tables.PLAYER_GAMES, tables.PLAYER_ELOS), _parse_player, never=_OF_A_PERSON),
+    Endpoint("player_history", (tables.HISTORY_MATCHES, tables.HISTORY_PLAYERS), _parse_history, never=_OF_PEOPLE),
     Endpoint("player_match_stats", (tables.PLAYER_MATCH_STATS,), _parse_player_match_stats),
     Endpoint("player_stats", (tables.PLAYER_STATS, tables.PLAYER_SEGMENTS), _parse_player_stats),
     Endpoint("player_bans", (tables.PLAYER_BANS,), _parse_items(tables.PLAYER_BANS)),
-    Endpoint("match", (*_OF_MATCH, tables.MATCH_ABSENCES), _parse_match),
+    Endpoint("match", (*_OF_MATCH, tables.MATCH_ABSENCES), _parse_match, never=_OF_PEOPLE),
     Endpoint("match_stats", (*_OF_STATS, tables.MATCH_ABSENCES), _parse_match_stats),
-    Endpoint("ranking", (tables.RANKINGS, tables.PLAYER_ELOS), _parse_ranking),
+    Endpoint("ranking", (tables.RANKINGS, tables.PLAYER_ELOS), _parse_ranking, never=_OF_PEOPLE),
     Endpoint("hub", (tables.HUBS,), _parse_one(tables.HUBS)),
-    Endpoint("hub_matches", _OF_MATCH, _parse_matches),
-    Endpoint("hub_members", (tables.HUB_MEMBERS,), _parse_items(tables.HUB_MEMBERS)),
+    Endpoint("hub_matches", _OF_MATCH, _parse_matches, never=_OF_PEOPLE),
+    Endpoint("hub_members", (tables.HUB_MEMBERS,), _parse_items(tables.HUB_MEMBERS), never=_OF_PEOPLE),
     Endpoint("championship", (tables.CHAMPIONSHIPS,), _parse_one(tables.CHAMPIONSHIPS)),
-    Endpoint("championship_matches", _OF_MATCH, _parse_matches),
+    Endpoint("championship_matches", _OF_MATCH, _parse_matches, never=_OF_PEOPLE),
 )
 
 SOURCE = Source(name="faceit", endpoints={endpoint.name: endpoint for endpoint in _ENDPOINTS})

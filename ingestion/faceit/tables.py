@@ -123,15 +123,12 @@ PLAYERS = Table(
         _personal_id("steam_id_64", "Steam id (64 bit)"),
         _personal_id("new_steam_id", "the same as `[U:1:n]`"),
         _personal("steam_nickname", "name on Steam"),
-        Column("platforms", "jsonb", "accounts on platforms, by name", privacy="pseudonymous"),
-        Column("memberships", "jsonb", "memberships held"),
-        Column("infractions", "jsonb", "counts of infractions, where there are any"),
         Column("verified", "boolean", "a verified player"),
         Column("activated_at", "text", "when the account was made, ISO 8601"),
     ),
     ignored=_names(
-        "games friends_ids settings faceit_url cover_image cover_featured_image membership_type membership "
-        "bans user_type"
+        "games friends_ids settings faceit_url cover_image cover_featured_image membership_type membership memberships "
+        "bans infractions platforms user_type"
     ),
 )
 

@@ -23,6 +23,21 @@ CONSTANT_RESOURCES = ("heroes", "game_mode", "lobby_type", "patch", "region")
 #: What people wrote in a match; nobody's business here.
 _CHAT = frozenset(("chat", "all_word_counts", "my_word_counts"))
 
+#: What answers hold of people and no table needs.
+_OF_PEOPLE = frozenset(
+    [
+        "aliases",
+        "avatar",
+        "avatarmedium",
+        "cheese",
+        "is_contributor",
+        "is_subscriber",
+        "last_login",
+        "profileurl",
+        "steam_account",
+    ]
+)
+
 _RANK_FIELDS = frozenset(column.record_path[0] for column in tables.PLAYER_RANKS.columns) - {
     "account_id",
     "observed_at",
@@ -145,12 +160,12 @@ def _endpoints() -> tuple[Endpoint, ...]:
         "hero_stats": tables.HERO_STATS,
     }
     return (
-        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player),
+        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, never=_OF_PEOPLE),
         Endpoint(
             "match",
             (tables.MATCHES, tables.MATCH_PLAYERS, tables.MATCH_ABSENCES),
             _parse_match,
-            never=_CHAT,
+            never=_CHAT | _OF_PEOPLE,
         ),
         Endpoint("player_totals", (tables.PLAYER_TOTALS,), _parse_totals),
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),

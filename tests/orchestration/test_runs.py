@@ -63,6 +63,17 @@ def test_a_run_without_a_worker_is_recorded_with_its_assets_and_checks(
     assert {"ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "PIPELINE_SUCCESS"} <= events
 
 
+def test_a_run_in_which_every_request_failed_is_no_success_in_dagster_either(
+    filled: Filled, instance: DagsterInstance
+) -> None:
+    ended = filled.ladder("run", "--only", "pro_matches", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api")
+    assert ended.code == 1
+    assert "failed: every request of the run failed" in ended.error_lines
+    assert instance.get_runs(limit=1)[0].status == DagsterRunStatus.FAILURE
+    # What was stored before is looked at and published all the same.
+    assert "still generation" in ended.output
+
+
 def test_nobody_but_dagster_sees_its_tables(filled: Filled) -> None:
     with psycopg.connect(filled.database.url("analyst")) as connection:
         row = connection.execute("SELECT has_schema_privilege('dagster', 'USAGE')").fetchone()
