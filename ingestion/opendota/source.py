@@ -33,7 +33,6 @@ _OF_PEOPLE = frozenset(
         "is_contributor",
         "is_subscriber",
         "last_login",
-        "profileurl",
         "steam_account",
     ]
 )

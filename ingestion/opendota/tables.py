@@ -90,6 +90,13 @@ PLAYERS = Table(
         Column("plus", "boolean", "has Dota Plus", ("profile", "plus")),
         Column("steamid", "text", "Steam id (64 bit)", ("profile", "steamid"), privacy="pseudonymous"),
         Column("avatarfull", "text", "URL of the avatar", ("profile", "avatarfull"), privacy="pseudonymous"),
+        Column(
+            "profileurl",
+            "text",
+            "URL of the Steam profile",
+            ("profile", "profileurl"),
+            privacy="pseudonymous",
+        ),
         Column("loccountrycode", "text", "country on Steam, ISO 3166-1 alpha-2", ("profile", "loccountrycode")),
     ),
     ignored=_names(

@@ -20,7 +20,7 @@ _PROFILE = {
         "account_id": 7,
         "personaname": "A",
         "last_login": _PERSON,
-        "profileurl": _PERSON,
+        "profileurl": "https://profiles.example.invalid/7",
         "avatar": _PERSON,
         "avatarmedium": _PERSON,
         "avatarfull": "a.jpg",

@@ -35,7 +35,7 @@ DIGESTS = {
     "0010_developers.sql": "49e5a480e39073c8b35493a974bcf9892012177b8ebe01fbb03e767dfce3628c",
     "0011_locks.sql": "a10018ed6ab6b8de6bf1e2048393ca48ac38bdc9875db79d8b33d6568e31b303",
     "0013_world_and_upkeep.sql": "e8c75011683c3e566c1bcf81db375628126304dab65286391acc357b0c394265",
-    "0014_fields_of_people.sql": "13cca21b2674b4f110f9c3b09b57451692bcdd754f0b43f1cf124b8405dee2a9",
+    "0014_fields_of_people.sql": "4d5539c21db4b063a97f657b366fe13f4e1bf9ea1222030950b29a0ac40a5ae8",
     "0015_turn_lock.sql": "4834f72bd2e52f56d415226524c76a60c95d5b5de87698108bbabed775ab13ce",
 }
 _EARLIER = Path(__file__).parent / "earlier"

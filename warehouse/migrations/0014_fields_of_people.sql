@@ -6,7 +6,7 @@ BEGIN
     FOR field IN
         SELECT schema_name, table_name, column_name
         FROM (VALUES
-            ('staging_opendota', 'players', 'profileurl'), ('staging_opendota', 'players', 'last_login'),
+            ('staging_opendota', 'players', 'last_login'),
             ('staging_faceit', 'players', 'platforms'), ('staging_faceit', 'players', 'memberships'),
             ('staging_faceit', 'players', 'infractions')
         ) AS fields (schema_name, table_name, column_name)
