@@ -3,13 +3,13 @@
     change together.
 #}
 {% macro blanks_pattern() -%}
-    [\t-\r \u2000-\u200a\u202f\u3000]*
+    [\t-\r \u00a0\u2000-\u200a\u202f\u3000]*
 {%- endmacro %}
 
 
 {# A number in a text. #}
 {% macro number_pattern() -%}
-    ^{{ blanks_pattern() }}[-+]?[0-9]{1,40}([.][0-9]{1,200}[0-9]{0,200})?{{ blanks_pattern() }}$
+    ^{{ blanks_pattern() }}[-+]?[0-9]{1,40}([.][0-9]{1,200}[0-9]{0,200})?([eE][-+]?[0-9]{1,2})?{{ blanks_pattern() }}$
 {%- endmacro %}
 
 
