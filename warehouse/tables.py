@@ -151,6 +151,10 @@ class Table:
         if missing:
             raise ValueError(f"{self.source}.{self.name}: key columns {sorted(missing)} are not defined")
 
+    def __hash__(self) -> int:
+        """By the name alone: what is cached by table is looked up for each record."""
+        return hash((self.source, self.name))
+
     @property
     def schema(self) -> str:
         """Schema of the table."""

@@ -60,7 +60,7 @@
         when {{ text }} ~ '{{ number_pattern() }}'
             then case
                 when {{ matched_number(text) }} between -1000000000000000000 and 1000000000000000000
-                    then round({{ matched_number(text) }}, 18)
+                    then trim_scale(round({{ matched_number(text) }}, 18))
             end
     end
 {%- endmacro %}
