@@ -103,8 +103,10 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
     if ended is not None and is_ok and _is_outage(passes):
         # No step fails for it, so that what was stored before is built and published.
         is_ok = False
-        errors.append("every request of the run failed")
-        instance.report_run_failed(ended, errors[-1])
+        message = "every request of the run failed"
+        if not any(done.failures for done in passes):  # otherwise each failure has its own line already
+            errors.append(message)
+        instance.report_run_failed(ended, message)
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
 
 
@@ -144,8 +146,8 @@ def is_alive(mark: str) -> bool:
 
 
 def _is_outage(passes: Sequence[PassDone]) -> bool:
-    """Whether requests were made and none was answered."""
-    return sum(one.requests for one in passes) > 0 and not any(one.answered for one in passes)
+    """Whether requests were made or failed, and none was answered."""
+    return any(one.requests or one.failures for one in passes) and not any(one.answered for one in passes)
 
 
 def _is_interrupt(event: DagsterEvent) -> bool:

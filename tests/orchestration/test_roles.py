@@ -160,6 +160,7 @@ def test_every_role_may_do_what_is_its_work_and_nothing_else(admin: psycopg.Conn
 def test_there_are_no_other_roles_and_none_of_them_is_mighty(admin: psycopg.Connection) -> None:
     found = admin.execute(
         "SELECT rolname, rolcanlogin, rolinherit FROM pg_roles WHERE rolname LIKE 'ladder%' "
+        "AND rolname !~ '_test_[0-9]+$' "  # those of other databases of the server
         "AND NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolreplication AND NOT rolbypassrls"
     ).fetchall()
     owners = {(name, False, True) for name in ("ladder_owner", "ladder_marts_owner")}
@@ -170,7 +171,8 @@ def test_there_are_no_other_roles_and_none_of_them_is_mighty(admin: psycopg.Conn
 def test_only_the_builder_of_marts_and_the_administrator_may_act_as_an_owner(admin: psycopg.Connection) -> None:
     found = admin.execute(
         "SELECT member.rolname, role.rolname FROM pg_auth_members AS m JOIN pg_roles AS role ON role.oid = m.roleid "
-        "JOIN pg_roles AS member ON member.oid = m.member WHERE role.rolname LIKE 'ladder%' AND NOT member.rolsuper"
+        "JOIN pg_roles AS member ON member.oid = m.member WHERE role.rolname LIKE 'ladder%' AND NOT member.rolsuper "
+        "AND role.rolname !~ '_test_[0-9]+$'"
     ).fetchall()
     assert found == [("ladder_transform", "ladder_marts_owner")]
 
