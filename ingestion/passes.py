@@ -281,7 +281,7 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
 
 
 def plan_pass(situation: Situation, source: str, definition: PassDefinition) -> PlannedPass:
-    """What a pass would ask for now. Asks nothing.
+    """What a pass would request now, without a request.
 
     Raises:
         DatabaseError: the warehouse cannot be read.

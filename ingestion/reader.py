@@ -123,7 +123,7 @@ class Reader:
             )
 
     def plan(self, connection: psycopg.Connection, settings: Settings, now: datetime) -> tuple[PlannedPass, ...]:
-        """What each pass of a run would ask for now, by what is stored. Asks nothing.
+        """What each pass of a run would request now, by what is stored, without a request.
 
         Args:
             connection: the warehouse, to read from.
