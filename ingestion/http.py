@@ -306,7 +306,7 @@ def _log_retry(details: RetryDetails) -> None:
     """Log that a request is made again; neither its path nor its error holds the key."""
     source, path, wait_s = details.name, details.args[0], round(details.wait_for, 3)
     _logger.info(
-        "%s is requested %s again in %s s: %s",
+        "%s: %s is requested again in %s s: %s",
         source,
         path,
         wait_s,

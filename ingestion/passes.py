@@ -266,7 +266,7 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     items.sort(key=lambda item: item.name in failed)
     if opened.is_resumed:
         items = [item for item in items if not _is_read_since(item, opened.started_at)]
-    # What cannot be requested is told once a run, not in every pass.
+    # What cannot be requested is reported once a run, not in every pass.
     failures = tuple(failure for failure in choice.failures if failure.item not in context.unknown)
     context.unknown.update(failure.item for failure in failures)
     run = Run(context, definition)

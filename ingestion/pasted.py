@@ -194,7 +194,7 @@ def read_page(text: str) -> Page | None:
 
 
 def refusal(source: str, kind: str, text: str, forms: str, page: Page | None = None) -> ConfigurationError:
-    """What to say of a text that names nothing that a source could be requested.
+    """The message for a text that names nothing that a source could be requested for.
 
     Args:
         source: name of the source.

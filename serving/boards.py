@@ -30,7 +30,7 @@ PLACE = BY_NAME["leaderboard_place"]
 """The endpoint that sorted sets answer."""
 
 _STANDS_FOR_S = 7 * 24 * 3600
-"""A generation that stands for longer is requested in SQL."""
+"""Boards of a generation that is current for longer are read in SQL."""
 _LEAVES_AFTER_S = 600
 """The sets of a generation go so long after the next one was told of; whoever is in the middle of a request is done."""
 _ROWS_OF_A_COMMAND = 1000

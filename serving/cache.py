@@ -27,7 +27,7 @@ _LOCK_S = 2.0
 """A lock outlives its holder by no more. It is renewed four times as often, so that only a dead holder's runs out."""
 _RENEW_EVERY_S = _LOCK_S / 4
 _WAIT_S = READ_LIMIT_S + 1.0
-"""Longer than a holder that lives can take, so that nobody asks PostgreSQL for what it is being requested."""
+"""Longer than a holder that lives can take, so that no other process queries PostgreSQL for the same answer."""
 _FIRST_LOOK_S = 0.002
 _LAST_LOOK_S = 0.05
 _LOOK_AT_OTHERS_EVERY_S = 1.0

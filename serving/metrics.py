@@ -1,6 +1,6 @@
 """Counts of all processes of a server, without a lock or a call on the way of a hit.
 
-Each process counts in a file of its own, mapped into memory; whoever is requested `/metrics` adds up the files. The
+Each process counts in a file of its own, mapped into memory; the process that answers `/metrics` adds up the files. The
 counts of a process that ended stay, so that no counter ever falls.
 """
 

@@ -36,7 +36,7 @@ _PASSES_LOOKED_AT = 100
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A thing that a source is requested."""
+    """A thing that is tracked."""
 
     id: str
     added_at: datetime

@@ -241,7 +241,7 @@ def _is_crowded(listing: Listing, walk: Walk, seen: Seen) -> bool:
 
 
 def _is_first_page_again(listing: Listing, walk: Walk, seen: Seen) -> bool:
-    """Whether the source shows the beginning of the list where it was requested something further down."""
+    """Whether the source shows the beginning of the list where something further down was requested."""
     if not walk.is_begun:
         return False
     if walk.offset and seen.start is not None:
@@ -250,5 +250,5 @@ def _is_first_page_again(listing: Listing, walk: Walk, seen: Seen) -> bool:
         return seen.first is not None and seen.first == walk.first
     if seen.count < listing.limit or not seen.times:
         return False
-    # A page from further down holds something older, or nothing newer than it was requested.
+    # A page from further down holds something older, or nothing newer than the requested bound.
     return min(seen.times) + 1 >= walk.to and max(seen.times) > walk.to

@@ -35,7 +35,7 @@ class CatalogPage:
 
 
 class Catalog:
-    """The file, read when it is requested first and when it has changed.
+    """The file, read at the first request and when it has changed.
 
     Args:
         path: of the file.

@@ -59,7 +59,7 @@ def publish_renamed(marts: Marts, redis_url: str, name: str) -> int:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no_mixture(pair: Pair) -> None:
-    """Every row says in which generation it was written; two processes are requested twenty pages and for places."""
+    """Every row says in which generation it was written; twenty pages and places are requested from two processes."""
     random = Random(7)
     bases = (pair.one, pair.other)
     newest: Counter[int] = Counter()

@@ -50,7 +50,7 @@ class Pipeline:
     clock: Clock
     match_budget: int = 100
     faceit_url: str | None = None
-    #: Records and fields that could not be read, of what was loaded since all was requested last.
+    #: Records and fields that could not be read, of what was loaded since everything was last read.
     unreadable: int = 0
 
     @classmethod

@@ -14,7 +14,7 @@ __all__ = ["RecordedUpstream", "serve_recordings"]
 
 
 class RecordedUpstream:
-    """The server's address, and the paths with queries that it was requested."""
+    """The server's address, and the requested paths with their queries."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -41,7 +41,7 @@
     Otherwise it is computed whole: from nothing, where it knows no position in what it reads, or where what every row
     hangs on has changed. On an engine without feeds it is always computed whole.
 
-    The answer is kept in `model`, which lives as long as the build of the model: it is requested many times, and by
+    The answer is kept in `model`, which lives as long as the build of the model: it is needed many times, and by
     the end of the build the positions are others.
 #}
 {% macro reads_deltas() -%}

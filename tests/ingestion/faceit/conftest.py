@@ -30,7 +30,7 @@ from warehouse.settings import Settings
 from warehouse.state import track
 
 QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=12, total_s=20, first_wait_s=0.005, longest_wait_s=0.05)
-#: A scripted source allows what it is requested.
+#: A scripted source allows any rate of requests.
 UNLIMITED = {"ratelimit-limit": "1000000, 1000000;w=1", "ratelimit-remaining": "999999", "ratelimit-reset": "1"}
 
 

@@ -74,7 +74,7 @@ class World:
             self.settle(process)
 
     def rest(self, process: int) -> None:
-        """Be forgotten by a process, where that was not requested long enough."""
+        """Be forgotten by a process, where nothing was requested for long enough."""
         allowance = self.allowances[process % self.processes]
         if self.now - self.used_at[process % self.processes] > allowance.forgotten_after_s:
             self.bucket.settle(allowance, is_resting=True)
