@@ -82,7 +82,7 @@ def _render(settings: Settings, servers: Servers, login: Login, form: Form, url:
 
 
 def _say(line: str) -> None:
-    errors.print(line, markup=False, soft_wrap=True)
+    errors.print(line)
 
 
 def _show(settings: Settings, login: Login, url: str, *, with_password: bool) -> None:
@@ -98,4 +98,4 @@ def _show(settings: Settings, login: Login, url: str, *, with_password: bool) ->
         "url": render_connection(url, "url", with_password=with_password).strip(),
     }
     for name, value in lines.items():
-        console.print(f"{name:<10}{value}", markup=False, soft_wrap=True)
+        console.print(f"{name:<10}{value}")

@@ -54,7 +54,7 @@ def run_demo(players: int, simulated: Simulation) -> None:
     with open_warehouse(settings) as warehouse:
         tracked = _track(warehouse, simulated, players)
         view = RunView()
-        errors.print(f"simulated sources, day {days + 1}: {tracked}, home {home}", markup=False, soft_wrap=True)
+        errors.print(f"simulated sources, day {days + 1}: {tracked}, home {home}")
         with view.shown():
             done = do_run(settings, Run(), view)
         if done.is_cancelled:
@@ -66,8 +66,6 @@ def run_demo(players: int, simulated: Simulation) -> None:
         remember_days(home, days + 1)
         errors.print(
             f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
-            markup=False,
-            soft_wrap=True,
         )
         with (
             background(settings, warehouse.url("serving"), warehouse.servers.redis_url) as api,
@@ -98,9 +96,7 @@ def _track(warehouse: Warehouse, simulated: Simulation, players: int) -> str:
 
 def _show(client: httpx.Client) -> None:
     board = _get(client, "/leaderboards/dota2_win_rate", limit=10)
-    console.print(
-        "\nLeaderboard: players by the lower end of their win rate's 95% interval", style="bold", soft_wrap=True
-    )
+    console.print("\nLeaderboard: players by the lower end of their win rate's 95% interval", style="bold")
     shown = table(
         ["rank", "player", "matches", "won", "win rate", "score"],
         numbers=["rank", "matches", "won", "win rate", "score"],
@@ -115,7 +111,7 @@ def _show(client: httpx.Client) -> None:
             _percent(row["win_rate"]),
             _percent(row["score"]),
         )
-    console.print(shown, markup=False)
+    console.print(shown)
     _show_progression(client, board)
     _show_trends(client)
     _show_elos(client)
@@ -132,10 +128,8 @@ def _show_progression(client: httpx.Client, board: Sequence[dict[str, Any]]) -> 
             console.print(
                 f"\nRank of {player['display_name'] or player['player_id']} from {rows[0]['observed_date']} "
                 f"to {newest['observed_date']}: now {newest['rank_name']}, peak {names[newest['peak_rank_value']]}",
-                markup=False,
-                soft_wrap=True,
             )
-            console.print(_sparkline(values), markup=False, soft_wrap=True)
+            console.print(_sparkline(values))
             return
 
 
@@ -143,7 +137,7 @@ def _show_trends(client: httpx.Client) -> None:
     rows = _get(client, "/heroes/meta-trends", window_days=30, rank_bracket="all")
     rows = [row for row in rows if min(row["matches"], row["matches_before"]) >= _ENOUGH_MATCHES]
     rows.sort(key=lambda row: float(row["win_rate_change"]), reverse=True)
-    console.print("\nHeroes: win rate over 30 days, against the 30 days before", style="bold", soft_wrap=True)
+    console.print("\nHeroes: win rate over 30 days, against the 30 days before", style="bold")
     shown = table(
         ["hero", "matches", "win rate", "before", "change", "pick rate"],
         numbers=["matches", "win rate", "before", "change", "pick rate"],
@@ -157,11 +151,11 @@ def _show_trends(client: httpx.Client) -> None:
             f"{float(row['win_rate_change']) * 100:+.1f}",
             _percent(row["pick_rate"]),
         )
-    console.print(shown, markup=False)
+    console.print(shown)
 
 
 def _show_elos(client: httpx.Client) -> None:
-    console.print("\ncs2 on FACEIT: players by elo, and what their matches say", style="bold", soft_wrap=True)
+    console.print("\ncs2 on FACEIT: players by elo, and what their matches say", style="bold")
     shown = table(
         ["rank", "player", "elo", "matches", "won", "win rate"], numbers=["rank", "elo", "matches", "won", "win rate"]
     )
@@ -174,7 +168,7 @@ def _show_elos(client: httpx.Client) -> None:
             str(row["wins"]),
             _percent(row["win_rate"]),
         )
-    console.print(shown, markup=False)
+    console.print(shown)
 
 
 def _get(client: httpx.Client, path: str, **query: Any) -> list[dict[str, Any]]:
@@ -201,13 +195,11 @@ def _percent(value: float | None) -> str:
 def _suggest(home: Path) -> None:
     ladder = "ladder" if shutil.which("ladder") else _near(Path(sys.argv[0]))
     place = f"LADDER_HOME={_near(home)}"
-    console.print("\nWhat to try next", style="bold", soft_wrap=True)
-    console.print(f"  {ladder} demo  # a day later: incremental", markup=False, soft_wrap=True)
+    console.print("\nWhat to try next", style="bold")
+    console.print(f"  {ladder} demo  # a day later: incremental")
     for command in ('query "table player_win_rates"', "status", "psql", "up"):
-        console.print(f"  {place} {ladder} {command}", markup=False, soft_wrap=True)
-    console.print(
-        f"  {ladder} track opendota player 101695162 && {ladder} run  # the real OpenDota", markup=False, soft_wrap=True
-    )
+        console.print(f"  {place} {ladder} {command}")
+    console.print(f"  {ladder} track opendota player 101695162 && {ladder} run  # the real OpenDota")
 
 
 def _near(path: Path) -> str:

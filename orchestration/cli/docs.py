@@ -20,4 +20,4 @@ def make_docs() -> None:
         from orchestration.documentation import write_documentation
 
         path = write_documentation(warehouse)
-    console.print(f"{path}, shown by `ladder serve` at /catalog", markup=False, soft_wrap=True)
+    console.print(f"{path}, shown by `ladder serve` at /catalog")

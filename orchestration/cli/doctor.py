@@ -63,17 +63,15 @@ def examine() -> int:
             problems += _report(name, look)
         for name, look in _looks_inside(opened[0]) if opened else []:
             problems += _report(name, look)
-    console.print(
-        "everything is well" if not problems else f"{problems} of these need a look", markup=False, soft_wrap=True
-    )
+    console.print("everything is well" if not problems else f"{problems} of these need a look")
     return 1 if problems else 0
 
 
 def _report(name: str, look: Look) -> int:
     try:
-        console.print(f"ok       {name}: {look()}", markup=False, soft_wrap=True)
+        console.print(f"ok       {name}: {look()}")
     except LadderError as error:
-        console.print(f"problem  {name}: {error}", markup=False, soft_wrap=True)
+        console.print(f"problem  {name}: {error}")
         return 1
     return 0
 

@@ -47,7 +47,7 @@ def make_key(
     with _written_to(to) as stream:
         stream.write(f"{_make_key(name, scopes, requests, rows, expires_in_days)}\n")
     place = f"is in {to}" if to else "has to be stored now"
-    errors.print(f"the key of {name} {place}: it is shown nowhere else, and never again", markup=False, soft_wrap=True)
+    errors.print(f"the key of {name} {place}: it is shown nowhere else, and never again")
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
         write_json(found)
         return
     if not found:
-        console.print("no keys; `ladder keys create NAME` makes one", soft_wrap=True)
+        console.print("no keys; `ladder keys create NAME` makes one")
         return
     shown = table(
         ["id", "name", "reads", "requests", "rows", "made", "last used", "state"], numbers=["requests", "rows"]
@@ -106,8 +106,8 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
             _state(key),
         )
     # For a pipe no line is broken.
-    wide = console if console.is_terminal else VisibleConsole(highlight=False, width=_WIDE)
-    wide.print(shown, markup=False)
+    wide = console if console.is_terminal else VisibleConsole(width=_WIDE)
+    wide.print(shown)
 
 
 def revoke(named: Sequence[str]) -> None:
@@ -121,8 +121,6 @@ def revoke(named: Sequence[str]) -> None:
             key = revoke_key(admin, each, by=_who())
             console.print(
                 f"{key.key_id} ({key.name}) is revoked; every API refuses it within two seconds",
-                markup=False,
-                soft_wrap=True,
             )
 
 

@@ -28,7 +28,7 @@ def list_rejects(limit: int, *, as_json: bool) -> None:
         write_json(found)
         return
     if not found:
-        console.print("no open rejects", soft_wrap=True)
+        console.print("no open rejects")
         return
     shown = table(["table", "field", "reason", "lake file", "page", "record"], numbers=["page", "record"])
     for reject in found:
@@ -36,7 +36,7 @@ def list_rejects(limit: int, *, as_json: bool) -> None:
         shown.add_row(
             place, reject.field_path, reject.reason, reject.lake_path, str(reject.page), str(reject.record_index)
         )
-    console.print(shown, markup=False)
+    console.print(shown)
 
 
 def list_field_rejects(limit: int, *, as_json: bool) -> None:
@@ -47,7 +47,7 @@ def list_field_rejects(limit: int, *, as_json: bool) -> None:
         write_json(found)
         return
     if not found:
-        console.print("every field could be read", soft_wrap=True)
+        console.print("every field could be read")
         return
     shown = table(
         ["table", "field", "reason", "records", "lake file", "page", "record"], numbers=["records", "page", "record"]
@@ -62,7 +62,7 @@ def list_field_rejects(limit: int, *, as_json: bool) -> None:
             str(field.page),
             str(field.record_index),
         )
-    console.print(shown, markup=False)
+    console.print(shown)
 
 
 def replay_open_rejects() -> None:
@@ -74,8 +74,6 @@ def replay_open_rejects() -> None:
                 rest, values = count_open_rejects(connection, source), count_field_rejects(connection, source)
             console.print(
                 f"{source.name}: {_changes(report)}, {rest} rejects stay open, {values} values stay unreadable",
-                markup=False,
-                soft_wrap=True,
             )
 
 
@@ -87,14 +85,10 @@ def replay_lake() -> None:
                 warehouse.servers.database_url,
                 warehouse.lake,
                 source,
-                on_batch=lambda batch: errors.print(
-                    f"  {batch.files} files, {batch.records} records", markup=False, soft_wrap=True
-                ),
+                on_batch=lambda batch: errors.print(f"  {batch.files} files, {batch.records} records"),
             )
             console.print(
                 f"{source.name}: {report.files} files, {_changes(report)}; `ladder run` rebuilds the marts",
-                markup=False,
-                soft_wrap=True,
             )
 
 
@@ -103,9 +97,7 @@ def compact_lake() -> None:
     with open_warehouse(load_settings(), redis=False) as warehouse:
         for source in SOURCES.values():
             report = compact(warehouse.servers.database_url, warehouse.lake, source)
-            console.print(
-                f"{source.name}: {report.files_before} files are now {report.files_after}", markup=False, soft_wrap=True
-            )
+            console.print(f"{source.name}: {report.files_before} files are now {report.files_after}")
 
 
 def _changes(report: LoadReport) -> str:

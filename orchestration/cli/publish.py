@@ -54,7 +54,6 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
     verb = "turned back; now" if rollback else "mended; now" if generation != before else "published"
     console.print(
         f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})",
-        soft_wrap=True,
     )
 
 
@@ -70,9 +69,7 @@ def serve_api(host: str | None, port: int | None, workers: int) -> None:
     host = host or settings.api_host
     with open_warehouse(settings) as warehouse:
         port = reserve_port(host, settings.api_port if port is None else port)
-        console.print(
-            f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it", markup=False, soft_wrap=True
-        )
+        console.print(f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it")
         serve(
             settings,
             warehouse.url("serving"),

@@ -108,11 +108,9 @@ def _show(connection: psycopg.Connection, statement: str, limit: int) -> None:
     shown = table(columns, numbers=numbers)
     for row in rows[:limit]:
         shown.add_row(*map(_text, row))
-    console.print(shown, markup=False)
+    console.print(shown)
     if len(rows) > limit:
-        errors.print(
-            f"the first {limit} rows; `--limit` shows more, `--format csv` writes all", markup=False, soft_wrap=True
-        )
+        errors.print(f"the first {limit} rows; `--limit` shows more, `--format csv` writes all")
 
 
 def _text(value: object) -> str:

@@ -39,8 +39,6 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
         console.print(
             f"{verb} generation {published.generation} in {time.monotonic() - started:.1f} s: "
             f"{view.requests} requests, {view.changed} rows changed",
-            markup=False,
-            soft_wrap=True,
         )
     if view.failures or not done.is_ok:
         raise typer.Exit(1)
@@ -103,20 +101,18 @@ def show_plan() -> None:
     for name, item in planned:
         if item.due:
             due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
-            console.print(
-                f"{name}/{item.name}: due to be read again, within the budget: {due}", markup=False, soft_wrap=True
-            )
+            console.print(f"{name}/{item.name}: due to be read again, within the budget: {due}")
     for source, reader in asked.items():
         total = sum(sum(item.requests.values()) for name, item in planned if name == source)
-        console.print(f"{source}: {total} requests of {reader.call_budget(settings)}", markup=False, soft_wrap=True)
+        console.print(f"{source}: {total} requests of {reader.call_budget(settings)}")
     for message in unasked:
-        console.print(message.message, markup=False, soft_wrap=True)
-    console.print(f"{_files(pending)} to load", soft_wrap=True)
+        console.print(message.message)
+    console.print(f"{_files(pending)} to load")
     reason = "something is new" if build.is_needed else "nothing new is loaded yet"
     if damaged:
         reason = f"{len(damaged)} damaged, to be mended ({damaged[0].message})"
     how = "from nothing" if build.is_full else "from what stands"
-    console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}", soft_wrap=True)
+    console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
     for failure in (failure for _, item in planned for failure in item.failures):
         warn(failure.message)
 
@@ -128,7 +124,7 @@ def _hint_when_nothing_is_tracked(database_url: str) -> None:
         row = connection.execute("SELECT count(*) FROM ops.tracked WHERE removed_at IS NULL").fetchone()
     if row is None or row[0] == 0:
         begin = "`ladder track opendota player ID` or `ladder track faceit player NICKNAME`"
-        console.print(f"hint: nothing is tracked; begin with {begin}", markup=False, soft_wrap=True)
+        console.print(f"hint: nothing is tracked; begin with {begin}")
 
 
 def _files(paths: list[Path]) -> str:

@@ -50,24 +50,20 @@ def _read() -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console.print(
-        f"home {found['home']}, lake {found['lake']}, database {found['database']}", markup=False, soft_wrap=True
-    )
+    console.print(f"home {found['home']}, lake {found['lake']}, database {found['database']}")
     generations = found["generations"]
     if generations:
         newest = generations[0]
         console.print(
             f"published: generation {newest['generation']} ({newest['colour']}), {_age(newest['published_at'])} ago, "
             f"as of {newest['as_of_date']}, batch {newest['head_batch_id']} of {newest['newest_batch_id']}",
-            markup=False,
-            soft_wrap=True,
         )
     else:
-        console.print("published: nothing yet; `ladder run`", soft_wrap=True)
+        console.print("published: nothing yet; `ladder run`")
     for damaged in found["damaged"]:
-        console.print(f"damaged: {damaged['message']}; `ladder publish --repair`", markup=False, soft_wrap=True)
+        console.print(f"damaged: {damaged['message']}; `ladder publish --repair`")
     counts = ", ".join(f"{row['count']} {row['source']} {row['kind']}s" for row in found["tracked"]) or "nothing"
-    console.print(f"tracked: {counts}", markup=False, soft_wrap=True)
+    console.print(f"tracked: {counts}")
     _table(
         found["passes"],
         "Newest pass of each kind",
@@ -153,11 +149,11 @@ def _table(rows: list[dict[str, Any]], title: str, columns: list[str], read: Any
         return
     texts = ("source", "table", "reason", "field", "pass", "of", "stopped", "player", "measure", "read again")
     numbers = [name for name in columns if name not in texts]
-    console.print(f"\n{title}", style="bold", markup=False, soft_wrap=True)
+    console.print(f"\n{title}", style="bold")
     made = table(columns, numbers=numbers)
     for row in rows:
         made.add_row(*("" if value is None else str(value) for value in read(row)))
-    console.print(made, markup=False)
+    console.print(made)
 
 
 def _ago(moment: datetime | None) -> str:

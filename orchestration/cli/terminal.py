@@ -24,10 +24,14 @@ __all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "t
 
 
 class VisibleConsole(Console):
-    """A console that shows the control characters of texts."""
+    """A console for plain text: control characters are shown, brackets are no markup, and no sentence is broken."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, **options)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print; line ends in a text stay, since our own texts have them."""
+        """Print; line ends in a text stay, since our own texts have them. What is no text, as a table, is fitted in."""
+        options.setdefault("soft_wrap", all(isinstance(one, str) for one in objects))
         super().print(*(visible(one, has_lines=True) if isinstance(one, str) else one for one in objects), **options)
 
 
@@ -53,8 +57,8 @@ class _VisibleStream(io.RawIOBase):
         return len(data)
 
 
-console = VisibleConsole(highlight=False, soft_wrap=False)
-errors = VisibleConsole(stderr=True, highlight=False)
+console = VisibleConsole()
+errors = VisibleConsole(stderr=True)
 
 
 def warn(line: str) -> None:
@@ -125,7 +129,7 @@ class RunView:
                 self.failures.append(line)
             case NodeDone(name, status, done, total):
                 if status in ("fail", "error", "warn"):
-                    errors.print(f"  dbt: {name}: {status}", markup=False, soft_wrap=True)
+                    errors.print(f"  dbt: {name}: {status}")
                 self._progress.update(self._bar("dbt"), completed=done, total=total, note=name)
             case Published():
                 self.published = message
@@ -140,16 +144,16 @@ class RunView:
         name = f"{message.source}/{message.name}"
         self._progress.update(self._bar(name), completed=1, total=1, note=note)
         if message.requests or message.failures:
-            errors.print(f"  {name}: {note}", markup=False, soft_wrap=True)
+            errors.print(f"  {name}: {note}")
         for line in message.notes:
-            errors.print(f"  {name}: {line}", markup=False, soft_wrap=True)
+            errors.print(f"  {name}: {line}")
 
     def _is_left_out(self, line: str, tracked: int) -> None:
         """What nobody asked for is mentioned; what is tracked and not read has failed."""
         if tracked:
             self.failures.append(f"{line}; {tracked} of its things are tracked and not read")
         else:
-            errors.print(f"  {line}", markup=False, soft_wrap=True)
+            errors.print(f"  {line}")
 
     def _bar(self, name: str, text: str = "") -> TaskID:
         if "" in self._bars and name:

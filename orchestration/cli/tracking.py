@@ -71,14 +71,10 @@ def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
             if read.ids:
                 added = state.track(connection, source, kind, read.ids)
                 total = len(state.tracked(connection, source, kind))
-                console.print(
-                    f"{added} added, {total} {kind}s tracked; `ladder run` fetches them", markup=False, soft_wrap=True
-                )
+                console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them")
                 if not reader.is_readable(settings):
                     variable = f"{reader.upstream(settings).variables}_KEY"
-                    console.print(
-                        f"hint: {source} answers with a key alone; set {variable}", markup=False, soft_wrap=True
-                    )
+                    console.print(f"hint: {source} answers with a key alone; set {variable}")
     return _report(read)
 
 
@@ -106,9 +102,7 @@ def untrack_things(source: str, kind: str, texts: Sequence[str]) -> int:
         if read.ids:
             removed = state.untrack(connection, source, kind, read.ids)
             total = len(state.tracked(connection, source, kind))
-            console.print(
-                f"{removed} removed, {total} {kind}s tracked; what is stored stays", markup=False, soft_wrap=True
-            )
+            console.print(f"{removed} removed, {total} {kind}s tracked; what is stored stays")
     return _report(read)
 
 
@@ -140,9 +134,7 @@ async def _ask(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
             try:
                 found = await reader.look_up(context, wanted)
                 read.ids.append(found.id)
-                console.print(
-                    f"{printable(text)} is {printable(found.nickname)} ({found.id})", markup=False, soft_wrap=True
-                )
+                console.print(f"{printable(text)} is {printable(found.nickname)} ({found.id})")
             except (BlockedError, WrongAddressError, WrongKeyError):
                 raise
             except (PermanentError, UnknownName, UnusableAnswer) as error:

@@ -64,19 +64,17 @@ def keep_up(*, with_password: bool) -> None:
         )
         ui = f"http://{_LOCAL}:{dagster_port}"
         _await("Dagster's web UI", lambda: _answers(f"{ui}/server_info"), children)
-        console.print(f"Pages       {api}", markup=False, soft_wrap=True)
-        console.print(f"API         {api}/api/v1 (described at {api}/docs)", markup=False, soft_wrap=True)
-        console.print(f"Dagster     {ui}", markup=False, soft_wrap=True)
+        console.print(f"Pages       {api}")
+        console.print(f"API         {api}/api/v1 (described at {api}/docs)")
+        console.print(f"Dagster     {ui}")
         analyst = render_connection(warehouse.url("analyst"), "url", with_password=with_password).strip()
-        console.print(f"PostgreSQL  {analyst}", markup=False, soft_wrap=True)
+        console.print(f"PostgreSQL  {analyst}")
         console.print(
             "            more forms: `ladder connection`; at once: `ladder psql`, `ladder query`",
-            markup=False,
-            soft_wrap=True,
         )
-        console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
+        console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything")
         _watch(stack, children, settings, api_port)
-    errors.print("stopped", markup=False, soft_wrap=True)
+    errors.print("stopped")
 
 
 def _dagster_port(settings: Settings) -> int:
@@ -142,8 +140,6 @@ def _watch(stack: ExitStack, children: list[Child], settings: Settings, api_port
         if worker.exit_code is not None and time.monotonic() - worker.started_at > _WORTH_RESTARTING_S:
             errors.print(
                 f"the worker ended ({worker.exit_code}) and is started again; see {worker.log}",
-                markup=False,
-                soft_wrap=True,
             )
             children[0] = stack.enter_context(_worker(settings))
         _fail_when_dead(children)

@@ -17,12 +17,12 @@ def list_upstreams() -> None:
     """Show the recorded world and the address of each source."""
     with open_warehouse(load_settings(), redis=False) as warehouse:
         world, found = addresses(readers(), warehouse.settings, warehouse.url("ingest"), warehouse.lake)
-    console.print(f"world: {world or 'not recorded yet; the first run records it'}", markup=False)
+    console.print(f"world: {world or 'not recorded yet; the first run records it'}")
     shown = table(["source", "address", "from"])
     for one in found:
         origins = {"variable": f"LADDER_{one.source.upper()}_URL", "set": "ladder upstream set", "default": "default"}
         shown.add_row(one.source, one.url, origins[one.origin])
-    console.print(shown, markup=False)
+    console.print(shown)
 
 
 def set_upstream(source: str, url: str, *, is_real: bool) -> None:
@@ -35,4 +35,4 @@ def set_upstream(source: str, url: str, *, is_real: bool) -> None:
         login, lake = warehouse.url("ingest"), warehouse.lake
         reader = readers()[source]
         world = asyncio.run(change_address(reader, warehouse.settings, url, login, lake, is_real=is_real))
-    console.print(f"{source} is requested at {url} from now on; world: {world}", markup=False, soft_wrap=True)
+    console.print(f"{source} is requested at {url} from now on; world: {world}")

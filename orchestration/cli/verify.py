@@ -50,7 +50,7 @@ def verify_marts(marts: tuple[str, ...]) -> int:
     if marts_count < len(compared):
         places += f" and {len(compared) - marts_count} tables under them"
     found = "1 difference" if differences == 1 else f"{differences} differences"
-    console.print(f"{found} in {places}, {rows} rows", markup=False, soft_wrap=True)
+    console.print(f"{found} in {places}, {rows} rows")
     return 1 if differences else 0
 
 
@@ -58,11 +58,11 @@ def _show_differences(item: Compared) -> None:
     """A row a line, as in a diff: `-` stands and should not, `+` should stand and does not."""
     if not item.differences:
         return
-    console.print(f"\n{item.name}", markup=False, soft_wrap=True)
+    console.print(f"\n{item.name}")
     lines = [("-", row) for row in item.surplus] + [("+", row) for row in item.missing]
     for sign, row in sorted(lines, key=lambda line: json.dumps(line[1], default=str)):
         text = json.dumps(row, default=str, ensure_ascii=False)
-        console.print(f"{sign} {text}", markup=False, soft_wrap=True)
+        console.print(f"{sign} {text}")
     rest = item.differences - len(lines)
     if rest:
-        console.print(f"  and {rest} rows more", markup=False, soft_wrap=True)
+        console.print(f"  and {rest} rows more")
