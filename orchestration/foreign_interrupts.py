@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["raised_at_the_end"]
+__all__ = ["SIGNALS", "raised_at_the_end"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Signals that end a command.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _Handler = Callable[[int, FrameType | None], object]
 
 
@@ -39,7 +40,7 @@ def raised_at_the_end() -> Iterator[None]:
 
         return handle
 
-    before = {number: handler for number in _SIGNALS if callable(handler := signal.getsignal(number))}
+    before = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}
     noted = {number: noting(handler) for number, handler in before.items()}
     for number, handler in noted.items():
         signal.signal(number, handler)

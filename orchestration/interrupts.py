@@ -13,13 +13,13 @@ from dagster import DagsterError, Failure
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._utils.interrupts import raise_interrupts_as
 
+from orchestration.foreign_interrupts import SIGNALS
 from warehouse.errors import LadderError
 
 __all__ = ["exit_code", "foreign_code", "plain_failures", "run_interruptibly"]
 
 T = TypeVar("T")
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Signals that ended a coroutine in this process, in their order.
 _received: list[int] = []
 
@@ -64,7 +64,7 @@ def run_interruptibly(runner: asyncio.Runner, coroutine: Coroutine[Any, Any, T])
     """
     if threading.current_thread() is not threading.main_thread():
         return runner.run(coroutine)
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     loop = runner.get_loop()
     came: list[int] = []
 
@@ -76,7 +76,7 @@ def run_interruptibly(runner: asyncio.Runner, coroutine: Coroutine[Any, Any, T])
             came.append(number)
             task.cancel()
 
-        for number in _SIGNALS:
+        for number in SIGNALS:
             loop.add_signal_handler(number, cancel, number)
         return await coroutine
 
