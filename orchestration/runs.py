@@ -103,7 +103,7 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
     if ended is not None and is_ok and _is_outage(passes):
         # No step fails for it, so that what was stored before is built and published.
         is_ok = False
-        message = "every request of the run failed"
+        message = "no source answered a request"
         if not any(done.failures for done in passes):  # otherwise each failure has its own line already
             errors.append(message)
         instance.report_run_failed(ended, message)

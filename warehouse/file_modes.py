@@ -26,9 +26,10 @@ def keep_private() -> None:
 @contextmanager
 def as_requested() -> Iterator[None]:
     """Create files as the umask says with which the process was started: those that a user has named."""
-    before = os.umask(_requested[0] if _requested else _PRIVATE)
     if not _requested:
-        os.umask(before)
+        yield
+        return
+    before = os.umask(_requested[0])
     try:
         yield
     finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Client
 from pathlib import Path
 
@@ -33,7 +35,8 @@ from orchestration.worker_client import (
     follow_run,
     is_running,
 )
-from tests.orchestration.conftest import Filled
+from tests.ingestion.scripted_server import Reply, scripted
+from tests.orchestration.conftest import Ended, Filled
 from warehouse.errors import LadderError
 
 pytestmark = pytest.mark.slow
@@ -66,9 +69,35 @@ def test_a_run_without_a_worker_is_recorded_with_its_assets_and_checks(
 def test_a_run_in_which_every_request_failed_is_no_success_in_dagster_either(
     filled: Filled, instance: DagsterInstance
 ) -> None:
+    with psycopg.connect(filled.database.admin_url) as connection:
+        [(world,)] = connection.execute("SELECT world FROM ops.world").fetchall()
+
+    def answer(path: str, times: int) -> Reply:
+        return (
+            Reply(body=json.dumps({"world": world}).encode()) if "/sandbox/" in path else Reply(400, b'{"error": "no"}')
+        )
+
+    async def scenario() -> tuple[Ended, list[str]]:
+        async with scripted(answer) as server:
+            run = partial(filled.ladder, "run", "--only", "pro_matches", LADDER_OPENDOTA_URL=server.url)
+            return await asyncio.to_thread(run), server.requests
+
+    ended, requests = asyncio.run(scenario())
+    assert [path for path in requests if "/sandbox/" not in path]
+    _failed_without_an_answer(ended, instance)
+
+
+def test_a_run_whose_source_cannot_be_reached_is_no_success_in_dagster_either(
+    filled: Filled, instance: DagsterInstance
+) -> None:
     ended = filled.ladder("run", "--only", "pro_matches", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api")
+    _failed_without_an_answer(ended, instance)
+    assert "cannot be reached" in ended.error_lines[0]
+
+
+def _failed_without_an_answer(ended: Ended, instance: DagsterInstance) -> None:
     assert ended.code == 1
-    assert [("cannot be reached" in line) for line in ended.error_lines] == [True]
+    assert len(ended.error_lines) == 1, ended.errors
     assert instance.get_runs(limit=1)[0].status == DagsterRunStatus.FAILURE
     # What was stored before is looked at and published all the same.
     assert "still generation" in ended.output
