@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 
-#: Licences that ask for no more than to be named, or (LGPL, MPL) for changes to the package itself.
+#: Licences that require no more than a notice, or (LGPL, MPL) for changes to the package itself.
 KNOWN = frozenset(
     (
         *("0BSD", "Apache-2.0", "Artistic-1.0-Perl", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python", "ISC"),

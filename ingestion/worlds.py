@@ -1,6 +1,6 @@
 """Whether a source may be requested: only one of the world that the stored data is of.
 
-The world of an address is `real` where its host is the API's own; otherwise the server is asked for its name at
+The world of an address is `real` where its host is the API's own; otherwise the server's name is requested at
 `/sandbox/world`, as the sandbox answers it; a server without one is `unnamed`. No key is sent with that request.
 """
 

@@ -32,7 +32,7 @@ PLACE = BY_NAME["leaderboard_place"]
 _STANDS_FOR_S = 7 * 24 * 3600
 """Boards of a generation that is current for longer are read in SQL."""
 _LEAVES_AFTER_S = 600
-"""The sets of a generation go so long after the next one was told of; whoever is in the middle of a request is done."""
+"""The sets of a generation are removed so long after the next one appeared, when requests under way have ended."""
 _ROWS_OF_A_COMMAND = 1000
 _COLUMNS = tuple(column.name for column in _ENTRIES.columns)
 

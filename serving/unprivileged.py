@@ -26,7 +26,7 @@ def account_of_workers(home: Path) -> Account | None:
 
 
 def give_up_root(account: Account, readable: Sequence[Path]) -> None:
-    """Become another user for good, who may read some folders whoever owns them, and the code.
+    """Become another user for good, who may read the code and some folders, also those of other owners.
 
     Called before the process has threads: on Linux each has rights of its own, which later ones inherit. Where the
     kernel cannot bound reading, nothing of root is left, and what is closed to that user cannot be read.

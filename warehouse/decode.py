@@ -218,7 +218,7 @@ def _drift(table: Table, record: Mapping[str, Any]) -> Counter[str]:
 
 
 def all_unknown(table: str) -> str:
-    """The name by which unknown fields of a table are counted together, where they are too many to be told apart."""
+    """The name by which unknown fields of a table are counted together, where they are too many for a row each."""
     return f"{table}.*"
 
 

@@ -1,4 +1,4 @@
-"""Whose files are: what a home holds is for its owner alone, whatever the umask; what a user names follows theirs."""
+"""Modes of files: a home is for its owner alone, whatever the umask; files that a user names follow the user's own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def as_requested() -> Iterator[None]:
 
 
 def become_owner(home: Path) -> None:
-    """As root in another user's home, go on as that user: whoever owns a folder decides where its links lead.
+    """As root in another user's home, go on as that user: the owner of a folder decides where its links lead.
 
     Raises:
         ConfigurationError: that user cannot read the program.
@@ -52,7 +52,7 @@ def become_owner(home: Path) -> None:
     if not _is_readable_for(owner.st_uid, owner.st_gid, needed):
         raise ConfigurationError(
             f"{home} belongs to user id {owner.st_uid}, who cannot read the program at {sys.prefix}",
-            "run ladder as that user, from an installation that everybody can read",
+            "run ladder as that user, from an installation that all users can read",
         )
     os.setgroups([])
     os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
@@ -65,7 +65,7 @@ def create_home(path: Path) -> None:
     Root's can be passed through, since its servers run as another user; what is in it cannot be read.
 
     Raises:
-        ConfigurationError: it cannot be made, or somebody else decides where it is.
+        ConfigurationError: it cannot be made, or another user decides where it is.
     """
     if os.geteuid() == 0:
         _refuse_links_of_others(path)
@@ -114,7 +114,7 @@ def _is_readable_for(uid: int, gid: int, paths: Sequence[Path]) -> bool:
 
 
 def _refuse_links_of_others(path: Path) -> None:
-    """Root would write wherever somebody else lets a link lead."""
+    """Root would write wherever another user lets a link lead."""
     absolute = Path(os.path.abspath(path))
     for part in (*reversed(absolute.parents), absolute):
         if part.is_symlink() and part.lstat().st_uid != 0:

@@ -128,7 +128,7 @@ def registered(connection: psycopg.Connection, place: str) -> Iterator[str]:
 
 
 def _take(connection: psycopg.Connection, statement: LiteralString, what: str, *values: str) -> int:
-    """Wait for a lock; after two seconds say for whom. Returns how many rows were locked."""
+    """Wait for a lock; after two seconds log which sessions hold it. Returns how many rows were locked."""
     timer = threading.Timer(_ANNOUNCED_AFTER_S, _announce, (connection, what))
     timer.daemon = True
     timer.start()
@@ -139,7 +139,7 @@ def _take(connection: psycopg.Connection, statement: LiteralString, what: str, *
 
 
 def _announce(waiting: psycopg.Connection, what: str) -> None:
-    """One line about who is waited for, from another session: the waiting one cannot be asked."""
+    """One line about which sessions hold the lock, from another session: the waiting one takes no statement."""
     info = waiting.info
     try:
         with psycopg.connect(info.dsn, password=info.password, autocommit=True) as connection:

@@ -55,7 +55,7 @@ _SUPERUSER_SETTINGS: dict[LoginRole, dict[str, str]] = {
 TRANSACTION_LIMIT = timedelta(hours=1)
 IDLE_LIMIT = timedelta(minutes=15)
 _LOOK_S = 60.0
-#: Functions by which whoever may connect stores something, or holds an advisory lock.
+#: Functions by which any login may store something, or hold an advisory lock.
 _STORING = "^(lo_|lowrite$|loread$|pg_(try_)?advisory_|pg_logical_emit_message$)"
 _OPEN_FUNCTIONS = """
 SELECT p.oid::regprocedure::text FROM pg_proc AS p
@@ -121,7 +121,7 @@ def end_long_sessions(
 
 
 def forbid_storing(connection: psycopg.Connection, suffix: str) -> None:
-    """Take from everybody what only a superuser can take: large objects, advisory locks; and temporary tables.
+    """Revoke from PUBLIC what only a superuser can revoke: large objects, advisory locks; and temporary tables.
 
     Args:
         connection: a superuser's, on a server that is the warehouse's alone.

@@ -53,7 +53,7 @@ def role_name(kind: Kind, suffix: str) -> str:
 
 
 def suffix_for(database: str) -> str:
-    """What the roles of a new warehouse in a database end in; a long name is cut, and told from others by a digest."""
+    """What the roles of a new warehouse in a database end in; a long name is cut, and a digest keeps it distinct."""
     if database == _PLAIN_DATABASE:
         return ""
     suffix = f"_{database}"

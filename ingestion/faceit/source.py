@@ -180,7 +180,7 @@ def _matches(records: Sequence[Any], page: Page) -> Parsed:
                 listed = _first(team, "roster", "players") if part == "roster" else team.get(part)
                 path = f"$.teams.{faction}.{part}"
                 for player in objects_of(parsed, tables.MATCH_ROSTERS, path, listed, index):
-                    # Whoever was substituted in is in both lists; a player without an id is a reject each time.
+                    # A substitute is in both lists; a player without an id is a reject each time.
                     id_ = player.get("player_id")
                     if id_ is None or str(id_) not in named:
                         named.add(str(id_))

@@ -111,7 +111,7 @@ def show_plan() -> None:
     reason = "something is new" if build.is_needed else "nothing new is loaded yet"
     if damaged:
         reason = f"{len(damaged)} damaged, to be mended ({damaged[0].message})"
-    how = "from nothing" if build.is_full else "from what stands"
+    how = "from nothing" if build.is_full else "from what exists"
     console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
     for failure in (failure for _, item in planned for failure in item.failures):
         warn(failure.message)

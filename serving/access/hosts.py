@@ -1,6 +1,6 @@
 """The names that the API answers to, so that no page elsewhere reads it through a name of its own.
 
-A browser lets a page read what its own host name serves. Whoever owns that name may have it lead to this machine (DNS
+A browser lets a page read what its own host name serves. The owner of that name may have it lead to this machine (DNS
 rebinding), and would read what only this machine or its network reaches. An address cannot be given away like that.
 """
 

@@ -1,4 +1,4 @@
-"""Promises about files: what a home holds is for its owner alone, and root follows nobody."""
+"""Promises about files: what a home holds is for its owner alone, and root follows no link of another user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An interrupt while dbt parses the project ends the command, whoever parses: its own process or the warm worker."""
+"""An interrupt while dbt parses the project ends the command, in its own process and in the warm worker."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_sentence_is_one_line_however_long_it_is(filled: Filled) -> None:
     assert line.startswith(f"home {settings.home}, lake {settings.lake_path}, database ")
     assert " of " in published
     plan = filled.ladder("run", "--plan").output.splitlines()
-    assert next(line for line in plan if line.startswith("marts: ")).endswith((", from nothing", ", from what stands"))
+    assert next(line for line in plan if line.startswith("marts: ")).endswith((", from nothing", ", from what exists"))
 
 
 def test_status_says_which_generation_is_published(filled: Filled) -> None:

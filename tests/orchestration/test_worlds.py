@@ -40,7 +40,7 @@ def test_a_simulated_home_never_requests_the_real_api(filled: Filled, proxy: Pro
             said = ended.errors + ended.output
             assert "the simulated world sandbox-11-40-60-" in said
             assert "https://api.opendota.com/api is the real opendota; nothing was requested there" in said
-        # Looked up there, a nickname would be of somebody else.
+        # Looked up there, a nickname would be another player's.
         faceit = {"LADDER_FACEIT_KEY": "a-key", "LADDER_FACEIT_URL": "https://open.faceit.com/data/v4/"}
         assert (
             "nothing was requested" in ladder("track", "faceit", "player", "Ann", **faceit, **proxy.environment).errors

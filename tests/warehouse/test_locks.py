@@ -1,4 +1,4 @@
-"""Promises of locks: who only reads holds up nothing, and who waits says for whom."""
+"""Promises of locks: readers hold up no work, and a command that waits names the sessions that hold the lock."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_reader_that_holds_every_lock_it_can_get_holds_up_no_work(
         assert _ends(work)
 
 
-def test_who_waits_for_a_lock_says_so_after_two_seconds_and_for_whom(
+def test_a_wait_for_a_lock_is_announced_after_two_seconds_with_its_holders(
     database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with connect(database.url("ingest")) as waiting:

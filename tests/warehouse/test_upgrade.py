@@ -22,7 +22,7 @@ from warehouse.publish import plan_build
 from warehouse.role_names import ACT_AS_MARTS_OWNER, LOGIN_ROLES
 from warehouse.settings import Settings
 
-#: As they were applied in somebody's warehouse: a later change is another migration.
+#: As they were applied in existing warehouses: a later change is another migration.
 DIGESTS = {
     "0001_ops.sql": "5fb9cfe811fcc4bcde9715ebe80016184cbeb3a80618d3cd3d0f77753ef52186",
     "0002_marts.sql": "a74b1a6e49c7ce6f73b2a3d9a0fc4e1c78924ade455883d22f4fe4303b6cccda",

@@ -86,8 +86,8 @@ def _reach(folder: str, program: str) -> bool:
     """Enter the folder; below a closed directory such as /root, keep the right to pass through and to read.
 
     That right (CAP_DAC_READ_SEARCH) adds nothing to what may be written, and Landlock bounds what may be read with it
-    to the home, the program and the system's libraries: no /etc/shadow, nobody's files. Where it is not needed it
-    goes with the rest; where the kernel has no Landlock the folder cannot be reached.
+    to the home, the program and the system's libraries: no /etc/shadow, no file of another user. Where it is
+    not needed it goes with the rest; where the kernel has no Landlock the folder cannot be reached.
     """
     if sys.platform != "linux":
         return _enter(folder, program)
