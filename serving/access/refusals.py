@@ -78,14 +78,20 @@ class Limited(Refusal):
         }
 
 
-class TooLarge(Refusal):
+class _Closing(Refusal):
+    """A refusal after which the connection ends: a body that came with the request is not read."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Connection: close` as well, so that a client does not send its next request on a connection that ends."""
+        return {**super().headers, "connection": "close"}
+
+
+class TooLarge(_Closing):
     """A request that carries more than a question."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(status, code, message)
 
-
-class Misdirected(Refusal):
+class Misdirected(_Closing):
     """A request for a host name that is not one of this API."""
 
     def __init__(self) -> None:

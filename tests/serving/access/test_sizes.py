@@ -31,6 +31,8 @@ def test_a_question_with_a_body_is_refused(reader: httpx.Client, kind: dict[str,
     reader.get(BOARD)
     answer = reader.request("GET", BOARD, **kind)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_not_allowed")
+    # The body is not read, so the server ends the connection; a client that did not know would lose its next request.
+    assert answer.headers["connection"] == "close"
 
 
 def test_a_length_of_nothing_is_no_body(reader: httpx.Client) -> None:
