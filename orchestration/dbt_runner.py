@@ -23,7 +23,16 @@ from typing import Any, Literal
 
 import psycopg
 
-from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
+from orchestration.dbt_graph import (
+    COLOURS,
+    GRAPH_FILE,
+    PROJECT,
+    Graph,
+    model_variables,
+    models_digest,
+    prepared_folder,
+    write_whole,
+)
 from orchestration.foreign_interrupts import raised_at_the_end
 from warehouse.database import libpq_environment, parameters
 from warehouse.errors import BuildError
@@ -94,7 +103,7 @@ def prepare(settings: Settings, database_url: str, project: Path = PROJECT) -> P
     Raises:
         BuildError: the project cannot be parsed; names the place.
     """
-    digest = models_digest(project)
+    digest = models_digest(settings, project)
     folder = prepared_folder(settings, digest)
     if not (folder / GRAPH_FILE).exists():
         _manifest(project, folder, settings, database_url, "blue")
@@ -248,13 +257,13 @@ def _standing(graph: Graph) -> list[NodeResult]:
 
 
 @contextmanager
-def _environment(transform_url: str, registration: str, options: str) -> Iterator[None]:
+def _environment(transform_url: str, variables: Mapping[str, str], registration: str, options: str) -> Iterator[None]:
     """Where dbt's profile connects, with options for the server; it reads nothing but the environment.
 
     A developer's own settings of dbt (`DBT_DEFER`, `DBT_EMPTY`, ...) are for their own schema.
     """
     names: dict[str, str | None] = {name: None for name in os.environ if name.startswith("DBT_")}
-    names |= {**libpq_environment(transform_url), "LADDER_BUILD": registration, "DO_NOT_TRACK": "1"}
+    names |= {**libpq_environment(transform_url), **variables, "LADDER_BUILD": registration, "DO_NOT_TRACK": "1"}
     if options:
         names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {options}".strip()
     before = {name: os.environ.get(name) for name in names}
@@ -303,7 +312,7 @@ def _invoke(
     place += ["--target-path", str(_target(settings, colour))]
     with (
         _ONE_AT_A_TIME,
-        _environment(database_url, registration, server_options),
+        _environment(database_url, model_variables(settings), registration, server_options),
         _logged(logs / "dbt.log") as write,
         raised_at_the_end(),
     ):
