@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,15 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReason
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.storage.tags import MAX_RETRIES_TAG
+from sqlalchemy.exc import DBAPIError
 
 from orchestration.event_log import BurstEventLogStorage
 from orchestration.jobs import QUIET
 from orchestration.progress import PassDone, RunDone, listening
+from orchestration.run_log import logged_run
 from warehouse import logs
+from warehouse.errors import DatabaseError
+from warehouse.refused import SERVER_AWAY, refused
 
 __all__ = [
     "WORKER_TAG",
@@ -88,12 +92,25 @@ def create_run(
 
 
 def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
-    """Execute a run to its end; an interrupt cancels it."""
+    """Execute a run to its end, and log it; an interrupt cancels it.
+
+    Raises:
+        DatabaseError: Dagster's storage cannot be written: its server is full, or ended.
+    """
+    with logs.bound(run_id=run.run_id, job=run.job_name), logged_run(run) as log:
+        try:
+            done = _execute(instance, repository, run)
+        except DBAPIError as error:
+            raise _unwritten(instance, run, error) from error
+        log.end(done)
+        return done
+
+
+def _execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
     errors: list[str] = []
     passes: list[PassDone] = []
     is_cancelled = False
-    noting = listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None)
-    with logs.bound(run_id=run.run_id, job=run.job_name), noting:
+    with listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None):
         for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
             is_cancelled = is_cancelled or _is_interrupt(event)
             if event.is_step_failure or (event.is_run_failure and not errors):
@@ -108,6 +125,16 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
             errors.append(message)
         instance.report_run_failed(ended, message)
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
+
+
+def _unwritten(instance: DagsterInstance, run: DagsterRun, error: DBAPIError) -> DatabaseError:
+    """What kept a run from being recorded; its end is recorded all the same, where that is possible."""
+    found = refused(error.orig, SERVER_AWAY)
+    with suppress(DBAPIError):
+        stored = instance.get_run_by_id(run.run_id)
+        if stored is not None and not stored.is_finished:
+            instance.report_run_failed(stored, str(found))
+    return found
 
 
 def fail_dead_runs(instance: DagsterInstance) -> int:

@@ -41,6 +41,7 @@ table     ops.batches                            ra       r        -        -   
 table     ops.build_inputs                       r        r        -        -        rawdtxg  rw       -        -
 table     ops.build_lock                         rw       rw       -        -        rawdtxg  -        -        -
 table     ops.build_state                        r        r        -        -        rawdtxg  raw      -        -
+table     ops.confirmations                      raw      r        -        -        rawdtxg  r        -        -
 table     ops.cursors                            raw      r        -        -        rawdtxg  r        -        -
 table     ops.drift                              raw      r        -        -        rawdtxg  r        -        -
 table     ops.field_rejects                      rad      r        -        -        rawdtxg  r        -        -
