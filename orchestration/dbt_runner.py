@@ -245,11 +245,11 @@ def _published_manifest(project: Path, folder: Path, settings: Settings, transfo
 
 def _with_samples(results: Sequence[NodeResult], outcome: Any, connection: psycopg.Connection) -> list[NodeResult]:
     """Results with the first rows of tests that failed or warned; of a few, since each takes time."""
-    queries = {one.node.unique_id: one.node.compiled_code for one in outcome.results}
+    nodes = {one.node.unique_id: one.node for one in outcome.results}
     failed = [result for result in results if result.status == "fail"]
     warned = [result for result in results if result.status == "warn"]
     sampled = {
-        result.unique_id: replace(result, sample=first_rows(connection, queries[result.unique_id]))
+        result.unique_id: replace(result, sample=first_rows(connection, nodes[result.unique_id].compiled_code))
         for result in [*failed, *warned][:_SAMPLED]
     }
     return [sampled.get(result.unique_id, result) for result in results]
