@@ -1,7 +1,8 @@
 """The lines that a run leaves in the log of its process: begin, passes, tests that failed, publication, end.
 
 The log is `logs/ladder.log` of a run that `ladder run` does itself, and `logs/worker.log` of every other one, under the
-home. Each line has the `run_id` that Dagster shows, so that `grep` finds a run whole.
+home. Each line has the `run_id` that Dagster shows, so that `grep` finds a run whole. They are written at any
+`LADDER_LOG_LEVEL`: a dozen lines a run.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from orchestration.progress import (
 __all__ = ["RunLog", "logged_run"]
 
 _log = logging.getLogger("ladder.run")
+_log.setLevel(logging.INFO)
 
 
 class RunLog:

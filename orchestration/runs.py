@@ -12,7 +12,8 @@ import psutil
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReason
-from dagster._core.execution.api import execute_run_iterator
+from dagster._core.execution.api import create_execution_plan, execute_run_iterator
+from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from sqlalchemy.exc import DBAPIError
 
@@ -81,13 +82,35 @@ def create_run(
         config: run config.
     """
     definition = repository.get_job(job)
-    selection = frozenset(assets) or None
-    return instance.create_run_for_job(
-        definition.get_subset(asset_selection=selection) if selection else definition,
-        run_config={**QUIET, **(config or {})},
+    # Whoever asked for it sees how it ends; the daemon is not to try again behind his back.
+    tags = {WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"}
+    run_config = {**QUIET, **(config or {})}
+    if not assets:
+        return instance.create_run_for_job(definition, run_config=run_config, tags=tags)
+    selection = frozenset(assets)
+    # Of their checks those that the job has: `create_run_for_job` takes all.
+    checks = frozenset(key for key in definition.asset_layer.asset_graph.asset_check_keys if key.asset_key in selection)
+    selected = definition.get_subset(asset_selection=selection, asset_check_selection=checks)
+    plan = create_execution_plan(selected, run_config=run_config, tags=tags)
+    return instance.create_run(
+        job_name=job,
+        run_id=None,
+        run_config=run_config,
+        status=None,
+        tags=tags,
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=snapshot_from_execution_plan(plan, selected.get_job_snapshot_id()),
+        job_snapshot=selected.get_job_snapshot(),
+        parent_job_snapshot=selected.get_parent_job_snapshot(),
         asset_selection=selection,
-        # Whoever asked for it sees how it ends; the daemon is not to try again behind his back.
-        tags={WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"},
+        asset_check_selection=checks,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=None,
+        job_code_origin=None,
+        asset_graph=selected.asset_layer.asset_graph,
     )
 
 

@@ -36,7 +36,7 @@ from orchestration.transform import Transformed
 from orchestration.warehouse_access import Warehouse
 from warehouse.errors import LadderError
 
-__all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "model_key", "test_keys", "transform_assets"]
+__all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "keys_of_tests", "model_key", "transform_assets"]
 
 #: Name of the step.
 STEP = "build_marts"
@@ -71,7 +71,7 @@ def check_names(graph: Graph) -> dict[str, tuple[AssetKey, str]]:
     return found
 
 
-def test_keys(graph: Graph) -> list[AssetCheckKey]:
+def keys_of_tests(graph: Graph) -> list[AssetCheckKey]:
     """The check of every test."""
     return [AssetCheckKey(key, name) for key, name in check_names(graph).values()]
 
