@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import psutil
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
@@ -15,7 +16,7 @@ from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReaso
 from dagster._core.execution.api import create_execution_plan, execute_run_iterator
 from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.tags import MAX_RETRIES_TAG
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from orchestration.event_log import BurstEventLogStorage
 from orchestration.jobs import QUIET
@@ -41,6 +42,8 @@ WORKER_TAG = "ladder/process"
 
 _IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _STORAGE = {"module": "orchestration.storage", "class": "HomeStorage"}
+#: How Dagster begins to say that an event cannot be stored.
+_UNWRITTEN_EVENT = "Exception while writing logger call to event log"
 _POOL_RECYCLE_S = 3600
 _STATEMENT_TIMEOUT_MS = 60_000
 
@@ -64,6 +67,15 @@ def opened_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
         yield instance
 
 
+@contextmanager
+def _stored() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise refused(error.orig, SERVER_AWAY) from error
+
+
+@_stored()
 def create_run(
     instance: DagsterInstance,
     repository: RepositoryDefinition,
@@ -80,6 +92,9 @@ def create_run(
         job: name of the job.
         assets: only these assets of the job.
         config: run config.
+
+    Raises:
+        DatabaseError: Dagster's storage cannot be written.
     """
     definition = repository.get_job(job)
     # Whoever asked for it sees how it ends; the daemon is not to try again behind his back.
@@ -122,8 +137,9 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
     """
     with logs.bound(run_id=run.run_id, job=run.job_name), logged_run(run) as log:
         try:
-            done = _execute(instance, repository, run)
-        except DBAPIError as error:
+            with redirect_stderr(cast(IO[str], _WithoutEvents(sys.stderr))):
+                done = _execute(instance, repository, run)
+        except OperationalError as error:
             raise _unwritten(instance, run, error) from error
         log.end(done)
         return done
@@ -150,10 +166,24 @@ def _execute(instance: DagsterInstance, repository: RepositoryDefinition, run: D
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
 
 
-def _unwritten(instance: DagsterInstance, run: DagsterRun, error: DBAPIError) -> DatabaseError:
+class _WithoutEvents:
+    """Standard error without the whole events that Dagster writes there when its storage cannot take them."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Pass a text on, unless it is one of these; the error itself is raised as well."""
+        return len(text) if text.startswith(_UNWRITTEN_EVENT) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _unwritten(instance: DagsterInstance, run: DagsterRun, error: OperationalError) -> DatabaseError:
     """What kept a run from being recorded; its end is recorded all the same, where that is possible."""
     found = refused(error.orig, SERVER_AWAY)
-    with suppress(DBAPIError):
+    with suppress(OperationalError):
         stored = instance.get_run_by_id(run.run_id)
         if stored is not None and not stored.is_finished:
             instance.report_run_failed(stored, str(found))

@@ -416,6 +416,14 @@ def _refused(error: Exception, trouble: int) -> int:
         if isinstance(error, OperationalError | InsufficientPrivilege):
             sys.stderr.write(f"error: {refused(error, SERVER_AWAY)}\n")
             return trouble
+    if "sqlalchemy" in sys.modules:
+        from sqlalchemy.exc import OperationalError as StorageError
+
+        from warehouse.refused import SERVER_AWAY, refused
+
+        if isinstance(error, StorageError):
+            sys.stderr.write(f"error: {refused(error.orig, SERVER_AWAY)}\n")
+            return trouble
     show = getattr(error, "show", None)
     if show is None:
         raise error

@@ -235,7 +235,7 @@ def test_a_run_is_found_in_the_log_by_its_id_from_begin_to_end(filled: Filled, i
 def _spoiled(filled: Filled) -> Iterator[Ended]:
     """A run that builds, during which somebody writes a player whom no person is behind."""
     with connect(filled.database.url("ingest")) as connection:
-        # Marts depend on what is tracked, so that each change of it makes a build: the first one fills the other colour.
+        # Marts depend on what is tracked: each change of it makes a build, and the first one fills the other colour.
         track(connection, "opendota", "team", ["1"])
         assert filled.ladder("run", "--only", "hero_stats").code == 0
         untrack(connection, "opendota", "team", ["1"])
