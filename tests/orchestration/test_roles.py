@@ -197,7 +197,8 @@ def test_a_developer_reads_what_models_read_and_changes_nothing(admin: psycopg.C
     ).fetchall()
     assert not [relation for relation in relations if relation[3]]
     read = {(schema, name) for schema, name, is_read, _ in relations if is_read}
-    assert {name for schema, name in read if schema == "ops"} == {"build_inputs", "cursors", "generations", "tracked"}
+    books = {"build_inputs", "confirmations", "cursors", "generations", "tracked"}
+    assert {name for schema, name in read if schema == "ops"} == books
     models_read = {(schema, name) for schema, name, _, _ in relations if re.match("staging_|prep$|marts$", schema)}
     assert {each for each in read if each[0] != "ops"} == models_read
     schemas = admin.execute(
