@@ -39,10 +39,11 @@ from ingestion.http import Answer, Client
 from ingestion.landing import Landing
 from ingestion.limits import CallBudget, Clock
 from ingestion.reports import Failure, PassReport, PlannedPass, Stop
-from warehouse.database import connect, first_line
+from warehouse.database import connect
 from warehouse.decode import parse_page
 from warehouse.errors import DatabaseError, LadderError, LakeError
 from warehouse.lake import Lake
+from warehouse.refused import refused
 from warehouse.settings import Settings
 from warehouse.source import CursorMove, Page, Parsed, Source
 from warehouse.state import failed_at, failed_before, finish_pass, start_pass
@@ -365,7 +366,10 @@ def _database(context: Context) -> Iterator[psycopg.Connection]:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    return DatabaseError(
-        f"the warehouse cannot be read or written: {first_line(error)}",
-        "check that LADDER_DATABASE_URL leads to a warehouse that `ladder run` has set up",
+    return refused(
+        error,
+        (
+            "the warehouse cannot be read or written",
+            "check that LADDER_DATABASE_URL leads to a warehouse that `ladder run` has set up",
+        ),
     )

@@ -20,6 +20,7 @@ from warehouse.errors import ConfigurationError
 from warehouse.lake import Lake
 from warehouse.settings import Settings
 from warehouse.source import Source
+from warehouse.tables import Table
 
 __all__ = ["Found", "Reader"]
 
@@ -65,6 +66,25 @@ class Reader:
     probe: str
     needs_key: bool = False
     look_up: Callable[[Context, Nickname | SteamAccount], Awaitable[Found]] | None = None
+
+    def tables_by_pass(self) -> dict[str, tuple[Table, ...]]:
+        """The tables of each pass, in the order of a run.
+
+        A table belongs to the first pass that is named for it, or else to the first that fills it.
+        """
+        names = {definition.name for definition in self.passes}
+        owned: set[str] = set()
+        found: dict[str, tuple[Table, ...]] = {}
+        for definition in self.passes:
+            filled = [table for name in definition.endpoints for table in self.source.endpoints[name].tables]
+            own = tuple(
+                table
+                for table in filled
+                if table.name == definition.name or (table.name not in names and table.name not in owned)
+            )
+            owned |= {table.name for table in own}
+            found[definition.name] = own
+        return found
 
     def require_key(self, settings: Settings) -> None:
         """Refuse to ask without a key where none is answered.

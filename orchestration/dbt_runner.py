@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from logging.handlers import RotatingFileHandler
@@ -33,6 +33,7 @@ from orchestration.dbt_graph import (
     prepared_folder,
     write_whole,
 )
+from orchestration.failing_rows import FailingRows, first_rows
 from orchestration.foreign_interrupts import raised_at_the_end
 from warehouse.database import libpq_environment, parameters
 from warehouse.errors import BuildError
@@ -47,6 +48,8 @@ _THREADS = 4
 #: The server's own parallel workers would take the core that a build beside readers leaves free.
 _ONE_CORE_A_THREAD = "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0"
 _KEPT_STATES = 3
+#: Tests at most of which rows are shown.
+_SAMPLED = 10
 #: What of dbt's events goes to its log, by dbt's name of the level.
 _LOGGED = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _LOG_BYTES = 10 << 20
@@ -70,6 +73,7 @@ class NodeResult:
         message: what dbt says about it, one line.
         failures: rows that fail a test.
         duration_s: time it took, in seconds.
+        sample: of a test that failed or warned, the first rows that it returned, where they could be read.
     """
 
     unique_id: str
@@ -78,6 +82,7 @@ class NodeResult:
     message: str
     failures: int
     duration_s: float
+    sample: FailingRows | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,7 @@ def build(
         )
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
-    return results
+    return _with_samples(results, outcome.result, lock)
 
 
 def describe(
@@ -245,6 +250,18 @@ def _published_manifest(project: Path, folder: Path, settings: Settings, transfo
             unit_test.schema = "marts"
     _move(manifest, parameters(transform_url)["dbname"])
     return manifest
+
+
+def _with_samples(results: Sequence[NodeResult], outcome: Any, connection: psycopg.Connection) -> list[NodeResult]:
+    """Results with the first rows of tests that failed or warned; of a few, since each takes time."""
+    nodes = {one.node.unique_id: one.node for one in outcome.results}
+    failed = [result for result in results if result.status == "fail"]
+    warned = [result for result in results if result.status == "warn"]
+    sampled = {
+        result.unique_id: replace(result, sample=first_rows(connection, nodes[result.unique_id].compiled_code))
+        for result in [*failed, *warned][:_SAMPLED]
+    }
+    return [sampled.get(result.unique_id, result) for result in results]
 
 
 def _standing(graph: Graph) -> list[NodeResult]:

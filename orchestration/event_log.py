@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from threading import RLock
 from typing import Any
 
-from dagster import AssetKey, DagsterEventType, EventLogEntry
+from dagster import AssetCheckEvaluation, AssetKey, DagsterEventType, EventLogEntry
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log.base import AssetRecord
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._serdes.config_class import ConfigurableClassData
 from dagster_postgres.event_log.event_log import PostgresEventLogStorage
 from dagster_postgres.utils import pg_url_from_config
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.engine import Connection
 
 __all__ = ["BurstEventLogStorage"]
@@ -125,6 +126,27 @@ class BurstEventLogStorage(PostgresEventLogStorage):
             self._store_asset_event_tags(connection, [event for event, _ in assets], [number for _, number in assets])
             for event, number in assets:
                 self._store_asset_event(connection, event, number)
-        for event, number in numbered:
-            if event.dagster_event_type in ASSET_CHECK_EVENTS:
-                self.store_asset_check_event(event, number)
+        checked = [(event, number) for event, number in numbered if event.dagster_event_type in ASSET_CHECK_EVENTS]
+        if checked:
+            planned = self._planned({event.run_id for event, _ in checked})
+            for event, number in checked:
+                self._store_check(event, number, planned)
+
+    def _store_check(self, event: EventLogEntry, number: int, planned: set[tuple[str, str, str]]) -> None:
+        """Write an evaluation over its plan, as Dagster does, or by itself: of one without a plan it writes nothing."""
+        evaluated = event.get_dagster_event().event_specific_data
+        if isinstance(evaluated, AssetCheckEvaluation):
+            of = (event.run_id, evaluated.asset_key.to_string(), evaluated.check_name)
+            if of not in planned:
+                self._store_runless_asset_check_evaluation(event, number)
+                return
+        elif isinstance(evaluated, AssetCheckEvaluationPlanned):
+            planned.add((event.run_id, evaluated.asset_key.to_string(), evaluated.check_name))
+        self.store_asset_check_event(event, number)
+
+    def _planned(self, run_ids: set[str]) -> set[tuple[str, str, str]]:
+        """Checks of runs that are planned or evaluated already: run, asset and name."""
+        columns = AssetCheckExecutionsTable.c
+        query = select(columns.run_id, columns.asset_key, columns.check_name).where(columns.run_id.in_(run_ids))
+        with self.index_connection() as connection:
+            return {(row[0], row[1], row[2]) for row in connection.execute(query)}

@@ -9,12 +9,14 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg
 from dagster import DagsterError, Failure
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._utils.interrupts import raise_interrupts_as
 
 from orchestration.foreign_interrupts import SIGNALS
 from warehouse.errors import LadderError
+from warehouse.refused import SERVER_AWAY, refused
 
 __all__ = ["exit_code", "foreign_code", "plain_failures", "run_interruptibly"]
 
@@ -45,11 +47,13 @@ def foreign_code() -> Iterator[None]:
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Show an error meant for a person as one line in Dagster too, and retry neither it nor an interrupt."""
+    """Show an error that a person can mend as one line in Dagster too, and retry neither it nor an interrupt."""
     try:
         yield
     except LadderError as error:
         raise Failure(description=str(error), allow_retries=False) from error
+    except psycopg.OperationalError as error:
+        raise Failure(description=str(refused(error, SERVER_AWAY)), allow_retries=False) from error
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         raise _Interrupted from None
 

@@ -25,7 +25,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from orchestration.assets.freshness import freshness_keys
-from orchestration.assets.marts import CACHE_KEY, model_key
+from orchestration.assets.marts import CACHE_KEY, keys_of_tests, model_key
 from orchestration.assets.staging import FetchJob, Staging, stagings
 from orchestration.dbt_graph import Graph
 
@@ -100,9 +100,11 @@ class Work:
 def build_jobs(graph: Graph, sources: Sequence[Staging]) -> Work:
     """Jobs over the models of a graph and over sources; times are as the sources ask for, minutes are spread."""
     left_out = [key for one in stagings().values() if one not in sources for key in one.keys_of(*one.passes)]
+    # Tests report what was evaluated, by themselves: one that a job plans and a run need not evaluate looks skipped.
+    tests = AssetSelection.checks(*keys_of_tests(graph))
     run = define_asset_job(
         "run",
-        selection=AssetSelection.all() - AssetSelection.assets(*left_out) if left_out else AssetSelection.all(),
+        selection=AssetSelection.all() - AssetSelection.assets(*left_out) - tests,
         description="Everything: fetch what is due, load it, build, test, publish. What `ladder run` does.",
         config=QUIET,
         executor_def=in_process_executor,
@@ -111,7 +113,7 @@ def build_jobs(graph: Graph, sources: Sequence[Staging]) -> Work:
     freshness = AssetSelection.checks(*freshness_keys(graph))
     transform = define_asset_job(
         "transform",
-        selection=AssetSelection.assets(CACHE_KEY, *map(model_key, graph.models)) | freshness,
+        selection=(AssetSelection.assets(CACHE_KEY, *map(model_key, graph.models)) - tests) | freshness,
         description="Build, test and publish what is loaded; nothing new builds nothing.",
         config=QUIET,
         executor_def=in_process_executor,

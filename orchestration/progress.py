@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 __all__ = [
+    "FailingTest",
     "LeftOut",
     "Message",
     "NodeDone",
@@ -83,6 +84,13 @@ class NodeDone(msgspec.Struct, frozen=True, tag=True):
     total: int
 
 
+class FailingTest(msgspec.Struct, frozen=True, tag=True):
+    """A test failed; a line for each of the first rows that it returned."""
+
+    name: str
+    rows: tuple[str, ...]
+
+
 class Published(msgspec.Struct, frozen=True, tag=True):
     """The marts are served.
 
@@ -113,7 +121,7 @@ class RunDone(msgspec.Struct, frozen=True, tag=True):
     is_cancelled: bool = False
 
 
-Message = PassProgress | PassDone | LeftOut | NotLoaded | NodeDone | Published | RunDone
+Message = PassProgress | PassDone | LeftOut | NotLoaded | NodeDone | FailingTest | Published | RunDone
 
 _listeners: list[Callable[[Message], None]] = []
 

@@ -11,7 +11,7 @@ import msgspec
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import NodeResult, prepare
 from orchestration.dbt_state import follow_publication
-from orchestration.progress import NodeDone, NotLoaded, Published, tell
+from orchestration.progress import FailingTest, NodeDone, NotLoaded, Published, tell
 from orchestration.transform import Transformed, transform
 from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
 from serving.publish import publish_cache
@@ -33,8 +33,10 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     Raises:
         LadderError: dbt could not run, or the views could not turn.
     """
+    loaded: dict[tuple[str, str], int] = {}
     for source in SOURCES.values():
-        _, failure = load_landed(warehouse, source)
+        report, failure = load_landed(warehouse, source)
+        loaded |= {(source.name, table): rows for table, rows in report.changed.items()}
         if failure is not None:
             tell(NotLoaded(failure))
     prepared = prepare(warehouse.settings, warehouse.servers.database_url, project)
@@ -46,7 +48,10 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         done += 1
         tell(NodeDone(result.name, result.status, done, total))
 
-    outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=count)
+    outcome = replace(transform(warehouse, prepared, full_refresh=full_refresh, on_node=count), loaded=loaded)
+    for result in outcome.results:
+        if result.status == "fail" and result.sample is not None:
+            tell(FailingTest(result.name, result.sample.as_lines()))
     generation = outcome.generation
     if generation is None or outcome.failure is not None:
         return outcome
@@ -68,7 +73,8 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
 def _keep(path: Path, results: Sequence[NodeResult]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".tmp")
-    fresh.write_bytes(msgspec.json.encode(results))
+    # Rows are shown once, and kept nowhere: what is forgotten of a person would be left in them.
+    fresh.write_bytes(msgspec.json.encode([replace(result, sample=None) for result in results]))
     fresh.replace(path)
 
 

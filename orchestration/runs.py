@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import psutil
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReason
-from dagster._core.execution.api import execute_run_iterator
+from dagster._core.execution.api import create_execution_plan, execute_run_iterator
+from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.tags import MAX_RETRIES_TAG
+from sqlalchemy.exc import OperationalError
 
 from orchestration.event_log import BurstEventLogStorage
 from orchestration.jobs import QUIET
 from orchestration.progress import PassDone, RunDone, listening
+from orchestration.run_log import logged_run
 from warehouse import logs
+from warehouse.errors import DatabaseError
+from warehouse.refused import SERVER_AWAY, refused
 
 __all__ = [
     "WORKER_TAG",
@@ -36,6 +42,8 @@ WORKER_TAG = "ladder/process"
 
 _IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _STORAGE = {"module": "orchestration.storage", "class": "HomeStorage"}
+#: How Dagster begins to say that an event cannot be stored.
+_UNWRITTEN_EVENT = "Exception while writing logger call to event log"
 _POOL_RECYCLE_S = 3600
 _STATEMENT_TIMEOUT_MS = 60_000
 
@@ -59,6 +67,15 @@ def opened_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
         yield instance
 
 
+@contextmanager
+def _stored() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise refused(error.orig, SERVER_AWAY) from error
+
+
+@_stored()
 def create_run(
     instance: DagsterInstance,
     repository: RepositoryDefinition,
@@ -75,25 +92,64 @@ def create_run(
         job: name of the job.
         assets: only these assets of the job.
         config: run config.
+
+    Raises:
+        DatabaseError: Dagster's storage cannot be written.
     """
     definition = repository.get_job(job)
-    selection = frozenset(assets) or None
-    return instance.create_run_for_job(
-        definition.get_subset(asset_selection=selection) if selection else definition,
-        run_config={**QUIET, **(config or {})},
+    # Whoever asked for it sees how it ends; the daemon is not to try again behind his back.
+    tags = {WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"}
+    run_config = {**QUIET, **(config or {})}
+    if not assets:
+        return instance.create_run_for_job(definition, run_config=run_config, tags=tags)
+    selection = frozenset(assets)
+    # Of their checks those that the job has: `create_run_for_job` takes all.
+    checks = frozenset(key for key in definition.asset_layer.asset_graph.asset_check_keys if key.asset_key in selection)
+    selected = definition.get_subset(asset_selection=selection, asset_check_selection=checks)
+    plan = create_execution_plan(selected, run_config=run_config, tags=tags)
+    return instance.create_run(
+        job_name=job,
+        run_id=None,
+        run_config=run_config,
+        status=None,
+        tags=tags,
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=snapshot_from_execution_plan(plan, selected.get_job_snapshot_id()),
+        job_snapshot=selected.get_job_snapshot(),
+        parent_job_snapshot=selected.get_parent_job_snapshot(),
         asset_selection=selection,
-        # Whoever asked for it sees how it ends; the daemon is not to try again behind his back.
-        tags={WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"},
+        asset_check_selection=checks,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=None,
+        job_code_origin=None,
+        asset_graph=selected.asset_layer.asset_graph,
     )
 
 
 def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
-    """Execute a run to its end; an interrupt cancels it."""
+    """Execute a run to its end, and log it; an interrupt cancels it.
+
+    Raises:
+        DatabaseError: Dagster's storage cannot be written: its server is full, or ended.
+    """
+    with logs.bound(run_id=run.run_id, job=run.job_name), logged_run(run) as log:
+        try:
+            with redirect_stderr(cast(IO[str], _WithoutEvents(sys.stderr))):
+                done = _execute(instance, repository, run)
+        except OperationalError as error:
+            raise _unwritten(instance, run, error) from error
+        log.end(done)
+        return done
+
+
+def _execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
     errors: list[str] = []
     passes: list[PassDone] = []
     is_cancelled = False
-    noting = listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None)
-    with logs.bound(run_id=run.run_id, job=run.job_name), noting:
+    with listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None):
         for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
             is_cancelled = is_cancelled or _is_interrupt(event)
             if event.is_step_failure or (event.is_run_failure and not errors):
@@ -108,6 +164,30 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
             errors.append(message)
         instance.report_run_failed(ended, message)
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
+
+
+class _WithoutEvents:
+    """Standard error without the whole events that Dagster writes there when its storage cannot take them."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Pass a text on, unless it is one of these; the error itself is raised as well."""
+        return len(text) if text.startswith(_UNWRITTEN_EVENT) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _unwritten(instance: DagsterInstance, run: DagsterRun, error: OperationalError) -> DatabaseError:
+    """What kept a run from being recorded; its end is recorded all the same, where that is possible."""
+    found = refused(error.orig, SERVER_AWAY)
+    with suppress(OperationalError):
+        stored = instance.get_run_by_id(run.run_id)
+        if stored is not None and not stored.is_finished:
+            instance.report_run_failed(stored, str(found))
+    return found
 
 
 def fail_dead_runs(instance: DagsterInstance) -> int:

@@ -20,9 +20,11 @@ from orchestration.interrupts import foreign_code, run_interruptibly
 from orchestration.progress import PassDone, PassProgress, tell
 from orchestration.warehouse_access import Warehouse, load_landed
 from warehouse.compact import compact_when_due
+from warehouse.database import connect
 from warehouse.errors import LadderError
 from warehouse.load import LoadReport
 from warehouse.source import Source
+from warehouse.state import confirm
 
 __all__ = ["PassOutcome", "SourceSession", "open_session"]
 
@@ -71,6 +73,9 @@ class SourceSession:
         self._stack = stack
         self._context: Context | None = None
         self._ended: Stop | None = None
+        self._tables = {name: [one.name for one in tables] for name, tables in reader.tables_by_pass().items()}
+        # What an earlier run landed and could not load. Where this fails, the first pass fails in the same way.
+        self._loaded_before, _ = load_landed(warehouse, reader.source)
 
     def run(self, definition: PassDefinition) -> PassOutcome:
         """Do a pass and load what it landed.
@@ -88,10 +93,27 @@ class SourceSession:
             if report.stop and report.stop.is_of_source:
                 self._ended = report.stop
         loaded, load_failure = load_landed(self._warehouse, self._reader.source)
+        loaded, self._loaded_before = self._loaded_before + loaded, LoadReport()
+        if not is_told and self._context is not None:
+            self._confirm(report, is_loaded=load_failure is None)
         outcome = PassOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))
         if not is_told:
             tell(_message(self._reader.source.name, outcome))
         return outcome
+
+    def _confirm(self, report: PassReport, *, is_loaded: bool) -> None:
+        """Record in `ops` whether the source answered for the tables of a pass. Nothing due is neither yes nor no."""
+        stop = report.stop
+        is_answered = report.pages > 0 and not (stop and stop.is_of_source)
+        is_awaited = bool(report.requests or report.skipped or report.failures or stop)
+        with connect(self._warehouse.url("ingest")) as connection:
+            confirm(
+                connection,
+                self._reader.source.name,
+                self._tables[report.name],
+                is_awaited=is_awaited,
+                is_confirmed=is_answered and is_loaded,
+            )
 
     def _fetch(self, definition: PassDefinition) -> PassReport:
         if self._context is None:
@@ -124,8 +146,6 @@ def open_session(warehouse: Warehouse, reader: Reader) -> Iterator[SourceSession
         stack = AsyncExitStack()
         session = SourceSession(warehouse, reader, runner, stack)
         try:
-            # Where this fails, the first pass fails in the same way, and tells.
-            load_landed(warehouse, reader.source)
             yield session
             _keep_compact(warehouse, reader.source)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -10,10 +10,11 @@ import psycopg
 from psycopg import sql
 
 from orchestration import dbt_runner
+from orchestration.changes import changed_models, changed_sources
 from orchestration.dbt_graph import Graph
 from orchestration.dbt_runner import NodeResult, Prepared
 from orchestration.warehouse_access import Warehouse
-from warehouse.damage import damaged_marts
+from warehouse.damage import damaged_marts, is_dbt_gone
 from warehouse.errors import BuildError, ConfigurationError, LadderError
 from warehouse.feed import trim_feeds
 from warehouse.publish import (
@@ -21,14 +22,17 @@ from warehouse.publish import (
     Generation,
     begin_build,
     building,
+    confirm_generation,
     current_generation,
     plan_build,
     record_build,
     turn,
 )
+from warehouse.refused import advice_on
 from warehouse.role_names import ACT_AS_MARTS_OWNER
 from warehouse.settings import Settings
 from warehouse.statistics import refresh_statistics
+from warehouse.write_counts import write_counts
 
 __all__ = ["Transformed", "as_of_date", "failed_build", "transform"]
 
@@ -44,6 +48,9 @@ class Transformed:
         results: what became of each node; empty when nothing was built.
         failure: a test or model that failed, so that nothing was turned, or a cache that could not be told; None when
             all went well.
+        changed: dbt's ids of the models that differ from the generation before, upstream first, with the rows that the
+            build wrote; None for a view, and where they are not known. Empty where nothing was published.
+        loaded: rows that were changed by loading first what was landed, by source and staging table.
     """
 
     graph: Graph
@@ -51,6 +58,8 @@ class Transformed:
     is_built: bool
     results: Sequence[NodeResult] = field(default=())
     failure: LadderError | None = None
+    changed: Mapping[str, int | None] = field(default_factory=dict)
+    loaded: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def transform(
@@ -79,10 +88,14 @@ def transform(
         build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
         damaged = damaged_marts(connection)
         if not build.is_needed and not full_refresh and not damaged:
-            return Transformed(prepared.graph, current_generation(connection), is_built=False)
+            live = current_generation(connection)
+            assert live is not None  # otherwise a build is needed
+            return Transformed(prepared.graph, confirm_generation(connection, live), is_built=False)
         is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
         # A table that was changed by hand is not built on, now or later.
         is_other_refreshed = full_refresh or not all(mart.is_view_alone for mart in damaged)
+        before, written = current_generation(connection), write_counts(connection, build.colour)
+        is_one_behind = _is_one_behind(connection, build)
         begin_build(connection, build, is_full=is_full)
         trim_feeds(connection)
         refresh_statistics(warehouse.servers.database_url)
@@ -93,16 +106,37 @@ def transform(
             build.colour,
             lock=connection,
             full_refresh=is_full,
-            beside_readers=is_full and current_generation(connection) is not None,
+            beside_readers=is_full and before is not None,
             on_node=on_node,
         )
         failure = failed_build(results)
         if failure is not None:
-            return Transformed(prepared.graph, current_generation(connection), True, results, failure)
+            return Transformed(prepared.graph, before, True, results, failure)
         built_as_of = _built_as_of(connection, build)
         record_build(connection, build, as_of_date=built_as_of, is_other_refreshed=is_other_refreshed)
+        is_counted = (is_full or is_one_behind) and is_dbt_gone(connection)
+        counted = write_counts(connection, build.colour) if is_counted else None
         generation = turn(connection, build.colour, prepared.graph.marts)
-        return Transformed(prepared.graph, generation, True, results)
+        sources = None
+        if before is not None and not is_full and not damaged:
+            sources = changed_sources(connection, prepared.graph.sources, before, generation)
+        changed = changed_models(prepared.graph, results, sources, written, counted)
+        return Transformed(prepared.graph, generation, True, results, changed=changed)
+
+
+def _is_one_behind(connection: psycopg.Connection, build: Build) -> bool:
+    """Whether the idle colour is as the generation before the published one left it.
+
+    It is not where a rollback has turned away from it, or a build of it has failed or was killed: then it differs from
+    what readers have by more than the next build writes.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM ops.build_state AS idle JOIN ops.build_inputs AS begun USING (colour) "
+        "JOIN ops.build_state AS live ON live.colour <> idle.colour "
+        "WHERE idle.colour = %s AND idle.built_at <= live.built_at AND begun.begun_at <= idle.built_at",
+        [build.colour],
+    ).fetchone()
+    return row is not None
 
 
 def as_of_date(settings: Settings) -> date | None:
@@ -133,7 +167,7 @@ def failed_build(
     others = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
     return BuildError(
         f"{failures[0]}{others}; {outcome}",
-        "see logs/dbt.log under LADDER_HOME",
+        advice_on(failures[0]) or "see logs/dbt.log under LADDER_HOME",
     )
 
 

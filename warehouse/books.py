@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Set
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import psycopg
@@ -33,6 +33,7 @@ class LoadReport:
         reobserved: rows seen again unchanged, at a later time.
         rejected: records that could not become rows.
         odd_fields: fields that could not be read as they were sent, in records that became rows.
+        changed: rows inserted, updated or deleted, by table; tables without any are left out.
     """
 
     batches: int = 0
@@ -45,11 +46,19 @@ class LoadReport:
     reobserved: int = 0
     rejected: int = 0
     odd_fields: int = 0
+    changed: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: LoadReport) -> LoadReport:
         """Sum of two loads."""
-        mine, theirs = asdict(self), asdict(other)
-        return LoadReport(**{name: mine[name] + theirs[name] for name in mine})
+        mine, theirs = self.counts, other.counts
+        changed = Counter(self.changed)
+        changed.update(other.changed)
+        return LoadReport(**{name: mine[name] + theirs[name] for name in mine}, changed=dict(changed))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Its numbers, by name."""
+        return {name: value for name, value in asdict(self).items() if name != "changed"}
 
 
 #: Unknown fields of a table that `ops.drift` holds by name.
@@ -122,7 +131,7 @@ def write_books(
     load has found, whatever an earlier one did.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_BATCH, {**asdict(report), "batch_id": batch_id, "source": source.name, "loaded_at": loaded_at})
+        cursor.execute(_BATCH, {**report.counts, "batch_id": batch_id, "source": source.name, "loaded_at": loaded_at})
         cursor.executemany(
             _FILE,
             [(name, source.name, endpoint, pages, batch_id) for name, endpoint, pages in prepared.files],
@@ -194,12 +203,12 @@ def write_books(
 
 def _bounded(known: Set[str], found: Counter[str]) -> Counter[str]:
     """Unknown fields by name as long as a table has few of them; what comes beyond is counted together."""
-    named = Counter(field.partition(".")[0] for field in known)
+    named = Counter(name.partition(".")[0] for name in known)
     bounded: Counter[str] = Counter()
-    for field, times in sorted(found.items()):
-        table = field.partition(".")[0]
-        if field not in known:
+    for name, times in sorted(found.items()):
+        table = name.partition(".")[0]
+        if name not in known:
             named[table] += 1
-        is_named = field in known or named[table] <= _MOST_FIELDS
-        bounded[field if is_named else all_unknown(table)] += times
+        is_named = name in known or named[table] <= _MOST_FIELDS
+        bounded[name if is_named else all_unknown(table)] += times
     return bounded

@@ -16,7 +16,7 @@ import psycopg
 
 from warehouse.locks import AWAIT_VIEWS
 
-__all__ = ["DAMAGE_QUERY", "DamagedMart", "damaged_marts", "record_marts"]
+__all__ = ["DAMAGE_QUERY", "DamagedMart", "damaged_marts", "is_dbt_gone", "record_marts"]
 
 _SQL = resources.files("warehouse") / "damage_queries"
 #: Selects mart and problem, for the colour `%(colour)s` or, where that is null, for what readers see.
@@ -92,13 +92,13 @@ def record_marts(connection: psycopg.Connection, colour: str, marts: Sequence[st
         colour: where they are.
         marts: their names.
     """
-    values: dict[str, Any] = {"colour": colour, "marts": list(marts), "is_settled": _dbt_is_gone(connection)}
+    values: dict[str, Any] = {"colour": colour, "marts": list(marts), "is_settled": is_dbt_gone(connection)}
     connection.execute("DELETE FROM ops.published_marts WHERE colour = %(colour)s", values)
     connection.execute(_RECORD, values)
 
 
-def _dbt_is_gone(connection: psycopg.Connection) -> bool:
-    """Whether the sessions that built are over, and with that what they wrote is counted."""
+def is_dbt_gone(connection: psycopg.Connection) -> bool:
+    """Whether the sessions that built are over, after two seconds at the latest: then what they wrote is counted."""
     deadline = time.monotonic() + _WAIT_FOR_DBT_S
     while True:
         connection.execute("SELECT pg_stat_clear_snapshot()")

@@ -13,6 +13,7 @@ from psycopg import conninfo, pq, sql
 
 from warehouse.errors import DatabaseError
 from warehouse.pooler import refuse_shared_sessions
+from warehouse.refused import advice_on
 from warehouse.role_names import LoginRole, role_name
 from warehouse.settings import Settings
 
@@ -66,11 +67,12 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
                 "LADDER_DATABASE_URL leads to a connection pooler that refuses how sessions begin (`options`)",
                 "let it name PostgreSQL itself",
             ) from None
+        advice = "check LADDER_DATABASE_URL and that the server accepts this login"
+        if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error):
+            advice = "run `ladder doctor`, which sets the passwords of its logins again"
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
-            "run `ladder doctor`, which sets the passwords of its logins again"
-            if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error)
-            else "check LADDER_DATABASE_URL and that the server accepts this login",
+            advice_on(str(error)) or advice,
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(

@@ -25,6 +25,7 @@ from warehouse.locks import await_builds, lock_load
 from warehouse.merge import MergeCounts, merge
 from warehouse.pending import needs_listing, note_listing
 from warehouse.prepare import Prepared, prepare
+from warehouse.refused import refused
 from warehouse.source import Source
 
 __all__ = ["LoadReport", "load_files", "load_pending", "pending_files"]
@@ -168,9 +169,9 @@ def _load_group(
         table = prepared.rows[name].table
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(table.identifier))
     batch_id, loaded_at = _begin_batch(connection)
-    merged = MergeCounts()
-    for name in sorted(prepared.rows):
-        merged += merge(connection, prepared.rows[name])
+    by_table = {name: merge(connection, prepared.rows[name]) for name in sorted(prepared.rows)}
+    merged = sum(by_table.values(), MergeCounts())
+    changed = {name: counts.changed for name, counts in by_table.items() if counts.changed}
     report = LoadReport(
         batches=1,
         files=len(prepared.files),
@@ -179,6 +180,7 @@ def _load_group(
         rejected=len(prepared.rejects),
         odd_fields=sum(located.records for located in prepared.odd),
         **asdict(merged),
+        changed=changed,
     )
     if again:
         prepared.drift.clear()  # It was counted when the pages came first.
@@ -216,11 +218,6 @@ def _begin_batch(connection: psycopg.Connection) -> tuple[int, datetime]:
 
 
 def _load_error(error: psycopg.Error) -> DatabaseError:
-    reason = (error.diag.message_primary or str(error)).splitlines()[0]
-    if isinstance(error, psycopg.errors.DiskFull):
-        return DatabaseError(
-            f"PostgreSQL has no space left: {reason}", "free some space and run again; nothing is lost"
-        )
     if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable):
-        return DatabaseError(f"the load was refused: {reason}", "run `ladder doctor`")
-    return DatabaseError(f"the load stopped: {reason}", "run again; what was landed is in the lake and is loaded then")
+        return refused(error, ("the load was refused", "run `ladder doctor`"))
+    return refused(error, ("the load stopped", "run again; what was landed is in the lake and is loaded then"))

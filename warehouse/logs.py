@@ -39,6 +39,8 @@ def configure(settings: Settings, process: str) -> None:
         settings: home and level.
         process: name of the file, e.g. `ladder` or `worker`.
     """
+    # Where a line cannot be written, as on a full disk, logging would show a stack trace on the terminal.
+    logging.raiseExceptions = False
     folder = settings.home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(folder / f"{process}.log", maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, delay=True)

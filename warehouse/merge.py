@@ -33,6 +33,11 @@ class MergeCounts:
     deleted: int = 0
     reobserved: int = 0
 
+    @property
+    def changed(self) -> int:
+        """Rows that are not what they were."""
+        return self.inserted + self.updated + self.deleted
+
     def __add__(self, other: MergeCounts) -> MergeCounts:
         """Sum of two merges."""
         return MergeCounts(

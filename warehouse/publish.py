@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, LiteralString
 
@@ -29,6 +29,7 @@ __all__ = [
     "Generation",
     "begin_build",
     "building",
+    "confirm_generation",
     "current_generation",
     "plan_build",
     "record_build",
@@ -52,6 +53,7 @@ class Generation:
         as_of_date: the date that its windows hang on; None without any play.
         head_batch_id: the newest batch that it holds.
         published_at: when readers began to see it.
+        confirmed_at: when a run last found that it holds everything that is loaded.
     """
 
     generation: int
@@ -59,6 +61,7 @@ class Generation:
     as_of_date: date | None
     head_batch_id: int
     published_at: datetime
+    confirmed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,21 @@ class Build:
 def current_generation(connection: psycopg.Connection) -> Generation | None:
     """The published generation, or None before the first."""
     row = connection.execute(
-        "SELECT generation, colour, as_of_date, head_batch_id, published_at FROM ops.generations "
+        "SELECT generation, colour, as_of_date, head_batch_id, published_at, confirmed_at FROM ops.generations "
         "ORDER BY generation DESC LIMIT 1"
     ).fetchone()
     return None if row is None else Generation(*row)
+
+
+def confirm_generation(connection: psycopg.Connection, generation: Generation) -> Generation:
+    """Record that a generation holds everything that is loaded; call it under the build lock, in autocommit."""
+    with connection.transaction():
+        connection.execute(ACT_AS_MARTS_OWNER)
+        row = connection.execute(
+            "UPDATE ops.generations SET confirmed_at = clock_timestamp() WHERE generation = %s RETURNING confirmed_at",
+            [generation.generation],
+        ).fetchone()
+    return generation if row is None else replace(generation, confirmed_at=row[0])
 
 
 @contextmanager
@@ -329,7 +343,7 @@ def _write_generation(connection: psycopg.Connection, colour: Colour) -> Generat
         "INSERT INTO ops.generations (generation, colour, as_of_date, head_batch_id) "
         "SELECT coalesce((SELECT max(generation) FROM ops.generations), 0) + 1, colour, as_of_date, head_batch_id "
         "FROM ops.build_state WHERE colour = %s "
-        "RETURNING generation, colour, as_of_date, head_batch_id, published_at",
+        "RETURNING generation, colour, as_of_date, head_batch_id, published_at, confirmed_at",
         [colour],
     ).fetchone()
     if row is None:

@@ -16,6 +16,7 @@ __all__ = [
     "Pass",
     "Reread",
     "Tracked",
+    "confirm",
     "cursors",
     "failed_at",
     "failed_before",
@@ -169,5 +170,29 @@ def finish_pass(connection: psycopg.Connection, pass_: Pass, report: Mapping[str
         "THEN %(report)s::jsonb END WHERE finished_at IS NULL AND (source, name) = "
         "(SELECT source, name FROM ops.passes WHERE pass_id = %(pass_id)s) AND started_at <= %(started_at)s",
         {"pass_id": pass_.pass_id, "report": Jsonb(dict(report)), "started_at": pass_.started_at},
+    )
+    connection.commit()
+
+
+def confirm(
+    connection: psycopg.Connection, source: str, tables: Sequence[str], *, is_awaited: bool, is_confirmed: bool
+) -> None:
+    """Record what a pass found about the tables that it fills.
+
+    Args:
+        connection: a login that may write `ops` (`ladder_ingest`).
+        source: their source.
+        tables: their names.
+        is_awaited: whether there was anything to read; tables for which there is nothing are not late.
+        is_confirmed: whether the source answered and everything landed is loaded.
+    """
+    connection.execute(
+        "INSERT INTO ops.confirmations AS known (source, table_name, confirmed_at, awaited_since) "
+        "SELECT %(source)s, name, CASE WHEN %(is_confirmed)s THEN clock_timestamp() END, "
+        "CASE WHEN %(is_awaited)s THEN clock_timestamp() END FROM unnest(%(tables)s::text[]) AS name "
+        "ON CONFLICT (source, table_name) DO UPDATE SET "
+        "confirmed_at = coalesce(excluded.confirmed_at, known.confirmed_at), "
+        "awaited_since = CASE WHEN %(is_awaited)s THEN coalesce(known.awaited_since, excluded.awaited_since) END",
+        {"source": source, "tables": list(tables), "is_awaited": is_awaited, "is_confirmed": is_confirmed},
     )
     connection.commit()

@@ -7,9 +7,9 @@ built on one state of the data.
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
 from dagster import (
+    AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
@@ -18,8 +18,6 @@ from dagster import (
     AssetSpec,
     Config,
     DataVersion,
-    Failure,
-    FreshnessPolicy,
     MaterializeResult,
     MetadataValue,
     OpExecutionContext,
@@ -30,19 +28,18 @@ from dagster import (
 from dagster._core.definitions.metadata import RawMetadataValue
 
 from orchestration.assets.selection import selected_assets, selected_checks
+from orchestration.assets.state import CACHE_KEY, CONFIRMED, state_of_all
 from orchestration.dbt_graph import Graph, Model, Source, Test
 from orchestration.interrupts import foreign_code, plain_failures
 from orchestration.publishing import build_and_publish
 from orchestration.transform import Transformed
+from orchestration.warehouse_access import Warehouse
+from warehouse.errors import LadderError
 
-__all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "model_key", "transform_assets"]
+__all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "keys_of_tests", "model_key", "transform_assets"]
 
 #: Name of the step.
 STEP = "build_marts"
-#: What applications read.
-CACHE_KEY = AssetKey(["serving", "cache"])
-#: A mart that was not confirmed for this long is late; transformation runs every hour.
-_LATE_AFTER = timedelta(hours=3)
 
 
 class TransformConfig(Config):
@@ -74,6 +71,11 @@ def check_names(graph: Graph) -> dict[str, tuple[AssetKey, str]]:
     return found
 
 
+def keys_of_tests(graph: Graph) -> list[AssetCheckKey]:
+    """The check of every test."""
+    return [AssetCheckKey(key, name) for key, name in check_names(graph).values()]
+
+
 def transform_assets(graph: Graph) -> AssetsDefinition:
     """The step that builds, tests and publishes all models of a graph."""
     keys = {model.unique_id: model_key(model) for model in graph.models}
@@ -88,25 +90,41 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
         kinds={"redis"},
     )
 
+    confirmed = AssetCheckSpec(
+        CONFIRMED.name, asset=CACHE_KEY, description="A run confirmed the published marts not too long ago."
+    )
+    tests = {test.unique_id: test for test in graph.tests}
+
     @multi_asset(
         name=STEP,
         specs=[*specs, served],
-        check_specs=[_check_spec(test, *checks[test.unique_id]) for test in graph.tests if test.unique_id in checks],
+        check_specs=[
+            confirmed,
+            *(_check_spec(test, *checks[test.unique_id]) for test in graph.tests if test.unique_id in checks),
+        ],
         required_resource_keys={"warehouse"},
         can_subset=True,
     )
     def transform_step(
         context: OpExecutionContext, config: TransformConfig
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-        with plain_failures(), foreign_code():
-            outcome = build_and_publish(context.resources.warehouse, full_refresh=config.full_refresh)
-        results = _check_results(outcome, checks, {test.unique_id: test for test in graph.tests})
-        yield from selected_checks(context, results, is_logged=outcome.is_built)
-        if outcome.failure is not None:
-            raise Failure(description=str(outcome.failure), allow_retries=False)
-        built = {result.unique_id for result in outcome.results if outcome.is_built and result.status == "success"}
-        changed = [key for unique_id, key in keys.items() if unique_id in built]
-        yield from selected_assets(context, _materializations(outcome, keys), logged=[*changed, CACHE_KEY])
+        warehouse: Warehouse = context.resources.warehouse
+        with plain_failures():
+            try:
+                with foreign_code():
+                    outcome = build_and_publish(warehouse, full_refresh=config.full_refresh)
+            except LadderError:
+                # How late the marts are by now is what a person needs to know of a build that fails again and again.
+                yield from selected_checks(context, state_of_all(warehouse, graph, None), is_logged=True)
+                raise
+            yield from selected_checks(context, _check_results(outcome, checks, tests), is_logged=outcome.is_built)
+            yield from selected_checks(context, state_of_all(warehouse, graph, outcome), is_logged=True)
+            changed = {*_loaded_keys(outcome), *(keys[unique_id] for unique_id in outcome.changed)}
+            if outcome.is_built and outcome.failure is None:
+                changed.add(CACHE_KEY)
+            yield from selected_assets(context, _materializations(outcome, keys), changed=changed, is_read=False)
+            if outcome.failure is not None:
+                raise outcome.failure
 
     return transform_step
 
@@ -130,7 +148,6 @@ def _spec(model: Model, upstream: Mapping[str, AssetKey]) -> AssetSpec:
             "dagster/table_name": f"{schema}.{model.name}",
             "materialized": model.materialized,
         },
-        freshness_policy=FreshnessPolicy.time_window(fail_window=_LATE_AFTER) if model.is_mart else None,
     )
 
 
@@ -146,9 +163,12 @@ def _first_reader(graph: Graph, test: Test) -> AssetKey | None:
 def _check_results(
     outcome: Transformed, checks: Mapping[str, tuple[AssetKey, str]], tests: Mapping[str, Test]
 ) -> Iterator[AssetCheckResult]:
-    """Results of tests, new ones or those that the standing generation passed when it was built."""
+    """Results of tests, new ones or those that the standing generation passed when it was built.
+
+    A test that was skipped, since what it reads was not built, was not evaluated.
+    """
     for result in outcome.results:
-        if result.unique_id in checks:
+        if result.unique_id in checks and result.status != "skipped":
             key, name = checks[result.unique_id]
             is_warning = result.status == "warn" or tests[result.unique_id].is_warning
             yield AssetCheckResult(
@@ -161,25 +181,43 @@ def _check_results(
                     "failing rows": result.failures,
                     "message": result.message,
                     "duration_s": result.duration_s,
+                    **({"first rows": MetadataValue.md(result.sample.as_markdown())} if result.sample else {}),
                 },
             )
 
 
+def _loaded_keys(outcome: Transformed) -> dict[AssetKey, int]:
+    """Staging tables that were loaded first, and how many of their rows changed."""
+    return {AssetKey(list(table)): rows for table, rows in outcome.loaded.items()}
+
+
 def _materializations(outcome: Transformed, keys: Mapping[str, AssetKey]) -> Iterator[MaterializeResult[None]]:
-    """One for each model: an event also says that an unchanged one still holds, as dbt's own `reused` does."""
+    """One for each staging table that was loaded first, for each model of what is published, and for the cache.
+
+    After a failure it is those alone that changed before it.
+    """
+    for key, rows in _loaded_keys(outcome).items():
+        yield MaterializeResult(asset_key=key, metadata={"rows changed": rows})
     generation = outcome.generation
-    assert generation is not None  # without a failure there is one
+    if generation is None:
+        return
     results = {result.unique_id: result for result in outcome.results}
     version = DataVersion(str(generation.generation))
     standing: dict[str, RawMetadataValue] = {
         "generation": generation.generation,
         "as of": MetadataValue.text(str(generation.as_of_date)),
         "newest batch": generation.head_batch_id,
+        "confirmed at": MetadataValue.timestamp(generation.confirmed_at),
     }
     for unique_id, key in keys.items():
-        result = results.get(unique_id)
-        spent: dict[str, RawMetadataValue] = {}
-        if result and outcome.is_built:
-            spent = {"status": result.status, "duration_s": result.duration_s}
-        yield MaterializeResult(asset_key=key, metadata={"status": "reused", **standing, **spent}, data_version=version)
-    yield MaterializeResult(asset_key=CACHE_KEY, metadata=standing, data_version=version)
+        spent: dict[str, RawMetadataValue] = {"status": "unchanged"}
+        if unique_id in outcome.changed:
+            changed_rows = outcome.changed[unique_id]
+            spent = {"status": "changed", **({} if changed_rows is None else {"rows changed": changed_rows})}
+            if unique_id in results:
+                spent["duration_s"] = results[unique_id].duration_s
+        elif outcome.failure is not None:
+            continue
+        yield MaterializeResult(asset_key=key, metadata={**standing, **spent}, data_version=version)
+    if outcome.failure is None:
+        yield MaterializeResult(asset_key=CACHE_KEY, metadata=standing, data_version=version)

@@ -25,7 +25,6 @@ from ingestion.registry import NAMES
 from orchestration.assets.selection import selected_assets, selected_checks
 from orchestration.interrupts import plain_failures
 from orchestration.source_session import PassOutcome
-from warehouse.tables import Table
 
 __all__ = ["CHECK", "FetchJob", "Staging", "stagings"]
 
@@ -68,7 +67,7 @@ class Staging:
         self.name = reader.source.name
         self.jobs = jobs
         self._after = after
-        self._tables = _tables_by_pass(reader)
+        self._tables = reader.tables_by_pass()
         #: One definition a pass, in the order of a run.
         self.assets = [self._assets_of(definition) for definition in reader.passes]
 
@@ -112,8 +111,13 @@ class Staging:
         def fetch(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
             with plain_failures():
                 outcome = getattr(context.resources, name).run(definition)
-                filled = [MaterializeResult[None](asset_key=key, metadata=_metadata(outcome)) for key in keys]
-                yield from selected_assets(context, filled, logged=keys)
+                changed = {self.key(table): rows for table, rows in outcome.loaded.changed.items()}
+                # A load takes whatever is landed of the source, also for tables of other passes.
+                loaded = [
+                    MaterializeResult[None](asset_key=key, metadata=_metadata(outcome, changed.get(key, 0)))
+                    for key in dict.fromkeys([*keys, *changed])
+                ]
+                yield from selected_assets(context, loaded, changed=changed, is_read=True)
                 checked = AssetCheckResult(
                     asset_key=keys[0],
                     check_name=CHECK,
@@ -131,27 +135,11 @@ def stagings() -> dict[str, Staging]:
     return {name: importlib.import_module(f"orchestration.assets.{name}").STAGING for name in NAMES}
 
 
-def _tables_by_pass(reader: Reader) -> dict[str, tuple[Table, ...]]:
-    """A table is an asset of the first pass that is named for it, or else of the first that fills it."""
-    names = {definition.name for definition in reader.passes}
-    owned: set[str] = set()
-    found: dict[str, tuple[Table, ...]] = {}
-    for definition in reader.passes:
-        filled = [table for name in definition.endpoints for table in reader.source.endpoints[name].tables]
-        own = tuple(
-            table
-            for table in filled
-            if table.name == definition.name or (table.name not in names and table.name not in owned)
-        )
-        owned |= {table.name for table in own}
-        found[definition.name] = own
-    return found
-
-
-def _metadata(outcome: PassOutcome) -> dict[str, MetadataValue]:
-    """Counts and window of a pass."""
+def _metadata(outcome: PassOutcome, changed: int) -> dict[str, MetadataValue]:
+    """Rows of a table that were changed, and counts and window of the pass."""
     report, loaded = outcome.report, outcome.loaded
     counts = {
+        "rows changed": changed,
         "requests": report.requests,
         "pages": report.pages,
         "records": report.records,

@@ -411,10 +411,18 @@ def _refused(error: Exception, trouble: int) -> int:
         from psycopg import OperationalError
         from psycopg.errors import InsufficientPrivilege
 
+        from warehouse.refused import SERVER_AWAY, refused
+
         if isinstance(error, OperationalError | InsufficientPrivilege):
-            said = error.diag.message_primary or str(error)
-            hint = "see that it runs, has room and grants what is needed, then try again"
-            sys.stderr.write(f"error: PostgreSQL: {visible(' '.join(said.split()))}; {hint}\n")
+            sys.stderr.write(f"error: {refused(error, SERVER_AWAY)}\n")
+            return trouble
+    if "sqlalchemy" in sys.modules:
+        from sqlalchemy.exc import OperationalError as StorageError
+
+        from warehouse.refused import SERVER_AWAY, refused
+
+        if isinstance(error, StorageError):
+            sys.stderr.write(f"error: {refused(error.orig, SERVER_AWAY)}\n")
             return trouble
     show = getattr(error, "show", None)
     if show is None:

@@ -21,6 +21,7 @@ from warehouse.database import connect, libpq_environment, role_url
 from warehouse.embedded import postgres_bin, running
 from warehouse.errors import ConfigurationError, DatabaseError, LadderError
 from warehouse.file_modes import as_requested
+from warehouse.refused import refused
 from warehouse.settings import load_settings
 
 __all__ = ["open_psql", "run_query"]
@@ -195,10 +196,9 @@ _WRITERS: dict[str, Callable[[psycopg.Connection, str, IO[bytes]], None]] = {
 
 
 def _refused(error: psycopg.Error) -> DatabaseError:
-    reason = " ".join((error.diag.message_primary or str(error)).split())
     hint = error.diag.message_hint or "tables and columns are described in docs/marts.md"
     if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction):
         hint = "the analyst reads the schema marts and changes nothing"
     if isinstance(error, psycopg.errors.QueryCanceled):
         hint = "ask for less, or set statement_timeout higher in `ladder psql`"
-    return DatabaseError(f"the query was refused: {reason}", hint.rstrip("."))
+    return refused(error, ("the query was refused", hint.rstrip(".")))

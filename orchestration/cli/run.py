@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from orchestration.cli.terminal import RunView, console, table, warn
+from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.progress import RunDone
 from orchestration.worker_client import Run, follow_run, is_running
 from warehouse import logs
@@ -33,6 +33,10 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
         raise typer.Exit(exit_code())
     for line in dict.fromkeys([*view.failures, *done.errors]):
         warn(line)
+    for test in view.failing_tests:
+        errors.print(f"  first rows of {test.name}:")
+        for row in test.rows:
+            errors.print(f"    {row}")
     published = view.published
     if published is not None:
         verb = "published" if published.is_new else "nothing new; still"

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.progress import LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
+from orchestration.progress import FailingTest, LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
 from warehouse.visible import visible
 
 __all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "table", "warn", "write_json"]
@@ -90,6 +90,7 @@ class RunView:
 
     def __init__(self) -> None:
         self.failures: list[str] = []
+        self.failing_tests: list[FailingTest] = []
         self.requests = 0
         self.changed = 0
         self.published: Published | None = None
@@ -131,6 +132,8 @@ class RunView:
                 if status in ("fail", "error", "warn"):
                     errors.print(f"  dbt: {name}: {status}")
                 self._progress.update(self._bar("dbt"), completed=done, total=total, note=name)
+            case FailingTest():
+                self.failing_tests.append(message)
             case Published():
                 self.published = message
 

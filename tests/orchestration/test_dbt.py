@@ -124,7 +124,8 @@ def test_plain_dbt_shows_what_a_model_finds_in_the_published_marts(dbt: Callable
 def test_sources_and_seeds_are_for_plain_dbt_too(dbt: Callable[[str], Any], filled: Filled) -> None:
     results = dbt("source freshness -s source:opendota.player_matches").result.results
     (fresh,) = [result for result in results if str(result.node.resource_type) == "source"]
-    assert [(fresh.max_loaded_at,)] == _query(filled, "SELECT max(_observed_at) FROM staging_opendota.player_matches")
+    confirmed = "SELECT confirmed_at FROM ops.confirmations WHERE (source, table_name) = ('opendota', 'player_matches')"
+    assert [(fresh.max_loaded_at,)] == _query(filled, confirmed)
     assert dbt("seed -s dota2_medals").success
     assert _query(filled, f"SELECT count(*) FROM {SCHEMA}.dota2_medals") == _query(
         filled, "SELECT count(*) FROM prep.dota2_medals"

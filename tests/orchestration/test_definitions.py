@@ -13,8 +13,10 @@ from dagster import AssetKey, RepositoryDefinition
 from pydantic import SecretStr
 
 from ingestion.registry import readers
-from orchestration.assets.marts import CACHE_KEY, check_names, model_key
+from orchestration.assets.freshness import freshness_keys
+from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests, model_key
 from orchestration.assets.staging import stagings
+from orchestration.assets.state import CONFIRMED
 from orchestration.dbt_runner import Prepared, prepare
 from orchestration.definitions import build_definitions
 from tests.conftest import Database
@@ -90,6 +92,19 @@ def test_every_dbt_test_is_an_asset_check(prepared: Prepared, repository: Reposi
     assert len(set(names.values())) == len(names)
     checks = {(key.asset_key, key.name) for key in repository.asset_graph.asset_check_keys}
     assert set(names.values()) <= checks
+
+
+def test_jobs_plan_no_test_which_a_run_without_news_would_leave_unevaluated(
+    prepared: Prepared, repository: RepositoryDefinition
+) -> None:
+    tests = set(keys_of_tests(prepared.graph))
+    for name in ("run", "transform"):
+        planned = set(repository.get_job(name).asset_layer.asset_graph.asset_check_keys)
+        assert CONFIRMED in planned
+        assert set(freshness_keys(prepared.graph)) <= planned
+        assert not planned & tests
+    # Whoever selects a model in the web UI has its tests.
+    assert tests <= set(repository.get_job("__ASSET_JOB").asset_layer.asset_graph.asset_check_keys)
 
 
 def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(

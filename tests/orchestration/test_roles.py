@@ -41,6 +41,7 @@ table     ops.batches                            ra       r        -        -   
 table     ops.build_inputs                       r        r        -        -        rawdtxg  rw       -        -
 table     ops.build_lock                         rw       rw       -        -        rawdtxg  -        -        -
 table     ops.build_state                        r        r        -        -        rawdtxg  raw      -        -
+table     ops.confirmations                      raw      r        -        -        rawdtxg  r        -        -
 table     ops.cursors                            raw      r        -        -        rawdtxg  r        -        -
 table     ops.drift                              raw      r        -        -        rawdtxg  r        -        -
 table     ops.field_rejects                      rad      r        -        -        rawdtxg  r        -        -
@@ -196,7 +197,8 @@ def test_a_developer_reads_what_models_read_and_changes_nothing(admin: psycopg.C
     ).fetchall()
     assert not [relation for relation in relations if relation[3]]
     read = {(schema, name) for schema, name, is_read, _ in relations if is_read}
-    assert {name for schema, name in read if schema == "ops"} == {"build_inputs", "cursors", "generations", "tracked"}
+    books = {"build_inputs", "confirmations", "cursors", "generations", "tracked"}
+    assert {name for schema, name in read if schema == "ops"} == books
     models_read = {(schema, name) for schema, name, _, _ in relations if re.match("staging_|prep$|marts$", schema)}
     assert {each for each in read if each[0] != "ops"} == models_read
     schemas = admin.execute(

@@ -29,7 +29,7 @@ from warehouse.database import connect
 from warehouse.embedded import Servers
 from warehouse.errors import BuildError
 from warehouse.load import load_pending
-from warehouse.publish import begin_build, building, current_generation, plan_build
+from warehouse.publish import begin_build, building, current_generation, plan_build, rollback
 from warehouse.source import Page
 
 
@@ -114,6 +114,55 @@ def test_a_build_with_nothing_new_is_skipped_and_writes_nothing(
     assert outcome.generation is not None
     assert outcome.generation.generation == _generation(warehouse)
     assert _rows(warehouse, written) == before
+
+
+def test_a_model_changes_once_though_each_colour_is_written(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    def built() -> set[str]:
+        outcome = transform(warehouse, prepared)
+        assert outcome.failure is None
+        assert outcome.is_built
+        return {unique_id.rpartition(".")[2] for unique_id in outcome.changed}
+
+    # The other colour may lack what tests before this one have left.
+    _load(warehouse, [_match(20)], minute=20)
+    built()
+    _load_patch(warehouse, "7.99", minute=21)
+    patched = built()
+    assert {"stg_opendota__constants", "int_dota2_patches", "dim_patches"} <= patched
+    assert "int_as_of_date" not in patched
+    _load(warehouse, [_match(22)], minute=22)
+    # This build wrote the patch into the other colour.
+    assert "dim_patches" not in built()
+    _load_patch(warehouse, "7.99", minute=23)
+    assert not transform(warehouse, prepared).is_built
+
+
+def test_what_a_rollback_or_a_failed_build_leaves_in_the_idle_colour_counts_as_changed(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    _load_patch(warehouse, "7.98", minute=24)
+    assert transform(warehouse, prepared).failure is None
+    with building(warehouse.url("transform")) as connection:
+        rollback(connection, prepared.graph.marts)
+    turned_back = transform(warehouse, prepared)
+    assert "model.ladderhouse.dim_patches" in turned_back.changed
+    assert turned_back.changed["model.ladderhouse.dim_patches"] is None
+
+
+def test_a_look_that_finds_nothing_new_confirms_the_generation(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    while transform(warehouse, prepared).is_built:
+        pass
+    before = transform(warehouse, prepared).generation
+    after = transform(warehouse, prepared).generation
+    assert before is not None
+    assert after is not None
+    assert (after.generation, after.published_at) == (before.generation, before.published_at)
+    assert after.confirmed_at > before.confirmed_at
+    assert _rows(warehouse, "SELECT max(confirmed_at) FROM ops.generations") == [(after.confirmed_at,)]
 
 
 def test_a_full_refresh_builds_the_other_colour(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
@@ -285,6 +334,18 @@ def test_other_models_build_a_colour_anew_until_it_is_whole(
         assert is_full("other models")
         assert is_full(prepared.digest)
     assert transform(warehouse, prepared).failure is None
+
+
+def _match(match_id: int) -> dict[str, Any]:
+    return {"match_id": match_id, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}
+
+
+def _load_patch(warehouse: Warehouse, name: str, minute: int) -> None:
+    observed_at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+    body = msgspec.json.encode({"58": {"id": 58, "name": name, "date": "2026-01-01T00:00:00Z"}})
+    page = Page("constants", "/constants/patch", {"resource": "patch"}, 200, observed_at, body)
+    warehouse.lake.land(SOURCE, page.endpoint, [page])
+    load_pending(warehouse.url("ingest"), warehouse.lake, SOURCE)
 
 
 def _load(warehouse: Warehouse, history: list[dict[str, Any]], minute: int) -> None:

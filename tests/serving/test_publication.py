@@ -73,7 +73,8 @@ def test_the_pointer_never_moves_back(marts: Marts) -> None:
 
 def test_a_pointer_of_another_database_is_not_believed(pair: Pair) -> None:
     publication = pair.marts.turn()
-    stranger = Generation(publication.generation + 97, "blue", None, 0, publication.published_at)
+    moment = publication.published_at
+    stranger = Generation(publication.generation + 97, "blue", None, 0, moment, moment)
     publish_cache(pair.redis_url, stranger)
     seconds_until(lambda: generation_in(pair.one + BOARD) == publication.generation)
     time.sleep(0.5)

@@ -43,6 +43,7 @@ def test_a_landed_page_becomes_rows_books_and_cursor_in_one_batch(
     lake.land(SOURCE, "scores", [page("scores", [{"game": 1, "points": 5}, {"game": 2, "won": True}], cursor=move)])
     report = load_pending(ingest_url, lake, SOURCE)
     assert (report.files, report.pages, report.records, report.inserted) == (1, 1, 2, 2)
+    assert report.changed == {"scores": 2}
     assert [row[:4] for row in contents(connection)["scores"]] == [(1, 1, 5, None), (1, 2, None, True)]
     assert cursors(connection, "probe", "scores/")["scores/1"].value == {"newest": 2}
     assert connection.execute("SELECT source, files, inserted FROM ops.batches").fetchall() == [("probe", 1, 2)]
@@ -69,7 +70,7 @@ def test_content_seen_again_only_moves_its_observation(
     load_pending(ingest_url, lake, SOURCE)
     lake.land(SOURCE, "names", [page("names", [{"id": 1, "name": "a", "tags": [1]}], hour=2)])
     report = load_pending(ingest_url, lake, SOURCE)
-    assert (report.inserted, report.updated, report.reobserved) == (0, 0, 1)
+    assert (report.inserted, report.updated, report.reobserved, report.changed) == (0, 0, 1, {})
     ((batch,),) = connection.execute("SELECT _batch_id FROM staging_probe.names").fetchall()
     assert batch == 1
     assert connection.execute("SELECT count(*) FROM staging_probe.names__feed").fetchone() == (0,)

@@ -37,6 +37,7 @@ DIGESTS = {
     "0013_world_and_upkeep.sql": "e8c75011683c3e566c1bcf81db375628126304dab65286391acc357b0c394265",
     "0014_fields_of_people.sql": "4d5539c21db4b063a97f657b366fe13f4e1bf9ea1222030950b29a0ac40a5ae8",
     "0015_turn_lock.sql": "4834f72bd2e52f56d415226524c76a60c95d5b5de87698108bbabed775ab13ce",
+    "0018_confirmations.sql": "1a032390e6c123358d5213a047460ae5ba841f0956722879136e4176e1e3caff",
 }
 _EARLIER = Path(__file__).parent / "earlier"
 _SOURCES = [reader.source for reader in readers().values()]
