@@ -308,8 +308,8 @@ def _invoke(
         _ONE_AT_A_TIME,
         _environment(database_url, registration, session, server_options),
         _logged(logs / "dbt.log") as write,
-        ended_when_interrupted(database_url, session),
-        raised_at_the_end(),
+        ended_when_interrupted(database_url, session) as end_sessions,
+        raised_at_the_end(end_sessions),
     ):
         return dbtRunner(manifest=manifest, callbacks=[watch, write]).invoke([*options, *command, *place])
 

@@ -1,7 +1,7 @@
-"""Sessions of dbt in PostgreSQL that end with the command that a signal interrupts.
+"""Sessions of dbt in PostgreSQL that end as soon as a signal interrupts the command.
 
-dbt tries to end them too, but acts as the marts' owner there, which may not signal sessions of the login: the attempt
-fails, and its threads go on with their statements. Sessions of the login itself may signal each other.
+dbt tries to end them too, but acts as the marts' owner there, which may not signal sessions of the login. The attempt
+fails, its threads go on, and dbt waits until their statements are done. Sessions of the login may signal each other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.dummy import DummyProcess
 
@@ -33,30 +33,45 @@ def session_name() -> str:
 
 
 @contextmanager
-def ended_when_interrupted(database_url: str, name: str) -> Iterator[None]:
-    """Where an interrupt ends a dbt command, end its sessions and wait for its threads.
+def ended_when_interrupted(database_url: str, name: str) -> Iterator[Callable[[], None]]:
+    """Be ready to end the sessions of a dbt command, and wait for its threads where that was done.
 
     Args:
         database_url: the login that the command uses; empty where it connects to nothing.
         name: what `session_name` has returned for it.
+
+    Yields:
+        What ends the sessions from now on. It returns at once, and may be called in the handler of a signal.
     """
+    if not database_url:
+        yield lambda: None
+        return
+    wanted, returned = threading.Event(), threading.Event()
     before = set(threading.enumerate())
+
+    def end() -> None:
+        wanted.wait()
+        if not returned.is_set():
+            _end(database_url, name, before, returned)
+
+    # Begun here: a handler may not start a thread, since it may interrupt the start of another.
+    ending = threading.Thread(target=end, name="dbt sessions", daemon=True)
+    ending.start()
     try:
-        yield
-    except Exception:
-        raise
-    except BaseException:
-        if database_url:
-            _end(database_url, name, before)
-        raise
+        yield wanted.set
+    finally:
+        returned.set()
+        wanted.set()
+        ending.join()
 
 
-def _end(database_url: str, name: str, before: set[threading.Thread]) -> None:
-    """End sessions again and again: a thread may be about to open one."""
-    deadline = time.monotonic() + _LIMIT_S
+def _end(database_url: str, name: str, before: set[threading.Thread], returned: threading.Event) -> None:
+    """End sessions until dbt has returned and its threads are gone: each may be about to open another one."""
+    deadline = None
     try:
         with connect(database_url, autocommit=True) as connection:
             while True:
+                is_over = returned.is_set()
                 # Those that dbt runs its nodes in; other threads of this process go on.
                 threads = [one for one in set(threading.enumerate()) - before if isinstance(one, DummyProcess)]
                 connection.execute(
@@ -64,9 +79,11 @@ def _end(database_url: str, name: str, before: set[threading.Thread]) -> None:
                     "WHERE application_name = %s AND usename = session_user",
                     [name],
                 )
-                if not threads:
+                if is_over and not threads:
                     return
-                if time.monotonic() > deadline:
+                if is_over and deadline is None:
+                    deadline = time.monotonic() + _LIMIT_S
+                if deadline is not None and time.monotonic() > deadline:
                     _log.warning("%s threads of dbt have not ended", len(threads))
                     return
                 time.sleep(_POLL_S)

@@ -6,6 +6,7 @@ worker, one waits behind it there, and two wait in Dagster's queue. The tests lo
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -38,6 +39,11 @@ _SCHEDULE = "constants_daily"
 _ENDS = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 _BEGINNINGS = {DagsterEventType.RUN_STARTING, DagsterEventType.RUN_START}
 _SELECTOR = {"repositoryName": "__repository__", "repositoryLocationName": "ladderhouse"}
+_ONE = {**_SELECTOR, "scheduleName": _SCHEDULE}
+_STATE = (
+    "query ($one: ScheduleSelector!) "
+    "{ scheduleOrError(scheduleSelector: $one) { ... on Schedule { scheduleState { id status } } } }"
+)
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,7 @@ class Up:
 
     def schedule(self) -> dict[str, str]:
         """The state of the schedule."""
-        found = self.ask(
-            "query ($one: ScheduleSelector!) "
-            "{ scheduleOrError(scheduleSelector: $one) { ... on Schedule { scheduleState { id status } } } }",
-            one={**_SELECTOR, "scheduleName": _SCHEDULE},
-        )
-        state: dict[str, str] = found["scheduleOrError"]["scheduleState"]
-        return state
+        return _state(self.ask(_STATE, one=_ONE))
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Restarted:
     runs: dict[str, str]
     status: dict[str, DagsterRunStatus] = field(default_factory=dict)
     began: dict[str, bool] = field(default_factory=dict)
-    in_plain_dagster: str = ""
+    in_plain_dagster: dict[str, str] = field(default_factory=dict)
     processes: list[str] = field(default_factory=list)
     active: int = 0
     code_server: dict[str, Any] = field(default_factory=dict)
@@ -140,14 +140,14 @@ def restarted(filled: Filled, instance: DagsterInstance) -> Iterator[Restarted]:
     left.status = {name: _stored(instance, run_id) for name, run_id in runs.items()}
     left.began = {name: _has_begun(instance, run_id) for name, run_id in runs.items()}
     left.processes = [child.name() for child in children if _is_alive(child)]
-    left.in_plain_dagster = _plain_schedules(filled)
+    left.in_plain_dagster = _plain_schedule(filled)
     _let_die(instance, runs["died"])
     with _up(filled) as up:
         left.up = up
         yield left
         up.ask(
             "mutation ($one: ScheduleSelector!) { resetSchedule(scheduleSelector: $one) { __typename } }",
-            one={**_SELECTOR, "scheduleName": _SCHEDULE},
+            one=_ONE,
         )
         assert up.schedule()["status"] == "RUNNING"
 
@@ -191,7 +191,7 @@ def test_a_schedule_that_was_stopped_in_the_web_ui_stays_stopped_here_and_in_pla
     restarted: Restarted,
 ) -> None:
     assert restarted.up.schedule()["status"] == "STOPPED"
-    assert re.search(rf"{_SCHEDULE} \[STOPPED\]", restarted.in_plain_dagster), restarted.in_plain_dagster
+    assert restarted.in_plain_dagster["status"] == "STOPPED"
 
 
 def test_a_run_of_before_is_listed_with_its_job_and_can_be_executed_again(
@@ -256,20 +256,26 @@ def _let_die(instance: DagsterInstance, run_id: str) -> None:
         instance.report_dagster_event(DagsterEvent(kind.value, job_name="profiles"), run_id=run_id)
 
 
-def _plain_schedules(filled: Filled) -> str:
-    """Schedules as `dagster`, from the repository root, lists them."""
+def _plain_schedule(filled: Filled) -> dict[str, str]:
+    """The state of the schedule where Dagster loads the definitions by itself, as `dagster dev` does."""
     root = DAGSTER_YAML.parent
     environment = {name: value for name, value in filled.ladder.environment.items() if not name.startswith("DAGSTER_")}
-    listed = subprocess.run(
-        [Path(sys.executable).with_name("dagster"), "schedule", "list"],
+    program = Path(sys.executable).with_name("dagster-graphql")
+    asked = subprocess.run(
+        [program, "--text", _STATE, "--variables", json.dumps({"one": _ONE})],
         env={**environment, "DAGSTER_HOME": str(root)},
         cwd=root,
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
         timeout=200,
     )
-    return " ".join(f"{listed.stdout}\n{listed.stderr}".split())
+    return _state(json.loads(asked.stdout[asked.stdout.index("{") :])["data"])
+
+
+def _state(data: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = data["scheduleOrError"]["scheduleState"]
+    return found
 
 
 def _active(filled: Filled) -> int:
