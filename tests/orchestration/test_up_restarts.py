@@ -270,7 +270,8 @@ def _plain_schedule(filled: Filled) -> dict[str, str]:
         check=True,
         timeout=200,
     )
-    return _state(json.loads(asked.stdout[asked.stdout.index("{") :])["data"])
+    (answer,) = (line for line in asked.stdout.splitlines() if line.startswith("{"))
+    return _state(json.loads(answer)["data"])
 
 
 def _state(data: dict[str, Any]) -> dict[str, str]:
