@@ -24,6 +24,7 @@ from typing import Any, Literal
 import psycopg
 
 from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
+from orchestration.dbt_sessions import ended_when_interrupted, session_name
 from orchestration.failing_rows import FailingRows, first_rows
 from orchestration.foreign_interrupts import raised_at_the_end
 from warehouse.database import libpq_environment, parameters
@@ -265,13 +266,14 @@ def _standing(graph: Graph) -> list[NodeResult]:
 
 
 @contextmanager
-def _environment(transform_url: str, registration: str, options: str) -> Iterator[None]:
+def _environment(transform_url: str, registration: str, session: str, options: str) -> Iterator[None]:
     """Where dbt's profile connects, with options for the server; it reads nothing but the environment.
 
     A developer's own settings of dbt (`DBT_DEFER`, `DBT_EMPTY`, ...) are for their own schema.
     """
     names: dict[str, str | None] = {name: None for name in os.environ if name.startswith("DBT_")}
-    names |= {**libpq_environment(transform_url), "LADDER_BUILD": registration, "DO_NOT_TRACK": "1"}
+    names |= {**libpq_environment(transform_url), "LADDER_BUILD": registration, "LADDER_DBT_SESSION": session}
+    names["DO_NOT_TRACK"] = "1"
     if options:
         names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {options}".strip()
     before = {name: os.environ.get(name) for name in names}
@@ -318,11 +320,13 @@ def _invoke(
     options += ["--log-level", "none", "--log-level-file", "none", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
+    session = session_name()
     with (
         _ONE_AT_A_TIME,
-        _environment(database_url, registration, server_options),
+        _environment(database_url, registration, session, server_options),
         _logged(logs / "dbt.log") as write,
-        raised_at_the_end(),
+        ended_when_interrupted(database_url, session) as end_sessions,
+        raised_at_the_end(end_sessions),
     ):
         return dbtRunner(manifest=manifest, callbacks=[watch, write]).invoke([*options, *command, *place])
 

@@ -35,11 +35,13 @@ __all__ = [
     "is_alive",
     "opened_instance",
     "process_mark",
+    "queue_again",
 ]
 
 #: Tag of a run: the process that executes it, as `process_mark` writes it.
 WORKER_TAG = "ladder/process"
 
+_NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 _IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _STORAGE = {"module": "orchestration.storage", "class": "HomeStorage"}
 #: How Dagster begins to say that an event cannot be stored.
@@ -208,6 +210,15 @@ def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceled(run)
+
+
+def queue_again(instance: DagsterInstance, run_id: str) -> None:
+    """Put a launched run that has not begun back into Dagster's queue, from where the next daemon starts it."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status in _NOT_BEGUN:
+        message = "The worker has ended before this run began; it is queued again."
+        event = DagsterEvent(DagsterEventType.PIPELINE_ENQUEUED.value, job_name=run.job_name, message=message)
+        instance.report_dagster_event(event, run_id=run_id)
 
 
 def process_mark(pid: int | None = None) -> str:

@@ -25,11 +25,12 @@ from types import FrameType
 
 import msgspec
 from dagster import DagsterInstance, DagsterRun
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration.assets.staging import stagings
 from orchestration.pipeline import Pipeline, opened_pipeline
 from orchestration.progress import Message, RunDone, listening
-from orchestration.runs import WORKER_TAG, cancel_unfinished, fail_dead_runs, process_mark
+from orchestration.runs import WORKER_TAG, cancel_unfinished, fail_dead_runs, process_mark, queue_again
 from orchestration.warehouse_access import open_warehouse
 from orchestration.worker_client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
 from warehouse import logs
@@ -52,6 +53,8 @@ class Worker:
         self._listener = listener
         self._secret = secret.encode()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        #: Launched runs that wait for the one at hand.
+        self._waiting: list[str] = []
         self._current: str | None = None
         self._is_busy = False
         self._is_ending = False
@@ -73,24 +76,41 @@ class Worker:
                     task()
                 finally:
                     self._is_busy = False
+        self._end_runs()
+
+    def _end_runs(self) -> None:
+        """Cancel runs in processes of their own, and put those that have not begun back into Dagster's queue."""
         # Threads that wait for them take them out of the dictionary.
-        children = list(self._children.values())
-        for child in children:
+        children = dict(self._children)
+        for run_id, child in children.items():
+            self._report_canceling(run_id)
             child.send_signal(signal.SIGINT)
-        for child in children:
+        for child in children.values():
             child.wait()
+        # The end of a server that is gone too: the next worker records what is not recorded here.
+        with suppress(SQLAlchemyError):
+            for run_id in children:
+                # One that was interrupted while it loaded Dagster has recorded nothing.
+                cancel_unfinished(self._pipeline.instance, run_id)
+            for run_id in self._waiting:
+                queue_again(self._pipeline.instance, run_id)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Interrupt the work at hand, once; SIGTERM ends the worker besides."""
+        """Interrupt the work at hand, once; SIGTERM ends the worker."""
         if number == signal.SIGTERM:
-            self._end()
-        if self._is_busy:
+            # Not here: the thread that is interrupted may hold what is needed for it.
+            threading.Thread(target=self._end, daemon=True, name="end").start()
+        elif self._is_busy:
             self._is_busy = False
             raise KeyboardInterrupt
 
     def _end(self) -> None:
+        """Cancel the run at hand and end. Dagster would try a run again that ends without having been cancelled."""
         self._is_ending = True
         self._work.put(None)
+        if self._current is not None:
+            self._report_canceling(self._current)
+        os.kill(os.getpid(), signal.SIGINT)
 
     def _accept(self) -> None:
         while True:
@@ -124,7 +144,10 @@ class Worker:
         run = self._pipeline.instance.get_run_by_id(run_id)
         if run is None:
             return Answer(is_ok=False, message=f"there is no run {run_id}")
+        if self._is_ending:
+            return Answer(is_ok=False, message="the worker is about to end")
         if _builds(run):
+            self._waiting.append(run_id)
             self._work.put(lambda: self._execute(run_id))
             return Answer(is_ok=True, message=process_mark())
         # It ends with its run, or when it is told by signal; this process's input is not for it.
@@ -140,6 +163,8 @@ class Worker:
         self._children.pop(run_id, None)
 
     def _execute(self, run_id: str) -> None:
+        if not self._take(run_id):
+            return
         run = self._pipeline.instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return
@@ -192,11 +217,23 @@ class Worker:
                     os.kill(os.getpid(), signal.SIGINT)
 
     def _report_canceling(self, run_id: str) -> None:
-        run = self._pipeline.instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            self._pipeline.instance.report_run_canceling(run)
+        # A worker ends without its database too.
+        with suppress(SQLAlchemyError):
+            run = self._pipeline.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self._pipeline.instance.report_run_canceling(run)
+
+    def _take(self, run_id: str) -> bool:
+        """Take a launched run out of those that wait; false when it was cancelled there."""
+        with suppress(ValueError):
+            self._waiting.remove(run_id)
+            return True
+        return False
 
     def _terminate(self, run_id: str) -> bool:
+        if self._take(run_id):
+            cancel_unfinished(self._pipeline.instance, run_id)
+            return True
         if self._current == run_id:
             os.kill(os.getpid(), signal.SIGINT)
             return True
@@ -211,7 +248,6 @@ class Worker:
         while os.read(0, 4096):
             pass
         self._end()
-        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _builds(run: DagsterRun) -> bool:

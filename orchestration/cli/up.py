@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 
 import httpx
 
+from orchestration import dagster_parts
 from orchestration.children import Child
 from orchestration.cli.terminal import console, errors
 from orchestration.instance import prepare_instance
@@ -51,8 +52,6 @@ def keep_up(*, with_password: bool) -> None:
         warehouse = stack.enter_context(open_warehouse(settings))
         stack.enter_context(watching_logins(settings, warehouse.servers.database_url))
         prepare_instance(warehouse)
-        children: list[Child] = []
-        _start(stack, warehouse, dagster_port, children)
         api = stack.enter_context(
             background(
                 settings,
@@ -62,6 +61,9 @@ def keep_up(*, with_password: bool) -> None:
                 port=api_port,
             )
         )
+        # Last, so that it ends first: nothing else may end while the daemon still starts runs.
+        children: list[Child] = []
+        _start(stack, warehouse, dagster_port, children)
         ui = f"http://{_LOCAL}:{dagster_port}"
         _await("Dagster's web UI", lambda: _answers(f"{ui}/server_info"), children)
         console.print(f"Pages       {api}")
@@ -73,7 +75,7 @@ def keep_up(*, with_password: bool) -> None:
             "            more forms: `ladder connection`; at once: `ladder psql`, `ladder query`",
         )
         console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything")
-        _watch(stack, children, settings, api_port)
+        _watch(children, settings, api_port)
     errors.print("stopped")
 
 
@@ -90,28 +92,30 @@ def _dagster_port(settings: Settings) -> int:
 def _start(stack: ExitStack, warehouse: Warehouse, dagster_port: int, children: list[Child]) -> None:
     """Start the worker, which prepares the dbt project, and then what reads the prepared project."""
     logs = warehouse.settings.home / "logs"
-    children.append(stack.enter_context(_worker(warehouse.settings)))
+    children.append(_worker(warehouse.settings))
+    stack.callback(_end_worker, children)
     with errors.status("starting the worker"):
         _await("the worker", lambda: is_running(warehouse.settings.home), children)
-    code_port = reserve_port(_LOCAL, 0)
-    place = ["--grpc-host", _LOCAL, "--grpc-port", str(code_port)]
-    code = ["dagster", "api", "grpc", "--host", _LOCAL, "--port", str(code_port), "--location-name", "ladderhouse"]
-    code += [
-        "--module-name",
-        "orchestration.definitions",
-        "--attribute",
-        "load",
-        "--use-python-environment-entry-point",
-    ]
-    children.append(stack.enter_context(Child("code", code, logs)))
+    code_socket = dagster_parts.prepare_socket(warehouse.settings.home)
+    children.append(stack.enter_context(Child("code", dagster_parts.code_server(code_socket), logs)))
     with errors.status("starting Dagster"):
-        _await("Dagster's code server", lambda: _listens(code_port), children)
-    children.append(stack.enter_context(Child("daemon", ["dagster._daemon", "run", *place], logs)))
-    web = ["dagster_webserver", "--host", _LOCAL, "--port", str(dagster_port), *place]
-    children.append(stack.enter_context(Child("webserver", web, logs)))
+        _await("Dagster's code server", lambda: dagster_parts.listens(code_socket), children)
+    workspace = dagster_parts.write_workspace(warehouse.settings.home, code_socket)
+    children.append(stack.enter_context(Child("webserver", dagster_parts.web_ui(workspace, dagster_port), logs)))
     # Each is waited for on the way out; told together, they end side by side.
+    stack.callback(_ask_to_end, children)
+    # Gone before anything else is told to end: it would start a queued run in the place of one that is interrupted.
+    children.append(stack.enter_context(Child("daemon", dagster_parts.daemon(workspace), logs)))
+
+
+def _end_worker(children: list[Child]) -> None:
+    # Whichever is the worker then: one that died has a successor.
+    children[0].end()
+
+
+def _ask_to_end(children: list[Child]) -> None:
     for child in children:
-        stack.callback(child.ask_to_end)
+        child.ask_to_end()
 
 
 def _worker(settings: Settings) -> Child:
@@ -127,7 +131,7 @@ def _await(what: str, is_ready: Callable[[], bool], children: list[Child]) -> No
         time.sleep(_POLL_S)
 
 
-def _watch(stack: ExitStack, children: list[Child], settings: Settings, api_port: int) -> None:
+def _watch(children: list[Child], settings: Settings, api_port: int) -> None:
     """Wait for ever; a worker that died after it had worked for a while gets a successor."""
     looked_at = time.monotonic()
     while True:
@@ -141,7 +145,7 @@ def _watch(stack: ExitStack, children: list[Child], settings: Settings, api_port
             errors.print(
                 f"the worker ended ({worker.exit_code}) and is started again; see {worker.log}",
             )
-            children[0] = stack.enter_context(_worker(settings))
+            children[0] = _worker(settings)
         _fail_when_dead(children)
         time.sleep(_POLL_S)
 

@@ -109,6 +109,11 @@ _CONTRACTS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("dagster._core.storage.event_log.base", "AssetRecord"): lambda found: found is not None,
     ("dagster._core.storage.event_log.schema", "SqlEventLogStorageTable"): lambda found: "id" in found.c,
     ("dagster._core.storage.tags", "MAX_RETRIES_TAG"): lambda found: found == "dagster/max_retries",
+    ("dagster._core.workspace.context", "WorkspaceProcessContext"): lambda found: (
+        _takes("__init__", "instance", "workspace_load_target", "version")(found) and _has("__enter__")(found)
+    ),
+    ("dagster._core.workspace.context", "WorkspaceRequestContext"): lambda found: found is not None,
+    ("dagster._core.workspace.load_target", "WorkspaceFileTarget"): lambda found: found(paths=["a"]).paths == ["a"],
     ("dagster._serdes", "ConfigurableClass"): _has("inst_data", "config_type", "from_config_value"),
     ("dagster._serdes.config_class", "ConfigurableClassData"): lambda found: (
         found("module", "name", "{}").config_dict == {}
