@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
+import sqlalchemy.exc
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReason
@@ -19,6 +21,9 @@ from orchestration.event_log import BurstEventLogStorage
 from orchestration.jobs import QUIET
 from orchestration.progress import PassDone, RunDone, listening
 from warehouse import logs
+from warehouse.database import first_line
+from warehouse.errors import LadderError
+from warehouse.server_hints import server_hint
 
 __all__ = [
     "WORKER_TAG",
@@ -26,9 +31,11 @@ __all__ = [
     "create_run",
     "execute",
     "fail_dead_runs",
+    "fail_unfinished",
     "is_alive",
     "opened_instance",
     "process_mark",
+    "why",
 ]
 
 #: Tag of a run: the process that executes it, as `process_mark` writes it.
@@ -38,6 +45,8 @@ _IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunS
 _STORAGE = {"module": "orchestration.storage", "class": "HomeStorage"}
 _POOL_RECYCLE_S = 3600
 _STATEMENT_TIMEOUT_MS = 60_000
+#: Connection exceptions, and ends by the administrator or by a crash.
+_CONNECTION_STATES = ("08", "57P")
 
 
 @contextmanager
@@ -118,9 +127,16 @@ def fail_dead_runs(instance: DagsterInstance) -> int:
         if WORKER_TAG in run.tags and not is_alive(run.tags[WORKER_TAG])
     ]
     for run in dead:
-        instance.report_run_failed(run, "the process that executed this run is gone")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        fail_unfinished(instance, run.run_id, "the process that executed this run is gone")
     return len(dead)
+
+
+def fail_unfinished(instance: DagsterInstance, run_id: str, reason: str) -> None:
+    """Record that a run failed, unless its end is recorded, and free the places that it holds in pools."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_failed(run, reason)
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
 def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
@@ -143,6 +159,35 @@ def is_alive(mark: str) -> bool:
         return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
     except psutil.NoSuchProcess:
         return False
+
+
+def why(error: BaseException) -> str:
+    """What no step has reported, in one line: the innermost cause, and the next step where PostgreSQL is gone."""
+    chain = [error]
+    while (cause := _cause(chain[-1])) is not None and cause not in chain:
+        chain.append(cause)
+    for one in chain:
+        if isinstance(one, LadderError):
+            return str(one)
+    said = first_line(chain[-1])
+    if any(_is_lost_connection(one) for one in chain):
+        return f"PostgreSQL cannot be reached: {said}; {server_hint('postgres')}"
+    return f"{type(chain[-1]).__name__}: {said}"
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _is_lost_connection(error: BaseException) -> bool:
+    """Whether a connection could not be opened or was ended by the server, by the error's class and SQLSTATE."""
+    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
+        state = getattr(error.orig, "pgcode", None)
+    elif isinstance(error, psycopg.OperationalError):
+        state = error.sqlstate
+    else:
+        return False
+    return state is None or state.startswith(_CONNECTION_STATES)
 
 
 def _is_outage(passes: Sequence[PassDone]) -> bool:

@@ -14,6 +14,7 @@ from psycopg import conninfo, pq, sql
 from warehouse.errors import DatabaseError
 from warehouse.pooler import refuse_shared_sessions
 from warehouse.role_names import LoginRole, role_name
+from warehouse.server_hints import server_hint
 from warehouse.settings import Settings
 
 __all__ = [
@@ -70,7 +71,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
             "run `ladder doctor`, which sets the passwords of its logins again"
             if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error)
-            else "check LADDER_DATABASE_URL and that the server accepts this login",
+            else server_hint("postgres"),
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(
@@ -189,7 +190,7 @@ def _write_secrets(settings: Settings, known: dict[str, str]) -> None:
     fresh.replace(path)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says, in its first line that says anything."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0].strip() if lines else type(error).__name__
