@@ -193,12 +193,19 @@ class Supervisor:
         parts: in the order in which they are started.
         say: told one line for each event.
         note: told what is known of all parts after each look.
+        clock: monotonic seconds.
     """
 
     def __init__(
-        self, parts: Sequence[Part], *, say: Callable[[str], None], note: Callable[[Sequence[PartState]], None]
+        self,
+        parts: Sequence[Part],
+        *,
+        say: Callable[[str], None],
+        note: Callable[[Sequence[PartState]], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        now, since = time.monotonic(), datetime.now(UTC)
+        self._clock = clock
+        now, since = clock(), datetime.now(UTC)
         self._watched = {
             part.name: _Watched(part, PartState(part.name, "up", since, str(part.log)), now, now, now) for part in parts
         }
@@ -218,22 +225,22 @@ class Supervisor:
             if one.shown.state == "down":
                 if ending is None:
                     self._show_start(one)  # another command has started the server
-                elif time.monotonic() >= one.next_try_at:
+                elif self._clock() >= one.next_try_at:
                     self._try(one)
             elif ending is not None:
                 self._has_ended(one, ending)
-            elif one.shown.state == "starting" or time.monotonic() - one.probed_at > _PROBE_S:
+            elif one.shown.state == "starting" or self._clock() - one.probed_at > _PROBE_S:
                 self._probe(one)
             self._note(self.states)
 
     def _has_ended(self, one: _Watched, ending: str) -> None:
-        if one.shown.state != "starting" and time.monotonic() - one.started_at >= _SETTLED_S:
+        if one.shown.state != "starting" and self._clock() - one.started_at >= _SETTLED_S:
             one.show("down", tries=0)
         self._wait(one, ending, f"{ending}, is started again")
 
     def _wait(self, one: _Watched, reason: str, said: str) -> None:
         delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2**one.shown.tries)
-        one.next_try_at = time.monotonic() + delay_s
+        one.next_try_at = self._clock() + delay_s
         one.show("down", reason=reason, next_try_at=datetime.now(UTC) + timedelta(seconds=delay_s), waits_for="")
         self._say(f"{one.part.name}: {said} in {delay_s:.0f} s; see {one.part.log}")
 
@@ -251,12 +258,12 @@ class Supervisor:
             self._show_start(one)
 
     def _show_start(self, one: _Watched) -> None:
-        one.started_at = one.answered_at = time.monotonic()
+        one.started_at = one.answered_at = self._clock()
         one.show("starting", tries=one.shown.tries + 1, next_try_at=None, waits_for="")
 
     def _probe(self, one: _Watched) -> None:
         is_ready = one.part.is_ready()
-        now = one.probed_at = time.monotonic()
+        now = one.probed_at = self._clock()
         if is_ready:
             one.answered_at = now
             if one.shown.state == "starting":
