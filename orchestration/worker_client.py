@@ -141,7 +141,8 @@ def _connected(home: Path, within_s: float = _ANSWER_S) -> Connection:
             raise TimeoutError
         answer_challenge(connection, secret)
         deliver_challenge(connection, secret)
-    except (OSError, EOFError, AuthenticationError):
+    except (OSError, EOFError, AuthenticationError, AssertionError, ValueError):
+        # The last three: another program has taken the port of a worker that was killed.
         connection.close()
         raise _no_worker() from None
     return connection

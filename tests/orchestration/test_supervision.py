@@ -28,6 +28,7 @@ from sandbox.server import Sandbox
 from tests import kept
 from tests.conftest import watch_servers
 from tests.orchestration.conftest import CommandLine, Ended
+from warehouse.database import parameters, role_url
 from warehouse.embedded import find_running
 from warehouse.settings import Settings
 
@@ -175,7 +176,9 @@ def test_what_a_killed_up_says_of_its_parts_is_not_believed(tmp_path: Path) -> N
         assert read_states(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_reach_the_database_ends_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "home" / "secrets").mkdir(parents=True)
     given = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     given |= {
         "LADDER_HOME": str(tmp_path / "home"),
@@ -203,13 +206,24 @@ class Up:
             line = self.process.stdout.readline()
             assert line, self.process.communicate()[1].decode()
             said += line
-        self.addresses = dict(re.findall(r"^(\w+) +(http\S+)", said.decode(), re.M))
-        threading.Thread(target=self._read, daemon=True).start()
+        self.addresses = dict(re.findall(r"^(\w+) +((?:http|postgresql)\S+)", said.decode(), re.M))
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(line.decode().rstrip())
+
+    def end(self) -> None:
+        """End everything, if it has not ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self._reader.join(60)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+        self.process.wait(60)
 
     def child(self, module: str) -> psutil.Process:
         """The process of a part, by the module that it runs."""
@@ -283,7 +297,8 @@ def up(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconfig:
             **limits,
             "LADDER_HOME": str(home),
             "LADDER_OPENDOTA_URL": sandbox.url,
-            "LADDER_OPENDOTA_MATCH_BUDGET": "5",
+            # Later runs find nothing new, and build nothing.
+            "LADDER_OPENDOTA_MATCH_BUDGET": "0",
             "LADDER_DAGSTER_PORT": "0",
             "LADDER_API_PORT": "0",
         }
@@ -296,9 +311,7 @@ def up(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconfig:
             wait_until(lambda: running.answer().status_code == 200)
             yield running
         finally:
-            if running.process.poll() is None:
-                running.process.send_signal(signal.SIGTERM)
-            running.process.wait(60)
+            running.end()
         assert find_running(running.settings) is None
 
 
@@ -327,6 +340,22 @@ class Reader:
 
 def tries_of(lines: Sequence[str], name: str) -> int:
     return sum(line.startswith(f"{name}: ended") for line in lines)
+
+
+@pytest.mark.slow
+def test_everything_is_where_it_is_said_to_be(up: Up) -> None:
+    found = find_running(up.settings)
+    assert found is not None
+    login = parameters(role_url(up.settings, found.database_url, "analyst"))
+    del login["password"], login["require_auth"]
+    assert parameters(up.addresses["PostgreSQL"]) == login
+    assert up.answer().json()["data"]
+    query = "{repositoriesOrError{... on RepositoryConnection{nodes{jobs{name}}}}}"
+    answer = httpx.post(f"{up.addresses['Dagster']}/graphql", json={"query": query}, timeout=30)
+    jobs = answer.json()["data"]["repositoriesOrError"]["nodes"][0]["jobs"]
+    assert "run" in {job["name"] for job in jobs}
+    again = up.ladder("up")
+    assert (again.code, "already runs" in again.errors) == (1, True)
 
 
 @pytest.mark.slow
@@ -486,3 +515,5 @@ def test_a_signal_ends_everything_while_a_part_waits_to_be_started_again(up: Up)
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert find_running(up.settings) is None
     assert not parts_file(up.home).exists()
+    up.end()
+    assert not [line for line in up.lines if "Traceback" in line]
