@@ -148,7 +148,10 @@ class ServerPart:
         """Whether it takes requests."""
         if not self._server.is_ready():
             return False
-        address = self._server.address()
+        try:
+            address = self._server.address()
+        except (FileNotFoundError, ValueError):
+            return False  # it ended meanwhile
         if address != self._address:
             self._address = address
             self._on_move(self.name, address)
@@ -239,7 +242,8 @@ class Supervisor:
         self._wait(one, ending, f"{ending}, is started again")
 
     def _wait(self, one: _Watched, reason: str, said: str) -> None:
-        delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2**one.shown.tries)
+        # Of a part that dies for days, the power alone would be too large for a float.
+        delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(one.shown.tries, 10))
         one.next_try_at = self._clock() + delay_s
         one.show("down", reason=reason, next_try_at=datetime.now(UTC) + timedelta(seconds=delay_s), waits_for="")
         self._say(f"{one.part.name}: {said} in {delay_s:.0f} s; see {one.part.log}")
