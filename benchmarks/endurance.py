@@ -31,6 +31,7 @@ import psutil
 from benchmarks import report
 from orchestration.part_states import read_states
 from serving.run import reserve_port
+from warehouse.embedded.termination import unwinding_on_termination
 
 LADDER = Path(sys.executable).with_name("ladder")
 PEOPLE, OPENDOTA_PLAYERS, FACEIT_PLAYERS = 120, 40, 10
@@ -289,7 +290,7 @@ def main() -> int:
     back: defaultdict[str, list[float]] = defaultdict(list)
     parts: list[float] = []
     traces = 0
-    with installed() as installation:
+    with unwinding_on_termination(), installed() as installation:
         paths = fill(installation)
         began = time.monotonic()
         with Readers(installation.api, paths) as readers:
