@@ -9,6 +9,7 @@ it gets a process of its own, so that it keeps no build waiting.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import secrets
@@ -18,6 +19,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
@@ -30,22 +32,33 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestration.assets.staging import stagings
 from orchestration.pipeline import Pipeline, opened_pipeline
 from orchestration.progress import Message, RunDone, listening
-from orchestration.runs import WORKER_TAG, cancel_unfinished, fail_dead_runs, process_mark, queue_again
+from orchestration.runs import (
+    WORKER_TAG,
+    cancel_unfinished,
+    fail_dead_runs,
+    fail_unfinished,
+    process_mark,
+    queue_again,
+    why,
+)
 from orchestration.warehouse_access import open_warehouse
 from orchestration.worker_client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
 from warehouse import logs
-from warehouse.errors import LadderError
 from warehouse.settings import load_settings
+from warehouse.visible import visible
 
 __all__ = ["main"]
 
 _POLL_S = 0.1
+_RECORD_AGAIN_S = 2.0
+_log = logging.getLogger(__name__)
 
 
 class Worker:
     """Takes requests in threads and executes runs in the main thread, where an interrupt can reach them.
 
-    Dagster handles interrupts while it executes a run, and leaves the handler of SIGINT for SIGTERM too.
+    Dagster handles interrupts while it executes a run, and leaves the handler of SIGINT for SIGTERM too. No error of a
+    request ends the worker. Where the database is gone, the end of a run is recorded as soon as it is back.
     """
 
     def __init__(self, pipeline: Pipeline, listener: Listener, secret: str) -> None:
@@ -59,6 +72,7 @@ class Worker:
         self._is_busy = False
         self._is_ending = False
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._unrecorded: dict[str, Callable[[], None]] = {}
 
     def serve(self) -> None:
         """Execute what is requested until standard input closes."""
@@ -67,9 +81,14 @@ class Worker:
         threading.Thread(target=self._accept, daemon=True, name="accept").start()
         threading.Thread(target=self._stop_at_end_of_input, daemon=True, name="watch").start()
         while not self._is_ending:
-            task = self._work.get()
+            try:
+                task = self._work.get(timeout=_RECORD_AGAIN_S if self._unrecorded else None)
+            except queue.Empty:
+                self._record_ends()
+                continue
             if task is None:
                 break
+            self._record_ends()
             with suppress(KeyboardInterrupt):
                 try:
                     self._is_busy = True
@@ -128,8 +147,13 @@ class Worker:
                 return
             if isinstance(request, Run):
                 self._run(request, connection)
-            else:
-                connection.send_bytes(msgspec.json.encode(self._answer(request)))
+                return
+            try:
+                answer = self._answer(request)
+            except Exception as error:
+                _log.exception("a request failed")
+                answer = Answer(is_ok=False, message=why(error))
+            connection.send_bytes(msgspec.json.encode(answer))
 
     def _answer(self, request: Launch | Terminate | Ping) -> Answer:
         match request:
@@ -165,16 +189,37 @@ class Worker:
     def _execute(self, run_id: str) -> None:
         if not self._take(run_id):
             return
-        run = self._pipeline.instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
-            return
         self._current = run_id
         try:
-            self._pipeline.execute(run)
+            run = self._pipeline.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self._pipeline.execute(run)
         except KeyboardInterrupt:
-            cancel_unfinished(self._pipeline.instance, run_id)
+            self._cancel(run_id)
+        except Exception as error:
+            self._fail(run_id, error)
         finally:
             self._current = None
+
+    def _cancel(self, run_id: str) -> None:
+        self._unrecorded[run_id] = partial(cancel_unfinished, self._pipeline.instance, run_id)
+        self._record_ends()
+
+    def _fail(self, run_id: str, error: Exception) -> None:
+        """Record the end of a run by an error that no step has reported."""
+        _log.exception("run %s failed", run_id)
+        self._unrecorded[run_id] = partial(fail_unfinished, self._pipeline.instance, run_id, why(error))
+        self._record_ends()
+
+    def _record_ends(self) -> None:
+        """Record how runs ended, as far as the database can be reached."""
+        for run_id, record in list(self._unrecorded.items()):
+            try:
+                record()
+            except Exception as error:
+                _log.warning("the end of run %s cannot be recorded yet: %s", run_id, why(error))
+                return
+            del self._unrecorded[run_id]
 
     def _run(self, request: Run, connection: Connection) -> None:
         """Create and execute a run in the main thread, passing on what it tells; a client that leaves cancels it."""
@@ -197,12 +242,14 @@ class Worker:
                     run_ids.append(run.run_id)
                     self._current = run.run_id
                     send(self._pipeline.execute(run))
-            except LadderError as error:
-                send(RunDone("", is_ok=False, errors=(str(error),)))
             except KeyboardInterrupt:
                 for run_id in run_ids:
-                    cancel_unfinished(self._pipeline.instance, run_id)
+                    self._cancel(run_id)
                 send(RunDone("", is_ok=False, is_cancelled=True))
+            except Exception as error:
+                for run_id in run_ids:
+                    self._fail(run_id, error)
+                send(RunDone("".join(run_ids), is_ok=False, errors=(why(error),)))
             finally:
                 is_over.set()
                 self._current = None
@@ -217,11 +264,13 @@ class Worker:
                     os.kill(os.getpid(), signal.SIGINT)
 
     def _report_canceling(self, run_id: str) -> None:
-        # A worker ends without its database too.
-        with suppress(SQLAlchemyError):
+        try:
             run = self._pipeline.instance.get_run_by_id(run_id)
             if run is not None and not run.is_finished:
                 self._pipeline.instance.report_run_canceling(run)
+        except Exception:
+            # It is interrupted all the same.
+            _log.exception("that run %s is cancelled cannot be recorded", run_id)
 
     def _take(self, run_id: str) -> bool:
         """Take a launched run out of those that wait; false when it was cancelled there."""
@@ -296,6 +345,10 @@ def main() -> int:
             _serve(pipeline, settings.home)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except Exception as error:
+        _log.exception("the worker ends")
+        sys.stderr.write(f"error: {visible(why(error))}\n")
+        return 1
     return 0
 
 
