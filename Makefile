@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help setup demo up test test-long check contracts lock licences audit bench bench-marts bench-serving clean
+.PHONY: help setup demo up test test-long check contracts lock licences audit bench bench-marts bench-serving endurance clean
 
 help:
 	@echo "make demo    the whole warehouse on simulated data, shown through its API"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
 	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"
 	@echo "make bench-serving  the one of the API alone: a hit against a no-op, Redis, FastAPI and SQL"
+	@echo "make endurance  ten minutes of \`ladder up\` while its parts are killed, stopped and ended"
 	@echo "make clean   remove the environment and caches; data in .ladder stays"
 
 setup: $(STAMP)
@@ -81,6 +82,9 @@ bench-marts: $(STAMP)
 
 bench-serving: $(STAMP)
 	$(BIN)/python -m benchmarks.serving
+
+endurance: $(STAMP)
+	$(BIN)/python -m benchmarks.endurance
 
 clean:
 	rm -rf build/tests $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target

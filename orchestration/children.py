@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+
+from orchestration.log_rotation import rotate_when_large
 
 __all__ = ["Child", "run_in_front"]
 
@@ -40,9 +41,9 @@ class Child:
     Leaving the context closes its standard input, which tells it to end, and waits; one that does not is killed.
 
     Args:
-        name: what it is called; also the name of its log.
+        name: the name of its log, where its output goes.
         module: the module, and its arguments.
-        logs: directory of logs.
+        logs: directory of logs; a log that has grown is rotated first.
         is_tethered: whether the module itself watches its standard input.
         outlives_starter: whether it goes on when its starter ends.
     """
@@ -56,10 +57,9 @@ class Child:
         is_tethered: bool = False,
         outlives_starter: bool = False,
     ) -> None:
-        self.name = name
         self.log = logs / f"{name}.log"
-        self.started_at = time.monotonic()
         logs.mkdir(parents=True, exist_ok=True)
+        rotate_when_large(self.log)
         prefix = [] if is_tethered or outlives_starter else ["orchestration.tether"]
         with self.log.open("ab") as stream:
             self._process = subprocess.Popen(

@@ -33,6 +33,7 @@ from orchestration.dbt_graph import (
     prepared_folder,
     write_whole,
 )
+from orchestration.dbt_sessions import ended_when_interrupted, session_name
 from orchestration.failing_rows import FailingRows, first_rows
 from orchestration.foreign_interrupts import raised_at_the_end
 from warehouse.database import libpq_environment, parameters
@@ -274,13 +275,33 @@ def _standing(graph: Graph) -> list[NodeResult]:
 
 
 @contextmanager
-def _environment(transform_url: str, variables: Mapping[str, str], registration: str, options: str) -> Iterator[None]:
+from orchestration.dbt_graph import (
+    COLOURS,
+    GRAPH_FILE,
+    PROJECT,
+    Graph,
+    model_variables,
+    models_digest,
+    prepared_folder,
+    write_whole,
+)
+from orchestration.dbt_sessions import ended_when_interrupted, session_name
     """Where dbt's profile connects, with options for the server; it reads nothing but the environment.
 
     A developer's own settings of dbt (`DBT_DEFER`, `DBT_EMPTY`, ...) are for their own schema.
     """
     names: dict[str, str | None] = {name: None for name in os.environ if name.startswith("DBT_")}
-    names |= {**libpq_environment(transform_url), **variables, "LADDER_BUILD": registration, "DO_NOT_TRACK": "1"}
+from orchestration.dbt_graph import (
+    COLOURS,
+    GRAPH_FILE,
+    PROJECT,
+    Graph,
+    model_variables,
+    models_digest,
+    prepared_folder,
+    write_whole,
+)
+from orchestration.dbt_sessions import ended_when_interrupted, session_name
     if options:
         names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {options}".strip()
     before = {name: os.environ.get(name) for name in names}
@@ -327,11 +348,23 @@ def _invoke(
     options += ["--log-level", "none", "--log-level-file", "none", "--log-path", str(logs), "--no-version-check"]
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
+    session = session_name()
     with (
         _ONE_AT_A_TIME,
-        _environment(database_url, model_variables(settings), registration, server_options),
+from orchestration.dbt_graph import (
+    COLOURS,
+    GRAPH_FILE,
+    PROJECT,
+    Graph,
+    model_variables,
+    models_digest,
+    prepared_folder,
+    write_whole,
+)
+from orchestration.dbt_sessions import ended_when_interrupted, session_name
         _logged(logs / "dbt.log") as write,
-        raised_at_the_end(),
+        ended_when_interrupted(database_url, session) as end_sessions,
+        raised_at_the_end(end_sessions),
     ):
         return dbtRunner(manifest=manifest, callbacks=[watch, write]).invoke([*options, *command, *place])
 

@@ -25,6 +25,8 @@ from dagster_postgres.utils import pg_url_from_config
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import Connection
 
+from orchestration.pooled import check_idle_connections
+
 __all__ = ["BurstEventLogStorage"]
 
 _POOL_SIZE = 5
@@ -67,6 +69,12 @@ class BurstEventLogStorage(PostgresEventLogStorage):
         self._engine = create_engine(
             self.postgres_url, isolation_level="AUTOCOMMIT", pool_size=_POOL_SIZE, pool_recycle=_RECYCLE_S
         )
+        check_idle_connections(self._engine)
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Keep a connection open, as a process of the web UI does."""
+        super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)
+        check_idle_connections(self._engine)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Write an event, or let it wait for the others of its burst."""

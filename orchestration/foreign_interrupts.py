@@ -16,11 +16,14 @@ _Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
-def raised_at_the_end() -> Iterator[None]:
+def raised_at_the_end(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Raise at the end what a signal raised inside, whatever became of it there.
 
     dbt returns interrupts as results, puts other errors in their place, and reads values with code that catches
     everything. Signals reach the main thread alone: in other threads this does nothing.
+
+    Args:
+        on_interrupt: called in the handler of a signal that raises.
 
     Raises:
         KeyboardInterrupt, SystemExit: or whatever else the handler of a signal raised, the first of them.
@@ -36,6 +39,7 @@ def raised_at_the_end() -> Iterator[None]:
                 handler(number, frame)
             except BaseException as error:
                 raised.append(error)
+                on_interrupt()
                 raise
 
         return handle

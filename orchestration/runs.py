@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import psutil
+import psycopg
+import sqlalchemy.exc
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReason
@@ -23,8 +25,10 @@ from orchestration.jobs import QUIET
 from orchestration.progress import PassDone, RunDone, listening
 from orchestration.run_log import logged_run
 from warehouse import logs
-from warehouse.errors import DatabaseError
+from warehouse.database import first_line
+from warehouse.errors import DatabaseError, LadderError
 from warehouse.refused import SERVER_AWAY, refused
+from warehouse.server_hints import server_hint
 
 __all__ = [
     "WORKER_TAG",
@@ -32,20 +36,26 @@ __all__ = [
     "create_run",
     "execute",
     "fail_dead_runs",
+    "fail_unfinished",
     "is_alive",
     "opened_instance",
     "process_mark",
+    "queue_again",
+    "why",
 ]
 
 #: Tag of a run: the process that executes it, as `process_mark` writes it.
 WORKER_TAG = "ladder/process"
 
+_NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 _IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _STORAGE = {"module": "orchestration.storage", "class": "HomeStorage"}
 #: How Dagster begins to say that an event cannot be stored.
 _UNWRITTEN_EVENT = "Exception while writing logger call to event log"
 _POOL_RECYCLE_S = 3600
 _STATEMENT_TIMEOUT_MS = 60_000
+#: Connection exceptions, and ends by the administrator or by a crash.
+_CONNECTION_STATES = ("08", "57P")
 
 
 @contextmanager
@@ -198,9 +208,16 @@ def fail_dead_runs(instance: DagsterInstance) -> int:
         if WORKER_TAG in run.tags and not is_alive(run.tags[WORKER_TAG])
     ]
     for run in dead:
-        instance.report_run_failed(run, "the process that executed this run is gone")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        fail_unfinished(instance, run.run_id, "the process that executed this run is gone")
     return len(dead)
+
+
+def fail_unfinished(instance: DagsterInstance, run_id: str, reason: str) -> None:
+    """Record that a run failed, unless its end is recorded, and free the places that it holds in pools."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_failed(run, reason)
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
 def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
@@ -208,6 +225,15 @@ def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceled(run)
+
+
+def queue_again(instance: DagsterInstance, run_id: str) -> None:
+    """Put a launched run that has not begun back into Dagster's queue, from where the next daemon starts it."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status in _NOT_BEGUN:
+        message = "The worker has ended before this run began; it is queued again."
+        event = DagsterEvent(DagsterEventType.PIPELINE_ENQUEUED.value, job_name=run.job_name, message=message)
+        instance.report_dagster_event(event, run_id=run_id)
 
 
 def process_mark(pid: int | None = None) -> str:
@@ -223,6 +249,35 @@ def is_alive(mark: str) -> bool:
         return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
     except psutil.NoSuchProcess:
         return False
+
+
+def why(error: BaseException) -> str:
+    """What no step has reported, in one line: the innermost cause, and the next step where PostgreSQL is gone."""
+    chain = [error]
+    while (cause := _cause(chain[-1])) is not None and cause not in chain:
+        chain.append(cause)
+    for one in chain:
+        if isinstance(one, LadderError):
+            return str(one)
+    said = first_line(chain[-1])
+    if any(_is_lost_connection(one) for one in chain):
+        return f"PostgreSQL cannot be reached: {said}; {server_hint('postgres')}"
+    return f"{type(chain[-1]).__name__}: {said}"
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _is_lost_connection(error: BaseException) -> bool:
+    """Whether a connection could not be opened or was ended by the server, by the error's class and SQLSTATE."""
+    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
+        state = getattr(error.orig, "pgcode", None)
+    elif isinstance(error, psycopg.OperationalError):
+        state = error.sqlstate
+    else:
+        return False
+    return state is None or state.startswith(_CONNECTION_STATES)
 
 
 def _is_outage(passes: Sequence[PassDone]) -> bool:

@@ -19,7 +19,7 @@ import psutil
 from warehouse.embedded.home import try_lock
 from warehouse.errors import LadderError
 
-__all__ = ["claim", "hold", "is_held"]
+__all__ = ["claim", "hold", "holder_pid", "is_held"]
 
 #: For so long a new holder may be writing who it is, or another process may be looking whether there is one.
 _SETTLED_S = 1.0
@@ -98,6 +98,14 @@ def is_held(home: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def holder_pid(home: Path) -> int | None:
+    """The process that runs the schedules of a home; None where none does."""
+    if not is_held(home):
+        return None
+    holder = _read(_path(home))
+    return holder.pid if holder is not None else None
 
 
 def _path(home: Path) -> Path:

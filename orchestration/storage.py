@@ -27,6 +27,7 @@ from dagster_postgres.schedule_storage import PostgresScheduleStorage
 
 from orchestration.event_log import BurstEventLogStorage
 from orchestration.instance import create_login, storage_url
+from orchestration.pooled import check_idle_connections
 from orchestration.schedules_lock import claim
 from orchestration.warehouse_access import open_warehouse
 from warehouse.errors import ConfigurationError, LadderError
@@ -38,6 +39,22 @@ _PR_SET_PDEATHSIG = 1
 #: How these programs are called, as modules and as commands.
 _DAEMON = (str(Path("dagster", "_daemon", "__main__.py")), "dagster-daemon")
 _WEBSERVER = (str(Path("dagster_webserver", "__main__.py")), "dagster-webserver")
+
+
+class _Runs(PostgresRunStorage):
+    """Runs, over connections that outlive a restart of the server."""
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)
+        check_idle_connections(self._engine)
+
+
+class _Schedules(PostgresScheduleStorage):
+    """Schedules, over connections that outlive a restart of the server."""
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)
+        check_idle_connections(self._engine)
 
 
 class HomeStorage(DagsterStorage[DagsterInstance], ConfigurableClass):
@@ -58,9 +75,9 @@ class HomeStorage(DagsterStorage[DagsterInstance], ConfigurableClass):
             url = postgres_url or _join()
         except LadderError as error:
             raise ClickException(str(error)) from None
-        self._runs = PostgresRunStorage(url)
+        self._runs = _Runs(url)
         self._events = BurstEventLogStorage(url)
-        self._schedules = PostgresScheduleStorage(url)
+        self._schedules = _Schedules(url)
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster says no types here
 
     @property

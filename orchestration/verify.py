@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,8 +120,12 @@ def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]
     _empty_scratch(connection)
     try:
         yield
-    finally:
-        _empty_scratch(connection)
+    except BaseException:
+        # After an interrupt the session may still be busy; the next comparison empties it too.
+        with suppress(psycopg.Error):
+            _empty_scratch(connection)
+        raise
+    _empty_scratch(connection)
 
 
 def _empty_scratch(connection: psycopg.Connection) -> None:

@@ -9,6 +9,7 @@ it gets a process of its own, so that it keeps no build waiting.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import secrets
@@ -18,6 +19,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
@@ -25,26 +27,38 @@ from types import FrameType
 
 import msgspec
 from dagster import DagsterInstance, DagsterRun
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestration.assets.staging import stagings
 from orchestration.pipeline import Pipeline, opened_pipeline
 from orchestration.progress import Message, RunDone, listening
-from orchestration.runs import WORKER_TAG, cancel_unfinished, fail_dead_runs, process_mark
+from orchestration.runs import (
+    WORKER_TAG,
+    cancel_unfinished,
+    fail_dead_runs,
+    fail_unfinished,
+    process_mark,
+    queue_again,
+    why,
+)
 from orchestration.warehouse_access import open_warehouse
 from orchestration.worker_client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
 from warehouse import logs
-from warehouse.errors import LadderError
 from warehouse.settings import load_settings
+from warehouse.visible import visible
 
 __all__ = ["main"]
 
 _POLL_S = 0.1
+_RECORD_AGAIN_S = 2.0
+_log = logging.getLogger(__name__)
 
 
 class Worker:
     """Takes requests in threads and executes runs in the main thread, where an interrupt can reach them.
 
-    Dagster handles interrupts while it executes a run, and leaves the handler of SIGINT for SIGTERM too.
+    Dagster handles interrupts while it executes a run, and leaves the handler of SIGINT for SIGTERM too. No error of a
+    request ends the worker. Where the database is gone, the end of a run is recorded as soon as it is back.
     """
 
     def __init__(self, pipeline: Pipeline, listener: Listener, secret: str) -> None:
@@ -52,10 +66,13 @@ class Worker:
         self._listener = listener
         self._secret = secret.encode()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        #: Launched runs that wait for the one at hand.
+        self._waiting: list[str] = []
         self._current: str | None = None
         self._is_busy = False
         self._is_ending = False
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._unrecorded: dict[str, Callable[[], None]] = {}
 
     def serve(self) -> None:
         """Execute what is requested until standard input closes."""
@@ -64,33 +81,55 @@ class Worker:
         threading.Thread(target=self._accept, daemon=True, name="accept").start()
         threading.Thread(target=self._stop_at_end_of_input, daemon=True, name="watch").start()
         while not self._is_ending:
-            task = self._work.get()
+            try:
+                task = self._work.get(timeout=_RECORD_AGAIN_S if self._unrecorded else None)
+            except queue.Empty:
+                self._record_ends()
+                continue
             if task is None:
                 break
+            self._record_ends()
             with suppress(KeyboardInterrupt):
                 try:
                     self._is_busy = True
                     task()
                 finally:
                     self._is_busy = False
+        self._end_runs()
+
+    def _end_runs(self) -> None:
+        """Cancel runs in processes of their own, and put those that have not begun back into Dagster's queue."""
         # Threads that wait for them take them out of the dictionary.
-        children = list(self._children.values())
-        for child in children:
+        children = dict(self._children)
+        for run_id, child in children.items():
+            self._report_canceling(run_id)
             child.send_signal(signal.SIGINT)
-        for child in children:
+        for child in children.values():
             child.wait()
+        # The end of a server that is gone too: the next worker records what is not recorded here.
+        with suppress(SQLAlchemyError):
+            for run_id in children:
+                # One that was interrupted while it loaded Dagster has recorded nothing.
+                cancel_unfinished(self._pipeline.instance, run_id)
+            for run_id in self._waiting:
+                queue_again(self._pipeline.instance, run_id)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Interrupt the work at hand, once; SIGTERM ends the worker besides."""
+        """Interrupt the work at hand, once; SIGTERM ends the worker."""
         if number == signal.SIGTERM:
-            self._end()
-        if self._is_busy:
+            # Not here: the thread that is interrupted may hold what is needed for it.
+            threading.Thread(target=self._end, daemon=True, name="end").start()
+        elif self._is_busy:
             self._is_busy = False
             raise KeyboardInterrupt
 
     def _end(self) -> None:
+        """Cancel the run at hand and end. Dagster would try a run again that ends without having been cancelled."""
         self._is_ending = True
         self._work.put(None)
+        if self._current is not None:
+            self._report_canceling(self._current)
+        os.kill(os.getpid(), signal.SIGINT)
 
     def _accept(self) -> None:
         while True:
@@ -108,8 +147,13 @@ class Worker:
                 return
             if isinstance(request, Run):
                 self._run(request, connection)
-            else:
-                connection.send_bytes(msgspec.json.encode(self._answer(request)))
+                return
+            try:
+                answer = self._answer(request)
+            except Exception as error:
+                _log.exception("a request failed")
+                answer = Answer(is_ok=False, message=why(error))
+            connection.send_bytes(msgspec.json.encode(answer))
 
     def _answer(self, request: Launch | Terminate | Ping) -> Answer:
         match request:
@@ -124,7 +168,10 @@ class Worker:
         run = self._pipeline.instance.get_run_by_id(run_id)
         if run is None:
             return Answer(is_ok=False, message=f"there is no run {run_id}")
+        if self._is_ending:
+            return Answer(is_ok=False, message="the worker is about to end")
         if _builds(run):
+            self._waiting.append(run_id)
             self._work.put(lambda: self._execute(run_id))
             return Answer(is_ok=True, message=process_mark())
         # It ends with its run, or when it is told by signal; this process's input is not for it.
@@ -140,16 +187,39 @@ class Worker:
         self._children.pop(run_id, None)
 
     def _execute(self, run_id: str) -> None:
-        run = self._pipeline.instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
+        if not self._take(run_id):
             return
         self._current = run_id
         try:
-            self._pipeline.execute(run)
+            run = self._pipeline.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self._pipeline.execute(run)
         except KeyboardInterrupt:
-            cancel_unfinished(self._pipeline.instance, run_id)
+            self._cancel(run_id)
+        except Exception as error:
+            self._fail(run_id, error)
         finally:
             self._current = None
+
+    def _cancel(self, run_id: str) -> None:
+        self._unrecorded[run_id] = partial(cancel_unfinished, self._pipeline.instance, run_id)
+        self._record_ends()
+
+    def _fail(self, run_id: str, error: Exception) -> None:
+        """Record the end of a run by an error that no step has reported."""
+        _log.exception("run %s failed", run_id)
+        self._unrecorded[run_id] = partial(fail_unfinished, self._pipeline.instance, run_id, why(error))
+        self._record_ends()
+
+    def _record_ends(self) -> None:
+        """Record how runs ended, as far as the database can be reached."""
+        for run_id, record in list(self._unrecorded.items()):
+            try:
+                record()
+            except Exception as error:
+                _log.warning("the end of run %s cannot be recorded yet: %s", run_id, why(error))
+                return
+            del self._unrecorded[run_id]
 
     def _run(self, request: Run, connection: Connection) -> None:
         """Create and execute a run in the main thread, passing on what it tells; a client that leaves cancels it."""
@@ -172,12 +242,14 @@ class Worker:
                     run_ids.append(run.run_id)
                     self._current = run.run_id
                     send(self._pipeline.execute(run))
-            except LadderError as error:
-                send(RunDone("", is_ok=False, errors=(str(error),)))
             except KeyboardInterrupt:
                 for run_id in run_ids:
-                    cancel_unfinished(self._pipeline.instance, run_id)
+                    self._cancel(run_id)
                 send(RunDone("", is_ok=False, is_cancelled=True))
+            except Exception as error:
+                for run_id in run_ids:
+                    self._fail(run_id, error)
+                send(RunDone("".join(run_ids), is_ok=False, errors=(why(error),)))
             finally:
                 is_over.set()
                 self._current = None
@@ -192,11 +264,25 @@ class Worker:
                     os.kill(os.getpid(), signal.SIGINT)
 
     def _report_canceling(self, run_id: str) -> None:
-        run = self._pipeline.instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            self._pipeline.instance.report_run_canceling(run)
+        try:
+            run = self._pipeline.instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self._pipeline.instance.report_run_canceling(run)
+        except Exception:
+            # It is interrupted all the same.
+            _log.exception("that run %s is cancelled cannot be recorded", run_id)
+
+    def _take(self, run_id: str) -> bool:
+        """Take a launched run out of those that wait; false when it was cancelled there."""
+        with suppress(ValueError):
+            self._waiting.remove(run_id)
+            return True
+        return False
 
     def _terminate(self, run_id: str) -> bool:
+        if self._take(run_id):
+            cancel_unfinished(self._pipeline.instance, run_id)
+            return True
         if self._current == run_id:
             os.kill(os.getpid(), signal.SIGINT)
             return True
@@ -211,7 +297,6 @@ class Worker:
         while os.read(0, 4096):
             pass
         self._end()
-        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _builds(run: DagsterRun) -> bool:
@@ -260,6 +345,10 @@ def main() -> int:
             _serve(pipeline, settings.home)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except Exception as error:
+        _log.exception("the worker ends")
+        sys.stderr.write(f"error: {visible(why(error))}\n")
+        return 1
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,9 @@ from orchestration.progress import Message, RunDone
 from warehouse.errors import LadderError
 
 __all__ = ["Answer", "Launch", "Ping", "Request", "Run", "Terminate", "address_file", "ask", "follow_run", "is_running"]
+
+#: A worker that parses a project answers late.
+_ANSWER_S = 10.0
 
 
 class Launch(msgspec.Struct, frozen=True, tag=True):
@@ -83,11 +86,13 @@ def address_file(home: Path) -> Path:
     return home / "dagster" / "worker.json"
 
 
-def is_running(home: Path) -> bool:
-    """Whether a worker of this home answers."""
+def is_running(home: Path, *, within_s: float = _ANSWER_S) -> bool:
+    """Whether a worker of this home answers within that time."""
     try:
-        return ask(home, Ping()).is_ok
-    except LadderError:
+        with _connected(home, within_s) as connection:
+            connection.send_bytes(msgspec.json.encode(Ping()))
+            return connection.poll(within_s) and msgspec.json.decode(connection.recv_bytes(), type=Answer).is_ok
+    except (LadderError, OSError, EOFError):
         return False
 
 
@@ -99,6 +104,7 @@ def ask(home: Path, request: Request) -> Answer:
     """
     with _connected(home) as connection:
         connection.send_bytes(msgspec.json.encode(request))
+        # However long that takes: whoever gave up now would not know whether it is done.
         return msgspec.json.decode(connection.recv_bytes(), type=Answer)
 
 
@@ -122,9 +128,25 @@ def follow_run(home: Path, request: Run, listener: Callable[[Message], None]) ->
             listener(message)
 
 
-def _connected(home: Path) -> Connection:
+def _connected(home: Path, within_s: float = _ANSWER_S) -> Connection:
     try:
         address = msgspec.json.decode(address_file(home).read_bytes(), type=Address)
-        return Client(("127.0.0.1", address.port), authkey=address.secret.encode())
-    except (OSError, EOFError, msgspec.DecodeError, AuthenticationError):
-        raise LadderError("no worker is running", "start it with `ladder up`") from None
+        connection = Client(("127.0.0.1", address.port))
+    except (OSError, msgspec.DecodeError):
+        raise _no_worker() from None
+    secret = address.secret.encode()
+    try:
+        # The system accepts for a worker that is stopped, and for one that hangs.
+        if not connection.poll(within_s):
+            raise TimeoutError
+        answer_challenge(connection, secret)
+        deliver_challenge(connection, secret)
+    except (OSError, EOFError, AuthenticationError, AssertionError, ValueError):
+        # The last three: another program has taken the port of a worker that was killed.
+        connection.close()
+        raise _no_worker() from None
+    return connection
+
+
+def _no_worker() -> LadderError:
+    return LadderError("no worker is running", "start it with `ladder up`")

@@ -20,6 +20,7 @@ from serving.refusals import Unavailable
 from serving.warm_up import warm_up
 from warehouse.errors import PublicationError
 from warehouse.publish import Generation
+from warehouse.server_hints import server_hint
 
 __all__ = ["publish_cache"]
 
@@ -52,7 +53,7 @@ def publish_cache(redis_url: str, generation: Generation, *, serving_url: str | 
     except RedisError as error:
         raise PublicationError(
             f"the marts turned to generation {published.generation}, but Redis was not told: {error}",
-            "serving processes follow by themselves; check LADDER_REDIS_URL",
+            f"serving processes follow by themselves; {server_hint('valkey')}",
         ) from None
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -37,7 +37,7 @@ from warehouse.errors import ConfigurationError
 from warehouse.logs import VisibleFormatter
 from warehouse.settings import Settings
 
-__all__ = ["background", "reserve_port", "serve"]
+__all__ = ["BackgroundApi", "api_log", "background", "reserve_port", "serve"]
 
 _START_S = 30.0
 _STOP_S = 10
@@ -106,11 +106,8 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
         server.serve(target_loader=partial(_load, connections, os.getpid(), account, port, limit), wrap_loader=False)
 
 
-@contextmanager
-def background(
-    settings: Settings, serving_url: str, redis_url: str, *, host: str = "127.0.0.1", port: int = 0, workers: int = 1
-) -> Iterator[str]:
-    """Serve in a process of its own, which ends with the context or with the caller, whichever is first.
+class BackgroundApi:
+    """The API in a process of its own, which ends when it is told to or with the caller, whichever is first.
 
     Args:
         settings: its home holds the log, `logs/api.log`.
@@ -120,43 +117,106 @@ def background(
         port: port to bind; 0 for a free one.
         workers: processes that share the port.
 
+    Raises:
+        ConfigurationError: the address cannot be bound.
+    """
+
+    def __init__(
+        self, settings: Settings, serving_url: str, redis_url: str, *, host: str, port: int, workers: int = 1
+    ) -> None:
+        self._host = host
+        self._port = reserve_port(host, port)
+        self.url = f"http://{host}:{self._port}"
+        self.log = api_log(settings)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        assignment = _Assignment(
+            home=str(settings.home),
+            log_level=settings.log_level,
+            api=_api_settings(settings),
+            serving_url=serving_url,
+            redis_url=redis_url,
+            host=host,
+            port=self._port,
+            workers=workers,
+        )
+        with self.log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "serving.run"], stdin=subprocess.PIPE, stdout=stream, stderr=stream
+            )
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it ended already, as `exit_code` says
+            self._process.stdin.write(msgspec.json.encode(assignment) + b"\n")
+            self._process.stdin.flush()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    def answers(self) -> bool:
+        """Whether it answers within a second."""
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=1)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def await_answer(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            ConfigurationError: it does not start; names the log.
+        """
+        deadline = time.monotonic() + _START_S
+        while self.exit_code is None and time.monotonic() < deadline:
+            if self.answers():
+                return
+            time.sleep(0.02)
+        raise ConfigurationError("the API did not start", f"read {self.log}")
+
+    def ask_to_end(self) -> None:
+        """Tell it to answer what is under way and to end, and do not wait for that."""
+        self._process.terminate()
+
+    def end(self) -> None:
+        """End it, and wait until it is gone."""
+        self.ask_to_end()
+        try:
+            self._process.wait(_STOP_S + 2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+
+@contextmanager
+def background(
+    settings: Settings, serving_url: str, redis_url: str, *, host: str = "127.0.0.1", port: int = 0, workers: int = 1
+) -> Iterator[str]:
+    """Serve in a process of its own for the length of the block; the arguments are those of `BackgroundApi`.
+
     Yields:
         The base URL, once it answers.
 
     Raises:
         ConfigurationError: the address cannot be bound, or the API does not start; names the log.
     """
-    port = reserve_port(host, port)
-    log = settings.home / "logs" / "api.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    assignment = _Assignment(
-        home=str(settings.home),
-        log_level=settings.log_level,
-        api=_api_settings(settings),
-        serving_url=serving_url,
-        redis_url=redis_url,
-        host=host,
-        port=port,
-        workers=workers,
-    )
-    with log.open("ab") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "serving.run"], stdin=subprocess.PIPE, stdout=stream, stderr=stream
-        )
-    assert process.stdin is not None
+    api = BackgroundApi(settings, serving_url, redis_url, host=host, port=port, workers=workers)
     try:
-        process.stdin.write(msgspec.json.encode(assignment) + b"\n")
-        process.stdin.flush()
-        _await_answer(process, host, port, log)
-        yield f"http://{host}:{port}"
+        api.await_answer()
+        yield api.url
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_S + 2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdin.close()
+        api.end()
+
+
+def api_log(settings: Settings) -> Path:
+    """Where the API of a process of its own logs."""
+    return settings.home / "logs" / "api.log"
 
 
 def reserve_port(host: str, port: int) -> int:
@@ -208,21 +268,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _await_answer(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while process.poll() is None and time.monotonic() < deadline:
-        connection = http.client.HTTPConnection(host, port, timeout=1)
-        try:
-            connection.request("GET", "/healthz")
-            if connection.getresponse().status == 200:
-                return
-        except (OSError, http.client.HTTPException):
-            time.sleep(0.02)
-        finally:
-            connection.close()
-    raise ConfigurationError("the API did not start", f"read {log}")
 
 
 def _serve_assignment() -> None:

@@ -15,6 +15,7 @@ from warehouse.errors import DatabaseError
 from warehouse.pooler import refuse_shared_sessions
 from warehouse.refused import advice_on
 from warehouse.role_names import LoginRole, role_name
+from warehouse.server_hints import server_hint
 from warehouse.settings import Settings
 
 __all__ = [
@@ -67,7 +68,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
                 "LADDER_DATABASE_URL leads to a connection pooler that refuses how sessions begin (`options`)",
                 "let it name PostgreSQL itself",
             ) from None
-        advice = "check LADDER_DATABASE_URL and that the server accepts this login"
+        advice = server_hint("postgres")
         if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error):
             advice = "run `ladder doctor`, which sets the passwords of its logins again"
         raise DatabaseError(
@@ -191,7 +192,7 @@ def _write_secrets(settings: Settings, known: dict[str, str]) -> None:
     fresh.replace(path)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says, in its first line that says anything."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0].strip() if lines else type(error).__name__

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import psycopg
@@ -32,7 +32,9 @@ __all__ = [
 
 #: Sessions at a time, of logins that people have: PostgreSQL allows 100 of all together by default.
 _SESSIONS: dict[LoginRole, int] = {"analyst": 20, "developer": 20}
-#: What each session of a login begins with; a session may set it otherwise.
+#: What each session begins with. A statement whose client was killed, or has given up, ends within this time.
+_EVERY_LOGIN = {"client_connection_check_interval": "2s"}
+#: What else each session of a login begins with; a session may set it otherwise.
 _SETTINGS: dict[LoginRole, dict[str, str]] = {
     # A day is one in UTC, whatever the server's zone. A client that was left open, or a query that forgot its join,
     # must not hold the views for ever: a generation cannot be published behind it.
@@ -197,7 +199,7 @@ def _knows_password(connection: psycopg.Connection, name: str, url: str) -> bool
 
 def _set_limits(connection: psycopg.Connection, role: LoginRole, name: str, *, is_superuser: bool) -> bool:
     """Set what the sessions of a login begin with, and how many there may be; whether anything was different."""
-    wanted = _SETTINGS.get(role, {}) | (_SUPERUSER_SETTINGS.get(role, {}) if is_superuser else {})
+    wanted = _EVERY_LOGIN | _SETTINGS.get(role, {}) | (_SUPERUSER_SETTINGS.get(role, {}) if is_superuser else {})
     sessions = _SESSIONS.get(role, -1)
     row = connection.execute(
         "SELECT rolconnlimit, rolconfig, (SELECT array_agg(datname::text) FROM pg_db_role_setting "
@@ -214,10 +216,7 @@ def _set_limits(connection: psycopg.Connection, role: LoginRole, name: str, *, i
         connection.execute(sql.SQL("ALTER ROLE {} RESET {}").format(identifier, sql.Identifier(setting)))
         is_right = False
     for setting, value in wanted.items():
-        if existing.get(setting) != value:
-            connection.execute(
-                sql.SQL("ALTER ROLE {} SET {} = {}").format(identifier, sql.Identifier(setting), sql.Literal(value))
-            )
+        if existing.get(setting) != value and _set(connection, identifier, setting, value):
             is_right = False
     for database in databases or []:
         connection.execute(
@@ -226,3 +225,15 @@ def _set_limits(connection: psycopg.Connection, role: LoginRole, name: str, *, i
     if found_sessions != sessions:
         connection.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(identifier, sql.Literal(sessions)))
     return not is_right
+
+
+def _set(connection: psycopg.Connection, role: sql.Identifier, setting: str, value: str) -> bool:
+    """Set what the sessions of a login begin with; false where the server's platform cannot look for lost clients."""
+    statement = sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
+    if setting not in _EVERY_LOGIN:
+        connection.execute(statement)
+        return True
+    with suppress(psycopg.errors.InvalidParameterValue), connection.transaction():
+        connection.execute(statement)
+        return True
+    return False

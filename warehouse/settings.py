@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         default=False, description="whether clients come over https, through a proxy: adds Strict-Transport-Security"
     )
     dagster_port: int = Field(default=3000, ge=0, le=65535, description="port of the Dagster web UI")
+    dagster_hosts: str | None = Field(
+        default=None, description="names of the Dagster web UI beside localhost, with commas between; or `*`"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="debug, info, warning or error"
     )
@@ -159,7 +162,7 @@ class Settings(BaseSettings):
             raise ValueError("must be origins with commas between, e.g. https://example.org, or * alone")
         return ",".join(parts) or None
 
-    @field_validator("api_hosts")
+    @field_validator("api_hosts", "dagster_hosts")
     @classmethod
     def _hosts(cls, value: str | None) -> str | None:
         parts = [part.lower() for part in _parts(value or "")]

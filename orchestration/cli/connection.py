@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from typing import Literal
 
 from orchestration.cli.terminal import console, errors
+from orchestration.log_rotation import rotating_logs
 from warehouse.connection_forms import Form, render_connection, render_variables
 from warehouse.database import connect, parameters, role_url, secrets_path
 from warehouse.embedded import Servers, find_running, running
@@ -64,7 +65,8 @@ def show_connection(login: Login, form: Form | None, *, password: bool | None, k
         sys.stdout.flush()
         if keep:
             _say("PostgreSQL is up until Ctrl-C")
-            signal.pause()
+            with rotating_logs(settings.home):
+                signal.pause()
         elif not was_up:
             _say("PostgreSQL stops with this command; `ladder up`, or --keep, keeps it up")
 

@@ -19,9 +19,12 @@ from ingestion.refusals import Refused, Upstream, refusal
 from ingestion.registry import readers
 from ingestion.worlds import settled
 from orchestration.cli.terminal import console
+from orchestration.part_states import describe, read_states
+from orchestration.schedules_lock import is_held
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.damage import damaged_marts
 from warehouse.database import connect, parameters, role_suffix
+from warehouse.embedded import find_dead
 from warehouse.errors import (
     ConfigurationError,
     DatabaseError,
@@ -34,6 +37,7 @@ from warehouse.file_modes import create_home
 from warehouse.login_limits import missing_limits
 from warehouse.publish import current_generation
 from warehouse.role_names import LOGIN_ROLES
+from warehouse.server_hints import server_hint
 from warehouse.settings import Settings, load_settings
 
 __all__ = ["examine"]
@@ -56,7 +60,11 @@ def examine() -> int:
             opened.append(stack.enter_context(open_warehouse(settings)))
             return _describe_servers(opened[0])
 
-        looks = [("home", lambda: _home(settings)), ("disk", lambda: _disk(settings)), ("servers", servers)]
+        looks = [("home", lambda: _home(settings)), ("disk", lambda: _disk(settings))]
+        if is_held(settings.home):
+            # Before the servers are opened, which starts those that are down.
+            looks.append(("parts", lambda: _parts(settings)))
+        looks.append(("servers", servers))
         for name, look in looks:
             problems += _report(name, look)
         for name, look in _looks_at_upstream(settings, opened[0] if opened else None):
@@ -86,6 +94,19 @@ def _home(settings: Settings) -> str:
     )
 
 
+def _parts(settings: Settings) -> str:
+    """Whether everything runs that the command which runs the schedules has started."""
+    states = read_states(settings.home)
+    lines = [f"{part.name} is {describe(part)}" for part in states.troubled] if states is not None else []
+    named = {part.name for part in states.troubled} if states is not None else set()
+    lines += [
+        f"{product} was not running, and is started now" for product in find_dead(settings) if product not in named
+    ]
+    if lines:
+        raise LadderError("; ".join(lines), "look again in a minute, and at the log of what is still down")
+    return "`ladder up` says that all are up" if states is not None else "the embedded servers run"
+
+
 def _no_right(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"cannot use {path}: {(error.strerror or str(error)).lower()}", "set LADDER_HOME to a directory of your own"
@@ -111,7 +132,7 @@ def _describe_servers(warehouse: Warehouse) -> str:
         with redis.Redis.from_url(warehouse.servers.redis_url, socket_timeout=5) as client:
             facts = client.info("server")
     except redis.RedisError as error:
-        raise ConfigurationError(f"Redis does not answer: {error}", "check LADDER_REDIS_URL") from None
+        raise ConfigurationError(f"Redis does not answer: {error}", server_hint("valkey")) from None
     product = "Valkey" if "valkey_version" in facts else "Redis"
     return f"{database}, {product} {facts.get('valkey_version', facts['redis_version'])}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestration.cli.terminal import console
+from orchestration.log_rotation import rotating_logs
 from orchestration.warehouse_access import open_warehouse
 from warehouse.damage import damaged_marts
 from warehouse.errors import PublicationError
@@ -67,7 +68,7 @@ def serve_api(host: str | None, port: int | None, workers: int) -> None:
 
     settings = load_settings()
     host = host or settings.api_host
-    with open_warehouse(settings) as warehouse:
+    with open_warehouse(settings) as warehouse, rotating_logs(settings.home):
         port = reserve_port(host, settings.api_port if port is None else port)
         console.print(f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it")
         serve(

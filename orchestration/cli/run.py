@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.progress import RunDone
 from orchestration.worker_client import Run, follow_run, is_running
 from warehouse import logs
+from warehouse.embedded import find_running, running
 from warehouse.errors import LadderError
 from warehouse.settings import Settings, load_settings
 
@@ -56,7 +59,8 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
     """
     if is_running(settings.home):
         view.begin("starting")
-        done = follow_run(settings.home, request, view.hear)
+        with _servers(settings):
+            done = follow_run(settings.home, request, view.hear)
         if done.errors and not done.run_id:
             raise LadderError(done.errors[0])
         return done
@@ -71,6 +75,16 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
         fail_dead_runs(pipeline.instance)
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
         return pipeline.execute(pipeline.create(passes=request.passes, full_refresh=request.full_refresh))
+
+
+@contextmanager
+def _servers(settings: Settings) -> Iterator[None]:
+    """Start embedded servers that died below the worker, and wait until they answer; it does not look at them."""
+    if find_running(settings) is not None:
+        yield
+        return
+    with running(settings):
+        yield
 
 
 def show_plan() -> None:

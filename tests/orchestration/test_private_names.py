@@ -109,6 +109,11 @@ _CONTRACTS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("dagster._core.storage.event_log.base", "AssetRecord"): lambda found: found is not None,
     ("dagster._core.storage.event_log.schema", "SqlEventLogStorageTable"): lambda found: "id" in found.c,
     ("dagster._core.storage.tags", "MAX_RETRIES_TAG"): lambda found: found == "dagster/max_retries",
+    ("dagster._core.workspace.context", "WorkspaceProcessContext"): lambda found: (
+        _takes("__init__", "instance", "workspace_load_target", "version")(found) and _has("__enter__")(found)
+    ),
+    ("dagster._core.workspace.context", "WorkspaceRequestContext"): lambda found: found is not None,
+    ("dagster._core.workspace.load_target", "WorkspaceFileTarget"): lambda found: found(paths=["a"]).paths == ["a"],
     ("dagster._serdes", "ConfigurableClass"): _has("inst_data", "config_type", "from_config_value"),
     ("dagster._serdes.config_class", "ConfigurableClassData"): lambda found: (
         found("module", "name", "{}").config_dict == {}
@@ -126,6 +131,7 @@ _EVENT_LOG = {
     "get_asset_records": ["asset_keys"],
     "has_table": ["table_name"],
     "index_transaction": [],
+    "optimize_for_webserver": ["statement_timeout", "pool_recycle", "max_overflow"],
     "prepare_insert_event_batch": ["events"],
     "store_asset_check_event": ["event", "event_id"],
     "store_event": ["event"],
@@ -154,6 +160,19 @@ def test_a_private_name_of_dagster_does_what_is_relied_on(module: str, name: str
 def test_a_method_of_dagsters_event_log_that_is_overridden_or_called_takes_what_it_took(method: str) -> None:
     storage = import_module("dagster_postgres.event_log.event_log").PostgresEventLogStorage
     assert _parameters(getattr(storage, method)) == ["self", *_EVENT_LOG[method]]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("dagster_postgres.run_storage", "PostgresRunStorage"),
+        ("dagster_postgres.schedule_storage", "PostgresScheduleStorage"),
+    ],
+)
+def test_a_storage_keeps_its_connections_where_its_pool_is_checked(module: str, name: str) -> None:
+    storage = getattr(import_module(module), name)
+    assert _parameters(storage.optimize_for_webserver) == ["self", *_EVENT_LOG["optimize_for_webserver"]]
+    assert "self._engine = create_pg_engine" in inspect.getsource(storage.optimize_for_webserver)
 
 
 def test_the_parts_of_a_run_that_launching_reads_are_there() -> None:

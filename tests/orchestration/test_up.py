@@ -1,4 +1,4 @@
-"""`ladder up` and `ladder demo`: everything comes up, answers, and is gone afterwards."""
+"""`ladder demo`, and how what `ladder up` and other commands have started ends with them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from tests.orchestration.conftest import CommandLine, Filled, Proxy
-from warehouse.database import parameters
 
 
 @pytest.fixture
@@ -42,51 +40,6 @@ def processes_of(home: Path) -> list[str]:
         if process.pid != os.getpid() and any(str(home) in text for text in said):
             found.append(" ".join(process.cmdline()))
     return found
-
-
-@pytest.mark.slow
-def test_everything_is_up_until_a_signal_and_then_gone(filled: Filled) -> None:
-    up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
-    try:
-        assert up.stdout is not None
-        said = b""
-        while b"Ctrl-C" not in said:
-            line = up.stdout.readline()
-            assert line, up.communicate()[1].decode()
-            said += line
-        addresses = dict(re.findall(r"^(\w+) +((?:http|postgresql)\S+)", said.decode(), re.M))
-        login = parameters(filled.database.url("analyst"))
-        del login["password"], login["require_auth"]
-        assert parameters(addresses["PostgreSQL"]) == login
-        board = httpx.get(f"{addresses['API']}/leaderboards").json()
-        assert board["data"]
-        jobs = httpx.post(
-            f"{addresses['Dagster']}/graphql",
-            json={"query": "{repositoriesOrError{... on RepositoryConnection{nodes{jobs{name}}}}}"},
-            timeout=30,
-        ).json()["data"]["repositoriesOrError"]["nodes"][0]["jobs"]
-        assert "run" in {job["name"] for job in jobs}
-        again = filled.ladder("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
-        assert (again.code, "already runs" in again.errors) == (1, True)
-        children = psutil.Process(up.pid).children(recursive=True)
-    finally:
-        up.send_signal(signal.SIGTERM)
-        _, errors = up.communicate(timeout=60)
-    assert "Traceback" not in errors.decode()
-    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-
-
-@pytest.mark.slow
-def test_up_ends_with_one_line_when_its_api_dies(filled: Filled) -> None:
-    up = filled.ladder.start("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
-    assert up.stdout is not None
-    assert up.stdout.readline()
-    for child in psutil.Process(up.pid).children():
-        if "serving.run" in child.cmdline():
-            child.kill()
-    _, errors = up.communicate(timeout=90)
-    assert up.returncode == 1
-    assert [line for line in errors.decode().splitlines() if line.startswith("error:") and "api.log" in line]
 
 
 _STARTER = """

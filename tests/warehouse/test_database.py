@@ -1,8 +1,16 @@
-"""Connections: what a URL says holds for every program that connects."""
+"""Connections: what a URL says holds for every program that connects, and a server that is away is named truly."""
 
 from __future__ import annotations
 
-from warehouse.database import libpq_environment
+from pathlib import Path
+
+import pytest
+
+from warehouse.database import connect, libpq_environment
+from warehouse.errors import DatabaseError
+from warehouse.server_hints import server_hint
+
+_NOBODY = "postgresql://ann:secret@127.0.0.1:9/games"
 
 
 def test_a_url_reaches_programs_of_libpq_whole() -> None:
@@ -16,3 +24,21 @@ def test_a_url_reaches_programs_of_libpq_whole() -> None:
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/ca.pem",
     }
+
+
+def test_a_variable_is_blamed_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LADDER_DATABASE_URL", _NOBODY)
+    monkeypatch.setenv("LADDER_REDIS_URL", "redis://127.0.0.1:9/0")
+    with pytest.raises(DatabaseError) as raised:
+        connect(_NOBODY)
+    assert raised.value.hint == "check LADDER_DATABASE_URL and that the server accepts this login"
+    assert "LADDER_REDIS_URL" in server_hint("valkey")
+
+
+def test_no_variable_is_blamed_for_an_embedded_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LADDER_HOME", str(tmp_path))
+    with pytest.raises(DatabaseError) as raised:
+        connect(_NOBODY)
+    for server, hint in (("postgres", raised.value.hint), ("valkey", server_hint("valkey"))):
+        assert "embedded" in hint
+        assert hint.endswith(f"see {tmp_path}/servers/{server}.log")

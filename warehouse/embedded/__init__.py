@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from warehouse.embedded.binaries import postgres_bin
+from warehouse.embedded.held import HeldServer
 from warehouse.embedded.home import Home
 from warehouse.embedded.lease import hold_leases
 from warehouse.embedded.postgres import Postgres
@@ -19,7 +20,7 @@ from warehouse.errors import ConfigurationError
 from warehouse.file_modes import keep_private
 from warehouse.settings import Settings
 
-__all__ = ["Servers", "find_running", "postgres_bin", "running"]
+__all__ = ["HeldServer", "Servers", "find_dead", "find_running", "postgres_bin", "running"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ class Servers:
         redis_url: `redis://` URL, database 0.
         is_embedded_database: PostgreSQL is the embedded one, not one that LADDER_DATABASE_URL names.
         is_embedded_redis: the same for Valkey and LADDER_REDIS_URL.
+        held: the embedded ones, where this process keeps them running.
     """
 
     database_url: str
     redis_url: str
     is_embedded_database: bool
     is_embedded_redis: bool
+    held: tuple[HeldServer, ...] = field(default=(), compare=False, repr=False)
 
 
 @contextmanager
@@ -69,7 +72,7 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
             addresses = _addresses(settings, postgres, valkey)
         except OSError as error:
             raise _unusable(settings, error) from error
-        yield addresses
+        yield replace(addresses, held=tuple(HeldServer(server, lease) for server, lease in leases))
 
 
 def find_running(settings: Settings, *, redis: bool = True) -> Servers | None:
@@ -83,6 +86,12 @@ def find_running(settings: Settings, *, redis: bool = True) -> Servers | None:
         return None  # stopped while we looked
     except OSError as error:
         raise _unusable(settings, error) from error
+
+
+def find_dead(settings: Settings) -> list[str]:
+    """Names of the embedded servers that no URL replaces and of which no process runs. Starts nothing."""
+    servers = _embedded(settings, database=True, redis=True)
+    return [server.product for server in servers if server is not None and server.process() is None]
 
 
 def _embedded(settings: Settings, *, database: bool, redis: bool) -> tuple[Postgres | None, Valkey | None]:

@@ -143,24 +143,27 @@ class Home:
         return path.read_text(encoding="utf-8").strip()
 
     @contextmanager
-    def start_lock(self) -> Iterator[int]:
+    def start_lock(self, limit_s: float = LOCK_LIMIT_S) -> Iterator[int]:
         """Hold the lock under which servers start and stop; yields its descriptor.
 
         A program that is given the descriptor keeps the lock alive: an initdb whose starter was killed is
         waited for.
 
+        Args:
+            limit_s: for how long it waits for the lock.
+
         Raises:
-            LadderError: somebody else held the lock for too long.
+            LadderError: another process held the lock for longer.
         """
         path = self.servers / "lock"
-        deadline = time.monotonic() + LOCK_LIMIT_S
+        deadline = time.monotonic() + limit_s
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self.give(path, self.keeper)
             while not try_lock(descriptor):
                 if time.monotonic() > deadline:
                     raise LadderError(
-                        f"another process has been starting or stopping the servers for {LOCK_LIMIT_S:.0f} s",
+                        f"another process has been starting or stopping the servers for {limit_s:.0f} s",
                         f"end the process that holds {path}",
                     )
                 time.sleep(0.01)

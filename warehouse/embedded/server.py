@@ -147,6 +147,10 @@ class Server(ABC):
             if time.monotonic() > deadline:
                 raise DatabaseError(f"{self.product} is not ready after {self.start_limit_s:.0f} s", f"see {self.log}")
             time.sleep(POLL_S)
+        self.join()
+
+    def join(self) -> None:
+        """Remember the process that runs now, which is ended where somebody removes the home below it."""
         self._joined = self.process()
 
     def stop(self) -> None:

@@ -27,7 +27,8 @@ if options.pop("ignore_interrupt", False):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 try:
     with running(Settings(home=home), **options) as servers:
-        print(json.dumps(dataclasses.asdict(servers)), flush=True)
+        shown = {one.name: getattr(servers, one.name) for one in dataclasses.fields(servers) if one.compare}
+        print(json.dumps(shown), flush=True)
         sys.stdin.read()
 except LadderError as error:
     sys.exit(str(error))

@@ -1,0 +1,174 @@
+"""Parts are started again with growing delays, and what is said of them counts while their supervisor lives."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from orchestration.part_states import PartState, parts_file, read_states
+from orchestration.schedules_lock import hold
+from orchestration.supervision import ProcessPart, Supervisor
+
+
+class Sleeper:
+    """A process that does nothing until it is killed."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(["sleep", "600"])
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.poll()
+
+    def ask_to_end(self) -> None:
+        self._process.kill()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Supervised:
+    """Parts that are sleepers, and what their supervisor says."""
+
+    clock: Clock = field(default_factory=Clock)
+    said: list[str] = field(default_factory=list)
+    parts: dict[str, ProcessPart] = field(default_factory=dict)
+    answering: dict[str, bool] = field(default_factory=dict)
+
+    def add(self, name: str, *needs: str) -> None:
+        self.answering[name] = True
+        part = ProcessPart(name, Path(f"/logs/{name}.log"), Sleeper, lambda: self.answering[name], needs)
+        part.start()
+        self.parts[name] = part
+
+    def supervise(self) -> Supervisor:
+        return Supervisor(list(self.parts.values()), say=self.said.append, note=lambda states: None, clock=self.clock)
+
+    def look_after(self, supervisor: Supervisor, seconds: float) -> dict[str, PartState]:
+        self.clock.now += seconds
+        supervisor.look()
+        return {state.name: state for state in supervisor.states}
+
+
+@pytest.fixture
+def supervised() -> Iterator[Supervised]:
+    made = Supervised()
+    try:
+        yield made
+    finally:
+        for part in made.parts.values():
+            part.end()
+
+
+def test_each_further_try_waits_twice_as_long_up_to_half_a_minute(supervised: Supervised) -> None:
+    supervised.add("one")
+    supervisor = supervised.supervise()
+    delays = []
+    for _ in range(7):
+        supervised.parts["one"].end()
+        assert supervised.look_after(supervisor, 0)["one"].state == "down"
+        delay = float(re.search(r"again in (\d+) s; see /logs/one.log$", supervised.said[-1])[1])  # type: ignore[index]
+        delays.append(delay)
+        assert supervised.look_after(supervisor, delay - 0.5)["one"].state == "down"
+        assert supervised.look_after(supervisor, 0.5)["one"].state == "starting"
+        assert supervised.look_after(supervisor, 0)["one"].state == "up"
+    assert delays == [1, 2, 4, 8, 16, 30, 30]
+    assert supervised.said[0] == "one: ended (-9), is started again in 1 s; see /logs/one.log"
+
+
+def test_a_part_that_ran_for_a_minute_is_started_again_as_soon_as_the_first_time(supervised: Supervised) -> None:
+    supervised.add("one")
+    supervisor = supervised.supervise()
+    for seconds, delay in ((0, 1), (59, 2), (61, 1)):
+        supervised.look_after(supervisor, seconds)
+        supervised.parts["one"].end()
+        supervised.look_after(supervisor, 0)
+        assert f"again in {delay} s" in supervised.said[-1]
+        supervised.look_after(supervisor, delay)
+        assert supervised.look_after(supervisor, 0)["one"].state == "up"
+
+
+def test_a_part_waits_for_the_one_that_it_needs(supervised: Supervised) -> None:
+    supervised.add("base")
+    supervised.add("other", "base", "not here")
+    supervisor = supervised.supervise()
+    supervised.answering["base"] = False
+    for part in supervised.parts.values():
+        part.end()
+    supervised.look_after(supervisor, 0)
+    shown = supervised.look_after(supervisor, 5)
+    assert (shown["base"].state, shown["other"].state, shown["other"].waits_for) == ("starting", "down", "base")
+    supervised.answering["base"] = True
+    supervised.look_after(supervisor, 0)
+    shown = supervised.look_after(supervisor, 0)
+    assert [part.state for part in shown.values()] == ["up", "up"]
+
+
+def test_a_part_that_does_not_answer_is_named_and_left_running(supervised: Supervised) -> None:
+    supervised.add("one")
+    supervisor = supervised.supervise()
+    supervised.answering["one"] = False
+    assert supervised.look_after(supervisor, 9)["one"].state == "up"
+    assert supervised.look_after(supervisor, 9)["one"].state == "silent"
+    assert supervised.said == ["one: runs and does not answer; see /logs/one.log"]
+    supervised.answering["one"] = True
+    assert supervised.look_after(supervisor, 9)["one"].state == "up"
+    assert supervised.parts["one"].ending() is None
+
+
+def test_a_part_that_cannot_be_started_is_tried_again(supervised: Supervised) -> None:
+    supervised.add("one")
+    supervisor = supervised.supervise()
+    supervised.parts["one"].end()
+    supervised.look_after(supervisor, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "")
+        shown = supervised.look_after(supervisor, 1)["one"]
+    assert (shown.state, shown.tries) == ("down", 1)
+    assert "one: cannot be started: " in supervised.said[-1]
+    assert "; tried again in 2 s" in supervised.said[-1]
+    assert supervised.look_after(supervisor, 2)["one"].state == "starting"
+
+
+def test_what_a_killed_up_says_of_its_parts_is_not_believed(tmp_path: Path) -> None:
+    left = json.dumps({"pid": os.getpid(), "parts": []})
+    parts_file(tmp_path).parent.mkdir()
+    parts_file(tmp_path).write_text(left)
+    assert read_states(tmp_path) is None
+    with hold(tmp_path, "ladder up"):
+        assert read_states(tmp_path) is not None
+        parts_file(tmp_path).write_text(left.replace(str(os.getpid()), "1"))
+        assert read_states(tmp_path) is None
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_reach_the_database_ends_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "home" / "secrets").mkdir(parents=True)
+    given = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
+    given |= {
+        "LADDER_HOME": str(tmp_path / "home"),
+        "LADDER_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:9/none",
+        "LADDER_REDIS_URL": "redis://127.0.0.1:9/0",
+    }
+    command = [sys.executable, "-m", "orchestration.worker"]
+    ended = subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert re.fullmatch(r"error: cannot connect to PostgreSQL at .*check LADDER_DATABASE_URL.*\n", ended.stderr)
