@@ -275,35 +275,15 @@ def _standing(graph: Graph) -> list[NodeResult]:
 
 
 @contextmanager
-from orchestration.dbt_graph import (
-    COLOURS,
-    GRAPH_FILE,
-    PROJECT,
-    Graph,
-    model_variables,
-    models_digest,
-    prepared_folder,
-    write_whole,
-)
-from orchestration.dbt_sessions import ended_when_interrupted, session_name
-    """Where dbt's profile connects, with options for the server; it reads nothing but the environment.
+def _environment(database_url: str, variables: Mapping[str, str], server_options: str) -> Iterator[None]:
+    """Where dbt's profile connects, with options for the server, and variables of models and profile.
 
     A developer's own settings of dbt (`DBT_DEFER`, `DBT_EMPTY`, ...) are for their own schema.
     """
     names: dict[str, str | None] = {name: None for name in os.environ if name.startswith("DBT_")}
-from orchestration.dbt_graph import (
-    COLOURS,
-    GRAPH_FILE,
-    PROJECT,
-    Graph,
-    model_variables,
-    models_digest,
-    prepared_folder,
-    write_whole,
-)
-from orchestration.dbt_sessions import ended_when_interrupted, session_name
-    if options:
-        names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {options}".strip()
+    names |= {**libpq_environment(database_url), **variables, "DO_NOT_TRACK": "1"}
+    if server_options:
+        names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {server_options}".strip()
     before = {name: os.environ.get(name) for name in names}
     _set_variables(names)
     try:
@@ -349,19 +329,10 @@ def _invoke(
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
     session = session_name()
+    variables = {**model_variables(settings), "LADDER_BUILD": registration, "LADDER_DBT_SESSION": session}
     with (
         _ONE_AT_A_TIME,
-from orchestration.dbt_graph import (
-    COLOURS,
-    GRAPH_FILE,
-    PROJECT,
-    Graph,
-    model_variables,
-    models_digest,
-    prepared_folder,
-    write_whole,
-)
-from orchestration.dbt_sessions import ended_when_interrupted, session_name
+        _environment(database_url, variables, server_options),
         _logged(logs / "dbt.log") as write,
         ended_when_interrupted(database_url, session) as end_sessions,
         raised_at_the_end(end_sessions),
