@@ -7,7 +7,7 @@ import re
 
 from psycopg import sql
 
-from orchestration.dbt_graph import PROJECT
+from orchestration.dbt_graph import PROJECT, model_variables
 from orchestration.dbt_state import keep_state
 from warehouse.database import connect, libpq_environment, parameters, role_url
 from warehouse.embedded import Servers
@@ -49,6 +49,7 @@ def developer_environment(settings: Settings, servers: Servers) -> dict[str, str
             state = {"DBT_DEFER": "true", "DBT_STATE": str(keep_state(settings, connection, transform_url, live))}
     return {
         **libpq_environment(developer_url),
+        **model_variables(settings),
         "LADDER_DEV_SCHEMA": schema,
         "DBT_PROJECT_DIR": str(PROJECT),
         "DBT_PROFILES_DIR": str(PROJECT),

@@ -28,6 +28,7 @@ __all__ = [
     "Model",
     "Source",
     "Test",
+    "model_variables",
     "models_digest",
     "prepared_folder",
     "write_whole",
@@ -135,9 +136,14 @@ class Graph(msgspec.Struct, frozen=True):
         )
 
 
-def models_digest(project: Path = PROJECT) -> str:
-    """Changes whenever a project, its seeds or dbt do: marts built under another digest are built anew."""
+def models_digest(settings: Settings, project: Path = PROJECT) -> str:
+    """Changes whenever a project, its seeds, dbt, or a setting that models read do.
+
+    Marts that were built under another digest are built anew.
+    """
     digest = hashlib.sha256()
+    for name, value in model_variables(settings).items():
+        digest.update(f"{name}={value}\n".encode())
     for package in ("dbt-core", "dbt-postgres", "dbt-adapters"):
         digest.update(f"{package}={metadata.version(package)}\n".encode())
     for root in (project, project.parent / "seeds"):
@@ -146,6 +152,11 @@ def models_digest(project: Path = PROJECT) -> str:
                 digest.update(f"{path.relative_to(root.parent)}\n".encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def model_variables(settings: Settings) -> Mapping[str, str]:
+    """Settings that models read, as environment variables."""
+    return {"LADDER_SHOW_PEOPLE": settings.show_people}
 
 
 def prepared_folder(settings: Settings, digest: str) -> Path:

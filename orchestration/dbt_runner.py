@@ -23,7 +23,16 @@ from typing import Any, Literal
 
 import psycopg
 
-from orchestration.dbt_graph import COLOURS, GRAPH_FILE, PROJECT, Graph, models_digest, prepared_folder, write_whole
+from orchestration.dbt_graph import (
+    COLOURS,
+    GRAPH_FILE,
+    PROJECT,
+    Graph,
+    model_variables,
+    models_digest,
+    prepared_folder,
+    write_whole,
+)
 from orchestration.dbt_sessions import ended_when_interrupted, session_name
 from orchestration.failing_rows import FailingRows, first_rows
 from orchestration.foreign_interrupts import raised_at_the_end
@@ -100,7 +109,7 @@ def prepare(settings: Settings, database_url: str, project: Path = PROJECT) -> P
     Raises:
         BuildError: the project cannot be parsed; names the place.
     """
-    digest = models_digest(project)
+    digest = models_digest(settings, project)
     folder = prepared_folder(settings, digest)
     if not (folder / GRAPH_FILE).exists():
         _manifest(project, folder, settings, database_url, "blue")
@@ -266,16 +275,15 @@ def _standing(graph: Graph) -> list[NodeResult]:
 
 
 @contextmanager
-def _environment(transform_url: str, registration: str, session: str, options: str) -> Iterator[None]:
-    """Where dbt's profile connects, with options for the server; it reads nothing but the environment.
+def _environment(database_url: str, variables: Mapping[str, str], server_options: str) -> Iterator[None]:
+    """Where dbt's profile connects, with options for the server, and variables of models and profile.
 
     A developer's own settings of dbt (`DBT_DEFER`, `DBT_EMPTY`, ...) are for their own schema.
     """
     names: dict[str, str | None] = {name: None for name in os.environ if name.startswith("DBT_")}
-    names |= {**libpq_environment(transform_url), "LADDER_BUILD": registration, "LADDER_DBT_SESSION": session}
-    names["DO_NOT_TRACK"] = "1"
-    if options:
-        names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {options}".strip()
+    names |= {**libpq_environment(database_url), **variables, "DO_NOT_TRACK": "1"}
+    if server_options:
+        names["PGOPTIONS"] = f"{names.get('PGOPTIONS') or ''} {server_options}".strip()
     before = {name: os.environ.get(name) for name in names}
     _set_variables(names)
     try:
@@ -321,9 +329,10 @@ def _invoke(
     place = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", colour]
     place += ["--target-path", str(_target(settings, colour))]
     session = session_name()
+    variables = {**model_variables(settings), "LADDER_BUILD": registration, "LADDER_DBT_SESSION": session}
     with (
         _ONE_AT_A_TIME,
-        _environment(database_url, registration, session, server_options),
+        _environment(database_url, variables, server_options),
         _logged(logs / "dbt.log") as write,
         ended_when_interrupted(database_url, session) as end_sessions,
         raised_at_the_end(end_sessions),

@@ -42,14 +42,14 @@ def keep_state(
         BuildError: the project cannot be parsed.
     """
     folder = settings.home / "dbt" / "live"
-    digest = _built_with(connection, live) or models_digest(project)
+    digest = _built_with(connection, live) or models_digest(settings, project)
     kept = folder / "kept" / f"{digest[:24]}-{live.colour}-{parameters(transform_url)['dbname']}.json"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         prepared = prepared_folder(settings, digest)
         if not (prepared / f"{live.colour}.msgpack").exists():
             # Another home built it, maybe of another state of the project; this home's is nearest to it.
-            prepared = prepared_folder(settings, models_digest(project))
+            prepared = prepared_folder(settings, models_digest(settings, project))
         for old in kept.parent.glob("*.json"):
             if not old.name.startswith(digest[:24]):
                 old.unlink(missing_ok=True)

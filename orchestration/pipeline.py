@@ -81,7 +81,7 @@ class Pipeline:
         return execute(self.instance, repository, run)
 
     def _load(self) -> tuple[RepositoryDefinition, Graph]:
-        digest = models_digest()
+        digest = models_digest(self.warehouse.settings)
         if self._repository is None or self._graph is None or digest != self._digest:
             prepared = prepare(self.warehouse.settings, self.warehouse.servers.database_url)
             self._graph = prepared.graph

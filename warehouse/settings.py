@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         default=64, ge=1, le=1024, description="largest answer (MB) of a source that is read, which bounds memory"
     )
     as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
+    show_people: Literal["tracked", "all"] = Field(
+        default="tracked",
+        description="whose names, countries, avatars and Steam ids marts show: `tracked` (and professionals) or `all`",
+    )
     dev_schema: str | None = Field(
         default=None, description="schema where `ladder dbt` builds (default: `dev_` and the name of the user)"
     )

@@ -108,7 +108,7 @@ def show_plan() -> None:
             planned = [(name, item) for name, one in asked.items() for item in one.plan(connection, settings, now)]
             pending = [path for one in readers().values() for path in pending_files(connection, lake, one.source)]
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
-            build = plan_build(connection, models_digest=models_digest(), as_of_date=as_of_date(settings))
+            build = plan_build(connection, models_digest=models_digest(settings), as_of_date=as_of_date(settings))
             damaged = damaged_marts(connection)
         unasked = left_out(warehouse)
     made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])

@@ -37,7 +37,7 @@ def kept_project(
         redis_url: the cache that belongs to the project.
         watch: is given the home of the server when it has started.
     """
-    sources = f"{kept.cluster_digest()}-{models_digest()[:24]}-{kept.digest('tests/dbt')[:24]}"
+    sources = f"{kept.cluster_digest()}-{models_digest(Settings())[:24]}-{kept.digest('tests/dbt')[:24]}"
     place = kept.kept("project", sources, lambda fresh: _make(fresh, build, redis_url))
     with kept.copied_home(place) as home, running(Settings(home=home), redis=False) as servers:
         watch(home)

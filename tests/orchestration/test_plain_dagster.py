@@ -140,7 +140,7 @@ def test_a_run_in_a_process_of_its_own_can_be_cancelled(
 ) -> None:
     for name, value in filled.ladder.environment.items():
         monkeypatch.setenv(name, value)
-    graph = Graph.read(prepared_folder(filled.database.settings, models_digest()))
+    graph = Graph.read(prepared_folder(filled.database.settings, models_digest(filled.database.settings)))
     run_id = create_run(instance, build_definitions(graph).get_repository_def(), "transform").run_id
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")

@@ -259,7 +259,7 @@ def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
 
 def _repository(filled: Filled) -> RepositoryDefinition:
     settings = filled.database.settings
-    folder = prepared_folder(settings, models_digest())
+    folder = prepared_folder(settings, models_digest(settings))
     return build_definitions(Graph.read(folder)).get_repository_def()
 
 

@@ -1,5 +1,6 @@
 {# CTEs that describe the players of FACEIT's games as rows of `dim_players`, ending in `faceit_described`. #}
 {% macro faceit_players() %}
+{%- set name_in_match = 'coalesce(map_players.display_name, history_players.display_name, rosters.display_name)' %}
 faceit_profiles as (
 
     select * from {{ ref('stg_faceit__players') }}
@@ -61,7 +62,7 @@ faceit_sightings as (
     select
         maps.game,
         maps.player_id,
-        maps.display_name,
+        {{ name_in_match }} as display_name,
         maps.skill_level,
         row_number() over (
             partition by maps.game, maps.player_id order by maps.played_at desc nulls last, maps.match_id desc
@@ -70,7 +71,17 @@ faceit_sightings as (
     inner join {{ ref('fct_faceit_player_maps') }} as maps
         on unnamed.game = maps.game
             and unnamed.player_id = maps.player_id
-    where maps.display_name is not null
+    left join {{ ref('stg_faceit__match_round_players') }} as map_players
+        on maps.series_id = map_players.match_id
+            and maps.map_number = map_players.match_round
+            and maps.player_id = map_players.player_id
+    left join {{ ref('stg_faceit__history_players') }} as history_players
+        on maps.series_id = history_players.match_id
+            and maps.player_id = history_players.player_id
+    left join {{ ref('stg_faceit__match_rosters') }} as rosters
+        on maps.series_id = rosters.match_id
+            and maps.player_id = rosters.player_id
+    where {{ name_in_match }} is not null
 
 ),
 

@@ -94,7 +94,6 @@ placed as (
         players.player_id,
         players.evidence,
         coalesce(team_sides.side, history_players.faction, rosters.faction) as side,
-        coalesce(map_players.display_name, history_players.display_name, rosters.display_name) as display_name,
         coalesce(history_players.skill_level, rosters.skill_level) as skill_level
     from players
     left join map_players
@@ -130,7 +129,6 @@ slots as (
         series_id,
         map_number,
         player_id,
-        display_name,
         skill_level,
         side,
         case side when 'faction1' then 'faction2' else 'faction1' end as other_side,

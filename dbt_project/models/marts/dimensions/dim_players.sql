@@ -133,4 +133,19 @@ unioned as (
 
 )
 
-select * from unioned
+select
+    game,
+    player_id,
+    {{ if_shown('display_name') }} as display_name,
+    professional_name,
+    {{ if_shown('country_code') }} as country_code,
+    {{ if_shown('steam_id64') }} as steam_id64,
+    {{ if_shown('avatar_url') }} as avatar_url,
+    is_tracked,
+    rank_value,
+    rank_name,
+    rank_bracket,
+    leaderboard_rank,
+    leaderboard_region,
+    last_played_at
+from unioned

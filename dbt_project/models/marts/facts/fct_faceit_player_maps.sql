@@ -33,7 +33,6 @@ described as (
         maps.series_id,
         maps.map_number,
         {{ known_faceit_player('slots.player_id') }} as player_id,
-        slots.display_name,
         slots.side,
         maps.played_at,
         {{ utc_date('maps.played_at') }} as played_date,

@@ -18,6 +18,7 @@ with identities as (
         identities.*,
         players.display_name,
         players.country_code,
+        players.steam_id64,
         coalesce(players.is_tracked, false) as is_tracked,
         case identities.game when 'cs2' then 1 when 'dota2' then 2 else 3 end as preference
     from {{ ref('bridge_player_identities') }} as identities
@@ -52,6 +53,7 @@ described as (
         case when person_id like 'steam:%' then substring(person_id from 7) end as steam_account_id,
         max(case when name_place = 1 then display_name end) as display_name,
         max(case when country_place = 1 then country_code end) as country_code,
+        max(steam_id64) as steam_id64,
         cast(count(distinct game) as integer) as games,
         cast(count(*) as integer) as players,
         max(case when is_tracked then 1 else 0 end) = 1 as is_tracked,
@@ -64,7 +66,7 @@ described as (
 select
     person_id,
     steam_account_id,
-    {{ steam_id64('steam_account_id') }} as steam_id64,
+    steam_id64,
     display_name,
     country_code,
     games,

@@ -1,10 +1,11 @@
-{#- A profile and a ranking tell of a player in each of the games. #}
+{#- A profile, a ranking and a name in a match tell of a player in each of the games. #}
+{%- set tables = ['players', 'player_games', 'rankings', 'history_players', 'match_rosters', 'match_round_players'] %}
 with changes as (
 
     {%- for game in faceit_game_names().split() %}
     select *
     from (
-        {{ staging_changes(game, 'faceit', key='player_id', tables=['players', 'player_games', 'rankings']) }}
+        {{ staging_changes(game, 'faceit', key='player_id', tables=tables) }}
     ) as changes_{{ game }}
     {{ "union all" if not loop.last }}
     {%- endfor %}
