@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -59,7 +60,8 @@ class Child:
     ) -> None:
         self.log = logs / f"{name}.log"
         logs.mkdir(parents=True, exist_ok=True)
-        rotate_when_large(self.log)
+        with suppress(OSError):  # a full disk, or a link to elsewhere, keeps no process from starting
+            rotate_when_large(self.log)
         prefix = [] if is_tethered or outlives_starter else ["orchestration.tether"]
         with self.log.open("ab") as stream:
             self._process = subprocess.Popen(

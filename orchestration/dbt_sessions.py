@@ -62,7 +62,8 @@ def ended_when_interrupted(database_url: str, name: str) -> Iterator[Callable[[]
     finally:
         returned.set()
         wanted.set()
-        ending.join()
+        # A server that hangs must not hold the command as well.
+        ending.join(_LIMIT_S)
 
 
 def _end(database_url: str, name: str, before: set[threading.Thread], returned: threading.Event) -> None:

@@ -54,7 +54,9 @@ def rotating_logs(home: Path, *, every_s: float = _LOOK_S) -> Iterator[None]:
 
 
 def rotate_when_large(path: Path, *, max_bytes: int = _MAX_BYTES, kept: int = _KEPT_FILES) -> bool:
-    """Copy a log to `<name>.1` and empty it where it is larger than that; earlier copies move on, the last one goes.
+    """Copy a log to `<name>.1` and empty it where it is larger than that.
+
+    Older copies shift by one, and the oldest is deleted.
 
     Args:
         path: the log. Links are not followed: in folders of the servers' account, that account could set one.
@@ -78,8 +80,12 @@ def rotate_when_large(path: Path, *, max_bytes: int = _MAX_BYTES, kept: int = _K
         fresh = path.with_name(f"{path.name}.new")
         fresh.unlink(missing_ok=True)
         copy = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(copy, "wb") as target:
-            shutil.copyfileobj(stream, target)
+        try:
+            with open(copy, "wb") as target:
+                shutil.copyfileobj(stream, target)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
         for number in range(kept - 1, 0, -1):
             with suppress(FileNotFoundError):
                 _copy(path, number).replace(_copy(path, number + 1))

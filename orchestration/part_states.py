@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -75,7 +75,8 @@ class StatesFile:
         except OSError:
             # Written again at the next look: a full disk must not end the command.
             self._written = ()
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
         else:
             self._written = tuple(parts)
 
@@ -121,7 +122,7 @@ def describe(part: PartState) -> str:
         return f"runs and does not answer {lasting}; see {part.log}"
     if part.state == "starting":
         return f"down {lasting} ({part.reason}), started again (try {part.tries}); see {part.log}"
-    then = "in a moment"
+    then = "shortly"
     if part.waits_for:
         then = f"as soon as {part.waits_for} is up"
     elif part.next_try_at is not None:

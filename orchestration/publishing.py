@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import psycopg
 
 from orchestration.dbt_graph import PROJECT
 from orchestration.dbt_runner import NodeResult, prepare
@@ -15,7 +16,8 @@ from orchestration.progress import FailingTest, NodeDone, NotLoaded, Published, 
 from orchestration.transform import Transformed, transform
 from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
 from serving.publish import publish_cache
-from warehouse.errors import PublicationError
+from warehouse.errors import LadderError, PublicationError
+from warehouse.refused import SERVER_AWAY, refused
 
 __all__ = ["build_and_publish"]
 
@@ -30,8 +32,11 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         full_refresh: rebuild everything from nothing, even if nothing is new.
         project: the folder of the dbt project.
 
+    Returns:
+        What became of it; its failure says why dbt could not run, or the views could not turn.
+
     Raises:
-        LadderError: dbt could not run, or the views could not turn.
+        LadderError: the project cannot be parsed, or dbt's state for developers cannot be written.
     """
     loaded: dict[tuple[str, str], int] = {}
     for source in SOURCES.values():
@@ -48,7 +53,13 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         done += 1
         tell(NodeDone(result.name, result.status, done, total))
 
-    outcome = replace(transform(warehouse, prepared, full_refresh=full_refresh, on_node=count), loaded=loaded)
+    try:
+        outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=count)
+    except LadderError as error:
+        outcome = Transformed(prepared.graph, None, is_built=False, failure=error)
+    except psycopg.OperationalError as error:
+        outcome = Transformed(prepared.graph, None, is_built=False, failure=refused(error, SERVER_AWAY))
+    outcome = replace(outcome, loaded=loaded)
     for result in outcome.results:
         if result.status == "fail" and result.sample is not None:
             tell(FailingTest(result.name, result.sample.as_lines()))

@@ -1,7 +1,8 @@
-"""Keep the parts of a command running: what ended is started again, after a while that grows with each try."""
+"""Restart the parts of a command that exit, with exponential backoff."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ __all__ = ["Part", "Process", "ProcessPart", "ServerPart", "Supervisor"]
 
 _FIRST_DELAY_S = 1.0
 _LONGEST_DELAY_S = 30.0
-#: What ran for so long has not died of its start: the next delay is the first again.
+#: A part that ran this long did not fail at startup: its backoff begins anew.
 _SETTLED_S = 60.0
 _PROBE_S = 5.0
 #: A busy machine answers late.
 _SILENCE_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 class Part(Protocol):
@@ -164,11 +166,11 @@ class ServerPart:
 
 @dataclass
 class _Watched:
-    """A part and what is known of it; moments are monotonic seconds.
+    """A part and what is known of it; times are monotonic seconds.
 
     Args:
         part: the part.
-        shown: what others are told of it.
+        shown: its reported state.
         started_at: when it was started last.
         answered_at: when it answered last.
         probed_at: when it was last asked whether it answers.
@@ -183,7 +185,7 @@ class _Watched:
     next_try_at: float = 0.0
 
     def show(self, state: State, **changes: object) -> None:
-        """Be in another state; what is not up is that since it was up last."""
+        """Change the state; `since` changes only when the part comes up or stops being up."""
         is_other = "up" in (state, self.shown.state) and state != self.shown.state
         since = datetime.now(UTC) if is_other else self.shown.since
         self.shown = msgspec.structs.replace(self.shown, state=state, since=since, **changes)
@@ -224,17 +226,27 @@ class Supervisor:
     def look(self) -> None:
         """Look at each part once, and start what is due."""
         for one in self._watched.values():
-            ending = one.part.ending()
-            if one.shown.state == "down":
-                if ending is None:
-                    self._show_start(one)  # another command has started the server
-                elif self._clock() >= one.next_try_at:
-                    self._try(one)
-            elif ending is not None:
-                self._has_ended(one, ending)
-            elif one.shown.state == "starting" or self._clock() - one.probed_at > _PROBE_S:
-                self._probe(one)
+            try:
+                self._look_at(one)
+            except Exception as error:  # whatever it is, the other parts still need somebody who looks
+                reason = str(error) or type(error).__name__
+                if one.shown.reason != reason:
+                    _log.exception("%s cannot be looked at", one.part.name)
+                    self._say(f"{one.part.name}: cannot be looked at: {reason}")
+                    one.show(one.shown.state, reason=reason)
             self._note(self.states)
+
+    def _look_at(self, one: _Watched) -> None:
+        ending = one.part.ending()
+        if one.shown.state == "down":
+            if ending is None:
+                self._show_start(one)  # another command has started the server
+            elif self._clock() >= one.next_try_at:
+                self._try(one)
+        elif ending is not None:
+            self._has_ended(one, ending)
+        elif one.shown.state == "starting" or self._clock() - one.probed_at > _PROBE_S:
+            self._probe(one)
 
     def _has_ended(self, one: _Watched, ending: str) -> None:
         if one.shown.state != "starting" and self._clock() - one.started_at >= _SETTLED_S:

@@ -65,6 +65,9 @@ class OwnPagesOnly:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2].lower() != (host or "").lower():
             return "this web UI answers no page of another origin"
+        if _is_query(scope) and headers.get("sec-fetch-site") not in ("none", "same-origin"):
+            # Dagster executes a mutation in an address too, and over plain http no browser says whose page it is on.
+            return "send queries with POST"
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not _opens_page(scope, headers):
             return "this web UI answers no page of another site"
         return None
@@ -78,6 +81,10 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
         names = load_settings().dagster_hosts
         own = Middleware(OwnPagesOnly, names=tuple(names.split(",")) if names else ())
         return [own, *super().build_middleware()]
+
+
+def _is_query(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].endswith("/graphql")
 
 
 def _opens_page(scope: Scope, headers: Headers) -> bool:

@@ -51,6 +51,8 @@ __all__ = ["main"]
 
 _POLL_S = 0.1
 _RECORD_AGAIN_S = 2.0
+#: Connections that wait to be taken; the default of one makes clients of a worker that is stopped wait for minutes.
+_BACKLOG = 128
 _log = logging.getLogger(__name__)
 
 
@@ -174,9 +176,11 @@ class Worker:
             self._waiting.append(run_id)
             self._work.put(lambda: self._execute(run_id))
             return Answer(is_ok=True, message=process_mark())
-        # It ends with its run, or when it is told by signal; this process's input is not for it.
+        # It ends with its run, when it is told by signal, or with this process, however that ends.
         child = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.worker", run_id], stdin=subprocess.DEVNULL, start_new_session=True
+            [sys.executable, "-m", "orchestration.tether", "orchestration.worker", run_id],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
         )
         self._children[run_id] = child
         threading.Thread(target=self._reap, args=(run_id, child), daemon=True).start()
@@ -219,7 +223,7 @@ class Worker:
             except Exception as error:
                 _log.warning("the end of run %s cannot be recorded yet: %s", run_id, why(error))
                 return
-            del self._unrecorded[run_id]
+            self._unrecorded.pop(run_id, None)  # threads that cancel runs record ends too
 
     def _run(self, request: Run, connection: Connection) -> None:
         """Create and execute a run in the main thread, passing on what it tells; a client that leaves cancels it."""
@@ -281,7 +285,7 @@ class Worker:
 
     def _terminate(self, run_id: str) -> bool:
         if self._take(run_id):
-            cancel_unfinished(self._pipeline.instance, run_id)
+            self._cancel(run_id)
             return True
         if self._current == run_id:
             os.kill(os.getpid(), signal.SIGINT)
@@ -310,7 +314,7 @@ def _builds(run: DagsterRun) -> bool:
 def _serve(pipeline: Pipeline, home: Path) -> None:
     secret = secrets.token_urlsafe(32)
     # Authenticated by the thread that serves a connection, so that a silent client holds up nobody else.
-    with Listener(("127.0.0.1", 0)) as listener:
+    with Listener(("127.0.0.1", 0), backlog=_BACKLOG) as listener:
         port = listener.address[1]
         fail_dead_runs(pipeline.instance)
         pipeline.warm_up()

@@ -7,9 +7,11 @@ would be simpler, but its path may not be longer than some hundred characters, a
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 
 import msgspec
@@ -128,19 +130,30 @@ def follow_run(home: Path, request: Run, listener: Callable[[Message], None]) ->
             listener(message)
 
 
+def _limit(connected: socket.socket, seconds: float) -> None:
+    """Let reads and writes on a socket fail after so long; 0 for no limit."""
+    whole = int(seconds)
+    limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connected.setsockopt(socket.SOL_SOCKET, option, limit)
+
+
 def _connected(home: Path, within_s: float = _ANSWER_S) -> Connection:
     try:
         address = msgspec.json.decode(address_file(home).read_bytes(), type=Address)
-        connection = Client(("127.0.0.1", address.port))
+        connected = socket.create_connection(("127.0.0.1", address.port), within_s)
     except (OSError, msgspec.DecodeError):
         raise _no_worker() from None
     secret = address.secret.encode()
+    # The system accepts for a worker that is stopped, and for one that hangs: each read and write has a limit too.
+    connected.settimeout(None)
+    _limit(connected, within_s)
+    connection = Connection(connected.detach())
     try:
-        # The system accepts for a worker that is stopped, and for one that hangs.
-        if not connection.poll(within_s):
-            raise TimeoutError
         answer_challenge(connection, secret)
         deliver_challenge(connection, secret)
+        with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+            _limit(duplicate, 0)
     except (OSError, EOFError, AuthenticationError, AssertionError, ValueError):
         # The last three: another program has taken the port of a worker that was killed.
         connection.close()

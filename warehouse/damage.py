@@ -98,13 +98,16 @@ def record_marts(connection: psycopg.Connection, colour: str, marts: Sequence[st
 
 
 def is_dbt_gone(connection: psycopg.Connection) -> bool:
-    """Whether the sessions that built are over, after two seconds at the latest: then what they wrote is counted."""
+    """Whether the sessions that built are over, after two seconds at the latest: then what they wrote is counted.
+
+    dbt's profile names its sessions `dbt`, with an id of the command after it.
+    """
     deadline = time.monotonic() + _WAIT_FOR_DBT_S
     while True:
         connection.execute("SELECT pg_stat_clear_snapshot()")
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND usename = session_user AND application_name = 'dbt'"
+            "AND usename = session_user AND starts_with(application_name, 'dbt')"
         ).fetchone()
         if row is not None and row[0] == 0:
             return True

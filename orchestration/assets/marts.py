@@ -118,7 +118,9 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
                 yield from selected_checks(context, state_of_all(warehouse, graph, None), is_logged=True)
                 raise
             yield from selected_checks(context, _check_results(outcome, checks, tests), is_logged=outcome.is_built)
-            yield from selected_checks(context, state_of_all(warehouse, graph, outcome), is_logged=True)
+            has_begun = outcome.failure is None or outcome.is_built
+            state = state_of_all(warehouse, graph, outcome if has_begun else None)
+            yield from selected_checks(context, state, is_logged=True)
             changed = {*_loaded_keys(outcome), *(keys[unique_id] for unique_id in outcome.changed)}
             if outcome.is_built and outcome.failure is None:
                 changed.add(CACHE_KEY)

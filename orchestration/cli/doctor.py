@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -61,9 +61,10 @@ def examine() -> int:
             return _describe_servers(opened[0])
 
         looks = [("home", lambda: _home(settings)), ("disk", lambda: _disk(settings))]
-        if is_held(settings.home):
-            # Before the servers are opened, which starts those that are down.
-            looks.append(("parts", lambda: _parts(settings)))
+        with suppress(OSError):  # what is wrong with the home is found by its own look
+            if is_held(settings.home):
+                # Before the servers are opened, which starts those that are down.
+                looks.append(("parts", lambda: _parts(settings)))
         looks.append(("servers", servers))
         for name, look in looks:
             problems += _report(name, look)

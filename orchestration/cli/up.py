@@ -59,7 +59,7 @@ def keep_up(*, with_password: bool) -> None:
         installation = _Installation(warehouse, stack.enter_context(ExitStack()))
         prepare_instance(warehouse)
         api = _start_api(stack, installation, api_port)
-        # After the API, so that Dagster ends first.
+        # After the API, so that the daemon ends before everything else.
         _start(stack, installation, dagster_port)
         ui = f"http://{_LOCAL}:{dagster_port}"
         _await(installation.parts[_WEB_UI], installation.parts.values())
@@ -116,6 +116,7 @@ class _Installation:
         is_database = product == _DATABASE
         moved = replace(before, database_url=address) if is_database else replace(before, redis_url=address)
         self.warehouse = replace(self.warehouse, servers=moved)
+        _say(f"{product}: another program has taken its port; `ladder connection` shows the new address")
         self._watch_logins()
         self.ask_to_end(self.parts)
         for part in self.parts.values():
@@ -142,32 +143,43 @@ def _start(stack: ExitStack, installation: _Installation, dagster_port: int) -> 
     settings = installation.warehouse.settings
     logs = settings.home / "logs"
 
-    def part(name: str, log: str, module: list[str], answers: Callable[[], bool], *needs: str) -> ProcessPart:
+    def part(
+        name: str, log: str, module: Callable[[], list[str]], answers: Callable[[], bool], *needs: str
+    ) -> ProcessPart:
         is_tethered = name == _WORKER
         made = ProcessPart(
-            name, logs / f"{log}.log", lambda: Child(log, module, logs, is_tethered=is_tethered), answers, needs
+            name, logs / f"{log}.log", lambda: Child(log, module(), logs, is_tethered=is_tethered), answers, needs
         )
         installation.add(made)
         stack.callback(made.end)
         return made
 
     # The worker itself writes `worker.log`.
-    worker = ["orchestration.worker"]
     answers = partial(is_running, settings.home, within_s=_PROBE_S)
     with errors.status("starting the worker"):
-        _await(part(_WORKER, "worker-output", worker, answers, _DATABASE), installation.parts.values())
+        _await(
+            part(_WORKER, "worker-output", lambda: ["orchestration.worker"], answers, _DATABASE),
+            installation.parts.values(),
+        )
     code_socket = dagster_parts.prepare_socket(settings.home)
-    code = dagster_parts.code_server(code_socket)
+
+    def code() -> list[str]:
+        # The folder of the socket may have been removed since, as temporary directories are cleaned.
+        return dagster_parts.code_server(dagster_parts.prepare_socket(settings.home))
+
     with errors.status("starting Dagster"):
         made = part(_CODE, "code", code, lambda: dagster_parts.listens(code_socket), _DATABASE)
         _await(made, installation.parts.values())
     workspace = dagster_parts.write_workspace(settings.home, code_socket)
-    web = dagster_parts.web_ui(workspace, dagster_port)
-    part(_WEB_UI, "webserver", web, lambda: _answers(dagster_port, "/server_info"), _DATABASE, _CODE)
+
+    def web_ui() -> list[str]:
+        return dagster_parts.web_ui(workspace, dagster_port)
+
+    part(_WEB_UI, "webserver", web_ui, lambda: _answers(dagster_port, "/server_info"), _DATABASE, _CODE)
     # Each is waited for on the way out; told together, they end side by side.
     stack.callback(installation.ask_to_end, list(installation.parts))
     # Gone before anything else is told to end: it would start a queued run in the place of one that is interrupted.
-    part(_DAEMON, "daemon", dagster_parts.daemon(workspace), lambda: True, _DATABASE, _CODE)
+    part(_DAEMON, "daemon", lambda: dagster_parts.daemon(workspace), lambda: True, _DATABASE, _CODE)
 
 
 def _start_api(stack: ExitStack, installation: _Installation, port: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,17 @@ _LONG = "deeper/" * 20
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A data directory whose path is short enough for a socket, and which others may enter."""
-    (tmp_path / "home").mkdir(mode=0o755)
-    return tmp_path / "home"
+def short_path() -> Iterator[Path]:
+    """A directory whose path leaves room for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="ladder-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def home(short_path: Path) -> Path:
+    """A data directory that others may enter."""
+    (short_path / "home").mkdir(mode=0o755)
+    return short_path / "home"
 
 
 def test_it_listens_below_the_home_in_a_folder_of_its_user(home: Path) -> None:
@@ -32,16 +41,16 @@ def test_it_listens_below_the_home_in_a_folder_of_its_user(home: Path) -> None:
 
 
 def test_below_a_long_home_it_listens_in_the_runtime_directory_at_a_place_of_that_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    first, again, other = (dagster_parts.prepare_socket(tmp_path / f"{_LONG}{name}") for name in ("a", "a", "b"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path))
+    first, again, other = (dagster_parts.prepare_socket(short_path / f"{_LONG}{name}") for name in ("a", "a", "b"))
     assert first == again != other
-    assert first.parent.parent == tmp_path
+    assert first.parent.parent == short_path
     assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / _LONG))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path / _LONG))
     with pytest.raises(ConfigurationError, match="TMPDIR"):
-        dagster_parts.prepare_socket(tmp_path / f"{_LONG}a")
+        dagster_parts.prepare_socket(short_path / f"{_LONG}a")
 
 
 def test_a_folder_that_somebody_else_has_prepared_is_refused(home: Path, tmp_path: Path) -> None:

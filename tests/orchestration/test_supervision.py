@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from orchestration.part_states import PartState, parts_file, read_states
 from orchestration.schedules_lock import hold
 from orchestration.supervision import ProcessPart, Supervisor
+from orchestration.worker_client import Address, address_file, is_running
 
 
 class Sleeper:
@@ -146,6 +149,27 @@ def test_a_part_that_cannot_be_started_is_tried_again(supervised: Supervised) ->
     assert "one: cannot be started: " in supervised.said[-1]
     assert "; tried again in 2 s" in supervised.said[-1]
     assert supervised.look_after(supervisor, 2)["one"].state == "starting"
+
+
+def test_a_part_that_cannot_be_looked_at_is_named_once_and_the_others_are_started_again(supervised: Supervised) -> None:
+    supervised.add("one")
+    supervised.add("two")
+    supervisor = supervised.supervise()
+    del supervised.answering["one"]
+    supervised.parts["two"].end()
+    assert supervised.look_after(supervisor, 9)["two"].state == "down"
+    assert supervised.look_after(supervisor, 9)["two"].state == "starting"
+    assert [line for line in supervised.said if line.startswith("one")] == ["one: cannot be looked at: 'one'"]
+
+
+def test_a_worker_that_takes_no_connection_holds_nobody_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as hanging:
+        path = address_file(tmp_path)
+        path.parent.mkdir()
+        Address(hanging.getsockname()[1], "secret").write(path)
+        began = time.monotonic()
+        assert not any(is_running(tmp_path, within_s=0.2) for _ in range(5))
+        assert time.monotonic() - began < 5
 
 
 def test_what_a_killed_up_says_of_its_parts_is_not_believed(tmp_path: Path) -> None:

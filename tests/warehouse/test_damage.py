@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 import psycopg
 import pytest
 
+from orchestration.dbt_sessions import session_name
 from tests.conftest import Database
-from warehouse.damage import damaged_marts
+from warehouse.damage import damaged_marts, is_dbt_gone
 from warehouse.database import connect
 from warehouse.errors import PublicationError
 from warehouse.publish import (
@@ -187,6 +188,14 @@ def test_a_view_that_is_made_anew_by_hand_at_the_time_of_a_look_is_no_error(publ
         remaking.result()
     with connect(published.admin_url, autocommit=True) as admin:
         admin.execute("GRANT SELECT ON marts.scores TO ladder_analyst, ladder_developer, ladder_serving")
+
+
+def test_rows_are_counted_after_the_sessions_of_dbt_are_over(published: Database) -> None:
+    url = published.url("transform")
+    with connect(url, autocommit=True) as looking:
+        with psycopg.connect(url, application_name=session_name()):
+            assert not is_dbt_gone(looking)
+        assert is_dbt_gone(looking)
 
 
 def test_serving_and_every_command_may_look(published: Database) -> None:

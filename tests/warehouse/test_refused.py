@@ -18,6 +18,10 @@ _RUN_OUT = [
     ("53100", 'could not extend file "base/5/16": No space left on device', "no space left", "free some space"),
     ("53200", "out of memory", "out of memory", "memory"),
     ("53300", "sorry, too many clients already", "no connection left", "max_connections"),
+    # The same SQLSTATEs, and something else to do.
+    ("53100", 'could not resize shared memory segment "/PostgreSQL.1": No space left on device', "shared", "/dev/shm"),
+    ("53200", "out of shared memory", "locks", "max_locks_per_transaction"),
+    ("53300", 'too many connections for role "ladder_analyst"', "no connection left", "sessions of this login"),
 ]
 
 
@@ -45,7 +49,7 @@ def test_a_session_that_finds_no_place_is_told_so(database: Database) -> None:
         admin.execute("CREATE ROLE nobody_else LOGIN PASSWORD 'known' CONNECTION LIMIT 0")
         url = psycopg.conninfo.make_conninfo(database.admin_url, user="nobody_else", password="known")
         try:
-            with pytest.raises(DatabaseError, match="max_connections"):
+            with pytest.raises(DatabaseError, match="other sessions of this login"):
                 connect(url)
         finally:
             admin.execute("DROP ROLE nobody_else")

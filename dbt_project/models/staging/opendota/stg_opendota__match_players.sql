@@ -3,7 +3,7 @@ select
     player_slot,
     {{ known_account('account_id') }} as account_id,
     personaname as display_name,
-    name as professional_name,
+    nullif(name, '') as professional_name,
     hero_id,
     kills,
     deaths,

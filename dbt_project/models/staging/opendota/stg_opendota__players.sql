@@ -1,7 +1,7 @@
 select
     account_id,
     personaname as display_name,
-    name as professional_name,
+    nullif(name, '') as professional_name,
     steamid as steam_id64,
     avatarfull as avatar_url,
     loccountrycode as country_code
