@@ -104,7 +104,8 @@ def _make_private(folder: Path) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise ConfigurationError(
-            f"{folder} is not a folder of this user, and Dagster's code server is to listen in it", "remove it"
+            f"{folder} is not a directory owned by this user, and Dagster's code server needs one for its socket",
+            "remove it",
         )
     if stat.S_IMODE(found.st_mode) != 0o700:
         folder.chmod(0o700)

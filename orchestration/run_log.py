@@ -1,4 +1,4 @@
-"""The lines that a run leaves in the log of its process: begin, passes, tests that failed, publication, end.
+"""The lines that a run leaves in the log of its process: start, passes, tests that failed, publication, end.
 
 The log is `logs/ladder.log` of a run that `ladder run` does itself, and `logs/worker.log` of every other one, under the
 home. Each line has the `run_id` that Dagster shows, so that `grep` finds a run whole. They are written at any

@@ -46,8 +46,8 @@ class Transformed:
         generation: the generation that readers see now; None where the build failed before the first one.
         is_built: whether anything was built; otherwise the live colour already stood at the head of the feed.
         results: what became of each node; empty when nothing was built.
-        failure: a test or model that failed, so that nothing was turned, or a cache that could not be told; None when
-            all went well.
+        failure: a test or model that failed, so that nothing was turned; why nothing was built; or a cache that could
+            not be notified. None when all went well.
         changed: dbt's ids of the models that differ from the generation before, upstream first, with the rows that the
             build wrote; None for a view, and where they are not known. Empty where nothing was published.
         loaded: rows that were changed by loading first what was landed, by source and staging table.

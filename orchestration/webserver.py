@@ -1,4 +1,4 @@
-"""Dagster's web UI behind a check of who sends a request, since it starts jobs for everybody that reaches its port.
+"""Dagster's web UI behind a check of Host and Origin, because anyone who reaches its port can start jobs.
 
     python -m orchestration.webserver WORKSPACE PORT
 

@@ -52,7 +52,7 @@ def publish_cache(redis_url: str, generation: Generation, *, serving_url: str | 
         asyncio.run(_publish(redis_url, published, serving_url))
     except RedisError as error:
         raise PublicationError(
-            f"the marts turned to generation {published.generation}, but Redis was not told: {error}",
+            f"the marts turned to generation {published.generation}, but Redis could not be notified: {error}",
             f"serving processes follow by themselves; {server_hint('valkey')}",
         ) from None
 

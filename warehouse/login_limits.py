@@ -228,7 +228,7 @@ def _set_limits(connection: psycopg.Connection, role: LoginRole, name: str, *, i
 
 
 def _set(connection: psycopg.Connection, role: sql.Identifier, setting: str, value: str) -> bool:
-    """Set what the sessions of a login begin with; false where the server's platform cannot look for lost clients."""
+    """Set what the sessions of a login begin with; false where the server cannot detect disconnected clients."""
     statement = sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
     if setting not in _EVERY_LOGIN:
         connection.execute(statement)

@@ -8,7 +8,7 @@ import psycopg
 
 __all__ = ["WriteCount", "write_counts"]
 
-#: Tables of the additive layer stand in `prep`, with the colour at the end of their names.
+#: Tables of the additive layer are in `prep`, with the colour at the end of their names.
 _COUNTS = """
 SELECT
     CASE WHEN n.nspname = 'prep' THEN left(c.relname, -1 - length(%(colour)s)) ELSE c.relname END,

@@ -1,6 +1,5 @@
 {#
-    A column about a player's person, where it is shown: of tracked players and of professionals, or of everybody with
-    LADDER_SHOW_PEOPLE=all.
+    A personal column: null unless the player is tracked or a professional. LADDER_SHOW_PEOPLE=all shows everybody's.
 #}
 {% macro if_shown(column) -%}
     {%- if env_var('LADDER_SHOW_PEOPLE', 'tracked') == 'all' -%}
