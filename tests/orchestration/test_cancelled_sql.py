@@ -69,7 +69,9 @@ def test_terminating_a_run_in_the_worker_ends_the_statements_of_its_build(
     filled: Filled, instance: DagsterInstance, worker: Child, patience: float
 ) -> None:
     home = filled.database.settings.home
-    repository = build_definitions(Graph.read(prepared_folder(filled.database.settings, models_digest())))
+    repository = build_definitions(
+        Graph.read(prepared_folder(filled.database.settings, models_digest(filled.database.settings)))
+    )
     config = {"ops": {"build_marts": {"config": {"full_refresh": True}}}}
     run_id = create_run(instance, repository.get_repository_def(), "transform", config=config).run_id
     with _locked(filled, _READ_BY_MODELS):
@@ -96,7 +98,9 @@ def test_a_run_that_waits_in_the_worker_is_cancelled_at_once(
     filled: Filled, instance: DagsterInstance, worker: Child
 ) -> None:
     home = filled.database.settings.home
-    repository = build_definitions(Graph.read(prepared_folder(filled.database.settings, models_digest())))
+    repository = build_definitions(
+        Graph.read(prepared_folder(filled.database.settings, models_digest(filled.database.settings)))
+    )
     busy, waiting = (create_run(instance, repository.get_repository_def(), "transform").run_id for _ in range(2))
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")

@@ -55,14 +55,14 @@ def test_below_a_long_home_it_listens_in_the_runtime_directory_at_a_place_of_tha
 
 def test_a_folder_that_somebody_else_has_prepared_is_refused(home: Path, tmp_path: Path) -> None:
     (home / "run").symlink_to(tmp_path)
-    with pytest.raises(ConfigurationError, match="not a folder of this user"):
+    with pytest.raises(ConfigurationError, match="not a directory owned by this user"):
         dagster_parts.prepare_socket(home)
     (home / "run").unlink()
     (home / "run").mkdir()
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder to another user")
     os.chown(home / "run", 65534, 65534)
-    with pytest.raises(ConfigurationError, match="not a folder of this user"):
+    with pytest.raises(ConfigurationError, match="not a directory owned by this user"):
         dagster_parts.prepare_socket(home)
 
 

@@ -43,7 +43,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION public.spoil();
 
 @pytest.fixture(scope="module")
 def graph(filled: Filled) -> Graph:
-    return Graph.read(prepared_folder(filled.database.settings, models_digest()))
+    return Graph.read(prepared_folder(filled.database.settings, models_digest(filled.database.settings)))
 
 
 @pytest.fixture(scope="module")

@@ -59,12 +59,21 @@ def _takes(method: str, *names: str) -> Callable[[Any], bool]:
 
 _CONTRACTS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("dagster._config.config_schema", "UserConfigSchema"): lambda found: found is not None,
+    ("dagster._core.definitions.asset_checks.asset_check_evaluation", "AssetCheckEvaluationPlanned"): _has(
+        "asset_key", "check_name"
+    ),
+    ("dagster._core.definitions.assets.job.asset_job", "is_reserved_asset_job_name"): lambda found: (
+        found("__ASSET_JOB") and not found("run")
+    ),
     ("dagster._core.definitions.data_version", "DATA_VERSION_TAG"): lambda found: found == "dagster/data_version",
     ("dagster._core.definitions.job_base", "InMemoryJob"): lambda found: (
         found(_nothing.to_job()).get_definition().name == "_nothing"
         and {"asset_selection", "asset_check_selection"} <= set(_parameters(found.get_subset))
     ),
     ("dagster._core.definitions.metadata", "RawMetadataValue"): lambda found: found is not None,
+    ("dagster._core.definitions.source_asset", "SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"): lambda found: (
+        found == "__source_asset_observation__"
+    ),
     ("dagster._core.definitions.unresolved_asset_job_definition", "UnresolvedAssetJobDefinition"): _has("name"),
     ("dagster._core.errors", "DagsterExecutionInterruptedError"): lambda found: (
         _is_error(found) and not issubclass(found, Exception)
@@ -87,6 +96,9 @@ _CONTRACTS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("dagster._core.events", "DagsterEvent"): _has("is_step_failure", "is_run_failure", "job_failure_data"),
     ("dagster._core.events", "DagsterEventType"): lambda found: found is DagsterEventType,
     ("dagster._core.events", "RunFailureReason"): _has("UNEXPECTED_TERMINATION"),
+    ("dagster._core.execution.api", "create_execution_plan"): lambda found: (
+        {"job", "run_config", "tags"} <= set(_parameters(found))
+    ),
     ("dagster._core.execution.api", "execute_run_iterator"): lambda found: (
         _parameters(found)[:3] == ["job", "dagster_run", "instance"]
     ),
@@ -103,10 +115,14 @@ _CONTRACTS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("dagster._core.launcher.base", "WorkerStatus"): _has("RUNNING", "NOT_FOUND", "UNKNOWN"),
     ("dagster._core.run_coordinator.base", "SubmitRunContext"): _has("dagster_run", "workspace"),
     ("dagster._core.run_coordinator.queued_run_coordinator", "QueuedRunCoordinator"): _takes("submit_run", "context"),
+    ("dagster._core.snap", "snapshot_from_execution_plan"): lambda found: len(_parameters(found)) == 2,
     ("dagster._core.storage.base_storage", "DagsterStorage"): lambda found: (
         found.__abstractmethods__ == {"event_log_storage", "run_storage", "schedule_storage"}
     ),
     ("dagster._core.storage.event_log.base", "AssetRecord"): lambda found: found is not None,
+    ("dagster._core.storage.event_log.schema", "AssetCheckExecutionsTable"): lambda found: (
+        {"run_id", "asset_key", "check_name"} <= set(found.c.keys())
+    ),
     ("dagster._core.storage.event_log.schema", "SqlEventLogStorageTable"): lambda found: "id" in found.c,
     ("dagster._core.storage.tags", "MAX_RETRIES_TAG"): lambda found: found == "dagster/max_retries",
     ("dagster._core.workspace.context", "WorkspaceProcessContext"): lambda found: (
@@ -127,6 +143,7 @@ _EVENT_LOG = {
     "_has_asset_key_col_on_connection": ["conn", "column_name"],
     "_store_asset_event": ["conn", "event", "event_id"],
     "_store_asset_event_tags": ["conn", "events", "event_ids"],
+    "_store_runless_asset_check_evaluation": ["event", "event_id"],
     "dispose": [],
     "get_asset_records": ["asset_keys"],
     "has_table": ["table_name"],

@@ -80,7 +80,7 @@ def test_status_says_that_all_parts_are_up(up: Up) -> None:
     first = up.ladder("status").output.splitlines()[0]
     assert first == f"`ladder up` runs as process {up.process.pid}; its 7 parts are up"
     found = json.loads(up.ladder("status", "--json").output)["up"]
-    names = ["PostgreSQL", "Valkey", "worker", "code server", "daemon", "web UI", "API"]
+    names = ["PostgreSQL", "Valkey", "API", "worker", "code server", "web UI", "daemon"]
     assert [part["name"] for part in found["parts"]] == names
     assert parts_file(up.home).stat().st_mode & 0o777 == 0o600
 
