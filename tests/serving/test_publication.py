@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 from random import Random
 
 import httpx
@@ -82,8 +83,8 @@ def test_a_pointer_of_another_database_is_not_believed(pair: Pair) -> None:
 
 
 def test_without_redis_the_publisher_says_so() -> None:
-    generation = Generation(1, "blue", None, 0, Published.unpack(b'{"generation":1,"as_of_date":null,'
-                            b'"published_at":"2026-01-01T00:00:00Z"}').published_at)  # fmt: skip
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    generation = Generation(1, "blue", None, 0, moment, moment)
     with pytest.raises(PublicationError, match="Redis could not be notified"):
         publish_cache("redis://127.0.0.1:1/0", generation)
 
