@@ -24,18 +24,18 @@ MARTS_LATE_AFTER = timedelta(hours=3)
 #: A table whose pass never got as far as to choose what to read is waited for since something of its source is tracked.
 _AGES: LiteralString = """
 SELECT
-    asked.source,
-    asked.table_name,
+    wanted.source,
+    wanted.table_name,
     known.confirmed_at,
     CASE
         WHEN known.source IS NULL THEN tracked.since
         WHEN known.awaited_since IS NOT NULL THEN greatest(known.confirmed_at, known.awaited_since)
     END
-FROM unnest(%s::text[], %s::text[]) AS asked (source, table_name)
-LEFT JOIN ops.confirmations AS known ON known.source = asked.source AND known.table_name = asked.table_name
+FROM unnest(%s::text[], %s::text[]) AS wanted (source, table_name)
+LEFT JOIN ops.confirmations AS known ON known.source = wanted.source AND known.table_name = wanted.table_name
 LEFT JOIN (
     SELECT source, min(added_at) AS since FROM ops.tracked WHERE removed_at IS NULL GROUP BY source
-) AS tracked ON tracked.source = asked.source
+) AS tracked ON tracked.source = wanted.source
 """
 
 

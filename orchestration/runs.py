@@ -107,7 +107,7 @@ def create_run(
         DatabaseError: Dagster's storage cannot be written.
     """
     definition = repository.get_job(job)
-    # Whoever asked for it sees how it ends; the daemon must not retry it.
+    # The user sees how it ends; the daemon must not retry it.
     tags = {WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"}
     run_config = {**QUIET, **(config or {})}
     if not assets:

@@ -173,7 +173,7 @@ class _Watched:
         shown: its reported state.
         started_at: when it was started last.
         answered_at: when it answered last.
-        probed_at: when it was last asked whether it answers.
+        probed_at: when its readiness was last checked.
         next_try_at: when it is started again.
     """
 
@@ -196,8 +196,8 @@ class Supervisor:
 
     Args:
         parts: in the order in which they are started.
-        say: told one line for each event.
-        note: told what is known of all parts after each look.
+        say: called with one line for each event.
+        note: called with the states of all parts after each look.
         clock: monotonic seconds.
     """
 

@@ -176,7 +176,7 @@ class Worker:
             self._waiting.append(run_id)
             self._work.put(lambda: self._execute(run_id))
             return Answer(is_ok=True, message=process_mark())
-        # It ends with its run, when it is told by signal, or with this process, however that ends.
+        # It ends with its run, on a signal, or with this process, however that ends.
         child = subprocess.Popen(
             [sys.executable, "-m", "orchestration.tether", "orchestration.worker", run_id],
             stdin=subprocess.PIPE,

@@ -176,9 +176,9 @@ def _start(stack: ExitStack, installation: _Installation, dagster_port: int) -> 
         return dagster_parts.web_ui(workspace, dagster_port)
 
     part(_WEB_UI, "webserver", web_ui, lambda: _answers(dagster_port, "/server_info"), _DATABASE, _CODE)
-    # Each is waited for on the way out; told together, they end side by side.
+    # Each is waited for on the way out; stopped together, they end in parallel.
     stack.callback(installation.ask_to_end, list(installation.parts))
-    # Gone before anything else is told to end: it would start a queued run in the place of one that is interrupted.
+    # The daemon ends before anything else is stopped: it would start a queued run in place of an interrupted one.
     part(_DAEMON, "daemon", lambda: dagster_parts.daemon(workspace), lambda: True, _DATABASE, _CODE)
 
 
