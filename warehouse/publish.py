@@ -217,13 +217,16 @@ def record_build(
         )
 
 
-def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -> Generation:
+def turn(
+    connection: psycopg.Connection, colour: Colour, marts: Sequence[str], *, confirmed_at: datetime | None = None
+) -> Generation:
     """Turn the views of `marts` to a colour and write the new generation, in one transaction.
 
     Args:
         connection: a login of `ladder_transform`, in autocommit, that holds the build lock.
         colour: where to turn.
         marts: names of all marts; a view of any other name is dropped.
+        confirmed_at: when a run last found that the colour holds everything that is loaded; None means now.
 
     Raises:
         PublicationError: a mart is missing, the colour was never built, or readers hold the views for too long.
@@ -235,7 +238,7 @@ def turn(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -
                 connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_TURN_LOCK_TIMEOUT_MS)))
                 lock_views(connection)
                 _turn_views(connection, colour, marts)
-                generation = _write_generation(connection, colour)
+                generation = _write_generation(connection, colour, confirmed_at)
         except psycopg.errors.LockNotAvailable:
             # A view cannot turn behind a long reader without making every later reader wait; let them pass first.
             time.sleep(0.05 * (attempt + 1))
@@ -255,7 +258,8 @@ def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation
         PublicationError: there is none, or its colour has been built on since.
     """
     row = connection.execute(
-        "SELECT g.colour, i.begun_at <= g.published_at FROM (SELECT colour, max(published_at) AS published_at "
+        "SELECT g.colour, i.begun_at <= g.published_at, g.confirmed_at FROM (SELECT colour, "
+        "max(published_at) AS published_at, max(confirmed_at) AS confirmed_at "
         "FROM ops.generations GROUP BY colour) AS g JOIN ops.build_state USING (colour) "
         "JOIN ops.build_inputs AS i USING (colour) "
         "WHERE colour <> (SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1)"
@@ -269,7 +273,8 @@ def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation
         raise PublicationError(
             f"the earlier generation is damaged ({damaged[0].message})", "run `ladder run` to build a newer one"
         )
-    return turn(connection, row[0], marts)
+    # What has come since is not in it: its age goes on.
+    return turn(connection, row[0], marts, confirmed_at=row[2])
 
 
 def restore_views(connection: psycopg.Connection, live: Generation) -> Generation:
@@ -279,7 +284,7 @@ def restore_views(connection: psycopg.Connection, live: Generation) -> Generatio
         PublicationError: a table is missing after all, or readers hold the views for too long.
     """
     marts = connection.execute("SELECT mart FROM ops.published_marts WHERE colour = %s", [live.colour]).fetchall()
-    return turn(connection, live.colour, [mart for (mart,) in marts])
+    return turn(connection, live.colour, [mart for (mart,) in marts], confirmed_at=live.confirmed_at)
 
 
 def _turn_views(connection: psycopg.Connection, colour: Colour, marts: Sequence[str]) -> None:
@@ -337,14 +342,14 @@ def _copy_comments(connection: psycopg.Connection, schema: str) -> None:
         connection.execute(sql.SQL("COMMENT ON {} IS {}").format(target, sql.Literal(text)))
 
 
-def _write_generation(connection: psycopg.Connection, colour: Colour) -> Generation:
+def _write_generation(connection: psycopg.Connection, colour: Colour, confirmed_at: datetime | None) -> Generation:
     connection.execute("LOCK TABLE ops.generations IN SHARE ROW EXCLUSIVE MODE")
     row = connection.execute(
-        "INSERT INTO ops.generations (generation, colour, as_of_date, head_batch_id) "
-        "SELECT coalesce((SELECT max(generation) FROM ops.generations), 0) + 1, colour, as_of_date, head_batch_id "
-        "FROM ops.build_state WHERE colour = %s "
+        "INSERT INTO ops.generations (generation, colour, as_of_date, head_batch_id, confirmed_at) "
+        "SELECT coalesce((SELECT max(generation) FROM ops.generations), 0) + 1, colour, as_of_date, head_batch_id, "
+        "coalesce(%s, now()) FROM ops.build_state WHERE colour = %s "
         "RETURNING generation, colour, as_of_date, head_batch_id, published_at, confirmed_at",
-        [colour],
+        [confirmed_at, colour],
     ).fetchone()
     if row is None:
         raise PublicationError(f"{colour} was never built to the end", "run `ladder run`")

@@ -213,6 +213,7 @@ def test_a_view_is_mended_without_a_build(published: Database) -> None:
         live = current_generation(connection)
         assert live is not None
         restored = restore_views(connection, live)
+        assert restored.confirmed_at == live.confirmed_at
         assert (restored.colour, restored.generation) == ("blue", live.generation + 1)
         assert damaged_marts(connection) == []
     with connect(published.url("analyst")) as analyst:

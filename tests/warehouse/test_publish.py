@@ -148,7 +148,10 @@ def test_a_rollback_counts_up_and_is_refused_once_its_colour_was_built_over(conn
         rollback(connection, MARTS)
     _build(connection, "green", 2)
     turn(connection, "green", MARTS)
-    assert rollback(connection, MARTS).generation == 3
+    rolled_back = rollback(connection, MARTS)
+    assert rolled_back.generation == 3
+    # Nothing that has come since the first is in it.
+    assert rolled_back.confirmed_at == first.confirmed_at
     assert _values(connection) == [1, 1]
     _build(connection, "green", 4)
     with pytest.raises(PublicationError, match="built over"):
