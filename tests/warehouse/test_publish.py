@@ -143,7 +143,7 @@ def test_a_mart_that_is_no_more_loses_its_view(connection: psycopg.Connection) -
 
 def test_a_rollback_counts_up_and_is_refused_once_its_colour_was_built_over(connection: psycopg.Connection) -> None:
     _build(connection, "blue", 1)
-    turn(connection, "blue", MARTS)
+    first = turn(connection, "blue", MARTS)
     with pytest.raises(PublicationError, match="no earlier generation"):
         rollback(connection, MARTS)
     _build(connection, "green", 2)
