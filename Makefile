@@ -58,7 +58,7 @@ check: $(STAMP)
 	$(BIN)/python .ci/licences.py --check
 
 contracts: $(STAMP)
-	$(BIN)/python -m orchestration.contracts
+	$(BIN)/python -m orchestration.dbt.contracts
 
 # Versions stay where they can: those of dev.lock hold for all. To raise one: uv pip compile --upgrade-package NAME ...
 COMPILE := $(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --quiet

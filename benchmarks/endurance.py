@@ -29,7 +29,7 @@ import httpx
 import psutil
 
 from benchmarks import report
-from orchestration.part_states import read_states
+from orchestration.processes.part_states import read_states
 from serving.run import reserve_port
 from warehouse.embedded.termination import unwinding_on_termination
 
@@ -46,7 +46,7 @@ LIMIT_S = 300.0
 #: What happens to each: a crash, a hang, and an orderly end.
 WAYS = ("killed", "stopped for 10 s", "ended")
 TARGETS = ("PostgreSQL", "Valkey", "daemon", "worker", "upstream")
-MODULES = {"daemon": "dagster._daemon", "worker": "orchestration.worker"}
+MODULES = {"daemon": "dagster._daemon", "worker": "orchestration.worker.server"}
 SERVERS = {"PostgreSQL": "postgres", "Valkey": "valkey"}
 ENDING = {"PostgreSQL": signal.SIGINT}  # a fast shutdown; SIGTERM would wait for its clients
 

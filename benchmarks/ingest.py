@@ -30,17 +30,17 @@ import polars as pl
 import psycopg
 
 from benchmarks import report
-from ingestion.opendota.source import SOURCE
-from ingestion.opendota.tables import PLAYER_MATCHES
+from ingestion.sources.opendota.source import SOURCE
+from ingestion.sources.opendota.tables import PLAYER_MATCHES
 from sandbox.benchmark import account_of, benchmark_pages
-from warehouse.database import role_url
-from warehouse.decode import frame_schema
+from warehouse.core.settings import Settings
+from warehouse.database.connections import role_url
 from warehouse.embedded import running
-from warehouse.lake import Lake
-from warehouse.load import load_pending
-from warehouse.migrate import migrate
-from warehouse.settings import Settings
-from warehouse.source import Page
+from warehouse.lake.files import Lake
+from warehouse.model.source import Page
+from warehouse.schema.migrate import migrate
+from warehouse.staging.decode import frame_schema
+from warehouse.staging.load import load_pending
 
 PAGE_ROWS = 2_500
 FILE_PAGES = 12

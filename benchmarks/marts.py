@@ -24,14 +24,14 @@ from benchmarks.marts_figures import ADDITIVE, MODELS, TOTALS, WHOLE, Measured, 
 from benchmarks.marts_history import History, settle
 from benchmarks.marts_peers import OneByOne, first_built_peers, wrong_rows
 from benchmarks.marts_readers import READS_A_SECOND, reading
-from orchestration.dbt_graph import PROJECT
-from orchestration.dbt_runner import NodeResult, Prepared, build, prepare, warm_up
-from orchestration.transform import failed_build, transform
+from orchestration.dbt.graph import PROJECT
+from orchestration.dbt.runner import NodeResult, Prepared, build, prepare, warm_up
+from orchestration.pipeline.transform import failed_build, transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
-from warehouse.database import connect
-from warehouse.publish import building
-from warehouse.settings import load_settings
-from warehouse.statistics import refresh_statistics
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect
+from warehouse.publication.publication import building
+from warehouse.publication.statistics import refresh_statistics
 
 IDLE_S = 20.0
 MART = "player_character_win_rates"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from psycopg import sql
 
-from ingestion.opendota.source import SOURCE
+from ingestion.sources.opendota.source import SOURCE
 from orchestration.warehouse_access import Warehouse
-from warehouse.database import connect
-from warehouse.load import LoadReport, load_pending
-from warehouse.source import Page
+from warehouse.database.connections import connect
+from warehouse.model.source import Page
+from warehouse.staging.load import LoadReport, load_pending
 
 __all__ = ["CHANGES", "History", "settle"]
 

@@ -10,8 +10,8 @@ from dbt.cli.main import dbtRunner
 from psycopg import Connection, sql
 
 from orchestration.warehouse_access import Warehouse
-from warehouse.database import connect, libpq_environment
-from warehouse.publish import Colour
+from warehouse.database.connections import connect, libpq_environment
+from warehouse.publication.publication import Colour
 
 __all__ = ["OneByOne", "first_built_peers", "wrong_rows"]
 

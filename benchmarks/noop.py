@@ -29,19 +29,19 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.noop_sides import Ended, Ours, opened_ours, opened_peer, timed_run
-from ingestion.opendota.passes import PASSES, READER
-from orchestration.dbt_runner import prepare, warm_up
-from orchestration.source_session import open_session
-from orchestration.transform import transform
+from ingestion.sources.opendota.connector import PASSES, READER
+from orchestration.dbt.runner import prepare, warm_up
+from orchestration.pipeline.sync import open_session
+from orchestration.pipeline.transform import transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
-from orchestration.worker_client import Run, follow_run
+from orchestration.worker.client import Run, follow_run
 from sandbox.limits import Limits
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
-from warehouse.database import connect
-from warehouse.publish import current_generation
-from warehouse.settings import load_settings
-from warehouse.state import track, untrack
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect
+from warehouse.ops.state import track, untrack
+from warehouse.publication.publication import current_generation
 
 PEOPLE, TRACKED, SEED = 120, 40, 7
 NO_LIMIT = 1_000_000
@@ -150,7 +150,7 @@ def _make_needed(warehouse: Warehouse) -> None:
 def _in_a_process(ours: Ours) -> Ended:
     def start() -> str:
         run_id = ours.create().run_id
-        subprocess.run([sys.executable, "-m", "orchestration.worker", run_id], check=True)
+        subprocess.run([sys.executable, "-m", "orchestration.worker.server", run_id], check=True)
         return run_id
 
     return timed_run(ours.instance, start)

@@ -26,16 +26,16 @@ from psycopg import conninfo, sql
 from pydantic import SecretStr
 
 from benchmarks import dagster_dbt_peer
-from orchestration.children import Child
-from orchestration.dbt_graph import PROJECT
-from orchestration.dbt_runner import prepare
+from orchestration.dbt.graph import PROJECT
+from orchestration.dbt.runner import prepare
 from orchestration.definitions import build_definitions
-from orchestration.instance import prepare_instance, storage_url
-from orchestration.runs import create_run, opened_instance
+from orchestration.engine.instance import prepare_instance, storage_url
+from orchestration.processes.children import Child
+from orchestration.runs.execution import create_run, opened_instance
 from orchestration.warehouse_access import Warehouse
-from orchestration.worker_client import is_running
+from orchestration.worker.client import is_running
 from serving.run import reserve_port
-from warehouse.database import libpq_environment, parameters
+from warehouse.database.connections import libpq_environment, parameters
 from warehouse.embedded import Servers
 
 __all__ = ["Ended", "Ours", "Peer", "opened_ours", "opened_peer"]
@@ -147,7 +147,7 @@ def opened_ours(warehouse: Warehouse) -> Iterator[Ours]:
     home = warehouse.settings.home
     with (
         opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance,
-        Child("worker", ["orchestration.worker"], home / "logs", is_tethered=True) as worker,
+        Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True) as worker,
     ):
         _await(worker, lambda: is_running(home))
         yield Ours(instance, build_definitions(graph).get_repository_def())

@@ -30,12 +30,12 @@ from benchmarks import report
 from benchmarks.serving_load import Load, closed_load, open_load, request
 from benchmarks.serving_peers import PEERS, Wiring, peer
 from orchestration.warehouse_access import Warehouse, open_warehouse
-from serving.publish import publish_cache
+from serving.cache.publish import publish_cache
 from serving.run import background
-from warehouse.api_keys import create_key
-from warehouse.database import connect
-from warehouse.publish import Build, building, record_build, turn
-from warehouse.settings import load_settings
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect
+from warehouse.ops.api_keys import create_key
+from warehouse.publication.publication import Build, building, record_build, turn
 
 BOARD, PLAYERS = "dota2_matches", 20_000
 TARGET = f"/api/v1/leaderboards/{BOARD}"

@@ -32,7 +32,7 @@ from granian.server import Server
 from psycopg_pool import AsyncConnectionPool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.multiplexed import Multiplexed
+from serving.cache.multiplexed import Multiplexed
 from serving.run import reserve_port
 
 __all__ = ["PEERS", "Wiring", "peer"]

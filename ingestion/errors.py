@@ -1,6 +1,6 @@
 """What can go wrong while reading a source.
 
-UpstreamError                 (warehouse.errors) a source cannot be read
+UpstreamError                 (warehouse.core.errors) a source cannot be read
 +-- PermanentError            asking again will not help: a 4xx other than 408 and 429; of one thing
 |   +-- NotFoundError         404 and 410 in the source's own words
 |   +-- BlockedError          refused by what is in front of the API, or without a key; several in a row end the pass
@@ -19,7 +19,7 @@ UpstreamError                 (warehouse.errors) a source cannot be read
 
 from __future__ import annotations
 
-from warehouse.errors import UpstreamError
+from warehouse.core.errors import UpstreamError
 
 __all__ = [
     "BlockedError",

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from warehouse.decode import decode_rows, page_reject
-from warehouse.json_text import NotJsonError, read_json
-from warehouse.source import OddField, Page, Parsed
-from warehouse.tables import Table
+from warehouse.core.json_text import NotJsonError, read_json
+from warehouse.model.source import OddField, Page, Parsed
+from warehouse.model.tables import Table
+from warehouse.staging.decode import decode_rows, page_reject
 
 __all__ = [
     "ABSENT",

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ingestion.reader import Reader
+    from ingestion.sync.connector import Reader
 
 __all__ = ["NAMES", "readers"]
 
@@ -16,4 +16,4 @@ NAMES = ("opendota", "faceit")
 
 def readers() -> dict[str, Reader]:
     """Every source by name. Loads them, which takes a moment; their names alone are `NAMES`."""
-    return {name: importlib.import_module(f"ingestion.{name}.passes").READER for name in NAMES}
+    return {name: importlib.import_module(f"ingestion.sources.{name}.connector").READER for name in NAMES}

@@ -5,11 +5,11 @@ from dagster import Definitions, definitions, in_process_executor
 from orchestration.assets.freshness import freshness_checks
 from orchestration.assets.marts import transform_assets
 from orchestration.assets.staging import stagings
-from orchestration.dbt_graph import Graph
-from orchestration.dbt_runner import prepare
+from orchestration.dbt.graph import Graph
+from orchestration.dbt.runner import prepare
 from orchestration.jobs import build_jobs, events_only
 from orchestration.resources import session, warehouse
-from warehouse.settings import Settings, load_settings
+from warehouse.core.settings import Settings, load_settings
 
 __all__ = ["build_definitions", "load"]
 

@@ -27,7 +27,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY, keys_of_tests, model_key
 from orchestration.assets.staging import FetchJob, Staging, stagings
-from orchestration.dbt_graph import Graph
+from orchestration.dbt.graph import Graph
 
 __all__ = ["QUIET", "Work", "build_jobs", "events_only", "housekeeping"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from dagster import InitResourceContext, ResourceDefinition, resource
 
-from ingestion.reader import Reader
-from orchestration.source_session import SourceSession, open_session
+from ingestion.sync.connector import Reader
+from orchestration.pipeline.sync import SourceSession, open_session
 from orchestration.warehouse_access import Warehouse, open_warehouse
-from warehouse.settings import load_settings
+from warehouse.core.settings import load_settings
 
 __all__ = ["session", "warehouse"]
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from ingestion.registry import readers
 from orchestration.progress import LeftOut
-from warehouse import state
-from warehouse.database import connect, role_url
+from warehouse.core.errors import ConfigurationError, LadderError
+from warehouse.core.file_modes import create_home, keep_private
+from warehouse.core.settings import Settings
+from warehouse.database.connections import connect, role_url
+from warehouse.database.role_names import LoginRole
 from warehouse.embedded import Servers, running
 from warehouse.embedded.termination import unwinding_on_termination
-from warehouse.errors import ConfigurationError, LadderError
-from warehouse.file_modes import create_home, keep_private
-from warehouse.lake import Lake
-from warehouse.load import LoadReport, load_pending
-from warehouse.migrate import migrate
-from warehouse.role_names import LoginRole
-from warehouse.settings import Settings
-from warehouse.source import Source
+from warehouse.lake.files import Lake
+from warehouse.model.source import Source
+from warehouse.ops import state
+from warehouse.schema.migrate import migrate
+from warehouse.staging.load import LoadReport, load_pending
 
 __all__ = ["SOURCES", "Warehouse", "left_out", "load_landed", "open_warehouse"]
 

@@ -30,7 +30,7 @@ def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
         return _json({"seed": world.seed, "now": world.now, "start": world.start, "requests": opendota.log.count})
 
     async def name(_: Request) -> Response:
-        # What a warehouse compares with the world of its data before it requests anything (`ingestion.worlds`).
+        # What a warehouse compares with the world of its data before it requests anything (`ingestion.sync.worlds`).
         return _json({"world": world.id})
 
     async def advance(request: Request) -> Response:

@@ -25,17 +25,17 @@ from granian.log import LogLevels
 from granian.server import Server
 from starlette.types import ASGIApp
 
-from serving.access.rules import Rules
-from serving.api.app import Connections, create_app
-from serving.counts import counts_directory
-from serving.idle_connections import allowed_connections, keep_room
-from serving.pages.catalog import CATALOG_FILE
-from serving.unprivileged import account_of_workers, give_up_root
-from warehouse.database import parameters
+from serving.app import Connections, create_app
+from serving.http.idle_connections import allowed_connections, keep_room
+from serving.http.unprivileged import account_of_workers, give_up_root
+from serving.policy.rules import Rules
+from serving.telemetry.counts import counts_directory
+from serving.web.catalog import CATALOG_FILE
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.logs import VisibleFormatter
+from warehouse.core.settings import Settings
+from warehouse.database.connections import parameters
 from warehouse.embedded.home import Account
-from warehouse.errors import ConfigurationError
-from warehouse.logs import VisibleFormatter
-from warehouse.settings import Settings
 
 __all__ = ["BackgroundApi", "api_log", "background", "reserve_port", "serve"]
 

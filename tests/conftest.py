@@ -21,11 +21,11 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests import kept
 from tests.costs import Costs
-from warehouse.database import role_url
+from warehouse.core.settings import Settings
+from warehouse.database.connections import role_url
+from warehouse.database.role_names import LoginRole
 from warehouse.embedded import Servers, running
-from warehouse.lake import Lake
-from warehouse.role_names import LoginRole
-from warehouse.settings import Settings
+from warehouse.lake.files import Lake
 
 COSTS = pytest.StashKey[Costs]()
 _GIVEN = ("database_url", "redis_url")
@@ -35,7 +35,7 @@ _SHARING = {
     "tests/orchestration/test_transform.py": "transform",
     "tests/orchestration/test_sources.py": "pages and sources",
     "tests/orchestration/": "commands",
-    "tests/serving/pages/": "pages and sources",
+    "tests/serving/web/": "pages and sources",
     "tests/dbt/": "models",
 }
 _RECORDINGS = Path(__file__).parents[2] / "shared" / "real"

@@ -22,9 +22,9 @@ import psycopg
 from psycopg import conninfo, sql
 
 from ingestion.registry import readers
+from warehouse.core.settings import Settings
 from warehouse.embedded import Servers, running
-from warehouse.migrate import migrate
-from warehouse.settings import Settings
+from warehouse.schema.migrate import migrate
 
 __all__ = [
     "TEMPLATE",
@@ -69,7 +69,7 @@ def digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str
 
 def prepared() -> Path:
     """Where homes have `dbt/prepared`: manifests by states of the project, each written whole by whoever parses it."""
-    place = _FOLDER / "prepared" / digest("orchestration/dbt_graph.py", "orchestration/dbt_runner.py")
+    place = _FOLDER / "prepared" / digest("orchestration/dbt/graph.py", "orchestration/dbt/runner.py")
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
     _forget_old(place.parent)

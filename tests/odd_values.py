@@ -11,12 +11,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.dbt import faceit_answers
 from tests.dbt.project import match_details, match_row
-from warehouse.source import Page, Parsed, Source
-from warehouse.tables import Table
+from warehouse.model.source import Page, Parsed, Source
+from warehouse.model.tables import Table
 
 __all__ = ["ANSWERS", "MISSING", "Answer", "changed", "odd_values", "places", "unexplained"]
 

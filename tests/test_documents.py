@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.settings import Settings
+from warehouse.core.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -64,7 +64,7 @@ def test_a_migration_a_table_and_a_setting_make_another_cluster(tmp_path: Path) 
     assert digests == [kept.cluster_digest()]
     (tmp_path / "warehouse" / "migrations" / "9999_more.sql").write_text("SELECT 1;")
     digests.append(kept.cluster_digest(tmp_path))
-    for name in ("ingestion/opendota/tables.py", "warehouse/embedded/postgres_configuration.py"):
+    for name in ("ingestion/sources/opendota/tables.py", "warehouse/embedded/postgres_configuration.py"):
         (tmp_path / name).write_text((tmp_path / name).read_text() + "\n")
         digests.append(kept.cluster_digest(tmp_path))
     assert len(set(digests)) == 4

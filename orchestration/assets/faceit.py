@@ -1,6 +1,6 @@
 """FACEIT's staging tables: what chooses from what, and when they are read."""
 
-from ingestion.faceit.passes import READER
+from ingestion.sources.faceit.connector import READER
 from orchestration.assets.staging import FetchJob, Staging
 
 __all__ = ["STAGING"]

@@ -13,10 +13,10 @@ from dagster import (
     multi_asset_check,
 )
 
-from orchestration.dbt_graph import Graph, Source
-from orchestration.freshness import TableAge, table_ages
-from orchestration.interrupts import plain_failures
-from warehouse.database import connect
+from orchestration.dbt.graph import Graph, Source
+from orchestration.engine.interrupts import plain_failures
+from orchestration.pipeline.freshness import TableAge, table_ages
+from warehouse.database.connections import connect
 
 __all__ = ["freshness_checks", "freshness_keys"]
 

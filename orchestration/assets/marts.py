@@ -29,12 +29,12 @@ from dagster._core.definitions.metadata import RawMetadataValue
 
 from orchestration.assets.selection import selected_assets, selected_checks
 from orchestration.assets.state import CACHE_KEY, CONFIRMED, state_of_all
-from orchestration.dbt_graph import Graph, Model, Source, Test
-from orchestration.interrupts import foreign_code, plain_failures
-from orchestration.publishing import build_and_publish
-from orchestration.transform import Transformed
+from orchestration.dbt.graph import Graph, Model, Source, Test
+from orchestration.engine.interrupts import foreign_code, plain_failures
+from orchestration.pipeline.publish import build_and_publish
+from orchestration.pipeline.transform import Transformed
 from orchestration.warehouse_access import Warehouse
-from warehouse.errors import LadderError
+from warehouse.core.errors import LadderError
 
 __all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "keys_of_tests", "model_key", "transform_assets"]
 

@@ -1,6 +1,6 @@
 """OpenDota's staging tables: what chooses from what, and when they are read."""
 
-from ingestion.opendota.passes import READER
+from ingestion.sources.opendota.connector import READER
 from orchestration.assets.staging import FetchJob, Staging
 
 __all__ = ["STAGING"]

@@ -19,12 +19,12 @@ from dagster import (
     multi_asset,
 )
 
-from ingestion.passes import PassDefinition
-from ingestion.reader import Reader
 from ingestion.registry import NAMES
+from ingestion.sync.connector import Reader
+from ingestion.sync.streams import PassDefinition
 from orchestration.assets.selection import selected_assets, selected_checks
-from orchestration.interrupts import plain_failures
-from orchestration.source_session import PassOutcome
+from orchestration.engine.interrupts import plain_failures
+from orchestration.pipeline.sync import PassOutcome
 
 __all__ = ["CHECK", "FetchJob", "Staging", "stagings"]
 

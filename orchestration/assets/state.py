@@ -12,13 +12,13 @@ import psycopg
 from dagster import AssetCheckKey, AssetCheckResult, AssetCheckSeverity, AssetKey, MetadataValue
 from dagster._core.definitions.metadata import RawMetadataValue
 
-from orchestration.dbt_graph import Graph
-from orchestration.freshness import MARTS_LATE_AFTER, are_marts_late, table_ages
-from orchestration.transform import Transformed
+from orchestration.dbt.graph import Graph
+from orchestration.pipeline.freshness import MARTS_LATE_AFTER, are_marts_late, table_ages
+from orchestration.pipeline.transform import Transformed
 from orchestration.warehouse_access import Warehouse
-from warehouse.database import connect
-from warehouse.errors import LadderError
-from warehouse.publish import current_generation
+from warehouse.core.errors import LadderError
+from warehouse.database.connections import connect
+from warehouse.publication.publication import current_generation
 
 __all__ = ["CACHE_KEY", "CONFIRMED", "state_of_all"]
 

@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 import typer
 
 from ingestion.registry import NAMES
-from warehouse.errors import ConfigurationError, LadderError
-from warehouse.visible import visible
+from warehouse.core.errors import ConfigurationError, LadderError
+from warehouse.core.visible import visible
 
 __all__ = ["app", "main"]
 
@@ -390,8 +390,8 @@ def main() -> int:
 
 def _settle_user() -> None:
     """What is written is for its owner alone, and root does not work in the home of another user."""
-    from warehouse.file_modes import become_owner, keep_private
-    from warehouse.settings import load_settings
+    from warehouse.core.file_modes import become_owner, keep_private
+    from warehouse.core.settings import load_settings
 
     keep_private()
     if os.geteuid() == 0:
@@ -411,7 +411,7 @@ def _refused(error: Exception, trouble: int) -> int:
         from psycopg import OperationalError
         from psycopg.errors import InsufficientPrivilege
 
-        from warehouse.refused import SERVER_AWAY, refused
+        from warehouse.database.refused import SERVER_AWAY, refused
 
         if isinstance(error, OperationalError | InsufficientPrivilege):
             sys.stderr.write(f"error: {refused(error, SERVER_AWAY)}\n")
@@ -419,7 +419,7 @@ def _refused(error: Exception, trouble: int) -> int:
     if "sqlalchemy" in sys.modules:
         from sqlalchemy.exc import OperationalError as StorageError
 
-        from warehouse.refused import SERVER_AWAY, refused
+        from warehouse.database.refused import SERVER_AWAY, refused
 
         if isinstance(error, StorageError):
             sys.stderr.write(f"error: {refused(error.orig, SERVER_AWAY)}\n")

@@ -8,13 +8,13 @@ from contextlib import nullcontext, suppress
 from typing import Literal
 
 from orchestration.cli.terminal import console, errors
-from orchestration.log_rotation import rotating_logs
-from warehouse.connection_forms import Form, render_connection, render_variables
-from warehouse.database import connect, parameters, role_url, secrets_path
+from orchestration.processes.log_rotation import rotating_logs
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.settings import Settings, load_settings
+from warehouse.database.connection_forms import Form, render_connection, render_variables
+from warehouse.database.connections import connect, parameters, role_url, secrets_path
+from warehouse.database.role_names import LoginRole
 from warehouse.embedded import Servers, find_running, running
-from warehouse.errors import ConfigurationError
-from warehouse.role_names import LoginRole
-from warehouse.settings import Settings, load_settings
 
 __all__ = ["Login", "show_connection"]
 
@@ -75,7 +75,7 @@ def _render(settings: Settings, servers: Servers, login: Login, form: Form, url:
     """The login in a form; in that of variables, what dbt needs besides the connection too."""
     if login != "transform" or form != "env":
         return render_connection(url, form, with_password=with_password)
-    from orchestration.dbt_environment import developer_environment
+    from orchestration.dbt.environment import developer_environment
 
     variables = developer_environment(settings, servers)
     if not with_password:

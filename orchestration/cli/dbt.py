@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from orchestration.children import run_in_front
+from orchestration.processes.children import run_in_front
 from orchestration.warehouse_access import open_warehouse
-from warehouse.settings import load_settings
+from warehouse.core.settings import load_settings
 
 __all__ = ["run_dbt"]
 
@@ -22,7 +22,7 @@ def run_dbt(arguments: Sequence[str]) -> int:
     Raises:
         LadderError: the warehouse cannot be opened.
     """
-    from orchestration.dbt_environment import developer_environment
+    from orchestration.dbt.environment import developer_environment
 
     settings = load_settings()
     with open_warehouse(settings, redis=False) as warehouse:

@@ -17,12 +17,12 @@ from orchestration.cli.run import do_run
 from orchestration.cli.simulation import Simulation, days_shown, remember_days
 from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
-from orchestration.worker_client import Run
+from orchestration.worker.client import Run
 from serving.run import background
-from warehouse import state
-from warehouse.database import connect
-from warehouse.errors import LadderError
-from warehouse.settings import load_settings
+from warehouse.core.errors import LadderError
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect
+from warehouse.ops import state
 
 __all__ = ["run_demo"]
 

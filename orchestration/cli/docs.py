@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestration.cli.terminal import console, errors
 from orchestration.warehouse_access import open_warehouse
-from warehouse.settings import load_settings
+from warehouse.core.settings import load_settings
 
 __all__ = ["make_docs"]
 
@@ -17,7 +17,7 @@ def make_docs() -> None:
     """
     settings = load_settings()
     with open_warehouse(settings, redis=False) as warehouse, errors.status("asking dbt"):
-        from orchestration.documentation import write_documentation
+        from orchestration.dbt.docs import write_documentation
 
         path = write_documentation(warehouse)
     console.print(f"{path}, shown by `ladder serve` at /catalog")

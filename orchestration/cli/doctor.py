@@ -13,19 +13,16 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from ingestion.limits import SystemClock
-from ingestion.reader import Reader
-from ingestion.refusals import Refused, Upstream, refusal
+from ingestion.http.rate_limits import SystemClock
+from ingestion.http.refusals import Refused, Upstream, refusal
 from ingestion.registry import readers
-from ingestion.worlds import settled
+from ingestion.sync.connector import Reader
+from ingestion.sync.worlds import settled
 from orchestration.cli.terminal import console
-from orchestration.part_states import describe, read_states
-from orchestration.schedules_lock import is_held
+from orchestration.processes.part_states import describe, read_states
+from orchestration.processes.schedules_lock import is_held
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
-from warehouse.damage import damaged_marts
-from warehouse.database import connect, parameters, role_suffix
-from warehouse.embedded import find_dead
-from warehouse.errors import (
+from warehouse.core.errors import (
     ConfigurationError,
     DatabaseError,
     LadderError,
@@ -33,12 +30,15 @@ from warehouse.errors import (
     PublicationError,
     UpstreamError,
 )
-from warehouse.file_modes import create_home
-from warehouse.login_limits import missing_limits
-from warehouse.publish import current_generation
-from warehouse.role_names import LOGIN_ROLES
-from warehouse.server_hints import server_hint
-from warehouse.settings import Settings, load_settings
+from warehouse.core.file_modes import create_home
+from warehouse.core.settings import Settings, load_settings
+from warehouse.database.connections import connect, parameters, role_suffix
+from warehouse.database.login_limits import missing_limits
+from warehouse.database.role_names import LOGIN_ROLES
+from warehouse.database.server_hints import server_hint
+from warehouse.embedded import find_dead
+from warehouse.publication.damage import damaged_marts
+from warehouse.publication.publication import current_generation
 
 __all__ = ["examine"]
 

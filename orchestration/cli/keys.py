@@ -13,10 +13,10 @@ from typing import TextIO
 
 from orchestration.cli.terminal import VisibleConsole, console, errors, table, write_json
 from orchestration.warehouse_access import open_warehouse
-from warehouse.api_keys import SCOPES, ApiKey, create_key, list_keys, revoke_key
-from warehouse.database import connect
-from warehouse.file_modes import create_private_file
-from warehouse.settings import load_settings
+from warehouse.core.file_modes import create_private_file
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect
+from warehouse.ops.api_keys import SCOPES, ApiKey, create_key, list_keys, revoke_key
 
 __all__ = ["make_key", "revoke", "show_keys"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from orchestration.cli.terminal import console, errors, table, write_json
 from orchestration.warehouse_access import SOURCES, open_warehouse
-from warehouse.books import LoadReport
-from warehouse.compact import compact
-from warehouse.database import connect
-from warehouse.replay import (
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect
+from warehouse.lake.compaction import compact
+from warehouse.staging.ledger import LoadReport
+from warehouse.staging.replay import (
     count_field_rejects,
     count_open_rejects,
     field_rejects,
@@ -15,7 +16,6 @@ from warehouse.replay import (
     replay,
     replay_rejects,
 )
-from warehouse.settings import load_settings
 
 __all__ = ["compact_lake", "list_field_rejects", "list_rejects", "replay_lake", "replay_open_rejects"]
 

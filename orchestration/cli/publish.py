@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from orchestration.cli.terminal import console
-from orchestration.log_rotation import rotating_logs
+from orchestration.processes.log_rotation import rotating_logs
 from orchestration.warehouse_access import open_warehouse
-from warehouse.damage import damaged_marts
-from warehouse.errors import PublicationError
-from warehouse.settings import load_settings
+from warehouse.core.errors import PublicationError
+from warehouse.core.settings import load_settings
+from warehouse.publication.damage import damaged_marts
 
 __all__ = ["publish_again", "serve_api"]
 
@@ -20,11 +20,11 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
             cannot be reached.
         BuildError: damaged marts could not be built anew.
     """
-    from orchestration.dbt_runner import prepare
-    from orchestration.dbt_state import follow_publication
-    from orchestration.publishing import build_and_publish
-    from serving.publish import publish_cache
-    from warehouse import publish
+    from orchestration.dbt.runner import prepare
+    from orchestration.dbt.state import follow_publication
+    from orchestration.pipeline.publish import build_and_publish
+    from serving.cache.publish import publish_cache
+    from warehouse.publication import publication as publish
 
     settings = load_settings()
     with open_warehouse(settings) as warehouse:

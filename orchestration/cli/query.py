@@ -15,14 +15,14 @@ from typing import IO, Any, Literal
 import msgspec
 import psycopg
 
-from orchestration.children import run_in_front
 from orchestration.cli.terminal import console, errors, output_stream, table
-from warehouse.database import connect, libpq_environment, role_url
+from orchestration.processes.children import run_in_front
+from warehouse.core.errors import ConfigurationError, DatabaseError, LadderError
+from warehouse.core.file_modes import as_requested
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect, libpq_environment, role_url
+from warehouse.database.refused import refused
 from warehouse.embedded import postgres_bin, running
-from warehouse.errors import ConfigurationError, DatabaseError, LadderError
-from warehouse.file_modes import as_requested
-from warehouse.refused import refused
-from warehouse.settings import load_settings
 
 __all__ = ["open_psql", "run_query"]
 

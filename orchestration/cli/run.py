@@ -12,11 +12,11 @@ import typer
 
 from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.progress import RunDone
-from orchestration.worker_client import Run, follow_run, is_running
-from warehouse import logs
+from orchestration.worker.client import Run, follow_run, is_running
+from warehouse.core import logs
+from warehouse.core.errors import LadderError
+from warehouse.core.settings import Settings, load_settings
 from warehouse.embedded import find_running, running
-from warehouse.errors import LadderError
-from warehouse.settings import Settings, load_settings
 
 __all__ = ["do_run", "run_pipeline", "show_plan"]
 
@@ -31,7 +31,7 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
         done = do_run(settings, Run(passes, full_refresh), view)
     if done.is_cancelled:
         # Loaded by the run, if it was done in this process.
-        from orchestration.interrupts import exit_code
+        from orchestration.engine.interrupts import exit_code
 
         raise typer.Exit(exit_code())
     for line in dict.fromkeys([*view.failures, *done.errors]):
@@ -65,9 +65,9 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
             raise LadderError(done.errors[0])
         return done
     view.begin("loading")
-    from orchestration.pipeline import opened_pipeline, select_passes
     from orchestration.progress import listening
-    from orchestration.runs import fail_dead_runs
+    from orchestration.runs.execution import fail_dead_runs
+    from orchestration.runs.pipeline import opened_pipeline, select_passes
     from orchestration.warehouse_access import open_warehouse
 
     select_passes(request.passes, settings)
@@ -90,13 +90,13 @@ def _servers(settings: Settings) -> Iterator[None]:
 def show_plan() -> None:
     """Say what a run would ask for and build now; asks and writes nothing."""
     from ingestion.registry import readers
-    from orchestration.dbt_graph import models_digest
-    from orchestration.transform import as_of_date
+    from orchestration.dbt.graph import models_digest
+    from orchestration.pipeline.transform import as_of_date
     from orchestration.warehouse_access import left_out, open_warehouse
-    from warehouse.damage import damaged_marts
-    from warehouse.database import connect
-    from warehouse.load import pending_files
-    from warehouse.publish import plan_build
+    from warehouse.database.connections import connect
+    from warehouse.publication.damage import damaged_marts
+    from warehouse.publication.publication import plan_build
+    from warehouse.staging.load import pending_files
 
     settings = load_settings()
     with open_warehouse(settings, redis=False) as warehouse:
@@ -136,7 +136,7 @@ def show_plan() -> None:
 
 
 def _hint_when_nothing_is_tracked(database_url: str) -> None:
-    from warehouse.database import connect
+    from warehouse.database.connections import connect
 
     with connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM ops.tracked WHERE removed_at IS NULL").fetchone()

@@ -18,9 +18,9 @@ from typing import IO
 import httpx
 import msgspec
 
-from orchestration.worker_client import is_running
-from warehouse.errors import ConfigurationError, LadderError
-from warehouse.settings import load_settings
+from orchestration.worker.client import is_running
+from warehouse.core.errors import ConfigurationError, LadderError
+from warehouse.core.settings import load_settings
 
 __all__ = ["FACEIT_MATCHES", "Simulation", "days_shown", "remember_days", "simulated_sources", "simulation"]
 

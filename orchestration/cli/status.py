@@ -9,11 +9,11 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from orchestration.cli.terminal import console, table, write_json
-from orchestration.part_states import PartStates, describe, read_states
+from orchestration.processes.part_states import PartStates, describe, read_states
 from orchestration.warehouse_access import open_warehouse
-from warehouse.damage import damaged_marts
-from warehouse.database import address, connect
-from warehouse.settings import Settings, load_settings
+from warehouse.core.settings import Settings, load_settings
+from warehouse.database.connections import address, connect
+from warehouse.publication.damage import damaged_marts
 
 __all__ = ["show_status"]
 

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from orchestration.progress import FailingTest, LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
-from warehouse.visible import visible
+from warehouse.core.visible import visible
 
 __all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "table", "warn", "write_json"]
 

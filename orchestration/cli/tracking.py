@@ -16,16 +16,16 @@ from ingestion.errors import (
     WrongAddressError,
     WrongKeyError,
 )
-from ingestion.pasted import Nickname, SteamAccount, printable
-from ingestion.reader import Reader
 from ingestion.registry import readers
-from ingestion.worlds import settled
+from ingestion.sync.connector import Reader
+from ingestion.sync.pasted import Nickname, SteamAccount, printable
+from ingestion.sync.worlds import settled
 from orchestration.cli.terminal import console, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
-from warehouse import state
-from warehouse.database import connect
-from warehouse.errors import ConfigurationError, LadderError
-from warehouse.settings import load_settings
+from warehouse.core.errors import ConfigurationError, LadderError
+from warehouse.core.settings import load_settings
+from warehouse.database.connections import connect
+from warehouse.ops import state
 
 __all__ = ["track_things", "untrack_things"]
 

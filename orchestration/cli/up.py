@@ -10,23 +10,23 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 
-from orchestration import dagster_parts
-from orchestration.children import Child
 from orchestration.cli.terminal import console, errors
-from orchestration.instance import prepare_instance
-from orchestration.log_rotation import rotating_logs
-from orchestration.part_states import stating
-from orchestration.schedules_lock import hold
-from orchestration.supervision import ProcessPart, ServerPart, Supervisor
+from orchestration.engine import parts as dagster_parts
+from orchestration.engine.instance import prepare_instance
+from orchestration.processes.children import Child
+from orchestration.processes.log_rotation import rotating_logs
+from orchestration.processes.part_states import stating
+from orchestration.processes.schedules_lock import hold
+from orchestration.processes.supervision import ProcessPart, ServerPart, Supervisor
 from orchestration.warehouse_access import Warehouse, open_warehouse
-from orchestration.worker_client import is_running
+from orchestration.worker.client import is_running
 from serving.run import BackgroundApi, api_log, reserve_port
-from warehouse.connection_forms import render_connection
+from warehouse.core.errors import ConfigurationError, LadderError
+from warehouse.core.settings import Settings, load_settings
+from warehouse.core.visible import visible
+from warehouse.database.connection_forms import render_connection
+from warehouse.database.login_limits import watching_logins
 from warehouse.embedded.ports import is_free
-from warehouse.errors import ConfigurationError, LadderError
-from warehouse.login_limits import watching_logins
-from warehouse.settings import Settings, load_settings
-from warehouse.visible import visible
 
 __all__ = ["keep_up"]
 
@@ -158,7 +158,7 @@ def _start(stack: ExitStack, installation: _Installation, dagster_port: int) -> 
     answers = partial(is_running, settings.home, within_s=_PROBE_S)
     with errors.status("starting the worker"):
         _await(
-            part(_WORKER, "worker-output", lambda: ["orchestration.worker"], answers, _DATABASE),
+            part(_WORKER, "worker-output", lambda: ["orchestration.worker.server"], answers, _DATABASE),
             installation.parts.values(),
         )
     code_socket = dagster_parts.prepare_socket(settings.home)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from ingestion.registry import readers
-from ingestion.worlds import addresses, change_address
+from ingestion.sync.worlds import addresses, change_address
 from orchestration.cli.terminal import console, table
 from orchestration.warehouse_access import open_warehouse
-from warehouse.settings import load_settings
+from warehouse.core.settings import load_settings
 
 __all__ = ["list_upstreams", "set_upstream"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from orchestration.cli.terminal import RunView, console, table
+from orchestration.pipeline.verify import Compared, verify
 from orchestration.progress import NodeDone
-from orchestration.verify import Compared, verify
 from orchestration.warehouse_access import open_warehouse
-from warehouse.settings import load_settings
+from warehouse.core.settings import load_settings
 
 __all__ = ["verify_marts"]
 
@@ -19,7 +19,7 @@ def verify_marts(marts: tuple[str, ...]) -> int:
     Raises:
         LadderError: they could not be compared; it makes the command exit with 2.
     """
-    from orchestration.dbt_runner import NodeResult, prepare
+    from orchestration.dbt.runner import NodeResult, prepare
 
     settings = load_settings()
     view = RunView()

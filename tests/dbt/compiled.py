@@ -21,7 +21,7 @@ import psycopg
 
 from tests import kept
 from tests.dbt.project import Project
-from warehouse.feed import trim_feeds
+from warehouse.publication.feed import trim_feeds
 
 __all__ = ["Builds", "Interruption"]
 

@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 
-from ingestion.faceit.source import SOURCE as FACEIT
+from ingestion.sources.faceit.source import SOURCE as FACEIT
 from tests.conftest import Database, watch_servers
 from tests.dbt import faceit_answers
 from tests.dbt.compiled import Builds
 from tests.dbt.kept_project import kept_project
 from tests.dbt.project import Project, match_details, match_row
+from warehouse.core.settings import Settings
 from warehouse.embedded import Servers
-from warehouse.settings import Settings
 
 
 @pytest.fixture(scope="session")

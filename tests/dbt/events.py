@@ -11,10 +11,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.dbt.project import Project
-from warehouse.source import Page
+from warehouse.model.source import Page
 
 __all__ = [
     "MOMENTS",

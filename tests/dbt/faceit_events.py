@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ingestion.faceit.source import FACTIONS, SOURCE
+from ingestion.sources.faceit.source import FACTIONS, SOURCE
 from tests.dbt.events import MOMENTS, OVERTAKEN, Answer, Event, Tracked, batches, seen_again
 
 __all__ = ["STEAM_BASE", "faceit_any_events", "faceit_match_events", "faceit_orders", "faceit_player_events"]

@@ -10,12 +10,12 @@ import psycopg
 from psycopg import sql
 from pydantic import SecretStr
 
-from orchestration.dbt_graph import models_digest
+from orchestration.dbt.graph import models_digest
 from tests import kept
 from tests.conftest import Database
 from tests.dbt.project import Project
+from warehouse.core.settings import Settings
 from warehouse.embedded import Servers, running
-from warehouse.settings import Settings
 
 __all__ = ["kept_project"]
 

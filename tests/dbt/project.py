@@ -19,16 +19,16 @@ from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_d
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ingestion.opendota.source import SOURCE
-from orchestration.dbt_graph import COLOURS, write_whole
-from orchestration.dbt_runner import prepare, warm_up
+from ingestion.sources.opendota.source import SOURCE
+from orchestration.dbt.graph import COLOURS, write_whole
+from orchestration.dbt.runner import prepare, warm_up
 from tests.conftest import Database
-from warehouse.database import libpq_environment
-from warehouse.lake import Lake
-from warehouse.load import LoadReport, load_pending
-from warehouse.locks import registered
-from warehouse.publish import building
-from warehouse.source import Page, Source
+from warehouse.database.connections import libpq_environment
+from warehouse.database.locks import registered
+from warehouse.lake.files import Lake
+from warehouse.model.source import Page, Source
+from warehouse.publication.publication import building
+from warehouse.staging.load import LoadReport, load_pending
 
 __all__ = ["START", "Project", "match_details", "match_row"]
 

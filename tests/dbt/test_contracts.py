@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.dbt.project import Project
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.dbt import faceit_answers
 from tests.dbt.project import Project
 from tests.spellings import SPELLINGS
-from warehouse.documents import check_of
-from warehouse.json_text import json_text, read_json
-from warehouse.tables import Column, parts
+from warehouse.core.json_text import json_text, read_json
+from warehouse.model.documents import check_of
+from warehouse.model.tables import Column, parts
 
 _FOLDER = Path(__file__).parents[2] / "dbt_project"
 _MACROS = {"integer": "integer", "decimal": "double precision", "boolean": "boolean"}

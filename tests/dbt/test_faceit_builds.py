@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.faceit.source import SOURCE
+from ingestion.sources.faceit.source import SOURCE
 from tests.dbt import faceit_answers
 from tests.dbt.compiled import Builds
 from tests.dbt.faceit_events import STEAM_BASE

@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestration.dbt_runner import build, prepare
-from orchestration.foreign_interrupts import raised_at_the_end
+from orchestration.dbt.runner import build, prepare
+from orchestration.processes.foreign_interrupts import raised_at_the_end
 from tests.dbt.project import Project
 from warehouse.embedded.termination import unwinding_on_termination
-from warehouse.publish import building
+from warehouse.publication.publication import building
 
 _WAITING = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'marts_blue.player_form'::regclass"
 

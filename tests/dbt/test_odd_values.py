@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.dbt import faceit_answers
 from tests.dbt.project import Project, match_details, match_row
 from tests.odd_values import ANSWERS, MISSING, changed, places
-from warehouse.lake import Lake
-from warehouse.load import load_pending
+from warehouse.lake.files import Lake
+from warehouse.staging.load import load_pending
 
 _ODD: tuple[Any, ...] = (
     MISSING,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.dbt.project import Project
-from warehouse.database import connect
-from warehouse.locks import registered
-from warehouse.publish import building
+from warehouse.database.connections import connect
+from warehouse.database.locks import registered
+from warehouse.publication.publication import building
 
 WRITTEN = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables WHERE schemaname ~ '^(marts|prep|ops)'"
 REFUSED = "blue is built by `ladder run` and `ladder verify` alone"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from ingestion.limits import SystemClock
+from ingestion.http.rate_limits import SystemClock
 
 
 class JumpingClock:

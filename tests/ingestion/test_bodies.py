@@ -12,7 +12,7 @@ import zlib
 import pytest
 
 from ingestion.errors import OversizedAnswer, TransientError
-from ingestion.http import Answer
+from ingestion.http.client import Answer
 from tests.ingestion.scripted_server import Reply, Server, scripted
 from tests.ingestion.test_http import ask
 
@@ -31,10 +31,10 @@ _FETCHING = """
 import asyncio, re, sys
 from pathlib import Path
 from ingestion.errors import UpstreamError
-from ingestion.http import Client, Patience
-from ingestion.limits import CallBudget, SystemClock
-from ingestion.opendota.limits import MinuteLimiter
-from ingestion.refusals import Upstream
+from ingestion.http.client.client import Client, Patience
+from ingestion.http.client.rate_limits import CallBudget, SystemClock
+from ingestion.sources.opendota.rate_limits import MinuteLimiter
+from ingestion.http.client.refusals import Upstream
 
 def peak_mb():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
@@ -129,7 +129,7 @@ def test_large_bodies_that_come_together_are_all_read() -> None:
     large = Reply(body=b"[" + b"1," * (3 << 19) + b"1]")
 
     async def scenario() -> tuple[list[Answer], Server]:
-        from ingestion.limits import CallBudget
+        from ingestion.http.rate_limits import CallBudget
         from tests.ingestion.test_http import client_of
 
         async with scripted(lambda path, n: large) as server, client_of(server.url) as client:

@@ -23,13 +23,13 @@ from ingestion.errors import (
     WrongAddressError,
     WrongKeyError,
 )
-from ingestion.http import Answer, Client, Patience
-from ingestion.limits import CallBudget, SystemClock
-from ingestion.opendota.limits import MinuteLimiter
-from ingestion.refusals import Upstream
+from ingestion.http.client import Answer, Client, Patience
+from ingestion.http.rate_limits import CallBudget, SystemClock
+from ingestion.http.refusals import Upstream
+from ingestion.sources.opendota.rate_limits import MinuteLimiter
 from tests.ingestion.clocks import JumpingClock
 from tests.ingestion.scripted_server import Reply, Server, error, scripted
-from warehouse.errors import UpstreamError
+from warehouse.core.errors import UpstreamError
 
 QUICK = Patience(connect_s=2, read_s=0.3, answer_s=0.6, attempts=3, total_s=5, first_wait_s=0.005, longest_wait_s=0.02)
 SECRET = "b7f1-very-secret"

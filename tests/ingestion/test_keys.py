@@ -10,12 +10,12 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from ingestion.http import Answer
+from ingestion.http.client import Answer
 from tests.ingestion.scripted_server import Reply, error
 from tests.ingestion.test_http import ask
-from warehouse import logs
-from warehouse.masking import Mask
-from warehouse.settings import Settings
+from warehouse.core import logs
+from warehouse.core.masking import Mask
+from warehouse.core.settings import Settings
 
 CANARY = 'c4nary/9f2e"7d1b-a0&55=key'
 _IN_JSON = json.dumps(CANARY)[1:-1]

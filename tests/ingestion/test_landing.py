@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.landing import Landing
-from ingestion.opendota.source import SOURCE
-from warehouse.errors import LakeError
-from warehouse.lake import Lake
-from warehouse.source import Page
+from ingestion.sources.opendota.source import SOURCE
+from ingestion.sync.landing import Landing
+from warehouse.core.errors import LakeError
+from warehouse.lake.files import Lake
+from warehouse.model.source import Page
 
 MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
 

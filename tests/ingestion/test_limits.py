@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ingestion.errors import CallBudgetSpent
-from ingestion.limits import CallBudget
+from ingestion.http.rate_limits import CallBudget
 
 
 def test_what_a_pass_spends_is_spent_from_the_run() -> None:

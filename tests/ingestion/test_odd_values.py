@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.odd_values import ANSWERS, Answer, odd_values, places, unexplained
 
 _RECORDED = {

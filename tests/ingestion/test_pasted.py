@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.faceit import choices as faceit_choices
-from ingestion.faceit.names import identify as faceit
-from ingestion.opendota import choices as opendota_choices
-from ingestion.opendota.choices import identify as opendota
-from ingestion.pasted import Nickname, SteamAccount, clean, printable, read_page
-from warehouse.errors import ConfigurationError
+from ingestion.sources.faceit import selection as faceit_choices
+from ingestion.sources.faceit.names import identify as faceit
+from ingestion.sources.opendota import selection as opendota_choices
+from ingestion.sources.opendota.selection import identify as opendota
+from ingestion.sync.pasted import Nickname, SteamAccount, clean, printable, read_page
+from warehouse.core.errors import ConfigurationError
 
 UUID = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 MATCH = "1-bb13fd78-e183-4d37-8a4b-ceed67da5265"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE as OPENDOTA
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.warehouse.probe_source import START
-from warehouse.lake import Lake
-from warehouse.source import Page, Source
+from warehouse.lake.files import Lake
+from warehouse.model.source import Page, Source
 
 _PERSON = "secret of a person"
 _PROFILE = {

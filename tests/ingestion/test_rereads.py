@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.rereads import OLD, SCHEDULE, Reason, budget_for_rereads, due_after, reread_note
-from warehouse.state import Reread
+from ingestion.sync.rereads import OLD, SCHEDULE, Reason, budget_for_rereads, due_after, reread_note
+from warehouse.ops.state import Reread
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 AT = datetime(2026, 11, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from orchestration.instance import prepare_instance, storage_url
-from orchestration.runs import opened_instance
+from orchestration.engine.instance import prepare_instance, storage_url
+from orchestration.runs.execution import opened_instance
 from orchestration.warehouse_access import Warehouse
 from sandbox.limits import Limits
 from sandbox.server import Sandbox, serve

@@ -101,7 +101,12 @@ def main(path: str) -> int:
 
     for module in pkgutil.iter_modules(cli.__path__):
         import_module(f"orchestration.cli.{module.name}")
-    for name in ("orchestration.pipeline", "orchestration.verify", "dbt.adapters.postgres", "dbt.cli.main"):
+    for name in (
+        "orchestration.runs.pipeline",
+        "orchestration.pipeline.verify",
+        "dbt.adapters.postgres",
+        "dbt.cli.main",
+    ):
         import_module(name)
     # Forks share what is loaded as long as nobody looks through it for garbage.
     gc.freeze()

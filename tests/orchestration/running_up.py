@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import psutil
 
-from orchestration.part_states import PartState, read_states
+from orchestration.processes.part_states import PartState, read_states
 from tests.orchestration.conftest import CommandLine, Ended
+from warehouse.core.settings import Settings
 from warehouse.embedded import find_running
-from warehouse.settings import Settings
 
 __all__ = ["Reader", "Up", "wait_until"]
 

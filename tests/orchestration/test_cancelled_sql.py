@@ -17,11 +17,11 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from psycopg import sql
 
-from orchestration.children import Child
-from orchestration.dbt_graph import Graph, models_digest, prepared_folder
+from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.runs import create_run
-from orchestration.worker_client import Launch, Terminate, ask, is_running
+from orchestration.processes.children import Child
+from orchestration.runs.execution import create_run
+from orchestration.worker.client import Launch, Terminate, ask, is_running
 from tests.orchestration.conftest import Filled
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def worker(filled: Filled) -> Iterator[Child]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in filled.ladder.environment.items():
             patch.setenv(name, value)
-        child = Child("worker", ["orchestration.worker"], home / "logs", is_tethered=True)
+        child = Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True)
     with child:
         _await(lambda: is_running(home) or child.exit_code is not None)
         assert child.exit_code is None, child.log.read_text()

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from tests.orchestration.conftest import CommandLine, Filled
 from tests.orchestration.test_up import processes_of
-from warehouse.connection_forms import render_connection
-from warehouse.database import parameters
+from warehouse.database.connection_forms import render_connection
+from warehouse.database.connections import parameters
 
 #: What SQL clients ask of the catalogue before they show a tree, after DBeaver, Metabase and psql's `\d`.
 _LOOKS = [

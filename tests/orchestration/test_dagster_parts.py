@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
-from orchestration import dagster_parts
-from warehouse.errors import ConfigurationError
+from orchestration.engine import parts as dagster_parts
+from warehouse.core.errors import ConfigurationError
 
 _LONG = "deeper/" * 20
 

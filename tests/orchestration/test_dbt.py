@@ -14,13 +14,13 @@ import psycopg
 import pytest
 from dbt.cli.main import dbtRunner
 
-from orchestration.dbt_environment import developer_environment, developer_schema
-from orchestration.dbt_graph import PROJECT
+from orchestration.dbt.environment import developer_environment, developer_schema
+from orchestration.dbt.graph import PROJECT
 from tests.orchestration.conftest import Filled
-from warehouse.damage import damaged_marts
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.settings import load_settings
 from warehouse.embedded import Servers
-from warehouse.errors import ConfigurationError
-from warehouse.settings import load_settings
+from warehouse.publication.damage import damaged_marts
 
 SCHEMA = "dev_tester"
 MENDED_BY = '`ladder dbt`, or run eval "$(ladder connection transform --format env)" first'

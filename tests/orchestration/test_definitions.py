@@ -17,10 +17,10 @@ from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests, model_key
 from orchestration.assets.staging import stagings
 from orchestration.assets.state import CONFIRMED
-from orchestration.dbt_runner import Prepared, prepare
+from orchestration.dbt.runner import Prepared, prepare
 from orchestration.definitions import build_definitions
 from tests.conftest import Database
-from warehouse.settings import Settings
+from warehouse.core.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance, 
 
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests
 from orchestration.assets.state import CONFIRMED
-from orchestration.dbt_graph import Graph, models_digest, prepared_folder
+from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.freshness import table_ages
-from orchestration.runs import create_run, execute
+from orchestration.pipeline.freshness import table_ages
+from orchestration.runs.execution import create_run, execute
 from tests.orchestration.conftest import Ended, Filled
-from warehouse.database import connect
-from warehouse.state import track, untrack
+from warehouse.database.connections import connect
+from warehouse.ops.state import track, untrack
 
 pytestmark = pytest.mark.slow
 

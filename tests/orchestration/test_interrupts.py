@@ -14,18 +14,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestration.worker_client import Run, follow_run, is_running
+from orchestration.worker.client import Run, follow_run, is_running
 from tests.conftest import Database
 from tests.orchestration.conftest import CommandLine, command_line
 
 #: A worker that has parsed nothing yet, as after a change of the project.
 _WORKER = """
 from multiprocessing.connection import Listener
-from orchestration.pipeline import opened_pipeline
+from orchestration.runs.execution.pipeline import opened_pipeline
 from orchestration.warehouse_access import open_warehouse
-from orchestration.worker import Worker
-from orchestration.worker_client import Address, address_file
-from warehouse.settings import load_settings
+from orchestration.worker.server.server import Worker
+from orchestration.worker.server.client import Address, address_file
+from warehouse.core.settings import load_settings
 
 settings = load_settings()
 with (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.children import Child
-from orchestration.log_rotation import rotate_when_large, rotating_logs
+from orchestration.processes.children import Child
+from orchestration.processes.log_rotation import rotate_when_large, rotating_logs
 
 _WRITER = """
 import sys

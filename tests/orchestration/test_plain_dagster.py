@@ -18,15 +18,15 @@ import psycopg
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 
-from orchestration.dbt_graph import Graph, models_digest, prepared_folder
+from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
 from orchestration.project_files import DAGSTER_YAML
-from orchestration.runs import WORKER_TAG, create_run, is_alive
-from orchestration.worker import _builds
+from orchestration.runs.execution import WORKER_TAG, create_run, is_alive
+from orchestration.worker.server import _builds
 from serving.run import reserve_port
 from tests.orchestration.conftest import Ended, Filled
-from warehouse.database import connect
-from warehouse.state import track, untrack
+from warehouse.database.connections import connect
+from warehouse.ops.state import track, untrack
 
 pytestmark = pytest.mark.slow
 

@@ -20,11 +20,11 @@ import psycopg
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus, RepositoryDefinition
 
-from orchestration.children import Child
-from orchestration.dbt_graph import Graph, models_digest, prepared_folder
+from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.runs import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_mark
-from orchestration.worker_client import (
+from orchestration.processes.children import Child
+from orchestration.runs.execution import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_mark
+from orchestration.worker.client import (
     Address,
     Answer,
     Launch,
@@ -38,7 +38,7 @@ from orchestration.worker_client import (
 )
 from tests.ingestion.scripted_server import Reply, scripted
 from tests.orchestration.conftest import Ended, Filled
-from warehouse.errors import LadderError
+from warehouse.core.errors import LadderError
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def worker(filled: Filled, instance: DagsterInstance) -> Iterator[Child]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in filled.ladder.environment.items():
             patch.setenv(name, value)
-        child = Child("worker", ["orchestration.worker"], home / "logs", is_tethered=True)
+        child = Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True)
     with child:
         _await(lambda: is_running(home) or child.exit_code is not None)
         assert child.exit_code is None, child.log.read_text()
@@ -118,7 +118,7 @@ def test_ladder_run_goes_to_the_worker_when_there_is_one(
     assert "nothing new" in ended.output or "published" in ended.output
     newest = instance.get_runs(limit=1)[0]
     mark = newest.tags[WORKER_TAG]
-    assert psutil.Process(int(mark.split("@")[0])).cmdline()[-1] == "orchestration.worker"
+    assert psutil.Process(int(mark.split("@")[0])).cmdline()[-1] == "orchestration.worker.server"
 
 
 def test_events_are_recorded_in_the_order_in_which_they_happened(filled: Filled, instance: DagsterInstance) -> None:
@@ -164,7 +164,7 @@ def test_a_run_that_only_fetches_keeps_no_build_waiting(
     answer = ask(filled.database.settings.home, Launch(run_id))
     assert answer.is_ok
     # Until it has become the worker its arguments cannot be read.
-    _await(lambda: "orchestration.worker" in psutil.Process(int(answer.message.split("@")[0])).cmdline())
+    _await(lambda: "orchestration.worker.server" in psutil.Process(int(answer.message.split("@")[0])).cmdline())
     assert answer.message != _mark_of_worker(filled, worker)
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 

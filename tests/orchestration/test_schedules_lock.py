@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from click import ClickException
 
-from orchestration import storage
-from orchestration.schedules_lock import claim, hold, is_held
-from warehouse.errors import LadderError
+from orchestration.engine import storage
+from orchestration.processes.schedules_lock import claim, hold, is_held
+from warehouse.core.errors import LadderError
 
 _HOLDER = """
 import sys
 from pathlib import Path
-from orchestration.schedules_lock import hold
+from orchestration.processes.schedules_lock import hold
 with hold(Path(sys.argv[1]), "ladder up", "http://127.0.0.1:3000"):
     print("held", flush=True)
     sys.stdin.read()
@@ -57,7 +57,7 @@ def test_a_killed_command_leaves_no_lock_behind(tmp_path: Path) -> None:
 
 
 def test_what_the_holder_has_started_belongs_to_it(tmp_path: Path) -> None:
-    child = "import sys; from pathlib import Path; from orchestration.schedules_lock import claim; "
+    child = "import sys; from pathlib import Path; from orchestration.processes.schedules_lock import claim; "
     child += "print(claim(Path(sys.argv[1]), 'dagster-daemon run'))"
     with hold(tmp_path, "dagster dev"):
         done = subprocess.run([sys.executable, "-c", child, str(tmp_path)], capture_output=True, check=True)

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from ingestion.faceit.source import SOURCE
+from ingestion.sources.faceit.source import SOURCE
 from sandbox.faceit import KEY
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
 from tests.orchestration.conftest import CommandLine, command_line
-from warehouse.lake import Lake
-from warehouse.source import Page
+from warehouse.lake.files import Lake
+from warehouse.model.source import Page
 
 UUID = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 

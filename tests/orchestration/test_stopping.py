@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import Database
 from tests.ingestion.scripted_server import Reply, Server, scripted
 from tests.orchestration.conftest import CommandLine
-from warehouse.lake import Lake
+from warehouse.lake.files import Lake
 
 #: Promised, in seconds.
 _WITHIN_S = 5.0

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.part_states import PartState, parts_file, read_states
-from orchestration.schedules_lock import hold
-from orchestration.supervision import ProcessPart, Supervisor
-from orchestration.worker_client import Address, address_file, is_running
+from orchestration.processes.part_states import PartState, parts_file, read_states
+from orchestration.processes.schedules_lock import hold
+from orchestration.processes.supervision import ProcessPart, Supervisor
+from orchestration.worker.client import Address, address_file, is_running
 
 
 class Sleeper:
@@ -192,7 +192,7 @@ def test_a_worker_that_cannot_reach_the_database_ends_with_one_line(tmp_path: Pa
         "LADDER_DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:9/none",
         "LADDER_REDIS_URL": "redis://127.0.0.1:9/0",
     }
-    command = [sys.executable, "-m", "orchestration.worker"]
+    command = [sys.executable, "-m", "orchestration.worker.server"]
     ended = subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert re.fullmatch(r"error: cannot connect to PostgreSQL at .*check LADDER_DATABASE_URL.*\n", ended.stderr)

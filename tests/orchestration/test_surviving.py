@@ -16,13 +16,13 @@ import psycopg
 import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
-from orchestration.part_states import parts_file
+from orchestration.processes.part_states import parts_file
 from sandbox.server import Sandbox
 from tests import kept
 from tests.conftest import watch_servers
 from tests.orchestration.conftest import CommandLine
 from tests.orchestration.running_up import Reader, Up, wait_until
-from warehouse.database import parameters, role_url
+from warehouse.database.connections import parameters, role_url
 from warehouse.embedded import find_running
 
 
@@ -99,8 +99,8 @@ def test_a_daemon_that_is_killed_is_started_again(up: Up) -> None:
 def test_a_worker_that_dies_of_its_start_is_tried_again_and_status_names_it(up: Up) -> None:
     since = len(up.lines)
     for tries in range(3):
-        wait_until(lambda: up.child("orchestration.worker").is_running() if is_alive(up, "worker") else False)
-        up.child("orchestration.worker").kill()
+        wait_until(lambda: up.child("orchestration.worker.server").is_running() if is_alive(up, "worker") else False)
+        up.child("orchestration.worker.server").kill()
         wait_until(lambda tries=tries: tries_of(up.lines[since:], "worker") == tries + 1)  # type: ignore[misc]
     shown = up.ladder("status").output
     log = up.home / "logs" / "worker-output.log"
@@ -123,27 +123,27 @@ def test_an_api_that_is_killed_answers_again_on_its_port(up: Up) -> None:
 
 @pytest.mark.slow
 def test_a_postgresql_killed_while_idle_is_started_again_and_the_api_answers_meanwhile(up: Up) -> None:
-    worker, server = up.child("orchestration.worker").pid, up.server("postgres")
+    worker, server = up.child("orchestration.worker.server").pid, up.server("postgres")
     with Reader(up) as reader:
         up.kill_server("postgres")
         up.await_server(server)
     assert {status for status, _ in reader.answers} == {200}
-    assert up.child("orchestration.worker").pid == worker
+    assert up.child("orchestration.worker.server").pid == worker
     up.run()
 
 
 @pytest.mark.slow
 def test_after_a_clean_restart_of_postgresql_the_same_worker_does_the_next_run(up: Up) -> None:
-    worker, server = up.child("orchestration.worker").pid, up.server("postgres")
+    worker, server = up.child("orchestration.worker.server").pid, up.server("postgres")
     up.kill_server("postgres", signal.SIGINT)
     up.await_server(server)
     up.run()
-    assert up.child("orchestration.worker").pid == worker
+    assert up.child("orchestration.worker.server").pid == worker
 
 
 @pytest.mark.slow
 def test_a_run_that_loses_postgresql_ends_with_true_lines_and_is_recorded_when_it_is_back(up: Up) -> None:
-    worker, server = up.child("orchestration.worker").pid, up.server("postgres")
+    worker, server = up.child("orchestration.worker.server").pid, up.server("postgres")
     run = up.ladder.start("run", "--full-refresh")
     wait_until(lambda: runs(up, "STARTED") == 1)
     up.kill_server("postgres")
@@ -155,7 +155,7 @@ def test_a_run_that_loses_postgresql_ends_with_true_lines_and_is_recorded_when_i
     wait_until(lambda: runs(up, "STARTED") == 0)
     assert runs(up, "FAILURE") == 1
     up.run()
-    assert up.child("orchestration.worker").pid == worker
+    assert up.child("orchestration.worker.server").pid == worker
 
 
 def runs(up: Up, status: str) -> int:

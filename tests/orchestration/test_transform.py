@@ -15,22 +15,22 @@ import psycopg
 import psycopg2
 import pytest
 
-from ingestion.faceit.source import SOURCE as FACEIT
-from ingestion.opendota.source import SOURCE
-from orchestration.dbt_graph import PROJECT
-from orchestration.dbt_runner import Prepared, build, prepare
-from orchestration.instance import storage_url
-from orchestration.publishing import build_and_publish
-from orchestration.transform import transform
+from ingestion.sources.faceit.source import SOURCE as FACEIT
+from ingestion.sources.opendota.source import SOURCE
+from orchestration.dbt.graph import PROJECT
+from orchestration.dbt.runner import Prepared, build, prepare
+from orchestration.engine.instance import storage_url
+from orchestration.pipeline.publish import build_and_publish
+from orchestration.pipeline.transform import transform
 from orchestration.warehouse_access import Warehouse
 from tests.conftest import Database
-from warehouse.damage import damaged_marts
-from warehouse.database import connect
+from warehouse.core.errors import BuildError
+from warehouse.database.connections import connect
 from warehouse.embedded import Servers
-from warehouse.errors import BuildError
-from warehouse.load import load_pending
-from warehouse.publish import begin_build, building, current_generation, plan_build, rollback
-from warehouse.source import Page
+from warehouse.model.source import Page
+from warehouse.publication.damage import damaged_marts
+from warehouse.publication.publication import begin_build, building, current_generation, plan_build, rollback
+from warehouse.staging.load import load_pending
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def processes_of(home: Path) -> list[str]:
 _STARTER = """
 import sys, time
 from pathlib import Path
-from orchestration.children import Child
+from orchestration.processes.children import Child
 
 module = ["http.server", "0", "--bind", "127.0.0.1"]
 children = [Child(f"child-{number}", module, Path(sys.argv[1])) for number in (1, 2)]
@@ -67,7 +67,7 @@ def test_a_killed_starter_takes_its_children_along(tmp_path: Path) -> None:
 
 _FRONT = """
 import os, sys
-from orchestration.children import run_in_front
+from orchestration.processes.children import run_in_front
 from warehouse.embedded.termination import unwinding_on_termination
 
 with unwinding_on_termination():

@@ -29,7 +29,7 @@ from dagster._core.events import DagsterEvent
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from orchestration.project_files import DAGSTER_YAML
-from orchestration.runs import WORKER_TAG, process_mark
+from orchestration.runs.execution import WORKER_TAG, process_mark
 from tests.orchestration.conftest import Filled
 from tests.orchestration.silent import silent_server
 

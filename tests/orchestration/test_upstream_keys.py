@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Database
 from tests.ingestion.scripted_server import Reply, error, scripted
 from tests.orchestration.conftest import CommandLine
-from warehouse.lake import Lake
+from warehouse.lake.files import Lake
 
 _CANARY = "c4nary-9f2e7d1b55"
 _REPLIES = {

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from orchestration.webserver import OwnPagesOnly
+from orchestration.engine.webserver import OwnPagesOnly
 from sandbox.server import listen, uvicorn_server
 
 _UPGRADE = {

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from ingestion.opendota.source import SOURCE
+from ingestion.sources.opendota.source import SOURCE
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
 from tests.orchestration.conftest import CommandLine, Filled, Proxy
-from warehouse.lake import Lake
-from warehouse.source import Page
+from warehouse.lake.files import Lake
+from warehouse.model.source import Page
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from ingestion.faceit.source import SOURCE
+from ingestion.sources.faceit.source import SOURCE
 from sandbox.faceit.tape import Series
 from sandbox.faults import Faults
 from sandbox.server import serve
 from sandbox.world import World
 from tests.sandbox.conftest import AUTHORIZED
-from warehouse.source import Page, Parsed
+from warehouse.model.source import Page, Parsed
 
 _MOMENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

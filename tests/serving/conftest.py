@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.publish import publish_cache
+from serving.cache.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
 from tests.serving.clients import generation_of, seconds_until

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
-from orchestration.contracts import contracts
+from orchestration.dbt.contracts import contracts
 from serving.endpoints import ENDPOINTS
 from tests.conftest import Database
-from warehouse.publish import Build, Generation, building, current_generation, record_build, turn
+from warehouse.publication.publication import Build, Generation, building, current_generation, record_build, turn
 
 ENDPOINT_MARTS = sorted({name for endpoint in ENDPOINTS for name in endpoint.reads})
 _CONTRACTS = {contract.name: contract for contract in contracts()}

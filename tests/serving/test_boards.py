@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.numeric import FloatLoader
 
-from serving import keys
-from serving.boards import PLACE, place, write_board
+from serving.cache import keys
+from serving.cache.leaderboards import PLACE, place, write_board
+from serving.cache.multiplexed import Multiplexed
+from serving.cache.publish import publish_cache
+from serving.cache.redis_tier import RedisTier
 from serving.endpoints import ENDPOINTS
-from serving.generations import Published
-from serving.metrics import Metrics
-from serving.multiplexed import Multiplexed
-from serving.publish import publish_cache
-from serving.redis_tier import RedisTier
+from serving.endpoints.generations import Published
+from serving.telemetry.metrics import Metrics
 from tests.conftest import Database
 from tests.serving.clients import count, generation_of, queries, seconds_until
 from tests.serving.conftest import Pair, redis_url

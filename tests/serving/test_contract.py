@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.pq.abc import PGresult
 
-from orchestration.contracts import COLUMNS_FILE, EXPOSURES_FILE, columns_module, contracts, exposures
+from orchestration.dbt.contracts import COLUMNS_FILE, EXPOSURES_FILE, columns_module, contracts, exposures
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.endpoints.contracts import MARTS
 from tests.serving.marts import Marts

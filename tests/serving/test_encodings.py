@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.encodings import GZIP, PLAIN, ZSTD, preferred
+from serving.http.encodings import GZIP, PLAIN, ZSTD, preferred
 
 
 @pytest.mark.parametrize(

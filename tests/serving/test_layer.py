@@ -10,17 +10,17 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from serving.access.browsers import Browsers
-from serving.access.gate import Gate
-from serving.access.rules import Rules
-from serving.api.layer import CacheFirst
-from serving.cache import Cache
-from serving.database import Database
-from serving.memory import Memory
-from serving.metrics import Metrics
-from serving.redis_tier import RedisTier
-from serving.watcher import Watcher
-from warehouse.settings import Settings
+from serving.auth.gate import Gate
+from serving.cache.cache import Cache
+from serving.cache.database import Database
+from serving.cache.memory import Memory
+from serving.cache.redis_tier import RedisTier
+from serving.cache.watcher import Watcher
+from serving.http.middleware import CacheFirst
+from serving.policy.browsers import Browsers
+from serving.policy.rules import Rules
+from serving.telemetry.metrics import Metrics
+from warehouse.core.settings import Settings
 
 RULES = Rules.of(Settings(), 1)
 

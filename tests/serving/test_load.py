@@ -16,7 +16,7 @@ import msgspec
 import pytest
 import redis
 
-from serving.publish import publish_cache
+from serving.cache.publish import publish_cache
 from serving.run import background
 from tests.serving.clients import generation_of, seconds_until
 from tests.serving.conftest import Pair

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.answers import Answer, Stored
+from serving.cache.memory import Memory
+from serving.cache.requests import Question
+from serving.cache.responses import Answer, Stored
 from serving.endpoints import ENDPOINTS
-from serving.generations import Published
-from serving.memory import Memory
-from serving.questions import Question
-from serving.refusals import UnknownSubject
+from serving.endpoints.generations import Published
+from serving.errors import UnknownSubject
 
 ENDPOINT = ENDPOINTS[0]
 PUBLISHED = Published(1, None, datetime(2026, 1, 1, tzinfo=UTC))

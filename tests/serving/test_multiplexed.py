@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from serving.multiplexed import Multiplexed
+from serving.cache.multiplexed import Multiplexed
 from tests.conftest import Database
 from tests.serving.conftest import redis_url
 from tests.serving.proxies import Proxy

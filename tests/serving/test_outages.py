@@ -18,17 +18,17 @@ import psutil
 import pytest
 import redis
 
-from ingestion.opendota.source import SOURCE
-from serving import keys
-from serving.publish import publish_cache
+from ingestion.sources.opendota.source import SOURCE
+from serving.cache import keys
+from serving.cache.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
 from tests.serving.clients import count, generation_of, queries, seconds_until
 from tests.serving.marts import Marts
 from tests.serving.proxies import Proxy
+from warehouse.core.settings import Settings
 from warehouse.embedded import running
-from warehouse.migrate import migrate
-from warehouse.settings import Settings
+from warehouse.schema.migrate import migrate
 
 PLAYER = "/api/v1/players/dota2/101"
 BOARD = "/api/v1/leaderboards/dota2_matches"

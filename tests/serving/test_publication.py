@@ -11,15 +11,15 @@ import httpx
 import pytest
 import redis
 
-from serving import keys
-from serving.generations import Published
-from serving.publish import publish_cache
+from serving.cache import keys
+from serving.cache.publish import publish_cache
+from serving.endpoints.generations import Published
 from tests.conftest import Database
 from tests.serving.clients import generation_of, seconds_until
 from tests.serving.conftest import Pair, api_of, redis_url
 from tests.serving.marts import Marts
-from warehouse.errors import PublicationError
-from warehouse.publish import Generation
+from warehouse.core.errors import PublicationError
+from warehouse.publication.publication import Generation
 
 BOARD = "/api/v1/leaderboards/dota2_matches"
 RENAME = "UPDATE leaderboard_entries SET display_name = %s"

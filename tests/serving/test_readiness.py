@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
-from serving.database import Database
+from serving.cache.database import Database
 from tests.serving.clients import generation_of, get_together, seconds_until
 from tests.serving.conftest import Pair
-from warehouse.damage import DAMAGE_QUERY, DamagedMart
+from warehouse.publication.damage import DAMAGE_QUERY, DamagedMart
 
 MART = "player_win_rates"
 

@@ -8,10 +8,10 @@ import httpx
 import pytest
 import redis
 
-from serving import keys
-from serving.answers import STALE_LIMIT_S, Stored
+from serving.cache import keys
+from serving.cache.responses import STALE_LIMIT_S, Stored
 from serving.endpoints import ENDPOINTS
-from serving.generations import Published
+from serving.endpoints.generations import Published
 from tests.serving.clients import count, queries, seconds_until
 from tests.serving.conftest import Pair
 

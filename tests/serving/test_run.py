@@ -19,15 +19,15 @@ from serving.run import background, reserve_port, serve
 from tests.serving.clients import seconds_until
 from tests.serving.conftest import Pair, redis_url
 from tests.serving.marts import Marts
-from warehouse.errors import ConfigurationError
-from warehouse.settings import Settings
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.settings import Settings
 
 PLAYER = "/api/v1/players/dota2/101"
 
 SERVE = """
 import sys
 from pathlib import Path
-from warehouse.settings import Settings
+from warehouse.core.settings import Settings
 from serving.run import serve
 settings = Settings(home=Path(sys.argv[1]), log_level=sys.argv[2])
 serve(settings, sys.argv[3], sys.argv[4], host="127.0.0.1", port=int(sys.argv[5]), workers=2)
@@ -36,7 +36,7 @@ serve(settings, sys.argv[3], sys.argv[4], host="127.0.0.1", port=int(sys.argv[5]
 HOLD = """
 import sys
 from pathlib import Path
-from warehouse.settings import Settings
+from warehouse.core.settings import Settings
 from serving.run import background
 with background(Settings(home=Path(sys.argv[3])), sys.argv[1], sys.argv[2]) as base:
     print(base, flush=True)
@@ -46,7 +46,7 @@ with background(Settings(home=Path(sys.argv[3])), sys.argv[1], sys.argv[2]) as b
 GIVE_UP = """
 import os, sys
 from pathlib import Path
-from serving.unprivileged import account_of_workers, give_up_root
+from serving.http.unprivileged import account_of_workers, give_up_root
 place = Path(sys.argv[1])
 give_up_root(account_of_workers(place), [place / "served"])
 print((place / "served" / "file").read_text())

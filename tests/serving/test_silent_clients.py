@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from serving.idle_connections import close_idle
+from serving.http.idle_connections import close_idle
 from tests.serving.clients import seconds_until
 from tests.serving.conftest import Pair, redis_url
 from tests.serving.load import Reads, reading

@@ -9,7 +9,7 @@ import httpx
 import psutil
 import redis
 
-from serving import keys
+from serving.cache import keys
 from tests.serving.clients import count, get_together, queries, seconds_until
 from tests.serving.conftest import Pair, api_of
 from tests.serving.marts import Marts

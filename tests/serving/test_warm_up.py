@@ -8,14 +8,14 @@ import httpx
 import pytest
 import redis
 
-from serving import keys
-from serving.generations import Published
-from serving.publish import publish_cache
+from serving.cache import keys
+from serving.cache.publish import publish_cache
+from serving.endpoints.generations import Published
 from tests.conftest import Database
 from tests.serving.clients import count, generation_of, queries, seconds_until
 from tests.serving.conftest import Pair, redis_url
 from tests.serving.marts import Marts
-from warehouse.publish import Generation
+from warehouse.publication.publication import Generation
 
 BOARD = "/api/v1/leaderboards/dota2_matches"
 MATCHES = "/api/v1/players/dota2/101/matches?significant=true&limit=20"

@@ -9,23 +9,23 @@ from typing import Any
 import psycopg
 from pydantic import SecretStr
 
-from ingestion.http import Patience
-from ingestion.limits import Clock, SystemClock
-from ingestion.passes import run_pass
-from ingestion.reader import Reader
+from ingestion.http.client import Patience
+from ingestion.http.rate_limits import Clock, SystemClock
 from ingestion.registry import readers
-from ingestion.reports import PassReport
-from orchestration.dbt_runner import prepare
-from orchestration.transform import Transformed, transform
+from ingestion.sync.connector import Reader
+from ingestion.sync.reports import PassReport
+from ingestion.sync.streams import run_pass
+from orchestration.dbt.runner import prepare
+from orchestration.pipeline.transform import Transformed, transform
 from orchestration.warehouse_access import Warehouse
 from sandbox.faceit import KEY
 from tests.conftest import Database
-from warehouse.database import connect
+from warehouse.core.settings import Settings
+from warehouse.database.connections import connect
 from warehouse.embedded import Servers
-from warehouse.lake import Lake
-from warehouse.load import load_pending
-from warehouse.settings import Settings
-from warehouse.state import track
+from warehouse.lake.files import Lake
+from warehouse.ops.state import track
+from warehouse.staging.load import load_pending
 
 __all__ = ["Pipeline", "marts_of"]
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from ingestion.faceit.source import SOURCE
+from ingestion.sources.faceit.source import SOURCE
 from tests.conftest import Database
 from tests.dbt.project import Project
 from tests.system.faceit_oracle import FaceitOracle
 from tests.system.pipeline import Pipeline
-from warehouse.source import Page
+from warehouse.model.source import Page
 
 PLAYER = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 MATCH = "1-bb13fd78-e183-4d37-8a4b-ceed67da5265"

@@ -34,8 +34,8 @@ from sandbox.world import World
 from tests.conftest import Database
 from tests.system.faceit_truth import assert_matches_are_true
 from tests.system.pipeline import marts_of
-from warehouse.database import connect
-from warehouse.state import track
+from warehouse.database.connections import connect
+from warehouse.ops.state import track
 
 SEED = 4
 PLAYERS = 4

@@ -10,9 +10,9 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from warehouse.decode import decode_records
-from warehouse.source import CursorMove, Endpoint, Page, Source
-from warehouse.tables import Column, Table
+from warehouse.model.source import CursorMove, Endpoint, Page, Source
+from warehouse.model.tables import Column, Table
+from warehouse.staging.decode import decode_records
 
 SCORES = Table(
     "probe",

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from tests.conftest import Database
-from warehouse.api_keys import KEY_LENGTH, create_key, digest_of, id_of, list_keys, revoke_key
-from warehouse.database import connect
-from warehouse.errors import ConfigurationError
+from warehouse.core.errors import ConfigurationError
+from warehouse.database.connections import connect
+from warehouse.ops.api_keys import KEY_LENGTH, create_key, digest_of, id_of, list_keys, revoke_key
 
 
 @pytest.fixture

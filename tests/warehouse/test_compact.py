@@ -14,13 +14,13 @@ from psycopg import sql
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, contents, page
-from warehouse.compact import compact
-from warehouse.database import connect, role_url
-from warehouse.lake import Lake
-from warehouse.load import load_pending
-from warehouse.migrate import migrate
-from warehouse.replay import replay, replay_rejects
-from warehouse.source import Page
+from warehouse.database.connections import connect, role_url
+from warehouse.lake.compaction import compact
+from warehouse.lake.files import Lake
+from warehouse.model.source import Page
+from warehouse.schema.migrate import migrate
+from warehouse.staging.load import load_pending
+from warehouse.staging.replay import replay, replay_rejects
 
 _TODAY = date(2026, 1, 2)
 _BAD = [{"game": "many"}, {"game": 9, "points": "many"}]
@@ -103,8 +103,8 @@ from datetime import date
 from pathlib import Path
 from psycopg import Transaction
 from tests.warehouse.probe_source import SOURCE
-from warehouse.compact import compact
-from warehouse.lake import Lake
+from warehouse.lake.files.compaction import compact
+from warehouse.lake.files.files import Lake
 
 left = int(sys.argv[3])
 

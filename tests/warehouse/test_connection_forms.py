@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from psycopg import conninfo
 from sqlalchemy import make_url
 
-from warehouse.connection_forms import Form, render_connection, render_variables
-from warehouse.database import parameters
-from warehouse.errors import ConfigurationError
+from warehouse.core.errors import ConfigurationError
+from warehouse.database.connection_forms import Form, render_connection, render_variables
+from warehouse.database.connections import parameters
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20)
 HOSTS = st.sampled_from(["127.0.0.1", "db.example.org", "::1", "/var/run/postgresql", "a.example.org,b.example.org"])

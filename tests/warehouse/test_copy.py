@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Database
-from warehouse import copy
+from warehouse.staging import copy
 
 TYPES = ["bigint", "integer", "double precision", "boolean", "timestamptz"]
 SCHEMA = pl.Schema(

@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, contextmanager
 import psycopg
 import pytest
 
-from orchestration.dbt_sessions import session_name
+from orchestration.dbt.sessions import session_name
 from tests.conftest import Database
-from warehouse.damage import damaged_marts, is_dbt_gone
-from warehouse.database import connect
-from warehouse.errors import PublicationError
-from warehouse.publish import (
+from warehouse.core.errors import PublicationError
+from warehouse.database.connections import connect
+from warehouse.publication.damage import damaged_marts, is_dbt_gone
+from warehouse.publication.publication import (
     begin_build,
     building,
     current_generation,

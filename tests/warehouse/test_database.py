@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.database import connect, libpq_environment
-from warehouse.errors import DatabaseError
-from warehouse.server_hints import server_hint
+from warehouse.core.errors import DatabaseError
+from warehouse.database.connections import connect, libpq_environment
+from warehouse.database.server_hints import server_hint
 
 _NOBODY = "postgresql://ann:secret@127.0.0.1:9/games"
 

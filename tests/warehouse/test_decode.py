@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.decode import decode_records, decode_rows, frame_schema
-from warehouse.source import OddField
-from warehouse.tables import Column, Table, Timeline
+from warehouse.model.source import OddField
+from warehouse.model.tables import Column, Table, Timeline
+from warehouse.staging.decode import decode_records, decode_rows, frame_schema
 
 FLAT = Table(
     "probe",

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from tests.spellings import SPELLINGS, Spelling
-from warehouse.decode import decode_rows
-from warehouse.json_text import read_json
-from warehouse.source import OddField
-from warehouse.tables import Column, Table, parts
+from warehouse.core.json_text import read_json
+from warehouse.model.source import OddField
+from warehouse.model.tables import Column, Table, parts
+from warehouse.staging.decode import decode_rows
 
 _TABLE = Table(
     "probe",

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from warehouse.json_text import NotJsonError, check_json, read_json, without_fields
+from warehouse.core.json_text import NotJsonError, check_json, read_json, without_fields
 
 #: Escapes in a body of megabytes. What costs the square of it would take hours.
 _MANY = 500_000

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from tests.warehouse.probe_source import SOURCE, START, page
-from warehouse.errors import LakeError
-from warehouse.lake import Lake
-from warehouse.source import CursorMove, Page
+from warehouse.core.errors import LakeError
+from warehouse.lake.files import Lake
+from warehouse.model.source import CursorMove, Page
 
 
 def test_a_page_comes_back_as_it_was_fetched(lake: Lake) -> None:
@@ -82,8 +82,8 @@ _FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from tests.warehouse.probe_source import SOURCE, page
-from warehouse.errors import LakeError
-from warehouse.lake import Lake
+from warehouse.core.errors import LakeError
+from warehouse.lake.files.files import Lake
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:

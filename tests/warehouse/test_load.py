@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, START, contents, deletion, empty, page, written
-from warehouse.database import connect, role_url
-from warehouse.lake import Lake
-from warehouse.load import load_files, load_pending, pending_files
-from warehouse.migrate import migrate
-from warehouse.prepare import GROUP_BYTES
-from warehouse.source import CursorMove, Page, Parsed
-from warehouse.state import cursors
+from warehouse.database.connections import connect, role_url
+from warehouse.lake.files import Lake
+from warehouse.model.source import CursorMove, Page, Parsed
+from warehouse.ops.state import cursors
+from warehouse.schema.migrate import migrate
+from warehouse.staging.load import load_files, load_pending, pending_files
+from warehouse.staging.prepare import GROUP_BYTES
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from psycopg import sql
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, page
-from warehouse.database import connect
-from warehouse.lake import Lake
-from warehouse.load import load_pending
-from warehouse.locks import await_builds
-from warehouse.migrate import migrate
-from warehouse.publish import building
-from warehouse.role_names import LoginRole
+from warehouse.database.connections import connect
+from warehouse.database.locks import await_builds
+from warehouse.database.role_names import LoginRole
+from warehouse.lake.files import Lake
+from warehouse.publication.publication import building
+from warehouse.schema.migrate import migrate
+from warehouse.staging.load import load_pending
 
 _LIMIT_S = 20
 _MODES = ("ACCESS SHARE", "ROW SHARE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")

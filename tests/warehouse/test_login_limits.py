@@ -14,11 +14,11 @@ import pytest
 from psycopg import conninfo
 
 from tests.conftest import Database
-from warehouse.database import connect, role_url
-from warehouse.errors import DatabaseError
-from warehouse.login_limits import end_long_sessions, missing_limits, watching_logins
-from warehouse.migrate import migrate
-from warehouse.role_names import LoginRole
+from warehouse.core.errors import DatabaseError
+from warehouse.database.connections import connect, role_url
+from warehouse.database.login_limits import end_long_sessions, missing_limits, watching_logins
+from warehouse.database.role_names import LoginRole
+from warehouse.schema.migrate import migrate
 
 _WRITABLE = "-c default_transaction_read_only=off"
 _LIMIT_S = 15.0

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from warehouse.logs import VisibleFormatter
+from warehouse.core.logs import VisibleFormatter
 
 _SCRIPT = """
 import logging, sys
 from pathlib import Path
-from warehouse.logs import bound, configure
-from warehouse.settings import Settings
+from warehouse.core.logs import bound, configure
+from warehouse.core.settings import Settings
 configure(Settings(home=Path(sys.argv[1]), log_level="INFO"), "probe")
 log = logging.getLogger("ladder.probe")
 with bound(run_id="r1"):

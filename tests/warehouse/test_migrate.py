@@ -15,14 +15,14 @@ from psycopg import conninfo
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import NAMES, SCORES, SOURCE
-from warehouse.database import connect, role_url
+from warehouse.core.errors import DatabaseError
+from warehouse.core.settings import Settings
+from warehouse.database.connections import connect, role_url
+from warehouse.database.role_names import LoginRole
 from warehouse.embedded import running
-from warehouse.errors import DatabaseError
-from warehouse.migrate import migrate
-from warehouse.role_names import LoginRole
-from warehouse.settings import Settings
-from warehouse.source import Endpoint, Source
-from warehouse.tables import Column, Table
+from warehouse.model.source import Endpoint, Source
+from warehouse.model.tables import Column, Table
+from warehouse.schema.migrate import migrate
 
 
 def test_migrations_apply_once(database: Database) -> None:
@@ -129,7 +129,7 @@ def test_a_role_may_not_do_what_is_not_its_work(shared_database: Database, role:
 
 
 def _source(table: Table) -> Source:
-    from warehouse.decode import decode_records
+    from warehouse.staging.decode import decode_records
 
     endpoint = Endpoint(table.name, (table,), lambda page: decode_records(table, page.body, page.params))
     return Source("probe", {**SOURCE.endpoints, table.name: endpoint})

@@ -16,12 +16,12 @@ import pytest
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, page
-from warehouse.compact import compact, compact_when_due
-from warehouse.database import connect, role_url
-from warehouse.lake import Lake
-from warehouse.load import load_pending, pending_files
-from warehouse.locks import holding_builds
-from warehouse.migrate import migrate
+from warehouse.database.connections import connect, role_url
+from warehouse.database.locks import holding_builds
+from warehouse.lake.compaction import compact, compact_when_due
+from warehouse.lake.files import Lake
+from warehouse.schema.migrate import migrate
+from warehouse.staging.load import load_pending, pending_files
 
 _looked_at: list[str] | None = None
 

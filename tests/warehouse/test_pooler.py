@@ -17,9 +17,9 @@ import pytest
 from psycopg import conninfo
 
 from tests.conftest import Database
-from warehouse.database import connect, parameters
-from warehouse.errors import DatabaseError
-from warehouse.migrate import migrate
+from warehouse.core.errors import DatabaseError
+from warehouse.database.connections import connect, parameters
+from warehouse.schema.migrate import migrate
 
 _LIMIT_S = 15.0
 _CONFIGURATION = """

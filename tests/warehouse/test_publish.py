@@ -10,10 +10,9 @@ import psycopg
 import pytest
 
 from tests.conftest import Database
-from warehouse.database import connect, role_url
-from warehouse.errors import PublicationError
-from warehouse.migrate import migrate
-from warehouse.publish import (
+from warehouse.core.errors import PublicationError
+from warehouse.database.connections import connect, role_url
+from warehouse.publication.publication import (
     Build,
     Colour,
     begin_build,
@@ -24,6 +23,7 @@ from warehouse.publish import (
     rollback,
     turn,
 )
+from warehouse.schema.migrate import migrate
 
 MARTS = ("scores", "totals")
 

@@ -9,9 +9,9 @@ import psycopg2
 import pytest
 
 from tests.conftest import Database
-from warehouse.database import connect
-from warehouse.errors import DatabaseError
-from warehouse.refused import SERVER_AWAY, advice_on, refused
+from warehouse.core.errors import DatabaseError
+from warehouse.database.connections import connect
+from warehouse.database.refused import SERVER_AWAY, advice_on, refused
 
 #: What a server says when it has run out of something, as it is raised by one.
 _RUN_OUT = [

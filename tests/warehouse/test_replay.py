@@ -6,13 +6,13 @@ import msgspec
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import SCORES, SOURCE, contents, deletion, page
-from warehouse.database import connect, role_url
-from warehouse.decode import decode_rows
-from warehouse.lake import Lake
-from warehouse.load import load_pending
-from warehouse.migrate import migrate
-from warehouse.replay import count_field_rejects, field_rejects, open_rejects, replay, replay_rejects
-from warehouse.source import Endpoint, Page, Parsed, Source
+from warehouse.database.connections import connect, role_url
+from warehouse.lake.files import Lake
+from warehouse.model.source import Endpoint, Page, Parsed, Source
+from warehouse.schema.migrate import migrate
+from warehouse.staging.decode import decode_rows
+from warehouse.staging.load import load_pending
+from warehouse.staging.replay import count_field_rejects, field_rejects, open_rejects, replay, replay_rejects
 
 
 def test_replay_rebuilds_every_staging_table_from_the_lake_alone(database: Database, lake: Lake) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from warehouse.errors import ConfigurationError
-from warehouse.settings import Settings, load_settings
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.settings import Settings, load_settings
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:

@@ -6,11 +6,11 @@ import psycopg
 
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, page
-from warehouse.database import role_url
-from warehouse.lake import Lake
-from warehouse.load import load_pending
-from warehouse.migrate import migrate
-from warehouse.statistics import refresh_statistics
+from warehouse.database.connections import role_url
+from warehouse.lake.files import Lake
+from warehouse.publication.statistics import refresh_statistics
+from warehouse.schema.migrate import migrate
+from warehouse.staging.load import load_pending
 
 
 def test_a_table_is_analysed_once_it_has_changed_by_a_tenth(database: Database, lake: Lake) -> None:

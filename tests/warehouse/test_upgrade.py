@@ -15,12 +15,12 @@ from psycopg import conninfo, sql
 
 from ingestion.registry import readers
 from tests.conftest import Database
-from warehouse.database import connect, role_suffix, role_url
+from warehouse.core.settings import Settings
+from warehouse.database.connections import connect, role_suffix, role_url
+from warehouse.database.role_names import ACT_AS_MARTS_OWNER, LOGIN_ROLES
 from warehouse.embedded import Servers
-from warehouse.migrate import migrate
-from warehouse.publish import plan_build
-from warehouse.role_names import ACT_AS_MARTS_OWNER, LOGIN_ROLES
-from warehouse.settings import Settings
+from warehouse.publication.publication import plan_build
+from warehouse.schema.migrate import migrate
 
 #: As they were applied in existing warehouses: a later change is another migration.
 DIGESTS = {

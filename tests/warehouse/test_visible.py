@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from warehouse.errors import LadderError, UpstreamError
-from warehouse.visible import visible
+from warehouse.core.errors import LadderError, UpstreamError
+from warehouse.core.visible import visible
 
 
 def test_no_control_character_and_nothing_that_turns_the_direction_of_text_is_left() -> None:

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.file_modes import keep_private
+from warehouse.core.settings import Settings
 from warehouse.embedded.binaries import postgres_bin
 from warehouse.embedded.held import HeldServer
 from warehouse.embedded.home import Home
@@ -16,9 +19,6 @@ from warehouse.embedded.lease import hold_leases
 from warehouse.embedded.postgres import Postgres
 from warehouse.embedded.termination import unwinding_on_termination
 from warehouse.embedded.valkey import Valkey
-from warehouse.errors import ConfigurationError
-from warehouse.file_modes import keep_private
-from warehouse.settings import Settings
 
 __all__ = ["HeldServer", "Servers", "find_dead", "find_running", "postgres_bin", "running"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from warehouse.errors import ConfigurationError
+from warehouse.core.errors import ConfigurationError
 
 __all__ = ["postgres_bin", "valkey_bin"]
 

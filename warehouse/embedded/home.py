@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.errors import ConfigurationError, LadderError
-from warehouse.file_modes import create_home
+from warehouse.core.errors import ConfigurationError, LadderError
+from warehouse.core.file_modes import create_home
 
 __all__ = ["Account", "Home", "cannot_become", "try_lock"]
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.embedded import launcher
 from warehouse.embedded.home import Account, Home, cannot_become
-from warehouse.errors import ConfigurationError, LadderError
 
 __all__ = ["run_tool", "serve"]
 

@@ -6,8 +6,8 @@ import random
 import socket
 from pathlib import Path
 
+from warehouse.core.errors import ConfigurationError
 from warehouse.embedded.home import Home
-from warehouse.errors import ConfigurationError
 
 __all__ = ["choose_port", "is_free"]
 

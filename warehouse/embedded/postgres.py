@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 import psutil
 
+from warehouse.core.errors import DatabaseError
 from warehouse.embedded.binaries import postgres_bin
 from warehouse.embedded.launch import run_tool
 from warehouse.embedded.postgres_configuration import ACCESS, render_configuration
 from warehouse.embedded.server import Server
-from warehouse.errors import DatabaseError
 
 __all__ = ["Postgres"]
 

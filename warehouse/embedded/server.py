@@ -17,11 +17,11 @@ from typing import ClassVar
 
 import psutil
 
+from warehouse.core.errors import ConfigurationError, DatabaseError
 from warehouse.embedded.home import Home, try_lock
 from warehouse.embedded.launch import serve
 from warehouse.embedded.lease import Lease
 from warehouse.embedded.ports import choose_port, is_free
-from warehouse.errors import ConfigurationError, DatabaseError
 
 __all__ = ["Server"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.embedded.holders import Holder, processes_of, settings_for
+from warehouse.core.settings import Settings
 from warehouse.embedded import running
-from warehouse.settings import Settings
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import psutil
 
+from warehouse.core.settings import Settings
 from warehouse.embedded import Servers
-from warehouse.settings import Settings
 
 HOLD = """
 import dataclasses, json, os, signal, sys
 from pathlib import Path
 from warehouse.embedded import running
-from warehouse.errors import LadderError
-from warehouse.settings import Settings
+from warehouse.core.errors import LadderError
+from warehouse.core.settings import Settings
 
 home, options = Path(sys.argv[1]), json.loads(sys.argv[2])
 if options.pop("ignore_interrupt", False):

@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from tests.warehouse.embedded.holders import Holder, kill_server, processes_of, server_process, wait_until
+from warehouse.core.settings import Settings
 from warehouse.embedded import find_running, running
-from warehouse.settings import Settings
 
 
 @pytest.mark.usefixtures("settled")

@@ -20,9 +20,9 @@ from tests.warehouse.embedded.holders import (
     settings_for,
     wait_until,
 )
+from warehouse.core.errors import ConfigurationError, DatabaseError
+from warehouse.core.settings import Settings
 from warehouse.embedded import find_running, running
-from warehouse.errors import ConfigurationError, DatabaseError
-from warehouse.settings import Settings
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_running_server_does_not_move_to_another_port_under_its_users(home: Pa
 def test_a_server_that_nobody_uses_moves_to_the_port_that_is_set(home: Path) -> None:
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom warehouse.embedded import running\n"
-        "from warehouse.settings import Settings\n"
+        "from warehouse.core.settings import Settings\n"
         "with running(Settings(home=Path(sys.argv[1])), database=False): os._exit(0)\n"
     )
     subprocess.run([sys.executable, "-c", code, home], check=True)

@@ -14,9 +14,9 @@ import pytest
 import redis
 
 from tests.warehouse.embedded.holders import Holder, processes_of, server_process, settings_for
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.settings import Settings
 from warehouse.embedded import Servers, find_running, postgres_bin, running
-from warehouse.errors import ConfigurationError
-from warehouse.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_a_fork_that_leaves_stops_nothing(settings: Settings) -> None:
     with running(settings) as servers:
         code = (
             "import os, sys\nfrom pathlib import Path\nfrom warehouse.embedded import running\n"
-            "from warehouse.settings import Settings\n"
+            "from warehouse.core.settings import Settings\n"
             "with running(Settings(home=Path(sys.argv[1]))):\n"
             "    child = os.fork()\n"
             "    if child: os.waitpid(child, 0)\n"

@@ -1,0 +1,1 @@
+"""Requests to an upstream: client, rate limits, bounded bodies, attribution of errors."""

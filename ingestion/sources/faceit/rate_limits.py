@@ -1,0 +1,165 @@
+"""How fast requests to FACEIT may be: so many a second, which all processes on one database keep to together.
+
+Requests are spaced evenly instead of counted, so that it does not matter where the source's second begins. Each takes
+its moment from one row in the database, which costs a few milliseconds where a request may be made every hundred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import resources
+from typing import Self
+
+import psycopg
+
+from ingestion.http.rate_limits import Clock
+from warehouse.core.errors import DatabaseError
+from warehouse.database.connections import first_line
+
+__all__ = ["SecondLimiter", "SecondTurn"]
+
+_LIMIT_HEADER = "ratelimit-limit"
+_REMAINING_HEADER = "ratelimit-remaining"
+_WAIT_HEADERS = ("retry-after", "ratelimit-reset")
+#: `10;w=1`: so many requests in a window of so many seconds.
+_POLICY = re.compile(r"(\d+)\s*;\s*w=(\d+)")
+
+#: Requests a second until an answer tells; what FACEIT allows.
+_PER_SECOND = 10.0
+#: Share by which requests are spaced further apart than need be, for some arrive later than they were sent.
+_MARGIN = 0.05
+#: Seconds for which the margin makes up. A process that was held up for longer gives its moment away.
+_LATEST_S = 0.05
+_ATTEMPTS = 5
+#: Longest pause that an answer may ask for, in seconds.
+_LONGEST_HOLD_S = 60.0
+#: Lets nobody have a moment before some seconds are over, in whichever process.
+_HOLD = b"""
+    UPDATE ops.request_slots SET next_at = greatest(next_at, clock_timestamp() + %(hold)s * interval '1 second')
+    WHERE source = %(source)s
+"""
+
+
+class SecondTurn:
+    """Leave to make one request. Tell it what the answer said.
+
+    Attributes:
+        hold_s: seconds for which nobody may make a request from now on.
+    """
+
+    def __init__(self, limiter: SecondLimiter) -> None:
+        self._limiter = limiter
+        self.hold_s = 0.0
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over how many requests a second the answer's headers allow."""
+        told = [(int(count), int(window)) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
+        rates = [count / window for count, window in told if window > 0]
+        if rates and min(rates) > 0:
+            self._limiter.per_second = min(rates)
+
+    def refuse(self, headers: Mapping[str, str], said: str) -> None:
+        """The request was one too many: everybody waits as long as the answer asks for, a second by default.
+
+        A refusal that says in the same breath that requests are left is not about the limit; it is retried soon.
+        """
+        if _seconds(headers, _REMAINING_HEADER):
+            return
+        waits = [seconds for name in _WAIT_HEADERS if (seconds := _seconds(headers, name)) is not None]
+        self.hold_s = min(max(waits, default=1.0) or 1.0, _LONGEST_HOLD_S)
+
+
+class SecondLimiter:
+    """Bounds requests under way, and gives every request a moment of its own.
+
+    Args:
+        source: name of the source, by which processes find the same row.
+        connection: a connection with autocommit, of a login that may write `ops` (`ladder_ingest`).
+        clock: time.
+        concurrency: requests under way at once.
+    """
+
+    def __init__(
+        self, source: str, connection: psycopg.AsyncConnection, *, clock: Clock, concurrency: int = 10
+    ) -> None:
+        self.concurrency = concurrency
+        self.per_second = _PER_SECOND
+        self._source = source
+        self._connection = connection
+        self._clock = clock
+        self._next_slot = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
+        self._under_way = asyncio.Semaphore(concurrency)
+        self._entrance = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, source: str, database_url: str, clock: Clock) -> AsyncIterator[Self]:
+        """A limiter with a connection of its own.
+
+        Raises:
+            DatabaseError: the warehouse cannot be reached.
+        """
+        # A moment that a crash forgets is gone anyway by the time that the server is back.
+        options = "-c timezone=UTC -c synchronous_commit=off"
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                database_url, autocommit=True, options=options, connect_timeout=10, application_name="ladderhouse"
+            )
+        except psycopg.OperationalError as error:
+            raise _database_error(error) from None
+        async with connection:
+            yield cls(source, connection, clock=clock)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[SecondTurn]:
+        """Wait until a request may be made; it is under way until the block ends.
+
+        Raises:
+            DatabaseError: the warehouse cannot be read or written.
+        """
+        async with self._under_way:
+            # First come, first served: the stalest things are requested first even where the budget ends.
+            async with self._entrance:
+                for _ in range(_ATTEMPTS):
+                    wait_s = await self._take_slot()
+                    taken_at = time.monotonic()
+                    if wait_s > 0:
+                        await self._clock.sleep(wait_s)
+                    if time.monotonic() - taken_at <= wait_s + _LATEST_S:
+                        break
+            turn = SecondTurn(self)
+            try:
+                yield turn
+            finally:
+                if turn.hold_s:
+                    await self._execute(_HOLD, {"source": self._source, "hold": turn.hold_s})
+
+    async def _take_slot(self) -> float:
+        """Take the next moment for a request; the seconds until then, negative when it is past."""
+        spacing = (1 + _MARGIN) / self.per_second
+        cursor = await self._execute(self._next_slot, {"source": self._source, "spacing": spacing})
+        row = await cursor.fetchone()
+        assert row is not None  # an INSERT with RETURNING always answers
+        return float(row[0])
+
+    async def _execute(self, statement: bytes, parameters: Mapping[str, str | float]) -> psycopg.AsyncCursor:
+        try:
+            return await self._connection.execute(statement, parameters)
+        except psycopg.Error as error:
+            raise _database_error(error) from None
+
+
+def _seconds(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        return max(0.0, float(headers[name]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _database_error(error: psycopg.Error) -> DatabaseError:
+    message = f"the warehouse cannot say when a request to FACEIT is due: {first_line(error)}"
+    return DatabaseError(message, "run again once it answers")

@@ -1,0 +1,40 @@
+"""Choosing what to read of FACEIT: what its ids look like, and who plays what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ingestion.sources.faceit.source import RETIRED_GAMES, SOURCE
+from ingestion.sync.selection import Situation, TrackedThings
+
+__all__ = ["KINDS", "is_id", "players_of", "stalest_first", "tracked_ids"]
+
+#: What can be tracked.
+KINDS = ("player", "match", "hub", "championship")
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+#: Matches carry the number of their region's servers before the id.
+_IDS = {"match": re.compile(rf"(\d+-)?{_UUID}")}
+_ANY_ID = re.compile(_UUID)
+
+
+def is_id(kind: str, text: str) -> bool:
+    """Whether a text can be FACEIT's id of a player, match, hub or championship."""
+    return _IDS.get(kind, _ANY_ID).fullmatch(text) is not None
+
+
+def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
+    """Those of some players who play a game, by their profiles; of a current game also those without a profile yet."""
+    rows = situation.connection.execute(
+        "SELECT player_id FROM unnest(%s::text[]) AS wanted (player_id) WHERE EXISTS (SELECT FROM "
+        "staging_faceit.player_games AS games WHERE games.player_id = wanted.player_id AND games.game = %s) "
+        "OR (%s AND NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = wanted.player_id))",
+        [list(ids), game, game not in RETIRED_GAMES],
+    )
+    return {player_id for (player_id,) in rows}
+
+
+_TRACKED = TrackedThings(SOURCE.name, "FACEIT", is_id, "UUIDs")
+tracked_ids = _TRACKED.ids
+stalest_first = _TRACKED.stalest_first

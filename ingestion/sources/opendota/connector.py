@@ -1,0 +1,56 @@
+"""The passes over OpenDota, in the order of a run, and its connection."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+from ingestion.http.rate_limits import Clock, Limiter
+from ingestion.http.refusals import Upstream
+from ingestion.sources.opendota import catalogues, match_lists, matches, players
+from ingestion.sources.opendota.rate_limits import MinuteLimiter
+from ingestion.sources.opendota.selection import KINDS, identify
+from ingestion.sources.opendota.source import SOURCE
+from ingestion.sync.connector import Reader
+from warehouse.core.settings import Settings
+
+__all__ = ["PASSES", "READER"]
+
+#: Costs next to nothing, and needs no key.
+_OPEN_PATH = "/constants/game_mode"
+
+PASSES = (
+    catalogues.CONSTANTS,
+    catalogues.HERO_STATS,
+    catalogues.TEAMS,
+    catalogues.LEAGUES,
+    match_lists.PRO_MATCHES,
+    match_lists.PUBLIC_MATCHES,
+    players.PROFILES,
+    players.MATCHES,
+    players.RATINGS,
+    players.HEROES,
+    players.TOTALS,
+    catalogues.TEAM_MATCHES,
+    catalogues.LEAGUE_MATCHES,
+    matches.DETAILS,
+)
+
+
+def _upstream(settings: Settings) -> Upstream:
+    return Upstream("OpenDota", settings.opendota_url, settings.opendota_key, "LADDER_OPENDOTA", open_path=_OPEN_PATH)
+
+
+def _limiter(database_url: str, upstream: Upstream, clock: Clock) -> AbstractAsyncContextManager[Limiter]:
+    return nullcontext(MinuteLimiter(upstream.name, clock=clock))
+
+
+READER = Reader(
+    source=SOURCE,
+    passes=PASSES,
+    kinds=KINDS,
+    upstream=_upstream,
+    limiter=_limiter,
+    call_budget=lambda settings: settings.opendota_call_budget,
+    identify=identify,
+    probe=_OPEN_PATH,
+)

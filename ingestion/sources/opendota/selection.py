@@ -1,0 +1,75 @@
+"""Choosing what to read of OpenDota: what its ids look like, and which match is the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ingestion.sources.opendota.source import SOURCE
+from ingestion.sync.pasted import (
+    DOTA_SITES,
+    LARGEST_ACCOUNT,
+    STEAM,
+    STEAM_FORMS,
+    clean,
+    read_page,
+    refusal,
+    steam_account,
+    whole_number,
+)
+from ingestion.sync.selection import TrackedThings
+
+__all__ = ["KINDS", "identify", "is_id", "newest", "stalest_first", "tracked_ids"]
+
+#: What can be tracked.
+KINDS = ("player", "team", "league", "match")
+
+_LARGEST_ID = 2**63 - 1
+_SITES = "OpenDota, Dotabuff or STRATZ"
+_FORMS = {
+    "player": f"an account id, {STEAM_FORMS}, or the address of a player at {_SITES} or of a profile at Steam",
+    **{kind: f"a number, or the address of a {kind} at {_SITES}" for kind in ("match", "team", "league")},
+}
+
+
+def is_id(kind: str, text: str) -> bool:
+    """Whether a text can be OpenDota's id of a player, team, league or match."""
+    return text.isascii() and text.isdecimal() and _number(kind, text) is not None
+
+
+def identify(kind: str, text: str) -> str:
+    """The id that was typed or pasted, as OpenDota writes it.
+
+    Args:
+        kind: what it belongs to.
+        text: a number; of a player also a Steam id in any of its forms; or the address of a page about the thing.
+
+    Raises:
+        ConfigurationError: it is none of these; names the forms.
+    """
+    cleaned = clean(text)
+    page = read_page(cleaned)
+    if page is None:
+        name = cleaned
+    elif page.kind == kind and page.site in (*DOTA_SITES, STEAM):
+        name = page.name
+    else:
+        raise refusal(SOURCE.name, kind, text, _FORMS[kind], page)
+    number = _number(kind, name) or (steam_account(name) if kind == "player" else None)
+    if number is None:
+        raise refusal(SOURCE.name, kind, text, _FORMS[kind])
+    return str(number)
+
+
+def _number(kind: str, text: str) -> int | None:
+    return whole_number(text, LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID)
+
+
+def newest(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:
+    """The newest of some match ids and of the one that a cursor's value holds."""
+    known = before.get("newest_match_id")
+    return max([*match_ids, *([known] if isinstance(known, int) else [])], default=None)
+
+
+_TRACKED = TrackedThings(SOURCE.name, "OpenDota", is_id, "numbers")
+tracked_ids = _TRACKED.ids
+stalest_first = _TRACKED.stalest_first

@@ -1,0 +1,1 @@
+"""A sync of a source: select what is due, fetch, land, report."""

@@ -1,0 +1,1 @@
+"""The dbt project: its graph, its commands, its documentation."""

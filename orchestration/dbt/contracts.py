@@ -1,0 +1,159 @@
+"""Contracts of the marts, from dbt's YAML to the declarations of the API, which knows no dbt: `make contracts`.
+
+The games and their modes come from the seeds in the same way. Written down and committed, so that serving needs neither
+dbt nor the project's files; a test keeps both equal. The way back is written too: which endpoint reads which mart, as
+exposures of the dbt project.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
+
+from orchestration.dbt.graph import PROJECT
+
+__all__ = ["COLUMNS_FILE", "EXPOSURES_FILE", "Contract", "ContractColumn", "columns_module", "contracts", "exposures"]
+
+_MARTS = PROJECT / "models" / "marts"
+COLUMNS_FILE = PROJECT.parent / "serving" / "endpoints" / "contracts.py"
+EXPOSURES_FILE = _MARTS / "_api_exposures.yml"
+
+_TYPES = {
+    "text": "text",
+    "integer": "integer",
+    "bigint": "integer",
+    "numeric": "number",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp with time zone": "timestamp",
+}
+"""Types of answers by those of PostgreSQL, without their precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractColumn:
+    """A column under contract.
+
+    Args:
+        name: its name.
+        data_type: PostgreSQL's.
+        description: what it holds.
+        is_required: never null.
+    """
+
+    name: str
+    data_type: str
+    description: str
+    is_required: bool
+
+    @property
+    def answer_type(self) -> str | None:
+        """Its type in answers; None when answers have no such type."""
+        return _TYPES.get(self.data_type.partition("(")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A mart under contract.
+
+    Args:
+        name: its name.
+        key: columns of the primary key.
+        columns: in the order of the contract.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[ContractColumn, ...]
+
+
+def contracts(folder: Path = _MARTS) -> list[Contract]:
+    """Read the contracts of all marts, by name."""
+    models = [model for path in folder.rglob("*.yml") for model in yaml.safe_load(path.read_text()).get("models", ())]
+    return sorted((_contract(model) for model in models), key=lambda contract: contract.name)
+
+
+def columns_module(marts: list[Contract]) -> str:
+    """The module that serving takes columns, games and modes from, without columns of a type that answers lack."""
+    modes = dict.fromkeys(row["mode"] for row in _seed("modes"))
+    lines = [
+        '"""Columns of the marts under their contracts. `make contracts` writes this; do not edit."""',
+        "",
+        "# ruff: noqa: E501",
+        "# fmt: off",
+        "from serving.endpoints.declaration import Column",
+        "",
+        '__all__ = ["GAME_NAMES", "MARTS", "MODES"]',
+        "",
+        "GAME_NAMES = {",
+        *(f'    "{row["game"]}": "{row["game_name"]}",' for row in _seed("games")),
+        "}",
+        f"MODES = ({', '.join(f'{chr(34)}{mode}{chr(34)}' for mode in modes)})",
+        "",
+        "MARTS: dict[str, dict[str, Column]] = {",
+    ]
+    for mart in marts:
+        lines.append(f'    "{mart.name}": {{')
+        for column in mart.columns:
+            if column.answer_type is not None:
+                described = json.dumps(column.description, ensure_ascii=False)
+                nullable = "" if column.is_required else ", nullable=True"
+                arguments = f'"{column.name}", "{column.answer_type}", {described}{nullable}'
+                lines.append(f'        "{column.name}": Column({arguments}),')
+        lines.append("    },")
+    return "\n".join([*lines, "}", ""])
+
+
+def exposures() -> str:
+    """The exposures that tell dbt who reads its marts: one for each endpoint."""
+    from serving.endpoints import ENDPOINTS  # noqa: PLC0415 -- stands on the module that `main` may just have written
+
+    lines = ["# `make contracts` writes this; do not edit.", "version: 2", "", "exposures:"]
+    for endpoint in ENDPOINTS:
+        reads = ", ".join(f"ref('{name}')" for name in endpoint.reads)
+        lines += [
+            f"  - name: api_{endpoint.name}",
+            f"    label: GET /api/v1{endpoint.path}",
+            "    type: application",
+            "    maturity: high",
+            f"    description: {json.dumps(endpoint.summary)}",
+            f"    depends_on: [{reads}]",
+            "    owner: {name: serving, email: ladderhouse@localhost}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _seed(name: str) -> list[dict[str, str]]:
+    """Rows of a seed, in its order."""
+    with (PROJECT.parent / "seeds" / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def main() -> None:
+    """Write both files."""
+    COLUMNS_FILE.write_text(columns_module(contracts()))
+    EXPOSURES_FILE.write_text(exposures())
+
+
+def _contract(model: dict[str, Any]) -> Contract:
+    (key,) = (tuple(found["columns"]) for found in model["constraints"] if found["type"] == "primary_key")
+    columns = tuple(
+        ContractColumn(
+            name=column["name"],
+            data_type=column["data_type"],
+            description=column["description"],
+            is_required=column["name"] in key or {"type": "not_null"} in column.get("constraints", []),
+        )
+        for column in model["columns"]
+    )
+    return Contract(model["name"], key, columns)
+
+
+if __name__ == "__main__":
+    main()

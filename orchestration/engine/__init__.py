@@ -1,0 +1,1 @@
+"""The Dagster instance: storage, schedules, webserver."""

@@ -1,0 +1,308 @@
+"""Runs of Dagster in this process: opening the instance, creating a run, executing it, clearing up after the dead."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+import psutil
+import psycopg
+import sqlalchemy.exc
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RepositoryDefinition, RunsFilter
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import DagsterEvent, DagsterEventType, RunFailureReason
+from dagster._core.execution.api import create_execution_plan, execute_run_iterator
+from dagster._core.snap import snapshot_from_execution_plan
+from dagster._core.storage.tags import MAX_RETRIES_TAG
+from sqlalchemy.exc import OperationalError
+
+from orchestration.engine.event_log import BurstEventLogStorage
+from orchestration.jobs import QUIET
+from orchestration.progress import PassDone, RunDone, listening
+from orchestration.runs.run_log import logged_run
+from warehouse.core import logs
+from warehouse.core.errors import DatabaseError, LadderError
+from warehouse.database.connections import first_line
+from warehouse.database.refused import SERVER_AWAY, refused
+from warehouse.database.server_hints import server_hint
+
+__all__ = [
+    "WORKER_TAG",
+    "cancel_unfinished",
+    "create_run",
+    "execute",
+    "fail_dead_runs",
+    "fail_unfinished",
+    "is_alive",
+    "opened_instance",
+    "process_mark",
+    "queue_again",
+    "why",
+]
+
+#: Tag of a run: the process that executes it, as `process_mark` writes it.
+WORKER_TAG = "ladder/process"
+
+_NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
+_IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+_STORAGE = {"module": "orchestration.engine.storage", "class": "HomeStorage"}
+#: How Dagster begins to say that an event cannot be stored.
+_UNWRITTEN_EVENT = "Exception while writing logger call to event log"
+_POOL_RECYCLE_S = 3600
+_STATEMENT_TIMEOUT_MS = 60_000
+#: Connection exceptions, and ends by the administrator or by a crash.
+_CONNECTION_STATES = ("08", "57P")
+
+
+@contextmanager
+def opened_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
+    """Open the instance of an open warehouse, keeping its connections between events.
+
+    Args:
+        home: what `prepare_instance` has prepared.
+        url: the storage, as `storage_url` names it.
+    """
+    storage = {"custom": {**_STORAGE, "config": {"postgres_url": url}}}
+    with DagsterInstance.local_temp(str(home), overrides={"storage": storage}) as instance:
+        # By default each event opens connections of its own.
+        instance.optimize_for_webserver(
+            statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_POOL_RECYCLE_S, max_overflow=10
+        )
+        if isinstance(instance.event_log_storage, BurstEventLogStorage):
+            instance.event_log_storage.keep_connections()
+        yield instance
+
+
+@contextmanager
+def _stored() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise refused(error.orig, SERVER_AWAY) from error
+
+
+@_stored()
+def create_run(
+    instance: DagsterInstance,
+    repository: RepositoryDefinition,
+    job: str,
+    *,
+    assets: Sequence[AssetKey] = (),
+    config: Mapping[str, Any] | None = None,
+) -> DagsterRun:
+    """Create a run that this process will execute.
+
+    Args:
+        instance: where it is recorded.
+        repository: the definitions.
+        job: name of the job.
+        assets: only these assets of the job.
+        config: run config.
+
+    Raises:
+        DatabaseError: Dagster's storage cannot be written.
+    """
+    definition = repository.get_job(job)
+    # The user sees how it ends; the daemon must not retry it.
+    tags = {WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"}
+    run_config = {**QUIET, **(config or {})}
+    if not assets:
+        return instance.create_run_for_job(definition, run_config=run_config, tags=tags)
+    selection = frozenset(assets)
+    # Of their checks those that the job has: `create_run_for_job` takes all.
+    checks = frozenset(key for key in definition.asset_layer.asset_graph.asset_check_keys if key.asset_key in selection)
+    selected = definition.get_subset(asset_selection=selection, asset_check_selection=checks)
+    plan = create_execution_plan(selected, run_config=run_config, tags=tags)
+    return instance.create_run(
+        job_name=job,
+        run_id=None,
+        run_config=run_config,
+        status=None,
+        tags=tags,
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=snapshot_from_execution_plan(plan, selected.get_job_snapshot_id()),
+        job_snapshot=selected.get_job_snapshot(),
+        parent_job_snapshot=selected.get_parent_job_snapshot(),
+        asset_selection=selection,
+        asset_check_selection=checks,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=None,
+        job_code_origin=None,
+        asset_graph=selected.asset_layer.asset_graph,
+    )
+
+
+def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
+    """Execute a run to its end, and log it; an interrupt cancels it.
+
+    Raises:
+        DatabaseError: Dagster's storage cannot be written: its server is full, or ended.
+    """
+    with logs.bound(run_id=run.run_id, job=run.job_name), logged_run(run) as log:
+        try:
+            with redirect_stderr(cast(IO[str], _WithoutEvents(sys.stderr))):
+                done = _execute(instance, repository, run)
+        except OperationalError as error:
+            raise _unwritten(instance, run, error) from error
+        log.end(done)
+        return done
+
+
+def _execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
+    errors: list[str] = []
+    passes: list[PassDone] = []
+    is_cancelled = False
+    with listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None):
+        for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
+            is_cancelled = is_cancelled or _is_interrupt(event)
+            if event.is_step_failure or (event.is_run_failure and not errors):
+                errors.append(_why(event))
+    ended = instance.get_run_by_id(run.run_id)
+    is_ok = ended is not None and ended.status == DagsterRunStatus.SUCCESS
+    if ended is not None and is_ok and _is_outage(passes):
+        # No step fails for it, so that what was stored before is built and published.
+        is_ok = False
+        message = "no source answered a request"
+        if not any(done.failures for done in passes):  # otherwise each failure has its own line already
+            errors.append(message)
+        instance.report_run_failed(ended, message)
+    return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
+
+
+class _WithoutEvents:
+    """Standard error without the whole events that Dagster writes there when its storage cannot take them."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Pass a text on, unless it is one of these; the error itself is raised as well."""
+        return len(text) if text.startswith(_UNWRITTEN_EVENT) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _unwritten(instance: DagsterInstance, run: DagsterRun, error: OperationalError) -> DatabaseError:
+    """What kept a run from being recorded; its end is recorded all the same, where that is possible."""
+    found = refused(error.orig, SERVER_AWAY)
+    with suppress(OperationalError):
+        stored = instance.get_run_by_id(run.run_id)
+        if stored is not None and not stored.is_finished:
+            instance.report_run_failed(stored, str(found))
+    return found
+
+
+def fail_dead_runs(instance: DagsterInstance) -> int:
+    """Mark runs whose process is gone as failed, and free the places that they hold in pools; returns how many."""
+    dead = [
+        run
+        for run in instance.get_runs(filters=RunsFilter(statuses=_IN_PROGRESS))
+        if WORKER_TAG in run.tags and not is_alive(run.tags[WORKER_TAG])
+    ]
+    for run in dead:
+        fail_unfinished(instance, run.run_id, "the process that executed this run is gone")
+    return len(dead)
+
+
+def fail_unfinished(instance: DagsterInstance, run_id: str, reason: str) -> None:
+    """Record that a run failed, unless its end is recorded, and free the places that it holds in pools."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_failed(run, reason)
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
+    """Record the end of a run whose execution was interrupted before it could."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_canceled(run)
+
+
+def queue_again(instance: DagsterInstance, run_id: str) -> None:
+    """Put a launched run that has not begun back into Dagster's queue, from where the next daemon starts it."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.status in _NOT_BEGUN:
+        message = "The worker has ended before this run began; it is queued again."
+        event = DagsterEvent(DagsterEventType.PIPELINE_ENQUEUED.value, job_name=run.job_name, message=message)
+        instance.report_dagster_event(event, run_id=run_id)
+
+
+def process_mark(pid: int | None = None) -> str:
+    """A process of this machine, told from a later one with the same number by its start."""
+    process = psutil.Process(pid or os.getpid())
+    return f"{process.pid}@{process.create_time():.2f}"
+
+
+def is_alive(mark: str) -> bool:
+    """Whether the process of a mark still runs."""
+    pid, _, _ = mark.partition("@")
+    try:
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
+    except psutil.NoSuchProcess:
+        return False
+
+
+def why(error: BaseException) -> str:
+    """What no step has reported, in one line: the innermost cause, and the next step where PostgreSQL is gone."""
+    chain = [error]
+    while (cause := _cause(chain[-1])) is not None and cause not in chain:
+        chain.append(cause)
+    for one in chain:
+        if isinstance(one, LadderError):
+            return str(one)
+    said = first_line(chain[-1])
+    if any(_is_lost_connection(one) for one in chain):
+        return f"PostgreSQL cannot be reached: {said}; {server_hint('postgres')}"
+    return f"{type(chain[-1]).__name__}: {said}"
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _is_lost_connection(error: BaseException) -> bool:
+    """Whether a connection could not be opened or was ended by the server, by the error's class and SQLSTATE."""
+    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
+        state = getattr(error.orig, "pgcode", None)
+    elif isinstance(error, psycopg.OperationalError):
+        state = error.sqlstate
+    else:
+        return False
+    return state is None or state.startswith(_CONNECTION_STATES)
+
+
+def _is_outage(passes: Sequence[PassDone]) -> bool:
+    """Whether requests were made or failed, and none was answered."""
+    return any(one.requests or one.failures for one in passes) and not any(one.answered for one in passes)
+
+
+def _is_interrupt(event: DagsterEvent) -> bool:
+    if event.event_type == DagsterEventType.RUN_CANCELED:
+        return True
+    reason = event.job_failure_data.failure_reason if event.is_run_failure else None
+    return reason == RunFailureReason.UNEXPECTED_TERMINATION
+
+
+def _why(event: DagsterEvent) -> str:
+    """One line: what a step said of its own accord, or the innermost error."""
+    if event.is_step_failure:
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return data.user_failure_data.description
+        place, error = event.step_key, data.error
+    else:
+        place, error = "the run", event.job_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is not None:
+        return f"{place}: {error.message.strip().splitlines()[0]}"
+    return (event.message or "the run failed").splitlines()[0]

@@ -1,0 +1,97 @@
+"""Definitions and instance together: what creates and executes runs in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from dagster import DagsterInstance, DagsterRun, RepositoryDefinition
+
+from orchestration.assets.marts import CACHE_KEY, STEP, model_key
+from orchestration.assets.staging import Staging, stagings
+from orchestration.dbt.graph import Graph, models_digest
+from orchestration.dbt.runner import prepare, warm_up
+from orchestration.definitions import build_definitions
+from orchestration.engine.instance import prepare_instance, storage_url
+from orchestration.progress import RunDone, tell
+from orchestration.runs.execution import create_run, execute, opened_instance
+from orchestration.warehouse_access import Warehouse, left_out
+from warehouse.core.errors import ConfigurationError
+from warehouse.core.settings import Settings
+
+__all__ = ["Pipeline", "opened_pipeline", "select_passes"]
+
+
+def select_passes(names: Sequence[str], settings: Settings) -> list[tuple[Staging, str]]:
+    """The passes that names stand for: `<source>/<pass>`, a pass by its name alone, or all of a source.
+
+    Raises:
+        ConfigurationError: there is no such pass, which names those that there are; or its source cannot be asked with
+            these settings.
+    """
+    known = {f"{one.name}/{name}": (one, name) for one in stagings().values() for name in one.passes}
+    found = []
+    for name in names:
+        meant = [value for full, value in known.items() if name in (full, *full.split("/"))]
+        if not meant:
+            raise ConfigurationError(f"there is no pass {name}", f"choose from {', '.join(known)}")
+        readable = [(one, part) for one, part in meant if one.reader.is_readable(settings)]
+        if not readable:
+            meant[0][0].reader.require_key(settings)
+        found += readable
+    return found
+
+
+class Pipeline:
+    """Creates and executes runs; definitions follow the dbt project as it changes on the disk."""
+
+    def __init__(self, warehouse: Warehouse, instance: DagsterInstance) -> None:
+        self.warehouse = warehouse
+        self.instance = instance
+        self._digest = ""
+        self._graph: Graph | None = None
+        self._repository: RepositoryDefinition | None = None
+
+    def warm_up(self) -> None:
+        """Load everything that a run would load."""
+        self._load()
+        url = self.warehouse.servers.database_url
+        warm_up(prepare(self.warehouse.settings, url), self.warehouse.settings, url)
+
+    def create(self, *, passes: Sequence[str] = (), full_refresh: bool = False) -> DagsterRun:
+        """Create a run of everything, or of some passes and the marts.
+
+        Raises:
+            ConfigurationError: there is no such pass, or its source cannot be asked.
+        """
+        chosen = select_passes(passes, self.warehouse.settings)
+        repository, graph = self._load()
+        if not chosen:
+            for message in left_out(self.warehouse):
+                tell(message)
+        keys = [key for staging, name in chosen for key in staging.keys_of(name)]
+        selected = [*keys, *map(model_key, graph.models), CACHE_KEY] if chosen else []
+        config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}
+        return create_run(self.instance, repository, "run", assets=selected, config=config)
+
+    def execute(self, run: DagsterRun) -> RunDone:
+        """Execute a run to its end."""
+        repository, _ = self._load()
+        return execute(self.instance, repository, run)
+
+    def _load(self) -> tuple[RepositoryDefinition, Graph]:
+        digest = models_digest(self.warehouse.settings)
+        if self._repository is None or self._graph is None or digest != self._digest:
+            prepared = prepare(self.warehouse.settings, self.warehouse.servers.database_url)
+            self._graph = prepared.graph
+            self._repository = build_definitions(prepared.graph, self.warehouse.settings).get_repository_def()
+            self._digest = digest
+        return self._repository, self._graph
+
+
+@contextmanager
+def opened_pipeline(warehouse: Warehouse) -> Iterator[Pipeline]:
+    """Open Dagster's instance over an open warehouse."""
+    with opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance:
+        yield Pipeline(warehouse, instance)

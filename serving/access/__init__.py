@@ -1,1 +1,0 @@
-"""Who may ask, how much, and what browsers are told: decided before the cache is looked at, without any I/O."""

@@ -1,0 +1,1 @@
+"""API keys, hosts and clients without a key."""

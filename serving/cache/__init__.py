@@ -1,0 +1,1 @@
+"""Cached answers: keys, tiers, publication, warm-up."""

@@ -1,0 +1,114 @@
+"""The cache that processes share: answers, boards, locks and the published generation, behind a circuit breaker.
+
+A dead or slow server costs the requests that meet it first a fraction of a second, and the rest nothing: they go on to
+PostgreSQL. Only the watcher asks on, and closes the circuit with the first answer.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from serving.cache import keys
+from serving.cache.multiplexed import Multiplexed
+from serving.endpoints.generations import POINTER_SCRIPT, Published
+from serving.telemetry.metrics import Metrics
+
+__all__ = ["RedisTier"]
+
+_TIMEOUT_S = 0.25
+_SLOW_BEFORE_OPEN = 2
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+_UNTOLD = object()
+
+
+class RedisTier:
+    """A Redis or Valkey that may fail at any time; every method then answers as an empty cache would.
+
+    Args:
+        url: `redis://` URL.
+        metrics: counts errors.
+    """
+
+    def __init__(self, url: str, metrics: Metrics) -> None:
+        self._line = Multiplexed(url, _TIMEOUT_S)
+        self._metrics = metrics
+        self._slow = 0
+        self._owner = secrets.token_hex(8)
+        self.is_open = False
+        """The circuit is open: Redis is left alone."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._line.close()
+
+    async def pointer(self) -> bytes | None:
+        """What the pointer holds; asked even while the circuit is open, which an answer closes."""
+        try:
+            found: bytes | None = await self._line.execute("GET", keys.pointer_key())
+        except RedisError as error:
+            self._failed(error)
+            return None
+        self._slow = 0
+        self.is_open = False
+        return found
+
+    async def get(self, *names: str) -> list[bytes | None]:
+        """Values by key."""
+        found: list[bytes | None] = await self._guarded([None] * len(names), "MGET", *names)
+        return found
+
+    async def store(self, key: str, value: bytes, seconds: int) -> None:
+        """Keep an answer for a while."""
+        await self._guarded(None, "SET", key, value, "EX", seconds)
+
+    async def lock(self, key: str, seconds: float) -> bool | None:
+        """Take the lock of a key.
+
+        Returns:
+            True when it is ours now, False when somebody else holds it, None when Redis cannot tell.
+        """
+        taken = await self._guarded(_UNTOLD, "SET", keys.lock_key(key), self._owner, "NX", "PX", int(seconds * 1000))
+        return None if taken is _UNTOLD else taken is not None
+
+    async def renew(self, key: str, seconds: float) -> None:
+        """Hold the lock of a key for so long from now on, if it is still ours."""
+        await self.run(_RENEW, [keys.lock_key(key)], self._owner, int(seconds * 1000))
+
+    async def unlock(self, key: str) -> None:
+        """Give the lock of a key back, if it is still ours."""
+        await self.run(_RELEASE, [keys.lock_key(key)], self._owner)
+
+    async def advance(self, published: Published) -> None:
+        """Tell the others of a publication, unless they know a later one."""
+        await self.run(POINTER_SCRIPT, [keys.pointer_key()], published.pack(), published.generation, published.moment)
+
+    async def run(self, script: str, names: list[str], *arguments: str | bytes | int) -> Any:
+        """What a script returns; None where Redis fails."""
+        return await self._guarded(None, "EVAL", script, len(names), *names, *arguments)
+
+    async def _guarded(self, otherwise: Any, *command: str | bytes | int) -> Any:
+        if self.is_open:
+            return otherwise
+        try:
+            found = await self._line.execute(*command)
+        except RedisError as error:
+            self._failed(error)
+            return otherwise
+        self._slow = 0
+        return found
+
+    def _failed(self, error: RedisError) -> None:
+        self._metrics.redis_errors.add()
+        if isinstance(error, RedisTimeoutError):
+            self._slow += 1
+            self.is_open = self.is_open or self._slow >= _SLOW_BEFORE_OPEN
+        elif isinstance(error, RedisConnectionError):
+            self.is_open = True
+        # Anything else is an answer: a full server refuses to store, and still reads.

@@ -1,0 +1,38 @@
+"""What operators and their machines ask: alive, ready, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from serving.cache.watcher import Watcher
+from serving.http.readiness import Readiness
+from serving.telemetry.metrics import Metrics
+
+__all__ = ["add_operations"]
+
+_NO_STORE = {"cache-control": "no-store"}
+
+
+def add_operations(router: APIRouter, readiness: Readiness, watcher: Watcher, metrics: Metrics) -> None:
+    """Add `/healthz`, `/readyz` and `/metrics`."""
+
+    @router.get("/healthz", summary="The process is alive", response_class=Response)
+    async def healthz() -> Response:
+        return _json({"status": "alive"})
+
+    @router.get("/readyz", summary="Answers come from a generation that is whole", response_class=Response)
+    async def readyz() -> Response:
+        return _json(await readiness.report())
+
+    @router.get("/metrics", summary="Counts, in Prometheus's text format", response_class=Response)
+    async def exposition() -> Response:
+        return Response(metrics.exposition(watcher.current), media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+
+
+def _json(content: Mapping[str, object]) -> Response:
+    return Response(msgspec.json.encode(content), media_type="application/json", headers=_NO_STORE)

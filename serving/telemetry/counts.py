@@ -1,0 +1,78 @@
+"""The directory in which the processes of a server count, which goes with the server, however it ends.
+
+`run/counts-*` below the home. The kernel drops a lock on it with the last process of the server; what nobody locks,
+the next server removes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from warehouse.core.errors import ConfigurationError
+
+__all__ = ["counts_directory"]
+
+_PREFIX = "counts-"
+
+
+@contextmanager
+def counts_directory(home: Path) -> Iterator[Path]:
+    """Make a server's directory, and remove those of servers that were killed.
+
+    Args:
+        home: LADDER_HOME.
+
+    Raises:
+        ConfigurationError: the home cannot be written.
+    """
+    run = home / "run"
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        # One at a time: a directory that is made but not yet locked looks like one that was left.
+        with _locked(run):
+            for path in run.glob(f"{_PREFIX}*"):
+                _remove_if_left(path)
+            directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run))
+            # Workers inherit the open directory, and with it the lock.
+            descriptor = os.open(directory, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write in {run}: {error.strerror}",
+            "set LADDER_HOME to a directory of your own with room to write",
+        ) from None
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_if_left(directory: Path) -> None:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except FileNotFoundError:  # its server ended meanwhile
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(directory, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)

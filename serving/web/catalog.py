@@ -1,0 +1,71 @@
+"""`/catalog`: dbt's own documentation, as `ladder docs` left it, and what its scripts may do."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.cache.responses import Stored
+
+__all__ = ["CATALOG_FILE", "Catalog", "CatalogPage"]
+
+CATALOG_FILE = Path("dbt") / "docs" / "index.html.gz"
+"""Where it lies below LADDER_HOME."""
+_SCRIPT = re.compile(rb"<script[^>]*>(.*?)</script>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPage:
+    """The page as it is sent.
+
+    Args:
+        stored: HTML.
+        etag: stands for its content.
+        policy: its Content-Security-Policy: its own scripts, by their digests, and nothing from elsewhere.
+    """
+
+    stored: Stored
+    etag: str
+    policy: str
+
+
+class Catalog:
+    """The file, read at the first request and when it has changed.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[tuple[int, int], CatalogPage] | None = None
+
+    async def read(self) -> CatalogPage | None:
+        """The page; None where nobody made it."""
+        try:
+            state = self._path.stat()
+            version = (state.st_mtime_ns, state.st_size)
+            if self._read is None or self._read[0] != version:
+                # Some megabytes, for which the other requests of this process do not wait.
+                self._read = (version, await asyncio.to_thread(_load, self._path))
+        except FileNotFoundError:
+            return None
+        return self._read[1]
+
+
+def _load(path: Path) -> CatalogPage:
+    compressed = path.read_bytes()
+    body = gzip.decompress(compressed)
+    digests = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _SCRIPT.findall(body)]
+    scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
+    policy = (
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    tag = hashlib.blake2b(compressed, digest_size=12).hexdigest()
+    return CatalogPage(Stored.of(body, 0), f'W/"{tag}"', policy)

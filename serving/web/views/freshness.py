@@ -1,0 +1,15 @@
+"""`/freshness`: how old is what is shown here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serving.web.declaration import Values
+from serving.web.reading import Reader
+
+__all__ = ["view"]
+
+
+async def view(reader: Reader, values: Values) -> dict[str, Any]:
+    """What each game's data reaches to."""
+    return {"rows": (await reader.read("freshness")).rows}

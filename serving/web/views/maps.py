@@ -1,0 +1,29 @@
+"""`/maps`: win rates of maps, by side where it is known."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from serving.endpoints.fields import GAMES
+from serving.web.declaration import Values, href
+from serving.web.reading import Reader
+from serving.web.words import game
+
+__all__ = ["view"]
+
+_WITHOUT_MAPS = ("dota2",)
+
+
+async def view(reader: Reader, values: Values) -> dict[str, Any]:
+    """The maps of one game, the most played first, each with its sides."""
+    rows = (await reader.read("map_win_rates", values)).rows
+    # All sides of a map follow each other: they were in the same matches.
+    return {
+        "maps": [list(sides) for _, sides in groupby(rows, key=lambda row: row["map_id"])],
+        "game_tabs": [
+            (game(name), href("/maps", game=name), name == values["game"])
+            for name in GAMES
+            if name not in _WITHOUT_MAPS
+        ],
+    }

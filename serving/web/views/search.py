@@ -1,0 +1,17 @@
+"""`/search`: players by the beginning of their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serving.web.declaration import Values
+from serving.web.reading import Reader
+
+__all__ = ["view"]
+
+
+async def view(reader: Reader, values: Values) -> dict[str, Any]:
+    """Who is found; nobody before something was typed."""
+    if values["prefix"] is None:
+        return {"rows": None}
+    return {"rows": (await reader.read("player_search", values)).rows}

@@ -1,0 +1,150 @@
+"""A warehouse that reads a simulated or a scripted FACEIT of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from ingestion.http.client import Patience
+from ingestion.http.rate_limits import Clock
+from ingestion.sources.faceit.connector import PASSES, READER
+from ingestion.sources.faceit.source import SOURCE
+from ingestion.sync.reports import PassReport
+from ingestion.sync.streams import run_pass
+from sandbox.faceit import KEY
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.conftest import Database
+from tests.ingestion.scripted_server import Reply, scripted
+from warehouse.core.settings import Settings
+from warehouse.database.connections import connect
+from warehouse.lake.files import Lake
+from warehouse.ops.state import track
+from warehouse.staging.load import load_pending
+
+QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=12, total_s=20, first_wait_s=0.005, longest_wait_s=0.05)
+#: A scripted source allows any rate of requests.
+UNLIMITED = {"ratelimit-limit": "1000000, 1000000;w=1", "ratelimit-remaining": "999999", "ratelimit-reset": "1"}
+
+
+@dataclass
+class Warehouse:
+    """Tracks, runs passes, and looks at what is stored."""
+
+    settings: Settings
+    url: str
+    lake: Lake
+
+    def track(self, kind: str, *ids: object) -> None:
+        with connect(self.url) as connection:
+            track(connection, SOURCE.name, kind, [str(id_) for id_ in ids])
+
+    def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, PassReport]:
+        """Run passes (all by default) with these settings changed, loading after each as a caller should."""
+        changed = self.settings.model_copy(update=settings)
+
+        async def scenario() -> dict[str, PassReport]:
+            reports = {}
+            async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
+                for definition in PASSES:
+                    if definition.name in (names or {definition.name}):
+                        reports[definition.name] = await run_pass(context, definition)
+                        if load:
+                            self.load()
+            return reports
+
+        return asyncio.run(scenario())
+
+    def run_against(
+        self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[PassReport, list[str]]:
+        """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
+        reports, paths = self.run_all_against(answer, name, clock=clock, **settings)
+        return reports[name], paths
+
+    def run_all_against(
+        self, answer: Callable[[str, int], Reply], *names: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[dict[str, PassReport], list[str]]:
+        """Run passes as one run against a scripted source: their reports and the paths they asked."""
+
+        def unlimited(path: str, times: int) -> Reply:
+            reply = answer(path, times)
+            return replace(reply, headers={**UNLIMITED, **reply.headers})
+
+        async def scenario() -> tuple[dict[str, PassReport], list[str]]:
+            reports = {}
+            async with scripted(unlimited) as server:
+                changed = self.at(server.url).settings.model_copy(update=settings)
+                opening = READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK)
+                async with opening as context:
+                    for definition in (one for one in PASSES if one.name in names):
+                        reports[definition.name] = await run_pass(context, definition)
+                        self.load()
+                return reports, [path.removeprefix("/api") for path in server.requests]
+
+        return asyncio.run(scenario())
+
+    def load(self) -> None:
+        load_pending(self.url, self.lake, SOURCE)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with connect(self.url) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def connection(self) -> closing[psycopg.Connection]:
+        return closing(connect(self.url))
+
+    def at(self, url: str) -> Warehouse:
+        """The same warehouse, reading from another address."""
+        return replace(self, settings=self.settings.model_copy(update={"faceit_url": url}))
+
+    def with_key(self, key: str) -> Warehouse:
+        return replace(self, settings=self.settings.model_copy(update={"faceit_key": SecretStr(key)}))
+
+
+@pytest.fixture
+def upstream() -> Iterator[Sandbox]:
+    """A simulated FACEIT, for one test to do with as it likes."""
+    with serve(World(seed=7, players=30, days=60)) as running:
+        yield running
+
+
+@pytest.fixture
+def warehouse(database: Database, lake: Lake) -> Warehouse:
+    """Without an upstream: nobody answers at its address."""
+    settings = database.settings.model_copy(
+        update={"faceit_url": "http://127.0.0.1:9/nobody", "faceit_key": SecretStr(KEY)}
+    )
+    return Warehouse(settings, database.url("ingest"), lake)
+
+
+@pytest.fixture
+def simulated(warehouse: Warehouse, upstream: Sandbox) -> Warehouse:
+    """The warehouse, reading the simulated FACEIT."""
+    return warehouse.at(upstream.faceit_url)
+
+
+@pytest.fixture
+def players(upstream: Sandbox) -> list[str]:
+    """Players of the simulated world."""
+    return upstream.faceit.world.suggested_players(10)
+
+
+@pytest.fixture
+def asked(upstream: Sandbox) -> Callable[[], list[str]]:
+    """Paths and queries asked since the last call."""
+
+    def since() -> list[str]:
+        log = upstream.faceit.log
+        entries = [f"{entry.path}?{entry.query}" if entry.query else entry.path for entry in log.entries]
+        log.clear()
+        return entries
+
+    return since

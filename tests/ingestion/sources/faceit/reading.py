@@ -1,0 +1,26 @@
+"""A process that does passes as a run does, and writes what failed: `python -m ... DATABASE_URL PASS...`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from ingestion.sources.faceit.connector import PASSES, READER
+from ingestion.sync.streams import run_pass
+from warehouse.core.settings import load_settings
+from warehouse.lake.files import Lake
+
+
+async def read(database_url: str, names: list[str]) -> list[str]:
+    settings = load_settings()
+    lines = []
+    async with READER.open_context(settings, database_url, Lake(settings.lake_path)) as context:
+        for definition in (one for one in PASSES if one.name in names):
+            report = await run_pass(context, definition)
+            lines += [failure.message for failure in report.failures]
+            lines += [report.stop.message] if report.stop else []
+    return lines
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(asyncio.run(read(sys.argv[1], sys.argv[2:]))))

@@ -1,0 +1,244 @@
+"""All processes on one database keep to ten requests a second together, or to what the source's headers say."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ingestion.http.rate_limits import SystemClock
+from ingestion.sources.faceit.rate_limits import SecondLimiter
+from sandbox.faceit import KEY, FaceitLimits
+from sandbox.server import serve
+from sandbox.world import World
+from tests.conftest import Database
+from tests.ingestion.clocks import JumpingClock
+from warehouse.core.errors import DatabaseError
+from warehouse.database.connections import connect
+from warehouse.ops.state import track
+
+ROOT = Path(__file__).parents[4]
+SPACING_S = 0.105
+
+
+@dataclass(frozen=True)
+class Waited:
+    """How long two limiters, of two connections, had to wait at each turn of a scenario, and when that was told."""
+
+    seconds: list[float]
+    elapsed_s: list[float]
+
+    def is_near(self, expected: list[float]) -> bool:
+        """Whether the last waits were these, less what had gone by until each."""
+        count = len(expected)
+        told = zip(self.seconds[-count:], self.elapsed_s[-count:], expected, strict=True)
+        return all(seconds - elapsed - 0.01 <= wait <= seconds + 0.01 for wait, elapsed, seconds in told)
+
+
+def waits(database: Database, scenario: Callable[[SecondLimiter, SecondLimiter], Awaitable[None]]) -> Waited:
+    class TimedClock(JumpingClock):
+        async def sleep(self, seconds: float) -> None:
+            elapsed.append(time.monotonic() - started)
+            await super().sleep(seconds)
+
+    clock = TimedClock()
+    elapsed: list[float] = []
+    started = time.monotonic()
+
+    async def run() -> None:
+        url = database.url("ingest")
+        async with SecondLimiter.opened("it", url, clock) as one, SecondLimiter.opened("it", url, clock) as other:
+            await scenario(one, other)
+
+    asyncio.run(run())
+    return Waited(clock.slept, elapsed)
+
+
+async def turns(limiter: SecondLimiter, count: int) -> None:
+    for _ in range(count):
+        async with limiter.turn():
+            pass
+
+
+def test_requests_are_spaced_evenly_whichever_process_makes_them(database: Database) -> None:
+    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+        for _ in range(5):
+            await turns(one, 1)
+            await turns(other, 1)
+
+    waited = waits(database, scenario)
+    assert waited.is_near([number * SPACING_S for number in range(1, 10)])
+    assert len(waited.seconds) == 9  # the first went at once
+
+
+def test_what_the_headers_allow_holds_from_then_on(database: Database) -> None:
+    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+        for limit in ("1000, 1000;w=1", "10, 10;w=1, 600;w=60", "10, 1;w=2", "many", "0, 0;w=1", "10;w=0"):
+            async with one.turn() as turn:
+                turn.learn({"ratelimit-limit": limit})
+            rates.append(one.per_second)
+
+    rates: list[float] = []
+    waits(database, scenario)
+    assert rates == [1000, 10, 0.5, 0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"ratelimit-reset": "3"}, 3),
+        ({"retry-after": "7", "ratelimit-reset": "1"}, 7),
+        ({}, 1),
+        ({"retry-after": "?"}, 1),
+    ],
+)
+def test_a_refusal_holds_everybody_as_long_as_it_says(
+    database: Database, headers: dict[str, str], seconds: float
+) -> None:
+    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+        async with one.turn() as turn:
+            turn.refuse({"ratelimit-remaining": "0", **headers}, "API rate limit exceeded")
+        await turns(one, 1)
+        await turns(other, 1)
+
+    assert waits(database, scenario).is_near([seconds, seconds + SPACING_S])
+
+
+def test_a_refusal_holds_the_other_processes_at_once(database: Database) -> None:
+    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+        async with one.turn() as turn:
+            turn.refuse({"ratelimit-reset": "3"}, "API rate limit exceeded")
+        await turns(other, 1)
+
+    assert waits(database, scenario).is_near([3])
+
+
+def test_a_refusal_is_not_believed_to_hold_for_hours(database: Database) -> None:
+    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+        async with one.turn() as turn:
+            turn.refuse({"retry-after": "86400"}, "")
+        await turns(one, 1)
+
+    assert waits(database, scenario).is_near([60])
+
+
+def test_a_refusal_that_says_requests_are_left_holds_nobody(database: Database) -> None:
+    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+        async with one.turn() as turn:
+            turn.refuse({"ratelimit-remaining": "4", "ratelimit-reset": "1"}, "")
+        await turns(one, 1)
+
+    assert waits(database, scenario).is_near([SPACING_S])
+
+
+def test_a_process_that_was_held_up_gives_its_moment_away(database: Database) -> None:
+    class HeldUp(SystemClock):
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+            time.sleep(seconds + (0.3 if len(slept) == 1 else 0))  # noqa: ASYNC251  # this is what holds it up
+
+    async def scenario() -> None:
+        async with SecondLimiter.opened("it", database.url("ingest"), HeldUp()) as limiter:
+            await turns(limiter, 2)
+
+    slept: list[float] = []
+    started_at = datetime.now(UTC)
+    asyncio.run(scenario())
+    # The second turn woke too late, and took another moment.
+    with psycopg.connect(database.url("ingest")) as connection:
+        row = connection.execute("SELECT next_at FROM ops.request_slots").fetchone()
+    assert row is not None
+    assert (row[0] - started_at).total_seconds() > 0.3 + 2 * SPACING_S - 0.01
+
+
+def test_at_most_so_many_requests_are_under_way_and_the_first_come_go_first(database: Database) -> None:
+    async def scenario() -> None:
+        async with SecondLimiter.opened("it", database.url("ingest"), JumpingClock()) as limiter:
+
+            async def work(number: int) -> None:
+                nonlocal most
+                async with limiter.turn():
+                    order.append(number)
+                    under_way.add(number)
+                    most = max(most, len(under_way))
+                    if most == limiter.concurrency:
+                        is_full.set()
+                    await asyncio.wait_for(is_full.wait(), 60)
+                    await asyncio.sleep(0.02)
+                    under_way.discard(number)
+
+            await asyncio.gather(*(work(number) for number in range(30)))
+            assert most == limiter.concurrency
+
+    order: list[int] = []
+    under_way: set[int] = set()
+    is_full = asyncio.Event()
+    most = 0
+    asyncio.run(scenario())
+    assert order == list(range(30))
+
+
+def test_a_database_that_does_not_answer_is_told_in_one_line(database: Database) -> None:
+    async def open_nowhere() -> None:
+        async with SecondLimiter.opened("it", "postgresql://nobody@127.0.0.1:9/none", SystemClock()):
+            pass
+
+    async def lose_it() -> None:
+        async with SecondLimiter.opened("it", database.url("ingest"), SystemClock()) as limiter:
+            await turns(limiter, 1)
+            with psycopg.connect(database.admin_url, autocommit=True) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            await turns(limiter, 1)
+
+    for scenario in (open_nowhere, lose_it):
+        with pytest.raises(DatabaseError) as caught:
+            asyncio.run(scenario())
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_two_processes_stay_within_ten_a_second_together(database: Database) -> None:
+    command = [sys.executable, "-m", "tests.ingestion.sources.faceit.asker", database.url("ingest"), "30"]
+    processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
+    moments = [float(text) for process in processes for text in process.communicate(timeout=120)[0].split()]
+    assert len(moments) == 60
+    most = max(sum(begin <= moment < begin + 1 for moment in moments) for begin in moments)
+    # A process may be held up just after its turn has come; unaware of each other, they would be twice as many.
+    assert most <= 11
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_are_not_refused_by_a_source_that_allows_ten_a_second(database: Database) -> None:
+    world = World(seed=7, players=60, days=20)
+    with serve(world, faceit_limits=FaceitLimits.as_recorded()) as sandbox:
+        players = sandbox.faceit.world.suggested_players(40)
+        with connect(database.url("ingest")) as connection:
+            track(connection, "faceit", "player", players)
+        environment = {
+            **database.environment,
+            "LADDER_FACEIT_URL": sandbox.faceit_url,
+            "LADDER_FACEIT_KEY": KEY,
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-m", "tests.ingestion.sources.faceit.reading", database.url("ingest"), "players"]
+        processes = [
+            subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        ]
+        assert [process.communicate(timeout=120)[0] for process in processes] == ["", ""]
+        statuses = Counter(entry.status for entry in sandbox.faceit.log.entries)
+    assert statuses[200] == 2 * len(players)
+    # A loaded machine may send some too late, which is waited out; unaware of each other, half would be refused.
+    assert statuses[429] <= statuses[200] / 10
+    assert set(statuses) <= {200, 429}

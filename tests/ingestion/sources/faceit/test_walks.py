@@ -1,0 +1,299 @@
+"""Histories and statistics are read without gaps, and each page once, however often the reading is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from ingestion.http.client import Patience
+from ingestion.sources.faceit.connector import READER
+from ingestion.sources.faceit.players import HISTORY
+from ingestion.sync.streams import run_pass
+from tests.ingestion.clocks import ShiftedClock
+from tests.ingestion.scripted_server import Reply, error, scripted
+from tests.ingestion.sources.faceit.conftest import UNLIMITED, Warehouse
+from tests.ingestion.sources.faceit.lists import PLAYER, history, match, query_of, statistics
+
+#: In the past of every clock here; a match ends every ten minutes.
+START = 1_700_000_000
+DAY_S = 86_400
+
+
+def matches(count: int, *, first: int = 0) -> list[object]:
+    return [match(number, START + number * 600) for number in range(first, first + count)]
+
+
+def stored(warehouse: Warehouse, table: str = "history_matches") -> int:
+    [(count,)] = warehouse.rows(f"SELECT count(*) FROM staging_faceit.{table}")
+    return int(count)
+
+
+def cursor(warehouse: Warehouse) -> dict[str, object]:
+    [(value,)] = warehouse.rows("SELECT value - 'whole_at' FROM ops.cursors")
+    return dict(value)
+
+
+def bounds(paths: Sequence[str]) -> list[int | None]:
+    """Up to which match each request asked, as the number of the match above which nothing was wanted."""
+    return [(int(query["to"]) - 1 - START) // 600 if "to" in (query := query_of(path)) else None for path in paths]
+
+
+@pytest.fixture
+def tracking(warehouse: Warehouse) -> Warehouse:
+    warehouse.track("player", PLAYER)
+    return warehouse
+
+
+@pytest.mark.parametrize("is_inclusive", [True, False], ids=["bound included", "bound left out"])
+def test_a_first_walk_reads_a_long_history_whole_within_the_caps(tracking: Warehouse, is_inclusive: bool) -> None:
+    report, paths = tracking.run_against(history(matches(1430), is_inclusive=is_inclusive), "history_matches")
+    assert report.is_ok
+    assert stored(tracking) == 1430
+    assert stored(tracking, "history_players") == 1430
+    assert len(paths) == 15
+    assert cursor(tracking) == {"newest": START + 1429 * 600}
+
+
+@pytest.mark.parametrize("is_inclusive", [True, False], ids=["bound included", "bound left out"])
+@pytest.mark.parametrize("size", [3, 99, 100, 101, 250])
+def test_statistics_that_share_a_millisecond_are_all_read(tracking: Warehouse, size: int, is_inclusive: bool) -> None:
+    shared = [START * 1000 + 5_000_000] * size
+    older = [START * 1000 + number for number in range(160)]
+    newer = [START * 1000 + 6_000_000 + number for number in range(95)]
+    report, _ = tracking.run_against(
+        statistics([*newer, *shared, *older], is_inclusive=is_inclusive), "player_match_stats"
+    )
+    assert report.is_ok
+    assert report.notices == ()
+    assert stored(tracking, "player_match_stats") == 255 + size
+
+
+@pytest.mark.parametrize("is_inclusive", [True, False], ids=["bound included", "bound left out"])
+def test_more_records_at_one_moment_than_can_be_asked_for_are_told_and_the_rest_is_read(
+    tracking: Warehouse, is_inclusive: bool
+) -> None:
+    shared = [START * 1000 + 5_000_000] * 450
+    older = [START * 1000 + 4_999_999 - number for number in range(120)]
+    report, _ = tracking.run_against(statistics([*shared, *older], is_inclusive=is_inclusive), "player_match_stats")
+    assert report.is_ok
+    assert "share a time" in report.notices[0]
+    assert stored(tracking, "player_match_stats") == 300 + 120
+
+
+def test_a_later_run_reads_down_to_what_is_known_and_some_days_behind_it(tracking: Warehouse) -> None:
+    tracking.run_against(history(matches(3000)), "history_matches")
+    # A match every ten minutes makes 144 a day.
+    _, paths = tracking.run_against(history(matches(3100)), "history_matches", faceit_overlap_days=1)
+    assert len(paths) == 3
+    assert stored(tracking) == 3100
+    _, paths = tracking.run_against(history(matches(3100)), "history_matches", faceit_overlap_days=7)
+    assert len(paths) == 11
+
+
+def test_late_results_and_cancelled_matches_are_noticed(tracking: Warehouse) -> None:
+    at = START + 200 * 600
+    tracking.run_against(history([*matches(200), match(200, None, status="ongoing", winner="")]), "history_matches")
+    assert tracking.rows("SELECT finished_at FROM staging_faceit.history_matches WHERE status = 'ongoing'") == [(None,)]
+    changed = [*matches(199), match(199, START + 199 * 600, status="cancelled", winner=""), match(200, at)]
+    late = match(201, START + 150 * 600 + 1)
+    tracking.run_against(history([*changed, late, match(202, at + 600)]), "history_matches")
+    rows = tracking.rows("SELECT status, count(*) FROM staging_faceit.history_matches GROUP BY status ORDER BY status")
+    assert rows == [("cancelled", 1), ("finished", 202)]
+
+
+def test_what_claims_to_end_in_the_future_hides_nothing(tracking: Warehouse) -> None:
+    bogus = match(5000, 4_000_000_000)
+    tracking.run_against(history([*matches(10), bogus]), "history_matches")
+    tracking.run_against(history([*matches(400), bogus]), "history_matches", clock=ShiftedClock(days=1))
+    assert stored(tracking) == 401
+
+
+def test_a_walk_comes_to_its_end_on_a_budget_of_one_request_a_run(tracking: Warehouse) -> None:
+    asked = []
+    for _ in range(6):
+        report, paths = tracking.run_against(history(matches(570)), "history_matches", faceit_call_budget=1)
+        asked += paths
+        assert report.is_ok
+    assert len(set(asked)) == 6
+    assert stored(tracking) == 570
+    assert cursor(tracking) == {"newest": START + 569 * 600}
+
+
+def test_new_matches_do_not_shift_an_interrupted_walk_and_are_read_after_it(tracking: Warehouse) -> None:
+    tracking.run_against(history(matches(400)), "history_matches", faceit_call_budget=2)
+    _, paths = tracking.run_against(history(matches(450)), "history_matches")
+    assert bounds(paths)[:4] == [300, 201, 102, 3]
+    assert bounds(paths)[4:] == [None, 350, 251, 152, 53]  # the overlap of a week is more than there is
+    assert stored(tracking) == 450
+
+
+def test_matches_that_disappear_meanwhile_take_no_other_with_them(tracking: Warehouse) -> None:
+    everything = matches(400)
+    tracking.run_against(history(everything), "history_matches", faceit_call_budget=2)
+    gone = [record for number, record in enumerate(everything) if number not in range(300, 350)]
+    tracking.run_against(history(gone), "history_matches")
+    assert stored(tracking) == 400
+
+
+def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(tracking: Warehouse) -> None:
+    whole = history(matches(570))
+
+    def hanging(path: str, times: int) -> Reply:
+        reply = whole(path, times)
+        waits = 60 if bounds([path]) == [272] else 0
+        return Reply(body=reply.body, headers=UNLIMITED, wait_s=waits)
+
+    def wait_for_three_pages() -> None:
+        while sum(1 for path in tracking.lake.files("faceit") for _ in tracking.lake.read(path)) < 3:
+            time.sleep(0.01)
+
+    async def until_the_fourth_page_hangs() -> None:
+        async with scripted(hanging) as server:
+            here = tracking.at(server.url)
+            async with READER.open_context(here.settings, here.url, here.lake, patience=Patience()) as context:
+                task = asyncio.create_task(run_pass(context, HISTORY))
+                await asyncio.wait_for(asyncio.to_thread(wait_for_three_pages), 20)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(until_the_fourth_page_hangs())
+    tracking.load()
+    assert tracking.rows("SELECT count(*) FROM ops.passes WHERE finished_at IS NULL") == [(1,)]
+    _, paths = tracking.run_against(whole, "history_matches")
+    assert bounds(paths)[:3] == [272, 173, 74]
+    assert stored(tracking) == 570
+
+
+def test_a_walk_that_no_longer_gets_on_begins_anew_so_that_new_matches_do_not_wait(tracking: Warehouse) -> None:
+    tracking.run_against(history(matches(400)), "history_matches", faceit_call_budget=1)
+    _, paths = tracking.run_against(
+        history(matches(450)), "history_matches", clock=ShiftedClock(days=4), faceit_call_budget=1
+    )
+    assert bounds(paths) == [None]
+
+
+def test_a_first_page_that_comes_again_is_told_and_the_walk_goes_on_there(tracking: Warehouse) -> None:
+    whole = history(matches(400))
+
+    def answer(path: str, times: int) -> Reply:
+        return whole(path.partition("&to=")[0], 0) if bounds([path]) == [201] else whole(path, times)
+
+    tracking.run_against(answer, "history_matches")
+    report, paths = tracking.run_against(answer, "history_matches")
+    assert "the first page came again" in report.failures[0].message
+    assert bounds(paths) == [201]
+    _, paths = tracking.run_against(whole, "history_matches")
+    assert bounds(paths)[0] == 201
+    assert stored(tracking) == 400
+
+
+def test_a_page_that_cannot_be_used_is_kept_and_asked_for_again(tracking: Warehouse) -> None:
+    whole = history(matches(250))
+
+    def answer(path: str, times: int) -> Reply:
+        return Reply(body=b"[]") if bounds([path]) == [150] else whole(path, times)
+
+    report, _ = tracking.run_against(answer, "history_matches")
+    assert "cannot be used" in report.failures[0].message
+    assert tracking.rows("SELECT count(*) FROM ops.rejects") == [(1,)]
+    _, paths = tracking.run_against(whole, "history_matches")
+    assert bounds(paths)[:2] == [150, 51]
+    assert stored(tracking) == 250
+
+
+def test_a_walk_that_failed_goes_on_where_it_was(tracking: Warehouse) -> None:
+    whole = history(matches(400))
+    report, _ = tracking.run_against(
+        lambda path, n: error(500, "no") if bounds([path]) == [201] else whole(path, n), "history_matches"
+    )
+    assert report.failures
+    _, paths = tracking.run_against(whole, "history_matches")
+    assert bounds(paths)[0] == 201
+    assert stored(tracking) == 400
+
+
+@pytest.mark.parametrize(
+    ("change", "refused", "unread"),
+    [({"results": {"winner": "somebody"}}, 20, 0), ({"max_players": "ten"}, 0, 20)],
+    ids=["refused", "a field unread"],
+)
+def test_records_that_were_wrong_for_a_moment_are_right_after_the_next_run_and_cost_it_once(
+    tracking: Warehouse, change: dict[str, object], refused: int, unread: int
+) -> None:
+    everything = [{**match(number, START + number * 600), "max_players": 10} for number in range(1500)]
+    # In the middle of a page, far below what is read again each time.
+    wrong = [{**record, **change} if 460 <= number < 480 else record for number, record in enumerate(everything)]
+    right = "SELECT count(*) FROM staging_faceit.history_matches WHERE max_players = 10 AND winner <> ''"
+    report, _ = tracking.run_against(history(wrong), "history_matches")
+    assert report.rejected == refused
+    assert tracking.rows("SELECT coalesce(sum(records), 0)::integer FROM ops.field_rejects") == [(unread,)]
+    assert (stored(tracking), tracking.rows(right)) == (1500 - refused, [(1480,)])
+    tracking.run_against(history(everything), "history_matches")
+    assert tracking.rows(right) == [(1500,)]
+    # Records that stay wrong do not cost a whole history each time.
+    _, paths = tracking.run_against(history(wrong), "history_matches", faceit_overlap_days=1)
+    assert len(paths) < 5
+
+
+def test_statistics_without_their_end_are_paged_by_when_they_were_made(tracking: Warehouse) -> None:
+    moments = [(START + number * 3600) * 1000 for number in range(450)]
+    report, _ = tracking.run_against(statistics(moments, has_end=False), "player_match_stats")
+    assert report.is_ok
+    assert report.notices == ()
+    times = tracking.rows("SELECT finished_at FROM staging_faceit.player_match_stats ORDER BY finished_at")
+    assert times == [(moment,) for moment in moments]
+
+
+def test_statistics_that_were_all_made_at_once_are_read_beyond_the_largest_offset(tracking: Warehouse) -> None:
+    """A source that knows no time of them cannot heed a bound either."""
+    whole = statistics([START * 1000] * 350, has_end=False, most=1000)
+    _, paths = tracking.run_against(lambda path, n: whole(path.replace("to=", "x="), n), "player_match_stats")
+    assert stored(tracking, "player_match_stats") == 350
+    assert len(paths) == 5
+    # The next run ends where the first did.
+    report, _ = tracking.run_against(
+        lambda path, n: whole(path.replace("to=", "x="), n), "player_match_stats", clock=ShiftedClock(days=2)
+    )
+    assert (report.is_ok, report.notices) == (True, ())
+
+
+def test_a_history_that_tells_no_times_is_read_as_far_as_the_source_shows_it(tracking: Warehouse) -> None:
+    whole = history([match(number, None) for number in range(1250)])
+    report, _ = tracking.run_against(whole, "history_matches")
+    assert (report.is_ok, stored(tracking)) == (True, 1100)
+    assert "share a time" in report.notices[0]
+
+
+def test_a_match_that_was_reported_late_far_below_the_known_ones_is_found_within_a_month(tracking: Warehouse) -> None:
+    everything = matches(1500)
+    tracking.run_against(history([*everything[:5], *everything[6:]]), "history_matches", faceit_overlap_days=1)
+    for days, count in ((1, 1499), (29, 1499), (31, 1500)):
+        tracking.run_against(
+            history(everything), "history_matches", clock=ShiftedClock(days=days), faceit_overlap_days=1
+        )
+        assert stored(tracking) == count
+    _, paths = tracking.run_against(
+        history(everything), "history_matches", clock=ShiftedClock(days=32), faceit_overlap_days=1
+    )
+    assert len(paths) < 4
+
+
+def test_statistics_are_read_back_to_what_is_known_too(tracking: Warehouse) -> None:
+    moments = [(START + number * 3600) * 1000 for number in range(500)]
+    tracking.run_against(statistics(moments), "player_match_stats")
+    more = [*moments, *((START + number * 3600) * 1000 for number in range(500, 530))]
+    _, paths = tracking.run_against(
+        statistics(more), "player_match_stats", clock=ShiftedClock(days=2), faceit_overlap_days=1
+    )
+    assert len(paths) == 1
+    assert stored(tracking, "player_match_stats") == 530
+
+
+def test_an_empty_list_is_an_answer(tracking: Warehouse) -> None:
+    report, paths = tracking.run_against(history([]), "history_matches")
+    assert report.is_ok
+    assert len(paths) == 1
+    assert cursor(tracking) == {"newest": None}

@@ -1,0 +1,123 @@
+"""A warehouse that reads a simulated OpenDota of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from ingestion.http.client import Patience
+from ingestion.http.rate_limits import Clock
+from ingestion.sources.opendota.connector import PASSES, READER
+from ingestion.sources.opendota.source import SOURCE
+from ingestion.sync.reports import PassReport
+from ingestion.sync.streams import run_pass
+from sandbox.server import Sandbox, serve
+from sandbox.world import World
+from tests.conftest import Database
+from tests.ingestion.scripted_server import Reply, scripted
+from warehouse.core.settings import Settings
+from warehouse.database.connections import connect
+from warehouse.lake.files import Lake
+from warehouse.ops.state import track
+from warehouse.staging.load import load_pending
+
+QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=12, total_s=20, first_wait_s=0.005, longest_wait_s=0.05)
+
+
+@dataclass
+class Warehouse:
+    """Tracks, runs passes, and looks at what is stored."""
+
+    settings: Settings
+    url: str
+    lake: Lake
+
+    def track(self, kind: str, *ids: object) -> None:
+        with connect(self.url) as connection:
+            track(connection, SOURCE.name, kind, [str(id_) for id_ in ids])
+
+    def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, PassReport]:
+        """Run passes (all by default) with these settings changed, loading after each as a caller should."""
+        changed = self.settings.model_copy(update=settings)
+
+        async def scenario() -> dict[str, PassReport]:
+            reports = {}
+            async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
+                for definition in PASSES:
+                    if definition.name in (names or {definition.name}):
+                        reports[definition.name] = await run_pass(context, definition)
+                        if load:
+                            self.load()
+            return reports
+
+        return asyncio.run(scenario())
+
+    def run_against(
+        self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[PassReport, list[str]]:
+        """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
+
+        async def scenario() -> tuple[PassReport, list[str]]:
+            async with scripted(answer) as server:
+                changed = self.at(server.url).settings.model_copy(update=settings)
+                async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
+                    report = await run_pass(context, next(one for one in PASSES if one.name == name))
+                return report, [path.removeprefix("/api") for path in server.requests]
+
+        result = asyncio.run(scenario())
+        self.load()
+        return result
+
+    def load(self) -> None:
+        load_pending(self.url, self.lake, SOURCE)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with connect(self.url) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def connection(self) -> closing[psycopg.Connection]:
+        return closing(connect(self.url))
+
+    def at(self, url: str) -> Warehouse:
+        """The same warehouse, reading from another address."""
+        return replace(self, settings=self.settings.model_copy(update={"opendota_url": url}))
+
+    def with_key(self, key: str) -> Warehouse:
+        return replace(self, settings=self.settings.model_copy(update={"opendota_key": SecretStr(key)}))
+
+
+@pytest.fixture
+def upstream() -> Iterator[Sandbox]:
+    """A simulated OpenDota, for one test to do with as it likes."""
+    with serve(World(seed=7, players=30, days=60)) as running:
+        yield running
+
+
+@pytest.fixture
+def warehouse(database: Database, lake: Lake, upstream: Sandbox) -> Warehouse:
+    return Warehouse(database.settings.model_copy(update={"opendota_url": upstream.url}), database.url("ingest"), lake)
+
+
+@pytest.fixture
+def players(upstream: Sandbox) -> list[int]:
+    """Accounts of the simulated world; the eighth is private."""
+    return upstream.world.suggested_players(12)
+
+
+@pytest.fixture
+def asked(upstream: Sandbox) -> Callable[[], list[str]]:
+    """Paths and queries asked since the last call."""
+
+    def since() -> list[str]:
+        entries = [f"{entry.path}?{entry.query}" if entry.query else entry.path for entry in upstream.requests.entries]
+        upstream.requests.clear()
+        return entries
+
+    return since

@@ -1,0 +1,193 @@
+"""Requests keep within what the source's headers show, whatever its limits are."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.errors import DayLimitReached
+from ingestion.sources.opendota.rate_limits import MinuteLimiter
+from tests.ingestion.clocks import JumpingClock
+
+
+@dataclass
+class Source:
+    """Counts requests in calendar minutes and days, as the real source does, and tells what is left."""
+
+    clock: JumpingClock
+    per_minute: int
+    per_day: int = 10**9
+    minutes: dict[int, int] = field(default_factory=dict)
+    asked: int = 0
+    refused: int = 0
+    under_way: int = 0
+    most_under_way: int = 0
+
+    async def answer(self) -> tuple[int, dict[str, str]]:
+        minute = int(self.clock.now().timestamp() // 60)
+        self.minutes[minute] = self.minutes.get(minute, 0) + 1
+        self.asked += 1
+        left, left_today = self.per_minute - self.minutes[minute], self.per_day - self.asked
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.under_way -= 1
+        self.refused += left < 0
+        return (429 if left < 0 else 200), {
+            "X-Rate-Limit-Remaining-Minute": str(left),
+            "X-Rate-Limit-Remaining-Day": str(left_today),
+        }
+
+
+async def ask(limiter: MinuteLimiter, source: Source) -> None:
+    """One request, repeated while it is refused."""
+    while True:
+        async with limiter.turn() as turn:
+            status, headers = await source.answer()
+            turn.learn(headers)
+            if status == 200:
+                return
+            turn.refuse(headers, "")
+
+
+async def ask_side_by_side(limiter: MinuteLimiter, source: Source, count: int) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(ask(limiter, source))
+
+
+@given(per_minute=st.integers(1, 40), count=st.integers(1, 120))
+def test_no_request_is_refused_by_a_minute_of_any_size(per_minute: int, count: int) -> None:
+    clock = JumpingClock()
+    source = Source(clock, per_minute)
+    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock), source, count))
+    assert source.refused == 0
+    assert source.asked == count
+    # As few minutes as can be: nobody waits while requests are left.
+    assert len(source.minutes) == -(-count // per_minute)
+
+
+def test_a_minute_that_others_use_too_is_respected() -> None:
+    clock = JumpingClock()
+    source = Source(clock, per_minute=60)
+    source.minutes[int(clock.now().timestamp() // 60)] = 57
+    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock), source, 10))
+    assert source.refused == 0
+    assert list(source.minutes.values()) == [60, 7]
+
+
+def test_at_most_so_many_requests_are_under_way() -> None:
+    clock = JumpingClock()
+    source = Source(clock, per_minute=10_000)
+    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock, concurrency=5), source, 50))
+    assert source.most_under_way == 5
+
+
+def test_the_first_request_of_all_goes_alone() -> None:
+    clock = JumpingClock()
+    source = Source(clock, per_minute=1)
+    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock), source, 3))
+    assert source.refused == 0
+
+
+def test_a_source_without_headers_is_bounded_by_concurrency_only() -> None:
+    async def scenario() -> None:
+        limiter = MinuteLimiter("it", clock=clock)
+        for _ in range(500):
+            async with limiter.turn() as turn:
+                turn.learn({"X-Rate-Limit-Remaining-Minute": "lots"})
+
+    clock = JumpingClock()
+    asyncio.run(scenario())
+    assert clock.slept == []
+
+
+def test_a_refused_minute_holds_everybody_until_the_next() -> None:
+    async def scenario() -> None:
+        limiter = MinuteLimiter("it", clock=clock)
+        async with limiter.turn() as turn:
+            turn.refuse({}, "")
+        async with limiter.turn():
+            assert clock.now().second <= 2
+
+    clock = JumpingClock()
+    asyncio.run(scenario())
+    assert clock.slept == [31.0]
+
+
+def test_a_refusal_that_says_requests_are_left_holds_nobody() -> None:
+    async def scenario() -> None:
+        limiter = MinuteLimiter("it", clock=clock)
+        async with limiter.turn() as turn:
+            turn.refuse({"X-Rate-Limit-Remaining-Minute": "9"}, "")
+        async with limiter.turn():
+            pass
+
+    clock = JumpingClock()
+    asyncio.run(scenario())
+    assert clock.slept == []
+
+
+async def ask_all_day(limiter: MinuteLimiter, source: Source, count: int) -> int:
+    """How many of `count` requests side by side were made before the day was over."""
+    results = await asyncio.gather(*(ask(limiter, source) for _ in range(count)), return_exceptions=True)
+    failures = [result for result in results if result is not None]
+    assert all(isinstance(failure, DayLimitReached) for failure in failures)
+    return count - len(failures)
+
+
+@given(per_day=st.integers(1, 30))
+def test_the_day_ends_before_the_source_refuses(per_day: int) -> None:
+    clock = JumpingClock()
+    source = Source(clock, per_minute=1000, per_day=per_day)
+    made = asyncio.run(ask_all_day(MinuteLimiter("it", clock=clock), source, 40))
+    assert made == source.asked == per_day
+
+
+def test_a_new_day_is_a_new_budget() -> None:
+    async def scenario() -> None:
+        limiter = MinuteLimiter("it", clock=clock)
+        async with limiter.turn() as turn:
+            turn.learn({"X-Rate-Limit-Remaining-Day": "0"})
+        with pytest.raises(DayLimitReached):
+            async with limiter.turn():
+                pass
+        clock.advance(hours=12)
+        async with limiter.turn():
+            pass
+
+    clock = JumpingClock()
+    asyncio.run(scenario())
+
+
+def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
+    async def scenario() -> None:
+        limiter = MinuteLimiter("it", clock=JumpingClock(), concurrency=2)
+
+        async def work(name: str) -> None:
+            for number in range(3):
+                async with limiter.turn():
+                    order.append((number, name))
+                    await asyncio.sleep(0)
+
+        await asyncio.gather(*(work(name) for name in "abcde"))
+
+    order: list[tuple[int, str]] = []
+    asyncio.run(scenario())
+    assert [number for number, _ in order] == sorted(number for number, _ in order)
+
+
+def test_a_failed_request_gives_its_turn_back() -> None:
+    async def scenario() -> None:
+        limiter = MinuteLimiter("it", clock=JumpingClock(), concurrency=1)
+        for _ in range(3):
+            with pytest.raises(ValueError, match="broken"):
+                async with limiter.turn():
+                    raise ValueError("broken")
+
+    asyncio.run(asyncio.wait_for(scenario(), 5))

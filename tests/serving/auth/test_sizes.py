@@ -1,0 +1,77 @@
+"""A request is a question: what carries more than that is refused before anybody looks at it."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.serving.auth.conftest import BOARD
+
+
+def send(client: httpx.Client, request: bytes) -> bytes:
+    """The beginning of what comes back for these bytes."""
+    parts = urlsplit(str(client.base_url))
+    with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as connection:
+        connection.sendall(request)
+        return connection.recv(65536)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"content": b"{}"},
+        {"content": b"x" * 1_000_000},
+        {"content": iter([b"chunk"])},
+    ],
+)
+def test_a_question_with_a_body_is_refused(reader: httpx.Client, kind: dict[str, bytes]) -> None:
+    reader.get(BOARD)
+    answer = reader.request("GET", BOARD, **kind)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_not_allowed")
+    # The body is not read, so the server ends the connection; a client that did not know would lose its next request.
+    assert answer.headers["connection"] == "close"
+
+
+def test_a_length_of_nothing_is_no_body(reader: httpx.Client) -> None:
+    assert reader.get(BOARD, headers={"Content-Length": "0"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
+def test_other_methods_are_refused_everywhere(reader: httpx.Client, method: str) -> None:
+    for path in (BOARD, "/nothing", "/metrics", "/docs"):
+        answer = reader.request(method, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+        assert answer.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"".join(b"x-%d: 1\r\n" % number for number in range(150)),
+        b"x-long: " + b"y" * 100_000 + b"\r\n",
+        b"".join(b"x-%d: " % number + b"y" * 4000 + b"\r\n" for number in range(60)),
+        b"cookie: " + b"a=b; " * 20_000 + b"\r\n",
+    ],
+    ids=["many", "long", "both", "cookie"],
+)
+def test_floods_of_headers_are_refused(reader: httpx.Client, flood: bytes) -> None:
+    try:
+        answer = send(reader, f"GET {BOARD} HTTP/1.1\r\nHost: localhost\r\n".encode() + flood + b"\r\n")
+    except ConnectionError:  # it hung up before all was sent
+        answer = b""
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+    assert reader.get(BOARD).status_code == 200
+
+
+def test_many_headers_that_a_browser_may_send_are_let_in(reader: httpx.Client) -> None:
+    headers = {f"X-{number}": "y" * 100 for number in range(80)}
+    assert reader.get(BOARD, headers=headers).status_code == 200
+
+
+def test_a_refused_request_counts_and_has_a_request_id(reader: httpx.Client) -> None:
+    answer = reader.request("POST", BOARD, headers={"X-Request-Id": "mine-1"})
+    assert answer.headers["x-request-id"] == "mine-1"
+    assert 'ladder_requests_total{endpoint="other",status="405"}' in reader.get("/metrics").text

@@ -1,0 +1,1 @@
+"""What every other room uses: settings, errors, logs, texts and files."""

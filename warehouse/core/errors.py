@@ -1,0 +1,66 @@
+"""The errors a user sees.
+
+LadderError               says what is wrong and what to do next, in one line; the CLI prints it and exits 1
++-- ConfigurationError    a setting, a URL or a key is wrong
++-- DatabaseError         PostgreSQL cannot be reached, is too old, or lacks rights
++-- LakeError             the lake cannot be written or read (disk full, no rights, damaged file)
++-- UpstreamError         a source cannot be read (see `ingestion.errors` for permanent and transient)
++-- BuildError            dbt could not build or a test failed; the old generation keeps serving
++-- PublicationError      a generation could not be turned
+"""
+
+from __future__ import annotations
+
+from warehouse.core.visible import visible
+
+__all__ = [
+    "BuildError",
+    "ConfigurationError",
+    "DatabaseError",
+    "LadderError",
+    "LakeError",
+    "PublicationError",
+    "UpstreamError",
+]
+
+
+class LadderError(Exception):
+    """Base of every error meant for a person. Control characters in it are shown as escapes, wherever it is shown.
+
+    Args:
+        message: what is wrong, without a trailing full stop.
+        hint: what to do next, as an imperative; printed after the message.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = visible(message, has_lines=True)
+        self.hint = visible(hint, has_lines=True)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        """One line: the message, then the hint."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(LadderError):
+    """A setting, a URL or a key is wrong."""
+
+
+class DatabaseError(LadderError):
+    """PostgreSQL cannot be reached, is too old, or lacks rights."""
+
+
+class LakeError(LadderError):
+    """The lake cannot be written or read."""
+
+
+class UpstreamError(LadderError):
+    """A source cannot be read."""
+
+
+class BuildError(LadderError):
+    """dbt could not build, or a test failed."""
+
+
+class PublicationError(LadderError):
+    """A generation could not be turned."""

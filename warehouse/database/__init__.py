@@ -1,0 +1,1 @@
+"""Connections, locks, roles and the limits of logins."""

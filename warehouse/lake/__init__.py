@@ -1,0 +1,1 @@
+"""The lake: received pages, as files."""

@@ -1,0 +1,287 @@
+"""Small lake files of a closed day into one, without a moment at which a page is lost, doubled or pointed at wrongly.
+
+The pages of a day's small files are appended to the first of them, under its own name and in one rename; its own pages
+keep their places. Then the books follow in one transaction, and only then the other files go, each before its row. A
+page that stands in two files, because a compaction was killed in between, is written once the next time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from math import inf
+from pathlib import Path
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from warehouse.core.errors import LakeError
+from warehouse.database.connections import connect
+from warehouse.database.locks import holding_builds
+from warehouse.lake.files import Lake
+from warehouse.model.source import Source
+
+__all__ = ["CompactReport", "compact", "compact_when_due"]
+
+#: A file of this size is not worth moving.
+_SMALL_BYTES = 64 << 20
+#: A compacted file grows no larger than this.
+_TARGET_BYTES = 256 << 20
+_ROW_GROUP_PAGES = 16
+_ABANDONED_S = 3600
+#: What a run spends on it at most, and waits for other processes before it leaves it to the next run.
+_DAILY_LIMIT_S = 20.0
+_LOCK_LIMIT_S = 1.0
+
+_logger = logging.getLogger(__name__)
+
+#: Books that point at pages: table in `ops`, and its columns besides source, path and page.
+_BOOKS = {
+    "rejects": (
+        "table_name",
+        "record_index",
+        "endpoint",
+        "field_path",
+        "reason",
+        "record",
+        "batch_id",
+        "replayed_at",
+    ),
+    "field_rejects": ("table_name", "field_path", "reason", "records", "record_index", "endpoint", "batch_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompactReport:
+    """Files of closed days before and after."""
+
+    files_before: int = 0
+    files_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page stood and stands."""
+
+    old_path: str
+    old_page: int
+    new_page: int
+
+
+def compact_when_due(database_url: str, lake: Lake, source: Source) -> None:
+    """Compact once a day, for a bounded time, while nothing loads or builds; the next run does what is left.
+
+    Args:
+        database_url: the administrator's login.
+        lake: where the files are.
+        source: whose files.
+
+    Raises:
+        LakeError: a file cannot be read or written; nothing is lost.
+    """
+    with connect(database_url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT compacted_at >= date_trunc('day', now(), 'UTC') FROM ops.lake_listings WHERE source = %s",
+            [source.name],
+        ).fetchone()
+    # Without a row nothing was loaded yet.
+    if row is None or row[0]:
+        return
+    try:
+        compact(database_url, lake, source, limit_s=_DAILY_LIMIT_S, lock_limit_s=_LOCK_LIMIT_S)
+    except psycopg.errors.LockNotAvailable:
+        _logger.info("not compacted: the lake of %s is being loaded or built from", source.name)
+
+
+def compact(
+    database_url: str,
+    lake: Lake,
+    source: Source,
+    *,
+    today: date | None = None,
+    limit_s: float = inf,
+    lock_limit_s: float | None = None,
+) -> CompactReport:
+    """Compact the loaded files of every endpoint and closed day of a source. Loads and builds wait meanwhile.
+
+    Args:
+        database_url: the administrator's login.
+        lake: where the files are.
+        source: whose files.
+        today: the day that is not closed yet, UTC; today's by default.
+        limit_s: seconds after which no further files are begun with.
+        lock_limit_s: seconds to wait for loads and builds that run; None for as long as they take.
+
+    Raises:
+        LakeError: a file cannot be read or written; what is done stays done, and nothing is lost.
+        psycopg.errors.LockNotAvailable: `lock_limit_s` is over.
+    """
+    deadline = time.monotonic() + limit_s
+    today = today or datetime.now(UTC).date()
+    _sweep(lake, source)
+    before = after = 0
+    with (
+        holding_builds(database_url, source=source.name, limit_s=lock_limit_s),
+        connect(database_url, autocommit=True) as connection,
+    ):
+        rows = connection.execute("SELECT path FROM ops.lake_files WHERE source = %s", [source.name])
+        loaded = {row[0] for row in rows}
+        present = {lake.name_of(path): path for path in lake.files(source.name)}
+        # Only where the folder is there: a lake that is not mounted has lost nothing.
+        folders = {path.parent for path in present.values()}
+        _forget_missing(connection, {name for name in loaded - set(present) if (lake.root / name).parent in folders})
+        closed = [path for name, path in present.items() if name in loaded and _day(path) < today]
+        for group in _groups(closed):
+            before += len(group)
+            after += 1
+            if len(group) > 1:
+                _compact_group(connection, lake, group)
+                if time.monotonic() > deadline:
+                    return CompactReport(before, after)
+        connection.execute("UPDATE ops.lake_listings SET compacted_at = now() WHERE source = %s", [source.name])
+    return CompactReport(before, after)
+
+
+def _sweep(lake: Lake, source: Source) -> None:
+    """Remove what writers left that were killed; a file is written in seconds, and noted before."""
+    lake.sweep_pending(source.name, older_than_s=_ABANDONED_S)
+    for path in lake.unfinished(source.name):
+        with _lake_errors(path):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink(missing_ok=True)
+
+
+def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Files that go together: of one folder, small, in the order of their landing."""
+    folders: dict[Path, list[Path]] = {}
+    for path in sorted(files, key=lambda path: path.name):
+        folders.setdefault(path.parent, []).append(path)
+    for paths in folders.values():
+        group: list[Path] = []
+        size = 0
+        for path in paths:
+            bytes_ = path.stat().st_size
+            if group and (bytes_ > _SMALL_BYTES or size + bytes_ > _TARGET_BYTES):
+                yield group
+                group, size = [], 0
+            group.append(path)
+            size += bytes_
+        yield group
+
+
+def _compact_group(connection: psycopg.Connection, lake: Lake, group: Sequence[Path]) -> None:
+    kept, others = group[0], group[1:]
+    unfinished = kept.with_suffix(".unfinished")
+    with _lake_errors(kept):
+        places, pages = _append(lake, group, unfinished)
+        unfinished.replace(kept)
+        _sync(kept.parent)
+    name = lake.name_of(kept)
+    gone = [lake.name_of(path) for path in others]
+    with connection.transaction(), connection.cursor() as cursor:
+        for book, columns in _BOOKS.items():
+            _move(cursor, book, columns, places, name, gone)
+        cursor.execute("UPDATE ops.lake_files SET pages = %s WHERE path = %s", [pages, name])
+    with _lake_errors(kept):
+        for path in others:
+            path.unlink()
+        _sync(kept.parent)
+    _forget_missing(connection, set(gone))
+
+
+def _move(
+    cursor: psycopg.Cursor,
+    book: str,
+    columns: Sequence[str],
+    places: Sequence[_Place],
+    name: str,
+    gone: Sequence[str],
+) -> None:
+    """Let a book that points at pages follow them into the file that is kept."""
+    names: dict[str, sql.Composable] = {
+        "book": sql.Identifier("ops", book),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+    }
+    cursor.execute(sql.SQL("SELECT DISTINCT lake_path FROM {book} WHERE lake_path = ANY(%s)").format(**names), [gone])
+    noted = {row[0] for row in cursor}
+    cursor.executemany(
+        sql.SQL(
+            "INSERT INTO {book} (source, lake_path, page, {columns}) SELECT source, %s, %s, {columns} FROM {book} "
+            "WHERE lake_path = %s AND page = %s ON CONFLICT DO NOTHING"
+        ).format(**names),
+        [(name, place.new_page, place.old_path, place.old_page) for place in places if place.old_path in noted],
+    )
+    cursor.execute(sql.SQL("DELETE FROM {book} WHERE lake_path = ANY(%s)").format(**names), [gone])
+
+
+def _append(lake: Lake, group: Sequence[Path], target: Path) -> tuple[list[_Place], int]:
+    """Write the pages of all files, each page once; returns where each went and how many there are."""
+    places: list[_Place] = []
+    known: dict[bytes, int] = {}
+    written = 0
+    with target.open("wb") as stream:
+        options = {"compression": "zstd", "compression_level": 1, "use_dictionary": False, "write_statistics": False}
+        with pq.ParquetWriter(stream, pq.read_schema(group[0]), **options) as writer:
+            for path in group:
+                name = lake.name_of(path)
+                for batch in _batches(path):
+                    rows: list[int] = []
+                    for row, digest in enumerate(batch["digest"].to_pylist()):
+                        # The first file keeps even its own doubles, and so the places of all its pages: what points
+                        # at them is right also before the books follow.
+                        if path == group[0] or digest not in known:
+                            known.setdefault(digest, written + len(rows))
+                            rows.append(row)
+                        places.append(_Place(name, batch["page"][row].as_py(), known[digest]))
+                    if rows:
+                        writer.write_batch(_renumbered(batch.take(pa.array(rows)), written))
+                        written += len(rows)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return places, written
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path, memory_map=True) as file:
+        yield from file.iter_batches(batch_size=_ROW_GROUP_PAGES)
+
+
+def _renumbered(batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
+    numbers = pa.array(range(first, first + batch.num_rows), type=pa.int32())
+    return batch.set_column(batch.schema.get_field_index("page"), batch.schema.field("page"), numbers)
+
+
+def _forget_missing(connection: psycopg.Connection, names: set[str]) -> None:
+    """Remove the rows of files that a compaction has removed."""
+    connection.execute("DELETE FROM ops.lake_files WHERE path = ANY(%s)", [sorted(names)])
+
+
+def _day(path: Path) -> date:
+    return date.fromisoformat(path.parent.name.removeprefix("date="))
+
+
+def _sync(folder: Path) -> None:
+    """Make renames and removals last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _lake_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        path.with_suffix(".unfinished").unlink(missing_ok=True)
+        raise LakeError(
+            f"cannot compact {path.parent}: {error}", "free space or check the files, and run `ladder compact` again"
+        ) from None

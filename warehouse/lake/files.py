@@ -1,0 +1,323 @@
+"""The lake: every answer as it was fetched, in Parquet, written before anything else can fail.
+
+    <root>/raw/<source>/<endpoint>/date=YYYY-MM-DD/<batch>.parquet
+
+A file holds one or more pages, one a row. It is written under another name, flushed to the disk and renamed, so that a
+file under its final name is always whole. File names sort by the time of landing.
+
+    <root>/pending/<source>/<endpoint>~YYYY-MM-DD~<batch>
+
+An empty file for each file that was landed and is not loaded yet, written before the file is renamed: what is pending
+is found without listing the lake (`warehouse.lake.pending`).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.core.errors import LakeError
+from warehouse.core.json_text import json_text, read_json, without_fields
+from warehouse.model.source import CursorMove, Page, Source
+
+__all__ = ["Lake", "write_whole"]
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("page", pa.int32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("request", pa.string(), nullable=False),
+        pa.field("params", pa.string(), nullable=False),
+        pa.field("status", pa.int16(), nullable=False),
+        pa.field("observed_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("cursor", pa.string()),
+        pa.field("digest", pa.binary(16), nullable=False),
+        pa.field("body", pa.binary(), nullable=False),
+    ]
+)
+_ROW_GROUP_PAGES = 16
+_TOKEN = "listed.token"
+
+
+class Lake:
+    """A directory of landed pages.
+
+    Args:
+        root: the lake's directory; created when the first page lands.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def land(self, source: Source, endpoint: str, pages: Sequence[Page]) -> Path:
+        """Write pages of one endpoint into a new file and return its path once they are on the disk.
+
+        Fields that may not be stored (`Endpoint.never`) are removed first.
+
+        Raises:
+            LakeError: the disk is full, or the lake cannot be written.
+        """
+        day = pages[0].observed_at.astimezone(UTC).date()
+        folder = self.root / "raw" / source.name / endpoint / f"date={day}"
+        path = folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}.parquet"
+        unfinished = path.with_suffix(".unfinished")
+        table = _to_table(pages, source.endpoints[endpoint].never)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as stream:
+                pq.write_table(
+                    table,
+                    stream,
+                    compression="zstd",
+                    compression_level=1,
+                    use_dictionary=False,
+                    write_statistics=False,
+                    row_group_size=_ROW_GROUP_PAGES,
+                )
+                stream.flush()
+                os.fsync(stream.fileno())
+            self.note_pending([path])
+            unfinished.rename(path)
+            _sync_folder(folder)
+        except OSError as error:
+            with suppress(OSError):  # what keeps the file from being written may keep it from being removed
+                unfinished.unlink()
+            raise _lake_error(error, "write", path) from None
+        return path
+
+    def files(self, source: str, endpoint: str | None = None) -> list[Path]:
+        """Finished files of a source, or of one of its endpoints, in the order of their landing."""
+        folder = self.root / "raw" / source
+        pattern = f"{endpoint or '*'}/date=*/*.parquet"
+        return sorted(folder.glob(pattern), key=lambda path: path.name)
+
+    def note_pending(self, paths: Sequence[Path]) -> None:
+        """Note files of one source that are not loaded yet; lasts once this returns.
+
+        Raises:
+            OSError: the lake cannot be written.
+        """
+        if not paths:
+            return
+        folder = self._pending_folder(paths[0].parents[2].name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            (folder / _note_name(path)).touch()
+        _sync_folder(folder)
+
+    def noted_pending(self, source: str) -> list[Path]:
+        """Files that are noted as not loaded, in the order of their landing; one that is being written is not there."""
+        folder = self._pending_folder(source)
+        try:
+            names = [entry.name for entry in os.scandir(folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        found = (self._noted_path(source, name) for name in names)
+        return sorted((path for path in found if path is not None), key=lambda path: path.name)
+
+    def begin_notes(self, source: str, pending: Sequence[Path], token: str) -> None:
+        """Note all that is pending, and by a token who has found that out.
+
+        Raises:
+            LakeError: the lake cannot be written.
+        """
+        try:
+            self.note_pending(pending)
+        except OSError as error:
+            raise _lake_error(error, "write", self._pending_folder(source)) from None
+        write_whole(self._pending_folder(source) / _TOKEN, token.encode())
+
+    def listing_token(self, source: str) -> str | None:
+        """The token of the listing that the notes go on from; None where there was none."""
+        try:
+            return (self._pending_folder(source) / _TOKEN).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def forget_pending(self, paths: Sequence[Path]) -> None:
+        """Remove the notes of files that are loaded, or were never finished."""
+        for path in paths:
+            # One that stays is looked up in vain the next time.
+            with suppress(OSError):
+                (self._pending_folder(path.parents[2].name) / _note_name(path)).unlink()
+
+    def sweep_pending(self, source: str, *, older_than_s: float) -> None:
+        """Remove old notes of files that were never finished, or are gone."""
+        for path in self.noted_pending(source):
+            note = self._pending_folder(source) / _note_name(path)
+            with suppress(OSError):
+                if time.time() - note.stat().st_mtime > older_than_s and not path.exists():
+                    note.unlink()
+
+    def _pending_folder(self, source: str) -> Path:
+        return self.root / "pending" / source
+
+    def _noted_path(self, source: str, note: str) -> Path | None:
+        endpoint, _, rest = note.partition("~")
+        day, _, batch = rest.partition("~")
+        # What else lies there, such as the token, has no batch.
+        return self.root / "raw" / source / endpoint / f"date={day}" / f"{batch}.parquet" if batch else None
+
+    def holds_files(self) -> bool:
+        """Whether anything was ever landed, by any source."""
+        return next((self.root / "raw").glob("*/*/date=*/*.parquet"), None) is not None
+
+    def unfinished(self, source: str) -> list[Path]:
+        """Files of a source that are being written, or were when their writer was killed."""
+        return sorted((self.root / "raw" / source).glob("*/date=*/*.unfinished"))
+
+    def endpoint_of(self, path: Path) -> str:
+        """Endpoint of a file, from its folder."""
+        return path.parent.parent.name
+
+    def name_of(self, path: Path) -> str:
+        """Path of a file below the lake, as `ops.lake_files` has it."""
+        return path.relative_to(self.root).as_posix()
+
+    def digests(self, path: Path) -> list[bytes]:
+        """Digest of each page of a file: equal for the same answer to the same request at the same moment.
+
+        Raises:
+            LakeError: the file cannot be read or is damaged.
+        """
+        try:
+            digests: list[bytes] = pq.read_table(path, columns=["digest"])["digest"].to_pylist()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _lake_error(error, "read", path) from None
+        return digests
+
+    def read(self, path: Path) -> Iterator[Page]:
+        """Read a file's pages in order, a few at a time.
+
+        Raises:
+            LakeError: the file cannot be read or is damaged.
+        """
+        endpoint = self.endpoint_of(path)
+        try:
+            with pq.ParquetFile(path, memory_map=True) as file:
+                columns = [name for name in _SCHEMA.names if name != "digest"]
+                for batch in file.iter_batches(batch_size=_ROW_GROUP_PAGES, columns=columns):
+                    for row in batch.to_pylist():
+                        yield _to_page(endpoint, row)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _lake_error(error, "read", path) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file of the lake whole or not at all, and to the disk.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    unfinished = path.with_suffix(f".{secrets.token_hex(4)}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise _lake_error(error, "write", path) from None
+
+
+def _note_name(path: Path) -> str:
+    return "~".join((path.parents[1].name, path.parent.name.removeprefix("date="), path.stem))
+
+
+def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
+    rows: dict[str, list[Any]] = {
+        "page": list(range(len(pages))),
+        "kind": [page.kind for page in pages],
+        "request": [page.request for page in pages],
+        "params": [json.dumps(page.params, sort_keys=True) for page in pages],
+        "status": [page.status for page in pages],
+        "observed_at": [page.observed_at for page in pages],
+        "cursor": [None if page.cursor is None else _cursor_text(page.cursor) for page in pages],
+        "body": [_strip(page.body, never) for page in pages],
+    }
+    described = zip(
+        *(rows[name] for name in ("kind", "request", "params", "status", "observed_at", "cursor")), strict=True
+    )
+    rows["digest"] = [_digest(about, body) for about, body in zip(described, rows["body"], strict=True)]
+    return pa.table(rows, schema=_SCHEMA)
+
+
+def _digest(about: tuple[Any, ...], body: bytes) -> bytes:
+    digest = hashlib.blake2b(repr(about).encode(), digest_size=16)
+    digest.update(body)
+    return digest.digest()
+
+
+def _cursor_text(cursor: CursorMove) -> str:
+    return json.dumps({"name": cursor.name, "value": cursor.value}, sort_keys=True)
+
+
+def _to_page(endpoint: str, row: dict[str, Any]) -> Page:
+    cursor = None
+    if row["cursor"] is not None:
+        stored = json.loads(row["cursor"])
+        cursor = CursorMove(stored["name"], stored["value"])
+    return Page(
+        endpoint=endpoint,
+        request=row["request"],
+        params=json.loads(row["params"]),
+        status=row["status"],
+        observed_at=row["observed_at"],
+        body=row["body"],
+        kind=row["kind"],
+        cursor=cursor,
+    )
+
+
+def _strip(body: bytes, never: frozenset[str]) -> bytes:
+    """Remove keys that may not be stored, wherever in the payload; an untouched payload keeps its bytes."""
+    if not any(f'"{key}"'.encode() in body for key in never):
+        return body
+    try:
+        return json_text(_without(read_json(body), never)).encode()
+    except (ValueError, RecursionError):
+        return without_fields(body, never)
+
+
+def _without(value: Any, never: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(item, never) for key, item in value.items() if key not in never}
+    if isinstance(value, list):
+        return [_without(item, never) for item in value]
+    return value
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last: the directory entry is on the disk only after this."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lake_error(error: Exception, verb: str, path: Path) -> LakeError:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return LakeError(
+            f"no space left for the lake at {path.parent}", "free some space and run again; nothing is lost"
+        )
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return LakeError(f"no right to {verb} the lake at {path.parent}", "check LADDER_HOME or LADDER_LAKE_URL")
+    return LakeError(f"cannot {verb} {path}: {error}", "restore the file from a backup or move it away")

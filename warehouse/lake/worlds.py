@@ -1,0 +1,87 @@
+"""Which world the stored data is of: the real one, or that of one sandbox or recording.
+
+The database and the lake both record it, since each may be moved, restored or shared alone. Ids of a simulated world
+mean something else, or nothing, in the real one: a source of another world is never requested
+(`ingestion.sync.worlds`).
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from warehouse.core.errors import ConfigurationError
+from warehouse.lake.files import Lake, write_whole
+
+__all__ = ["REAL", "UNNAMED", "address_set", "holds_data", "record_world", "recorded_world", "set_address"]
+
+#: The world of the sources' own APIs.
+REAL = "real"
+#: The world of a server that is neither a source's own API nor names its world.
+UNNAMED = "unnamed"
+
+_FILE = "world.txt"
+
+
+def recorded_world(connection: psycopg.Connection, lake: Lake) -> str | None:
+    """The world of what is stored; None where nothing was requested yet.
+
+    Raises:
+        ConfigurationError: the database and the lake are of different worlds.
+    """
+    row = connection.execute("SELECT world FROM ops.world").fetchone()
+    connection.commit()
+    of_database = None if row is None else str(row[0])
+    of_lake = _of_lake(lake)
+    if of_database and of_lake and of_database != of_lake and holds_data(connection, lake):
+        raise ConfigurationError(
+            f"the database holds data of the world {of_database}, the lake at {lake.root} of {of_lake}",
+            "let LADDER_HOME, LADDER_LAKE_URL and LADDER_DATABASE_URL name one warehouse",
+        )
+    return of_database or of_lake
+
+
+def record_world(connection: psycopg.Connection, lake: Lake, world: str) -> None:
+    """Record the world of what is requested from now on.
+
+    Raises:
+        LakeError: the lake cannot be written.
+    """
+    if _of_lake(lake) != world:
+        write_whole(lake.root / _FILE, f"{world}\n".encode())
+    connection.execute(
+        "INSERT INTO ops.world (world) VALUES (%s) ON CONFLICT (is_only) DO UPDATE "
+        "SET world = excluded.world, recorded_at = now() WHERE ops.world.world <> excluded.world",
+        [world],
+    )
+    connection.commit()
+
+
+def holds_data(connection: psycopg.Connection, lake: Lake) -> bool:
+    """Whether anything was ever landed or loaded."""
+    row = connection.execute("SELECT EXISTS (SELECT FROM ops.lake_files)").fetchone()
+    connection.commit()
+    return bool(row and row[0]) or lake.holds_files()
+
+
+def address_set(connection: psycopg.Connection, source: str) -> str | None:
+    """Base URL of a source that was set for this warehouse."""
+    row = connection.execute("SELECT url FROM ops.upstreams WHERE source = %s", [source]).fetchone()
+    connection.commit()
+    return None if row is None else str(row[0])
+
+
+def set_address(connection: psycopg.Connection, source: str, url: str) -> None:
+    """Use a base URL for a source from now on, where its variable is not set."""
+    connection.execute(
+        "INSERT INTO ops.upstreams (source, url) VALUES (%s, %s) "
+        "ON CONFLICT (source) DO UPDATE SET url = excluded.url, set_at = now()",
+        [source, url],
+    )
+    connection.commit()
+
+
+def _of_lake(lake: Lake) -> str | None:
+    try:
+        return (lake.root / _FILE).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None

@@ -1,0 +1,202 @@
+"""One value of a record as its column holds it.
+
+What can be read in one way only is read, however it is written: 3.0 and "3" as the integer 3, milliseconds as seconds.
+Whatever else does not fit is an odd value, which the caller counts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from warehouse.core.json_text import json_text
+from warehouse.model.tables import MOST_KEY_BYTES, Column, Timeline
+
+__all__ = ["OddValueError", "Reader", "readable_range", "reader_of"]
+
+#: Reads a value, given the greatest time (s since 1970) that it may name; raises `OddValueError`.
+Reader = Callable[[Any, int], Any]
+
+#: What an integer of 32 bits may hold here: two of them can be added, and one be negated, without leaving the type.
+_INTEGER = 1_000_000_000
+_BIGINT = 2**63 - 1
+#: As the macros of models have it, which read numbers and booleans within documents.
+_BLANK = "[\t-\r \u00a0\u2000-\u200a\u202f\u3000]*"
+_INTEGER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,19})(?:\.0{1,20})?" + _BLANK)
+_NUMBER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,40}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,2})?)" + _BLANK)
+_BOOLEAN_TEXT = re.compile(_BLANK + r"(?:(true|1(?:\.0{1,20})?)|false|0(?:\.0{1,20})?)" + _BLANK)
+#: The forms that models read, too.
+_USUAL_ISO = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[T ]([0-9]{2}:){2}[0-9]{2}([.][0-9]{1,9})?(Z|[+]00:?00)")
+_UNITS: tuple[int, ...] = (1, 1_000, 1_000_000, 1_000_000_000)
+_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+_UNREADABLE_CHARACTER = "holds a character that cannot be read (U+FFFD)"
+
+
+class OddValueError(ValueError):
+    """A value that its column cannot hold as it is.
+
+    Args:
+        reason: why, in a few words that are the same for all values of the kind.
+        kept: what is stored in its place.
+    """
+
+    def __init__(self, reason: str, kept: Any = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.kept = kept
+
+
+def reader_of(column: Column, *, is_indexed: bool) -> Reader:
+    """The function that reads values of a column.
+
+    Args:
+        column: the column.
+        is_indexed: the table's key or an index of it holds the column, so that its texts may not be long.
+    """
+    if column.time is not None:
+        timeline = column.time
+        if column.type == "text":
+            return _iso_time
+        return lambda value, latest: _time(timeline, value, latest)
+    if column.type in ("bigint", "integer"):
+        least, greatest = readable_range(column)
+        return lambda value, _: _integer(value, least, greatest)
+    if column.type == "text":
+        most_bytes = MOST_KEY_BYTES if is_indexed or column.is_identifier else None
+        return lambda value, _: _text(value, most_bytes, column.spellings)
+    if column.type == "double precision":
+        smallest, largest = readable_range(column)
+        return lambda value, _: _double(value, smallest, largest)
+    readers: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, "jsonb": _document}
+    read = readers[column.type]
+    return lambda value, _: read(value)
+
+
+def readable_range(column: Column) -> tuple[float, float]:
+    """Least and greatest value of a column of numbers that hold no time."""
+    greatest: float = {"integer": _INTEGER, "bigint": _BIGINT}.get(column.type, sys.float_info.max)
+    return column.limits or (-greatest, greatest)
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "nothing")
+
+
+def _integer(value: Any, least: float, greatest: float) -> int:
+    number = value
+    if type(value) is float:
+        if not value.is_integer():
+            raise OddValueError("expected an integer, got a fraction")
+        number = int(value)
+    elif type(value) is str:
+        digits = _INTEGER_TEXT.fullmatch(value)
+        number = int(digits[1]) if digits is not None else _integer_of_number(value)
+    elif type(value) is not int:
+        raise OddValueError(f"expected an integer, got {_kind(value)}")
+    if least <= number <= greatest:
+        return int(number)
+    raise OddValueError("the number is out of range")
+
+
+def _integer_of_number(text: str) -> int:
+    digits = _NUMBER_TEXT.fullmatch(text)
+    if digits is None:
+        raise OddValueError("expected an integer, got text")
+    number = Decimal(digits[1])
+    if number != number.to_integral_value():
+        raise OddValueError("expected an integer, got a fraction")
+    return int(number)
+
+
+def _double(value: Any, least: float, greatest: float) -> float:
+    digits = _NUMBER_TEXT.fullmatch(value) if type(value) is str else None
+    number = Decimal(digits[1]) if digits is not None else value
+    if type(number) not in (int, float, Decimal):
+        raise OddValueError(f"expected a number, got {_kind(value)}")
+    if least <= number <= greatest:
+        return float(number)
+    raise OddValueError("the number is out of range")
+
+
+def _boolean(value: Any) -> bool:
+    if type(value) is bool:
+        return value
+    if type(value) in (int, float) and value in (0, 1):
+        return bool(value)
+    known = _BOOLEAN_TEXT.fullmatch(value.lower()) if type(value) is str else None
+    if known is None:
+        raise OddValueError(f"expected true or false, got {_kind(value)}")
+    return known[1] is not None
+
+
+def _text(value: Any, most_bytes: int | None, spellings: frozenset[str] | None) -> str:
+    if type(value) is float and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if type(value) not in (str, int, float):
+        raise OddValueError(f"expected text, got {_kind(value)}")
+    text = str(value)
+    if most_bytes is not None and len(text.encode()) > most_bytes:
+        raise OddValueError(f"the text is longer than {most_bytes} bytes")
+    if spellings is not None and text not in spellings:
+        raise OddValueError("an unknown spelling")
+    return _readable(text)
+
+
+def _document(value: Any) -> str:
+    try:
+        text = json_text(value)
+    except ValueError:
+        raise OddValueError("the document cannot be stored") from None
+    if "\ufffd" in text or r"\ufffd" in text:
+        raise OddValueError(_UNREADABLE_CHARACTER, text)
+    return text
+
+
+def _readable(text: str) -> str:
+    """Text without the character that PostgreSQL cannot store; what could not be read in it is counted."""
+    if "\x00" in text or "\ufffd" in text:
+        raise OddValueError(_UNREADABLE_CHARACTER, text.replace("\x00", "\ufffd"))
+    return text
+
+
+def _time(timeline: Timeline, value: Any, latest: int) -> int:
+    """A time in the column's unit, which is recognised by what can be a time of the source."""
+    if type(value) is str and not _INTEGER_TEXT.fullmatch(value):
+        seconds = _seconds_of_iso(value)
+        if seconds is None:
+            raise OddValueError("expected a time, got text")
+        number, units = seconds, _UNITS[:1]
+    else:
+        number = _integer(int(value) if type(value) is float and math.isfinite(value) else value, -_BIGINT, _BIGINT)
+        units = _UNITS
+    for per_second in (timeline.per_second, *units):
+        if timeline.earliest <= number // per_second <= latest:
+            return number if per_second == timeline.per_second else number * timeline.per_second // per_second
+    raise OddValueError("the time cannot be one")
+
+
+def _iso_time(value: Any, latest: int) -> str:
+    """A text that is an ISO 8601 time in UTC as it was sent; any other way to write a time becomes one."""
+    if type(value) is str and not _INTEGER_TEXT.fullmatch(value):
+        seconds = _seconds_of_iso(value)
+        if seconds is not None and 0 <= seconds <= latest:
+            return value if _USUAL_ISO.fullmatch(value) else _iso(seconds)
+        raise OddValueError("expected a time, got text" if seconds is None else "the time cannot be one")
+    return _iso(_time(Timeline(1, 0), value, latest))
+
+
+def _seconds_of_iso(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else math.floor(moment.timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

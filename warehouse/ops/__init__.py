@@ -1,0 +1,1 @@
+"""Tables of the schema `ops`: what is tracked, cursors, API keys."""

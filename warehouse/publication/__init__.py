@@ -1,0 +1,1 @@
+"""Generations: plan, promote, check, and the feed of changes."""

@@ -1,0 +1,1 @@
+"""Migrations, and the tables and grants that they leave."""

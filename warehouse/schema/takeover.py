@@ -1,0 +1,63 @@
+"""Hand a database from the roles that it had to others: what they own in it, and what they may do there.
+
+For a warehouse that was set up before roles carried the database's name, or that was copied from another one. The
+former roles stay as they are in every other database of the server, where they may be another warehouse's.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib import resources
+
+import psycopg
+from psycopg import sql
+
+from warehouse.database.role_names import LOGIN_ROLES, OWNERS, Kind, role_name
+from warehouse.database.roles import let_admin_act_as
+
+__all__ = ["take_over"]
+
+#: Logins first: they are members of owners.
+_KINDS: tuple[Kind, ...] = (*LOGIN_ROLES, "dagster", *OWNERS)
+_GRANTS = resources.files("warehouse.schema") / "takeover_grants.sql"
+
+
+def take_over(connection: psycopg.Connection, former: str, suffix: str) -> None:
+    """Let the roles of one suffix have all that those of another have in this database.
+
+    Args:
+        connection: the administrator's, in a transaction; the new roles are there, but for Dagster's.
+        former: suffix of the roles that the database had.
+        suffix: suffix of the roles that it gets.
+    """
+    names = {role_name(kind, former): role_name(kind, suffix) for kind in _KINDS}
+    rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[*names, *names.values()]])
+    existing = {row[0] for row in rows}
+    names = {old: new for old, new in names.items() if old in existing}
+    for old, new in names.items():
+        if new not in existing:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(new)))
+        let_admin_act_as(connection, old)
+        let_admin_act_as(connection, new)
+        connection.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(sql.Identifier(old), sql.Identifier(new)))
+    statements = connection.execute(_GRANTS.read_text(), {"old": list(names), "new": list(names.values())}).fetchall()
+    for owner, grant, revoke in statements:
+        if owner is not None:
+            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
+        connection.execute(grant)
+        connection.execute(revoke)
+        connection.execute("RESET ROLE")
+    for old in names:
+        _drop(connection, old)
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    """Drop a role that nothing on the server depends on; otherwise it is another database's, and stays."""
+    row = connection.execute(
+        "SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = to_regrole(%s)",
+        [sql.Identifier(name).as_string(None)],
+    ).fetchone()
+    if row is None:
+        refused = (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege)
+        with suppress(*refused), connection.transaction():
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))

@@ -1,0 +1,1 @@
+"""From the lake into staging tables, with the load ledger."""

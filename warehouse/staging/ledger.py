@@ -1,0 +1,214 @@
+"""The books of a load: batch, files, rejects, odd fields, cursors, rereads and drift, in the load's own transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from warehouse.model.source import Source
+from warehouse.ops.state import REREADS
+from warehouse.staging.decode import all_unknown
+from warehouse.staging.prepare import Prepared
+
+__all__ = ["LoadReport", "write_books"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did, summed over its batches.
+
+    Args:
+        batches: transactions committed.
+        files: lake files loaded.
+        pages: pages in them.
+        records: rows that were offered to the merge.
+        inserted: rows that are new.
+        updated: rows whose content changed.
+        deleted: rows that became tombstones.
+        reobserved: rows seen again unchanged, at a later time.
+        rejected: records that could not become rows.
+        odd_fields: fields that could not be read as they were sent, in records that became rows.
+        changed: rows inserted, updated or deleted, by table; tables without any are left out.
+    """
+
+    batches: int = 0
+    files: int = 0
+    pages: int = 0
+    records: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    reobserved: int = 0
+    rejected: int = 0
+    odd_fields: int = 0
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: LoadReport) -> LoadReport:
+        """Sum of two loads."""
+        mine, theirs = self.counts, other.counts
+        changed = Counter(self.changed)
+        changed.update(other.changed)
+        return LoadReport(**{name: mine[name] + theirs[name] for name in mine}, changed=dict(changed))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Its numbers, by name."""
+        return {name: value for name, value in asdict(self).items() if name != "changed"}
+
+
+#: Unknown fields of a table that `ops.drift` holds by name.
+_MOST_FIELDS = 200
+
+_BATCH = """
+INSERT INTO ops.batches (batch_id, source, loaded_at, files, pages, records, inserted, updated, deleted, reobserved,
+                         rejected)
+VALUES (%(batch_id)s, %(source)s, %(loaded_at)s, %(files)s, %(pages)s, %(records)s, %(inserted)s, %(updated)s,
+        %(deleted)s, %(reobserved)s, %(rejected)s)
+"""
+_FILE = """
+INSERT INTO ops.lake_files (path, source, endpoint, pages, batch_id) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (path) DO NOTHING
+"""
+_PAGES = """
+INSERT INTO ops.lake_pages (source, digest, batch_id) SELECT %s, digest, %s FROM unnest(%s::bytea[]) AS digest
+ON CONFLICT (source, digest) DO NOTHING
+"""
+_REJECT = """
+INSERT INTO ops.rejects (source, lake_path, page, table_name, record_index, endpoint, field_path, reason, record,
+                         batch_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (source, lake_path, page, table_name, record_index) DO UPDATE
+SET field_path = excluded.field_path, reason = excluded.reason, batch_id = excluded.batch_id, replayed_at = NULL
+"""
+_READ_AGAIN = "DELETE FROM ops.field_rejects WHERE source = %s AND lake_path = ANY(%s)"
+_ODD_FIELD = """
+INSERT INTO ops.field_rejects (source, lake_path, page, table_name, field_path, reason, records, record_index, endpoint,
+                               batch_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_MENDED = """
+UPDATE ops.rejects SET replayed_at = %s
+WHERE source = %s AND lake_path = ANY(%s) AND replayed_at IS NULL AND batch_id <> %s
+"""
+_CURSOR = """
+INSERT INTO ops.cursors (source, name, value, observed_at) VALUES (%s, %s, %s, %s)
+ON CONFLICT (source, name) DO UPDATE SET value = excluded.value, observed_at = excluded.observed_at
+WHERE ops.cursors.observed_at <= excluded.observed_at
+"""
+_REREAD = """
+INSERT INTO ops.rereads (source, endpoint, id, reason, tries, first_at, last_at, due_at)
+VALUES (%(source)s, %(endpoint)s, %(id)s, %(reason)s, %(tries)s, %(first_at)s, %(last_at)s, %(due_at)s)
+ON CONFLICT (source, endpoint, id) DO UPDATE
+SET reason = excluded.reason, tries = excluded.tries, first_at = excluded.first_at, last_at = excluded.last_at,
+    due_at = excluded.due_at
+WHERE ops.rereads.last_at <= excluded.last_at
+"""
+_KNOWN_DRIFT = "SELECT field FROM ops.drift WHERE source = %s"
+_DRIFT = """
+INSERT INTO ops.drift (source, field, pages, first_batch_id, last_batch_id) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (source, field) DO UPDATE
+SET pages = ops.drift.pages + excluded.pages, last_batch_id = excluded.last_batch_id
+"""
+
+
+def write_books(
+    connection: psycopg.Connection,
+    source: Source,
+    prepared: Prepared,
+    report: LoadReport,
+    *,
+    batch_id: int,
+    loaded_at: datetime,
+) -> None:
+    """Write what a load leaves in `ops`.
+
+    A reject of these files that is no reject any more is marked as mended; odd fields of these files are those that the
+    load has found, whatever an earlier one did.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_BATCH, {**report.counts, "batch_id": batch_id, "source": source.name, "loaded_at": loaded_at})
+        cursor.executemany(
+            _FILE,
+            [(name, source.name, endpoint, pages, batch_id) for name, endpoint, pages in prepared.files],
+        )
+        cursor.execute(_PAGES, [source.name, batch_id, prepared.digests])
+        cursor.executemany(
+            _REJECT,
+            [
+                (
+                    source.name,
+                    located.path,
+                    located.page,
+                    located.reject.table,
+                    located.reject.record_index,
+                    located.endpoint,
+                    located.reject.field_path,
+                    located.reject.reason,
+                    located.reject.record.replace("\x00", "\ufffd"),
+                    batch_id,
+                )
+                for located in prepared.rejects
+            ],
+        )
+        names = [name for name, _, _ in prepared.files]
+        cursor.execute(_MENDED, [loaded_at, source.name, names, batch_id])
+        cursor.execute(_READ_AGAIN, [source.name, names])
+        cursor.executemany(
+            _ODD_FIELD,
+            [
+                (
+                    source.name,
+                    located.path,
+                    located.page,
+                    located.field.table,
+                    located.field.field_path,
+                    located.field.reason,
+                    located.records,
+                    located.record_index,
+                    located.endpoint,
+                    batch_id,
+                )
+                for located in prepared.odd
+            ],
+        )
+        cursor.executemany(
+            _CURSOR,
+            [
+                (source.name, name, Jsonb(value), observed_at)
+                for name, (value, observed_at) in prepared.cursors.items()
+                if not name.startswith(REREADS)
+            ],
+        )
+        cursor.executemany(
+            _REREAD,
+            [
+                {"source": source.name, "endpoint": endpoint, "id": id_, "last_at": observed_at, **value}
+                for name, (value, observed_at) in prepared.cursors.items()
+                if name.startswith(REREADS)
+                for endpoint, _, id_ in [name.removeprefix(REREADS).partition("/")]
+            ],
+        )
+        known = {field for (field,) in cursor.execute(_KNOWN_DRIFT, [source.name])} if prepared.drift else set()
+        drift = _bounded(known, prepared.drift)
+        cursor.executemany(
+            _DRIFT,
+            [(source.name, field, pages, batch_id, batch_id) for field, pages in drift.items()],
+        )
+
+
+def _bounded(known: Set[str], found: Counter[str]) -> Counter[str]:
+    """Unknown fields by name as long as a table has few of them; what comes beyond is counted together."""
+    named = Counter(name.partition(".")[0] for name in known)
+    bounded: Counter[str] = Counter()
+    for name, times in sorted(found.items()):
+        table = name.partition(".")[0]
+        if name not in known:
+            named[table] += 1
+        is_named = name in known or named[table] <= _MOST_FIELDS
+        bounded[name if is_named else all_unknown(table)] += times
+    return bounded

@@ -1,0 +1,223 @@
+"""The load: landed files into staging tables, exactly once in effect.
+
+One transaction a group of files: wait for a running build, lock the tables in name order, take a batch id, COPY, merge,
+write rejects, feed, cursors and books. While one group is merged by the server, the next is decoded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+
+from warehouse.core.errors import DatabaseError
+from warehouse.database.connections import connect
+from warehouse.database.locks import await_builds, lock_load
+from warehouse.database.refused import refused
+from warehouse.lake.files import Lake
+from warehouse.lake.pending import needs_listing, note_listing
+from warehouse.model.source import Source
+from warehouse.staging.isolate import OF_DATA, load_apart
+from warehouse.staging.ledger import LoadReport, write_books
+from warehouse.staging.merge import MergeCounts, merge
+from warehouse.staging.prepare import Prepared, prepare
+
+__all__ = ["LoadReport", "load_files", "load_pending", "pending_files"]
+
+
+def load_pending(database_url: str, lake: Lake, source: Source, endpoints: Sequence[str] | None = None) -> LoadReport:
+    """Load every landed file of a source that is not loaded yet. Its cost does not follow the length of the lake.
+
+    Args:
+        database_url: a login that may write staging tables (`ladder_ingest`).
+        lake: where the files are.
+        source: their source.
+        endpoints: only these endpoints; all by default.
+
+    Raises:
+        DatabaseError: the database cannot be reached or written; what is committed stays, the rest stays pending.
+        LakeError: a file cannot be read.
+    """
+    with connect(database_url) as connection:
+        # Read before what is loaded: whatever is landed meanwhile stays noted.
+        noted = lake.noted_pending(source.name)
+        files = pending_files(connection, lake, source)
+        note_listing(connection, lake, source.name, files)
+        if endpoints is not None:
+            files = [path for path in files if lake.endpoint_of(path) in endpoints]
+        report = load_files(connection, lake, source, files)
+        seen = list(dict.fromkeys((*noted, *files)))
+        with connection.transaction():
+            loaded = _loaded(connection, [lake.name_of(path) for path in seen])
+            if endpoints is None:
+                # Whatever a replay that was killed had still to load is loaded now.
+                connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
+        lake.forget_pending([path for path in seen if lake.name_of(path) in loaded])
+        return report
+
+
+def pending_files(connection: psycopg.Connection, lake: Lake, source: Source) -> list[Path]:
+    """Landed files that are not loaded yet, in the order of their landing. Nothing is written."""
+    if needs_listing(connection, lake, source.name):
+        landed = [path for endpoint in source.endpoints for path in lake.files(source.name, endpoint)]
+        landed.sort(key=lambda path: path.name)
+    else:
+        noted = lake.noted_pending(source.name)
+        landed = [path for path in noted if lake.endpoint_of(path) in source.endpoints and path.exists()]
+    loaded = _loaded(connection, [lake.name_of(path) for path in landed])
+    connection.commit()
+    return [path for path in landed if lake.name_of(path) not in loaded]
+
+
+def load_files(
+    connection: psycopg.Connection,
+    lake: Lake,
+    source: Source,
+    files: Sequence[Path],
+    *,
+    again: bool = False,
+    builds_wait: bool = False,
+    on_batch: Callable[[LoadReport], None] | None = None,
+) -> LoadReport:
+    """Load files, a group a transaction.
+
+    Args:
+        connection: a connection outside a transaction.
+        lake: where the files are.
+        source: their source.
+        files: what to load.
+        again: also load files that are already loaded (their rejects are tried once more).
+        builds_wait: the caller holds the build lock, in another connection.
+        on_batch: called with the report of each committed batch.
+    """
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise ValueError("a load needs a connection outside a transaction: it commits batch by batch")
+    total = LoadReport()
+    if not files:
+        return total
+    connection.execute("SET temp_buffers = '64MB'")
+    connection.commit()
+    known = frozenset() if again else _known_files(connection, lake, source, files)
+    for prepared in _ahead(prepare(lake, source, files, known)):
+        try:
+            report = _load_or_isolate(connection, lake, source, prepared, again=again, builds_wait=builds_wait)
+        except psycopg.Error as error:
+            raise _load_error(error) from error
+        if report is None:
+            # Another process loaded some of these files meanwhile; what it left is prepared anew.
+            names = [name for name, _, _ in prepared.files]
+            with connection.transaction():
+                loaded = _loaded(connection, names)
+            rest = [lake.root / name for name in names if name not in loaded]
+            report = load_files(connection, lake, source, rest, builds_wait=builds_wait)
+        total += report
+        if on_batch is not None:
+            on_batch(report)
+    # A build that follows at once must find how much has changed, to know what to analyse.
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
+    return total
+
+
+def _ahead(groups: Iterator[Prepared]) -> Iterator[Prepared]:
+    """Prepare one group in a thread while the one before is used: memory stays bounded at two."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as executor:
+        upcoming = executor.submit(next, groups, None)
+        while (group := upcoming.result()) is not None:
+            upcoming = executor.submit(next, groups, None)
+            yield group
+
+
+def _load_or_isolate(
+    connection: psycopg.Connection,
+    lake: Lake,
+    source: Source,
+    prepared: Prepared,
+    *,
+    again: bool,
+    builds_wait: bool,
+) -> LoadReport | None:
+    """Load a group in a transaction; where its data are at fault, without the pages that they are in."""
+
+    def load(group: Prepared) -> LoadReport | None:
+        return _load_group(connection, source, group, again=again, builds_wait=builds_wait)
+
+    try:
+        with connection.transaction():
+            return load(prepared)
+    except OF_DATA:
+        return load_apart(connection, lake, source, prepared, load)
+
+
+def _load_group(
+    connection: psycopg.Connection, source: Source, prepared: Prepared, *, again: bool, builds_wait: bool
+) -> LoadReport | None:
+    """Load a group inside the caller's transaction; None when some of its files are loaded already."""
+    if not builds_wait:
+        await_builds(connection)
+    lock_load(connection, source.name)
+    names = [name for name, _, _ in prepared.files]
+    if not again and _loaded(connection, names):
+        return None
+    for name in sorted(prepared.rows):
+        table = prepared.rows[name].table
+        connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(table.identifier))
+    batch_id, loaded_at = _begin_batch(connection)
+    by_table = {name: merge(connection, prepared.rows[name]) for name in sorted(prepared.rows)}
+    merged = sum(by_table.values(), MergeCounts())
+    changed = {name: counts.changed for name, counts in by_table.items() if counts.changed}
+    report = LoadReport(
+        batches=1,
+        files=len(prepared.files),
+        pages=sum(pages for _, _, pages in prepared.files),
+        records=sum(rows.count for rows in prepared.rows.values()),
+        rejected=len(prepared.rejects),
+        odd_fields=sum(located.records for located in prepared.odd),
+        **asdict(merged),
+        changed=changed,
+    )
+    if again:
+        prepared.drift.clear()  # It was counted when the pages came first.
+    write_books(connection, source, prepared, report, batch_id=batch_id, loaded_at=loaded_at)
+    return report
+
+
+def _loaded(connection: psycopg.Connection, names: Sequence[str]) -> set[str]:
+    rows = connection.execute("SELECT path FROM ops.lake_files WHERE path = ANY(%s)", [list(names)])
+    return {row[0] for row in rows}
+
+
+def _known_files(connection: psycopg.Connection, lake: Lake, source: Source, files: Sequence[Path]) -> frozenset[Path]:
+    """Files that hold nothing but pages which were loaded before, from other files.
+
+    The same answer observed at the same moment cannot change what stands, so these need not even be decoded.
+    """
+    digests = {path: set(lake.digests(path)) for path in files}
+    rows = connection.execute(
+        "SELECT digest FROM ops.lake_pages WHERE source = %s AND digest = ANY(%s)",
+        [source.name, list(set().union(*digests.values()))],
+    )
+    loaded = {row[0] for row in rows}
+    connection.commit()
+    return frozenset(path for path, pages in digests.items() if pages <= loaded)
+
+
+def _begin_batch(connection: psycopg.Connection) -> tuple[int, datetime]:
+    """Take the batch id and tell it to the transaction, where the staging tables' defaults find it."""
+    row = connection.execute(
+        "SELECT set_config('ladder.batch_id', nextval('ops.batch_ids')::text, true)::bigint, now()"
+    ).fetchone()
+    assert row is not None  # a SELECT without FROM always answers
+    return row
+
+
+def _load_error(error: psycopg.Error) -> DatabaseError:
+    if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable):
+        return refused(error, ("the load was refused", "run `ladder doctor`"))
+    return refused(error, ("the load stopped", "run again; what was landed is in the lake and is loaded then"))
