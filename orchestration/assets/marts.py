@@ -40,6 +40,9 @@ __all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "keys_of_tests
 
 #: Name of the step.
 STEP = "build_marts"
+#: A build reads every staging table, whatever part of it is selected. Where no dependency leads from the selected models
+#: to a selected table, Dagster orders the two steps by this alone.
+_AFTER_EVERY_READY_STEP = {"dagster/priority": "-1"}
 
 
 class TransformConfig(Config):
@@ -104,6 +107,7 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
         ],
         required_resource_keys={"warehouse"},
         can_subset=True,
+        op_tags=_AFTER_EVERY_READY_STEP,
     )
     def transform_step(
         context: OpExecutionContext, config: TransformConfig
