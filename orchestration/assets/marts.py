@@ -40,6 +40,9 @@ __all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "keys_of_tests
 
 #: Name of the step.
 STEP = "build_marts"
+#: A build reads every staging table, whatever part of it is selected. Where no dependency leads from a selected table
+#: to the selected models, Dagster orders the two steps by this alone. Ingestion has priorities from 0 downwards.
+_AFTER_EVERY_STREAM = {"dagster/priority": "-1000"}
 
 
 class TransformConfig(Config):
@@ -104,6 +107,7 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
         ],
         required_resource_keys={"warehouse"},
         can_subset=True,
+        op_tags=_AFTER_EVERY_STREAM,
     )
     def transform_step(
         context: OpExecutionContext, config: TransformConfig

@@ -112,6 +112,9 @@ def test_one_selected_mart_and_one_table_ingest_build_all_that_is_stale_and_publ
     assert run.status == DagsterRunStatus.SUCCESS
     assert run.asset_selection == {_MART, table}
     assert _generation(filled) == before + 1
+    # No dependency leads from this mart to this table, since what lies between is not selected.
+    begun = [entry.step_key for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_START)]
+    assert begun.index("opendota_player_matches") < begun.index("build_marts")
     materialized = _keys(instance, run, DagsterEventType.ASSET_MATERIALIZATION)
     # Facts and totals that changed with it are logged in the same run, and so is what applications read.
     assert {_MART, table, AssetKey(["marts", "fct_player_matches"]), AssetKey(["serving", "cache"])} <= materialized
