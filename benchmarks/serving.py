@@ -61,7 +61,7 @@ RATIOS = {
 QUERY = """
 SELECT json_build_object('data', json_agg(row_to_json(entries)))::text
 FROM (
-    SELECT rank, player_id, display_name, score, matches, wins, losses, win_rate
+    SELECT rank, player_id, display_name, score, matches, wins, draws, losses, win_rate
     FROM marts.leaderboard_entries
     WHERE board = %(board)s AND rank IS NOT NULL
     ORDER BY rank, player_id
@@ -71,11 +71,11 @@ FROM (
 _ROWS = """
 CREATE TABLE leaderboard_entries (
     board text, game text, player_id text, display_name text, rank integer, score numeric(18, 6), matches integer,
-    wins integer, losses integer, win_rate numeric(8, 6), is_qualified boolean, PRIMARY KEY (board, player_id)
+    wins integer, draws integer, losses integer, win_rate numeric(8, 6), is_qualified boolean, PRIMARY KEY (board, player_id)
 );
 INSERT INTO leaderboard_entries
     SELECT board, 'dota2', (100000000 + n * 7919)::text, 'Player ' || n * 31, 1 + n / 4 * 4, 100000 - n / 4 * 4, 100,
-        50 + n % 20, 50 - n % 20, 0.5 + n % 20 / 100.0, true
+        50 + n % 20, 0, 50 - n % 20, 0.5 + n % 20 / 100.0, true
     FROM generate_series(0, {players} - 1) AS n, unnest(ARRAY['{board}', 'dota2_rank', 'dota2_win_rate']) AS board;
 CREATE INDEX ON leaderboard_entries (board, rank, player_id);
 ANALYZE leaderboard_entries;
