@@ -29,7 +29,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.noop_sides import Ended, Ours, opened_ours, opened_peer, timed_run
-from ingestion.sources.opendota.connector import PASSES, READER
+from ingestion.sources.opendota.connector import CONNECTOR, STREAMS
 from orchestration.dbt.runner import prepare, warm_up
 from orchestration.pipeline.sync import open_session
 from orchestration.pipeline.transform import transform
@@ -184,7 +184,7 @@ def _builds(
     url = warehouse.servers.database_url
     prepared = prepare(warehouse.settings, url)
     warm_up(prepared, warehouse.settings, url)
-    (matches,) = (definition for definition in PASSES if definition.name == "player_matches")
+    (matches,) = (definition for definition in STREAMS if definition.name == "player_matches")
 
     def build(what: str, *, full_refresh: bool = False) -> None:
         began = time.perf_counter()
@@ -196,7 +196,7 @@ def _builds(
     for _ in range(min(rounds, BESIDE)):
         build(FULL, full_refresh=True)
         sandbox.advance(days=1)
-        with open_session(warehouse, READER) as session:
+        with open_session(warehouse, CONNECTOR) as session:
             loaded = session.run(matches).loaded
         facts.setdefault("new matches of each day", []).append(loaded.inserted)
         build(SOME)

@@ -23,17 +23,17 @@ from warehouse.core.errors import UpstreamError
 
 __all__ = [
     "BlockedError",
-    "BrokenAnswer",
     "CallBudgetSpent",
+    "ConsecutiveRefusals",
     "DayLimitReached",
+    "MalformedResponse",
     "NotFoundError",
-    "OversizedAnswer",
+    "OversizedResponse",
     "PermanentError",
-    "RefusedInARow",
     "TransientError",
-    "UnknownName",
+    "UnknownPlayer",
     "Unreachable",
-    "UnusableAnswer",
+    "UnusableResponse",
     "WrongAddressError",
     "WrongKeyError",
 ]
@@ -52,16 +52,16 @@ class PermanentError(UpstreamError):
     """
 
     def __init__(
-        self, message: str, hint: str = "", *, status: int, body: bytes = b"", request: str = "", words: str = ""
+        self, message: str, hint: str = "", *, status: int, body: bytes = b"", request: str = "", api_message: str = ""
     ) -> None:
         super().__init__(message, hint)
         self.request = request
         self.status = status
         self.body = body
-        self.words = words
+        self.api_message = api_message
 
 
-class OversizedAnswer(PermanentError):
+class OversizedResponse(PermanentError):
     """A body is larger than is read."""
 
 
@@ -89,7 +89,7 @@ class Unreachable(TransientError):
     """Nothing answers at the address."""
 
 
-class BrokenAnswer(TransientError):
+class MalformedResponse(TransientError):
     """A body is no JSON, also after retries.
 
     Args:
@@ -107,7 +107,7 @@ class BrokenAnswer(TransientError):
         self.body = body
 
 
-class RefusedInARow(UpstreamError):
+class ConsecutiveRefusals(UpstreamError):
     """Several things in a row were refused by what is in front of the API.
 
     Args:
@@ -121,11 +121,11 @@ class RefusedInARow(UpstreamError):
         self.is_of_source = is_of_source
 
 
-class UnusableAnswer(UpstreamError):
+class UnusableResponse(UpstreamError):
     """An answer does not hold what it should; it is stored, as a reject."""
 
 
-class UnknownName(UpstreamError):
+class UnknownPlayer(UpstreamError):
     """No player has a name at the source, or several have it."""
 
 

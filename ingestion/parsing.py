@@ -12,22 +12,22 @@ from warehouse.model.tables import Table
 from warehouse.staging.decode import decode_rows, page_reject
 
 __all__ = [
-    "ABSENT",
-    "add",
+    "ABSENT_STATUSES",
+    "add_parsed",
+    "count_odd_field",
+    "epoch_milliseconds",
     "error_message",
     "is_same_id",
     "iso_utc",
-    "message_of",
-    "milliseconds",
-    "note_odd",
-    "objects_of",
+    "message_in",
+    "objects_in",
     "read_body",
     "read_object",
     "to_rows",
 ]
 
 #: Statuses that say in the source's own words that there is nothing.
-ABSENT = (404, 410)
+ABSENT_STATUSES = (404, 410)
 
 
 def read_body(table: Table, page: Page) -> Any:
@@ -51,12 +51,12 @@ def read_object(table: Table, page: Page) -> dict[str, Any] | Parsed:
 def error_message(body: bytes) -> str | None:
     """The message of an error answer, if it has one; see `message_of`."""
     try:
-        return message_of(read_json(body))
+        return message_in(read_json(body))
     except NotJsonError:
         return None
 
 
-def message_of(content: Any) -> str | None:
+def message_in(content: Any) -> str | None:
     """The message in the decoded body of an error answer, in any of the forms that sources use.
 
     These are `{"error": text}`, `{"message": text}` and `{"errors": [{"message": text}]}`.
@@ -71,7 +71,7 @@ def message_of(content: Any) -> str | None:
     return None
 
 
-def add(parsed: Parsed, more: Parsed) -> None:
+def add_parsed(parsed: Parsed, more: Parsed) -> None:
     """Add what another part of the same page became, which fills other tables."""
     parsed.frames.update(more.frames)
     parsed.rejects.extend(more.rejects)
@@ -85,12 +85,12 @@ def to_rows(table: Table, records: Sequence[Any], page: Page, **more: Any) -> Pa
     return decode_rows(table, records, {**page.params, **more}, observed_at=page.observed_at)
 
 
-def note_odd(parsed: Parsed, table: Table, field_path: str, reason: str, record_index: int) -> None:
+def count_odd_field(parsed: Parsed, table: Table, field_path: str, reason: str, record_index: int) -> None:
     """Count a field that leads to records and cannot be read, so that there are none."""
     parsed.odd.setdefault(OddField(table.name, field_path, reason), []).append(record_index)
 
 
-def objects_of(parsed: Parsed, table: Table, field_path: str, value: Any, record_index: int) -> list[dict[str, Any]]:
+def objects_in(parsed: Parsed, table: Table, field_path: str, value: Any, record_index: int) -> list[dict[str, Any]]:
     """The objects in a list that a record holds; whatever else is there is counted.
 
     Args:
@@ -103,11 +103,11 @@ def objects_of(parsed: Parsed, table: Table, field_path: str, value: Any, record
     if value is None:
         return []
     if not isinstance(value, list):
-        note_odd(parsed, table, field_path, "expected a list", record_index)
+        count_odd_field(parsed, table, field_path, "expected a list", record_index)
         return []
-    found = [each for each in value if isinstance(each, dict)]
+    found = [entry for entry in value if isinstance(entry, dict)]
     for _ in range(len(value) - len(found)):
-        note_odd(parsed, table, f"{field_path}[]", "expected an object", record_index)
+        count_odd_field(parsed, table, f"{field_path}[]", "expected an object", record_index)
     return found
 
 
@@ -118,15 +118,15 @@ def is_same_id(sent: Any, requested: Any) -> bool:
     return type(sent) in (int, str) and str(sent).strip() == str(requested)
 
 
-def milliseconds(text: Any) -> int | None:
+def epoch_milliseconds(text: Any) -> int | None:
     """Milliseconds since 1970 of a time in ISO 8601, in UTC unless it says otherwise; None for anything else."""
     try:
-        moment = datetime.fromisoformat(text)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        timestamp = datetime.fromisoformat(text)
+        return int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def iso_utc(moment: datetime) -> str:
+def iso_utc(timestamp: datetime) -> str:
     """ISO 8601 in UTC, of fixed length, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

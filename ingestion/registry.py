@@ -6,14 +6,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ingestion.sync.connector import Reader
+    from ingestion.sync.connector import SourceConnector
 
-__all__ = ["NAMES", "readers"]
+__all__ = ["NAMES", "connectors"]
 
 #: Names of the sources, in the order of a run: `ingestion.<name>`, `orchestration.assets.<name>`, `staging_<name>`.
 NAMES = ("opendota", "faceit")
 
 
-def readers() -> dict[str, Reader]:
+def connectors() -> dict[str, SourceConnector]:
     """Every source by name. Loads them, which takes a moment; their names alone are `NAMES`."""
-    return {name: importlib.import_module(f"ingestion.sources.{name}.connector").READER for name in NAMES}
+    return {name: importlib.import_module(f"ingestion.sources.{name}.connector").CONNECTOR for name in NAMES}

@@ -12,7 +12,7 @@ import httpx
 
 from warehouse.core.masking import Mask
 
-__all__ = ["ENCODING", "Bodies", "BodyTooLargeError", "Received"]
+__all__ = ["ENCODING", "BodyReader", "BodyTooLargeError", "RawResponse"]
 
 #: The one compression that is requested: its output can be taken in steps, so that a small body cannot become a large
 #: one before its size is known.
@@ -20,10 +20,10 @@ ENCODING = "gzip"
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _STEP_BYTES = 256 << 10
 #: Of an answer with an error only its message is used.
-_MOST_ERROR_BYTES = 256 << 10
+_MAX_ERROR_BYTES = 256 << 10
 #: Bodies beyond this size are read one at a time, so that all requests under way together need little more memory than
 #: the largest single body.
-_SMALL_BYTES = 2 << 20
+_LARGE_BODY_BYTES = 2 << 20
 
 
 class BodyTooLargeError(Exception):
@@ -31,7 +31,7 @@ class BodyTooLargeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class RawResponse:
     """An answer whose body is complete, decompressed and without the key.
 
     Args:
@@ -45,7 +45,7 @@ class Received:
     body: bytes
 
 
-class Bodies:
+class BodyReader:
     """Reads the answers of one client.
 
     Args:
@@ -53,12 +53,12 @@ class Bodies:
         mask: replaces the key wherever an answer repeats it.
     """
 
-    def __init__(self, most_bytes: int, mask: Mask) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int, mask: Mask) -> None:
+        self._max_bytes = max_bytes
         self._mask = mask
-        self._large = asyncio.Lock()
+        self._large_body_lock = asyncio.Lock()
 
-    async def read(self, response: httpx.Response, deadline: asyncio.Timeout) -> Received:
+    async def read(self, response: httpx.Response, deadline: asyncio.Timeout) -> RawResponse:
         """Read an answer whose headers have arrived.
 
         Args:
@@ -73,45 +73,45 @@ class Bodies:
         body = bytearray()
         try:
             async with AsyncExitStack() as stack:
-                await self._collect(response, body, _MOST_ERROR_BYTES if is_error else None, stack, deadline)
-                whole = bytes(body)
+                await self._collect(response, body, _MAX_ERROR_BYTES if is_error else None, stack, deadline)
+                content = bytes(body)
         finally:
             # An error would hold it as long as its traceback lives.
             body.clear()
         headers = httpx.Headers([(name, self._mask.text(value)) for name, value in response.headers.multi_items()])
         if is_error:
-            whole = self._mask.error_body(whole, is_cut=len(whole) > _MOST_ERROR_BYTES)
-        return Received(response.status_code, headers, self._mask.body(whole))
+            content = self._mask.error_body(content, is_cut=len(content) > _MAX_ERROR_BYTES)
+        return RawResponse(response.status_code, headers, self._mask.body(content))
 
     async def _collect(
         self,
         response: httpx.Response,
         body: bytearray,
-        enough: int | None,
+        max_length: int | None,
         stack: AsyncExitStack,
         deadline: asyncio.Timeout,
     ) -> None:
         """Append the pieces of a body, as many as are enough; a large one waits for its turn."""
         is_large = False
-        async for piece in self._pieces(response):
+        async for piece in self._decompressed_pieces(response):
             body += piece
-            if enough is not None and len(body) > enough:
+            if max_length is not None and len(body) > max_length:
                 return
-            if len(body) > self._most_bytes:
+            if len(body) > self._max_bytes:
                 raise BodyTooLargeError
-            if len(body) > _SMALL_BYTES and not is_large:
+            if len(body) > _LARGE_BODY_BYTES and not is_large:
                 is_large = True
-                await self._wait_for_others(stack, deadline)
+                await self._wait_for_large_bodies(stack, deadline)
 
-    async def _wait_for_others(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> None:
+    async def _wait_for_large_bodies(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> None:
         loop = asyncio.get_running_loop()
-        when, begun = deadline.when(), loop.time()
+        expires_at, waiting_since = deadline.expires_at(), loop.time()
         deadline.reschedule(None)
-        await stack.enter_async_context(self._large)
-        if when is not None:
-            deadline.reschedule(when + loop.time() - begun)
+        await stack.enter_async_context(self._large_body_lock)
+        if expires_at is not None:
+            deadline.reschedule(expires_at + loop.time() - waiting_since)
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _decompressed_pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """The decompressed body in small pieces."""
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity", ENCODING, f"x-{ENCODING}"):
@@ -120,7 +120,7 @@ class Bodies:
         sent = 0
         async for chunk in response.aiter_raw():
             sent += len(chunk)
-            if sent > self._most_bytes:
+            if sent > self._max_bytes:
                 raise BodyTooLargeError
             if decoder is None:
                 yield chunk

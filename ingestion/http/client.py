@@ -16,32 +16,39 @@ from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from ingestion.errors import (
     BlockedError,
-    BrokenAnswer,
-    OversizedAnswer,
+    MalformedResponse,
+    OversizedResponse,
     PermanentError,
     TransientError,
     Unreachable,
     WrongAddressError,
     WrongKeyError,
 )
-from ingestion.http.bodies import ENCODING, Bodies, BodyTooLargeError, Received
-from ingestion.http.rate_limits import CallBudget, Clock, Limiter, Turn
-from ingestion.http.refusals import Refused, Upstream, as_blocked, in_short, refusal, wrong_address
+from ingestion.http.bodies import ENCODING, BodyReader, BodyTooLargeError, RawResponse
+from ingestion.http.rate_limits import CallBudget, Clock, Limiter, RequestSlot
+from ingestion.http.refusals import (
+    RefusedResponse,
+    Upstream,
+    blocked_error,
+    one_line,
+    refusal_error,
+    wrong_address_error,
+)
 from ingestion.parsing import error_message
 from warehouse.core.json_text import NotJsonError, check_json
 from warehouse.core.masking import Mask
 
-__all__ = ["Answer", "Client", "Patience", "check_address"]
+__all__ = ["Client", "Response", "RetryPolicy", "check_address"]
 
 _UNREACHABLE_ATTEMPTS = 3
 #: Values of one body, which take many times their bytes once decoded; real answers of the largest size hold fewer.
-_MOST_VALUES = 4_000_000
+_MAX_VALUES = 4_000_000
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to wait, in seconds, and how often to ask again.
 
     Args:
@@ -54,17 +61,17 @@ class Patience:
         longest_wait_s: longest pause.
     """
 
-    connect_s: float = 10.0
-    read_s: float = 30.0
-    answer_s: float = 120.0
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 30.0
+    response_timeout_s: float = 120.0
     attempts: int = 6
-    total_s: float = 180.0
-    first_wait_s: float = 0.5
-    longest_wait_s: float = 20.0
+    total_timeout_s: float = 180.0
+    initial_backoff_s: float = 0.5
+    max_backoff_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An answer that arrived whole.
 
     Args:
@@ -97,7 +104,13 @@ class Client:
     """
 
     def __init__(
-        self, upstream: Upstream, limiter: Limiter, clock: Clock, patience: Patience, *, most_bytes: int = 64 << 20
+        self,
+        upstream: Upstream,
+        limiter: Limiter,
+        clock: Clock,
+        retry_policy: RetryPolicy,
+        *,
+        max_bytes: int = 64 << 20,
     ) -> None:
         check_address(upstream)
         # Left alone, stamina writes each retry to standard output as soon as structlog is installed.
@@ -105,10 +118,10 @@ class Client:
         self.upstream = upstream
         self._limiter = limiter
         self._clock = clock
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._mask = Mask(upstream.key)
-        self._most_bytes = most_bytes
-        self._bodies = Bodies(most_bytes, self._mask)
+        self._max_bytes = max_bytes
+        self._body_reader = BodyReader(max_bytes, self._mask)
         self._has_succeeded = False
         self._is_key_accepted = False
         headers = {"Accept": "application/json", "Accept-Encoding": ENCODING, "User-Agent": "ladderhouse"}
@@ -116,7 +129,7 @@ class Client:
             headers["Authorization"] = f"Bearer {upstream.key.get_secret_value()}"
         self._http = httpx.AsyncClient(
             headers=headers,
-            timeout=httpx.Timeout(patience.read_s, connect=patience.connect_s),
+            timeout=httpx.Timeout(retry_policy.read_timeout_s, connect=retry_policy.connect_timeout_s),
             limits=httpx.Limits(max_connections=limiter.concurrency),
         )
 
@@ -143,7 +156,7 @@ class Client:
         *,
         budget: CallBudget,
         may_be_empty: bool = False,
-    ) -> Answer:
+    ) -> Response:
         """Ask for a path until it answers, the source refuses, or patience ends.
 
         Args:
@@ -160,23 +173,23 @@ class Client:
         """
         request = f"{path}?{httpx.QueryParams(query)}" if query else path
         try:
-            return await self._ask(request, budget, may_be_empty=may_be_empty)
+            return await self._request(request, budget, may_be_empty=may_be_empty)
         except WrongKeyError as error:
-            raise await self._key_or_thing(error, budget) from None
+            raise await self._key_or_entity_error(error, budget) from None
         except WrongAddressError as error:
-            raise await self._address_or_thing(error, request, budget) from None
+            raise await self._address_or_path_error(error, request, budget) from None
 
-    async def is_open(self, budget: CallBudget) -> bool:
+    async def can_read_open_path(self, budget: CallBudget) -> bool:
         """Whether the path that everybody is answered is answered; also in the API's own words that it is not there."""
         try:
-            await self._ask(self.upstream.open_path, budget)
+            await self._request(self.upstream.open_path, budget)
         except (BlockedError, WrongKeyError, WrongAddressError):
             return False
         except PermanentError:
             pass
         return True
 
-    async def _key_or_thing(self, refused: WrongKeyError, budget: CallBudget) -> PermanentError:
+    async def _key_or_entity_error(self, refused: WrongKeyError, budget: CallBudget) -> PermanentError:
         """A 401 or 403 in the API's own words: of the key, or of a thing that is private.
 
         The open path decides. It is not requested where the key was accepted since the refusal before this one.
@@ -185,65 +198,71 @@ class Client:
             return refused
         if not self._is_key_accepted:
             try:
-                await self._ask(self.upstream.open_path, budget)
+                await self._request(self.upstream.open_path, budget)
             except WrongKeyError as error:
                 return error
             except PermanentError:
                 pass
         self._is_key_accepted = False
-        message = f"{self.upstream.name} answered {refused.request} with {refused.status} ({refused.words})"
+        message = f"{self.upstream.name} answered {refused.request} with {refused.status} ({refused.api_message})"
         return PermanentError(message, status=refused.status, body=refused.body, request=refused.request)
 
-    async def _address_or_thing(self, refused: WrongAddressError, request: str, budget: CallBudget) -> PermanentError:
+    async def _address_or_path_error(
+        self, refused: WrongAddressError, request: str, budget: CallBudget
+    ) -> PermanentError:
         """A first answer that is not the API's: of a wrong address, or of one path. The open path decides."""
-        if not self.upstream.open_path or self.upstream.open_path == request or not await self.is_open(budget):
+        if (
+            not self.upstream.open_path
+            or self.upstream.open_path == request
+            or not await self.can_read_open_path(budget)
+        ):
             return refused
         self._has_succeeded = True
-        return as_blocked(self.upstream, Refused(request, refused.status, {}, refused.body))
+        return blocked_error(self.upstream, RefusedResponse(request, refused.status, {}, refused.body))
 
-    async def _ask(self, request: str, budget: CallBudget, *, may_be_empty: bool = False) -> Answer:
+    async def _request(self, request: str, budget: CallBudget, *, may_be_empty: bool = False) -> Response:
         """Ask for one path with its query, patiently."""
-        patience = self._patience
-        tries = 0
+        retry_policy = self._retry_policy
+        attempts_made = 0
 
-        def is_worth_repeating(error: Exception) -> bool:
-            most = _UNREACHABLE_ATTEMPTS if isinstance(error, Unreachable) else patience.attempts
-            return isinstance(error, TransientError) and tries < most
+        def is_retryable(error: Exception) -> bool:
+            max_attempts = _UNREACHABLE_ATTEMPTS if isinstance(error, Unreachable) else retry_policy.attempts
+            return isinstance(error, TransientError) and attempts_made < max_attempts
 
-        patiently = stamina.retry_context(
-            on=is_worth_repeating,
-            attempts=patience.attempts,
-            timeout=patience.total_s,
-            wait_initial=patience.first_wait_s,
-            wait_max=patience.longest_wait_s,
-            wait_jitter=patience.first_wait_s,
+        retrying = stamina.retry_context(
+            on=is_retryable,
+            attempts=retry_policy.attempts,
+            timeout=retry_policy.total_timeout_s,
+            wait_initial=retry_policy.initial_backoff_s,
+            wait_max=retry_policy.max_backoff_s,
+            wait_jitter=retry_policy.initial_backoff_s,
         )
-        async for attempt in patiently.with_name(self.upstream.name, (request,), {}):
+        async for attempt in retrying.with_name(self.upstream.name, (request,), {}):
             with attempt:
-                async with self._limiter.turn() as turn:
+                async with self._limiter.acquire() as slot:
                     budget.spend()
-                    tries += 1
+                    attempts_made += 1
                     response = await self._send(request)
                     observed_at = self._clock.now()
-                    turn.learn(response.headers)
-                    self._refuse_errors(response, request, turn)
+                    slot.update_from_headers(response.headers)
+                    self._raise_for_status(response, request, slot)
                     self._check_body(response, request, may_be_empty=may_be_empty)
                 self._has_succeeded = self._is_key_accepted = True
-                return Answer(request, response.status, response.headers, response.body, observed_at)
+                return Response(request, response.status, response.headers, response.body, observed_at)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _send(self, request: str) -> Received:
+    async def _send(self, request: str) -> RawResponse:
         name = self.upstream.name
         try:
             async with (
-                asyncio.timeout(self._patience.answer_s) as deadline,
+                asyncio.timeout(self._retry_policy.response_timeout_s) as deadline,
                 self._http.stream("GET", self.upstream.url + request) as response,
             ):
                 try:
-                    return await self._bodies.read(response, deadline)
+                    return await self._body_reader.read(response, deadline)
                 except BodyTooLargeError:
-                    raise OversizedAnswer(
-                        f"{name} answered {request} with more than {self._most_bytes >> 20} MB",
+                    raise OversizedResponse(
+                        f"{name} answered {request} with more than {self._max_bytes >> 20} MB",
                         "raise LADDER_ANSWER_MB if so much is meant",
                         status=response.status_code,
                         request=request,
@@ -251,7 +270,7 @@ class Client:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise Unreachable(
                 f"{name} cannot be reached at {self.upstream.url}{self._reason(error)}",
-                f"check the network and {self.upstream.variables}_URL; stored data stays as it is",
+                f"check the network and {self.upstream.variable_prefix}_URL; stored data stays as it is",
             ) from None
         except (httpx.TimeoutException, TimeoutError):
             raise TransientError(f"{name} did not answer {request} in time", "run again later") from None
@@ -260,27 +279,28 @@ class Client:
                 f"{name} broke off its answer to {request}{self._reason(error)}", "run again later"
             ) from None
 
-    def _refuse_errors(self, response: Received, request: str, turn: Turn) -> None:
+    def _raise_for_status(self, response: RawResponse, request: str, slot: RequestSlot) -> None:
         """Raise the error that the status stands for."""
         status = response.status
         if 200 <= status < 300:
             return
         if status in (408, 429) or status >= 500:
-            words = in_short(error_message(response.body) or "", self.upstream.key)
+            api_message = one_line(error_message(response.body) or "", self.upstream.key)
             if status == 429:
-                turn.refuse(response.headers, words)
-            message = f"{self.upstream.name} answered {request} with {status}{f' ({words})' if words else ''}"
+                slot.on_rate_limited(response.headers, api_message)
+            reason = f" ({api_message})" if api_message else ""
+            message = f"{self.upstream.name} answered {request} with {status}{reason}"
             raise TransientError(message, "run again later")
-        refused = Refused(request, status, response.headers, response.body)
-        raise refusal(self.upstream, refused, has_succeeded=self._has_succeeded)
+        refused = RefusedResponse(request, status, response.headers, response.body)
+        raise refusal_error(self.upstream, refused, has_succeeded=self._has_succeeded)
 
-    def _check_body(self, response: Received, request: str, *, may_be_empty: bool) -> None:
+    def _check_body(self, response: RawResponse, request: str, *, may_be_empty: bool) -> None:
         """Refuse a body that is not whole JSON."""
         if not response.body.strip() and may_be_empty:
             return
-        if response.body.count(b",") > _MOST_VALUES:
-            raise OversizedAnswer(
-                f"{self.upstream.name} answered {request} with more than {_MOST_VALUES} values",
+        if response.body.count(b",") > _MAX_VALUES:
+            raise OversizedResponse(
+                f"{self.upstream.name} answered {request} with more than {_MAX_VALUES} values",
                 status=response.status,
                 request=request,
             )
@@ -288,8 +308,10 @@ class Client:
             check_json(response.body)
         except NotJsonError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
-                raise wrong_address(self.upstream, f"{request} is a web page", response.status, response.body) from None
-            raise BrokenAnswer(
+                raise wrong_address_error(
+                    self.upstream, f"{request} is a web page", response.status, response.body
+                ) from None
+            raise MalformedResponse(
                 f"{self.upstream.name} answered {request} with broken JSON ({self._mask.text(str(error))})",
                 "run again later",
                 status=response.status,
@@ -329,5 +351,5 @@ def check_address(upstream: Upstream) -> None:
     except httpx.InvalidURL as error:
         reason = str(error)
     raise WrongAddressError(
-        f"{upstream.url} is not an address: {reason}", f"correct {upstream.variables}_URL", status=0
+        f"{upstream.url} is not an address: {reason}", f"correct {upstream.variable_prefix}_URL", status=0
     )

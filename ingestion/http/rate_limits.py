@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ingestion.errors import CallBudgetSpent
 
-__all__ = ["CallBudget", "Clock", "Limiter", "SystemClock", "Turn"]
+__all__ = ["CallBudget", "Clock", "Limiter", "RequestSlot", "SystemClock"]
 
 
 class Clock(Protocol):
@@ -44,20 +44,20 @@ class CallBudget:
         whole: the budget that this one is a part of; what is spent here is spent there too.
     """
 
-    def __init__(self, limit: int, whole: CallBudget | None = None) -> None:
+    def __init__(self, limit: int, parent: CallBudget | None = None) -> None:
         self.limit = limit
         self.spent = 0
-        self._whole = whole
+        self._parent = parent
 
     @property
     def left(self) -> int:
         """Requests that may still be made."""
         own = self.limit - self.spent
-        return own if self._whole is None else min(own, self._whole.left)
+        return own if self._parent is None else min(own, self._parent.left)
 
-    def part(self, share: float) -> CallBudget:
+    def sub_budget(self, budget_share: float) -> CallBudget:
         """A budget over a share (0 to 1) of what is left, at least one request."""
-        return CallBudget(max(1, math.ceil(self.left * share)), whole=self)
+        return CallBudget(max(1, math.ceil(self.left * budget_share)), parent=self)
 
     def spend(self) -> None:
         """Count one request.
@@ -66,20 +66,20 @@ class CallBudget:
             CallBudgetSpent: none is left; nothing is counted.
         """
         if self.spent >= self.limit:
-            what = "run's call budget" if self._whole is None else "pass's share of the call budget"
+            what = "run's call budget" if self._parent is None else "pass's share of the call budget"
             raise CallBudgetSpent(f"the {what} of {self.limit} requests is spent", "run again for the rest")
-        if self._whole is not None:
-            self._whole.spend()
+        if self._parent is not None:
+            self._parent.spend()
         self.spent += 1
 
 
-class Turn(Protocol):
+class RequestSlot(Protocol):
     """Leave to make one request. Tell it what the answer said."""
 
-    def learn(self, headers: Mapping[str, str]) -> None:
+    def update_from_headers(self, headers: Mapping[str, str]) -> None:
         """Take over what the headers of an answer say of limits."""
 
-    def refuse(self, headers: Mapping[str, str], said: str) -> None:
+    def on_rate_limited(self, headers: Mapping[str, str], message: str) -> None:
         """The request was one too many (429): make those that follow wait as long as the source asks for.
 
         Args:
@@ -98,7 +98,7 @@ class Limiter(Protocol):
     def concurrency(self) -> int:
         """Requests under way at once."""
 
-    def turn(self) -> AbstractAsyncContextManager[Turn]:
+    def acquire(self) -> AbstractAsyncContextManager[RequestSlot]:
         """Wait until a request may be made; it is under way until the block ends.
 
         Raises:

@@ -16,16 +16,24 @@ from typing import Literal
 from pydantic import SecretStr
 
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, WrongAddressError, WrongKeyError
-from ingestion.parsing import ABSENT, message_of
+from ingestion.parsing import ABSENT_STATUSES, message_in
 from warehouse.core.json_text import NotJsonError, read_json
 from warehouse.core.masking import Mask
 
-__all__ = ["BodyKind", "Refused", "Upstream", "as_blocked", "in_short", "refusal", "wrong_address"]
+__all__ = [
+    "BodyKind",
+    "RefusedResponse",
+    "Upstream",
+    "blocked_error",
+    "one_line",
+    "refusal_error",
+    "wrong_address_error",
+]
 
 BodyKind = Literal["the API's JSON", "other JSON", "a web page", "an empty body", "text"]
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_OF_KEYS = (401, 403)
+_KEY_STATUSES = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,12 @@ class Upstream:
     name: str
     url: str
     key: SecretStr | None
-    variables: str
+    variable_prefix: str
     open_path: str = ""
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedResponse:
     """An answer that is a refusal. Its body is read once: a web page of any size may come in place of a message.
 
     Args:
@@ -65,7 +73,7 @@ class Refused:
     body: bytes
 
     @property
-    def kind(self) -> BodyKind:
+    def body_kind(self) -> BodyKind:
         """What the body is, in words for a message."""
         return self._read[0]
 
@@ -80,7 +88,7 @@ class Refused:
             return "an empty body", ""
         is_page = "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
         try:
-            message = message_of(read_json(self.body))
+            message = message_in(read_json(self.body))
         except NotJsonError:
             return ("a web page" if is_page else "text"), ""
         if message is not None:
@@ -88,7 +96,7 @@ class Refused:
         return ("a web page" if is_page else "other JSON"), ""
 
 
-def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> PermanentError:
+def refusal_error(upstream: Upstream, refused: RefusedResponse, *, has_succeeded: bool) -> PermanentError:
     """The error for a refusal.
 
     Args:
@@ -96,35 +104,35 @@ def refusal(upstream: Upstream, refused: Refused, *, has_succeeded: bool) -> Per
         refused: the answer.
         has_succeeded: something was answered before, so that the address is right.
     """
-    status, is_own = refused.status, refused.kind == "the API's JSON"
-    words = in_short(refused.message, upstream.key)
-    if is_own and upstream.key is not None and (status in _OF_KEYS or "api key" in words.lower()):
+    status, is_from_api = refused.status, refused.body_kind == "the API's JSON"
+    api_message = one_line(refused.message, upstream.key)
+    if is_from_api and upstream.key is not None and (status in _KEY_STATUSES or "api key" in api_message.lower()):
         return WrongKeyError(
-            f"{upstream.name} refuses the key ({status}{f', {words}' if words else ''})",
-            f"correct {upstream.variables}_KEY",
+            f"{upstream.name} refuses the key ({status}{f', {api_message}' if api_message else ''})",
+            f"correct {upstream.variable_prefix}_KEY",
             status=status,
             body=refused.body,
             request=refused.request,
-            words=words,
+            api_message=api_message,
         )
-    if not has_succeeded and not is_own and (300 <= status < 400 or status in ABSENT):
-        seen = f"{upstream.name} answered {refused.request} with {_seen(upstream, refused)}"
-        return wrong_address(upstream, seen, status, refused.body)
-    if not is_own or status in _OF_KEYS or 300 <= status < 400:
-        return as_blocked(upstream, refused)
-    kind = NotFoundError if status in ABSENT else PermanentError
-    message = f"{upstream.name} answered {refused.request} with {status}{f' ({words})' if words else ''}"
-    return kind(message, status=status, body=refused.body, request=refused.request)
+    if not has_succeeded and not is_from_api and (300 <= status < 400 or status in ABSENT_STATUSES):
+        description = f"{upstream.name} answered {refused.request} with {_described(upstream, refused)}"
+        return wrong_address_error(upstream, description, status, refused.body)
+    if not is_from_api or status in _KEY_STATUSES or 300 <= status < 400:
+        return blocked_error(upstream, refused)
+    error_class = NotFoundError if status in ABSENT_STATUSES else PermanentError
+    message = f"{upstream.name} answered {refused.request} with {status}{f' ({api_message})' if api_message else ''}"
+    return error_class(message, status=status, body=refused.body, request=refused.request)
 
 
-def as_blocked(upstream: Upstream, refused: Refused) -> BlockedError:
+def blocked_error(upstream: Upstream, refused: RefusedResponse) -> BlockedError:
     """A refusal that is neither of a key nor in the API's own judgement of a thing, with what was seen."""
     key = "a key is set" if upstream.key is not None else "no key is set"
     hint = "this network's address may be blocked in front of the API: wait, or use another network"
     if upstream.key is None:
-        hint += f", or set {upstream.variables}_KEY"
+        hint += f", or set {upstream.variable_prefix}_KEY"
     return BlockedError(
-        f"{upstream.name} refused {refused.request} with {_seen(upstream, refused)}, and {key}",
+        f"{upstream.name} refused {refused.request} with {_described(upstream, refused)}, and {key}",
         hint,
         status=refused.status,
         body=refused.body,
@@ -132,27 +140,27 @@ def as_blocked(upstream: Upstream, refused: Refused) -> BlockedError:
     )
 
 
-def wrong_address(upstream: Upstream, seen: str, status: int, body: bytes) -> WrongAddressError:
+def wrong_address_error(upstream: Upstream, description: str, status: int, body: bytes) -> WrongAddressError:
     """The error for an address at which something else answers."""
     return WrongAddressError(
-        f"{upstream.url} is not {upstream.name}: {seen}",
-        f"correct {upstream.variables}_URL, which includes the API's base path",
+        f"{upstream.url} is not {upstream.name}: {description}",
+        f"correct {upstream.variable_prefix}_URL, which includes the API's base path",
         status=status,
         body=body,
     )
 
 
-def in_short(message: str, key: SecretStr | None = None) -> str:
+def one_line(message: str, key: SecretStr | None = None) -> str:
     """The message of an error answer in one short line, without the key."""
-    words = " ".join(message.split())
-    return Mask(key).text(words)[:200]
+    api_message = " ".join(message.split())
+    return Mask(key).text(api_message)[:200]
 
 
-def _seen(upstream: Upstream, refused: Refused) -> str:
+def _described(upstream: Upstream, refused: RefusedResponse) -> str:
     """Status and kind of body, with the body's own words: its message or its title."""
     message = refused.message
-    if refused.kind == "a web page":
+    if refused.body_kind == "a web page":
         title = _TITLE.search(refused.body[:20_000].decode("utf-8", "replace"))
         message = title[1] if title else ""
-    words = in_short(message, upstream.key)
-    return f"{refused.status}, {refused.kind}{f' ({words})' if words else ''}"
+    api_message = one_line(message, upstream.key)
+    return f"{refused.status}, {refused.body_kind}{f' ({api_message})' if api_message else ''}"

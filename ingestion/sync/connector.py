@@ -9,24 +9,24 @@ from datetime import datetime
 
 import psycopg
 
-from ingestion.http.client import Client, Patience
+from ingestion.http.client import Client, RetryPolicy
 from ingestion.http.rate_limits import CallBudget, Clock, Limiter, SystemClock
 from ingestion.http.refusals import Upstream
 from ingestion.sync.pasted import Nickname, SteamAccount
-from ingestion.sync.reports import PlannedPass
-from ingestion.sync.selection import Situation
-from ingestion.sync.streams import Context, PassDefinition, plan_pass
+from ingestion.sync.reports import PlannedSync
+from ingestion.sync.selection import SelectionContext
+from ingestion.sync.streams import Stream, SyncContext, plan_stream
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings
 from warehouse.lake.files import Lake
 from warehouse.model.source import Source
 from warehouse.model.tables import Table
 
-__all__ = ["Found", "Reader"]
+__all__ = ["FoundPlayer", "SourceConnector"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPlayer:
     """A player who was looked up.
 
     Args:
@@ -39,7 +39,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Reader:
+class SourceConnector:
     """A source as a run reads it.
 
     Args:
@@ -57,33 +57,33 @@ class Reader:
     """
 
     source: Source
-    passes: tuple[PassDefinition, ...]
+    streams: tuple[Stream, ...]
     kinds: tuple[str, ...]
     upstream: Callable[[Settings], Upstream]
     limiter: Callable[[str, Upstream, Clock], AbstractAsyncContextManager[Limiter]]
     call_budget: Callable[[Settings], int]
-    identify: Callable[[str, str], str | Nickname | SteamAccount]
-    probe: str
-    needs_key: bool = False
-    look_up: Callable[[Context, Nickname | SteamAccount], Awaitable[Found]] | None = None
+    parse_identifier: Callable[[str, str], str | Nickname | SteamAccount]
+    probe_path: str
+    requires_key: bool = False
+    find_player: Callable[[SyncContext, Nickname | SteamAccount], Awaitable[FoundPlayer]] | None = None
 
-    def tables_by_pass(self) -> dict[str, tuple[Table, ...]]:
+    def tables_by_stream(self) -> dict[str, tuple[Table, ...]]:
         """The tables of each pass, in the order of a run.
 
         A table belongs to the first pass that is named for it, or else to the first that fills it.
         """
-        names = {definition.name for definition in self.passes}
+        names = {stream.name for stream in self.streams}
         owned: set[str] = set()
         found: dict[str, tuple[Table, ...]] = {}
-        for definition in self.passes:
-            filled = [table for name in definition.endpoints for table in self.source.endpoints[name].tables]
+        for stream in self.streams:
+            filled = [table for name in stream.endpoints for table in self.source.endpoints[name].tables]
             own = tuple(
                 table
                 for table in filled
-                if table.name == definition.name or (table.name not in names and table.name not in owned)
+                if table.name == stream.name or (table.name not in names and table.name not in owned)
             )
             owned |= {table.name for table in own}
-            found[definition.name] = own
+            found[stream.name] = own
         return found
 
     def require_key(self, settings: Settings) -> None:
@@ -93,12 +93,14 @@ class Reader:
             ConfigurationError: a key is needed and not set.
         """
         upstream = self.upstream(settings)
-        if self.needs_key and upstream.key is None:
-            raise ConfigurationError(f"{upstream.name} is left out, it needs a key", f"set {upstream.variables}_KEY")
+        if self.requires_key and upstream.key is None:
+            raise ConfigurationError(
+                f"{upstream.name} is left out, it needs a key", f"set {upstream.variable_prefix}_KEY"
+            )
 
     def is_readable(self, settings: Settings) -> bool:
         """Whether a run with these settings can ask it."""
-        return not self.needs_key or self.upstream(settings).key is not None
+        return not self.requires_key or self.upstream(settings).key is not None
 
     @asynccontextmanager
     async def open_context(
@@ -109,8 +111,8 @@ class Reader:
         *,
         on_progress: Callable[[str, int, int], None] = lambda name, done, total: None,
         clock: Clock | None = None,
-        patience: Patience | None = None,
-    ) -> AsyncIterator[Context]:
+        retry_policy: RetryPolicy | None = None,
+    ) -> AsyncIterator[SyncContext]:
         """What the passes of one run share: a client, its limits and the call budget.
 
         Args:
@@ -129,9 +131,11 @@ class Reader:
         upstream = self.upstream(settings)
         async with (
             self.limiter(database_url, upstream, clock) as limiter,
-            Client(upstream, limiter, clock, patience or Patience(), most_bytes=settings.answer_mb << 20) as client,
+            Client(
+                upstream, limiter, clock, retry_policy or RetryPolicy(), max_bytes=settings.answer_mb << 20
+            ) as client,
         ):
-            yield Context(
+            yield SyncContext(
                 source=self.source,
                 settings=settings,
                 database_url=database_url,
@@ -142,7 +146,7 @@ class Reader:
                 on_progress=on_progress,
             )
 
-    def plan(self, connection: psycopg.Connection, settings: Settings, now: datetime) -> tuple[PlannedPass, ...]:
+    def plan(self, connection: psycopg.Connection, settings: Settings, now: datetime) -> tuple[PlannedSync, ...]:
         """What each pass of a run would request now, by what is stored, without a request.
 
         Args:
@@ -153,5 +157,5 @@ class Reader:
         Raises:
             DatabaseError: the warehouse cannot be read.
         """
-        situation = Situation(connection, settings, now)
-        return tuple(plan_pass(situation, self.source.name, definition) for definition in self.passes)
+        selection_context = SelectionContext(connection, settings, now)
+        return tuple(plan_stream(selection_context, self.source.name, stream) for stream in self.streams)

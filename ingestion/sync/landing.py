@@ -7,13 +7,13 @@ import asyncio
 from warehouse.lake.files import Lake
 from warehouse.model.source import Page, Source
 
-__all__ = ["Landing"]
+__all__ = ["LakeWriter"]
 
 #: Payload bytes that may wait for the disk; beyond, fetching waits too.
-_MOST_WAITING_BYTES = 32 << 20
+_MAX_WAITING_BYTES = 32 << 20
 
 
-class Landing:
+class LakeWriter:
     """Writes pages to the lake, one file at a time, in a thread.
 
     While a file is flushed to the disk, the pages that arrive gather for the next one. Pages of an endpoint land in the
@@ -34,7 +34,7 @@ class Landing:
         Raises:
             LakeError: an earlier page could not be written; likewise any other error that kept it from being written.
         """
-        while self._waiting_bytes > _MOST_WAITING_BYTES and self._error is None:
+        while self._waiting_bytes > _MAX_WAITING_BYTES and self._error is None:
             await asyncio.shield(self._write_all())
         if self._error is not None:
             raise self._error

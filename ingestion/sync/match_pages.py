@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion.errors import NotFoundError, PermanentError, UnusableAnswer, WrongAddressError, WrongKeyError
+from ingestion.errors import NotFoundError, PermanentError, UnusableResponse, WrongAddressError, WrongKeyError
 from ingestion.sync.reports import Failure
-from ingestion.sync.rereads import Reason, budget_for_rereads, reread_note
-from ingestion.sync.selection import Choice, Item, Situation, in_turn
-from ingestion.sync.streams import Run
+from ingestion.sync.rereads import Reason, reread_budget, reread_cursor
+from ingestion.sync.selection import Selection, SelectionContext, WorkItem, least_recently_requested_first
+from ingestion.sync.streams import SyncRun
 from warehouse.model.source import Parsed
 from warehouse.ops.state import Cursor, Reread
 
-__all__ = ["WantedMatch", "choose_within", "read_match"]
+__all__ = ["CandidateMatch", "select_within_budget", "sync_match"]
 
 
 @dataclass(frozen=True, slots=True)
-class WantedMatch:
+class CandidateMatch:
     """A match that a pass may read.
 
     Args:
@@ -41,19 +41,19 @@ class WantedMatch:
     facts: Mapping[str, Any] | None = None
 
 
-def choose_within(
-    situation: Situation,
+def select_within_budget(
+    context: SelectionContext,
     budget: int,
     source: str,
     endpoint: str,
     *,
-    tracked: Sequence[WantedMatch],
-    again: Sequence[WantedMatch],
-    new: Sequence[WantedMatch],
+    tracked: Sequence[CandidateMatch],
+    due_again: Sequence[CandidateMatch],
+    new: Sequence[CandidateMatch],
     due: Mapping[str, int],
     skipped: int = 0,
     failures: tuple[Failure, ...] = (),
-) -> Choice:
+) -> Selection:
     """The matches of one run: those that are tracked by hand, a share of what is due again, then new ones.
 
     Where more are tracked than the budget holds, they take turns.
@@ -70,15 +70,17 @@ def choose_within(
         skipped: tracked matches that are not due.
         failures: things that cannot be requested.
     """
-    items = in_turn(situation, [_item(source, endpoint, match, is_explicit=True) for match in tracked])[:budget]
-    for matches, most in ((again, budget_for_rereads(budget)), (new, budget)):
+    items = least_recently_requested_first(
+        context, [_item(source, endpoint, match, is_explicit=True) for match in tracked]
+    )[:budget]
+    for matches, most in ((due_again, reread_budget(budget)), (new, budget)):
         room = min(most, budget - len(items))
         items += [_item(source, endpoint, match, is_explicit=False) for match in matches[:room]]
-    return Choice(items, skipped=skipped, failures=failures, due=due)
+    return Selection(items, skipped=skipped, failures=failures, due=due)
 
 
-def _item(source: str, endpoint: str, match: WantedMatch, *, is_explicit: bool) -> Item:
-    return Item(
+def _item(source: str, endpoint: str, match: CandidateMatch, *, is_explicit: bool) -> WorkItem:
+    return WorkItem(
         f"match {match.id}",
         match.id,
         None if match.requested_at is None else Cursor({}, match.requested_at),
@@ -88,13 +90,13 @@ def _item(source: str, endpoint: str, match: WantedMatch, *, is_explicit: bool) 
     )
 
 
-async def read_match(
-    run: Run,
-    item: Item,
+async def sync_match(
+    run: SyncRun,
+    item: WorkItem,
     endpoint: str,
     path: str,
     match_id: str | int,
-    unsettled: Callable[[Item, Parsed], Reason | None],
+    unsettled: Callable[[WorkItem, Parsed], Reason | None],
 ) -> None:
     """Read a part of a match; that the source does not know it, or refuses it, is worth keeping too.
 
@@ -118,7 +120,7 @@ async def read_match(
         raise
     except PermanentError as error:
         failure = error
-        answer = run.absent(error)
+        answer = run.response_from_error(error)
     page, parsed = run.parse(endpoint, {"match_id": match_id}, answer)
     main = run.context.source.endpoints[endpoint].tables[0].name
     reason: Reason | None
@@ -130,19 +132,19 @@ async def read_match(
         reason = "unreadable"
     else:
         reason = unsettled(item, parsed) or ("flawed" if parsed.is_flawed else None)
-    note = reread_note(
+    note = reread_cursor(
         endpoint, item.id, reason, item.facts["before"], at=page.observed_at, played_at=_played_at(item, parsed, main)
     )
     try:
         await run.land(page, parsed, note, if_unusable=note)
-    except UnusableAnswer:
+    except UnusableResponse:
         if failure is None:
             raise
     if failure is not None and (item.facts["is_explicit"] or not isinstance(failure, NotFoundError)):
         raise failure
 
 
-def _played_at(item: Item, parsed: Parsed, main: str) -> datetime | None:
+def _played_at(item: WorkItem, parsed: Parsed, main: str) -> datetime | None:
     """When a match was played, by the list that named it or by the answer."""
     played_at = item.facts["played_at"]
     frame = parsed.frames.get(main)

@@ -16,19 +16,19 @@ from warehouse.core.errors import ConfigurationError
 __all__ = [
     "DOTA_SITES",
     "FACEIT",
-    "LARGEST_ACCOUNT",
+    "MAX_ACCOUNT_ID",
     "STEAM",
     "STEAM_FORMS",
     "Nickname",
-    "Page",
     "SteamAccount",
-    "clean",
-    "plain",
+    "WebAddress",
+    "clean_text",
+    "invalid_identifier_error",
+    "normalize_identifier",
+    "parse_steam_account",
+    "parse_web_address",
+    "parse_whole_number",
     "printable",
-    "read_page",
-    "refusal",
-    "steam_account",
-    "whole_number",
 ]
 
 FACEIT, STEAM = "FACEIT", "Steam"
@@ -56,7 +56,7 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
 }
 
 #: A Steam account is a number of 32 bits; its id of 64 bits is the base above it.
-LARGEST_ACCOUNT = 2**32 - 1
+MAX_ACCOUNT_ID = 2**32 - 1
 _STEAM_ID64_BASE = 76561197960265728
 _STEAM2 = re.compile(r"STEAM_[0-5]:([01]):(\d{1,10})", re.IGNORECASE)
 _STEAM3 = re.compile(r"\[?U:1:(\d{1,10})\]?", re.IGNORECASE)
@@ -103,7 +103,7 @@ class SteamAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class WebAddress:
     """A page on the web.
 
     Args:
@@ -117,7 +117,7 @@ class Page:
     name: str = ""
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """A text without what copying adds to it: blanks and quotes around it, invisible characters.
 
     Blanks of other widths become plain ones, and letters have one spelling (Unicode's form C).
@@ -135,7 +135,7 @@ def _strip(text: str) -> str:
     return text.strip("\u200c\u200d \t\r\n\v\f\x85\u2028\u2029")
 
 
-def plain(text: str) -> str:
+def normalize_identifier(text: str) -> str:
     """A cleaned text as an id: digits of every script and width as 0 to 9, one kind of dash, no comma behind it."""
     text = unicodedata.normalize("NFKC", text).translate(_DASHES)
     text = "".join(char for char in text if unicodedata.category(char) != "Cf")
@@ -150,33 +150,33 @@ def printable(text: str) -> str:
     return "".join(shown)
 
 
-def whole_number(text: str, largest: int) -> int | None:
+def parse_whole_number(text: str, maximum: int) -> int | None:
     """The positive whole number that a text is, up to a largest one."""
-    text = plain(text)
+    text = normalize_identifier(text)
     digits = text.lstrip("0")
-    if not (digits.isascii() and digits.isdecimal()) or len(digits) > len(str(largest)):
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > len(str(maximum)):
         return None
-    return int(digits) if int(digits) <= largest else None
+    return int(digits) if int(digits) <= maximum else None
 
 
-def steam_account(text: str) -> int | None:
+def parse_steam_account(text: str) -> int | None:
     """The account of 32 bits that a Steam id names: one of 64 bits, `STEAM_0:y:z` or `[U:1:n]`.
 
     Formulas: https://developer.valvesoftware.com/wiki/SteamID (account = 2z + y; 64 bits = base + account).
     """
-    text = plain(text)
+    text = normalize_identifier(text)
     if found := _STEAM2.fullmatch(text):
         account = 2 * int(found[2]) + int(found[1])
     elif found := _STEAM3.fullmatch(text):
         account = int(found[1])
-    elif id64 := whole_number(text, _STEAM_ID64_BASE + LARGEST_ACCOUNT):
+    elif id64 := parse_whole_number(text, _STEAM_ID64_BASE + MAX_ACCOUNT_ID):
         account = id64 - _STEAM_ID64_BASE
     else:
         return None
-    return account if 0 < account <= LARGEST_ACCOUNT else None
+    return account if 0 < account <= MAX_ACCOUNT_ID else None
 
 
-def read_page(text: str) -> Page | None:
+def parse_web_address(text: str) -> WebAddress | None:
     """The page whose address a cleaned text is, with or without its scheme; None for what is no address."""
     if not _SCHEME.match(text):
         if not _HOST.match(text):
@@ -185,15 +185,17 @@ def read_page(text: str) -> Page | None:
     address = _split(text.rstrip(",;"))
     site = _site((address and address.hostname) or "")
     if address is None or not site:
-        return Page("")
-    parts = [clean(unquote(part)) for part in address.path.split("/") if part]
+        return WebAddress("")
+    parts = [clean_text(unquote(part)) for part in address.path.split("/") if part]
     for place, part in enumerate(parts[:-1]):
         if kind := _PARTS[site].get(part.lower()):
-            return Page(site, kind, _name(site, parts[place + 1]))
-    return Page(site)
+            return WebAddress(site, kind, _name(site, parts[place + 1]))
+    return WebAddress(site)
 
 
-def refusal(source: str, kind: str, text: str, forms: str, page: Page | None = None) -> ConfigurationError:
+def invalid_identifier_error(
+    source: str, kind: str, text: str, forms: str, page: WebAddress | None = None
+) -> ConfigurationError:
     """The message for a text that names nothing that a source could be requested for.
 
     Args:
@@ -230,5 +232,5 @@ def _site(host: str) -> str:
 
 
 def _name(site: str, part: str) -> str:
-    found = _NUMBERED.fullmatch(plain(part)) if site in DOTA_SITES else None
+    found = _NUMBERED.fullmatch(normalize_identifier(part)) if site in DOTA_SITES else None
     return found[1] if found else part

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Failure", "PassReport", "PlannedPass", "Stop", "StopReason"]
+__all__ = ["Failure", "PlannedSync", "Stop", "StopReason", "SyncReport"]
 
 StopReason = Literal["call_budget", "day_limit", "unreachable", "refused", "blocked", "lake"]
 
@@ -50,7 +50,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class PassReport:
+class SyncReport:
     """What a pass did.
 
     Args:
@@ -88,7 +88,7 @@ class PassReport:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedPass:
+class PlannedSync:
     """What a pass would do now.
 
     Args:

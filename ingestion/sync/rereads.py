@@ -17,22 +17,22 @@ from warehouse.model.source import CursorMove
 from warehouse.ops.state import REREADS, Reread
 
 __all__ = [
-    "DEEP_WALKS",
-    "OLD",
+    "OLD_MATCH_AGE",
+    "SCAN_DEPTHS",
     "SCHEDULE",
-    "SETTLED_AGAIN",
+    "SETTLED_REREAD_INTERVAL",
     "Reason",
-    "Waits",
-    "budget_for_rereads",
-    "due_after",
-    "reread_note",
+    "RereadWaits",
+    "next_due_at",
+    "reread_budget",
+    "reread_cursor",
 ]
 
 Reason = Literal["unparsed", "absent", "under_way", "no_statistics", "differs", "unreadable", "refused", "flawed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class RereadWaits:
     """How long to wait after each try: after the first (the first reading), the second, and so on.
 
     Args:
@@ -49,42 +49,42 @@ _H = timedelta(hours=1)
 _D = timedelta(days=1)
 
 #: A match played longer ago than this when it was first read is seldom parsed or repaired any more: replays are gone.
-OLD = 14 * _D
+OLD_MATCH_AGE = 14 * _D
 
-_LATE = Waits((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 14 * _D, 30 * _D), (_NOW, 7 * _D))
+_LATE = RereadWaits((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 14 * _D, 30 * _D), (_NOW, 7 * _D))
 #: The schedule by reason; docs/runbook.md shows the same table, and a test keeps the two equal.
-SCHEDULE: Mapping[Reason, Waits] = {
+SCHEDULE: Mapping[Reason, RereadWaits] = {
     # OpenDota: details without a `version`, for the replay is not parsed yet.
     "unparsed": _LATE,
     # A 404 or 410 for a match that a list or a person named.
     "absent": _LATE,
     # FACEIT: a match that has not ended.
-    "under_way": Waits(*(2 * ((_NOW, _H / 2, _H / 2, _H, 2 * _H, 6 * _H, _D, 3 * _D, 7 * _D),))),
+    "under_way": RereadWaits(*(2 * ((_NOW, _H / 2, _H / 2, _H, 2 * _H, 6 * _H, _D, 3 * _D, 7 * _D),))),
     # FACEIT: a finished match without statistics, of its own or in a player's list.
-    "no_statistics": Waits((_NOW, _H / 2, _H, 6 * _H, _D, 3 * _D, 7 * _D), (_NOW, 7 * _D)),
+    "no_statistics": RereadWaits((_NOW, _H / 2, _H, 6 * _H, _D, 3 * _D, 7 * _D), (_NOW, 7 * _D)),
     # FACEIT: details whose status or winner is not that of the history.
-    "differs": Waits((_NOW, _H, 6 * _H, _D, 7 * _D), (_NOW, 7 * _D)),
+    "differs": RereadWaits((_NOW, _H, 6 * _H, _D, 7 * _D), (_NOW, 7 * _D)),
     # An answer that became no row.
-    "unreadable": Waits(*(2 * ((_NOW, _D, 7 * _D, 30 * _D),))),
+    "unreadable": RereadWaits(*(2 * ((_NOW, _D, 7 * _D, 30 * _D),))),
     # A refusal of this thing alone: 400, 403, a web page.
-    "refused": Waits(*(2 * ((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 30 * _D),))),
+    "refused": RereadWaits(*(2 * ((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 30 * _D),))),
     # An answer of which parts were rejected or fields could not be read, which may have been wrong for a short time.
-    "flawed": Waits((_NOW,), (_NOW,)),
+    "flawed": RereadWaits((_NOW,), (_NOW,)),
 }
 #: A match that is tracked by hand is read at each run until it is settled, and then after this.
-SETTLED_AGAIN = 30 * _D
+SETTLED_REREAD_INTERVAL = 30 * _D
 #: Pages of a list of matches that every walk reads, known or not, and how deep walks go that are due after some time.
-DEEP_WALKS: Mapping[timedelta, int] = {_NOW: 5, _D: 20, 7 * _D: 100}
+SCAN_DEPTHS: Mapping[timedelta, int] = {_NOW: 5, _D: 20, 7 * _D: 100}
 #: Share of a run's match budget that is spent on what is due again.
 _SHARE = 0.2
 
 
-def budget_for_rereads(budget: int) -> int:
+def reread_budget(budget: int) -> int:
     """How many of a run's matches may be ones that are read again."""
     return math.ceil(budget * _SHARE)
 
 
-def due_after(
+def next_due_at(
     reason: Reason, tries: int, *, at: datetime, first_at: datetime, played_at: datetime | None
 ) -> datetime | None:
     """When something is read again.
@@ -99,12 +99,12 @@ def due_after(
     Returns:
         The time from which it is due, or None where the schedule has ended.
     """
-    is_old = played_at is not None and first_at - played_at > OLD
+    is_old = played_at is not None and first_at - played_at > OLD_MATCH_AGE
     waits = SCHEDULE[reason].old if is_old else SCHEDULE[reason].young
     return at + waits[tries - 1] if tries <= len(waits) else None
 
 
-def reread_note(
+def reread_cursor(
     endpoint: str, id_: str, reason: Reason | None, before: Reread | None, *, at: datetime, played_at: datetime | None
 ) -> CursorMove | None:
     """What the books are to hold of something that was read, landed with its page; None where there is nothing to note.
@@ -122,7 +122,7 @@ def reread_note(
     is_same = before is not None and before.reason == reason
     first_at = before.first_at if before is not None and is_same else at
     tries = before.tries + 1 if before is not None and is_same else 1
-    due_at = None if reason is None else due_after(reason, tries, at=at, first_at=first_at, played_at=played_at)
+    due_at = None if reason is None else next_due_at(reason, tries, at=at, first_at=first_at, played_at=played_at)
     value = {
         "reason": reason,
         "tries": tries,

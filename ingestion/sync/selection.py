@@ -14,17 +14,25 @@ from ingestion.sync.reports import Failure
 from warehouse.core.settings import Settings
 from warehouse.ops.state import Cursor, cursors, tracked
 
-__all__ = ["Choice", "Item", "Situation", "TrackedThings", "in_turn", "is_due", "is_walking"]
+__all__ = [
+    "Selection",
+    "SelectionContext",
+    "TrackedEntities",
+    "WorkItem",
+    "is_due",
+    "is_paginating",
+    "least_recently_requested_first",
+]
 
 #: What is read on a schedule is observed some moments after its tick, and has to be due at the tick it is meant for.
-_EARLY = timedelta(minutes=5)
+_SCHEDULE_TOLERANCE = timedelta(minutes=5)
 #: A walk that got no page further for so long begins anew: new records do not wait for a page that never comes.
 _STALLED_AFTER = timedelta(days=3)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class SelectionContext:
     """What a choice depends on.
 
     Args:
@@ -41,7 +49,7 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class WorkItem:
     """A thing to read.
 
     Args:
@@ -68,7 +76,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selection:
     """What a pass has to do.
 
     Args:
@@ -78,14 +86,14 @@ class Choice:
         due: how many things are due to be read again, by reason, whatever the budget; see `ingestion.sync.rereads`.
     """
 
-    items: Sequence[Item]
+    items: Sequence[WorkItem]
     skipped: int = 0
     failures: tuple[Failure, ...] = ()
     due: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class TrackedThings:
+class TrackedEntities:
     """What is tracked of one source.
 
     Args:
@@ -98,31 +106,31 @@ class TrackedThings:
     source: str
     title: str
     is_id: Callable[[str, str], bool]
-    form: str
+    id_format: str
 
-    def ids(self, situation: Situation, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
+    def ids(self, context: SelectionContext, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
         """Tracked ids of a kind, longest tracked first, and a failure for each that is no id of the source."""
         ids, failures = [], []
-        for thing in tracked(situation.connection, self.source, kind):
-            if self.is_id(kind, thing.id):
-                ids.append(thing.id)
+        for entity in tracked(context.connection, self.source, kind):
+            if self.is_id(kind, entity.id):
+                ids.append(entity.id)
             else:
-                name = f"{kind} {thing.id}"
+                name = f"{kind} {entity.id}"
                 reason = (
-                    f"{name}: not an id of {self.title}, which are {self.form}; `ladder untrack {self.source} {name}`"
+                    f"{name}: not a {self.title} id, which are {self.id_format}; `ladder untrack {self.source} {name}`"
                 )
                 failures.append(Failure(name, reason))
         return ids, tuple(failures)
 
     def stalest_first(
         self,
-        situation: Situation,
+        context: SelectionContext,
         kind: str,
         cursor_prefix: str,
         *,
         endpoints: tuple[str, ...],
         every: timedelta = timedelta(0),
-    ) -> Choice:
+    ) -> Selection:
         """Tracked things of a kind that are due, each in its turn.
 
         Args:
@@ -132,10 +140,10 @@ class TrackedThings:
             endpoints: endpoints that each thing will ask.
             every: a thing is due this long after it was read, or a little earlier.
         """
-        ids, failures = self.ids(situation, kind)
-        known = cursors(situation.connection, self.source, cursor_prefix)
+        ids, failures = self.ids(context, kind)
+        known = cursors(context.connection, self.source, cursor_prefix)
         items = [
-            Item(
+            WorkItem(
                 f"{kind} {id_}",
                 id_,
                 known.get(cursor_prefix + id_),
@@ -144,28 +152,28 @@ class TrackedThings:
             )
             for id_ in ids
         ]
-        due = [item for item in items if is_due(item.cursor, every, situation.now)]
-        return Choice(in_turn(situation, due), skipped=len(items) - len(due), failures=failures)
+        due = [item for item in items if is_due(item.cursor, every, context.now)]
+        return Selection(least_recently_requested_first(context, due), skipped=len(items) - len(due), failures=failures)
 
 
-def in_turn(situation: Situation, items: Iterable[Item]) -> list[Item]:
+def least_recently_requested_first(context: SelectionContext, items: Iterable[WorkItem]) -> list[WorkItem]:
     """Things in the order of their turns, the least recently requested first, so that a small budget reaches all.
 
     What could not be read has had its turn, too, although no cursor of it moved.
     """
 
-    def requested_at(item: Item) -> datetime:
+    def requested_at(item: WorkItem) -> datetime:
         read_at = item.cursor.observed_at if item.cursor else _NEVER
-        return max(read_at, situation.failed_at.get(item.name, _NEVER))
+        return max(read_at, context.failed_at.get(item.name, _NEVER))
 
     return sorted(items, key=requested_at)
 
 
 def is_due(cursor: Cursor | None, every: timedelta, now: datetime) -> bool:
     """Whether something that is read every so often is to be read again."""
-    return cursor is None or now - cursor.observed_at >= every - _EARLY
+    return cursor is None or now - cursor.observed_at >= every - _SCHEDULE_TOLERANCE
 
 
-def is_walking(cursor: Cursor | None, now: datetime) -> bool:
+def is_paginating(cursor: Cursor | None, now: datetime) -> bool:
     """Whether a walk through a list is under way, told by `walk` in its cursor, and gets on."""
     return cursor is not None and "walk" in cursor.value and now - cursor.observed_at < _STALLED_AFTER

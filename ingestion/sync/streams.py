@@ -21,24 +21,24 @@ import psycopg
 
 from ingestion.errors import (
     BlockedError,
-    BrokenAnswer,
     CallBudgetSpent,
+    ConsecutiveRefusals,
     DayLimitReached,
+    MalformedResponse,
     NotFoundError,
-    OversizedAnswer,
+    OversizedResponse,
     PermanentError,
-    RefusedInARow,
     TransientError,
     Unreachable,
-    UnusableAnswer,
+    UnusableResponse,
     WrongAddressError,
     WrongKeyError,
 )
-from ingestion.http.client import Answer, Client
+from ingestion.http.client import Client, Response
 from ingestion.http.rate_limits import CallBudget, Clock
-from ingestion.sync.landing import Landing
-from ingestion.sync.reports import Failure, PassReport, PlannedPass, Stop
-from ingestion.sync.selection import Choice, Item, Situation
+from ingestion.sync.lake_writer import LakeWriter
+from ingestion.sync.reports import Failure, PlannedSync, Stop, SyncReport
+from ingestion.sync.selection import Selection, SelectionContext, WorkItem
 from warehouse.core.errors import DatabaseError, LadderError, LakeError
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect
@@ -48,18 +48,18 @@ from warehouse.model.source import CursorMove, Page, Parsed, Source
 from warehouse.ops.state import failed_at, failed_before, finish_pass, start_pass
 from warehouse.staging.decode import parse_page
 
-__all__ = ["Context", "PassDefinition", "Run", "plan_pass", "run_pass"]
+__all__ = ["Stream", "SyncContext", "SyncRun", "plan_stream", "sync_stream"]
 
 _logger = logging.getLogger(__name__)
 
 #: Things in a row that fail also after retries, after which the source counts as down.
-_FAILURES_IN_A_ROW = 5
+_MAX_CONSECUTIVE_FAILURES = 5
 #: Things in a row that are refused in front of the API, after which the pass ends.
-_REFUSALS_IN_A_ROW = 5
+_MAX_CONSECUTIVE_REFUSALS = 5
 
 
 @dataclass(frozen=True)
-class PassDefinition:
+class Stream:
     """A kind of pass.
 
     Args:
@@ -74,15 +74,15 @@ class PassDefinition:
 
     name: str
     endpoints: tuple[str, ...]
-    choose: Callable[[Situation], Choice]
-    fetch: Callable[[Run, Item], Awaitable[None]]
-    share: float = 1.0
-    tells_unknown: bool = False
-    conclude: Callable[[Situation, Mapping[str, Mapping[str, int]]], None] | None = None
+    select: Callable[[SelectionContext], Selection]
+    fetch: Callable[[SyncRun, WorkItem], Awaitable[None]]
+    budget_share: float = 1.0
+    not_found_means_unknown_id: bool = False
+    on_finish: Callable[[SelectionContext, Mapping[str, Mapping[str, int]]], None] | None = None
 
 
 @dataclass
-class Context:
+class SyncContext:
     """What the passes of one run share.
 
     Args:
@@ -105,10 +105,10 @@ class Context:
     budget: CallBudget
     clock: Clock
     on_progress: Callable[[str, int, int], None] = lambda name, done, total: None
-    unknown: set[str] = field(default_factory=set)
+    unknown_items: set[str] = field(default_factory=set)
 
 
-class Run:
+class SyncRun:
     """A pass under way: requests, lands and counts.
 
     Attributes:
@@ -116,20 +116,20 @@ class Run:
         found: numbers that answers showed, by id, for the pass's conclusion.
     """
 
-    def __init__(self, context: Context, definition: PassDefinition) -> None:
+    def __init__(self, context: SyncContext, stream: Stream) -> None:
         self.context = context
-        self.definition = definition
-        self.budget = context.budget.part(definition.share)
-        self.landing = Landing(context.lake, context.source)
-        self.report = PassReport(definition.name)
-        self.found: dict[str, Mapping[str, int]] = {}
-        self._failed_in_a_row = 0
-        self._blocked_in_a_row = 0
-        self._ending = asyncio.Lock()
+        self.stream = stream
+        self.budget = context.budget.sub_budget(stream.budget_share)
+        self.lake_writer = LakeWriter(context.lake, context.source)
+        self.report = SyncReport(stream.name)
+        self.reported_totals: dict[str, Mapping[str, int]] = {}
+        self._consecutive_failures = 0
+        self._consecutive_refusals = 0
+        self._stop_lock = asyncio.Lock()
 
     async def get(
         self, path: str, query: Mapping[str, str | int] | None = None, *, may_be_empty: bool = False
-    ) -> Answer:
+    ) -> Response:
         """Ask the source; see `Client.get`. A body that is no JSON is an answer too, which becomes a reject.
 
         Raises:
@@ -137,15 +137,15 @@ class Run:
         """
         try:
             return await self.context.client.get(path, query, budget=self.budget, may_be_empty=may_be_empty)
-        except BrokenAnswer as error:
-            self._fail_in_a_row(error)
-            return self.absent(error)
+        except MalformedResponse as error:
+            self._count_consecutive_failure(error)
+            return self.response_from_error(error)
 
-    def absent(self, error: PermanentError | BrokenAnswer) -> Answer:
+    def response_from_error(self, error: PermanentError | MalformedResponse) -> Response:
         """What came with an error, as an answer that is worth keeping: nothing is there, or nothing can be read."""
-        return Answer(error.request, error.status, {}, error.body, self.context.clock.now())
+        return Response(error.request, error.status, {}, error.body, self.context.clock.now())
 
-    def parse(self, endpoint: str, params: Mapping[str, Any], answer: Answer) -> tuple[Page, Parsed]:
+    def parse(self, endpoint: str, params: Mapping[str, Any], answer: Response) -> tuple[Page, Parsed]:
         """An answer as a page, and what it will become."""
         page = Page(endpoint, answer.request, params, answer.status, answer.observed_at, answer.body)
         return page, parse_page(self.context.source.endpoints[endpoint], page)
@@ -167,7 +167,7 @@ class Run:
             LakeError: an earlier page could not be written.
         """
         refused = next((reject for reject in parsed.rejects if reject.record_index < 0), None)
-        await self.landing.put(replace(page, cursor=cursor if refused is None else if_unusable))
+        await self.lake_writer.put(replace(page, cursor=cursor if refused is None else if_unusable))
         report = self.report
         self.report = replace(
             report,
@@ -176,82 +176,82 @@ class Run:
             rejected=report.rejected + len(parsed.rejects),
         )
         if refused is not None:
-            raise UnusableAnswer(f"the answer cannot be used ({refused.reason})", "see `ladder rejects list`")
+            raise UnusableResponse(f"the answer cannot be used ({refused.reason})", "see `ladder rejects list`")
 
-    def fail(self, item: Item, message: str) -> None:
+    def add_failure(self, item: WorkItem, message: str) -> None:
         """Report that a thing could not be read."""
         self.report = replace(self.report, failures=(*self.report.failures, Failure(item.name, message)))
 
-    def notice(self, message: str) -> None:
+    def add_notice(self, message: str) -> None:
         """Report what somebody should know although nothing failed."""
         self.report = replace(self.report, notices=(*self.report.notices, message))
 
-    async def read(self, item: Item) -> None:
+    async def sync_item(self, item: WorkItem) -> None:
         """Read one thing; what concerns only this thing ends as a failure."""
         advice = f"; {item.advice}" if item.advice else ""
         try:
-            await self.definition.fetch(self, item)
+            await self.stream.fetch(self, item)
         except (WrongKeyError, WrongAddressError, Unreachable):
             raise
         except BlockedError as error:
-            self.fail(item, f"{item.name}: {error}")
-            self._blocked_in_a_row += 1
-            if self._blocked_in_a_row >= _REFUSALS_IN_A_ROW:
+            self.add_failure(item, f"{item.name}: {error}")
+            self._consecutive_refusals += 1
+            if self._consecutive_refusals >= _MAX_CONSECUTIVE_REFUSALS:
                 # Whoever else comes here meanwhile waits, and is cancelled when the pass ends.
-                async with self._ending:
-                    await self._end_blocked(error)
+                async with self._stop_lock:
+                    await self._stop_after_refusals(error)
             return
         except NotFoundError as error:
-            if self.definition.tells_unknown:
-                self.context.unknown.add(item.name)
-            self.fail(item, f"{item.name}: {error.message}{advice}")
-        except OversizedAnswer as error:
-            self.fail(item, f"{item.name}: {error}")
+            if self.stream.not_found_means_unknown_id:
+                self.context.unknown_items.add(item.name)
+            self.add_failure(item, f"{item.name}: {error.message}{advice}")
+        except OversizedResponse as error:
+            self.add_failure(item, f"{item.name}: {error}")
         except PermanentError as error:
-            self.fail(item, f"{item.name}: {error.message}")
-        except UnusableAnswer as error:
-            self.fail(item, f"{item.name}: {error}{advice}")
+            self.add_failure(item, f"{item.name}: {error.message}")
+        except UnusableResponse as error:
+            self.add_failure(item, f"{item.name}: {error}{advice}")
         except TransientError as error:
-            self.fail(item, f"{item.name}: {error}")
-            self._fail_in_a_row(error)
+            self.add_failure(item, f"{item.name}: {error}")
+            self._count_consecutive_failure(error)
             return
         except LadderError:
             raise
         except Exception as error:
-            _logger.exception("%s cannot be read", item.name, extra={"pass": self.definition.name})
-            self.fail(item, f"{item.name}: its answer cannot be used ({type(error).__name__}); see logs/")
+            _logger.exception("%s cannot be read", item.name, extra={"pass": self.stream.name})
+            self.add_failure(item, f"{item.name}: its answer cannot be used ({type(error).__name__}); see logs/")
             return
         else:
-            self._failed_in_a_row = 0
+            self._consecutive_failures = 0
             self.report = replace(self.report, done=self.report.done + 1)
-        self._blocked_in_a_row = 0
+        self._consecutive_refusals = 0
 
-    async def _end_blocked(self, last: BlockedError) -> None:
+    async def _stop_after_refusals(self, last: BlockedError) -> None:
         """End the pass after refusals in a row; the whole source, where even its open path is refused.
 
         Raises:
             RefusedInARow: always.
         """
-        is_of_source = not await self.context.client.is_open(self.budget)
-        seen = f"{_REFUSALS_IN_A_ROW} requests in a row were refused, the last so: {last.message}"
+        is_of_source = not await self.context.client.can_read_open_path(self.budget)
+        seen = f"{_MAX_CONSECUTIVE_REFUSALS} requests in a row were refused, the last so: {last.message}"
         if is_of_source:
-            raise RefusedInARow(
+            raise ConsecutiveRefusals(
                 f"{seen}; {self.context.client.upstream.open_path} is refused too", last.hint, is_of_source=True
             )
-        raise RefusedInARow(
-            f"{seen}; other paths are answered, so the rest of {self.definition.name} waits for the next run",
+        raise ConsecutiveRefusals(
+            f"{seen}; other paths are answered, so the rest of {self.stream.name} waits for the next run",
             last.hint,
             is_of_source=False,
         )
 
-    def _fail_in_a_row(self, error: TransientError) -> None:
+    def _count_consecutive_failure(self, error: TransientError) -> None:
         """Count a failure that may be everybody's; raise once it is."""
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= _FAILURES_IN_A_ROW:
+        self._consecutive_failures += 1
+        if self._consecutive_failures >= _MAX_CONSECUTIVE_FAILURES:
             raise Unreachable(f"request after request fails: {error.message}", error.hint) from None
 
 
-async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
+async def sync_stream(context: SyncContext, stream: Stream) -> SyncReport:
     """Do a pass and report on it. Load pending lake files before, so that what was landed is not fetched again.
 
     Raises:
@@ -259,47 +259,47 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     """
     source = context.source.name
     with _database(context) as connection:
-        opened = start_pass(connection, source, definition.name)
-        situation = Situation(connection, context.settings, context.clock.now())
-        choice = definition.choose(_with_failures(situation, source, definition))
-        failed = failed_before(connection, source, definition.name)
-    items = [item for item in choice.items if item.name not in context.unknown]
+        opened = start_pass(connection, source, stream.name)
+        selection_context = SelectionContext(connection, context.settings, context.clock.now())
+        selection = stream.select(_with_failure_times(selection_context, source, stream))
+        failed = failed_before(connection, source, stream.name)
+    items = [item for item in selection.items if item.name not in context.unknown_items]
     items.sort(key=lambda item: item.name in failed)
     if opened.is_resumed:
-        items = [item for item in items if not _is_read_since(item, opened.started_at)]
+        items = [item for item in items if not _is_synced_since(item, opened.started_at)]
     # What cannot be requested is reported once a run, not in every pass.
-    failures = tuple(failure for failure in choice.failures if failure.item not in context.unknown)
-    context.unknown.update(failure.item for failure in failures)
-    run = Run(context, definition)
-    run.report = replace(run.report, skipped=choice.skipped + len(choice.items) - len(items), failures=failures)
-    stop = await _read_all(run, items)
+    failures = tuple(failure for failure in selection.failures if failure.item not in context.unknown_items)
+    context.unknown_items.update(failure.item for failure in failures)
+    run = SyncRun(context, stream)
+    run.report = replace(run.report, skipped=selection.skipped + len(selection.items) - len(items), failures=failures)
+    stop = await _sync_items(run, items)
     report = replace(run.report, requests=run.budget.spent, stop=stop)
     with _database(context) as connection:
-        if definition.conclude is not None and run.found:
-            definition.conclude(Situation(connection, context.settings, context.clock.now()), run.found)
+        if stream.on_finish is not None and run.reported_totals:
+            stream.on_finish(SelectionContext(connection, context.settings, context.clock.now()), run.reported_totals)
         finish_pass(connection, opened, report.as_json())
     return report
 
 
-def plan_pass(situation: Situation, source: str, definition: PassDefinition) -> PlannedPass:
+def plan_stream(selection_context: SelectionContext, source: str, stream: Stream) -> PlannedSync:
     """What a pass would request now, without a request.
 
     Raises:
         DatabaseError: the warehouse cannot be read.
     """
     try:
-        choice = definition.choose(_with_failures(situation, source, definition))
+        selection = stream.select(_with_failure_times(selection_context, source, stream))
     except psycopg.Error as error:
         raise _database_error(error) from None
-    requests = Counter(endpoint for item in choice.items for endpoint in item.endpoints)
-    return PlannedPass(definition.name, dict(requests), choice.skipped, choice.failures, dict(choice.due))
+    requests = Counter(endpoint for item in selection.items for endpoint in item.endpoints)
+    return PlannedSync(stream.name, dict(requests), selection.skipped, selection.failures, dict(selection.due))
 
 
-def _with_failures(situation: Situation, source: str, definition: PassDefinition) -> Situation:
-    return replace(situation, failed_at=failed_at(situation.connection, source, definition.name))
+def _with_failure_times(selection_context: SelectionContext, source: str, stream: Stream) -> SelectionContext:
+    return replace(selection_context, failed_at=failed_at(selection_context.connection, source, stream.name))
 
 
-async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
+async def _sync_items(run: SyncRun, items: Sequence[WorkItem]) -> Stop | None:
     """Read every item, some side by side in the order given, until done or stopped; then flush the lake."""
     queue = iter(items)
     total, finished = len(items), 0
@@ -309,13 +309,13 @@ async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
         nonlocal finished
         for item in queue:
             try:
-                await run.read(item)
+                await run.sync_item(item)
             except (DayLimitReached, CallBudgetSpent) as error:
                 # What the others have under way is answered and landed; they come to their own end.
                 ended.append(error)
                 return
             finished += 1
-            run.context.on_progress(run.definition.name, finished, total)
+            run.context.on_progress(run.stream.name, finished, total)
 
     try:
         try:
@@ -327,10 +327,10 @@ async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
     except asyncio.CancelledError:
         # What was read by then is kept; the pass is resumed by the next run.
         with suppress(LakeError):
-            await run.landing.flush()
+            await run.lake_writer.flush()
         raise
     try:
-        await run.landing.flush()
+        await run.lake_writer.flush()
     except LakeError as error:
         ended[:] = [error]
     return _stop(ended[0]) if ended else None
@@ -344,20 +344,20 @@ def _stop(error: LadderError) -> Stop:
             return Stop("day_limit", str(error))
         case LakeError():
             return Stop("lake", str(error))
-        case RefusedInARow(is_of_source=False):
+        case ConsecutiveRefusals(is_of_source=False):
             return Stop("blocked", str(error))
-        case WrongKeyError() | WrongAddressError() | RefusedInARow():
+        case WrongKeyError() | WrongAddressError() | ConsecutiveRefusals():
             return Stop("refused", str(error))
         case _:
             return Stop("unreachable", str(error))
 
 
-def _is_read_since(item: Item, moment: datetime) -> bool:
-    return item.cursor is not None and item.cursor.observed_at >= moment
+def _is_synced_since(item: WorkItem, since: datetime) -> bool:
+    return item.cursor is not None and item.cursor.observed_at >= since
 
 
 @contextmanager
-def _database(context: Context) -> Iterator[psycopg.Connection]:
+def _database(context: SyncContext) -> Iterator[psycopg.Connection]:
     with connect(context.database_url) as connection:
         try:
             yield connection

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ingestion.sync.selection import Situation, is_due
+from ingestion.sync.selection import SelectionContext, is_due
 from warehouse.ops.state import Cursor
 
-__all__ = ["compare", "is_due_for_comparison", "open_differences", "read_whole_at"]
+__all__ = ["compare_totals", "full_scan_times", "is_due_for_comparison", "open_differences"]
 
-_EVERY = timedelta(days=1)
+_COMPARISON_INTERVAL = timedelta(days=1)
 #: The statement for one measure. A difference of the size that stood before a whole reading is one that remains.
-_KEEP = """
+_UPSERT_TOTALS = """
 INSERT INTO ops.source_totals AS kept (source, player_id, measure, theirs, ours, compared_at, differs_since)
 VALUES (
     %(source)s, %(player)s, %(measure)s, %(theirs)s, %(ours)s, %(now)s,
@@ -52,15 +52,15 @@ def is_due_for_comparison(cursor: Cursor | None, whole_at: datetime | None, now:
         now: the current time, UTC.
     """
     is_whole = cursor is not None and whole_at is not None and whole_at > cursor.observed_at
-    return is_whole or is_due(cursor, _EVERY, now)
+    return is_whole or is_due(cursor, _COMPARISON_INTERVAL, now)
 
 
-def open_differences(situation: Situation, source: str) -> dict[tuple[str, str], datetime]:
+def open_differences(context: SelectionContext, source: str) -> dict[tuple[str, str], datetime]:
     """Players and measures that differ in a way for which the history was not read again, and since when they do.
 
     One reading after that time is enough, also where the totals cannot be compared after it.
     """
-    rows = situation.connection.execute(
+    rows = context.connection.execute(
         "SELECT player_id, measure, differs_since FROM ops.source_totals WHERE source = %s "
         "AND differs_since IS NOT NULL AND reread_for IS DISTINCT FROM theirs - ours",
         [source],
@@ -68,8 +68,8 @@ def open_differences(situation: Situation, source: str) -> dict[tuple[str, str],
     return {(player_id, measure): since for player_id, measure, since in rows}
 
 
-def compare(
-    situation: Situation,
+def compare_totals(
+    context: SelectionContext,
     source: str,
     query: bytes,
     found: Mapping[str, Mapping[str, int]],
@@ -92,22 +92,22 @@ def compare(
         "wins": [totals["wins"] for totals in found.values()],
         **(parameters or {}),
     }
-    for player, measure, theirs, ours in situation.connection.execute(query, given).fetchall():
-        situation.connection.execute(
-            _KEEP,
+    for player, measure, theirs, ours in context.connection.execute(query, given).fetchall():
+        context.connection.execute(
+            _UPSERT_TOTALS,
             {
                 "source": source,
                 "player": player,
                 "measure": measure,
                 "theirs": theirs,
                 "ours": ours,
-                "now": situation.now,
+                "now": context.now,
                 "whole_at": whole_at.get(player),
             },
         )
 
 
-def read_whole_at(cursors: Mapping[str, Cursor], prefix: str) -> dict[str, datetime]:
+def full_scan_times(cursors: Mapping[str, Cursor], prefix: str) -> dict[str, datetime]:
     """When histories were read whole, by player; cursors hold it as `whole_at` (s) or `rescanned_at` (ISO 8601)."""
     found = {}
     for name, cursor in cursors.items():

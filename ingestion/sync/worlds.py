@@ -16,14 +16,14 @@ import psycopg
 from ingestion.errors import Unreachable
 from ingestion.http.client import check_address
 from ingestion.http.refusals import Upstream
-from ingestion.sync.connector import Reader
+from ingestion.sync.connector import SourceConnector
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings, load_settings
 from warehouse.database.connections import connect
 from warehouse.lake.files import Lake
 from warehouse.lake.worlds import REAL, UNNAMED, address_set, holds_data, record_world, recorded_world, set_address
 
-__all__ = ["Address", "addresses", "change_address", "settled"]
+__all__ = ["SourceAddress", "change_address", "list_addresses", "resolve_settings"]
 
 _WORLD_PATH = b"/sandbox/world"
 _TIMEOUT_S = 10.0
@@ -31,12 +31,12 @@ _CONNECT_ATTEMPTS = 3
 _LONGEST_NAME = 100
 
 
-class _Named(msgspec.Struct):
+class _WorldName(msgspec.Struct):
     world: str
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class SourceAddress:
     """Where a source is requested.
 
     Args:
@@ -50,7 +50,7 @@ class Address:
     origin: str
 
 
-async def settled(reader: Reader, settings: Settings, database_url: str, lake: Lake) -> Settings:
+async def resolve_settings(connector: SourceConnector, settings: Settings, database_url: str, lake: Lake) -> Settings:
     """The settings with which a source may be requested: with the address that was set for this warehouse, if any.
 
     Records the world of a warehouse that holds nothing yet.
@@ -69,32 +69,32 @@ async def settled(reader: Reader, settings: Settings, database_url: str, lake: L
         LakeError: the lake cannot be written.
     """
     with connect(database_url) as connection:
-        address = _address(connection, reader, settings)
-        settings = settings.model_copy(update={_field(reader): address.url})
+        address = _address(connection, connector, settings)
+        settings = settings.model_copy(update={_field(connector): address.url})
         home = recorded_world(connection, lake)
         if address.origin == "set" and home == REAL:
             return settings
-        world = await _world_of(reader, reader.upstream(settings))
+        world = await _world_of(connector, connector.upstream(settings))
         if home not in (None, world) and holds_data(connection, lake):
-            raise _other_world(reader, address, world, str(home))
+            raise _other_world(connector, address, world, str(home))
         record_world(connection, lake, world)
     return settings
 
 
-def addresses(
-    readers: dict[str, Reader], settings: Settings, database_url: str, lake: Lake
-) -> tuple[str | None, list[Address]]:
+def list_addresses(
+    connectors: dict[str, SourceConnector], settings: Settings, database_url: str, lake: Lake
+) -> tuple[str | None, list[SourceAddress]]:
     """The recorded world, and where each source is requested.
 
     Raises:
         ConfigurationError: the database and the lake are of different worlds.
     """
     with connect(database_url) as connection:
-        return recorded_world(connection, lake), [_address(connection, one, settings) for one in readers.values()]
+        return recorded_world(connection, lake), [_address(connection, one, settings) for one in connectors.values()]
 
 
 async def change_address(
-    reader: Reader, settings: Settings, url: str, database_url: str, lake: Lake, *, is_real: bool = False
+    connector: SourceConnector, settings: Settings, url: str, database_url: str, lake: Lake, *, is_real: bool = False
 ) -> str:
     """Request a source at another address of the same world from now on; returns the world.
 
@@ -111,50 +111,52 @@ async def change_address(
         WrongAddressError: it is no address.
         Unreachable: nothing answers at the address.
     """
-    name = _field(reader)
+    name = _field(connector)
     checked = load_settings(**{name: url})
-    upstream = reader.upstream(settings.model_copy(update={name: getattr(checked, name)}))
+    upstream = connector.upstream(settings.model_copy(update={name: getattr(checked, name)}))
     with connect(database_url) as connection:
         home = recorded_world(connection, lake)
-        world = await _world_of(reader, upstream)
+        world = await _world_of(connector, upstream)
         if world == UNNAMED and (is_real or home == REAL):
             world = REAL
         if home not in (None, world) and holds_data(connection, lake):
-            raise _other_world(reader, Address(reader.source.name, upstream.url, "set"), world, str(home))
+            raise _other_world(connector, SourceAddress(connector.source.name, upstream.url, "set"), world, str(home))
         record_world(connection, lake, world)
-        set_address(connection, reader.source.name, upstream.url)
+        set_address(connection, connector.source.name, upstream.url)
     return world
 
 
-def _address(connection: psycopg.Connection, reader: Reader, settings: Settings) -> Address:
-    source, name = reader.source.name, _field(reader)
+def _address(connection: psycopg.Connection, connector: SourceConnector, settings: Settings) -> SourceAddress:
+    source, name = connector.source.name, _field(connector)
     if name in settings.model_fields_set:
-        return Address(source, getattr(settings, name), "variable")
+        return SourceAddress(source, getattr(settings, name), "variable")
     url = address_set(connection, source)
-    return Address(source, getattr(settings, name), "default") if url is None else Address(source, url, "set")
+    return (
+        SourceAddress(source, getattr(settings, name), "default") if url is None else SourceAddress(source, url, "set")
+    )
 
 
-def _field(reader: Reader) -> str:
-    return f"{reader.source.name}_url"
+def _field(connector: SourceConnector) -> str:
+    return f"{connector.source.name}_url"
 
 
-async def _world_of(reader: Reader, upstream: Upstream) -> str:
+async def _world_of(connector: SourceConnector, upstream: Upstream) -> str:
     """The world of an address, with a request only where the host is not the API's own."""
     check_address(upstream)
     url = httpx.URL(upstream.url)
-    if _domain(url.host) == _domain(httpx.URL(Settings.model_fields[_field(reader)].default).host):
+    if _domain(url.host) == _domain(httpx.URL(Settings.model_fields[_field(connector)].default).host):
         return REAL
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             status, body = await _fetch(url.copy_with(raw_path=_WORLD_PATH))
-        named = msgspec.json.decode(body, type=_Named).world if status == 200 else UNNAMED
+        named = msgspec.json.decode(body, type=_WorldName).world if status == 200 else UNNAMED
     except msgspec.MsgspecError:
         return UNNAMED
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         reason = str(error)[:_LONGEST_NAME]
         raise Unreachable(
             f"{upstream.name} cannot be reached at {upstream.url}{f' ({reason})' if reason else ''}",
-            f"check the network and {upstream.variables}_URL; stored data stays as it is",
+            f"check the network and {upstream.variable_prefix}_URL; stored data stays as it is",
         ) from None
     # A server is no real API because it says so.
     return named[:_LONGEST_NAME] if named.isprintable() and named not in ("", REAL) else UNNAMED
@@ -179,8 +181,8 @@ def _domain(host: str) -> str:
     return ".".join(host.lower().rstrip(".").split(".")[-2:])
 
 
-def _other_world(reader: Reader, address: Address, world: str, home: str) -> ConfigurationError:
-    source = reader.source.name
+def _other_world(connector: SourceConnector, address: SourceAddress, world: str, home: str) -> ConfigurationError:
+    source = connector.source.name
     variable = f"LADDER_{source.upper()}_URL"
     hints = {
         (REAL, UNNAMED): f"if it serves the real API, `ladder upstream set --real {source} {address.url}`",

@@ -11,8 +11,8 @@ from ingestion.http.rate_limits import SystemClock
 class JumpingClock:
     """Stands still until somebody sleeps, and jumps to when the first of the sleepers wakes."""
 
-    def __init__(self, moment: datetime = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)) -> None:
-        self._moment = moment
+    def __init__(self, timestamp: datetime = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)) -> None:
+        self._moment = timestamp
         self.slept: list[float] = []
 
     def now(self) -> datetime:

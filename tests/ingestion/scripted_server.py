@@ -33,17 +33,17 @@ class Server:
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     connections: int = 0
-    most_under_way: int = 0
+    max_in_flight: int = 0
 
 
 @asynccontextmanager
 async def scripted(answer: Callable[[str, int], Reply]) -> AsyncIterator[Server]:
     """Serve on loopback; `answer` is given the path with its query, and how often it was asked before."""
     running = Server("")
-    under_way = 0
+    in_flight = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal under_way
+        nonlocal in_flight
         running.connections += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -52,10 +52,10 @@ async def scripted(answer: Callable[[str, int], Reply]) -> AsyncIterator[Server]
                 reply = answer(path, running.requests.count(path))
                 running.requests.append(path)
                 running.headers.append({k.lower(): v for k, v in (line.split(": ", 1) for line in lines)})
-                under_way += 1
-                running.most_under_way = max(running.most_under_way, under_way)
+                in_flight += 1
+                running.max_in_flight = max(running.max_in_flight, in_flight)
                 await asyncio.sleep(reply.wait_s)
-                under_way -= 1
+                in_flight -= 1
                 length = {"content-length": str(len(reply.body) * reply.times)} if reply.times else {}
                 fields = {**length, **reply.headers}
                 writer.write(f"HTTP/1.1 {reply.status} {reply.phrase}\r\n".encode())

@@ -23,15 +23,23 @@ from ingestion.errors import (
     WrongAddressError,
     WrongKeyError,
 )
-from ingestion.http.client import Answer, Client, Patience
+from ingestion.http.client import Client, Response, RetryPolicy
 from ingestion.http.rate_limits import CallBudget, SystemClock
 from ingestion.http.refusals import Upstream
-from ingestion.sources.opendota.rate_limits import MinuteLimiter
+from ingestion.sources.opendota.rate_limits import PerMinuteLimiter
 from tests.ingestion.clocks import JumpingClock
 from tests.ingestion.scripted_server import Reply, Server, error, scripted
 from warehouse.core.errors import UpstreamError
 
-QUICK = Patience(connect_s=2, read_s=0.3, answer_s=0.6, attempts=3, total_s=5, first_wait_s=0.005, longest_wait_s=0.02)
+QUICK = RetryPolicy(
+    connect_timeout_s=2,
+    read_timeout_s=0.3,
+    response_timeout_s=0.6,
+    attempts=3,
+    total_timeout_s=5,
+    initial_backoff_s=0.005,
+    max_backoff_s=0.02,
+)
 SECRET = "b7f1-very-secret"
 BLOCKED = b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body>Sorry</body></html>"
 
@@ -42,15 +50,17 @@ def client_of(
     key: str | None = None,
     clock: JumpingClock | None = None,
     open_path: str = "",
-    most_bytes: int = 64 << 20,
+    max_bytes: int = 64 << 20,
 ) -> Client:
     secret = None if key is None else SecretStr(key)
     upstream = Upstream("OpenDota", url, secret, "LADDER_OPENDOTA", open_path)
     real = SystemClock()
-    return Client(upstream, MinuteLimiter("OpenDota", clock=clock or real), clock or real, QUICK, most_bytes=most_bytes)
+    return Client(
+        upstream, PerMinuteLimiter("OpenDota", clock=clock or real), clock or real, QUICK, max_bytes=max_bytes
+    )
 
 
-def ask(
+def fetch(
     answer: Callable[[str, int], Reply],
     *paths: str,
     key: str | None = None,
@@ -58,16 +68,16 @@ def ask(
     may_be_empty: bool = False,
     clock: JumpingClock | None = None,
     open_path: str = "",
-    most_bytes: int = 64 << 20,
-) -> tuple[list[Answer | UpstreamError], Server]:
+    max_bytes: int = 64 << 20,
+) -> tuple[list[Response | UpstreamError], Server]:
     """Ask for paths one after the other: the answer or the error of each, and what the server saw."""
 
-    async def scenario() -> tuple[list[Answer | UpstreamError], Server]:
-        results: list[Answer | UpstreamError] = []
+    async def scenario() -> tuple[list[Response | UpstreamError], Server]:
+        results: list[Response | UpstreamError] = []
         allowed = CallBudget(budget)
         async with (
             scripted(answer) as server,
-            client_of(server.url, key=key, clock=clock, open_path=open_path, most_bytes=most_bytes) as client,
+            client_of(server.url, key=key, clock=clock, open_path=open_path, max_bytes=max_bytes) as client,
         ):
             for path in paths or ("/x",):
                 try:
@@ -82,7 +92,7 @@ def ask(
 def test_an_answer_carries_its_request_its_body_and_its_moment() -> None:
     before = SystemClock().now()
 
-    async def scenario() -> tuple[Answer, Server]:
+    async def scenario() -> tuple[Response, Server]:
         async with scripted(lambda path, n: Reply(body=b'{"a": 1}')) as server, client_of(server.url) as client:
             return await client.get("/p", {"limit": 5, "q": "a b"}, budget=CallBudget(1)), server
 
@@ -94,27 +104,27 @@ def test_an_answer_carries_its_request_its_body_and_its_moment() -> None:
 
 
 def test_the_key_travels_in_a_header_and_nowhere_else() -> None:
-    [answer], server = ask(lambda path, n: Reply(), key=SECRET)
-    assert isinstance(answer, Answer)
+    [answer], server = fetch(lambda path, n: Reply(), key=SECRET)
+    assert isinstance(answer, Response)
     assert server.headers[0]["authorization"] == f"Bearer {SECRET}"
     assert SECRET not in server.requests[0]
 
 
 def test_without_a_key_no_authorization_is_sent() -> None:
-    _, server = ask(lambda path, n: Reply())
+    _, server = fetch(lambda path, n: Reply())
     assert "authorization" not in server.headers[0]
 
 
 def test_a_connection_is_used_again() -> None:
-    _, server = ask(lambda path, n: Reply(), "/a", "/b", "/c")
+    _, server = fetch(lambda path, n: Reply(), "/a", "/b", "/c")
     assert server.connections == 1
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_asked_again_until_it_succeeds(status: int) -> None:
     reply = error(status, "not now", X_Rate_Limit_Remaining_Minute="50")
-    [answer], server = ask(lambda path, n: reply if n < 2 else Reply(body=b"[1]"))
-    assert isinstance(answer, Answer)
+    [answer], server = fetch(lambda path, n: reply if n < 2 else Reply(body=b"[1]"))
+    assert isinstance(answer, Response)
     assert answer.body == b"[1]"
     assert len(server.requests) == 3
 
@@ -123,18 +133,18 @@ def test_a_retry_is_logged_with_source_path_and_wait_and_shows_nothing_by_itself
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO, "ingestion")
-    ask(lambda path, n: error(500, f"no {SECRET}") if n < 2 else Reply(), "/p?limit=5", key=SECRET)
+    fetch(lambda path, n: error(500, f"no {SECRET}") if n < 2 else Reply(), "/p?limit=5", key=SECRET)
     logged = [record for record in caplog.records if record.name.startswith("ingestion")]
     assert [(record.levelname, record.__dict__["source"], record.__dict__["path"]) for record in logged] == [
         ("INFO", "OpenDota", "/p?limit=5")
     ] * 2
-    assert all(0 < record.__dict__["wait_s"] <= QUICK.longest_wait_s for record in logged)
+    assert all(0 < record.__dict__["wait_s"] <= QUICK.max_backoff_s for record in logged)
     assert all(SECRET not in repr(record.__dict__) for record in caplog.records)
     assert capfd.readouterr() == ("", "")
 
 
 def test_patience_ends_in_one_line_that_names_the_request_and_the_reason() -> None:
-    [failure], server = ask(lambda path, n: error(500, "Internal Server Error"))
+    [failure], server = fetch(lambda path, n: error(500, "Internal Server Error"))
     assert type(failure) is TransientError
     assert str(failure) == "OpenDota answered /x with 500 (Internal Server Error); run again later"
     assert len(server.requests) == QUICK.attempts
@@ -154,17 +164,17 @@ def test_patience_ends_in_one_line_that_names_the_request_and_the_reason() -> No
     ids=["cut off", "half a document", "empty", "not JSON", "half compressed", "not compressed", "hanging"],
 )
 def test_a_broken_answer_is_asked_for_again_and_never_returned(reply: Reply) -> None:
-    [once], _ = ask(lambda path, n: reply if n == 0 else Reply(body=b"[7]"))
-    assert isinstance(once, Answer)
+    [once], _ = fetch(lambda path, n: reply if n == 0 else Reply(body=b"[7]"))
+    assert isinstance(once, Response)
     assert once.body == b"[7]"
-    [for_ever], server = ask(lambda path, n: reply)
+    [for_ever], server = fetch(lambda path, n: reply)
     assert isinstance(for_ever, TransientError)
     assert len(server.requests) == QUICK.attempts
 
 
 def test_an_empty_body_is_an_answer_where_it_may_be() -> None:
-    [answer], _ = ask(lambda path, n: Reply(body=b""), may_be_empty=True)
-    assert isinstance(answer, Answer)
+    [answer], _ = fetch(lambda path, n: Reply(body=b""), may_be_empty=True)
+    assert isinstance(answer, Response)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +195,7 @@ def test_an_empty_body_is_an_answer_where_it_may_be() -> None:
     ],
 )
 def test_what_will_not_pass_is_asked_once(reply: Reply, kind: type[UpstreamError]) -> None:
-    [failure], server = ask(lambda path, n: reply)
+    [failure], server = fetch(lambda path, n: reply)
     assert type(failure) is kind
     assert len(server.requests) == 1
     assert "\n" not in str(failure)
@@ -194,7 +204,7 @@ def test_what_will_not_pass_is_asked_once(reply: Reply, kind: type[UpstreamError
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [BLOCKED, b"", b'"no"', b"[]", b"error code: 1020", b'{"error": "no"}'])
 def test_without_a_key_a_refusal_is_never_of_the_key(status: int, body: bytes) -> None:
-    [failure], _ = ask(lambda path, n: Reply(status, body))
+    [failure], _ = fetch(lambda path, n: Reply(status, body))
     assert type(failure) is BlockedError
     assert "LADDER_OPENDOTA_KEY" in failure.hint  # as one way out
     assert f"{status}, " in failure.message
@@ -204,7 +214,7 @@ def test_without_a_key_a_refusal_is_never_of_the_key(status: int, body: bytes) -
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [BLOCKED, b"", b'"no"', b"[]", b"error code: 1020"])
 def test_with_a_key_a_refusal_that_is_not_in_the_words_of_the_api_is_of_the_network(status: int, body: bytes) -> None:
-    [failure], _ = ask(lambda path, n: Reply(status, body), key=SECRET)
+    [failure], _ = fetch(lambda path, n: Reply(status, body), key=SECRET)
     assert type(failure) is BlockedError
     assert "a key is set" in failure.message
     assert "KEY" not in failure.hint
@@ -221,13 +231,13 @@ def test_with_a_key_a_refusal_that_is_not_in_the_words_of_the_api_is_of_the_netw
     ],
 )
 def test_a_key_that_the_api_refuses_in_its_own_words_is_wrong(reply: Reply) -> None:
-    [failure], _ = ask(lambda path, n: reply, key=SECRET)
+    [failure], _ = fetch(lambda path, n: reply, key=SECRET)
     assert type(failure) is WrongKeyError
     assert "LADDER_OPENDOTA_KEY" in failure.hint
 
 
 def test_a_blocked_address_is_told_with_status_path_kind_of_body_and_title() -> None:
-    [failure], _ = ask(lambda path, n: Reply(403, BLOCKED, {"content-type": "text/html"}), "/players/7")
+    [failure], _ = fetch(lambda path, n: Reply(403, BLOCKED, {"content-type": "text/html"}), "/players/7")
     assert str(failure) == (
         "OpenDota refused /players/7 with 403, a web page (Attention Required! | Cloudflare), and no key is set; "
         "this network's address may be blocked in front of the API: wait, or use another network, "
@@ -243,12 +253,12 @@ def test_a_first_answer_of_something_else_is_of_one_path_where_the_open_path_is_
     def answer(path: str, times: int) -> Reply:
         return Reply() if path.endswith(("/open", "/good")) else reply
 
-    [first, second, third], server = ask(answer, "/bad", "/good", "/worse", open_path="/open")
+    [first, second, third], server = fetch(answer, "/bad", "/good", "/worse", open_path="/open")
     assert type(first) is BlockedError
-    assert isinstance(second, Answer)
+    assert isinstance(second, Response)
     assert isinstance(third, BlockedError | TransientError)
     assert server.requests.count("/api/open") == 1
-    [of_everything], _ = ask(lambda path, n: reply, "/bad", open_path="/open")
+    [of_everything], _ = fetch(lambda path, n: reply, "/bad", open_path="/open")
     assert type(of_everything) is WrongAddressError
 
 
@@ -274,13 +284,13 @@ def test_a_redirect_is_not_followed_so_that_no_other_host_is_given_the_key(statu
 
 
 def test_a_refusal_keeps_its_status_and_body() -> None:
-    [failure], _ = ask(lambda path, n: error(404, "Not Found"))
+    [failure], _ = fetch(lambda path, n: error(404, "Not Found"))
     assert isinstance(failure, NotFoundError)
     assert (failure.status, failure.body) == (404, b'{"error":"Not Found"}')
 
 
 def test_a_refused_key_is_named_by_its_variable_and_never_shown() -> None:
-    [failure], _ = ask(lambda path, n: error(400, f"Invalid API key format: {SECRET}"), key=SECRET)
+    [failure], _ = fetch(lambda path, n: error(400, f"Invalid API key format: {SECRET}"), key=SECRET)
     assert "LADDER_OPENDOTA_KEY" in str(failure)
     assert SECRET not in str(failure) + repr(failure)
 
@@ -295,7 +305,7 @@ def test_a_refused_key_is_named_by_its_variable_and_never_shown() -> None:
     ],
 )
 def test_what_the_source_says_of_an_error_is_told_whatever_its_form(body: bytes) -> None:
-    [failure], _ = ask(lambda path, n: Reply(404, body))
+    [failure], _ = fetch(lambda path, n: Reply(404, body))
     assert type(failure) is NotFoundError
     assert "404 (no such thing)" in str(failure)
 
@@ -304,9 +314,9 @@ def test_a_403_is_about_one_thing_where_the_key_is_accepted_elsewhere() -> None:
     def answer(path: str, times: int) -> Reply:
         return error(403, "private") if "private" in path else Reply()
 
-    [_, of_thing], _ = ask(answer, "/a", "/private", open_path="/open", key=SECRET)
+    [_, of_thing], _ = fetch(answer, "/a", "/private", open_path="/open", key=SECRET)
     assert type(of_thing) is PermanentError
-    [_, of_key], _ = ask(answer, "/a", "/private", key=SECRET)
+    [_, of_key], _ = fetch(answer, "/a", "/private", key=SECRET)
     assert type(of_key) is WrongKeyError
 
 
@@ -314,8 +324,8 @@ def test_private_things_are_never_taken_for_a_refused_key_however_many_come_firs
     def answer(path: str, times: int) -> Reply:
         return error(403, "private") if "private" in path else Reply()
 
-    results, server = ask(answer, *[f"/private/{number}" for number in range(6)], "/a", open_path="/open", key=SECRET)
-    assert [type(result) for result in results] == [PermanentError] * 6 + [Answer]
+    results, server = fetch(answer, *[f"/private/{number}" for number in range(6)], "/a", open_path="/open", key=SECRET)
+    assert [type(result) for result in results] == [PermanentError] * 6 + [Response]
     assert server.requests.count("/api/open") == 6
 
 
@@ -325,16 +335,16 @@ def test_a_refused_key_is_known_by_the_second_refusal_also_in_the_middle_of_a_ru
         return Reply() if path.startswith("/api/early") else error(403, "no")
 
     paths = [*(f"/early/{number}" for number in range(accepted)), "/late/1", "/late/2"]
-    results, server = ask(answer, *paths, open_path="/open", key=SECRET)
-    assert [type(result) for result in results[:accepted]] == [Answer] * accepted
+    results, server = fetch(answer, *paths, open_path="/open", key=SECRET)
+    assert [type(result) for result in results[:accepted]] == [Response] * accepted
     assert type(results[-1]) is WrongKeyError
     assert "LADDER_OPENDOTA_KEY" in str(results[-1])
     assert len(server.requests) <= accepted + 4
 
 
 def test_a_404_without_a_message_is_no_proof_that_a_thing_does_not_exist() -> None:
-    [first, second], _ = ask(lambda path, n: Reply() if "a" in path[-1] else Reply(404, b"?"), "/a", "/b")
-    assert isinstance(first, Answer)
+    [first, second], _ = fetch(lambda path, n: Reply() if "a" in path[-1] else Reply(404, b"?"), "/a", "/b")
+    assert isinstance(first, Response)
     assert type(second) is BlockedError
 
 
@@ -364,7 +374,7 @@ def test_an_address_that_is_none_is_told(url: str) -> None:
 
 
 def test_every_request_counts_against_the_budget_and_none_is_made_beyond_it() -> None:
-    [failure], server = ask(lambda path, n: error(500, "no"), budget=2)
+    [failure], server = fetch(lambda path, n: error(500, "no"), budget=2)
     assert isinstance(failure, CallBudgetSpent)
     assert len(server.requests) == 2
 
@@ -372,14 +382,14 @@ def test_every_request_counts_against_the_budget_and_none_is_made_beyond_it() ->
 def test_after_a_refused_minute_the_next_request_waits_for_the_next() -> None:
     clock = JumpingClock()
     refused = error(429, "minute rate limit exceeded", X_Rate_Limit_Remaining_Minute="0")
-    [answer], server = ask(lambda path, n: refused if n == 0 else Reply(), clock=clock)
-    assert isinstance(answer, Answer)
+    [answer], server = fetch(lambda path, n: refused if n == 0 else Reply(), clock=clock)
+    assert isinstance(answer, Response)
     assert len(server.requests) == 2
     assert clock.slept == [31.0]  # half a minute was left, and a second for clocks that differ
 
 
 def test_after_the_day_is_refused_nothing_is_asked_any_more() -> None:
-    [first, second], server = ask(lambda path, n: error(429, "daily api limit exceeded"), "/a", "/b")
+    [first, second], server = fetch(lambda path, n: error(429, "daily api limit exceeded"), "/a", "/b")
     assert isinstance(first, DayLimitReached)
     assert isinstance(second, DayLimitReached)
     assert server.requests == ["/api/a"]
@@ -398,11 +408,11 @@ def test_the_body_of_a_refusal_is_read_once_for_each_answer(
         return decode(sent, **named)
 
     monkeypatch.setattr(msgspec.json, "decode", counting)
-    results, server = ask(lambda path, n: Reply() if path.endswith("/a") else Reply(status, body), "/a", "/b")
+    results, server = fetch(lambda path, n: Reply() if path.endswith("/a") else Reply(status, body), "/a", "/b")
     assert isinstance(results[1], UpstreamError)
     assert bodies.count(body) == len(server.requests) - 1
 
 
 def test_no_part_of_a_key_is_shown_where_a_message_is_shortened() -> None:
-    [failure], _ = ask(lambda path, n: error(400, "x" * 195 + SECRET), key=SECRET)
+    [failure], _ = fetch(lambda path, n: error(400, "x" * 195 + SECRET), key=SECRET)
     assert SECRET[:4] not in str(failure)

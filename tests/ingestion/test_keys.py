@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from ingestion.http.client import Answer
+from ingestion.http.client import Response
 from tests.ingestion.scripted_server import Reply, error
-from tests.ingestion.test_http import ask
+from tests.ingestion.test_http import fetch
 from warehouse.core import logs
 from warehouse.core.masking import Mask
 from warehouse.core.settings import Settings
@@ -63,15 +63,15 @@ def test_a_key_that_an_answer_repeats_is_in_no_message_no_body_no_header_and_no_
     before = logging.getLogger().handlers[:], logging.getLogger().level
     logs.configure(settings, "test")
     try:
-        [result], _ = ask(lambda path, n: REPLIES[name], key=key, open_path="/open")
+        [result], _ = fetch(lambda path, n: REPLIES[name], key=key, open_path="/open")
     finally:
         logging.getLogger().handlers[0].close()
         logging.getLogger().handlers[:], level = before
         logging.getLogger().setLevel(level)
     log = (tmp_path / "logs" / "test.log").read_text()
     assert "httpcore" in log
-    shown = [log, str(result), repr(vars(result)) if not isinstance(result, Answer) else repr(result)]
-    if not isinstance(result, Answer):
+    shown = [log, str(result), repr(vars(result)) if not isinstance(result, Response) else repr(result)]
+    if not isinstance(result, Response):
         shown.append(getattr(result, "body", b"").decode("utf-8", "replace"))
     for text in shown:
         assert not [form for form in _forms() if form.lower() in text.lower()], text

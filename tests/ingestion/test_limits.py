@@ -9,19 +9,19 @@ from ingestion.http.rate_limits import CallBudget
 
 
 def test_what_a_pass_spends_is_spent_from_the_run() -> None:
-    whole = CallBudget(10)
-    part = whole.part(0.25)
-    assert part.limit == 3
+    parent = CallBudget(10)
+    sub_budget = parent.sub_budget(0.25)
+    assert sub_budget.limit == 3
     for _ in range(3):
-        part.spend()
+        sub_budget.spend()
     with pytest.raises(CallBudgetSpent, match="share of the call budget of 3 requests"):
-        part.spend()
-    assert (whole.spent, whole.left, part.left) == (3, 7, 0)
+        sub_budget.spend()
+    assert (parent.spent, parent.left, sub_budget.left) == (3, 7, 0)
 
 
 def test_a_part_cannot_outspend_the_whole() -> None:
-    whole = CallBudget(1)
-    first, second = whole.part(1), whole.part(1)
+    parent = CallBudget(1)
+    first, second = parent.sub_budget(1), parent.sub_budget(1)
     first.spend()
     with pytest.raises(CallBudgetSpent, match="the run's call budget of 1 requests"):
         second.spend()

@@ -13,7 +13,7 @@ from ingestion.sources.faceit import selection as faceit_choices
 from ingestion.sources.faceit.names import identify as faceit
 from ingestion.sources.opendota import selection as opendota_choices
 from ingestion.sources.opendota.selection import identify as opendota
-from ingestion.sync.pasted import Nickname, SteamAccount, clean, printable, read_page
+from ingestion.sync.pasted import Nickname, SteamAccount, clean_text, parse_web_address, printable
 from warehouse.core.errors import ConfigurationError
 
 UUID = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
@@ -58,7 +58,7 @@ NICKNAMES = st.text(
     st.characters(categories=("L", "N", "M", "Po", "So", "Pd"), exclude_characters="/\\,;"), min_size=1, max_size=20
 ).filter(
     lambda name: (
-        clean(name) == name
+        clean_text(name) == name
         and isinstance(_read_or_refusal(faceit, "player", name), Nickname)
         and name not in (".", "..")
         and not name.lower().startswith("www.")
@@ -232,7 +232,7 @@ def test_any_text_is_an_id_a_name_or_a_refusal_in_one_line(text: str, faceit_kin
             assert str(named).isprintable()
         elif isinstance(named, Nickname):
             assert kind == "player"
-            assert named.text == clean(named.text) != ""
+            assert named.text == clean_text(named.text) != ""
             named.text.encode()
         elif isinstance(named, str):
             assert is_id(kind, named)
@@ -244,7 +244,7 @@ def test_any_text_is_an_id_a_name_or_a_refusal_in_one_line(text: str, faceit_kin
 @given(st.text())
 @settings(deadline=None)
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
-    assert clean(clean(text)) == clean(text)
+    assert clean_text(clean_text(text)) == clean_text(text)
 
 
 @given(st.text(st.characters(codec=None)))
@@ -255,5 +255,5 @@ def test_what_a_message_shows_can_be_written(text: str) -> None:
 
 
 def test_a_name_that_only_looks_like_a_site_is_a_name() -> None:
-    assert read_page("faceit.com") is None
+    assert parse_web_address("faceit.com") is None
     assert faceit("player", "stratz.com") == Nickname("stratz.com")

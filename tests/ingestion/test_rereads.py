@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.sync.rereads import OLD, SCHEDULE, Reason, budget_for_rereads, due_after, reread_note
+from ingestion.sync.rereads import OLD_MATCH_AGE, SCHEDULE, Reason, next_due_at, reread_budget, reread_cursor
 from warehouse.ops.state import Reread
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
@@ -32,10 +32,10 @@ def test_the_runbook_shows_the_schedule_that_holds() -> None:
 
 
 @pytest.mark.parametrize("reason", list(SCHEDULE))
-@pytest.mark.parametrize("age", [OLD / 2, OLD * 2])
+@pytest.mark.parametrize("age", [OLD_MATCH_AGE / 2, OLD_MATCH_AGE * 2])
 def test_the_next_run_tries_again_then_waits_grow_and_end(reason: Reason, age: timedelta) -> None:
     waits = []
-    while (due := due_after(reason, len(waits) + 1, at=AT, first_at=AT, played_at=AT - age)) is not None:
+    while (due := next_due_at(reason, len(waits) + 1, at=AT, first_at=AT, played_at=AT - age)) is not None:
         waits.append(due - AT)
     assert waits[0] == timedelta(0)
     assert waits == sorted(waits)
@@ -45,7 +45,7 @@ def test_the_next_run_tries_again_then_waits_grow_and_end(reason: Reason, age: t
 def test_another_reason_begins_the_schedule_anew_and_what_is_settled_is_due_no_more() -> None:
     before = Reread("absent", 4, AT - timedelta(days=9), AT - timedelta(days=1))
     notes = {
-        reason: reread_note("match", "7", reason, before, at=AT, played_at=None)
+        reason: reread_cursor("match", "7", reason, before, at=AT, played_at=None)
         for reason in ("absent", "unparsed", None)
     }
     values = {reason: note.value for reason, note in notes.items() if note is not None}
@@ -53,8 +53,8 @@ def test_another_reason_begins_the_schedule_anew_and_what_is_settled_is_due_no_m
     assert values["absent"]["first_at"] == before.first_at.isoformat()
     assert values["unparsed"]["due_at"] == AT.isoformat()
     assert values[None]["due_at"] is None
-    assert reread_note("match", "7", None, None, at=AT, played_at=None) is None
+    assert reread_cursor("match", "7", None, None, at=AT, played_at=None) is None
 
 
 def test_a_share_of_the_budget_is_enough_for_one_thing_and_nothing_of_nothing() -> None:
-    assert [budget_for_rereads(budget) for budget in (0, 1, 7, 100)] == [0, 1, 2, 20]
+    assert [reread_budget(budget) for budget in (0, 1, 7, 100)] == [0, 1, 2, 20]

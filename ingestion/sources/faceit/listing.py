@@ -8,16 +8,16 @@ from typing import Any
 
 import msgspec
 
-from ingestion.sync.selection import Item
-from ingestion.sync.streams import Run
+from ingestion.sync.selection import WorkItem
+from ingestion.sync.streams import SyncRun
 from warehouse.core.json_text import NotJsonError, read_json
 from warehouse.model.source import Page, Parsed
 
-__all__ = ["Listing", "Seen", "Walk"]
+__all__ = ["ListEndpoint", "PageCursor", "PageSummary"]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListEndpoint:
     """A list of FACEIT.
 
     Args:
@@ -37,20 +37,20 @@ class Listing:
 
     endpoint: str
     cursor: str
-    path: Callable[[Item], str]
-    params: Callable[[Item], Mapping[str, Any]]
+    path: Callable[[WorkItem], str]
+    params: Callable[[WorkItem], Mapping[str, Any]]
     query: Mapping[str, str | int]
     limit: int = 100
-    time_column: str | None = None
-    ticks: int = 1
-    largest_offset: int | None = None
-    has_bounds: bool = False
-    may_be_absent: bool = False
-    absence: str = ""
+    order_column: str | None = None
+    units_per_second: int = 1
+    max_offset: int | None = None
+    has_time_bounds: bool = False
+    not_found_means_empty: bool = False
+    empty_notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class PageCursor:
     """How far a walk has come.
 
     Args:
@@ -88,7 +88,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PageSummary:
     """What a page held.
 
     Args:
@@ -106,20 +106,24 @@ class Seen:
     is_flawed: bool
 
     @classmethod
-    def of(cls, listing: Listing, run: Run, page: Page, parsed: Parsed) -> Seen:
+    def of(cls, endpoint_list: ListEndpoint, run: SyncRun, page: Page, parsed: Parsed) -> PageSummary:
         """What a page of a list held."""
-        table = run.context.source.endpoints[listing.endpoint].tables[0]
+        table = run.context.source.endpoints[endpoint_list.endpoint].tables[0]
         frame = parsed.frames.get(table.name)
         refused = sum(reject.table == table.name for reject in parsed.rejects)
         start = _start(page.body)
         if frame is None:
             return cls(refused, (), None, start, parsed.is_flawed)
-        times = () if listing.time_column is None else tuple(frame[listing.time_column].drop_nulls().to_list())
+        times = (
+            ()
+            if endpoint_list.order_column is None
+            else tuple(frame[endpoint_list.order_column].drop_nulls().to_list())
+        )
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
         return cls(frame.height + refused, times, first, start, parsed.is_flawed)
 
 
-class _OfPage(msgspec.Struct):
+class _ListEnvelope(msgspec.Struct):
     """What a page says of itself."""
 
     start: Any = None
@@ -129,7 +133,7 @@ def _start(body: bytes) -> int | None:
     """How many records a page says that it left out; a page with odd characters is read as its records are."""
     content: Any
     try:
-        content = {"start": msgspec.json.decode(body, type=_OfPage).start}
+        content = {"start": msgspec.json.decode(body, type=_ListEnvelope).start}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         try:
             content = read_json(body)

@@ -20,7 +20,7 @@ from ingestion.http.rate_limits import Clock
 from warehouse.core.errors import DatabaseError
 from warehouse.database.connections import first_line
 
-__all__ = ["SecondLimiter", "SecondTurn"]
+__all__ = ["PerSecondLimiter", "PerSecondSlot"]
 
 _LIMIT_HEADER = "ratelimit-limit"
 _REMAINING_HEADER = "ratelimit-remaining"
@@ -33,36 +33,36 @@ _PER_SECOND = 10.0
 #: Share by which requests are spaced further apart than need be, for some arrive later than they were sent.
 _MARGIN = 0.05
 #: Seconds for which the margin makes up. A process that was held up for longer gives its moment away.
-_LATEST_S = 0.05
+_MAX_DELAY_S = 0.05
 _ATTEMPTS = 5
 #: Longest pause that an answer may ask for, in seconds.
-_LONGEST_HOLD_S = 60.0
+_MAX_PAUSE_S = 60.0
 #: Lets nobody have a moment before some seconds are over, in whichever process.
-_HOLD = b"""
-    UPDATE ops.request_slots SET next_at = greatest(next_at, clock_timestamp() + %(hold)s * interval '1 second')
+_PAUSE = b"""
+    UPDATE ops.request_slots SET next_at = greatest(next_at, clock_timestamp() + %(pause)s * interval '1 second')
     WHERE source = %(source)s
 """
 
 
-class SecondTurn:
+class PerSecondSlot:
     """Leave to make one request. Tell it what the answer said.
 
     Attributes:
         hold_s: seconds for which nobody may make a request from now on.
     """
 
-    def __init__(self, limiter: SecondLimiter) -> None:
+    def __init__(self, limiter: PerSecondLimiter) -> None:
         self._limiter = limiter
-        self.hold_s = 0.0
+        self.pause_s = 0.0
 
-    def learn(self, headers: Mapping[str, str]) -> None:
+    def update_from_headers(self, headers: Mapping[str, str]) -> None:
         """Take over how many requests a second the answer's headers allow."""
-        told = [(int(count), int(window)) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
-        rates = [count / window for count, window in told if window > 0]
+        reported = [(int(count), int(window)) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
+        rates = [count / window for count, window in reported if window > 0]
         if rates and min(rates) > 0:
             self._limiter.per_second = min(rates)
 
-    def refuse(self, headers: Mapping[str, str], said: str) -> None:
+    def on_rate_limited(self, headers: Mapping[str, str], message: str) -> None:
         """The request was one too many: everybody waits as long as the answer asks for, a second by default.
 
         A refusal that says in the same breath that requests are left is not about the limit; it is retried soon.
@@ -70,10 +70,10 @@ class SecondTurn:
         if _seconds(headers, _REMAINING_HEADER):
             return
         waits = [seconds for name in _WAIT_HEADERS if (seconds := _seconds(headers, name)) is not None]
-        self.hold_s = min(max(waits, default=1.0) or 1.0, _LONGEST_HOLD_S)
+        self.pause_s = min(max(waits, default=1.0) or 1.0, _MAX_PAUSE_S)
 
 
-class SecondLimiter:
+class PerSecondLimiter:
     """Bounds requests under way, and gives every request a moment of its own.
 
     Args:
@@ -91,13 +91,13 @@ class SecondLimiter:
         self._source = source
         self._connection = connection
         self._clock = clock
-        self._next_slot = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
-        self._under_way = asyncio.Semaphore(concurrency)
-        self._entrance = asyncio.Lock()
+        self._reserve_slot_query = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
+        self._in_flight = asyncio.Semaphore(concurrency)
+        self._queue_lock = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, source: str, database_url: str, clock: Clock) -> AsyncIterator[Self]:
+    async def connect(cls, source: str, database_url: str, clock: Clock) -> AsyncIterator[Self]:
         """A limiter with a connection of its own.
 
         Raises:
@@ -115,33 +115,33 @@ class SecondLimiter:
             yield cls(source, connection, clock=clock)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[SecondTurn]:
+    async def acquire(self) -> AsyncIterator[PerSecondSlot]:
         """Wait until a request may be made; it is under way until the block ends.
 
         Raises:
             DatabaseError: the warehouse cannot be read or written.
         """
-        async with self._under_way:
+        async with self._in_flight:
             # First come, first served: the stalest things are requested first even where the budget ends.
-            async with self._entrance:
+            async with self._queue_lock:
                 for _ in range(_ATTEMPTS):
-                    wait_s = await self._take_slot()
-                    taken_at = time.monotonic()
+                    wait_s = await self._reserve_slot()
+                    reserved_at = time.monotonic()
                     if wait_s > 0:
                         await self._clock.sleep(wait_s)
-                    if time.monotonic() - taken_at <= wait_s + _LATEST_S:
+                    if time.monotonic() - reserved_at <= wait_s + _MAX_DELAY_S:
                         break
-            turn = SecondTurn(self)
+            slot = PerSecondSlot(self)
             try:
-                yield turn
+                yield slot
             finally:
-                if turn.hold_s:
-                    await self._execute(_HOLD, {"source": self._source, "hold": turn.hold_s})
+                if slot.pause_s:
+                    await self._execute(_PAUSE, {"source": self._source, "pause": slot.pause_s})
 
-    async def _take_slot(self) -> float:
+    async def _reserve_slot(self) -> float:
         """Take the next moment for a request; the seconds until then, negative when it is past."""
         spacing = (1 + _MARGIN) / self.per_second
-        cursor = await self._execute(self._next_slot, {"source": self._source, "spacing": spacing})
+        cursor = await self._execute(self._reserve_slot_query, {"source": self._source, "spacing": spacing})
         row = await cursor.fetchone()
         assert row is not None  # an INSERT with RETURNING always answers
         return float(row[0])

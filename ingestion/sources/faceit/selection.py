@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from ingestion.sources.faceit.source import RETIRED_GAMES, SOURCE
-from ingestion.sync.selection import Situation, TrackedThings
+from ingestion.sync.selection import SelectionContext, TrackedEntities
 
-__all__ = ["KINDS", "is_id", "players_of", "stalest_first", "tracked_ids"]
+__all__ = ["KINDS", "is_id", "players_of_game", "stalest_first", "tracked_ids"]
 
 #: What can be tracked.
 KINDS = ("player", "match", "hub", "championship")
@@ -24,9 +24,9 @@ def is_id(kind: str, text: str) -> bool:
     return _IDS.get(kind, _ANY_ID).fullmatch(text) is not None
 
 
-def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
+def players_of_game(context: SelectionContext, ids: Sequence[str], game: str) -> set[str]:
     """Those of some players who play a game, by their profiles; of a current game also those without a profile yet."""
-    rows = situation.connection.execute(
+    rows = context.connection.execute(
         "SELECT player_id FROM unnest(%s::text[]) AS wanted (player_id) WHERE EXISTS (SELECT FROM "
         "staging_faceit.player_games AS games WHERE games.player_id = wanted.player_id AND games.game = %s) "
         "OR (%s AND NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = wanted.player_id))",
@@ -35,6 +35,6 @@ def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
     return {player_id for (player_id,) in rows}
 
 
-_TRACKED = TrackedThings(SOURCE.name, "FACEIT", is_id, "UUIDs")
+_TRACKED = TrackedEntities(SOURCE.name, "FACEIT", is_id, "UUIDs")
 tracked_ids = _TRACKED.ids
 stalest_first = _TRACKED.stalest_first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestion.parsing import note_odd
+from ingestion.parsing import count_odd_field
 from warehouse.model.source import Parsed
 from warehouse.model.tables import Table
 
@@ -29,9 +29,9 @@ def sides_of(
         return
     found = _sides(match)
     if not isinstance(teams, Mapping | list):
-        note_odd(parsed, table, "$.teams", "expected an object", record_index)
+        count_odd_field(parsed, table, "$.teams", "expected an object", record_index)
     elif len(found) < len(teams):
-        note_odd(parsed, table, "$.teams", "expected the sides of a match", record_index)
+        count_odd_field(parsed, table, "$.teams", "expected the sides of a match", record_index)
     yield from found.items()
 
 

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping
 from ingestion.sources.opendota.source import SOURCE
 from ingestion.sync.pasted import (
     DOTA_SITES,
-    LARGEST_ACCOUNT,
+    MAX_ACCOUNT_ID,
     STEAM,
     STEAM_FORMS,
-    clean,
-    read_page,
-    refusal,
-    steam_account,
-    whole_number,
+    clean_text,
+    invalid_identifier_error,
+    parse_steam_account,
+    parse_web_address,
+    parse_whole_number,
 )
-from ingestion.sync.selection import TrackedThings
+from ingestion.sync.selection import TrackedEntities
 
-__all__ = ["KINDS", "identify", "is_id", "newest", "stalest_first", "tracked_ids"]
+__all__ = ["KINDS", "is_id", "newest", "parse_identifier", "stalest_first", "tracked_ids"]
 
 #: What can be tracked.
 KINDS = ("player", "team", "league", "match")
@@ -36,7 +36,7 @@ def is_id(kind: str, text: str) -> bool:
     return text.isascii() and text.isdecimal() and _number(kind, text) is not None
 
 
-def identify(kind: str, text: str) -> str:
+def parse_identifier(kind: str, text: str) -> str:
     """The id that was typed or pasted, as OpenDota writes it.
 
     Args:
@@ -46,22 +46,22 @@ def identify(kind: str, text: str) -> str:
     Raises:
         ConfigurationError: it is none of these; names the forms.
     """
-    cleaned = clean(text)
-    page = read_page(cleaned)
+    cleaned = clean_text(text)
+    page = parse_web_address(cleaned)
     if page is None:
         name = cleaned
     elif page.kind == kind and page.site in (*DOTA_SITES, STEAM):
         name = page.name
     else:
-        raise refusal(SOURCE.name, kind, text, _FORMS[kind], page)
-    number = _number(kind, name) or (steam_account(name) if kind == "player" else None)
+        raise invalid_identifier_error(SOURCE.name, kind, text, _FORMS[kind], page)
+    number = _number(kind, name) or (parse_steam_account(name) if kind == "player" else None)
     if number is None:
-        raise refusal(SOURCE.name, kind, text, _FORMS[kind])
+        raise invalid_identifier_error(SOURCE.name, kind, text, _FORMS[kind])
     return str(number)
 
 
 def _number(kind: str, text: str) -> int | None:
-    return whole_number(text, LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID)
+    return parse_whole_number(text, MAX_ACCOUNT_ID if kind == "player" else _LARGEST_ID)
 
 
 def newest(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:
@@ -70,6 +70,6 @@ def newest(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None
     return max([*match_ids, *([known] if isinstance(known, int) else [])], default=None)
 
 
-_TRACKED = TrackedThings(SOURCE.name, "OpenDota", is_id, "numbers")
+_TRACKED = TrackedEntities(SOURCE.name, "OpenDota", is_id, "numbers")
 tracked_ids = _TRACKED.ids
 stalest_first = _TRACKED.stalest_first

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingestion.parsing import ABSENT, add, error_message, is_same_id, iso_utc, read_body, read_object, to_rows
+from ingestion.parsing import (
+    ABSENT_STATUSES,
+    add_parsed,
+    error_message,
+    is_same_id,
+    iso_utc,
+    read_body,
+    read_object,
+    to_rows,
+)
 from ingestion.sources.opendota import tables
 from ingestion.sources.opendota.slots import with_slot, with_slots
 from warehouse.model.source import Endpoint, Page, Parsed, Source
@@ -21,10 +30,10 @@ __all__ = ["CONSTANT_RESOURCES", "SOURCE"]
 CONSTANT_RESOURCES = ("heroes", "game_mode", "lobby_type", "patch", "region")
 
 #: What people wrote in a match; nobody's business here.
-_CHAT = frozenset(("chat", "all_word_counts", "my_word_counts"))
+_CHAT_FIELDS = frozenset(("chat", "all_word_counts", "my_word_counts"))
 
 #: What answers hold of people and no table needs.
-_OF_PEOPLE = frozenset(
+_PERSONAL_FIELDS = frozenset(
     [
         "aliases",
         "avatar",
@@ -98,7 +107,7 @@ def _parse_player(page: Page) -> Parsed:
     else:
         parsed = Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "no profile", "$.profile")])
     if record.keys() & _RANK_FIELDS:
-        add(parsed, to_rows(tables.PLAYER_RANKS, [record], page, observed_at=observed_at))
+        add_parsed(parsed, to_rows(tables.PLAYER_RANKS, [record], page, observed_at=observed_at))
     return parsed
 
 
@@ -112,7 +121,7 @@ def _parse_totals(page: Page) -> Parsed:
 
 def _parse_match(page: Page) -> Parsed:
     """A match and its players; or, for a 404 or 410, the fact that OpenDota does not know it."""
-    if page.status in ABSENT:
+    if page.status in ABSENT_STATUSES:
         return to_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page)
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
@@ -123,7 +132,7 @@ def _parse_match(page: Page) -> Parsed:
     parsed = to_rows(tables.MATCHES, [record], page)
     players = record.get("players")
     if isinstance(players, list):
-        add(parsed, to_rows(tables.MATCH_PLAYERS, with_slots(players), page))
+        add_parsed(parsed, to_rows(tables.MATCH_PLAYERS, with_slots(players), page))
     else:
         parsed.rejects.append(page_reject(tables.MATCH_PLAYERS, page.body, "no list of players", "$.players"))
     return parsed
@@ -159,12 +168,12 @@ def _endpoints() -> tuple[Endpoint, ...]:
         "hero_stats": tables.HERO_STATS,
     }
     return (
-        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, never=_OF_PEOPLE),
+        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, never=_PERSONAL_FIELDS),
         Endpoint(
             "match",
             (tables.MATCHES, tables.MATCH_PLAYERS, tables.MATCH_ABSENCES),
             _parse_match,
-            never=_CHAT | _OF_PEOPLE,
+            never=_CHAT_FIELDS | _PERSONAL_FIELDS,
         ),
         Endpoint("player_totals", (tables.PLAYER_TOTALS,), _parse_totals),
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),
@@ -172,7 +181,9 @@ def _endpoints() -> tuple[Endpoint, ...]:
         Endpoint("constants", (tables.CONSTANTS,), _parse_constants),
         # A league's matches are rows of the service's own table, which may hold the chat.
         *(
-            Endpoint(name, (table,), _parse_list(table), never=_CHAT if name == "league_matches" else frozenset())
+            Endpoint(
+                name, (table,), _parse_list(table), never=_CHAT_FIELDS if name == "league_matches" else frozenset()
+            )
             for name, table in lists.items()
         ),
     )

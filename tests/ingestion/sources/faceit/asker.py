@@ -7,20 +7,20 @@ import sys
 import time
 
 from ingestion.http.rate_limits import SystemClock
-from ingestion.sources.faceit.rate_limits import SecondLimiter
+from ingestion.sources.faceit.rate_limits import PerSecondLimiter
 
 
-async def ask(database_url: str, count: int) -> list[float]:
-    async def turn() -> None:
-        async with limiter.turn():
-            moments.append(time.time())
+async def make_request(database_url: str, count: int) -> list[float]:
+    async def slot() -> None:
+        async with limiter.acquire():
+            timestamps.append(time.time())
 
-    moments: list[float] = []
-    async with SecondLimiter.opened("faceit", database_url, SystemClock()) as limiter, asyncio.TaskGroup() as group:
+    timestamps: list[float] = []
+    async with PerSecondLimiter.connect("faceit", database_url, SystemClock()) as limiter, asyncio.TaskGroup() as group:
         for _ in range(count):
-            group.create_task(turn())
-    return moments
+            group.create_task(slot())
+    return timestamps
 
 
 if __name__ == "__main__":
-    sys.stdout.write(" ".join(map(str, asyncio.run(ask(sys.argv[1], int(sys.argv[2]))))))
+    sys.stdout.write(" ".join(map(str, asyncio.run(make_request(sys.argv[1], int(sys.argv[2]))))))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from ingestion.sources.faceit.connector import PASSES, READER
-from ingestion.sync.streams import run_pass
+from ingestion.sources.faceit.connector import CONNECTOR, STREAMS
+from ingestion.sync.streams import sync_stream
 from warehouse.core.settings import load_settings
 from warehouse.lake.files import Lake
 
@@ -14,9 +14,9 @@ from warehouse.lake.files import Lake
 async def read(database_url: str, names: list[str]) -> list[str]:
     settings = load_settings()
     lines = []
-    async with READER.open_context(settings, database_url, Lake(settings.lake_path)) as context:
-        for definition in (one for one in PASSES if one.name in names):
-            report = await run_pass(context, definition)
+    async with CONNECTOR.open_context(settings, database_url, Lake(settings.lake_path)) as context:
+        for stream in (one for one in STREAMS if one.name in names):
+            report = await sync_stream(context, stream)
             lines += [failure.message for failure in report.failures]
             lines += [report.stop.message] if report.stop else []
     return lines

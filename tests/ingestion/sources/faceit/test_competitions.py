@@ -12,20 +12,20 @@ from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply
 from tests.ingestion.sources.faceit.conftest import Warehouse
-from tests.ingestion.sources.faceit.lists import Answer, not_found, paged, query_of
+from tests.ingestion.sources.faceit.lists import Response, not_found, paged, query_of
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 HUB = "05f970ad-b6a9-4740-89d1-a9fea46f7525"
 
 
-def places(count: int) -> Answer:
+def places(count: int) -> Response:
     items = [{"player_id": f"p{n}", "position": n, "faceit_elo": 5000 - n} for n in range(1, count + 1)]
     return lambda path, times: paged(items, query_of(path))
 
 
-def members(count: int) -> Answer:
+def members(count: int) -> Response:
     items = [{"user_id": f"u{n}", "nickname": f"n{n}", "roles": ["member"]} for n in range(count)]
-    return lambda path, times: paged(items, query_of(path), most=50)
+    return lambda path, times: paged(items, query_of(path), maximum=50)
 
 
 def positions(warehouse: Warehouse, game: str = "cs2", region: str = "EU") -> list[int]:
@@ -53,11 +53,11 @@ def test_a_top_of_nothing_reads_nothing(warehouse: Warehouse) -> None:
 
 
 def test_rankings_are_read_every_six_hours(warehouse: Warehouse) -> None:
-    asked = [
+    requested = [
         len(warehouse.run_against(places(10), "rankings", ShiftedClock(hours=hours), faceit_ranking_regions="EU")[1])
         for hours in (0, 5, 7)
     ]
-    assert asked == [2, 0, 2]
+    assert requested == [2, 0, 2]
 
 
 def test_a_region_where_a_game_has_no_ranking_is_no_failure(warehouse: Warehouse) -> None:
@@ -73,10 +73,10 @@ def test_a_region_where_a_game_has_no_ranking_is_no_failure(warehouse: Warehouse
 
 def test_a_walk_through_members_takes_pages_of_fifty_and_goes_on_where_the_budget_ended(warehouse: Warehouse) -> None:
     warehouse.track("hub", HUB)
-    asked: list[str] = []
+    requested: list[str] = []
     for _ in range(5):
-        asked += warehouse.run_against(members(230), "hub_members", faceit_call_budget=1)[1]
-    assert [query_of(path).get("offset", "0") for path in asked] == ["0", "50", "100", "150", "200"]
+        requested += warehouse.run_against(members(230), "hub_members", faceit_call_budget=1)[1]
+    assert [query_of(path).get("offset", "0") for path in requested] == ["0", "50", "100", "150", "200"]
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
     assert warehouse.run_against(members(230), "hub_members", ShiftedClock(days=6))[1] == []
     assert len(warehouse.run_against(members(240), "hub_members", ShiftedClock(days=8))[1]) == 5
@@ -114,14 +114,14 @@ def test_a_first_page_that_comes_again_is_known_by_what_it_says_of_itself(
     assert [query_of(path).get("offset") for path in paths] == ["100", "150", "200"]
 
 
-def of_hub(moments: Sequence[int], *, most_offset: int | None = None) -> Answer:
+def of_hub(timestamps: Sequence[int], *, max_offset: int | None = None) -> Response:
     """A hub with matches that ended at these moments, in this order."""
-    items = [{"match_id": f"1-{moment}", "status": "FINISHED", "finished_at": moment} for moment in moments]
+    items = [{"match_id": f"1-{timestamp}", "status": "FINISHED", "finished_at": timestamp} for timestamp in timestamps]
 
     def answer(path: str, times: int) -> Reply:
         if not path.partition("?")[0].endswith("/matches"):
             return Reply(body=json.dumps({"hub_id": HUB}).encode())
-        return paged(items, query_of(path), most=50, most_offset=most_offset)
+        return paged(items, query_of(path), maximum=50, max_offset=max_offset)
 
     return answer
 
@@ -143,9 +143,11 @@ MOMENTS = [START + number * 600 for number in range(1200)]
 @pytest.mark.parametrize(
     "order",
     [
-        lambda moments: moments,
-        lambda moments: [moment for day in range(0, len(moments), 144) for moment in moments[day : day + 144][::-1]],
-        lambda moments: sorted(moments, key=lambda moment: moment * 7919 % 10_007),
+        lambda timestamps: timestamps,
+        lambda timestamps: [
+            timestamp for day in range(0, len(timestamps), 144) for timestamp in timestamps[day : day + 144][::-1]
+        ],
+        lambda timestamps: sorted(timestamps, key=lambda timestamp: timestamp * 7919 % 10_007),
     ],
     ids=["oldest first", "days in their order", "no order"],
 )
@@ -161,7 +163,7 @@ def test_a_list_that_is_not_newest_first_is_read_to_its_end(
 
 def test_an_offset_that_is_refused_is_the_end_of_a_list(warehouse: Warehouse) -> None:
     warehouse.track("hub", HUB)
-    newest_first = of_hub(MOMENTS[::-1], most_offset=200)
+    newest_first = of_hub(MOMENTS[::-1], max_offset=200)
     report, _ = warehouse.run_against(newest_first, "hubs")
     assert report.is_ok
     assert "no more than 250" in report.notices[0]
@@ -192,7 +194,7 @@ def test_a_first_walk_through_a_hub_goes_only_so_far_back_and_says_so(warehouse:
 
 
 def test_tracked_hubs_and_championships_are_read_with_every_match_that_is_over(
-    simulated: Warehouse, upstream: Sandbox, asked: Asked
+    simulated: Warehouse, upstream: Sandbox, requested: Requested
 ) -> None:
     world = upstream.faceit.world
     tracked: dict[str, Any] = {"hub": world.scene.hubs[0], "championship": world.scene.championships[0]}

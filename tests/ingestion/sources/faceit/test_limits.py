@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from ingestion.http.rate_limits import SystemClock
-from ingestion.sources.faceit.rate_limits import SecondLimiter
+from ingestion.sources.faceit.rate_limits import PerSecondLimiter
 from sandbox.faceit import KEY, FaceitLimits
 from sandbox.server import serve
 from sandbox.world import World
@@ -44,7 +44,7 @@ class Waited:
         return all(seconds - elapsed - 0.01 <= wait <= seconds + 0.01 for wait, elapsed, seconds in told)
 
 
-def waits(database: Database, scenario: Callable[[SecondLimiter, SecondLimiter], Awaitable[None]]) -> Waited:
+def waits(database: Database, scenario: Callable[[PerSecondLimiter, PerSecondLimiter], Awaitable[None]]) -> Waited:
     class TimedClock(JumpingClock):
         async def sleep(self, seconds: float) -> None:
             elapsed.append(time.monotonic() - started)
@@ -56,21 +56,24 @@ def waits(database: Database, scenario: Callable[[SecondLimiter, SecondLimiter],
 
     async def run() -> None:
         url = database.url("ingest")
-        async with SecondLimiter.opened("it", url, clock) as one, SecondLimiter.opened("it", url, clock) as other:
+        async with (
+            PerSecondLimiter.connect("it", url, clock) as one,
+            PerSecondLimiter.connect("it", url, clock) as other,
+        ):
             await scenario(one, other)
 
     asyncio.run(run())
     return Waited(clock.slept, elapsed)
 
 
-async def turns(limiter: SecondLimiter, count: int) -> None:
+async def turns(limiter: PerSecondLimiter, count: int) -> None:
     for _ in range(count):
-        async with limiter.turn():
+        async with limiter.acquire():
             pass
 
 
 def test_requests_are_spaced_evenly_whichever_process_makes_them(database: Database) -> None:
-    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+    async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         for _ in range(5):
             await turns(one, 1)
             await turns(other, 1)
@@ -81,10 +84,10 @@ def test_requests_are_spaced_evenly_whichever_process_makes_them(database: Datab
 
 
 def test_what_the_headers_allow_holds_from_then_on(database: Database) -> None:
-    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
+    async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         for limit in ("1000, 1000;w=1", "10, 10;w=1, 600;w=60", "10, 1;w=2", "many", "0, 0;w=1", "10;w=0"):
-            async with one.turn() as turn:
-                turn.learn({"ratelimit-limit": limit})
+            async with one.acquire() as slot:
+                slot.update_from_headers({"ratelimit-limit": limit})
             rates.append(one.per_second)
 
     rates: list[float] = []
@@ -104,9 +107,9 @@ def test_what_the_headers_allow_holds_from_then_on(database: Database) -> None:
 def test_a_refusal_holds_everybody_as_long_as_it_says(
     database: Database, headers: dict[str, str], seconds: float
 ) -> None:
-    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
-        async with one.turn() as turn:
-            turn.refuse({"ratelimit-remaining": "0", **headers}, "API rate limit exceeded")
+    async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
+        async with one.acquire() as slot:
+            slot.on_rate_limited({"ratelimit-remaining": "0", **headers}, "API rate limit exceeded")
         await turns(one, 1)
         await turns(other, 1)
 
@@ -114,27 +117,27 @@ def test_a_refusal_holds_everybody_as_long_as_it_says(
 
 
 def test_a_refusal_holds_the_other_processes_at_once(database: Database) -> None:
-    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
-        async with one.turn() as turn:
-            turn.refuse({"ratelimit-reset": "3"}, "API rate limit exceeded")
+    async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
+        async with one.acquire() as slot:
+            slot.on_rate_limited({"ratelimit-reset": "3"}, "API rate limit exceeded")
         await turns(other, 1)
 
     assert waits(database, scenario).is_near([3])
 
 
 def test_a_refusal_is_not_believed_to_hold_for_hours(database: Database) -> None:
-    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
-        async with one.turn() as turn:
-            turn.refuse({"retry-after": "86400"}, "")
+    async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
+        async with one.acquire() as slot:
+            slot.on_rate_limited({"retry-after": "86400"}, "")
         await turns(one, 1)
 
     assert waits(database, scenario).is_near([60])
 
 
 def test_a_refusal_that_says_requests_are_left_holds_nobody(database: Database) -> None:
-    async def scenario(one: SecondLimiter, other: SecondLimiter) -> None:
-        async with one.turn() as turn:
-            turn.refuse({"ratelimit-remaining": "4", "ratelimit-reset": "1"}, "")
+    async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
+        async with one.acquire() as slot:
+            slot.on_rate_limited({"ratelimit-remaining": "4", "ratelimit-reset": "1"}, "")
         await turns(one, 1)
 
     assert waits(database, scenario).is_near([SPACING_S])
@@ -147,7 +150,7 @@ def test_a_process_that_was_held_up_gives_its_moment_away(database: Database) ->
             time.sleep(seconds + (0.3 if len(slept) == 1 else 0))  # noqa: ASYNC251  # this is what holds it up
 
     async def scenario() -> None:
-        async with SecondLimiter.opened("it", database.url("ingest"), HeldUp()) as limiter:
+        async with PerSecondLimiter.connect("it", database.url("ingest"), HeldUp()) as limiter:
             await turns(limiter, 2)
 
     slept: list[float] = []
@@ -162,38 +165,38 @@ def test_a_process_that_was_held_up_gives_its_moment_away(database: Database) ->
 
 def test_at_most_so_many_requests_are_under_way_and_the_first_come_go_first(database: Database) -> None:
     async def scenario() -> None:
-        async with SecondLimiter.opened("it", database.url("ingest"), JumpingClock()) as limiter:
+        async with PerSecondLimiter.connect("it", database.url("ingest"), JumpingClock()) as limiter:
 
             async def work(number: int) -> None:
-                nonlocal most
-                async with limiter.turn():
+                nonlocal maximum
+                async with limiter.acquire():
                     order.append(number)
-                    under_way.add(number)
-                    most = max(most, len(under_way))
-                    if most == limiter.concurrency:
+                    in_flight.add(number)
+                    maximum = max(maximum, len(in_flight))
+                    if maximum == limiter.concurrency:
                         is_full.set()
                     await asyncio.wait_for(is_full.wait(), 60)
                     await asyncio.sleep(0.02)
-                    under_way.discard(number)
+                    in_flight.discard(number)
 
             await asyncio.gather(*(work(number) for number in range(30)))
-            assert most == limiter.concurrency
+            assert maximum == limiter.concurrency
 
     order: list[int] = []
-    under_way: set[int] = set()
+    in_flight: set[int] = set()
     is_full = asyncio.Event()
-    most = 0
+    maximum = 0
     asyncio.run(scenario())
     assert order == list(range(30))
 
 
 def test_a_database_that_does_not_answer_is_told_in_one_line(database: Database) -> None:
     async def open_nowhere() -> None:
-        async with SecondLimiter.opened("it", "postgresql://nobody@127.0.0.1:9/none", SystemClock()):
+        async with PerSecondLimiter.connect("it", "postgresql://nobody@127.0.0.1:9/none", SystemClock()):
             pass
 
     async def lose_it() -> None:
-        async with SecondLimiter.opened("it", database.url("ingest"), SystemClock()) as limiter:
+        async with PerSecondLimiter.connect("it", database.url("ingest"), SystemClock()) as limiter:
             await turns(limiter, 1)
             with psycopg.connect(database.admin_url, autocommit=True) as connection:
                 connection.execute(
@@ -212,11 +215,11 @@ def test_a_database_that_does_not_answer_is_told_in_one_line(database: Database)
 def test_two_processes_stay_within_ten_a_second_together(database: Database) -> None:
     command = [sys.executable, "-m", "tests.ingestion.sources.faceit.asker", database.url("ingest"), "30"]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
-    moments = [float(text) for process in processes for text in process.communicate(timeout=120)[0].split()]
-    assert len(moments) == 60
-    most = max(sum(begin <= moment < begin + 1 for moment in moments) for begin in moments)
+    timestamps = [float(text) for process in processes for text in process.communicate(timeout=120)[0].split()]
+    assert len(timestamps) == 60
+    maximum = max(sum(begin <= timestamp < begin + 1 for timestamp in timestamps) for begin in timestamps)
     # A process may be held up just after its turn has come; unaware of each other, they would be twice as many.
-    assert most <= 11
+    assert maximum <= 11
 
 
 @pytest.mark.slow

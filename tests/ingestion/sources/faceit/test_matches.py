@@ -14,9 +14,9 @@ from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply
 from tests.ingestion.sources.faceit.conftest import Warehouse
-from tests.ingestion.sources.faceit.lists import PLAYER, Answer, history, match, match_id, not_found
+from tests.ingestion.sources.faceit.lists import PLAYER, Response, history, match, match_id, not_found
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 
 
 def ids(paths: list[str]) -> list[str]:
@@ -35,7 +35,7 @@ def with_history(warehouse: Warehouse, *records: Any) -> None:
     warehouse.run_against(history(records), "history_matches")
 
 
-def details(**fields: Any) -> Answer:
+def details(**fields: Any) -> Response:
     """A source that knows every match, finished unless said otherwise."""
 
     def answer(path: str, times: int) -> Reply:
@@ -51,18 +51,18 @@ def details(**fields: Any) -> Answer:
 
 
 def test_details_and_statistics_are_read_newest_first_and_once_within_the_budget(
-    simulated: Warehouse, players: list[str], asked: Asked
+    simulated: Warehouse, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", *players)
     simulated.run("players", "history_matches")
-    asked()
+    requested()
     newest = newest_of_history(simulated)
     for number in range(2):
         simulated.run("matches", faceit_match_budget=7)
-        assert sorted(ids(asked())) == sorted(newest[number * 7 : number * 7 + 7])
+        assert sorted(ids(requested())) == sorted(newest[number * 7 : number * 7 + 7])
     finished = newest_of_history(simulated, "status = 'finished'")
     simulated.run("match_rounds", faceit_match_budget=9)
-    assert sorted(ids(asked())) == sorted(finished[:9])
+    assert sorted(ids(requested())) == sorted(finished[:9])
     [(rounds,)] = simulated.rows("SELECT count(*) FROM staging_faceit.match_rounds")
     assert rounds > 0
     assert simulated.rows("SELECT count(*) FROM staging_faceit.match_round_players") == [(rounds * 10,)]
@@ -77,12 +77,12 @@ def test_an_id_out_of_an_answer_is_one_segment_of_a_path_and_leads_to_no_other(w
     assert "." not in segment.removesuffix("/") or set(id_) != {"."}
 
 
-def test_a_budget_of_nothing_reads_nothing(simulated: Warehouse, players: list[str], asked: Asked) -> None:
+def test_a_budget_of_nothing_reads_nothing(simulated: Warehouse, players: list[str], requested: Requested) -> None:
     simulated.track("player", *players)
     simulated.run("players", "history_matches")
-    asked()
+    requested()
     simulated.run("matches", "match_rounds", faceit_match_budget=0)
-    assert asked() == []
+    assert requested() == []
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -92,7 +92,7 @@ def test_what_is_absent_is_read_by_the_very_next_run_and_on_a_schedule_until_it_
 ) -> None:
     with_history(warehouse, match(1, int(ShiftedClock().now().timestamp()) - 3600))
 
-    def requests(answer: Answer, **later: float) -> int:
+    def requests(answer: Response, **later: float) -> int:
         report, paths = warehouse.run_against(answer, name, ShiftedClock(**later))
         assert report.is_ok
         return len(paths)
@@ -127,10 +127,10 @@ def test_what_is_due_again_takes_a_fifth_of_the_budget_fewest_tries_first(wareho
 
 def test_a_match_that_changes_in_the_history_is_asked_for_again_at_once(warehouse: Warehouse) -> None:
     with_history(warehouse, match(1, None, status="ongoing", winner=""), match(2, 1_700_000_000))
-    under_way = details(status="ONGOING", results=None)
+    in_flight = details(status="ONGOING", results=None)
     for expected in ([match_id(1), match_id(2)], [match_id(1)]):
         _, paths = warehouse.run_against(
-            lambda path, n: (under_way if path.endswith(match_id(1)) else details())(path, n), "matches"
+            lambda path, n: (in_flight if path.endswith(match_id(1)) else details())(path, n), "matches"
         )
         assert sorted(ids(paths)) == expected
     assert warehouse.run_against(details(), "matches")[1] == []
@@ -192,10 +192,10 @@ def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budge
 ) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
     answer = Reply(body=json.dumps(body).encode())
-    asked = [
+    requested = [
         len(warehouse.run_against(lambda path, n: answer, name, ShiftedClock(days=days))[1]) for days in (0, 0, 0, 8)
     ]
-    assert asked == [1, 1, 0, 1]
+    assert requested == [1, 1, 0, 1]
     assert warehouse.rows("SELECT reason, tries FROM ops.rereads") == [("unreadable", 3)]
     assert warehouse.rows(f"SELECT count(*) > 0 FROM staging_faceit.{table}") == [(has_parts,)]
 
@@ -261,33 +261,33 @@ def test_a_match_under_way_is_read_again_until_it_has_ended(warehouse: Warehouse
     began = int(ShiftedClock().now().timestamp()) - 1200
     with_history(warehouse, {**match(1, None, status="ongoing", winner=""), "started_at": began})
     warehouse.track("match", match_id(2))
-    under_way = details(status="ONGOING", results=None, started_at=began)
+    in_flight = details(status="ONGOING", results=None, started_at=began)
 
-    def asked(answer: Answer, minutes: int) -> list[str]:
+    def requested(answer: Response, minutes: int) -> list[str]:
         return sorted(ids(warehouse.run_against(answer, "matches", ShiftedClock(minutes=minutes))[1]))
 
     both, tracked = [match_id(1), match_id(2)], [match_id(2)]
-    found = [asked(under_way, minutes) for minutes in (0, 1, 20, 35, 60, 70)]
+    found = [requested(in_flight, minutes) for minutes in (0, 1, 20, 35, 60, 70)]
     assert found == [both, both, tracked, both, tracked, both]
-    assert asked(details(), 300) == both
+    assert requested(details(), 300) == both
     # What the history says of the one is not what its details say.
-    assert [asked(details(), 301), asked(details(), 302)] == [[match_id(1)], []]
+    assert [requested(details(), 301), requested(details(), 302)] == [[match_id(1)], []]
     assert warehouse.rows("SELECT DISTINCT status FROM staging_faceit.matches") == [("FINISHED",)]
-    assert asked(details(), 302 + 30 * 24 * 60) == both
+    assert requested(details(), 302 + 30 * 24 * 60) == both
 
 
 def test_statistics_of_tracked_hubs_and_championships_are_wanted_after_those_of_players(
-    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+    simulated: Warehouse, upstream: Sandbox, players: list[str], requested: Requested
 ) -> None:
     scene = upstream.faceit.world.scene
     simulated.track("player", players[0])
     simulated.track("hub", scene.hubs[0].competition_id)
     simulated.track("championship", scene.championships[0].competition_id)
     simulated.run("players", "history_matches", "hubs", "championships")
-    asked()
+    requested()
     simulated.run("match_rounds", faceit_match_budget=1000)
     own = newest_of_history(simulated, "status = 'finished'")
-    requested = ids(asked())
+    requested = ids(requested())
     assert set(requested[: len(own) - 10]) <= set(own)  # some are under way side by side
     listed = simulated.rows("SELECT match_id FROM staging_faceit.matches WHERE status = 'FINISHED'")
     assert set(requested) == set(own) | {id_ for (id_,) in listed}

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from ingestion.errors import BlockedError, UnknownName, UnusableAnswer, WrongKeyError
-from ingestion.sources.faceit.connector import READER
-from ingestion.sync.connector import Found
+from ingestion.errors import BlockedError, UnknownPlayer, UnusableResponse, WrongKeyError
+from ingestion.sources.faceit.connector import CONNECTOR
+from ingestion.sync.connector import FoundPlayer
 from ingestion.sync.pasted import Nickname, SteamAccount
 from sandbox.server import Sandbox
 from tests.ingestion.scripted_server import Reply, scripted
@@ -30,7 +30,7 @@ def player(number: int, nickname: str) -> dict[str, str]:
 
 def look_up_in(
     warehouse: Warehouse, wanted: list[Nickname | SteamAccount], answers: dict[str, object]
-) -> tuple[list[Found | LadderError], list[str]]:
+) -> tuple[list[FoundPlayer | LadderError], list[str]]:
     """What each is, and what was asked; answers by nickname, game and account, or `search` with a nickname."""
 
     def answer(path: str, times: int) -> Reply:
@@ -46,16 +46,16 @@ def look_up_in(
         reply = found if isinstance(found, Reply) else Reply(body=msgspec.json.encode(found))
         return Reply(reply.status, reply.body, UNLIMITED)
 
-    async def scenario() -> tuple[list[Found | LadderError], list[str]]:
-        results: list[Found | LadderError] = []
+    async def scenario() -> tuple[list[FoundPlayer | LadderError], list[str]]:
+        results: list[FoundPlayer | LadderError] = []
         async with scripted(answer) as server:
             there = warehouse.at(server.url)
-            opening = READER.open_context(there.settings, there.url, there.lake, patience=QUICK)
+            opening = CONNECTOR.open_context(there.settings, there.url, there.lake, retry_policy=QUICK)
             async with opening as context:
                 for each in wanted:
-                    assert READER.look_up is not None
+                    assert CONNECTOR.find_player is not None
                     try:
-                        results.append(await READER.look_up(context, each))
+                        results.append(await CONNECTOR.find_player(context, each))
                     except LadderError as error:
                         results.append(error)
             return results, [path.removeprefix("/api") for path in server.requests]
@@ -102,15 +102,15 @@ def test_a_nickname_is_the_player_who_has_it_so_or_the_only_one_in_another_case(
         "101695162",
     ]
     answers["a?b"] = answers["search a?b"] = Reply(400, b'{"errors":[{"message":"bad nickname"}]}')
-    results, asked = look_up_in(warehouse, [Nickname(name) for name in names], answers)
+    results, requested = look_up_in(warehouse, [Nickname(name) for name in names], answers)
     assert results[:7] == [
-        Found(uuid(number), nickname)
+        FoundPlayer(uuid(number), nickname)
         for number, nickname in [
             *[(1, "shorty"), (3, "Тихий Дом"), (4, "Flint"), (6, "Marrow"), (10, "new"), (11, "Twice")],
             (17, "Zoe\u0308"),
         ]
     ]
-    assert [type(error) for error in results[7:]] == [UnknownName] * 5
+    assert [type(error) for error in results[7:]] == [UnknownPlayer] * 5
     for ambiguous, candidates in ((results[7], {8: "Gravel", 9: "gravel"}), (results[8], {12: "Same", 13: "SAME"})):
         for number, nickname in candidates.items():
             assert f"{nickname} ({uuid(number)})" in str(ambiguous)
@@ -118,7 +118,7 @@ def test_a_nickname_is_the_player_who_has_it_so_or_the_only_one_in_another_case(
     assert "nickname nobody" in str(results[9])
     assert "nickname a?b" in str(results[10])
     assert "[U:1:101695162]" in str(results[11])
-    assert [path for path in asked if "shorty" in path] == ["/players?nickname=shorty"]
+    assert [path for path in requested if "shorty" in path] == ["/players?nickname=shorty"]
 
 
 def test_a_steam_account_is_looked_up_in_each_game_in_the_form_that_the_game_has(warehouse: Warehouse) -> None:
@@ -127,12 +127,12 @@ def test_a_steam_account_is_looked_up_in_each_game_in_the_form_that_the_game_has
         f"csgo {SteamAccount(2).id64}": player(2, "played csgo"),
         "dota2 [U:1:3]": player(3, "plays dota2"),
     }
-    results, asked = look_up_in(warehouse, [SteamAccount(number) for number in (1, 2, 3, 4)], answers)
-    found = [Found(uuid(number), nickname) for number, nickname in ((1, "plays cs2"), (2, "played csgo"))]
-    assert results[:3] == [*found, Found(uuid(3), "plays dota2")]
-    assert isinstance(results[3], UnknownName)
+    results, requested = look_up_in(warehouse, [SteamAccount(number) for number in (1, 2, 3, 4)], answers)
+    found = [FoundPlayer(uuid(number), nickname) for number, nickname in ((1, "plays cs2"), (2, "played csgo"))]
+    assert results[:3] == [*found, FoundPlayer(uuid(3), "plays dota2")]
+    assert isinstance(results[3], UnknownPlayer)
     assert "[U:1:4] (76561197960265732)" in str(results[3])
-    assert len(asked) == 1 + 2 + 3 + 3
+    assert len(requested) == 1 + 2 + 3 + 3
 
 
 def test_an_answer_that_is_none_is_no_player(warehouse: Warehouse) -> None:
@@ -149,7 +149,7 @@ def test_an_answer_that_is_none_is_no_player(warehouse: Warehouse) -> None:
     }
     names = [Nickname(name) for name in ("refused", "list", "id", "nothing", "broken", "odd", "blocked")]
     results, _ = look_up_in(warehouse, names, answers)
-    kinds = [WrongKeyError, *[UnusableAnswer] * 4, UnknownName, BlockedError]
+    kinds = [WrongKeyError, *[UnusableResponse] * 4, UnknownPlayer, BlockedError]
     assert [type(error) for error in results] == kinds
 
 
@@ -164,7 +164,7 @@ def test_odd_characters_in_an_answer_hide_no_player(warehouse: Warehouse, odd: b
         f"cs2 {SteamAccount(1).id64}": Reply(body=wanted),
     }
     results, _ = look_up_in(warehouse, [Nickname("Darwin"), Nickname("DARWIN"), SteamAccount(1)], answers)
-    assert results == [Found(uuid(1), "Darwin")] * 3
+    assert results == [FoundPlayer(uuid(1), "Darwin")] * 3
 
 
 def test_null_is_nobody_and_an_id_of_any_kind_is_no_crash(warehouse: Warehouse) -> None:
@@ -173,7 +173,7 @@ def test_null_is_nobody_and_an_id_of_any_kind_is_no_crash(warehouse: Warehouse) 
         "search twin": [{"player_id": [1], "nickname": "Twin"}, {"player_id": {}, "nickname": "TWIN"}],
     }
     results, _ = look_up_in(warehouse, [Nickname("nobody"), Nickname("twin")], answers)
-    assert [type(error) for error in results] == [UnknownName, UnknownName]
+    assert [type(error) for error in results] == [UnknownPlayer, UnknownPlayer]
 
 
 def test_the_simulated_source_finds_everybody_by_account_and_by_name_in_another_case(
@@ -182,13 +182,15 @@ def test_the_simulated_source_finds_everybody_by_account_and_by_name_in_another_
     accounts = list(upstream.faceit.world.accounts.by_person.values())[:12]
     assert {len(one.games) for one in accounts} == {1, 2}
 
-    async def scenario() -> list[tuple[Found, Found]]:
-        assert READER.look_up is not None
-        async with READER.open_context(simulated.settings, simulated.url, simulated.lake, patience=QUICK) as context:
+    async def scenario() -> list[tuple[FoundPlayer, FoundPlayer]]:
+        assert CONNECTOR.find_player is not None
+        async with CONNECTOR.open_context(
+            simulated.settings, simulated.url, simulated.lake, retry_policy=QUICK
+        ) as context:
             return [
                 (
-                    await READER.look_up(context, SteamAccount(one.account_id)),
-                    await READER.look_up(context, Nickname(one.nickname.swapcase())),
+                    await CONNECTOR.find_player(context, SteamAccount(one.account_id)),
+                    await CONNECTOR.find_player(context, Nickname(one.nickname.swapcase())),
                 )
                 for one in accounts
             ]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingestion.sources.faceit.source import SOURCE
 from warehouse.model.source import Page, Parsed
 
-MOMENT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
+OBSERVED_AT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
 PLAYER = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 OLD_PLAYER = "bb75c4d7-8167-4494-9a9d-efdf9bda3862"
 MATCH = "1-bb13fd78-e183-4d37-8a4b-ceed67da5265"
@@ -39,7 +39,7 @@ LISTS = ("player_history", "player_match_stats", "player_bans", "ranking", "hub_
 def parse(endpoint: str, body: Any, *, status: int = 200, params: dict[str, Any] | None = None) -> Parsed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     known = PARAMS.get(endpoint, {}) if params is None else params
-    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, MOMENT, raw))
+    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, OBSERVED_AT, raw))
 
 
 def rows(parsed: Parsed, table: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.sources.faceit.connector import READER
+from ingestion.sources.faceit.connector import CONNECTOR
 from ingestion.sources.faceit.source import SOURCE
 from sandbox.faceit.truth import truth
 from sandbox.faults import Faults
@@ -21,7 +21,7 @@ from tests.ingestion.sources.faceit.lists import PLAYER, history, match, not_fou
 from warehouse.database.connections import connect
 from warehouse.ops.state import untrack
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 OF_PLAYERS = ("players", "history_matches", "player_match_stats", "player_stats", "player_bans")
 
 
@@ -79,25 +79,27 @@ def test_the_elo_in_each_game_is_what_the_profile_shows(
     assert stored == expected
 
 
-def test_only_who_plays_cs2_is_asked_about_its_matches(simulated: Warehouse, upstream: Sandbox, asked: Asked) -> None:
+def test_only_who_plays_cs2_is_asked_about_its_matches(
+    simulated: Warehouse, upstream: Sandbox, requested: Requested
+) -> None:
     everybody = upstream.faceit.world.suggested_players(30)
     of_cs2 = players_of_cs2(upstream, everybody)
     assert 0 < len(of_cs2) < len(everybody)
     simulated.track("player", *everybody)
     simulated.run("players")
-    asked()
+    requested()
     simulated.run("history_matches")
-    assert {path.split("/")[2] for path in asked()} == set(of_cs2)
+    assert {path.split("/")[2] for path in requested()} == set(of_cs2)
 
 
 def test_a_player_with_nothing_new_costs_a_profile_and_one_page(
-    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+    simulated: Warehouse, upstream: Sandbox, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", *players)
     simulated.run(*OF_PLAYERS)
-    asked()
+    requested()
     simulated.run(*OF_PLAYERS)
-    requests = [path for path in asked() if "&to=" not in path]
+    requests = [path for path in requested() if "&to=" not in path]
     parts = [path.partition("?")[0].split("/")[2:] for path in requests]
     assert sorted(id_ for id_, *part in parts if not part) == sorted(players)
     assert sorted(id_ for id_, *part in parts if part == ["history"]) == sorted(players_of_cs2(upstream, players))
@@ -106,14 +108,14 @@ def test_a_player_with_nothing_new_costs_a_profile_and_one_page(
 
 
 def test_new_matches_bring_statistics_and_totals_up_to_date(
-    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+    simulated: Warehouse, upstream: Sandbox, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", *players)
     simulated.run(*OF_PLAYERS)
     upstream.advance(days=10)
-    asked()
+    requested()
     simulated.run(*OF_PLAYERS)
-    paths = asked()
+    paths = requested()
     assert any("/stats/cs2" in path for path in paths)
     assert stored_histories(simulated, players) == true_histories(upstream, players)
     facts = truth(upstream.faceit.world, players)
@@ -142,40 +144,40 @@ def test_statistics_that_a_list_lacks_are_looked_for_by_the_next_run_and_on_the_
     old = match(1, int(ShiftedClock().now().timestamp()) - 10 * 86_400)
     warehouse.run_against(history([old]), "history_matches")
 
-    def requests(*moments: int, **later: float) -> int:
-        return len(warehouse.run_against(statistics(moments), "player_match_stats", ShiftedClock(**later))[1])
+    def requests(*timestamps: int, **later: float) -> int:
+        return len(warehouse.run_against(statistics(timestamps), "player_match_stats", ShiftedClock(**later))[1])
 
     assert [requests(), requests(), requests(), requests(minutes=29), requests(minutes=31)] == [1, 1, 0, 0, 1]
     with warehouse.connection() as connection:
-        passes = READER.plan(connection, warehouse.settings, ShiftedClock(hours=2).now())
+        passes = CONNECTOR.plan(connection, warehouse.settings, ShiftedClock(hours=2).now())
     assert {one.name: one.due for one in passes}["player_match_stats"] == {"no_statistics": 1}
     # The first of these is match 0, the second is the one that was lacking.
     assert [requests(1_000, 2_000, hours=2), requests(hours=3), requests(hours=20)] == [1, 0, 0]
 
 
 def test_a_profile_is_read_at_each_run_and_is_another_observation_of_the_elo(
-    simulated: Warehouse, players: list[str], asked: Asked
+    simulated: Warehouse, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", players[0])
     assert simulated.run("players")["players"].done == 1
     [(before,)] = simulated.rows("SELECT count(*) FROM staging_faceit.player_elos")
-    asked()  # the first answer of a world may take longer than a request is waited for
+    requested()  # the first answer of a world may take longer than a request is waited for
     assert simulated.run("players")["players"].done == 1
-    assert asked() == [f"/players/{players[0]}"]
+    assert requested() == [f"/players/{players[0]}"]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_elos") == [(2 * before,)]
 
 
-def test_bans_are_read_once_a_day(simulated: Warehouse, upstream: Sandbox, asked: Asked) -> None:
+def test_bans_are_read_once_a_day(simulated: Warehouse, upstream: Sandbox, requested: Requested) -> None:
     everybody = upstream.faceit.world.suggested_players(40)
     simulated.track("player", *everybody)
     simulated.run("player_bans")
-    assert len(asked()) == len(everybody)
+    assert len(requested()) == len(everybody)
     assert simulated.rows("SELECT count(*) > 0 FROM staging_faceit.player_bans") == [(True,)]
     simulated.run("player_bans", clock=ShiftedClock(hours=23))
-    assert asked() == []
+    assert requested() == []
     simulated.run("player_bans", clock=ShiftedClock(hours=25))
-    assert len(asked()) == len(everybody)
+    assert len(requested()) == len(everybody)
 
 
 @pytest.mark.parametrize("name", ["player_stats", "player_match_stats"])
@@ -320,15 +322,15 @@ def test_every_fault_at_once_loses_nothing(simulated: Warehouse, upstream: Sandb
 
 
 def test_an_untracked_player_is_not_asked_for_and_keeps_what_is_stored(
-    simulated: Warehouse, players: list[str], asked: Asked
+    simulated: Warehouse, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", players[0])
     simulated.run("players")
     with simulated.connection() as connection:
         untrack(connection, SOURCE.name, "player", players[:1])
-    asked()
+    requested()
     simulated.run(*OF_PLAYERS)
-    assert asked() == []
+    assert requested() == []
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from ingestion.http.client import Patience
-from ingestion.sources.faceit.connector import READER
+from ingestion.http.client import RetryPolicy
+from ingestion.sources.faceit.connector import CONNECTOR
 from ingestion.sources.faceit.players import HISTORY
-from ingestion.sync.streams import run_pass
+from ingestion.sync.streams import sync_stream
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error, scripted
 from tests.ingestion.sources.faceit.conftest import UNLIMITED, Warehouse
@@ -112,12 +112,12 @@ def test_what_claims_to_end_in_the_future_hides_nothing(tracking: Warehouse) -> 
 
 
 def test_a_walk_comes_to_its_end_on_a_budget_of_one_request_a_run(tracking: Warehouse) -> None:
-    asked = []
+    requested = []
     for _ in range(6):
         report, paths = tracking.run_against(history(matches(570)), "history_matches", faceit_call_budget=1)
-        asked += paths
+        requested += paths
         assert report.is_ok
-    assert len(set(asked)) == 6
+    assert len(set(requested)) == 6
     assert stored(tracking) == 570
     assert cursor(tracking) == {"newest": START + 569 * 600}
 
@@ -153,8 +153,10 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(tracking: Warehou
     async def until_the_fourth_page_hangs() -> None:
         async with scripted(hanging) as server:
             here = tracking.at(server.url)
-            async with READER.open_context(here.settings, here.url, here.lake, patience=Patience()) as context:
-                task = asyncio.create_task(run_pass(context, HISTORY))
+            async with CONNECTOR.open_context(
+                here.settings, here.url, here.lake, retry_policy=RetryPolicy()
+            ) as context:
+                task = asyncio.create_task(sync_stream(context, HISTORY))
                 await asyncio.wait_for(asyncio.to_thread(wait_for_three_pages), 20)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
@@ -239,17 +241,17 @@ def test_records_that_were_wrong_for_a_moment_are_right_after_the_next_run_and_c
 
 
 def test_statistics_without_their_end_are_paged_by_when_they_were_made(tracking: Warehouse) -> None:
-    moments = [(START + number * 3600) * 1000 for number in range(450)]
-    report, _ = tracking.run_against(statistics(moments, has_end=False), "player_match_stats")
+    timestamps = [(START + number * 3600) * 1000 for number in range(450)]
+    report, _ = tracking.run_against(statistics(timestamps, has_end=False), "player_match_stats")
     assert report.is_ok
     assert report.notices == ()
     times = tracking.rows("SELECT finished_at FROM staging_faceit.player_match_stats ORDER BY finished_at")
-    assert times == [(moment,) for moment in moments]
+    assert times == [(timestamp,) for timestamp in timestamps]
 
 
 def test_statistics_that_were_all_made_at_once_are_read_beyond_the_largest_offset(tracking: Warehouse) -> None:
     """A source that knows no time of them cannot heed a bound either."""
-    whole = statistics([START * 1000] * 350, has_end=False, most=1000)
+    whole = statistics([START * 1000] * 350, has_end=False, maximum=1000)
     _, paths = tracking.run_against(lambda path, n: whole(path.replace("to=", "x="), n), "player_match_stats")
     assert stored(tracking, "player_match_stats") == 350
     assert len(paths) == 5
@@ -282,9 +284,9 @@ def test_a_match_that_was_reported_late_far_below_the_known_ones_is_found_within
 
 
 def test_statistics_are_read_back_to_what_is_known_too(tracking: Warehouse) -> None:
-    moments = [(START + number * 3600) * 1000 for number in range(500)]
-    tracking.run_against(statistics(moments), "player_match_stats")
-    more = [*moments, *((START + number * 3600) * 1000 for number in range(500, 530))]
+    timestamps = [(START + number * 3600) * 1000 for number in range(500)]
+    tracking.run_against(statistics(timestamps), "player_match_stats")
+    more = [*timestamps, *((START + number * 3600) * 1000 for number in range(500, 530))]
     _, paths = tracking.run_against(
         statistics(more), "player_match_stats", clock=ShiftedClock(days=2), faceit_overlap_days=1
     )

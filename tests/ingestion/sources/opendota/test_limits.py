@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.errors import DayLimitReached
-from ingestion.sources.opendota.rate_limits import MinuteLimiter
+from ingestion.sources.opendota.rate_limits import PerMinuteLimiter
 from tests.ingestion.clocks import JumpingClock
 
 
@@ -22,21 +22,21 @@ class Source:
     per_minute: int
     per_day: int = 10**9
     minutes: dict[int, int] = field(default_factory=dict)
-    asked: int = 0
+    requested: int = 0
     refused: int = 0
-    under_way: int = 0
-    most_under_way: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
 
     async def answer(self) -> tuple[int, dict[str, str]]:
         minute = int(self.clock.now().timestamp() // 60)
         self.minutes[minute] = self.minutes.get(minute, 0) + 1
-        self.asked += 1
-        left, left_today = self.per_minute - self.minutes[minute], self.per_day - self.asked
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        self.requested += 1
+        left, left_today = self.per_minute - self.minutes[minute], self.per_day - self.requested
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         for _ in range(20):
             await asyncio.sleep(0)
-        self.under_way -= 1
+        self.in_flight -= 1
         self.refused += left < 0
         return (429 if left < 0 else 200), {
             "X-Rate-Limit-Remaining-Minute": str(left),
@@ -44,30 +44,30 @@ class Source:
         }
 
 
-async def ask(limiter: MinuteLimiter, source: Source) -> None:
+async def make_request(limiter: PerMinuteLimiter, source: Source) -> None:
     """One request, repeated while it is refused."""
     while True:
-        async with limiter.turn() as turn:
+        async with limiter.acquire() as slot:
             status, headers = await source.answer()
-            turn.learn(headers)
+            slot.update_from_headers(headers)
             if status == 200:
                 return
-            turn.refuse(headers, "")
+            slot.on_rate_limited(headers, "")
 
 
-async def ask_side_by_side(limiter: MinuteLimiter, source: Source, count: int) -> None:
+async def make_concurrent_requests(limiter: PerMinuteLimiter, source: Source, count: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
-            group.create_task(ask(limiter, source))
+            group.create_task(make_request(limiter, source))
 
 
 @given(per_minute=st.integers(1, 40), count=st.integers(1, 120))
 def test_no_request_is_refused_by_a_minute_of_any_size(per_minute: int, count: int) -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute)
-    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock), source, count))
+    asyncio.run(make_concurrent_requests(PerMinuteLimiter("it", clock=clock), source, count))
     assert source.refused == 0
-    assert source.asked == count
+    assert source.requested == count
     # As few minutes as can be: nobody waits while requests are left.
     assert len(source.minutes) == -(-count // per_minute)
 
@@ -76,7 +76,7 @@ def test_a_minute_that_others_use_too_is_respected() -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute=60)
     source.minutes[int(clock.now().timestamp() // 60)] = 57
-    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock), source, 10))
+    asyncio.run(make_concurrent_requests(PerMinuteLimiter("it", clock=clock), source, 10))
     assert source.refused == 0
     assert list(source.minutes.values()) == [60, 7]
 
@@ -84,23 +84,23 @@ def test_a_minute_that_others_use_too_is_respected() -> None:
 def test_at_most_so_many_requests_are_under_way() -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute=10_000)
-    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock, concurrency=5), source, 50))
-    assert source.most_under_way == 5
+    asyncio.run(make_concurrent_requests(PerMinuteLimiter("it", clock=clock, concurrency=5), source, 50))
+    assert source.max_in_flight == 5
 
 
 def test_the_first_request_of_all_goes_alone() -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute=1)
-    asyncio.run(ask_side_by_side(MinuteLimiter("it", clock=clock), source, 3))
+    asyncio.run(make_concurrent_requests(PerMinuteLimiter("it", clock=clock), source, 3))
     assert source.refused == 0
 
 
 def test_a_source_without_headers_is_bounded_by_concurrency_only() -> None:
     async def scenario() -> None:
-        limiter = MinuteLimiter("it", clock=clock)
+        limiter = PerMinuteLimiter("it", clock=clock)
         for _ in range(500):
-            async with limiter.turn() as turn:
-                turn.learn({"X-Rate-Limit-Remaining-Minute": "lots"})
+            async with limiter.acquire() as slot:
+                slot.update_from_headers({"X-Rate-Limit-Remaining-Minute": "lots"})
 
     clock = JumpingClock()
     asyncio.run(scenario())
@@ -109,10 +109,10 @@ def test_a_source_without_headers_is_bounded_by_concurrency_only() -> None:
 
 def test_a_refused_minute_holds_everybody_until_the_next() -> None:
     async def scenario() -> None:
-        limiter = MinuteLimiter("it", clock=clock)
-        async with limiter.turn() as turn:
-            turn.refuse({}, "")
-        async with limiter.turn():
+        limiter = PerMinuteLimiter("it", clock=clock)
+        async with limiter.acquire() as slot:
+            slot.on_rate_limited({}, "")
+        async with limiter.acquire():
             assert clock.now().second <= 2
 
     clock = JumpingClock()
@@ -122,10 +122,10 @@ def test_a_refused_minute_holds_everybody_until_the_next() -> None:
 
 def test_a_refusal_that_says_requests_are_left_holds_nobody() -> None:
     async def scenario() -> None:
-        limiter = MinuteLimiter("it", clock=clock)
-        async with limiter.turn() as turn:
-            turn.refuse({"X-Rate-Limit-Remaining-Minute": "9"}, "")
-        async with limiter.turn():
+        limiter = PerMinuteLimiter("it", clock=clock)
+        async with limiter.acquire() as slot:
+            slot.on_rate_limited({"X-Rate-Limit-Remaining-Minute": "9"}, "")
+        async with limiter.acquire():
             pass
 
     clock = JumpingClock()
@@ -133,9 +133,9 @@ def test_a_refusal_that_says_requests_are_left_holds_nobody() -> None:
     assert clock.slept == []
 
 
-async def ask_all_day(limiter: MinuteLimiter, source: Source, count: int) -> int:
+async def make_requests_until_day_limit(limiter: PerMinuteLimiter, source: Source, count: int) -> int:
     """How many of `count` requests side by side were made before the day was over."""
-    results = await asyncio.gather(*(ask(limiter, source) for _ in range(count)), return_exceptions=True)
+    results = await asyncio.gather(*(make_request(limiter, source) for _ in range(count)), return_exceptions=True)
     failures = [result for result in results if result is not None]
     assert all(isinstance(failure, DayLimitReached) for failure in failures)
     return count - len(failures)
@@ -145,20 +145,20 @@ async def ask_all_day(limiter: MinuteLimiter, source: Source, count: int) -> int
 def test_the_day_ends_before_the_source_refuses(per_day: int) -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute=1000, per_day=per_day)
-    made = asyncio.run(ask_all_day(MinuteLimiter("it", clock=clock), source, 40))
-    assert made == source.asked == per_day
+    made = asyncio.run(make_requests_until_day_limit(PerMinuteLimiter("it", clock=clock), source, 40))
+    assert made == source.requested == per_day
 
 
 def test_a_new_day_is_a_new_budget() -> None:
     async def scenario() -> None:
-        limiter = MinuteLimiter("it", clock=clock)
-        async with limiter.turn() as turn:
-            turn.learn({"X-Rate-Limit-Remaining-Day": "0"})
+        limiter = PerMinuteLimiter("it", clock=clock)
+        async with limiter.acquire() as slot:
+            slot.update_from_headers({"X-Rate-Limit-Remaining-Day": "0"})
         with pytest.raises(DayLimitReached):
-            async with limiter.turn():
+            async with limiter.acquire():
                 pass
         clock.advance(hours=12)
-        async with limiter.turn():
+        async with limiter.acquire():
             pass
 
     clock = JumpingClock()
@@ -167,11 +167,11 @@ def test_a_new_day_is_a_new_budget() -> None:
 
 def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
     async def scenario() -> None:
-        limiter = MinuteLimiter("it", clock=JumpingClock(), concurrency=2)
+        limiter = PerMinuteLimiter("it", clock=JumpingClock(), concurrency=2)
 
         async def work(name: str) -> None:
             for number in range(3):
-                async with limiter.turn():
+                async with limiter.acquire():
                     order.append((number, name))
                     await asyncio.sleep(0)
 
@@ -184,10 +184,10 @@ def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
 
 def test_a_failed_request_gives_its_turn_back() -> None:
     async def scenario() -> None:
-        limiter = MinuteLimiter("it", clock=JumpingClock(), concurrency=1)
+        limiter = PerMinuteLimiter("it", clock=JumpingClock(), concurrency=1)
         for _ in range(3):
             with pytest.raises(ValueError, match="broken"):
-                async with limiter.turn():
+                async with limiter.acquire():
                     raise ValueError("broken")
 
     asyncio.run(asyncio.wait_for(scenario(), 5))

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestion.http.client import Patience
-from ingestion.sources.opendota.connector import READER
+from ingestion.http.client import RetryPolicy
+from ingestion.sources.opendota.connector import CONNECTOR
 from ingestion.sources.opendota.match_lists import PRO_MATCHES
-from ingestion.sync.streams import run_pass
+from ingestion.sync.streams import sync_stream
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error, scripted
 from tests.ingestion.sources.opendota.conftest import Warehouse
@@ -128,12 +128,12 @@ def test_a_walk_that_failed_goes_on_where_it_was_and_leaves_no_gap(warehouse: Wa
 @pytest.mark.parametrize("name", ["pro_matches", "public_matches"])
 def test_a_first_walk_comes_to_its_end_on_a_budget_of_one_request_a_run(warehouse: Warehouse, name: str) -> None:
     ids = list(range(10_000, 12_000))
-    asked = []
+    requested = []
     for _ in range(5):
         report, paths = warehouse.run_against(pages_of(ids), name, opendota_call_budget=1)
-        asked += paths
+        requested += paths
         assert report.is_ok
-    assert len(set(asked)) == 5
+    assert len(set(requested)) == 5
     assert known(warehouse, name) == sorted(ids, reverse=True)[:500]
     assert warehouse.rows("SELECT value ->> 'newest_match_id', value ->> 'walk' FROM ops.cursors") == [("11999", None)]
 
@@ -151,8 +151,10 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(warehouse: Wareho
     async def until_the_fourth_page_hangs() -> None:
         async with scripted(hanging) as server:
             here = warehouse.at(server.url)
-            async with READER.open_context(here.settings, here.url, here.lake, patience=Patience()) as context:
-                task = asyncio.create_task(run_pass(context, PRO_MATCHES))
+            async with CONNECTOR.open_context(
+                here.settings, here.url, here.lake, retry_policy=RetryPolicy()
+            ) as context:
+                task = asyncio.create_task(sync_stream(context, PRO_MATCHES))
                 await asyncio.wait_for(asyncio.to_thread(wait_for_three_pages), 20)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestion.sources.opendota.connector import READER
+from ingestion.sources.opendota.connector import CONNECTOR
 from ingestion.sync.rereads import SCHEDULE
 from sandbox.faults import Faults
 from sandbox.server import Sandbox
@@ -17,7 +17,7 @@ from tests.ingestion.scripted_server import Reply, error
 from tests.ingestion.sources.opendota.conftest import Warehouse
 from warehouse.database.connections import connect
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 
 
 def known(warehouse: Warehouse, table: str) -> list[int]:
@@ -26,16 +26,16 @@ def known(warehouse: Warehouse, table: str) -> list[int]:
 
 
 def test_details_are_read_newest_first_and_once_within_the_budget(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
     warehouse.run("player_matches")
-    asked()
+    requested()
     newest = sorted(set(known(warehouse, "player_matches")), reverse=True)
     read = []
     for _ in range(2):
         warehouse.run("matches", opendota_match_budget=10)
-        read.append([int(path.rpartition("/")[2]) for path in asked()])
+        read.append([int(path.rpartition("/")[2]) for path in requested()])
     assert sorted(read[0], reverse=True) == newest[:10]
     # A fifth at most goes to what is not parsed yet.
     again = set(read[1]) & set(read[0])
@@ -45,12 +45,12 @@ def test_details_are_read_newest_first_and_once_within_the_budget(
     assert len(known(warehouse, "match_players")) == 180
 
 
-def test_a_budget_of_nothing_reads_nothing(warehouse: Warehouse, players: list[int], asked: Asked) -> None:
+def test_a_budget_of_nothing_reads_nothing(warehouse: Warehouse, players: list[int], requested: Requested) -> None:
     warehouse.track("player", *players)
     warehouse.run("player_matches")
-    asked()
+    requested()
     warehouse.run("matches", opendota_match_budget=0)
-    assert asked() == []
+    assert requested() == []
 
 
 def test_what_people_wrote_is_not_stored(warehouse: Warehouse, players: list[int]) -> None:
@@ -113,7 +113,7 @@ def test_what_is_not_settled_is_read_by_the_very_next_run_and_on_a_schedule_unti
     [(kept, tries, due)] = warehouse.rows("SELECT reason, tries, due_at FROM ops.rereads")
     assert (kept, tries) == (reason, 3)
     with warehouse.connection() as connection:
-        passes = READER.plan(connection, warehouse.settings, due)
+        passes = CONNECTOR.plan(connection, warehouse.settings, due)
     assert [dict(one.due) for one in passes if one.name == "matches"] == [{reason: 1}]
     days = (hours / 24) + waits[2].days + 0.3
     assert is_asked(lambda path, n: details(path, version=21), days=days)
@@ -124,11 +124,11 @@ def test_what_is_not_settled_is_read_by_the_very_next_run_and_on_a_schedule_unti
 
 def test_the_schedule_ends_and_is_short_for_what_was_played_long_ago(warehouse: Warehouse) -> None:
     young, old = with_history(warehouse, 1, 100)
-    asked: list[str] = []
+    requested: list[str] = []
     for days in (0, 0, 1, 2, 4, 8, 16, 31, 62, 90, 200):
-        asked += warehouse.run_against(UNSETTLED["absent"], "matches", clock=ShiftedClock(days=days))[1]
-    assert asked.count(f"/matches/{young}") == 1 + len(SCHEDULE["absent"].young)
-    assert asked.count(f"/matches/{old}") == 1 + len(SCHEDULE["absent"].old)
+        requested += warehouse.run_against(UNSETTLED["absent"], "matches", clock=ShiftedClock(days=days))[1]
+    assert requested.count(f"/matches/{young}") == 1 + len(SCHEDULE["absent"].young)
+    assert requested.count(f"/matches/{old}") == 1 + len(SCHEDULE["absent"].old)
     assert warehouse.rows("SELECT DISTINCT reason, due_at FROM ops.rereads") == [("absent", None)]
 
 
@@ -173,34 +173,34 @@ def test_details_about_another_match_are_told_and_do_not_eat_every_budget(
 
 
 def test_a_tracked_match_comes_first_and_is_an_error_when_it_is_not_known(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", players[0])
     warehouse.run("player_matches")
     oldest = known(warehouse, "player_matches")[-1]
     warehouse.track("match", oldest, 12)
-    asked()
+    requested()
     report = warehouse.run("matches", opendota_match_budget=2)["matches"]
-    assert sorted(asked()) == sorted([f"/matches/{oldest}", "/matches/12"])
+    assert sorted(requested()) == sorted([f"/matches/{oldest}", "/matches/12"])
     assert known(warehouse, "matches") == [oldest]
     [failure] = report.failures
     assert "`ladder untrack opendota match 12`" in failure.message
     assert known(warehouse, "match_absences") == [12]
     warehouse.run("matches", opendota_match_budget=1)
-    assert asked() == ["/matches/12"]
+    assert requested() == ["/matches/12"]
 
 
 def test_matches_of_tracked_teams_and_leagues_are_wanted_too(
-    warehouse: Warehouse, upstream: Sandbox, asked: Asked
+    warehouse: Warehouse, upstream: Sandbox, requested: Requested
 ) -> None:
     warehouse.track("team", upstream.world.pro_scene.teams[0].team_id)
     warehouse.track("league", 18_101)
     warehouse.run("teams", "leagues", "team_matches", "league_matches")
-    asked()
+    requested()
     warehouse.run("matches", opendota_match_budget=1000)
     wanted = set(known(warehouse, "team_matches")) | set(known(warehouse, "league_matches"))
     assert wanted
-    assert set(asked()) == {f"/matches/{id_}" for id_ in wanted}
+    assert set(requested()) == {f"/matches/{id_}" for id_ in wanted}
 
 
 def test_an_unknown_team_or_league_is_one_line(warehouse: Warehouse) -> None:
@@ -249,7 +249,7 @@ def test_players_of_a_match_that_could_not_be_read_are_asked_for_once_more(
     if is_tracked:
         warehouse.track("match", *ids)
 
-    def asked(second: dict[str, str], **later: float) -> list[int]:
+    def requested(second: dict[str, str], **later: float) -> list[int]:
         seats = [{"player_slot": 0, "hero_id": 1}, {"player_slot": 128, "hero_id": 7}]
 
         def answer(path: str, n: int) -> Reply:
@@ -266,14 +266,14 @@ def test_players_of_a_match_that_could_not_be_read_are_asked_for_once_more(
         query = "SELECT hero_id FROM staging_opendota.match_players WHERE match_id = %s ORDER BY player_slot"
         return warehouse.rows(query, id_)
 
-    assert asked(wrong) == ids
+    assert requested(wrong) == ids
     assert heroes(ids[0]) == before
-    assert [asked({}), asked({})] == [ids, []]
+    assert [requested({}), requested({})] == [ids, []]
     assert (heroes(ids[0]), heroes(ids[1])) == ([(1,), (7,)], before)
     books = "SELECT id::bigint, reason, due_at FROM ops.rereads ORDER BY id DESC"
     assert warehouse.rows(books) == [(ids[0], None, None), (ids[1], "flawed", None)]
     # A tracked match is read now and then all the same.
-    assert asked({}, days=31) == (ids if is_tracked else [])
+    assert requested({}, days=31) == (ids if is_tracked else [])
 
 
 def test_replays_that_are_parsed_late_are_read_again_until_all_are_that_ever_will_be(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingestion.sources.opendota.source import SOURCE
 from warehouse.model.source import Page, Parsed
 
-MOMENT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
+OBSERVED_AT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
 PARAMS: dict[str, dict[str, Any]] = {
     "player": {"account_id": 7},
     "player_matches": {"account_id": 7},
@@ -31,7 +31,7 @@ LISTS = sorted(set(SOURCE.endpoints) - {"player", "player_totals", "match", "tea
 def parse(endpoint: str, body: Any, *, status: int = 200, params: dict[str, Any] | None = None) -> Parsed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     known = PARAMS.get(endpoint, {}) if params is None else params
-    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, MOMENT, raw))
+    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, OBSERVED_AT, raw))
 
 
 def rows(parsed: Parsed, table: str) -> list[dict[str, Any]]:

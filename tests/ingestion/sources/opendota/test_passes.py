@@ -12,10 +12,10 @@ import pytest
 from psycopg import conninfo
 
 from ingestion.errors import WrongAddressError
-from ingestion.sources.opendota.connector import PASSES, READER
+from ingestion.sources.opendota.connector import CONNECTOR, STREAMS
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.reports import PassReport
-from ingestion.sync.streams import run_pass
+from ingestion.sync.reports import SyncReport
+from ingestion.sync.streams import sync_stream
 from sandbox.faults import Faults
 from sandbox.limits import Limits
 from sandbox.server import Sandbox, serve
@@ -26,10 +26,10 @@ from tests.ingestion.sources.opendota.conftest import QUICK, Warehouse
 from warehouse.core.errors import DatabaseError
 from warehouse.ops.state import start_pass
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 
 
-def one_stop(reports: dict[str, PassReport]) -> str:
+def one_stop(reports: dict[str, SyncReport]) -> str:
     """The line of the only pass; it is one line."""
     [report] = reports.values()
     assert report.stop is not None
@@ -38,7 +38,7 @@ def one_stop(reports: dict[str, PassReport]) -> str:
 
 
 def test_a_whole_run_reads_every_endpoint_and_a_second_one_little(
-    warehouse: Warehouse, players: list[int], upstream: Sandbox, asked: Asked
+    warehouse: Warehouse, players: list[int], upstream: Sandbox, requested: Requested
 ) -> None:
     team, league = upstream.world.pro_scene.teams[0], 18_101
     warehouse.track("player", *players)
@@ -46,16 +46,16 @@ def test_a_whole_run_reads_every_endpoint_and_a_second_one_little(
     warehouse.track("league", league)
     first = warehouse.run(opendota_match_budget=10)
     assert {name: report.stop or report.failures for name, report in first.items()} == {
-        definition.name: () for definition in PASSES
+        stream.name: () for stream in STREAMS
     }
     for table in SOURCE.tables:
         if table.name != "match_absences":
             assert warehouse.rows(f"SELECT count(*) > 0 FROM {table}") == [(True,)], table
     assert warehouse.rows("SELECT count(*) FROM ops.passes WHERE finished_at IS NULL") == [(0,)]
-    asked()
+    requested()
     warehouse.run(opendota_match_budget=0)
     # What is tracked is read at each run, and the newest pages of both lists of matches.
-    paths = [path for path in asked() if "less_than_match_id" not in path]
+    paths = [path for path in requested() if "less_than_match_id" not in path]
     private, newest = players[7], "/matches?significant=0&limit=100"
     of_players = [
         f"/players/{id_}{part}"
@@ -67,7 +67,7 @@ def test_a_whole_run_reads_every_endpoint_and_a_second_one_little(
 
 
 def test_a_resumed_pass_does_not_read_again_what_was_landed(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
     with warehouse.connection() as connection:
@@ -80,11 +80,11 @@ def test_a_resumed_pass_does_not_read_again_what_was_landed(
             if done >= 4:
                 enough.set()
 
-        async with READER.open_context(
-            warehouse.settings, warehouse.url, warehouse.lake, patience=QUICK, on_progress=on_progress
+        async with CONNECTOR.open_context(
+            warehouse.settings, warehouse.url, warehouse.lake, retry_policy=QUICK, on_progress=on_progress
         ) as context:
-            definition = next(one for one in PASSES if one.name == "player_matches")
-            task = asyncio.create_task(run_pass(context, definition))
+            stream = next(one for one in STREAMS if one.name == "player_matches")
+            task = asyncio.create_task(sync_stream(context, stream))
             await enough.wait()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -93,14 +93,14 @@ def test_a_resumed_pass_does_not_read_again_what_was_landed(
     warehouse.load()
     landed = {path for (path,) in warehouse.rows("SELECT replace(name, 'player_matches/', '') FROM ops.cursors")}
     assert 0 < len(landed) < len(players)
-    asked()
+    requested()
     report = warehouse.run("player_matches")["player_matches"]
-    read = {path.split("/")[2] for path in asked()}
+    read = {path.split("/")[2] for path in requested()}
     assert read == set(map(str, players)) - landed
     assert report.skipped == len(landed)
     # The next pass is a new one.
     warehouse.run("player_matches")
-    assert len(asked()) == len(players)
+    assert len(requested()) == len(players)
 
 
 def test_nothing_at_the_address_ends_the_pass_in_one_line(warehouse: Warehouse, players: list[int]) -> None:
@@ -113,13 +113,13 @@ def test_nothing_at_the_address_ends_the_pass_in_one_line(warehouse: Warehouse, 
 
 
 def test_a_source_that_fails_every_request_is_not_asked_for_every_player(
-    warehouse: Warehouse, upstream: Sandbox, asked: Asked
+    warehouse: Warehouse, upstream: Sandbox, requested: Requested
 ) -> None:
     warehouse.track("player", *upstream.world.suggested_players(30))
     upstream.set_faults(Faults(server_error=1, burst=10_000))
     reports = warehouse.run("players")
     assert one_stop(reports).startswith("unreachable: request after request fails")
-    assert len(set(asked())) < 20
+    assert len(set(requested())) < 20
 
 
 def test_a_failing_player_is_reported_and_the_others_are_read(
@@ -133,13 +133,15 @@ def test_a_failing_player_is_reported_and_the_others_are_read(
     assert report.stop is None
 
 
-def test_a_wrong_key_ends_the_pass_and_is_not_shown(warehouse: Warehouse, players: list[int], asked: Asked) -> None:
+def test_a_wrong_key_ends_the_pass_and_is_not_shown(
+    warehouse: Warehouse, players: list[int], requested: Requested
+) -> None:
     warehouse.track("player", *players)
     stop = one_stop(warehouse.with_key("b7f1-secret").run("players"))
     assert stop.startswith("refused: OpenDota refuses the key")
     assert "LADDER_OPENDOTA_KEY" in stop
     assert "b7f1" not in stop
-    assert len(asked()) == 1
+    assert len(requested()) == 1
 
 
 @pytest.mark.parametrize("suffix", ["", "/nowhere"])
@@ -239,7 +241,7 @@ def test_the_day_limit_ends_the_pass_in_good_order_and_keeps_what_was_read(
 
 
 def test_a_lake_that_cannot_be_written_ends_the_pass_in_one_line(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
     warehouse.lake.root.parent.mkdir(exist_ok=True)
@@ -252,25 +254,25 @@ def test_a_lake_that_cannot_be_written_ends_the_pass_in_one_line(
 def test_a_database_that_is_not_set_up_is_one_line(warehouse: Warehouse) -> None:
     async def scenario() -> None:
         url = conninfo.make_conninfo(warehouse.url, dbname="postgres")
-        async with READER.open_context(warehouse.settings, url, warehouse.lake, patience=QUICK) as context:
-            await run_pass(context, PASSES[0])
+        async with CONNECTOR.open_context(warehouse.settings, url, warehouse.lake, retry_policy=QUICK) as context:
+            await sync_stream(context, STREAMS[0])
 
     with pytest.raises(DatabaseError, match="ladder run"):
         asyncio.run(scenario())
 
 
 def test_the_plan_names_what_a_run_then_asks_and_asks_nothing(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
 
     def planned() -> dict[str, int]:
         with warehouse.connection() as connection:
-            passes = READER.plan(connection, warehouse.settings, datetime.now(UTC))
+            passes = CONNECTOR.plan(connection, warehouse.settings, datetime.now(UTC))
         return {name: count for one in passes for name, count in one.requests.items()}
 
     first = planned()
-    assert asked() == []
+    assert requested() == []
     assert first["constants"] == 5
     assert first["player"] == first["player_matches"] == first["player_ratings"] == len(players)
     warehouse.run(opendota_match_budget=10)
@@ -279,10 +281,10 @@ def test_the_plan_names_what_a_run_then_asks_and_asks_nothing(
     assert "player_totals" not in second
     assert second["player"] == second["player_matches"] == len(players)
     assert second["match"] == warehouse.settings.opendota_match_budget
-    asked()
+    requested()
     warehouse.run()
     # How many pages a list of matches has is not known before.
-    assert len([path for path in asked() if "less_than_match_id" not in path]) == sum(second.values())
+    assert len([path for path in requested() if "less_than_match_id" not in path]) == sum(second.values())
 
 
 @pytest.mark.parametrize("body", [b'{"profile": {"account_id"', b"not JSON", b"", b"\xff\xfe"], ids=repr)
@@ -301,13 +303,13 @@ def test_a_body_that_is_no_json_lands_as_it_came_and_costs_nobody_else(warehouse
     assert list(warehouse.lake.read(warehouse.lake.root / path))[page].body == body
 
 
-def test_catalogues_are_read_when_they_are_due(warehouse: Warehouse, asked: Asked) -> None:
+def test_catalogues_are_read_when_they_are_due(warehouse: Warehouse, requested: Requested) -> None:
     warehouse.run("constants", "hero_stats", "teams", "leagues")
-    assert len(asked()) == 8
+    assert len(requested()) == 8
     # A schedule's next tick comes a little less than its interval after what the one before observed.
     for hours, expected in ((0.5, []), (0.99, ["/heroStats"]), (6.98, ["/heroStats", "/teams"])):
         warehouse.run("constants", "hero_stats", "teams", "leagues", clock=ShiftedClock(hours=hours))
-        assert asked() == expected
+        assert requested() == expected
 
 
 def test_a_missing_constant_is_reported_and_the_others_are_read(warehouse: Warehouse) -> None:
@@ -351,8 +353,8 @@ def test_an_answer_that_cannot_be_used_is_kept_and_told_and_asked_for_again(
     def answer(path: str, times: int) -> Reply:
         return Reply(body=b'"moved"') if path.removeprefix("/api") == bad else Reply(body=b'{"team_id":1,"leagueid":1}')
 
-    report, asked = warehouse.run_against(answer, name)
-    assert bad in asked
+    report, requested = warehouse.run_against(answer, name)
+    assert bad in requested
     [line] = [failure.message for failure in report.failures if "ladder rejects list" in failure.message]
     assert "cannot be used" in line
     assert not report.is_ok
@@ -370,7 +372,7 @@ def test_reports_are_kept_with_the_passes(warehouse: Warehouse, players: list[in
 
 
 #: What each kind is read by, with settings that let a run read two.
-TURNS = {
+KINDS_BY_STREAM = {
     "player": ("players", {"opendota_call_budget": 6}),
     "team": ("team_matches", {"opendota_call_budget": 6}),
     "league": ("league_matches", {"opendota_call_budget": 6}),
@@ -381,9 +383,9 @@ TURNS = {
 REFUSALS = (error(404, "Not Found"), error(410, "Gone"), error(400, "no"), Reply(body=b'"odd"'), BLOCKED)
 
 
-@pytest.mark.parametrize("kind", list(TURNS))
+@pytest.mark.parametrize("kind", list(KINDS_BY_STREAM))
 def test_more_than_a_run_can_read_takes_turns_whatever_is_answered(warehouse: Warehouse, kind: str) -> None:
-    name, budget = TURNS[kind]
+    name, budget = KINDS_BY_STREAM[kind]
     warehouse.track(kind, *range(1, 7))
 
     def answer(path: str, times: int) -> Reply:
