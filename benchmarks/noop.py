@@ -35,7 +35,7 @@ from orchestration.pipeline.sync import open_session
 from orchestration.pipeline.transform import transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker.client import Run, follow_run
-from sandbox.limits import Limits
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from warehouse.core.settings import load_settings
@@ -69,7 +69,7 @@ def main() -> None:
     home.chmod(0o755)
     seconds: dict[str, list[float]] = {}
     facts: dict[str, Any] = {"rounds": rounds, "load average before": _load()}
-    limits = Limits(per_minute=NO_LIMIT, per_day=NO_LIMIT)
+    limits = RequestLimits(per_minute=NO_LIMIT, per_day=NO_LIMIT)
     try:
         with ExitStack() as stack:
             sandbox = stack.enter_context(serve(World(SEED, PEOPLE), limits=limits))

@@ -16,8 +16,8 @@ import uvicorn
 
 from sandbox.faceit import KEY, Faceit, FaceitLimits, FaceitWorld
 from sandbox.faults import Faults
-from sandbox.limits import Limits
 from sandbox.opendota import OpenDota
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import FACEIT_PATH, OPENDOTA_PATH, build_app, listen, uvicorn_server
 from sandbox.world import DEFAULT_NOW, World
 
@@ -26,7 +26,7 @@ def main() -> None:
     """Parse the arguments, build the world, serve until told to stop."""
     arguments = _arguments()
     world = World(arguments.seed, arguments.players, days=arguments.days, now=arguments.now)
-    limits = Limits(
+    limits = RequestLimits(
         per_minute=arguments.per_minute,
         per_day=arguments.per_day,
         per_minute_with_key=arguments.per_minute,
@@ -59,12 +59,12 @@ def _stop_at_end_of_input(server: uvicorn.Server) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    limits = Limits()
+    limits = RequestLimits()
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--players", type=_positive, default=200, help="people who can be tracked")
     parser.add_argument("--days", type=_positive, default=180, help="history before now")
-    parser.add_argument("--now", type=_moment, default=DEFAULT_NOW, help="the world's date, ISO 8601")
+    parser.add_argument("--now", type=_timestamp, default=DEFAULT_NOW, help="the world's date, ISO 8601")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--key", action="append", default=[], help="a key that OpenDota accepts; repeatable")
     parser.add_argument("--per-minute", type=int, default=limits.per_minute, help="OpenDota's limit")
@@ -75,9 +75,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _timestamp(text: str) -> datetime:
+    timestamp = datetime.fromisoformat(text)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
 def _positive(text: str) -> int:

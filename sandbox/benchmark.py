@@ -20,7 +20,7 @@ ACCOUNT_ROWS = 5_000  # matches of one account, newest first
 _BLOCK_ROWS = 20 * ACCOUNT_ROWS  # drawn at once; fixed, or the rows would depend on the page size
 _FIRST_ACCOUNT = 100_000_000
 _FIRST_MATCH_ID = 8_000_000_000
-_MOST_ACCOUNTS = 1 << 20
+_MAX_ACCOUNTS = 1 << 20
 _HISTORY_S = 2 * 365 * 86_400
 _UNRANKED = 0.03  # share of rows without average rank; others below are alike
 
@@ -75,7 +75,7 @@ def _block(seed: int, first: int) -> pl.DataFrame:
         {
             "account_id": _FIRST_ACCOUNT + account,
             # Unique over accounts, and newer matches have larger ids.
-            "match_id": _FIRST_MATCH_ID + (ACCOUNT_ROWS - newest) * _MOST_ACCOUNTS + account,
+            "match_id": _FIRST_MATCH_ID + (ACCOUNT_ROWS - newest) * _MAX_ACCOUNTS + account,
             "player_slot": _SLOTS[rng.integers(10, size=_BLOCK_ROWS)],
             "radiant_win": _nullable(rng.random(_BLOCK_ROWS) < 0.51, rng.random(_BLOCK_ROWS) >= 0.003),
             "hero_id": HERO_IDS[rng.integers(len(HERO_IDS), size=_BLOCK_ROWS)],

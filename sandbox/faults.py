@@ -46,7 +46,7 @@ class Faults:
 
 
 @dataclass(frozen=True)
-class Malformed:
+class MalformedRecord:
     """A record served wrong: whose and of which match (as the upstream calls them), in which field, with what text."""
 
     account_id: int | str
@@ -55,13 +55,13 @@ class Malformed:
     value: str
 
 
-class FaultPlan:
+class FaultInjector:
     """Carries out `Faults` for one upstream: remembers what each request and record has met."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self.malformed: list[Malformed] = []
-        self._met: dict[str, int] = {}
+        self.malformed: list[MalformedRecord] = []
+        self._occurrences: dict[str, int] = {}
         self._burst_left = 0
         self._seen = 0
 
@@ -74,12 +74,12 @@ class FaultPlan:
             return "server_error"
         kind = faults.schedule.get(self._seen)
         if kind is None and faults.path_contains in path:
-            kind = self._drawn(f"{path}?{query}")
+            kind = self._draw(f"{path}?{query}")
         if kind == "server_error":
             self._burst_left = faults.burst - 1
         return kind
 
-    def spoil(
+    def corrupt(
         self,
         account_id: int | str,
         records: Sequence[dict[str, Any]],
@@ -99,9 +99,9 @@ class FaultPlan:
             return
         for record in records:
             name = " ".join(str(record[one]) for one in key)
-            self._spoil(account_id, record[key[0]], record, texts, f"record {account_id} {name}")
+            self._corrupt(account_id, record[key[0]], record, texts, f"record {account_id} {name}")
 
-    def spoil_players(
+    def corrupt_players(
         self, match_id: str, players: Sequence[dict[str, Any]], texts: Sequence[tuple[str, str]], part: str
     ) -> None:
         """Put text where it does not belong in some players of a match.
@@ -116,36 +116,36 @@ class FaultPlan:
             return
         for player in players:
             player_id = player["player_id"]
-            self._spoil(player_id, match_id, player, texts, f"{part} {match_id} {player_id}")
+            self._corrupt(player_id, match_id, player, texts, f"{part} {match_id} {player_id}")
 
-    def _spoil(
+    def _corrupt(
         self,
         account_id: int | str,
         match_id: int | str,
         record: dict[str, Any],
         texts: Sequence[tuple[str, str]],
-        met: str,
+        request_key: str,
     ) -> None:
-        candidates = [(place, text) for place, text in texts if place in record]
-        if not candidates or self._chance(met) >= self.faults.malformed or not self._meets(met):
+        candidates = [(field_name, text) for field_name, text in texts if field_name in record]
+        if not candidates or self._chance(request_key) >= self.faults.malformed or not self._still_occurs(request_key):
             return
         number = match_id if isinstance(match_id, int) else len(self.malformed)
-        place, text = candidates[number % len(candidates)]
-        record[place] = text
-        self.malformed.append(Malformed(account_id, match_id, place, text))
+        field_name, text = candidates[number % len(candidates)]
+        record[field_name] = text
+        self.malformed.append(MalformedRecord(account_id, match_id, field_name, text))
 
-    def _drawn(self, key: str) -> Kind | None:
+    def _draw(self, key: str) -> Kind | None:
         chance = self._chance(key)
         for kind in _KINDS:
             chance -= getattr(self.faults, kind)
             if chance < 0:
-                return kind if self._meets(key) else None
+                return kind if self._still_occurs(key) else None
         return None
 
-    def _meets(self, key: str) -> bool:
+    def _still_occurs(self, key: str) -> bool:
         """Count another meeting; False once there have been `tries`."""
-        self._met[key] = self._met.get(key, 0) + 1
-        return self._met[key] <= self.faults.tries
+        self._occurrences[key] = self._occurrences.get(key, 0) + 1
+        return self._occurrences[key] <= self.faults.tries
 
     def _chance(self, key: str) -> float:
         digest = hashlib.blake2b(f"{self.faults.seed} {key}".encode(), digest_size=8).digest()

@@ -13,7 +13,7 @@ from sandbox.people import People
 Ints = npt.NDArray[np.int64]
 
 _TEAM_SIZE = 5
-_MOST_TEAMS = 12
+_MAX_TEAMS = 12
 _FIXTURE_START_S = (75_600, 79_800)  # 21:00 and 22:10: after the day's last public matches began
 _FIXTURE_CHANCE = 0.12  # that a pair of teams meets on a day
 _FIRST_TEAM_ID = 9_400_011
@@ -77,7 +77,7 @@ class ProScene:
 
     def __init__(self, people: People) -> None:
         best = np.argsort(-people.skill, kind="stable")
-        count = min(_MOST_TEAMS, len(people) // (2 * _TEAM_SIZE))
+        count = min(_MAX_TEAMS, len(people) // (2 * _TEAM_SIZE))
         self.teams = tuple(
             Team(
                 _FIRST_TEAM_ID + index * _TEAM_ID_STEP,

@@ -18,18 +18,18 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from sandbox.control import control_routes, refuse
+from sandbox.control import bad_request, control_routes
 from sandbox.faceit import Faceit, FaceitLimits, FaceitWorld
-from sandbox.faults import Faults, Malformed
-from sandbox.limits import Limits
+from sandbox.faults import Faults, MalformedRecord
 from sandbox.opendota import ObservedRank, OpenDota
+from sandbox.rate_limits import RequestLimits
 from sandbox.request_log import RequestLog
 from sandbox.world import World
 
 OPENDOTA_PATH = "/api"
 FACEIT_PATH = "/faceit/data/v4"
 
-_START_S = 10.0
+_START_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Sandbox:
         return self.opendota.log
 
     @property
-    def malformed(self) -> list[Malformed]:
+    def malformed(self) -> list[MalformedRecord]:
         """Every record served with a wrong type so far."""
-        return self.opendota.plan.malformed
+        return self.opendota.fault_injector.malformed
 
     @property
     def observed_ranks(self) -> list[ObservedRank]:
@@ -67,7 +67,7 @@ class Sandbox:
     def advance(self, *, days: float = 0, seconds: int = 0) -> int:
         """Move the world's clock forward and return its new `now` (Unix s)."""
         now = self.world.advance(days=days, seconds=seconds)
-        if self.faceit.world.has_begun:
+        if self.faceit.world.is_started:
             # Here it costs patience of nobody who asks.
             self.faceit.world.catch_up()
         return now
@@ -86,7 +86,7 @@ def build_app(opendota: OpenDota, faceit: Faceit) -> Starlette:
             Mount(OPENDOTA_PATH, app=opendota),
             Mount(FACEIT_PATH, app=faceit),
         ],
-        exception_handlers={ValueError: refuse, msgspec.MsgspecError: refuse},
+        exception_handlers={ValueError: bad_request, msgspec.MsgspecError: bad_request},
     )
 
 
@@ -105,19 +105,19 @@ def serve(
     world: World,
     *,
     port: int = 0,
-    limits: Limits | None = None,
+    limits: RequestLimits | None = None,
     faceit_limits: FaceitLimits | None = None,
     faults: Faults | None = None,
 ) -> Iterator[Sandbox]:
     """Serve a world until the block ends. Connections that still hang then are dropped."""
-    opendota = OpenDota(world, limits=limits or Limits(), faults=faults or Faults())
+    opendota = OpenDota(world, limits=limits or RequestLimits(), faults=faults or Faults())
     faceit = Faceit(FaceitWorld(world), limits=faceit_limits or FaceitLimits(), faults=faults or Faults())
     server = uvicorn_server(build_app(opendota, faceit))
     with listen(port) as listener:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + _START_TIMEOUT_S
         while not server.started:
             if time.monotonic() > deadline or not thread.is_alive():
                 raise RuntimeError("the sandbox's server did not start")

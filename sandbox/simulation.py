@@ -18,11 +18,11 @@ from sandbox.dota_facts import (
     LONGEST_INSIGNIFICANT_S,
     UNKNOWN_CLUSTER,
 )
+from sandbox.match_log import NEVER, UNKNOWN, MatchLog
 from sandbox.people import HERO_IDS, People
 from sandbox.pro_scene import ProScene
 from sandbox.ranks import average_tiers, tiers_of
 from sandbox.rules import DAY_S, RANKED_LOBBY, hero_strengths, patch_at, rating_changes
-from sandbox.tape import NEVER, UNKNOWN, Tape
 
 _WINDOWS = 6  # a person plays at most once in each window of the day
 _WINDOW_S = 12_600
@@ -82,7 +82,7 @@ class Simulation:
         """Every match that starts before this second is on a tape."""
         return self._start + self._day * DAY_S
 
-    def play_day(self) -> Tape:
+    def play_day(self) -> MatchLog:
         """Play the next day and return its matches."""
         rng = np.random.default_rng([self._seed, 2, self._day])
         day_start = self.played_until
@@ -95,30 +95,30 @@ class Simulation:
                 for window, lobby in enumerate(lobbies)
             ]
         )
-        tape = self._play(rng, people, starts)
+        match_log = self._play(rng, people, starts)
         self._day += 1
-        return tape
+        return match_log
 
     def _matchmaking(self, rng: np.random.Generator, window: int) -> Ints:
         """Ten people for each match of a window; the first five are Radiant."""
         people = self._people
         active = (people.joined_day <= self._day) & (self._day < people.left_day)
         weekend = 1.35 if (self.played_until // DAY_S + 3) % 7 >= 5 else 0.9
-        hunger = people.rate * active * weekend * (0.6, 0.7, 0.8, 1.0, 1.4, 1.5)[window] / _WINDOWS
-        matches = min(int(hunger.sum() / 10 + rng.random()), int(active.sum()) // 10)
+        demand = people.rate * active * weekend * (0.6, 0.7, 0.8, 1.0, 1.4, 1.5)[window] / _WINDOWS
+        matches = min(int(demand.sum() / 10 + rng.random()), int(active.sum()) // 10)
         circles = int(people.circle[-1]) + 1
         mood = rng.normal(0, 1.2, circles)[people.circle]
         with np.errstate(divide="ignore"):
             # Gumbel's trick: the largest sums are a weighted draw without replacement.
-            urge = np.log(hunger) + mood + rng.gumbel(size=len(people))
-        chosen = np.argsort(-urge, kind="stable")[: matches * 10]
+            priority = np.log(demand) + mood + rng.gumbel(size=len(people))
+        chosen = np.argsort(-priority, kind="stable")[: matches * 10]
         closeness = self._mmr / 700 + rng.normal(0, 0.7, circles)[people.circle] + rng.normal(0, 0.25, len(people))
         lobbies = chosen[np.argsort(closeness[chosen], kind="stable")].reshape(matches, 10)
         # Ordered by circle, friends stand on one side, unless they straddle the middle.
         side = rng.random(circles)[people.circle[lobbies]]
         return np.take_along_axis(lobbies, np.argsort(side, axis=1, kind="stable"), axis=1)
 
-    def _play(self, rng: np.random.Generator, public: Ints, public_starts: Ints) -> Tape:
+    def _play(self, rng: np.random.Generator, public: Ints, public_starts: Ints) -> MatchLog:
         fixtures = self._pro_scene.fixtures(rng, self.played_until)
         people = np.concatenate([public, fixtures.people])
         starts = np.concatenate([public_starts, fixtures.starts])
@@ -148,7 +148,7 @@ class Simulation:
         kills, deaths, assists = self._scores(rng, people, radiant_win, duration)
         is_custom = np.isin(lobby_type, (1, 2))
         visible_at, details_at, parsed_at, result_at = _upstream_times(rng, starts + duration, is_pro)
-        tape = Tape(
+        match_log = MatchLog(
             match_id=starts,  # set below, when the day is in order
             start_time=starts,
             duration=duration,
@@ -175,9 +175,9 @@ class Simulation:
             party=_parties(rng, self._people.circle[people], is_custom),
             facet=np.where(rng.random(people.shape) < 0.03, UNKNOWN, rng.integers(1, 4, people.shape)),
         )
-        tape = tape.take(np.argsort(starts, kind="stable"))
-        self._rate(tape)
-        return _numbered(rng, self.played_until // DAY_S, tape)
+        match_log = match_log.take(np.argsort(starts, kind="stable"))
+        self._rate(match_log)
+        return _numbered(rng, self.played_until // DAY_S, match_log)
 
     def _draft(self, rng: np.random.Generator, people: Ints, starts: Ints) -> Ints:
         """A hero column for each slot, no hero twice in a match."""
@@ -213,11 +213,11 @@ class Simulation:
         assists = rng.poisson(0.34 * minutes * np.where(won, 1.2, 0.8))
         return kills, deaths, assists
 
-    def _rate(self, tape: Tape) -> None:
+    def _rate(self, match_log: MatchLog) -> None:
         """Move the ratings by the day's ranked matches."""
-        delta = rating_changes(tape)
-        np.add.at(self._mmr, tape.person, delta)
-        np.add.at(self._ranked_played, tape.person, delta != 0)
+        delta = rating_changes(match_log)
+        np.add.at(self._mmr, match_log.person, delta)
+        np.add.at(self._ranked_played, match_log.person, delta != 0)
         np.maximum(self._mmr, 1, out=self._mmr)
 
 
@@ -270,9 +270,9 @@ def _after(leading: int, values: Ints) -> Ints:
     return np.concatenate([np.zeros(leading, dtype=np.int64), values])
 
 
-def _numbered(rng: np.random.Generator, day: int, tape: Tape) -> Tape:
+def _numbered(rng: np.random.Generator, day: int, match_log: MatchLog) -> MatchLog:
     """Match ids in order of start, with gaps, none used twice."""
-    step = _IDS_A_DAY // max(1, len(tape))
-    ids = np.arange(len(tape)) * step + rng.integers(0, max(1, step), len(tape))
-    tape.match_id[:] = _FIRST_MATCH_ID + (day - _FIRST_MATCH_DAY) * _IDS_A_DAY + ids
-    return tape
+    step = _IDS_A_DAY // max(1, len(match_log))
+    ids = np.arange(len(match_log)) * step + rng.integers(0, max(1, step), len(match_log))
+    match_log.match_id[:] = _FIRST_MATCH_ID + (day - _FIRST_MATCH_DAY) * _IDS_A_DAY + ids
+    return match_log

@@ -15,10 +15,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from sandbox.faults import FaultPlan, Faults, Kind
+from sandbox.faults import FaultInjector, Faults, Kind
 from sandbox.request_log import RequestLog
 
-__all__ = ["Upstream", "arrives", "json_answer"]
+__all__ = ["Upstream", "is_delivered", "json_response"]
 
 _logger = logging.getLogger(__name__)
 _DAMAGED: tuple[Kind, ...] = ("hang", "truncate", "cut")
@@ -36,20 +36,20 @@ class Upstream(ABC):
     def __init__(
         self, routes: Sequence[BaseRoute], handlers: Mapping[Any, Callable[..., Any]], *, faults: Faults
     ) -> None:
-        self.plan = FaultPlan(faults)
+        self.fault_injector = FaultInjector(faults)
         self.log = RequestLog()
         self._routes = Starlette(routes=list(routes), exception_handlers=dict(handlers))
 
     @abstractmethod
-    def admit(self, request: Request) -> tuple[bool, Response | None]:
+    def authenticate(self, request: Request) -> tuple[bool, Response | None]:
         """Whether the request carries a key that is known, and the refusal if it may not come in."""
 
     @abstractmethod
-    def spend(self, *, has_key: bool) -> tuple[Mapping[str, str], Response | None]:
+    def count_request(self, *, has_key: bool) -> tuple[Mapping[str, str], Response | None]:
         """Count a request: headers about the budget, and the refusal when it is exceeded."""
 
     @abstractmethod
-    def fault_error(self, kind: Kind) -> Response | None:
+    def fault_response(self, kind: Kind) -> Response | None:
         """The error that a fault of this kind answers, or None when it damages an answer instead."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,35 +58,37 @@ class Upstream(ABC):
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         query = scope["query_string"].decode()
         entry = self.log.open(path, query)
-        entry.has_key, refusal = self.admit(request)
-        headers, exceeded = self.spend(has_key=entry.has_key)
+        entry.has_key, refusal = self.authenticate(request)
+        headers, exceeded = self.count_request(has_key=entry.has_key)
         response = refusal or exceeded
-        fault = None if response else self.plan.next(path, query)
+        fault = None if response else self.fault_injector.next(path, query)
         entry.fault = fault
         if response is None and fault is not None:
-            response = self.fault_error(fault)
+            response = self.fault_response(fault)
         if response is None:
             if fault in ("hang", "slow"):
-                await asyncio.sleep(self.plan.faults.hang_s if fault == "hang" else self.plan.faults.slow_s)
+                await asyncio.sleep(
+                    self.fault_injector.faults.hang_s if fault == "hang" else self.fault_injector.faults.slow_s
+                )
             if fault == "duplicate_page":
                 scope = {**scope, "query_string": self._first_page(request)}
             # What never arrives has shown nothing: neither a rank nor a malformed record.
-            response = await self._answer({**scope, "arrives": fault not in _DAMAGED}, receive)
+            response = await self._run_routes({**scope, "is_delivered": fault not in _DAMAGED}, receive)
         response.headers.update(headers)
         entry.status = response.status_code
         await _deliver(response, fault, scope, receive, send)
 
     def set_faults(self, faults: Faults) -> None:
         """Replace the faults; what requests and records have met is forgotten, what was malformed is not."""
-        served = self.plan.malformed
-        self.plan = FaultPlan(faults)
-        self.plan.malformed = served
+        served = self.fault_injector.malformed
+        self.fault_injector = FaultInjector(faults)
+        self.fault_injector.malformed = served
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _run_routes(self, scope: Scope, receive: Receive) -> Response:
         """Run the routes and catch their answer, so that it can be damaged before it is sent."""
         status, headers, body = 500, [], b""
 
-        async def catch(message: Any) -> None:
+        async def capture(message: Any) -> None:
             nonlocal status, headers, body
             if message["type"] == "http.response.start":
                 status, headers = message["status"], message["headers"]
@@ -94,7 +96,7 @@ class Upstream(ABC):
                 body += message.get("body", b"")
 
         try:
-            await self._routes(scope, receive, catch)
+            await self._routes(scope, receive, capture)
         except Exception:
             # The server is kept quiet for the faults' sake, so a mistake of the sandbox's own must speak here.
             _logger.exception("the sandbox failed at %s", scope["path"])
@@ -107,12 +109,12 @@ class Upstream(ABC):
         return "&".join(f"{name}={value}" for name, value in kept).encode()
 
 
-def arrives(request: Request) -> bool:
+def is_delivered(request: Request) -> bool:
     """Whether the answer will reach the client whole."""
-    return bool(request.scope["arrives"])
+    return bool(request.scope["is_delivered"])
 
 
-def json_answer(content: Any, status: int = 200) -> Response:
+def json_response(content: Any, status: int = 200) -> Response:
     """An answer in JSON."""
     return Response(msgspec.json.encode(content), status, media_type="application/json; charset=utf-8")
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sandbox.match_log import MatchLog, join
 from sandbox.people import People, make_people
 from sandbox.pro_scene import ProScene
 from sandbox.ranks import IMMORTAL, tiers_of
 from sandbox.rules import DAY_S, rating_changes
 from sandbox.simulation import Simulation
-from sandbox.tape import Tape, join
 
 DEFAULT_NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ class Rank(NamedTuple):
 class _History:
     """The tape with its indexes, in one object: whoever reads while the clock moves sees one or the other."""
 
-    tape: Tape
+    match_log: MatchLog
     cells: Ints  # match x 10 + column, by person, oldest first
     person_of_cell: Ints
     rated_at: Ints  # one entry for each change of somebody's MMR, oldest first (s)
@@ -47,14 +47,14 @@ class _History:
     rated_change: Ints
 
 
-def _history(tapes: list[Tape]) -> _History:
-    tape = join(tapes)
-    person = tape.person.ravel()
+def _history(match_logs: list[MatchLog]) -> _History:
+    match_log = join(match_logs)
+    person = match_log.person.ravel()
     cells = np.argsort(person, kind="stable")
-    change = rating_changes(tape).ravel()
+    change = rating_changes(match_log).ravel()
     rated = np.flatnonzero(change)
-    rated = rated[np.argsort(tape.end_time[rated // 10], kind="stable")]
-    return _History(tape, cells, person[cells], tape.end_time[rated // 10], person[rated], change[rated])
+    rated = rated[np.argsort(match_log.end_time[rated // 10], kind="stable")]
+    return _History(match_log, cells, person[cells], match_log.end_time[rated // 10], person[rated], change[rated])
 
 
 class World:
@@ -86,15 +86,15 @@ class World:
             raise ValueError("the world's clock only moves forward")
         new = self._play_until(self.now + step)
         if new:
-            self._history = _history([self.tape, *new])
+            self._history = _history([self.match_log, *new])
         # Last, so that a request answered meanwhile sees either the old moment or the new one.
         self.now += step
         return self.now
 
     @property
-    def tape(self) -> Tape:
+    def match_log(self) -> MatchLog:
         """Every match played so far, listed or not. It only grows at its end: positions stay valid."""
-        return self._history.tape
+        return self._history.match_log
 
     def suggested_players(self, count: int = 40) -> list[int]:
         """Account ids worth tracking: `count` people, friends among them, one in nineteen private."""
@@ -113,7 +113,7 @@ class World:
         low, high = np.searchsorted(history.person_of_cell, (person, person + 1))
         cells = history.cells[low:high][::-1]
         match = cells // 10
-        listed = history.tape.visible_at[match] <= at
+        listed = history.match_log.visible_at[match] <= at
         return match[listed], cells[listed] % 10
 
     def rank(self, person: int, at: int) -> Rank:
@@ -140,17 +140,17 @@ class World:
         """`(moment, tier)` whenever a person's shown tier changed, oldest first, up to a moment (s)."""
         history = self._history
         mine = (history.rated_person == person) & (history.rated_at <= at)
-        moments = np.concatenate([[self.start], history.rated_at[mine]])
+        timestamps = np.concatenate([[self.start], history.rated_at[mine]])
         change = np.concatenate([[0], np.cumsum(history.rated_change[mine])])
         mmr = self.people.start_mmr[person] + change
         tiers = tiers_of(np.maximum(mmr, 1))
         shown = np.arange(len(tiers)) >= self.people.calibration[person]
-        moments, tiers = moments[shown], tiers[shown]
+        timestamps, tiers = timestamps[shown], tiers[shown]
         changed = np.diff(tiers, prepend=0) != 0
-        return list(zip(moments[changed].tolist(), tiers[changed].tolist(), strict=True))
+        return list(zip(timestamps[changed].tolist(), tiers[changed].tolist(), strict=True))
 
-    def _play_until(self, moment: int) -> list[Tape]:
-        tapes = []
-        while self._simulation.played_until < moment:
-            tapes.append(self._simulation.play_day())
-        return tapes
+    def _play_until(self, timestamp: int) -> list[MatchLog]:
+        match_logs = []
+        while self._simulation.played_until < timestamp:
+            match_logs.append(self._simulation.play_day())
+        return match_logs

@@ -12,7 +12,7 @@ import psycopg
 from ingestion.http.client import Client, RetryPolicy
 from ingestion.http.rate_limits import CallBudget, Clock, Limiter, SystemClock
 from ingestion.http.refusals import Upstream
-from ingestion.sync.pasted import Nickname, SteamAccount
+from ingestion.sync.identifiers import Nickname, SteamAccount
 from ingestion.sync.reports import PlannedSync
 from ingestion.sync.selection import SelectionContext
 from ingestion.sync.streams import Stream, SyncContext, plan_stream

@@ -18,7 +18,7 @@ from ingestion.errors import (
 )
 from ingestion.registry import connectors
 from ingestion.sync.connector import SourceConnector
-from ingestion.sync.pasted import Nickname, SteamAccount, printable
+from ingestion.sync.identifiers import Nickname, SteamAccount, printable
 from ingestion.sync.worlds import resolve_settings
 from orchestration.cli.terminal import console, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse

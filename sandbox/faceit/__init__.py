@@ -7,7 +7,7 @@ way until its result is known.
 """
 
 from sandbox.faceit.app import Faceit, ObservedElo
-from sandbox.faceit.limits import KEY, FaceitLimits
+from sandbox.faceit.rate_limits import KEY, FaceitLimits
 from sandbox.faceit.world import FaceitWorld
 
 __all__ = ["KEY", "Faceit", "FaceitLimits", "FaceitWorld", "ObservedElo"]

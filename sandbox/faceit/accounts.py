@@ -18,7 +18,7 @@ CS2, DOTA2 = "cs2", "dota2"
 GAMES = (CS2, DOTA2)
 REGIONS = ("EU", "NA")
 
-_FEWEST_NEWCOMERS = 10
+_MIN_NEWCOMERS = 10
 _PEOPLE_A_NEWCOMER = 4
 _FIRST_NEWCOMER_ACCOUNT = 1_300_000_000  # the accounts of the world's people end here
 _ACCOUNTS_A_NEWCOMER = 10_000
@@ -82,7 +82,7 @@ class Accounts:
 
 def make_accounts(seed: int, people: People, days: int) -> Accounts:
     """The accounts of a world. `days` is the length of its history; some join during it."""
-    newcomers = max(_FEWEST_NEWCOMERS, len(people) // _PEOPLE_A_NEWCOMER)
+    newcomers = max(_MIN_NEWCOMERS, len(people) // _PEOPLE_A_NEWCOMER)
     count = len(people) + newcomers
     generators = [np.random.default_rng([seed, 6, person]) for person in range(count)]
     accounts: dict[int, Account] = {}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.faceit.accounts import CS2, Account
-from sandbox.faceit.tape import NOBODY
+from sandbox.faceit.match_log import MISSING
 from sandbox.faceit.world import FaceitWorld
 
 ASSETS = "https://assets.example.invalid"
 PAGES = "https://www.faceit.com/{lang}"
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def factions(faceit: FaceitWorld, row: int) -> list[Answer]:
+def factions(faceit: FaceitWorld, row: int) -> list[JsonObject]:
     """The two sides of a match, as details show them."""
     return [_faction(faceit, row, side) for side in (0, 1)]
 
@@ -23,10 +23,10 @@ def lineup_of(faceit: FaceitWorld, row: int, side: int) -> list[tuple[int, Accou
     """Columns and accounts of who plays on a side; nobody on the side of a bye."""
     people = faceit.history.series.person[row].tolist()
     columns = range(5 * side, 5 * side + 5)
-    return [(column, faceit.accounts.by_person[people[column]]) for column in columns if people[column] != NOBODY]
+    return [(column, faceit.accounts.by_person[people[column]]) for column in columns if people[column] != MISSING]
 
 
-def named(account: Account) -> Answer:
+def named(account: Account) -> JsonObject:
     """The fields with which every list of players begins."""
     return {"player_id": account.player_id, "nickname": account.nickname, "avatar": avatar_of(account)}
 
@@ -41,7 +41,7 @@ def page_of(account: Account) -> str:
     return f"{PAGES}/players/{account.nickname}"
 
 
-def _faction(faceit: FaceitWorld, row: int, side: int) -> Answer:
+def _faction(faceit: FaceitWorld, row: int, side: int) -> JsonObject:
     series = faceit.history.series
     lineup = [account for _, account in lineup_of(faceit, row, side)]
     if not lineup:
@@ -49,7 +49,7 @@ def _faction(faceit: FaceitWorld, row: int, side: int) -> Answer:
         return {**nobody, "substituted": False, "name": "bye", "type": ""}
     levels = dict(zip(series.person[row].tolist(), series.level[row].tolist(), strict=True))
     number, absent = int(series.team[row, side]), int(series.absent[row, side])
-    if number == NOBODY:
+    if number == MISSING:
         captain = lineup[0]
         return {
             "faction_id": captain.player_id,
@@ -73,13 +73,13 @@ def _faction(faceit: FaceitWorld, row: int, side: int) -> Answer:
         "avatar": f"{ASSETS}/{team.team_id}.jpg",
         "roster": [_rostered(one, levels[one.person]) for one in members],
         **({"substitutes": substitutes} if substitutes else {}),
-        "substituted": absent != NOBODY,
+        "substituted": absent != MISSING,
         "name": team.name,
         "type": "premade",
     }
 
 
-def _rostered(account: Account, level: int) -> Answer:
+def _rostered(account: Account, level: int) -> JsonObject:
     return {
         **named(account),
         "membership": "premium" if account.person % 4 == 0 else "free",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.faceit.match_log import STATS
 from sandbox.faceit.scene import MAPS
 from sandbox.faceit.statistics import Counts, Row, counts_of, details, share, text
-from sandbox.faceit.tape import STATS
 from sandbox.faceit.world import FaceitWorld
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _RECENT = 5
 
@@ -44,7 +44,7 @@ _LIFETIME_NAMES = {
 }
 
 
-def lifetime(faceit: FaceitWorld, rows: list[Row]) -> Answer:
+def lifetime(faceit: FaceitWorld, rows: list[Row]) -> JsonObject:
     """A player's totals over maps (newest first), under FACEIT's own names: `K/D Ratio` is a sum."""
     results = [_is_win(faceit, row) for row in rows]
     detailed = [row for row in rows if faceit.history.series.is_detailed[row.match]]
@@ -62,7 +62,7 @@ def lifetime(faceit: FaceitWorld, rows: list[Row]) -> Answer:
     }
 
 
-def segments(faceit: FaceitWorld, rows: list[Row]) -> list[Answer]:
+def segments(faceit: FaceitWorld, rows: list[Row]) -> list[JsonObject]:
     """A player's totals by map."""
     by_map: dict[int, list[Row]] = {}
     for row in rows:

@@ -8,14 +8,19 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from sandbox.upstream import json_answer
+from sandbox.upstream import json_response
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def paged(
-    items: Sequence[Any], query: Mapping[str, str], *, limit: int = 20, most: int = 100, most_offset: int | None = None
-) -> Answer:
+    items: Sequence[Any],
+    query: Mapping[str, str],
+    *,
+    limit: int = 20,
+    maximum: int = 100,
+    max_offset: int | None = None,
+) -> JsonObject:
     """The page of a list that a query asks for; there is no total, and `end` lies a full page behind `start`.
 
     Args:
@@ -28,20 +33,20 @@ def paged(
     Raises:
         HTTPException: 400, when either is out of bounds.
     """
-    start = whole_number(query, "offset", 0, most_offset)
-    size = whole_number(query, "limit", limit, most)
+    start = parse_whole_number(query, "offset", 0, max_offset)
+    size = parse_whole_number(query, "limit", limit, maximum)
     return {"items": list(items[start : start + size]), "start": start, "end": start + size}
 
 
-def whole_number(query: Mapping[str, str], name: str, default: int, most: int | None = None) -> int:
+def parse_whole_number(query: Mapping[str, str], name: str, default: int, maximum: int | None = None) -> int:
     """A parameter that must be a whole number from 0 on.
 
     Raises:
         HTTPException: 400, when it is not, or larger than allowed.
     """
     text = query.get(name, str(default))
-    if not text.isdecimal() or (most is not None and int(text) > most):
-        bound = "" if most is None else f" of at most {most}"
+    if not text.isdecimal() or (maximum is not None and int(text) > maximum):
+        bound = "" if maximum is None else f" of at most {maximum}"
         raise HTTPException(400, f"{name} must be a whole number{bound}")
     return int(text)
 
@@ -51,10 +56,10 @@ def error(status: int, message: str) -> Response:
     if status in (400, 404):
         code = "err_nf0" if status == 404 else "err_r0"
         described = {"message": message, "code": code, "http_status": status, "parameters": []}
-        return json_answer({"errors": [described]}, status)
+        return json_response({"errors": [described]}, status)
     if status in (401, 429):
-        return json_answer({"message": message}, status)
-    return json_answer({"code": "err_f0" if status == 403 else "err_s0", "message": message}, status)
+        return json_response({"message": message}, status)
+    return json_response({"code": "err_f0" if status == 403 else "err_s0", "message": message}, status)
 
 
 def not_found(what: str) -> HTTPException:

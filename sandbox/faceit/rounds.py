@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sandbox.faceit.tape import STATS
+from sandbox.faceit.match_log import STATS
 
 _HALF = 12
 _OVERTIME = 6
-_MOST_OVERTIMES = 8
-_ROUNDS = 2 * _HALF + _MOST_OVERTIMES * _OVERTIME
+_MAX_OVERTIMES = 8
+_ROUNDS = 2 * _HALF + _MAX_OVERTIMES * _OVERTIME
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ from sandbox.faceit.accounts import CS2, REGIONS, Accounts
 MAPS = ("de_mirage", "de_inferno", "de_nuke", "de_ancient", "de_anubis", "de_dust2", "de_train")
 
 _TEAM_SIZE = 5
-_MOST_TEAMS = 9
+_MAX_TEAMS = 9
 _PLAYERS_A_TEAM = 10
 
 
@@ -99,7 +99,7 @@ class Scene:
 def _teams(rng: np.random.Generator, accounts: Accounts) -> tuple[Team, ...]:
     players = accounts.plays(CS2)
     best = players[np.argsort(-accounts.skill[players], kind="stable")]
-    count = min(_MOST_TEAMS, len(best) // _PLAYERS_A_TEAM)
+    count = min(_MAX_TEAMS, len(best) // _PLAYERS_A_TEAM)
     bench = best[count * _TEAM_SIZE :].tolist()
     return tuple(
         Team(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.faceit.match_log import STATS
 from sandbox.faceit.scene import MAPS
-from sandbox.faceit.tape import STATS
 from sandbox.faceit.world import FaceitWorld
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 Counts = dict[str, int]
 
 _CREATED_AFTER_S = 2
@@ -40,7 +40,7 @@ def rows_of(faceit: FaceitWorld, person: int, at: int) -> list[Row]:
     return rows
 
 
-def map_item(faceit: FaceitWorld, row: Row, factions: list[Answer]) -> Answer:
+def map_item(faceit: FaceitWorld, row: Row, factions: list[JsonObject]) -> JsonObject:
     """One record of `/players/{id}/games/cs2/stats`. `factions` are those of `matches.factions`."""
     history = faceit.history
     series, maps = history.series, history.maps
@@ -178,8 +178,8 @@ def _damage(counts: Counts, rounds: int) -> dict[str, str]:
     }
 
 
-def _iso(moment: int, milliseconds: int) -> str:
+def _iso(timestamp: int, milliseconds: int) -> str:
     """A moment as FACEIT writes it in statistics: zeros at the end of the milliseconds are left out."""
-    written = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    written = datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     fraction = f".{milliseconds:03d}".rstrip("0").rstrip(".")
     return f"{written}{fraction}Z"

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from sandbox.faceit.accounts import GAMES, Account
+from sandbox.faceit.match_log import CANCELLED
 from sandbox.faceit.rules import LEVEL_ELOS
 from sandbox.faceit.scene import MAPS
-from sandbox.faceit.tape import CANCELLED
 from sandbox.faceit.world import FaceitWorld
 from sandbox.people import steam_id64
 
@@ -83,7 +83,7 @@ def truth(faceit: FaceitWorld, player_ids: Sequence[str]) -> FaceitTruth:
     counts = (pl.len().cast(pl.Int64).alias("matches"), pl.col("is_win").sum().cast(pl.Int64).alias("wins"))
     players = pl.DataFrame({"player_id": list(player_ids)}, schema={"player_id": pl.String})
     records = players.join(rows.group_by("player_id").agg(counts), on="player_id", how="left")
-    tens = everyone.join(rows.select("fact_match_id").unique(), on="fact_match_id", how="semi")
+    all_players = everyone.join(rows.select("fact_match_id").unique(), on="fact_match_id", how="semi")
     return FaceitTruth(
         at=at,
         player_matches=rows.sort("player_id", "match_id", "map_number"),
@@ -92,7 +92,7 @@ def truth(faceit: FaceitWorld, player_ids: Sequence[str]) -> FaceitTruth:
         .sort("player_id"),
         maps=rows.group_by("map").agg(counts).sort("map"),
         player_maps=rows.group_by("player_id", "map").agg(counts).sort("player_id", "map"),
-        match_maps=tens.group_by("map").agg(counts).sort("map"),
+        match_maps=all_players.group_by("map").agg(counts).sort("map"),
         histories=_histories(faceit, known, at).sort("player_id", "match_id"),
         elos=_elos(faceit, known, at).sort("player_id", "game"),
         boards=_boards(faceit, at),

@@ -12,10 +12,10 @@ from itertools import islice
 import numpy as np
 
 from sandbox.faceit.accounts import CS2, DOTA2, GAMES, Accounts, make_accounts
+from sandbox.faceit.match_log import Day, Ints, Maps, Series, join
 from sandbox.faceit.rules import LOWEST_ELO, level_of
 from sandbox.faceit.scene import Scene
 from sandbox.faceit.simulation import Simulation, elo_changes
-from sandbox.faceit.tape import Day, Ints, Maps, Series, join
 from sandbox.rules import DAY_S
 from sandbox.world import World
 
@@ -61,7 +61,7 @@ class FaceitWorld:
         return self._history is None or self._simulation.played_until < self.world.now
 
     @property
-    def has_begun(self) -> bool:
+    def is_started(self) -> bool:
         """Whether anybody has looked."""
         return self._history is not None
 
@@ -100,8 +100,8 @@ class FaceitWorld:
 
     def elos(self, game: str, at: int) -> Ints:
         """Everybody's elo in a game at a moment (s), whether or not a profile shows it."""
-        moments, person, change = self.history.changes[game]
-        end = np.searchsorted(moments, at, side="right")
+        timestamps, person, change = self.history.changes[game]
+        end = np.searchsorted(timestamps, at, side="right")
         moved = np.bincount(person[:end], weights=change[:end], minlength=len(self.accounts)).astype(np.int64)
         elos: Ints = np.maximum(self.accounts.start_elo[:, GAMES.index(game)] + moved, LOWEST_ELO)
         return elos
@@ -121,7 +121,7 @@ class FaceitWorld:
 
 
 def _history(day: Day) -> History:
-    series, maps, moves = day.series, day.maps, day.moves
+    series, maps, dota2_elo_changes = day.series, day.maps, day.dota2_elo_changes
     person = series.person.ravel()
     cells = np.argsort(person, kind="stable")
     cells = cells[person[cells] >= 0]
@@ -138,6 +138,6 @@ def _history(day: Day) -> History:
         person_of_cell=person[cells],
         changes={
             CS2: (ended[order], person[rated][order], change[rated][order]),
-            DOTA2: (moves.at, moves.person, moves.change),
+            DOTA2: (dota2_elo_changes.at, dota2_elo_changes.person, dota2_elo_changes.change),
         },
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.tape import slot_of
+from sandbox.match_log import slot_of
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 # Keys of a parsed player which the sandbox leaves empty.
 _EMPTY_MAPS = """
@@ -33,7 +33,7 @@ _PHRASES = ("gl hf", "mid missing", "ward pls", "nice save", "brb", "report late
 _OBJECTIVES = ("CHAT_MESSAGE_FIRSTBLOOD", "building_kill", "CHAT_MESSAGE_ROSHAN_KILL", "CHAT_MESSAGE_AEGIS")
 
 
-def timeline(rng: np.random.Generator, duration: int, radiant_win: bool) -> Answer:
+def timeline(rng: np.random.Generator, duration: int, radiant_win: bool) -> JsonObject:
     """The match-level keys only a parsed match has. `duration` in s."""
     minutes = duration // 60 + 1
     drift = 140 if radiant_win else -140
@@ -75,7 +75,7 @@ def timeline(rng: np.random.Generator, duration: int, radiant_win: bool) -> Answ
     }
 
 
-def player_extras(rng: np.random.Generator, player: Answer) -> Answer:
+def player_extras(rng: np.random.Generator, player: JsonObject) -> JsonObject:
     """The keys a parsed match adds to one of its players."""
     minutes = player["duration"] // 60 + 1
     times = list(range(0, minutes * 60, 60))

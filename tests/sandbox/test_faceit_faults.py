@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from sandbox.faceit.tape import PLAYED
+from sandbox.faceit.match_log import PLAYED
 from sandbox.faults import Faults
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
@@ -80,14 +80,14 @@ def test_malformed_records_are_known_and_served_right_the_next_time():
         for path in (f"/players/{player}/history?game=cs2&limit=100", f"/players/{player}/games/cs2/stats?limit=100"):
             wrong, right = (api.get(path).json()["items"] for _ in range(2))
             different = [(one, other) for one, other in zip(wrong, right, strict=True) if one != other]
-            served = sandbox.faceit.plan.malformed[:]
+            served = sandbox.faceit.fault_injector.malformed[:]
             assert 0 < len(different) == len(served) < len(right)
             for bad, (one, other) in zip(served, different, strict=True):
                 record, original = one.get("stats", one), other.get("stats", other)
                 assert bad.account_id == player
                 assert bad.match_id in (record.get("match_id"), record.get("Match Id"))
                 assert record[bad.field] == bad.value != original[bad.field]
-            sandbox.faceit.plan.malformed.clear()
+            sandbox.faceit.fault_injector.malformed.clear()
         assert sandbox.malformed == []
 
 
@@ -96,13 +96,13 @@ def test_players_of_a_match_are_malformed_once_in_details_and_in_statistics():
         series = sandbox.faceit.world.history.series
         is_over = (series.state == PLAYED) & (series.result_at <= sandbox.world.now)
         for path in ("/matches/{}", "/matches/{}/stats"):
-            sandbox.faceit.plan.malformed.clear()
+            sandbox.faceit.fault_injector.malformed.clear()
             for match_id in series.match_id[is_over][:5].tolist():
                 wrong, right = (api.get(path.format(match_id)).text for _ in range(2))
-                served = [bad for bad in sandbox.faceit.plan.malformed if bad.match_id == match_id]
+                served = [bad for bad in sandbox.faceit.fault_injector.malformed if bad.match_id == match_id]
                 assert (wrong != right) == bool(served)
                 assert "\\u0000" not in right
-            fields = {bad.field for bad in sandbox.faceit.plan.malformed}
+            fields = {bad.field for bad in sandbox.faceit.fault_injector.malformed}
             assert fields == ({"nickname"} if "stats" in path else {"nickname", "game_skill_level"})
 
 

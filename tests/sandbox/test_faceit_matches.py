@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from sandbox.faceit.tape import BYE, CANCELLED, NEVER, NOBODY, PLAYED, Series
+from sandbox.faceit.match_log import BYE, CANCELLED, MISSING, NEVER, PLAYED, Series
 from sandbox.faceit.world import FaceitWorld
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
@@ -176,7 +176,7 @@ def test_premade_teams_have_an_id_of_their_own_and_lobbies_their_captains(
     faceit: httpx.Client, world: FaceitWorld, series: Series
 ):
     played = (series.state == PLAYED) & (series.result_at <= world.now)
-    for is_premade, chosen in ((True, series.team[:, 0] != NOBODY), (False, series.team[:, 0] == NOBODY)):
+    for is_premade, chosen in ((True, series.team[:, 0] != MISSING), (False, series.team[:, 0] == MISSING)):
         for match_id in _shown(world, played & chosen):
             match, statistics = _get(faceit, f"/matches/{match_id}"), _get(faceit, f"/matches/{match_id}/stats")
             for side, team in zip(match["teams"].values(), statistics["rounds"][0]["teams"], strict=True):
@@ -188,7 +188,7 @@ def test_premade_teams_have_an_id_of_their_own_and_lobbies_their_captains(
 
 
 def test_who_stepped_in_played_and_who_stayed_away_did_not(faceit: httpx.Client, world: FaceitWorld, series: Series):
-    chosen = (series.absent[:, 0] != NOBODY) & (series.state == PLAYED) & (series.result_at <= world.now)
+    chosen = (series.absent[:, 0] != MISSING) & (series.state == PLAYED) & (series.result_at <= world.now)
     for match_id in _shown(world, chosen):
         team = _get(faceit, f"/matches/{match_id}")["teams"]["faction1"]
         assert team["substituted"]

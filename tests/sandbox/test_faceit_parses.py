@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ingestion.sources.faceit.source import SOURCE
-from sandbox.faceit.tape import Series
+from sandbox.faceit.match_log import Series
 from sandbox.faults import Faults
 from sandbox.server import serve
 from sandbox.world import World
@@ -89,7 +89,7 @@ def test_a_malformed_field_costs_itself_and_the_record_only_where_it_is_of_the_k
             _parse(api, endpoint, f"/players/{player}/{path}", {"player_id": player, "game": "cs2"}) for _ in range(2)
         )
         table = SOURCE.endpoints[endpoint].tables[0].name
-        spoiled = Counter(one.field for one in sandbox.faceit.plan.malformed)
+        spoiled = Counter(one.field for one in sandbox.faceit.fault_injector.malformed)
         in_key = {"Match Round"} & spoiled.keys()
         assert len(wrong.rejects) == sum(spoiled[name] for name in in_key)
         assert sorted(len(places) for places in wrong.odd.values()) == sorted(

@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
+from sandbox.faceit.match_log import BYE, CANCELLED, MISSING, NEVER, PLAYED, Maps
 from sandbox.faceit.rules import levels_of
 from sandbox.faceit.simulation import elo_changes
-from sandbox.faceit.tape import BYE, CANCELLED, NEVER, NOBODY, PLAYED, Maps
 from sandbox.faceit.world import FaceitWorld
 from sandbox.people import steam_id64
 from sandbox.server import serve
@@ -66,7 +66,7 @@ def test_opendota_answers_as_it_did_before_there_was_a_faceit():
             paths += [f"/players/{account}{part}" for account in world.suggested_players(30) for part in parts]
             for path in paths:
                 digest.update(api.get(path).content)
-            for match_id in world.tape.match_id.tolist()[::9]:
+            for match_id in world.match_log.match_id.tolist()[::9]:
                 answer = api.get(f"/matches/{match_id}")
                 digest.update(_as_before(answer.json()) if answer.status_code == 200 else answer.content)
             assert sandbox.faceit.world.history.series.match_id.size
@@ -194,7 +194,7 @@ def test_a_series_ends_when_one_side_has_won_most_of_its_maps_and_one_of_two_wit
         scores = [maps.scores[place].tolist() for place in history.maps_of(row)]
         won = [sum(one > other for one, other in scores), sum(other > one for one, other in scores)]
         if won == [1, 1]:
-            assert (series.best_of[row], series.winner[row]) == (2, NOBODY)
+            assert (series.best_of[row], series.winner[row]) == (2, MISSING)
         else:
             assert max(won) == series.best_of[row] // 2 + 1
             assert won[series.winner[row]] == max(won)
@@ -210,11 +210,11 @@ def test_cancelled_matches_and_byes_have_no_maps_and_no_start(world: FaceitWorld
         rows = np.flatnonzero(history.series.state == state)
         assert len(rows)
         assert all(len(history.maps_of(row)) == 0 for row in rows.tolist())
-        assert (history.series.started_at[rows] == NOBODY).all()
+        assert (history.series.started_at[rows] == MISSING).all()
         assert (history.series.elo_gain[rows] == 0).all()
     byes = history.series.state == BYE
-    assert (history.series.person[byes, 5:] == NOBODY).all()
-    assert (history.series.person[~byes] != NOBODY).all()
+    assert (history.series.person[byes, 5:] == MISSING).all()
+    assert (history.series.person[~byes] != MISSING).all()
 
 
 def test_nobody_is_in_two_matches_at_once_and_all_ten_differ(world: FaceitWorld):
@@ -230,9 +230,9 @@ def test_nobody_is_in_two_matches_at_once_and_all_ten_differ(world: FaceitWorld)
 
 def test_only_who_plays_cs2_is_in_a_match_and_substitutes_stand_in_for_members(world: FaceitWorld):
     series = world.history.series
-    everybody = set(series.person.ravel().tolist()) - {NOBODY}
+    everybody = set(series.person.ravel().tolist()) - {MISSING}
     assert everybody <= set(world.accounts.plays("cs2").tolist())
-    replaced = np.argwhere(series.absent != NOBODY).tolist()
+    replaced = np.argwhere(series.absent != MISSING).tolist()
     assert replaced
     for row, side in replaced:
         team = world.scene.teams[series.team[row, side]]

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from ingestion.http.rate_limits import Clock, Limiter
 from ingestion.http.refusals import Upstream
 from ingestion.sources.faceit import competitions, matches, players
-from ingestion.sources.faceit.names import find_player, parse_identifier
+from ingestion.sources.faceit.identifiers import find_player, parse_identifier
 from ingestion.sources.faceit.rate_limits import PerSecondLimiter
 from ingestion.sources.faceit.selection import KINDS
 from ingestion.sources.faceit.source import SOURCE

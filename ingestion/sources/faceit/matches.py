@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from ingestion.sources.faceit.selection import tracked_ids
 from ingestion.sources.faceit.source import MATCH_GAMES, SOURCE
-from ingestion.sync.match_pages import CandidateMatch, select_within_budget, sync_match
+from ingestion.sync.match_sync import CandidateMatch, select_within_budget, sync_match
 from ingestion.sync.reports import Failure
 from ingestion.sync.rereads import SETTLED_REREAD_INTERVAL, Reason, reread_budget
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem
@@ -30,14 +30,14 @@ def _select_details(context: SelectionContext) -> Selection:
     A tracked match is read at each run until it has ended; any match at once when the history shows a change.
     """
     explicit, failures = tracked_ids(context, "match")
-    return _select(context, "wanted_details.sql", "match", {"ended": _ENDED}, explicit, failures)
+    return _select(context, "select_details.sql", "match", {"ended": _ENDED}, explicit, failures)
 
 
 def _select_statistics(context: SelectionContext) -> Selection:
     """Finished matches of tracked players, tracked matches, and those of tracked hubs and championships."""
     competitions = [id_ for kind in ("hub", "championship") for id_ in tracked_ids(context, kind)[0]]
     explicit = tracked_ids(context, "match")[0]
-    return _select(context, "wanted_statistics.sql", "match_stats", {"competitions": competitions}, explicit, ())
+    return _select(context, "select_statistics.sql", "match_stats", {"competitions": competitions}, explicit, ())
 
 
 def _select(

@@ -164,7 +164,7 @@ def _select_statistics(context: SelectionContext) -> Selection:
 
 def _players_missing_statistics(context: SelectionContext, ids: Sequence[str]) -> set[tuple[str, str]]:
     """Of some players those with finished matches in a game that have no statistics, and the game."""
-    query = resources.files(__package__).joinpath("lacking_statistics.sql").read_bytes()
+    query = resources.files(__package__).joinpath("missing_statistics.sql").read_bytes()
     rows = context.connection.execute(query, {"players": list(ids), "games": list(MATCH_GAMES)})
     return {(player_id, game) for player_id, game in rows}
 
@@ -227,7 +227,7 @@ def _count(stats: str | None, name: str) -> int | None:
 
 
 def _compare_totals(context: SelectionContext, found: Mapping[str, Mapping[str, int]]) -> None:
-    query = resources.files(__package__).joinpath("our_totals.sql").read_bytes()
+    query = resources.files(__package__).joinpath("compare_totals.sql").read_bytes()
     for game in MATCH_GAMES:
         prefix = f"{game}/"
         shown = {name.removeprefix(prefix): totals for name, totals in found.items() if name.startswith(prefix)}

@@ -91,7 +91,7 @@ class PerSecondLimiter:
         self._source = source
         self._connection = connection
         self._clock = clock
-        self._reserve_slot_query = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
+        self._reserve_slot_query = resources.files(__package__).joinpath("reserve_slot.sql").read_bytes()
         self._in_flight = asyncio.Semaphore(concurrency)
         self._queue_lock = asyncio.Lock()
 

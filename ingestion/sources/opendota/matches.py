@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from ingestion.sources.opendota.selection import tracked_ids
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.match_pages import CandidateMatch, select_within_budget, sync_match
+from ingestion.sync.match_sync import CandidateMatch, select_within_budget, sync_match
 from ingestion.sync.rereads import SETTLED_REREAD_INTERVAL, Reason, reread_budget
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem
 from ingestion.sync.streams import Stream, SyncRun

@@ -159,7 +159,7 @@ async def _fetch_totals(run: SyncRun, item: WorkItem) -> None:
 
 
 def _compare_totals(context: SelectionContext, found: Mapping[str, Mapping[str, int]]) -> None:
-    query = resources.files(__package__).joinpath("our_totals.sql").read_bytes()
+    query = resources.files(__package__).joinpath("compare_totals.sql").read_bytes()
     compare_totals(context, SOURCE.name, query, found, _full_scan_times(context))
     # Heroes are there only while they differ.
     context.connection.execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.pasted import (
+from ingestion.sync.identifiers import (
     DOTA_SITES,
     MAX_ACCOUNT_ID,
     STEAM,

@@ -315,7 +315,7 @@ def test_every_fault_at_once_loses_nothing(simulated: Warehouse, upstream: Sandb
         simulated.run(*OF_PLAYERS, clock=ShiftedClock(hours=hours))
     upstream.faceit.set_faults(Faults())
     simulated.run(*OF_PLAYERS, clock=ShiftedClock(hours=60))
-    assert upstream.faceit.plan.malformed
+    assert upstream.faceit.fault_injector.malformed
     assert stored_histories(simulated, players) == true_histories(upstream, players)
     facts = truth(upstream.faceit.world, players)
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_match_stats") == [(facts.player_matches.height,)]

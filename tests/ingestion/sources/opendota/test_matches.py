@@ -287,8 +287,10 @@ def test_replays_that_are_parsed_late_are_read_again_until_all_are_that_ever_wil
     assert before
     upstream.advance(days=30)
     warehouse.run("matches", opendota_match_budget=20)
-    tape = upstream.world.tape
-    parsed = {int(id_) for id_, at in zip(tape.match_id, tape.parsed_at, strict=True) if at <= upstream.world.now}
+    match_log = upstream.world.match_log
+    parsed = {
+        int(id_) for id_, at in zip(match_log.match_id, match_log.parsed_at, strict=True) if at <= upstream.world.now
+    }
     read_again = dict(warehouse.rows("SELECT id::bigint, reason FROM ops.rereads WHERE reason IS NULL"))
     assert set(read_again) <= parsed
     assert not {id_ for (id_,) in warehouse.rows(unparsed)} & set(read_again)

@@ -11,7 +11,7 @@ import pytest
 from ingestion.errors import BlockedError, UnknownPlayer, UnusableResponse, WrongKeyError
 from ingestion.sources.faceit.connector import CONNECTOR
 from ingestion.sync.connector import FoundPlayer
-from ingestion.sync.pasted import Nickname, SteamAccount
+from ingestion.sync.identifiers import Nickname, SteamAccount
 from sandbox.server import Sandbox
 from tests.ingestion.scripted_server import Reply, scripted
 from tests.ingestion.sources.faceit.conftest import QUICK, UNLIMITED, Warehouse

@@ -17,7 +17,7 @@ from ingestion.sources.opendota.source import SOURCE
 from ingestion.sync.reports import SyncReport
 from ingestion.sync.streams import sync_stream
 from sandbox.faults import Faults
-from sandbox.limits import Limits
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.ingestion.clocks import ShiftedClock
@@ -229,7 +229,7 @@ def test_somebody_without_a_profile_is_a_notice_and_keeps_the_profile_that_is_st
 def test_the_day_limit_ends_the_pass_in_good_order_and_keeps_what_was_read(
     warehouse: Warehouse, players: list[int]
 ) -> None:
-    with serve(World(seed=7, players=30, days=60), limits=Limits(per_day=5)) as upstream:
+    with serve(World(seed=7, players=30, days=60), limits=RequestLimits(per_day=5)) as upstream:
         warehouse.track("player", *players)
         report = warehouse.at(upstream.url).run("player_matches")["player_matches"]
         assert report.stop is not None

@@ -11,7 +11,7 @@ from ingestion.errors import BlockedError, NotFoundError, PermanentError, Unknow
 from ingestion.sources.faceit.selection import is_id
 from ingestion.sources.faceit.source import GAMES, MATCH_GAMES, SOURCE
 from ingestion.sync.connector import FoundPlayer
-from ingestion.sync.pasted import (
+from ingestion.sync.identifiers import (
     DOTA_SITES,
     FACEIT,
     MAX_ACCOUNT_ID,

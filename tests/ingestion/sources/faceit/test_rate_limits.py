@@ -213,7 +213,7 @@ def test_a_database_that_does_not_answer_is_told_in_one_line(database: Database)
 
 @pytest.mark.slow
 def test_two_processes_stay_within_ten_a_second_together(database: Database) -> None:
-    command = [sys.executable, "-m", "tests.ingestion.sources.faceit.asker", database.url("ingest"), "30"]
+    command = [sys.executable, "-m", "tests.ingestion.sources.faceit.limiter_process", database.url("ingest"), "30"]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
     timestamps = [float(text) for process in processes for text in process.communicate(timeout=120)[0].split()]
     assert len(timestamps) == 60
@@ -235,7 +235,13 @@ def test_two_runs_at_once_are_not_refused_by_a_source_that_allows_ten_a_second(d
             "LADDER_FACEIT_KEY": KEY,
             "PYTHONPATH": str(ROOT),
         }
-        command = [sys.executable, "-m", "tests.ingestion.sources.faceit.reading", database.url("ingest"), "players"]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.ingestion.sources.faceit.sync_process",
+            database.url("ingest"),
+            "players",
+        ]
         processes = [
             subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
         ]

@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Tape:
+class MatchLog:
     """`n` matches in order of match id. Times are Unix seconds, UTC."""
 
     match_id: Ints
@@ -59,14 +59,19 @@ class Tape:
         """When each match was over (s)."""
         return self.start_time + self.duration
 
-    def take(self, rows: Ints) -> Tape:
+    def take(self, rows: Ints) -> MatchLog:
         """The matches at these positions, in this order."""
-        return Tape(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return MatchLog(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def join(tapes: Sequence[Tape]) -> Tape:
+def join(match_logs: Sequence[MatchLog]) -> MatchLog:
     """One tape out of consecutive ones."""
-    return Tape(**{field.name: np.concatenate([getattr(tape, field.name) for tape in tapes]) for field in fields(Tape)})
+    return MatchLog(
+        **{
+            field.name: np.concatenate([getattr(match_log, field.name) for match_log in match_logs])
+            for field in fields(MatchLog)
+        }
+    )
 
 
 def slot_of(column: int) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 NEVER = 1 << 62  # a time (s) that does not come
-NOBODY = -1  # no person, team, winner or time
+MISSING = -1  # no person, team, winner or time
 
 PLAYED, CANCELLED, BYE = range(3)
 
@@ -109,7 +109,7 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class Moves:
+class Dota2EloChanges:
     """`n` changes of somebody's elo in dota2, whose matches this world does not hold; oldest first."""
 
     at: Ints
@@ -123,10 +123,10 @@ class Day:
 
     series: Series
     maps: Maps
-    moves: Moves
+    dota2_elo_changes: Dota2EloChanges
 
 
-_Columns = TypeVar("_Columns", Series, Maps, Moves)
+_Columns = TypeVar("_Columns", Series, Maps, Dota2EloChanges)
 
 
 def join(days: Sequence[Day]) -> Day:
@@ -138,7 +138,7 @@ def join(days: Sequence[Day]) -> Day:
     return Day(
         _joined(Series, [day.series for day in days]),
         Maps(shifted, *(getattr(maps, field.name) for field in fields(Maps)[1:])),
-        _joined(Moves, [day.moves for day in days]),
+        _joined(Dota2EloChanges, [day.dota2_elo_changes for day in days]),
     )
 
 

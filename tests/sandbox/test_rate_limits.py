@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from sandbox.limits import Limits
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import serve
 from sandbox.world import World
 
@@ -19,7 +19,7 @@ def _world() -> World:
 
 
 def test_headers_count_down_and_the_minute_limit_answers_429():
-    limits = Limits(per_minute=3, per_day=100, minute_s=0.5)
+    limits = RequestLimits(per_minute=3, per_day=100, minute_s=0.5)
     with serve(_world(), limits=limits) as sandbox, httpx.Client(base_url=sandbox.url) as api:
         answers = [api.get("/leagues") for _ in range(4)]
         assert [answer.headers[_MINUTE] for answer in answers] == ["2", "1", "0", "0"]
@@ -32,7 +32,7 @@ def test_headers_count_down_and_the_minute_limit_answers_429():
 
 
 def test_the_daily_limit_ends_with_the_worlds_day():
-    with serve(_world(), limits=Limits(per_day=2)) as sandbox, httpx.Client(base_url=sandbox.url) as api:
+    with serve(_world(), limits=RequestLimits(per_day=2)) as sandbox, httpx.Client(base_url=sandbox.url) as api:
         answers = [api.get("/leagues") for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert answers[2].json() == {"error": "daily api limit exceeded"}
@@ -41,7 +41,7 @@ def test_the_daily_limit_ends_with_the_worlds_day():
 
 
 def test_a_key_in_header_or_query_raises_the_minute_limit_and_lifts_the_daily_one():
-    limits = Limits(per_minute=1, per_day=1, per_minute_with_key=10, keys=frozenset({_KEY}))
+    limits = RequestLimits(per_minute=1, per_day=1, per_minute_with_key=10, keys=frozenset({_KEY}))
     with serve(_world(), limits=limits) as sandbox, httpx.Client(base_url=sandbox.url) as api:
         first = api.get("/leagues", headers={"Authorization": f"Bearer {_KEY}"})
         second = api.get("/leagues", params={"api_key": _KEY})
@@ -52,7 +52,7 @@ def test_a_key_in_header_or_query_raises_the_minute_limit_and_lifts_the_daily_on
 
 
 def test_an_unknown_key_is_a_bad_request():
-    with serve(_world(), limits=Limits(keys=frozenset({_KEY}))) as sandbox:
+    with serve(_world(), limits=RequestLimits(keys=frozenset({_KEY}))) as sandbox:
         for answer in (
             httpx.get(f"{sandbox.url}/leagues", headers={"Authorization": "Bearer guess"}),
             httpx.get(f"{sandbox.url}/leagues?api_key=guess"),
@@ -62,4 +62,4 @@ def test_an_unknown_key_is_a_bad_request():
 
 
 def test_limits_like_the_public_services_are_ready_made():
-    assert (Limits.without_key().per_minute, Limits.without_key().per_day) == (60, 3_000)
+    assert (RequestLimits.without_key().per_minute, RequestLimits.without_key().per_day) == (60, 3_000)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """What the deployment allows; by default more than anyone asks for.
 
     A minute lasts `minute_s` seconds of real time, so that a test need not wait for sixty. The day is the
@@ -21,16 +21,16 @@ class Limits:
     minute_s: float = 60.0
 
     @classmethod
-    def without_key(cls) -> Limits:
+    def without_key(cls) -> RequestLimits:
         """The public service's limits for a client without a key."""
         return cls(per_minute=60, per_day=3_000, per_minute_with_key=300)
 
 
 @dataclass
-class Budget:
+class RequestBudget:
     """Requests spent against `limits`, by whether they carried a key."""
 
-    limits: Limits
+    limits: RequestLimits
     _minute_from: float = field(default_factory=time.monotonic)
     _minute_spent: dict[bool, int] = field(default_factory=dict)
     _day: int = 0

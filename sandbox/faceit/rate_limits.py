@@ -25,7 +25,7 @@ class FaceitLimits:
 
 
 @dataclass
-class SecondBudget:
+class PerSecondBudget:
     """Requests spent in this second."""
 
     limits: FaceitLimits

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.sources.faceit import selection as faceit_choices
-from ingestion.sources.faceit.names import identify as faceit
+from ingestion.sources.faceit.identifiers import identify as faceit
 from ingestion.sources.opendota import selection as opendota_choices
 from ingestion.sources.opendota.selection import identify as opendota
-from ingestion.sync.pasted import Nickname, SteamAccount, clean_text, parse_web_address, printable
+from ingestion.sync.identifiers import Nickname, SteamAccount, clean_text, parse_web_address, printable
 from warehouse.core.errors import ConfigurationError
 
 UUID = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
