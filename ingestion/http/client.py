@@ -1,4 +1,4 @@
-"""Asking a source over HTTP: one client, with its key, its limits, its timeouts and its patience."""
+"""The HTTP client of a source: key, rate limits, timeouts, retries and errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from warehouse.core.masking import Mask
 __all__ = ["Client", "Response", "RetryPolicy", "check_address"]
 
 _UNREACHABLE_ATTEMPTS = 3
-#: Values of one body, which take many times their bytes once decoded; real answers of the largest size hold fewer.
+#: Maximum number of values in a body; decoded values take many times their bytes, and real responses hold fewer.
 _MAX_VALUES = 4_000_000
 
 _logger = logging.getLogger(__name__)
@@ -49,16 +49,16 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to wait, in seconds, and how often to ask again.
+    """Timeouts and retries of a request, in seconds.
 
     Args:
-        connect_s: for a connection.
-        read_s: for the next bytes of an answer.
-        answer_s: for a whole answer.
-        attempts: requests made for one answer, the first included.
-        total_s: after which an answer is given up.
-        first_wait_s: pause before the second request; it doubles from there, with as much jitter.
-        longest_wait_s: longest pause.
+        connect_timeout_s: timeout of a connection.
+        read_timeout_s: timeout of the next bytes of a response.
+        response_timeout_s: timeout of a whole response.
+        attempts: maximum number of attempts, the first included.
+        total_timeout_s: time after which no further attempt is made.
+        initial_backoff_s: wait before the second attempt; it doubles with each attempt, plus as much jitter.
+        max_backoff_s: longest wait.
     """
 
     connect_timeout_s: float = 10.0
@@ -72,14 +72,14 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer that arrived whole.
+    """A complete response.
 
     Args:
-        request: path and query; never the key.
+        request: path and query, without the key.
         status: HTTP status.
         headers: headers, names in lower case.
         body: the body, decompressed.
-        observed_at: when it was complete, UTC.
+        observed_at: when the response was complete, UTC.
     """
 
     request: str
@@ -90,17 +90,17 @@ class Response:
 
 
 class Client:
-    """Asks one source. Use it as an async context manager.
+    """The HTTP client of one source. Use it as an async context manager.
 
     Args:
-        upstream: where it answers.
-        limiter: keeps requests within its limits.
+        upstream: address and key of the API.
+        limiter: rate limiter of the source.
         clock: time.
-        patience: timeouts and retries.
-        most_bytes: largest body that is read.
+        retry_policy: timeouts and retries.
+        max_bytes: size limit of a body.
 
     Raises:
-        WrongAddressError: the base URL is not an address.
+        WrongAddressError: the base URL is invalid.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Client:
         max_bytes: int = 64 << 20,
     ) -> None:
         check_address(upstream)
-        # Left alone, stamina writes each retry to standard output as soon as structlog is installed.
+        # By default stamina writes each retry to standard output if structlog is installed.
         set_on_retry_hooks([_log_retry])
         self.upstream = upstream
         self._limiter = limiter
@@ -135,18 +135,18 @@ class Client:
 
     @property
     def concurrency(self) -> int:
-        """Requests that may be under way at once."""
+        """Maximum number of requests in flight."""
         return self._limiter.concurrency
 
     async def __aenter__(self) -> Self:
-        """Open."""
+        """Open the connection pool."""
         await self._http.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close every connection."""
+        """Close all connections."""
         await self._http.__aexit__(kind, error, trace)
 
     async def get(
@@ -157,18 +157,18 @@ class Client:
         budget: CallBudget,
         may_be_empty: bool = False,
     ) -> Response:
-        """Ask for a path until it answers, the source refuses, or patience ends.
+        """Request a path, with retries after transient errors.
 
         Args:
             path: path below the base URL, with its leading slash.
             query: query parameters.
-            budget: counts each request that is made, repeated ones included.
-            may_be_empty: an empty body is an answer.
+            budget: counts every attempt.
+            may_be_empty: an empty body is valid.
 
         Raises:
-            PermanentError: the source refuses; see `ingestion.errors` for its kinds.
-            TransientError: patience ended.
-            DayLimitReached: the source answers no more today.
+            PermanentError: the request was refused; see `ingestion.errors` for the kinds.
+            TransientError: the last attempt failed.
+            DayLimitReached: the source accepts no more requests today.
             CallBudgetSpent: the budget is spent.
         """
         request = f"{path}?{httpx.QueryParams(query)}" if query else path
@@ -180,7 +180,7 @@ class Client:
             raise await self._address_or_path_error(error, request, budget) from None
 
     async def can_read_open_path(self, budget: CallBudget) -> bool:
-        """Whether the path that everybody is answered is answered; also in the API's own words that it is not there."""
+        """Whether the API responds on its open path; an error message of the API, such as a 404, counts as yes."""
         try:
             await self._request(self.upstream.open_path, budget)
         except (BlockedError, WrongKeyError, WrongAddressError):
@@ -190,9 +190,9 @@ class Client:
         return True
 
     async def _key_or_entity_error(self, refused: WrongKeyError, budget: CallBudget) -> PermanentError:
-        """A 401 or 403 in the API's own words: of the key, or of a thing that is private.
+        """Classify a 401 or 403 of the API: either the key is wrong, or the requested entity is private.
 
-        The open path decides. It is not requested where the key was accepted since the refusal before this one.
+        The open path decides. It is not requested if the key was accepted since the previous refusal.
         """
         if refused.status not in (401, 403) or not self.upstream.open_path:
             return refused
@@ -204,13 +204,13 @@ class Client:
             except PermanentError:
                 pass
         self._is_key_accepted = False
-        message = f"{self.upstream.name} answered {refused.request} with {refused.status} ({refused.api_message})"
+        message = f"{self.upstream.name} responded to {refused.request} with {refused.status} ({refused.api_message})"
         return PermanentError(message, status=refused.status, body=refused.body, request=refused.request)
 
     async def _address_or_path_error(
         self, refused: WrongAddressError, request: str, budget: CallBudget
     ) -> PermanentError:
-        """A first answer that is not the API's: of a wrong address, or of one path. The open path decides."""
+        """Classify a first response that is not the API's: wrong address or blocked path. The open path decides."""
         if (
             not self.upstream.open_path
             or self.upstream.open_path == request
@@ -221,7 +221,7 @@ class Client:
         return blocked_error(self.upstream, RefusedResponse(request, refused.status, {}, refused.body))
 
     async def _request(self, request: str, budget: CallBudget, *, may_be_empty: bool = False) -> Response:
-        """Ask for one path with its query, patiently."""
+        """Request one path with its query, with retries."""
         retry_policy = self._retry_policy
         attempts_made = 0
 
@@ -262,25 +262,31 @@ class Client:
                     return await self._body_reader.read(response, deadline)
                 except BodyTooLargeError:
                     raise OversizedResponse(
-                        f"{name} answered {request} with more than {self._max_bytes >> 20} MB",
-                        "raise LADDER_ANSWER_MB if so much is meant",
+                        f"{name} responded to {request} with more than {self._max_bytes >> 20} MB",
+                        "raise LADDER_ANSWER_MB if such a large response is expected",
                         status=response.status_code,
                         request=request,
                     ) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise Unreachable(
                 f"{name} cannot be reached at {self.upstream.url}{self._reason(error)}",
-                f"check the network and {self.upstream.variable_prefix}_URL; stored data stays as it is",
+                f"check the network and {self.upstream.variable_prefix}_URL; stored data is not changed",
             ) from None
         except (httpx.TimeoutException, TimeoutError):
-            raise TransientError(f"{name} did not answer {request} in time", "run again later") from None
+            raise TransientError(f"{name} did not respond to {request} in time", "run again later") from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise TransientError(
-                f"{name} broke off its answer to {request}{self._reason(error)}", "run again later"
+                f"{name} broke off its response to {request}{self._reason(error)}", "run again later"
             ) from None
 
     def _raise_for_status(self, response: RawResponse, request: str, slot: RequestSlot) -> None:
-        """Raise the error that the status stands for."""
+        """Raise the error for the status of a response.
+
+        Raises:
+            PermanentError: the request was refused.
+            TransientError: the status is 408, 429 or 5xx.
+            DayLimitReached: the source accepts no more requests today.
+        """
         status = response.status
         if 200 <= status < 300:
             return
@@ -289,18 +295,24 @@ class Client:
             if status == 429:
                 slot.on_rate_limited(response.headers, api_message)
             reason = f" ({api_message})" if api_message else ""
-            message = f"{self.upstream.name} answered {request} with {status}{reason}"
+            message = f"{self.upstream.name} responded to {request} with {status}{reason}"
             raise TransientError(message, "run again later")
         refused = RefusedResponse(request, status, response.headers, response.body)
         raise refusal_error(self.upstream, refused, has_succeeded=self._has_succeeded)
 
     def _check_body(self, response: RawResponse, request: str, *, may_be_empty: bool) -> None:
-        """Refuse a body that is not whole JSON."""
+        """Check that a body is complete JSON of a reasonable size.
+
+        Raises:
+            MalformedResponse: the body is not JSON.
+            OversizedResponse: the body holds too many values.
+            WrongAddressError: the first response is a web page.
+        """
         if not response.body.strip() and may_be_empty:
             return
         if response.body.count(b",") > _MAX_VALUES:
             raise OversizedResponse(
-                f"{self.upstream.name} answered {request} with more than {_MAX_VALUES} values",
+                f"{self.upstream.name} responded to {request} with more than {_MAX_VALUES} values",
                 status=response.status,
                 request=request,
             )
@@ -312,7 +324,7 @@ class Client:
                     self.upstream, f"{request} is a web page", response.status, response.body
                 ) from None
             raise MalformedResponse(
-                f"{self.upstream.name} answered {request} with broken JSON ({self._mask.text(str(error))})",
+                f"{self.upstream.name} responded to {request} with invalid JSON ({self._mask.text(str(error))})",
                 "run again later",
                 status=response.status,
                 body=response.body,
@@ -325,10 +337,10 @@ class Client:
 
 
 def _log_retry(details: RetryDetails) -> None:
-    """Log that a request is made again; neither its path nor its error holds the key."""
+    """Log a retry; neither the path nor the error contains the key."""
     source, path, wait_s = details.name, details.args[0], round(details.wait_for, 3)
     _logger.info(
-        "%s: %s is requested again in %s s: %s",
+        "%s: retry of %s in %s s: %s",
         source,
         path,
         wait_s,
@@ -338,18 +350,18 @@ def _log_retry(details: RetryDetails) -> None:
 
 
 def check_address(upstream: Upstream) -> None:
-    """Refuse a base URL that is none.
+    """Check that a base URL is valid.
 
     Raises:
-        WrongAddressError: it has no host, or a port that cannot be.
+        WrongAddressError: the URL has no host, or an invalid port.
     """
     try:
         url = httpx.URL(upstream.url)
         if url.host and (url.port is None or 0 < url.port < 65536):
             return
-        reason = "it has no host, or a port that cannot be"
+        reason = "it has no host, or an invalid port"
     except httpx.InvalidURL as error:
         reason = str(error)
     raise WrongAddressError(
-        f"{upstream.url} is not an address: {reason}", f"correct {upstream.variable_prefix}_URL", status=0
+        f"{upstream.url} is not a valid address: {reason}", f"correct {upstream.variable_prefix}_URL", status=0
     )

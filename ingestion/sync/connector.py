@@ -1,4 +1,4 @@
-"""A source as a run reads it: what it is called, what can be tracked of it, its passes, and its connection."""
+"""The connector of a source: its tables and streams, the kinds of entities that can be tracked, and its HTTP client."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import psycopg
 from ingestion.http.client import Client, RetryPolicy
 from ingestion.http.rate_limits import CallBudget, Clock, Limiter, SystemClock
 from ingestion.http.refusals import Upstream
+from ingestion.sync.execution import plan_stream
 from ingestion.sync.identifiers import Nickname, SteamAccount
 from ingestion.sync.reports import PlannedSync
+from ingestion.sync.run import SyncContext
 from ingestion.sync.selection import SelectionContext
-from ingestion.sync.streams import Stream, SyncContext, plan_stream
+from ingestion.sync.streams import Stream
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings
 from warehouse.lake.files import Lake
@@ -27,11 +29,11 @@ __all__ = ["FoundPlayer", "SourceConnector"]
 
 @dataclass(frozen=True, slots=True)
 class FoundPlayer:
-    """A player who was looked up.
+    """A player who was found by a nickname or a Steam account.
 
     Args:
         id: the source's id.
-        nickname: the player's name there now; empty where the answer held none.
+        nickname: the player's current nickname at the source; empty where the response held none.
     """
 
     id: str
@@ -40,20 +42,21 @@ class FoundPlayer:
 
 @dataclass(frozen=True)
 class SourceConnector:
-    """A source as a run reads it.
+    """The connector of a source.
 
     Args:
-        source: its tables, and how its answers become rows.
-        passes: in the order of a run; each finds what the ones before it landed and the caller loaded: load after each.
-        kinds: what can be tracked.
-        upstream: where it answers.
-        limiter: keeps requests within its limits, given a login (`ladder_ingest`), the upstream and time.
+        source: tables and endpoints, and how responses become rows.
+        streams: streams in the order of a run. A stream selects from what earlier streams landed, so the caller loads
+            the landed pages after each sync.
+        kinds: kinds of entities that can be tracked.
+        upstream: address and key of the API, by the settings.
+        limiter: opens the rate limiter, given a login (`ladder_ingest`), the upstream and a clock.
         call_budget: requests that one run may make.
-        identify: the typed or pasted id of a kind, as the source writes it, or what `look_up` needs.
-            Raises `ConfigurationError` for what is neither.
-        probe: a path that costs next to nothing to ask for.
-        needs_key: it answers nobody without a key.
-        look_up: finds a player by a nickname or a Steam account. Raises `UnknownName` where there is none, or several.
+        parse_identifier: the id in a typed or pasted text about an entity of a kind, or the name for `find_player`.
+            Raises `ConfigurationError` for any other text.
+        probe_path: a path with a small response, to check that the API responds.
+        requires_key: the API rejects every request without a key.
+        find_player: finds a player by a nickname or a Steam account. Raises `UnknownPlayer` for none or several.
     """
 
     source: Source
@@ -68,9 +71,9 @@ class SourceConnector:
     find_player: Callable[[SyncContext, Nickname | SteamAccount], Awaitable[FoundPlayer]] | None = None
 
     def tables_by_stream(self) -> dict[str, tuple[Table, ...]]:
-        """The tables of each pass, in the order of a run.
+        """The tables of each stream, in the order of a run.
 
-        A table belongs to the first pass that is named for it, or else to the first that fills it.
+        A table belongs to the stream of the same name, or else to the first stream that fills it.
         """
         names = {stream.name for stream in self.streams}
         owned: set[str] = set()
@@ -87,10 +90,10 @@ class SourceConnector:
         return found
 
     def require_key(self, settings: Settings) -> None:
-        """Refuse to ask without a key where none is answered.
+        """Check that a key is set if the source requires one.
 
         Raises:
-            ConfigurationError: a key is needed and not set.
+            ConfigurationError: the key is missing.
         """
         upstream = self.upstream(settings)
         if self.requires_key and upstream.key is None:
@@ -99,7 +102,7 @@ class SourceConnector:
             )
 
     def is_readable(self, settings: Settings) -> bool:
-        """Whether a run with these settings can ask it."""
+        """Whether a run with these settings can read the source: its key is set, or none is required."""
         return not self.requires_key or self.upstream(settings).key is not None
 
     @asynccontextmanager
@@ -113,18 +116,18 @@ class SourceConnector:
         clock: Clock | None = None,
         retry_policy: RetryPolicy | None = None,
     ) -> AsyncIterator[SyncContext]:
-        """What the passes of one run share: a client, its limits and the call budget.
+        """Open the state that the streams of one run share: HTTP client, rate limiter and call budget.
 
         Args:
             settings: the configuration.
             database_url: a login that may read staging and write `ops` (`ladder_ingest`).
             lake: where pages land.
-            on_progress: told the name of a pass, things read so far and things to read, after each thing.
-            clock: time; the machine's by default.
-            patience: timeouts and retries.
+            on_progress: called after each work item with the stream's name, finished items and total items.
+            clock: time; the system clock by default.
+            retry_policy: timeouts and retries.
 
         Raises:
-            WrongAddressError: the base URL is not an address.
+            WrongAddressError: the base URL is invalid.
             DatabaseError: the warehouse cannot be reached.
         """
         clock = clock or SystemClock()
@@ -147,12 +150,12 @@ class SourceConnector:
             )
 
     def plan(self, connection: psycopg.Connection, settings: Settings, now: datetime) -> tuple[PlannedSync, ...]:
-        """What each pass of a run would request now, by what is stored, without a request.
+        """The requests that each stream would make now, by the stored state, without making them.
 
         Args:
             connection: the warehouse, to read from.
             settings: the configuration.
-            now: this moment, UTC.
+            now: the current time, UTC.
 
         Raises:
             DatabaseError: the warehouse cannot be read.

@@ -1,7 +1,7 @@
-"""What passes over matches share: which are read within the budget, and what the books hold of one that is not settled.
+"""Shared parts of streams over matches: the selection within a budget, and the record of matches that are not settled.
 
-What cannot be used, is refused, is not known or not complete upstream is noted with its page, and read again on the
-schedule of `ingestion.sync.rereads`, so that it neither is lost nor eats the budget of every pass.
+A match that is unusable, refused, unknown or incomplete upstream is recorded together with its page, and read again on
+the schedule of `ingestion.sync.rereads`. So it is neither lost nor does it consume the budget of every sync.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from ingestion.errors import NotFoundError, PermanentError, UnusableResponse, WrongAddressError, WrongKeyError
 from ingestion.sync.reports import Failure
 from ingestion.sync.rereads import Reason, reread_budget, reread_cursor
+from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem, least_recently_requested_first
-from ingestion.sync.streams import SyncRun
 from warehouse.model.source import Parsed
 from warehouse.ops.state import Cursor, Reread
 
@@ -24,14 +24,14 @@ __all__ = ["CandidateMatch", "select_within_budget", "sync_match"]
 
 @dataclass(frozen=True, slots=True)
 class CandidateMatch:
-    """A match that a pass may read.
+    """A match that a sync may read.
 
     Args:
-        id: the match.
-        played_at: when it was played, seconds since 1970 UTC, if that is known.
-        before: what the books hold of it.
-        requested_at: when it was requested last, if it ever was.
-        facts: what else is known of it, for the pass.
+        id: id of the match.
+        played_at: when it was played, seconds since 1970 UTC, if known.
+        before: its stored re-read state; None if there is none.
+        requested_at: when it was requested last; None for never.
+        facts: further values for the stream.
     """
 
     id: str
@@ -54,27 +54,27 @@ def select_within_budget(
     skipped: int = 0,
     failures: tuple[Failure, ...] = (),
 ) -> Selection:
-    """The matches of one run: those that are tracked by hand, a share of what is due again, then new ones.
+    """The matches of one sync: matches tracked by hand, then a share of re-reads, then new matches.
 
-    Where more are tracked than the budget holds, they take turns.
+    If more are tracked than the budget allows, the least recently requested ones come first.
 
     Args:
-        situation: what the choice depends on.
-        budget: most matches.
-        source: the source.
-        endpoint: what they are read by.
-        tracked: matches tracked by hand that are due, which is at each run until they are settled.
-        again: matches that are due again, fewest tries first.
+        context: the state that the selection depends on.
+        budget: maximum number of matches.
+        source: name of the source.
+        endpoint: endpoint that is requested.
+        tracked: due matches that are tracked by hand; until they are settled, they are due in each run.
+        due_again: matches that are due to be read again, fewest tries first.
         new: matches that were never read, or have changed since, in the order in which they are read.
-        due: how many are due again by reason, whatever the budget.
+        due: how many are due to be read again, by reason and regardless of the budget.
         skipped: tracked matches that are not due.
-        failures: things that cannot be requested.
+        failures: entities that cannot be requested.
     """
     items = least_recently_requested_first(
         context, [_item(source, endpoint, match, is_explicit=True) for match in tracked]
     )[:budget]
-    for matches, most in ((due_again, reread_budget(budget)), (new, budget)):
-        room = min(most, budget - len(items))
+    for matches, maximum in ((due_again, reread_budget(budget)), (new, budget)):
+        room = min(maximum, budget - len(items))
         items += [_item(source, endpoint, match, is_explicit=False) for match in matches[:room]]
     return Selection(items, skipped=skipped, failures=failures, due=due)
 
@@ -96,47 +96,48 @@ async def sync_match(
     endpoint: str,
     path: str,
     match_id: str | int,
-    unsettled: Callable[[WorkItem, Parsed], Reason | None],
+    reread_reason: Callable[[WorkItem, Parsed], Reason | None],
 ) -> None:
-    """Read a part of a match; that the source does not know it, or refuses it, is worth keeping too.
+    """Read a part of a match. A 404 or a refusal is landed too.
 
     Args:
-        run: the pass.
-        item: the match, as `choose_within` made it.
-        endpoint: endpoint, whose first table holds what the answer is about, and which notes absences.
-        path: what to ask for.
-        match_id: the match, as its tables have it.
-        unsettled: why an answer that was read is not the last word; None where it is.
+        run: the sync.
+        item: the match, from `select_within_budget`.
+        endpoint: endpoint; its first table holds the match, and it has a table of absences.
+        path: path to request.
+        match_id: id of the match, with the type that its tables have.
+        unsettled: returns why a parsed response is not final; None if it is.
 
     Raises:
-        NotFoundError: a match that is tracked by itself is not known.
+        NotFoundError: a match that is tracked by hand is unknown.
         PermanentError: the match is refused.
-        UnusableAnswer: the answer is refused as a whole.
+        UnusableResponse: the response is rejected as a whole.
     """
     failure: PermanentError | None = None
     try:
-        answer = await run.get(path)
+        response = await run.get(path)
     except (WrongKeyError, WrongAddressError):
         raise
     except PermanentError as error:
         failure = error
-        answer = run.response_from_error(error)
-    page, parsed = run.parse(endpoint, {"match_id": match_id}, answer)
-    main = run.context.source.endpoints[endpoint].tables[0].name
+        response = run.response_from_error(error)
+    page, parsed = run.parse(endpoint, {"match_id": match_id}, response)
+    main_table = run.context.source.endpoints[endpoint].tables[0].name
     reason: Reason | None
     if isinstance(failure, NotFoundError):
         reason = "absent" if endpoint == "match" else "no_statistics"
     elif failure is not None:
         reason = "refused"
-    elif main not in parsed.frames or not parsed.frames[main].height:
+    elif main_table not in parsed.frames or not parsed.frames[main_table].height:
         reason = "unreadable"
     else:
-        reason = unsettled(item, parsed) or ("flawed" if parsed.is_flawed else None)
-    note = reread_cursor(
-        endpoint, item.id, reason, item.facts["before"], at=page.observed_at, played_at=_played_at(item, parsed, main)
+        reason = reread_reason(item, parsed) or ("flawed" if parsed.is_flawed else None)
+    played_at = _played_at(item, parsed, main_table)
+    cursor_move = reread_cursor(
+        endpoint, item.id, reason, item.facts["before"], at=page.observed_at, played_at=played_at
     )
     try:
-        await run.land(page, parsed, note, if_unusable=note)
+        await run.land(page, parsed, cursor_move, if_unusable=cursor_move)
     except UnusableResponse:
         if failure is None:
             raise
@@ -144,14 +145,14 @@ async def sync_match(
         raise failure
 
 
-def _played_at(item: WorkItem, parsed: Parsed, main: str) -> datetime | None:
-    """When a match was played, by the list that named it or by the answer."""
+def _played_at(item: WorkItem, parsed: Parsed, main_table: str) -> datetime | None:
+    """When a match was played, from the list that contains it or from the response."""
     played_at = item.facts["played_at"]
-    frame = parsed.frames.get(main)
+    frame = parsed.frames.get(main_table)
     for column in ("finished_at", "start_time", "started_at"):
         if played_at is None and frame is not None and frame.height and column in frame.columns:
             played_at = frame[column][0]
     try:
         return None if played_at is None else datetime.fromtimestamp(played_at, UTC)
     except (OverflowError, OSError, ValueError):
-        return None  # it claims a time beyond time
+        return None  # the timestamp is out of range

@@ -1,4 +1,4 @@
-"""What a pass chooses to read, and by what: mostly what is tracked, and how long ago it was read."""
+"""The selection of work items: mostly tracked entities, by how long ago they were requested."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ __all__ = [
     "least_recently_requested_first",
 ]
 
-#: What is read on a schedule is observed some moments after its tick, and has to be due at the tick it is meant for.
+#: An item that is read on a schedule is observed shortly after its tick, and has to be due at the next one.
 _SCHEDULE_TOLERANCE = timedelta(minutes=5)
-#: A walk that got no page further for so long begins anew: new records do not wait for a page that never comes.
+#: A scan of a list that fetched no page for so long starts anew, so that new records do not wait for a broken page.
 _STALLED_AFTER = timedelta(days=3)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionContext:
-    """What a choice depends on.
+    """The state that a selection depends on.
 
     Args:
         connection: the warehouse, to read from.
         settings: the configuration.
-        now: the present time, UTC.
-        failed_at: when things could not be read last, by name.
+        now: the current time, UTC.
+        failed_at: when work items failed last, by name.
     """
 
     connection: psycopg.Connection
@@ -50,15 +50,15 @@ class SelectionContext:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A thing to read.
+    """A unit of work of a sync, e.g. one player's history.
 
     Args:
-        name: what it is, e.g. `player 7`.
-        id: its id in paths; empty for a thing that has none.
-        cursor: how far it was read before.
-        facts: what else the choice knows about it.
-        endpoints: endpoints it will ask at the least, once for each request.
-        advice: next step when the source does not know it.
+        name: name for messages, e.g. `player 7`.
+        id: the entity's id in paths; empty where there is none.
+        cursor: how far the item was read before.
+        facts: further values that the selection passes to the stream's `fetch`.
+        endpoints: endpoints that it will request at least, one entry for each request.
+        advice: next step if the source does not know the entity.
     """
 
     name: str
@@ -70,20 +70,21 @@ class WorkItem:
 
     @property
     def segment(self) -> str:
-        """The id as one segment of a path: ids come out of answers too, and must not lead to another path."""
+        """The id as one segment of a path, quoted: an id from a response must not lead to another path."""
         quoted = quote(self.id, safe="")
         return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a pass has to do.
+    """The work items of a sync.
 
     Args:
-        items: things to read, in this order.
-        skipped: number of things that are not due.
-        failures: things that cannot be requested.
-        due: how many things are due to be read again, by reason, whatever the budget; see `ingestion.sync.rereads`.
+        items: work items, in the order in which they are fetched.
+        skipped: number of items that are not due.
+        failures: entities that cannot be requested.
+        due: how many items are due to be read again, by reason and regardless of the budget; see
+            `ingestion.sync.rereads`.
     """
 
     items: Sequence[WorkItem]
@@ -94,13 +95,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class TrackedEntities:
-    """What is tracked of one source.
+    """The tracked entities of one source.
 
     Args:
         source: name of the source.
-        title: the same for messages.
-        is_id: whether a text can be the source's id of a thing of a kind.
-        form: what ids look like, e.g. `numbers`.
+        title: name of the source in messages.
+        is_id: whether a text can be the source's id of an entity of a kind.
+        id_format: what its ids look like, e.g. `numbers`.
     """
 
     source: str
@@ -109,7 +110,7 @@ class TrackedEntities:
     id_format: str
 
     def ids(self, context: SelectionContext, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
-        """Tracked ids of a kind, longest tracked first, and a failure for each that is no id of the source."""
+        """Tracked ids of a kind, longest tracked first, and a failure for each id that the source cannot have."""
         ids, failures = [], []
         for entity in tracked(context.connection, self.source, kind):
             if self.is_id(kind, entity.id):
@@ -117,7 +118,8 @@ class TrackedEntities:
             else:
                 name = f"{kind} {entity.id}"
                 reason = (
-                    f"{name}: not a {self.title} id, which are {self.id_format}; `ladder untrack {self.source} {name}`"
+                    f"{name}: not a valid id ({self.title} ids are {self.id_format}); "
+                    f"`ladder untrack {self.source} {name}`"
                 )
                 failures.append(Failure(name, reason))
         return ids, tuple(failures)
@@ -131,14 +133,14 @@ class TrackedEntities:
         endpoints: tuple[str, ...],
         every: timedelta = timedelta(0),
     ) -> Selection:
-        """Tracked things of a kind that are due, each in its turn.
+        """Tracked entities of a kind that are due, least recently requested first.
 
         Args:
-            situation: what the choice depends on.
-            kind: e.g. `player`.
-            cursor_prefix: name of a thing's cursor, without its id.
-            endpoints: endpoints that each thing will ask.
-            every: a thing is due this long after it was read, or a little earlier.
+            context: the state that the selection depends on.
+            kind: kind of entity, e.g. `player`.
+            cursor_prefix: name of an entity's cursor, without its id.
+            endpoints: endpoints that each entity will request.
+            every: an entity is due this long after it was read, or a little earlier.
         """
         ids, failures = self.ids(context, kind)
         known = cursors(context.connection, self.source, cursor_prefix)
@@ -157,9 +159,9 @@ class TrackedEntities:
 
 
 def least_recently_requested_first(context: SelectionContext, items: Iterable[WorkItem]) -> list[WorkItem]:
-    """Things in the order of their turns, the least recently requested first, so that a small budget reaches all.
+    """Work items, least recently requested first, so that a small budget reaches all of them over several runs.
 
-    What could not be read has had its turn, too, although no cursor of it moved.
+    A failed request counts too, although it moved no cursor.
     """
 
     def requested_at(item: WorkItem) -> datetime:
@@ -170,10 +172,10 @@ def least_recently_requested_first(context: SelectionContext, items: Iterable[Wo
 
 
 def is_due(cursor: Cursor | None, every: timedelta, now: datetime) -> bool:
-    """Whether something that is read every so often is to be read again."""
+    """Whether an item that is read at an interval is due."""
     return cursor is None or now - cursor.observed_at >= every - _SCHEDULE_TOLERANCE
 
 
 def is_paginating(cursor: Cursor | None, now: datetime) -> bool:
-    """Whether a walk through a list is under way, told by `walk` in its cursor, and gets on."""
+    """Whether a scan of a list is unfinished and not stalled; the cursor stores its page cursor under `walk`."""
     return cursor is not None and "walk" in cursor.value and now - cursor.observed_at < _STALLED_AFTER

@@ -13,8 +13,10 @@ import psycopg
 
 from ingestion.errors import Unreachable
 from ingestion.sync.connector import SourceConnector
+from ingestion.sync.execution import sync_stream
 from ingestion.sync.reports import Stop, StopReason, SyncReport
-from ingestion.sync.streams import Stream, SyncContext, sync_stream
+from ingestion.sync.run import SyncContext
+from ingestion.sync.streams import Stream
 from ingestion.sync.worlds import resolve_settings
 from orchestration.engine.interrupts import foreign_code, run_interruptibly
 from orchestration.progress import PassDone, PassProgress, tell

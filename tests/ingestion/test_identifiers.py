@@ -174,7 +174,7 @@ def test_an_id_of_faceit_is_read_from_its_address(kind: str, text: str, id_: str
         (faceit, "player", f"https://www.faceit.com/en/cs2/room/{MATCH}", "a match at FACEIT"),
         (faceit, "hub", f"https://www.faceit.com/en/championship/{UUID}/x", "a championship at FACEIT"),
         (faceit, "match", "https://www.opendota.com/matches/8100000000", "a match at OpenDota"),
-        (faceit, "player", "https://www.faceit.com/en/home", "nothing that can be tracked"),
+        (faceit, "player", "https://www.faceit.com/en/home", "is an address at FACEIT, not of a player"),
         (faceit, "player", "https://steamcommunity.com/groups/valve", "a group at Steam"),
         (faceit, "player", "https://faceit.com.example.org/en/players/shorty", "a nickname"),
         (faceit, "player", "https://evilfaceit.com/en/players/shorty", "a nickname"),
@@ -205,7 +205,7 @@ def test_what_names_nothing_is_refused_with_the_forms_that_are_taken(
     with pytest.raises(ConfigurationError) as refused:
         identify(kind, text)
     assert says in str(refused.value)
-    assert "take " in refused.value.hint
+    assert "use " in refused.value.hint
     assert str(refused.value).isprintable()
     assert "address" in refused.value.hint
     assert ("64 bits" in refused.value.hint) == (kind == "player")

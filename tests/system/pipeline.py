@@ -13,8 +13,8 @@ from ingestion.http.client import RetryPolicy
 from ingestion.http.rate_limits import Clock, SystemClock
 from ingestion.registry import connectors
 from ingestion.sync.connector import SourceConnector
+from ingestion.sync.execution import sync_stream
 from ingestion.sync.reports import SyncReport
-from ingestion.sync.streams import sync_stream
 from orchestration.dbt.runner import prepare
 from orchestration.pipeline.transform import Transformed, transform
 from orchestration.warehouse_access import Warehouse

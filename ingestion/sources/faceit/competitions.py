@@ -1,16 +1,17 @@
-"""Rankings of regions; tracked hubs and championships, with their matches and members."""
+"""Streams of rankings by region, and of tracked hubs and championships with their matches and members."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Literal
 
-from ingestion.sources.faceit.endpoint_list import ListEndpoint
+from ingestion.sources.faceit.list_endpoint import ListEndpoint
 from ingestion.sources.faceit.pagination import paginate, select_due_lists
 from ingestion.sources.faceit.selection import stalest_first
 from ingestion.sources.faceit.source import MATCH_GAMES, RANKED_GAMES, SOURCE
+from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem, least_recently_requested_first
-from ingestion.sync.streams import Stream, SyncRun
+from ingestion.sync.streams import Stream
 from warehouse.ops.state import cursors
 
 __all__ = ["CHAMPIONSHIPS", "HUBS", "HUB_MEMBERS", "RANKINGS"]
@@ -72,7 +73,7 @@ def _select_rankings(context: SelectionContext) -> Selection:
 
 
 async def _fetch_ranking(run: SyncRun, item: WorkItem) -> None:
-    await paginate(run, item, _RANKING, top=run.context.settings.faceit_ranking_top)
+    await paginate(run, item, _RANKING, max_records=run.context.settings.faceit_ranking_top)
 
 
 def _select_members(context: SelectionContext) -> Selection:
@@ -85,7 +86,7 @@ async def _fetch_members(run: SyncRun, item: WorkItem) -> None:
 
 
 def _competition_stream(kind: Literal["hub", "championship"], limit: int) -> Stream:
-    """A pass over tracked hubs or championships and their matches."""
+    """A stream of tracked hubs or championships and their matches."""
     matches = _matches_list(kind, limit)
 
     def select(context: SelectionContext) -> Selection:
@@ -99,9 +100,7 @@ def _competition_stream(kind: Literal["hub", "championship"], limit: int) -> Str
         games = [] if described is None else described["game_id"].drop_nulls().to_list()
         for game in games:
             if game not in MATCH_GAMES:
-                run.add_notice(
-                    f"{item.name}: its game is {game}; matches are read of {' and '.join(MATCH_GAMES)} alone"
-                )
+                run.add_notice(f"{item.name}: its game is {game}; only matches of {' and '.join(MATCH_GAMES)} are read")
         await paginate(run, item, matches)
 
     return Stream(

@@ -1,4 +1,4 @@
-"""The passes over FACEIT, in the order of a run, and its connection."""
+"""The connector of FACEIT: its streams in the order of a run, and its API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from warehouse.core.settings import Settings
 
 __all__ = ["CONNECTOR", "STREAMS"]
 
-#: Costs next to nothing, and every key is answered.
+#: A path with a small response, which every valid key may read.
 _OPEN_PATH = "/rankings/games/cs2/regions/EU?limit=1"
 
 STREAMS = (

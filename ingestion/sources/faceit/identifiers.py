@@ -1,4 +1,4 @@
-"""What people call FACEIT's players, matches and competitions, and how a player is looked up by it."""
+"""Identifiers of FACEIT: ids and web addresses that users paste, and the lookup of players by name or account."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, UnknownPlayer, UnusableResponse
 from ingestion.sources.faceit.selection import is_id
-from ingestion.sources.faceit.source import GAMES, MATCH_GAMES, SOURCE
+from ingestion.sources.faceit.source import GAMES, MATCH_GAMES
 from ingestion.sync.connector import FoundPlayer
 from ingestion.sync.identifiers import (
     DOTA_SITES,
@@ -27,7 +27,7 @@ from ingestion.sync.identifiers import (
     parse_whole_number,
     printable,
 )
-from ingestion.sync.streams import SyncContext
+from ingestion.sync.run import SyncContext
 from warehouse.core.json_text import read_json
 
 __all__ = ["find_player", "parse_identifier"]
@@ -39,31 +39,31 @@ _FORMS = {
     **{kind: f"a UUID, or the address of a {kind} at FACEIT" for kind in ("hub", "championship")},
 }
 _MAX_NICKNAME_LENGTH = 64
-#: What looks like a Steam id or an address and cannot be read is no nickname.
+#: A text that looks like a Steam id or an address but is invalid is not a nickname.
 _NOT_A_NICKNAME = re.compile(r"STEAM_\d:|\[|.*[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]", re.IGNORECASE)
 _PAGE_SIZE = 100
-#: Pages of a search that are read; players of that very name come first.
+#: Pages of a search that are read; exact matches come first.
 _SEARCH_PAGES = 3
-#: Status for a nickname that no player can have.
+#: Status of the response for an invalid nickname.
 _INVALID_NICKNAME_STATUS = 400
 
 
 def parse_identifier(kind: str, text: str) -> str | Nickname | SteamAccount:
-    """The id that was typed or pasted, as FACEIT writes it, or the name by which a player has to be looked up.
+    """The FACEIT id in a typed or pasted text, or the name by which `find_player` finds a player.
 
     Args:
-        kind: what it belongs to.
-        text: an id, or the address of a page about the thing; of a player also a nickname, a Steam id in any of its
-            forms, or the address of a profile at Steam, OpenDota, Dotabuff or STRATZ.
+        kind: kind of entity.
+        text: an id, or the web address of the entity; for a player also a nickname, a Steam id in any form, or the
+            address of a profile at Steam, OpenDota, Dotabuff or STRATZ.
 
     Raises:
-        ConfigurationError: it is none of these; names the forms.
+        ConfigurationError: the text is none of these; the message lists the forms.
     """
     cleaned = clean_text(text)
     page = parse_web_address(cleaned)
     is_of_steam = page is not None and kind == "player" and page.site in (*DOTA_SITES, STEAM)
     if page is not None and not (page.kind == kind and (page.site == FACEIT or is_of_steam)):
-        raise invalid_identifier_error(SOURCE.name, kind, text, _FORMS[kind], page)
+        raise invalid_identifier_error("FACEIT", kind, text, _FORMS[kind], page)
     name = cleaned if page is None else page.name
     if is_id(kind, id_ := normalize_identifier(name).lower()):
         return id_
@@ -73,16 +73,16 @@ def parse_identifier(kind: str, text: str) -> str | Nickname | SteamAccount:
             return SteamAccount(account)
         if not is_of_steam and name and len(name) <= _MAX_NICKNAME_LENGTH and not _NOT_A_NICKNAME.match(name):
             return Nickname(name)
-    raise invalid_identifier_error(SOURCE.name, kind, text, _FORMS[kind])
+    raise invalid_identifier_error("FACEIT", kind, text, _FORMS[kind])
 
 
 async def find_player(context: SyncContext, wanted: Nickname | SteamAccount) -> FoundPlayer:
-    """The player who has a Steam account, or a nickname now.
+    """The player with a Steam account, or with a current nickname.
 
-    A nickname is taken as it is written; where no player has it so, in another case, if only one player has it.
+    A nickname matches exactly, or else in another case if only one player has it.
 
     Raises:
-        UnknownName: there is none, or there are several.
+        UnknownPlayer: no player matches, or several do.
         UpstreamError: the source cannot be read.
     """
     if isinstance(wanted, SteamAccount):
@@ -91,15 +91,15 @@ async def find_player(context: SyncContext, wanted: Nickname | SteamAccount) -> 
 
 
 async def _by_account(context: SyncContext, account: SteamAccount) -> FoundPlayer:
-    """In each game in turn; FACEIT writes the accounts of dota2 in a form of their own."""
+    """Try each game in turn; accounts in dota2 have a form of their own at FACEIT."""
     for game in GAMES:
         written = account.id64 if game in MATCH_GAMES else account.id3
         record = await _request(context, "/players", {"game": game, "game_player_id": written})
         if record is not None:
             return _found_player(record, f"Steam account {account.id3}")
     raise UnknownPlayer(
-        f"FACEIT knows no player by the Steam account {account.id3} ({account.id64}) in {' or '.join(GAMES)}",
-        "take the nickname or the id",
+        f"FACEIT has no player with the Steam account {account.id3} ({account.id64}) in {' or '.join(GAMES)}",
+        "use the nickname or the id",
     )
 
 
@@ -116,17 +116,15 @@ async def _by_nickname(context: SyncContext, nickname: str) -> FoundPlayer:
         return _found_player(next(iter(players.values())), what)
     if players:
         shown = ", ".join(f"{printable(str(item['nickname']))} ({id_})" for id_, item in players.items())
-        raise UnknownPlayer(
-            f"several players of FACEIT have the {what}: {shown}", "take the id of the one that is meant"
-        )
-    hint = "see how it is written there, or take the id"
+        raise UnknownPlayer(f"several FACEIT players have the {what}: {shown}", "use the id of the intended player")
+    hint = "check its spelling at FACEIT, or use the id"
     if number := parse_whole_number(nickname, MAX_ACCOUNT_ID):
-        hint = f"an account id of OpenDota is written {SteamAccount(number).id3} here"
-    raise UnknownPlayer(f"FACEIT knows no player by the {what}", hint)
+        hint = f"write an OpenDota account id as {SteamAccount(number).id3}"
+    raise UnknownPlayer(f"FACEIT has no player with the {what}", hint)
 
 
 async def _search(context: SyncContext, nickname: str) -> list[Mapping[str, Any]]:
-    """Players whose nicknames are like one, those with the most likeness first."""
+    """Players with similar nicknames, most similar first."""
     found: list[Mapping[str, Any]] = []
     for page in range(_SEARCH_PAGES):
         query: dict[str, str | int] = {"nickname": nickname, "offset": page * _PAGE_SIZE, "limit": _PAGE_SIZE}
@@ -140,29 +138,29 @@ async def _search(context: SyncContext, nickname: str) -> list[Mapping[str, Any]
 
 
 async def _request(context: SyncContext, path: str, query: Mapping[str, str | int]) -> Mapping[str, Any] | None:
-    """An object that FACEIT answers, or None where it knows nothing by that (also `null`), or takes it for no name."""
+    """The JSON object of a response; None for a 404, for `null`, and for a name that FACEIT rejects as invalid."""
     try:
-        answer = await context.client.get(path, query, budget=context.budget)
+        response = await context.client.get(path, query, budget=context.budget)
     except PermanentError as error:
         is_about_the_name = error.status == _INVALID_NICKNAME_STATUS and not isinstance(error, BlockedError)
         if is_about_the_name or isinstance(error, NotFoundError):
             return None
         raise
-    record = read_json(answer.body)
+    record = read_json(response.body)
     if record is not None and not isinstance(record, Mapping):
-        raise UnusableResponse(f"FACEIT's answer to {answer.request} is no object", "take the id")
+        raise UnusableResponse(f"FACEIT's response to {response.request} is not an object", "use the id")
     return record
 
 
 def _found_player(record: Mapping[str, Any], what: str) -> FoundPlayer:
     id_, nickname = record.get("player_id"), record.get("nickname")
     if not isinstance(id_, str) or not is_id("player", id_):
-        raise UnusableResponse(f"FACEIT's answer for the {what} holds no player id", "take the id")
+        raise UnusableResponse(f"FACEIT's response for the {what} holds no player id", "use the id")
     return FoundPlayer(id_, nickname if isinstance(nickname, str) else "")
 
 
 def _is_other_case(record: Mapping[str, Any], nickname: str) -> bool:
-    """Whether a player's nickname is another one that differs in case or in the composition of letters alone."""
+    """Whether a player's nickname differs from the given one only in case or in the composition of letters."""
     theirs = record.get("nickname")
     return isinstance(theirs, str) and theirs != nickname and _folded(theirs) == _folded(nickname)
 

@@ -1,4 +1,4 @@
-"""A list of FACEIT, how far a walk through it has come, and what a page of it held."""
+"""A paged list of FACEIT: how it is requested, the cursor of its next page, and a summary of a page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import WorkItem
-from ingestion.sync.streams import SyncRun
 from warehouse.core.json_text import NotJsonError, read_json
 from warehouse.model.source import Page, Parsed
 
@@ -18,21 +18,21 @@ __all__ = ["ListEndpoint", "PageCursor", "PageSummary"]
 
 @dataclass(frozen=True, slots=True)
 class ListEndpoint:
-    """A list of FACEIT.
+    """A paged list of FACEIT.
 
     Args:
-        endpoint: endpoint, whose first table holds a row for each record of the list.
-        cursor: beginning of the cursor's name.
-        path: path of an item's list.
-        params: what the request is about.
+        endpoint: name of the endpoint; its first table has a row for each record of the list.
+        cursor: prefix of the cursor's name.
+        path: path of a work item's list.
+        params: what the request is about, by work item.
         query: query parameters, without those of paging.
-        limit: records of a page; a shorter page is the last.
-        time_column: column with the time by which the list is ordered; none where it has no order in time.
-        ticks: of that time, in a second.
-        largest_offset: beyond which the source does not go; None where it goes on.
-        has_bounds: the list can be requested up to a time; otherwise an offset that is refused is its end.
-        may_be_absent: a 404 or 410 means that the list is empty; the parser takes it for that too.
-        absence: what to note where it does; nothing by default.
+        limit: records of a page; a shorter page is the last one.
+        order_column: timestamp column that orders the list; None for lists without an order in time.
+        units_per_second: units of the timestamp in a second.
+        max_offset: largest offset that the source accepts; None for no limit.
+        has_time_bounds: the list can be requested up to a timestamp; otherwise a refused offset is the end of the list.
+        not_found_means_empty: a 404 or 410 means that the list is empty; the parser returns no rows for it too.
+        empty_notice: notice for an empty list of that kind; none by default.
     """
 
     endpoint: str
@@ -51,21 +51,21 @@ class ListEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """How far a walk has come.
+    """The position of a scan: the next page of a list. Stored as JSON in `ops.cursors`, by these field names.
 
     Args:
-        known: time up to which an earlier walk brought everything; None where there was none.
-        newest: the newest time so far, which is known when the walk has ended.
-        to: time up to which the next page is requested; None at the top.
-        offset: records that the next page leaves out.
-        first: the first record of the list, by which its first page is recognised when it comes in place of another.
-        is_flawed: records were refused, or fields could not be read.
-        is_mixed: the list is not newest first.
-        is_short: no more than the last hours before what is known are read again.
-        deep_at: when (s) a walk last began that read the last days again; None for lists where every walk does.
-        is_wide: the next page is requested with a larger limit, since offsets do not reach further.
-        whole_at: when (s) a walk last began that reads everything.
-        is_whole: this is such a walk, which what is known does not end.
+        known: timestamp up to which an earlier scan read the list; None if there was none.
+        newest: newest timestamp so far; it becomes `known` after the scan.
+        to: upper bound of the timestamps on the next page; None for the first page.
+        offset: offset of the next page.
+        first: key of the list's first record, to recognise a first page that is returned in place of another.
+        is_flawed: records were rejected, or fields could not be read.
+        is_mixed: the list is not ordered newest first.
+        is_short: the scan re-reads only the last hours before `known`.
+        deep_at: when (s) the last scan began that re-read the last days; None for lists where every scan does.
+        is_wide: the next page is requested with a larger limit, because offsets do not reach further.
+        whole_at: when (s) the last full scan began.
+        is_whole: the scan is a full scan, which does not end at `known`.
     """
 
     known: int | None
@@ -83,54 +83,51 @@ class PageCursor:
 
     @property
     def is_begun(self) -> bool:
-        """Whether the next page is not the top of the list."""
+        """Whether the next page is not the first one."""
         return self.to is not None or self.offset > 0
 
 
 @dataclass(frozen=True, slots=True)
 class PageSummary:
-    """What a page held.
+    """What a page contained.
 
     Args:
-        count: how many records, refused ones included.
-        times: those of the records that have one, in their order.
-        first: the first of those that became rows.
-        start: how many records the answer says that it left out; None where it does not say.
-        is_flawed: records, or parts of them, were refused, or fields of them could not be read.
+        count: number of records, rejected ones included.
+        timestamps: timestamps of the records that have one, in the order of the page.
+        first: key of the first record that became a row.
+        start: offset that the response reports; None if it reports none.
+        is_flawed: records, or parts of them, were rejected, or fields could not be read.
     """
 
     count: int
-    times: tuple[int, ...]
+    timestamps: tuple[int, ...]
     first: str | None
     start: int | None
     is_flawed: bool
 
     @classmethod
-    def of(cls, endpoint_list: ListEndpoint, run: SyncRun, page: Page, parsed: Parsed) -> PageSummary:
-        """What a page of a list held."""
-        table = run.context.source.endpoints[endpoint_list.endpoint].tables[0]
+    def from_page(cls, list_endpoint: ListEndpoint, run: SyncRun, page: Page, parsed: Parsed) -> PageSummary:
+        """Summarise a page of a list."""
+        table = run.context.source.endpoints[list_endpoint.endpoint].tables[0]
         frame = parsed.frames.get(table.name)
-        refused = sum(reject.table == table.name for reject in parsed.rejects)
-        start = _start(page.body)
+        rejected = sum(reject.table == table.name for reject in parsed.rejects)
+        start = _start_offset(page.body)
         if frame is None:
-            return cls(refused, (), None, start, parsed.is_flawed)
-        times = (
-            ()
-            if endpoint_list.order_column is None
-            else tuple(frame[endpoint_list.order_column].drop_nulls().to_list())
-        )
+            return cls(rejected, (), None, start, parsed.is_flawed)
+        column = list_endpoint.order_column
+        timestamps = () if column is None else tuple(frame[column].drop_nulls().to_list())
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + refused, times, first, start, parsed.is_flawed)
+        return cls(frame.height + rejected, timestamps, first, start, parsed.is_flawed)
 
 
 class _ListEnvelope(msgspec.Struct):
-    """What a page says of itself."""
+    """The paging fields of a list response."""
 
     start: Any = None
 
 
-def _start(body: bytes) -> int | None:
-    """How many records a page says that it left out; a page with odd characters is read as its records are."""
+def _start_offset(body: bytes) -> int | None:
+    """The offset that a list response reports; odd characters are handled as in its records."""
     content: Any
     try:
         content = {"start": msgspec.json.decode(body, type=_ListEnvelope).start}

@@ -1,4 +1,4 @@
-"""Details and statistics of matches, each within a budget a pass."""
+"""Streams of match details and match statistics, each within a match budget per sync."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from ingestion.sources.faceit.source import MATCH_GAMES, SOURCE
 from ingestion.sync.match_sync import CandidateMatch, select_within_budget, sync_match
 from ingestion.sync.reports import Failure
 from ingestion.sync.rereads import SETTLED_REREAD_INTERVAL, Reason, reread_budget
+from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem
-from ingestion.sync.streams import Stream, SyncRun
+from ingestion.sync.streams import Stream
 from warehouse.model.source import Parsed
 from warehouse.ops.state import Reread
 
 __all__ = ["DETAILS", "STATISTICS"]
 
-#: Statuses after which a match changes no more.
+#: Final statuses of a match.
 _ENDED = ["FINISHED", "CANCELLED", "ABORTED"]
 
 
 def _select_details(context: SelectionContext) -> Selection:
-    """Tracked matches, those that are due again, then those of tracked players, as far as the match budget goes.
+    """Tracked matches, then due re-reads, then matches of tracked players, within the match budget.
 
-    A tracked match is read at each run until it has ended; any match at once when the history shows a change.
+    A tracked match is read by each run until it has ended; any match is read at once after its history changed.
     """
     explicit, failures = tracked_ids(context, "match")
     return _select(context, "select_details.sql", "match", {"ended": _ENDED}, explicit, failures)
 
 
 def _select_statistics(context: SelectionContext) -> Selection:
-    """Finished matches of tracked players, tracked matches, and those of tracked hubs and championships."""
+    """Finished matches of tracked players, tracked matches, and matches of tracked hubs and championships."""
     competitions = [id_ for kind in ("hub", "championship") for id_ in tracked_ids(context, kind)[0]]
     explicit = tracked_ids(context, "match")[0]
     return _select(context, "select_statistics.sql", "match_stats", {"competitions": competitions}, explicit, ())
@@ -48,15 +49,15 @@ def _select(
     explicit: list[str],
     failures: tuple[Failure, ...],
 ) -> Selection:
-    """The matches of one run that a query finds.
+    """The matches of one sync, selected by a query.
 
     Args:
-        situation: what the choice depends on.
-        query: file of the query: matches by class (`tracked`, `again`, `new`), each in the order of reading.
-        endpoint: what they are read by.
-        parameters: the query's own parameters.
+        context: the state that the selection depends on.
+        query: file of the query; it selects matches by class (`tracked`, `again`, `new`), in the order of fetching.
+        endpoint: endpoint that is requested.
+        parameters: further parameters of the query.
         explicit: matches that are tracked by hand.
-        failures: things that cannot be requested.
+        failures: entities that cannot be requested.
     """
     budget = context.settings.faceit_match_budget
     given = {
@@ -91,11 +92,11 @@ def _select(
 
 
 async def _fetch_details(run: SyncRun, item: WorkItem) -> None:
-    await sync_match(run, item, "match", f"/matches/{item.segment}", item.id, _unsettled)
+    await sync_match(run, item, "match", f"/matches/{item.segment}", item.id, _reread_reason)
 
 
-def _unsettled(item: WorkItem, parsed: Parsed) -> Reason | None:
-    """Details are settled when the match has ended, and as the history says that it has."""
+def _reread_reason(item: WorkItem, parsed: Parsed) -> Reason | None:
+    """Details are settled when the match has ended, and status and winner are those of the history."""
     row = parsed.frames["matches"].row(0, named=True)
     status, winner = (row["status"] or "").upper(), row["winner"] or ""
     if status not in _ENDED:

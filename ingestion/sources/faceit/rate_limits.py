@@ -1,7 +1,7 @@
-"""How fast requests to FACEIT may be: so many a second, which all processes on one database keep to together.
+"""The rate limit of FACEIT: a number of requests per second, shared by all processes on one database.
 
-Requests are spaced evenly instead of counted, so that it does not matter where the source's second begins. Each takes
-its moment from one row in the database, which costs a few milliseconds where a request may be made every hundred.
+Requests are spaced evenly instead of counted, so it does not matter when the source's second begins. Each request
+reserves its time slot in one row of the database, which takes a few milliseconds; slots are about 100 ms apart.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = ["PerSecondLimiter", "PerSecondSlot"]
 _LIMIT_HEADER = "ratelimit-limit"
 _REMAINING_HEADER = "ratelimit-remaining"
 _WAIT_HEADERS = ("retry-after", "ratelimit-reset")
-#: `10;w=1`: so many requests in a window of so many seconds.
+#: `10;w=1`: 10 requests in a window of 1 second.
 _POLICY = re.compile(r"(\d+)\s*;\s*w=(\d+)")
 
-#: Requests a second until an answer tells; what FACEIT allows.
+#: Requests per second until a response reports the limit; the documented limit of FACEIT.
 _PER_SECOND = 10.0
-#: Share by which requests are spaced further apart than need be, for some arrive later than they were sent.
+#: Share by which requests are spaced further apart than required, because network delays vary.
 _MARGIN = 0.05
-#: Seconds for which the margin makes up. A process that was held up for longer gives its moment away.
+#: Delay (s) that the margin makes up for. A process that was delayed for longer gives up its slot and reserves another.
 _MAX_DELAY_S = 0.05
 _ATTEMPTS = 5
-#: Longest pause that an answer may ask for, in seconds.
+#: Longest pause (s) that a response may demand.
 _MAX_PAUSE_S = 60.0
-#: Lets nobody have a moment before some seconds are over, in whichever process.
+#: Pauses the slots of all processes for some seconds.
 _PAUSE = b"""
     UPDATE ops.request_slots SET next_at = greatest(next_at, clock_timestamp() + %(pause)s * interval '1 second')
     WHERE source = %(source)s
@@ -45,10 +45,10 @@ _PAUSE = b"""
 
 
 class PerSecondSlot:
-    """Leave to make one request. Tell it what the answer said.
+    """Permission to make one request, which takes the rate-limit headers of the response.
 
     Attributes:
-        hold_s: seconds for which nobody may make a request from now on.
+        pause_s: seconds for which no process may make a request from now on.
     """
 
     def __init__(self, limiter: PerSecondLimiter) -> None:
@@ -56,16 +56,16 @@ class PerSecondSlot:
         self.pause_s = 0.0
 
     def update_from_headers(self, headers: Mapping[str, str]) -> None:
-        """Take over how many requests a second the answer's headers allow."""
+        """Adopt the requests per second that the headers of a response allow."""
         reported = [(int(count), int(window)) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
         rates = [count / window for count, window in reported if window > 0]
         if rates and min(rates) > 0:
             self._limiter.per_second = min(rates)
 
     def on_rate_limited(self, headers: Mapping[str, str], message: str) -> None:
-        """The request was one too many: everybody waits as long as the answer asks for, a second by default.
+        """Handle a 429: all processes wait as long as the response demands, a second by default.
 
-        A refusal that says in the same breath that requests are left is not about the limit; it is retried soon.
+        A 429 whose headers report remaining requests is not about the limit; the request is retried soon.
         """
         if _seconds(headers, _REMAINING_HEADER):
             return
@@ -74,13 +74,13 @@ class PerSecondSlot:
 
 
 class PerSecondLimiter:
-    """Bounds requests under way, and gives every request a moment of its own.
+    """Bounds the requests in flight, and reserves a time slot for every request.
 
     Args:
-        source: name of the source, by which processes find the same row.
+        source: name of the source, which identifies the row that all processes share.
         connection: a connection with autocommit, of a login that may write `ops` (`ladder_ingest`).
         clock: time.
-        concurrency: requests under way at once.
+        concurrency: maximum number of requests in flight.
     """
 
     def __init__(
@@ -116,13 +116,13 @@ class PerSecondLimiter:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[PerSecondSlot]:
-        """Wait until a request may be made; it is under way until the block ends.
+        """Wait until a request may be made; it is in flight until the block ends.
 
         Raises:
             DatabaseError: the warehouse cannot be read or written.
         """
         async with self._in_flight:
-            # First come, first served: the stalest things are requested first even where the budget ends.
+            # First in, first out: the stalest work items are requested first, even if the budget ends before the rest.
             async with self._queue_lock:
                 for _ in range(_ATTEMPTS):
                     wait_s = await self._reserve_slot()
@@ -139,7 +139,7 @@ class PerSecondLimiter:
                     await self._execute(_PAUSE, {"source": self._source, "pause": slot.pause_s})
 
     async def _reserve_slot(self) -> float:
-        """Take the next moment for a request; the seconds until then, negative when it is past."""
+        """Reserve the next time slot; returns the seconds until then, negative if it has passed."""
         spacing = (1 + _MARGIN) / self.per_second
         cursor = await self._execute(self._reserve_slot_query, {"source": self._source, "spacing": spacing})
         row = await cursor.fetchone()
@@ -161,5 +161,5 @@ def _seconds(headers: Mapping[str, str], name: str) -> float | None:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    message = f"the warehouse cannot say when a request to FACEIT is due: {first_line(error)}"
-    return DatabaseError(message, "run again once it answers")
+    message = f"the warehouse cannot reserve a request to FACEIT: {first_line(error)}"
+    return DatabaseError(message, "run again once PostgreSQL responds")

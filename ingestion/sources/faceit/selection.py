@@ -1,4 +1,4 @@
-"""Choosing what to read of FACEIT: what its ids look like, and who plays what."""
+"""Selection for FACEIT: the format of its ids, its tracked entities, and the games that players play."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ingestion.sync.selection import SelectionContext, TrackedEntities
 
 __all__ = ["KINDS", "is_id", "players_of_game", "stalest_first", "tracked_ids"]
 
-#: What can be tracked.
+#: Kinds of entities that can be tracked.
 KINDS = ("player", "match", "hub", "championship")
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-#: Matches carry the number of their region's servers before the id.
+#: A match id may begin with the number of the region's servers.
 _IDS = {"match": re.compile(rf"(\d+-)?{_UUID}")}
 _ANY_ID = re.compile(_UUID)
 
@@ -25,7 +25,7 @@ def is_id(kind: str, text: str) -> bool:
 
 
 def players_of_game(context: SelectionContext, ids: Sequence[str], game: str) -> set[str]:
-    """Those of some players who play a game, by their profiles; of a current game also those without a profile yet."""
+    """The players who play a game by their profiles; for a current game also players without a stored profile."""
     rows = context.connection.execute(
         "SELECT player_id FROM unnest(%s::text[]) AS wanted (player_id) WHERE EXISTS (SELECT FROM "
         "staging_faceit.player_games AS games WHERE games.player_id = wanted.player_id AND games.game = %s) "

@@ -1,4 +1,4 @@
-"""Lists that are read whole (teams, leagues, hero statistics, constants); matches of tracked teams and leagues."""
+"""Streams of unpaged lists (teams, leagues, hero statistics, constants) and of matches of tracked teams and leagues."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from psycopg import sql
 from ingestion.errors import NotFoundError
 from ingestion.sources.opendota.selection import stalest_first
 from ingestion.sources.opendota.source import CONSTANT_RESOURCES, SOURCE
+from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem, is_due, least_recently_requested_first
-from ingestion.sync.streams import Stream, SyncRun
+from ingestion.sync.streams import Stream
 from warehouse.model.source import CursorMove
 from warehouse.ops.state import cursors
 
@@ -21,12 +22,12 @@ __all__ = ["CONSTANTS", "HERO_STATS", "LEAGUES", "LEAGUE_MATCHES", "TEAMS", "TEA
 
 
 def _catalogue_stream(name: str, every: timedelta, paths: Mapping[str, str]) -> Stream:
-    """A pass over lists that are read whole.
+    """A stream of unpaged lists.
 
     Args:
-        name: name of the pass and of its endpoint.
-        every: how often they are read.
-        paths: path by resource; the resource is empty where there is one list only.
+        name: name of the stream and of its endpoint.
+        every: interval of reading.
+        paths: path by resource; the resource is empty for a single list.
     """
 
     def select(context: SelectionContext) -> Selection:
@@ -45,10 +46,10 @@ def _catalogue_stream(name: str, every: timedelta, paths: Mapping[str, str]) -> 
 
 
 def _matches_stream(kind: Literal["team", "league"], table: str, column: str) -> Stream:
-    """A pass over the matches of tracked teams or leagues.
+    """A stream of the matches of tracked teams or leagues.
 
-    The list of teams holds the best thousand, and that of leagues may be a day old: what is tracked and not in it
-    is read by itself, which also tells whether it exists.
+    The list of teams holds the best thousand, and the stored list of leagues may be a day old. So a tracked entity that
+    is not in the list is requested by itself, which also shows whether it exists.
     """
     endpoint = f"{kind}_matches"
 
@@ -74,10 +75,10 @@ def _matches_stream(kind: Literal["team", "league"], table: str, column: str) ->
 
 
 async def _fetch_one(run: SyncRun, item: WorkItem, kind: str, path: str) -> None:
-    answer = await run.get(path, may_be_empty=True)
-    page, parsed = run.parse(kind, {}, answer)
+    response = await run.get(path, may_be_empty=True)
+    page, parsed = run.parse(kind, {}, response)
     if not parsed.rejects and not any(frame.height for frame in parsed.frames.values()):
-        raise NotFoundError(f"OpenDota answered {path} with nothing", status=answer.status)
+        raise NotFoundError(f"OpenDota responded to {path} with an empty body", status=response.status)
     await run.land(page, parsed)
 
 

@@ -1,4 +1,4 @@
-"""The passes over OpenDota, in the order of a run, and its connection."""
+"""The connector of OpenDota: its streams in the order of a run, and its API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from warehouse.core.settings import Settings
 
 __all__ = ["CONNECTOR", "STREAMS"]
 
-#: Costs next to nothing, and needs no key.
+#: A path with a small response, which requires no key.
 _OPEN_PATH = "/constants/game_mode"
 
 STREAMS = (

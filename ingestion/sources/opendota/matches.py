@@ -1,4 +1,4 @@
-"""Details of matches, within a budget a pass."""
+"""The stream of match details, within a match budget per sync."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from ingestion.sources.opendota.selection import tracked_ids
 from ingestion.sources.opendota.source import SOURCE
 from ingestion.sync.match_sync import CandidateMatch, select_within_budget, sync_match
 from ingestion.sync.rereads import SETTLED_REREAD_INTERVAL, Reason, reread_budget
+from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem
-from ingestion.sync.streams import Stream, SyncRun
+from ingestion.sync.streams import Stream
 from warehouse.model.source import Parsed
 from warehouse.ops.state import Reread
 
@@ -20,9 +21,9 @@ __all__ = ["DETAILS"]
 
 
 def _select_details(context: SelectionContext) -> Selection:
-    """Tracked matches, those that are due again, and the newest of tracked players, teams and leagues.
+    """Tracked matches, then due re-reads, then the newest matches of tracked players, teams and leagues.
 
-    A tracked match is read at each run until its details are there and parsed.
+    A tracked match is read by each run until its details exist and its replay is parsed.
     """
     budget = context.settings.opendota_match_budget
     explicit, failures = tracked_ids(context, "match")
@@ -69,11 +70,11 @@ def _wanted(rows: list[dict[str, Any]]) -> list[CandidateMatch]:
 
 
 async def _fetch_details(run: SyncRun, item: WorkItem) -> None:
-    await sync_match(run, item, "match", f"/matches/{item.segment}", int(item.id), _unsettled)
+    await sync_match(run, item, "match", f"/matches/{item.segment}", int(item.id), _reread_reason)
 
 
-def _unsettled(item: WorkItem, parsed: Parsed) -> Reason | None:
-    """Details without a version of the parser are not parsed, or not yet."""
+def _reread_reason(item: WorkItem, parsed: Parsed) -> Reason | None:
+    """Details without a parser version belong to a match that is not parsed (yet)."""
     return "unparsed" if parsed.frames["matches"]["version"][0] is None else None
 
 

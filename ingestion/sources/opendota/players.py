@@ -1,4 +1,4 @@
-"""Tracked players: profile and rank, matches, ratings, heroes, and OpenDota's own totals beside ours."""
+"""Streams of tracked players: profile and rank, matches, ratings, heroes, and OpenDota's own totals."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from importlib import resources
 from typing import Any
 
 from ingestion.errors import UnusableResponse
-from ingestion.sources.opendota.selection import newest, stalest_first
+from ingestion.sources.opendota.selection import newest_known_match, stalest_first
 from ingestion.sources.opendota.source import SOURCE
+from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem
-from ingestion.sync.streams import Stream, SyncRun
+from ingestion.sync.streams import Stream
 from ingestion.sync.totals import compare_totals, full_scan_times, is_due_for_comparison, open_differences
 from warehouse.model.source import CursorMove, Page, Parsed
 from warehouse.ops.state import cursors
 
 __all__ = ["HEROES", "MATCHES", "PROFILES", "RATINGS", "TOTALS"]
 
-#: Matches requested where a few new ones are expected.
+#: Matches that are requested first, when a few new ones are expected.
 _RECENT_MATCHES = 100
 
 
@@ -28,9 +29,9 @@ def _select_profiles(context: SelectionContext) -> Selection:
 
 
 async def _fetch_profile(run: SyncRun, item: WorkItem) -> None:
-    """Read a profile, which is also an observation of the rank."""
-    answer = await run.get(f"/players/{item.segment}")
-    page, parsed = run.parse("player", {"account_id": int(item.id)}, answer)
+    """Fetch a profile, which is also an observation of the rank."""
+    response = await run.get(f"/players/{item.segment}")
+    page, parsed = run.parse("player", {"account_id": int(item.id)}, response)
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
     if parsed.rejects:
         first = parsed.rejects[0]
@@ -39,7 +40,7 @@ async def _fetch_profile(run: SyncRun, item: WorkItem) -> None:
         )
     if not parsed.frames["players"].height:
         run.add_notice(
-            f"{item.name}: OpenDota shows no profile, it may be private or unknown there; what is stored stays; "
+            f"{item.name}: OpenDota shows no profile, it may be private or unknown there; stored data is kept; "
             f"if it does not exist, `ladder untrack opendota {item.name}`"
         )
 
@@ -60,36 +61,39 @@ def _select_matches(context: SelectionContext) -> Selection:
 
 
 async def _fetch_matches(run: SyncRun, item: WorkItem) -> None:
-    """Read what is new in a player's history: one request, or two when more is new than fits a page.
+    """Fetch the new matches of a player: one request, or two if there are more new matches than fit a page.
 
-    The newest matches are enough while they reach back to one that is known. Otherwise, at first and every few days,
-    the whole history is read in one answer: it cannot shift between pages, and brings late updates of old matches.
-    So it is once more where OpenDota's own totals are not ours.
+    The newest matches are enough while they reach back to a known one. Otherwise, and every few days, the full history
+    is read in one response: it cannot shift between pages, and includes late updates of old matches. The same applies
+    once after OpenDota's own totals differ from ours.
     """
     before = dict(item.cursor.value) if item.cursor else {}
     if before.get("newest_match_id") is not None and _is_rescanned(before, item.facts["rescan_before"]):
         page, parsed = await _request_matches(run, item, {"limit": _RECENT_MATCHES})
         ids = _match_ids(parsed)
         if _reaches_known_match(before["newest_match_id"], ids) or len(ids) + len(parsed.rejects) < _RECENT_MATCHES:
-            after = {**before, "newest_match_id": newest(ids, before)}
+            after = {**before, "newest_match_id": newest_known_match(ids, before)}
             await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
             return
         await run.land(page, parsed)
     page, parsed = await _request_matches(run, item, {})
-    after = {"newest_match_id": newest(_match_ids(parsed), before), "rescanned_at": page.observed_at.isoformat()}
+    after = {
+        "newest_match_id": newest_known_match(_match_ids(parsed), before),
+        "rescanned_at": page.observed_at.isoformat(),
+    }
     if parsed.is_flawed and not before.get("is_read_again"):
-        # Something may have been wrong for a short time: the next pass reads the history once more, only once.
+        # The source may have been wrong for a short time: the next sync reads the history once more, only once.
         after |= {"rescanned_at": None, "is_read_again": True}
     await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
 
 
 async def _request_matches(run: SyncRun, item: WorkItem, query: dict[str, str | int]) -> tuple[Page, Parsed]:
-    """Ask for matches, significant or not, which the source leaves out unless told."""
-    answer = await run.get(f"/players/{item.segment}/matches", {"significant": 0, **query})
-    page, parsed = run.parse("player_matches", {"account_id": int(item.id)}, answer)
+    """Request matches, including insignificant ones, which the source leaves out by default."""
+    response = await run.get(f"/players/{item.segment}/matches", {"significant": 0, **query})
+    page, parsed = run.parse("player_matches", {"account_id": int(item.id)}, response)
     if not parsed.rejects and not _match_ids(parsed):
         run.add_notice(
-            f"{item.name}: OpenDota shows no matches, the profile may be private; what is stored stays; "
+            f"{item.name}: OpenDota shows no matches, the profile may be private; stored data is kept; "
             f"make its match data public, or `ladder untrack opendota {item.name}`"
         )
     return page, parsed
@@ -106,12 +110,12 @@ def _match_ids(parsed: Parsed) -> list[int]:
 
 
 def _reaches_known_match(newest_match_id: int, ids: list[int]) -> bool:
-    """Whether matches, newest first, reach back to a known one (which may be gone, so that all are older)."""
+    """Whether matches, newest first, reach back to a known match (which may be gone, so that all are older)."""
     return not ids or newest_match_id in ids or max(ids) < newest_match_id
 
 
 def _select_after_matches(endpoint: str) -> Callable[[SelectionContext], Selection]:
-    """Players with matches that were not there when this endpoint was read, and those for whom it never was."""
+    """Players with new matches since this endpoint was read, and players for whom it was never read."""
 
     def select(context: SelectionContext) -> Selection:
         selection = stalest_first(context, "player", f"{endpoint}/", endpoints=(endpoint,))
@@ -119,9 +123,9 @@ def _select_after_matches(endpoint: str) -> Callable[[SelectionContext], Selecti
         due = []
         for item in selection.items:
             matches = read.get(f"player_matches/{item.id}")
-            seen = matches.value.get("newest_match_id") if matches else None
-            if item.cursor is None or item.cursor.value.get("newest_match_id") != seen:
-                due.append(replace(item, facts={"newest_match_id": seen}))
+            newest_match_id = matches.value.get("newest_match_id") if matches else None
+            if item.cursor is None or item.cursor.value.get("newest_match_id") != newest_match_id:
+                due.append(replace(item, facts={"newest_match_id": newest_match_id}))
         return Selection(due, selection.skipped + len(selection.items) - len(due), selection.failures)
 
     return select
@@ -136,35 +140,37 @@ async def _fetch_heroes(run: SyncRun, item: WorkItem) -> None:
 
 
 async def _fetch_part(run: SyncRun, item: WorkItem, endpoint: str, part: str) -> None:
-    answer = await run.get(f"/players/{item.segment}/{part}")
-    page, parsed = run.parse(endpoint, {"account_id": int(item.id)}, answer)
+    response = await run.get(f"/players/{item.segment}/{part}")
+    page, parsed = run.parse(endpoint, {"account_id": int(item.id)}, response)
     await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", dict(item.facts)))
 
 
 def _select_totals(context: SelectionContext) -> Selection:
     selection = stalest_first(context, "player", "player_totals/", endpoints=("player_totals",))
-    whole_at = _full_scan_times(context)
-    due = [item for item in selection.items if is_due_for_comparison(item.cursor, whole_at.get(item.id), context.now)]
+    full_scan_at = _full_scan_times(context)
+    due = [
+        item for item in selection.items if is_due_for_comparison(item.cursor, full_scan_at.get(item.id), context.now)
+    ]
     return replace(selection, items=due, skipped=selection.skipped + len(selection.items) - len(due))
 
 
 async def _fetch_totals(run: SyncRun, item: WorkItem) -> None:
-    """Read OpenDota's own totals over significant matches."""
-    answer = await run.get(f"/players/{item.segment}/wl")
-    page, parsed = run.parse("player_totals", {"account_id": int(item.id)}, answer)
+    """Fetch OpenDota's own totals over significant matches."""
+    response = await run.get(f"/players/{item.segment}/wl")
+    page, parsed = run.parse("player_totals", {"account_id": int(item.id)}, response)
     await run.land(page, parsed, CursorMove(f"player_totals/{item.id}", {}))
     for row in parsed.frames["player_totals"].iter_rows(named=True):
         if row["win"] is not None and row["lose"] is not None:
             run.reported_totals[item.id] = {"matches": row["win"] + row["lose"], "wins": row["win"]}
 
 
-def _compare_totals(context: SelectionContext, found: Mapping[str, Mapping[str, int]]) -> None:
+def _compare_totals(context: SelectionContext, reported: Mapping[str, Mapping[str, int]]) -> None:
     query = resources.files(__package__).joinpath("compare_totals.sql").read_bytes()
-    compare_totals(context, SOURCE.name, query, found, _full_scan_times(context))
-    # Heroes are there only while they differ.
+    compare_totals(context, SOURCE.name, query, reported, _full_scan_times(context))
+    # Heroes are stored only while their totals differ.
     context.connection.execute(
         "DELETE FROM ops.source_totals WHERE source = %s AND player_id = ANY(%s) AND compared_at < %s",
-        [SOURCE.name, list(found), context.now],
+        [SOURCE.name, list(reported), context.now],
     )
 
 

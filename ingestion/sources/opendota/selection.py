@@ -1,4 +1,4 @@
-"""Choosing what to read of OpenDota: what its ids look like, and which match is the newest."""
+"""Selection for OpenDota: the format of its ids, its tracked entities, and the newest known match."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ingestion.sync.identifiers import (
 )
 from ingestion.sync.selection import TrackedEntities
 
-__all__ = ["KINDS", "is_id", "newest", "parse_identifier", "stalest_first", "tracked_ids"]
+__all__ = ["KINDS", "is_id", "newest_known_match", "parse_identifier", "stalest_first", "tracked_ids"]
 
-#: What can be tracked.
+#: Kinds of entities that can be tracked.
 KINDS = ("player", "team", "league", "match")
 
 _LARGEST_ID = 2**63 - 1
@@ -37,14 +37,14 @@ def is_id(kind: str, text: str) -> bool:
 
 
 def parse_identifier(kind: str, text: str) -> str:
-    """The id that was typed or pasted, as OpenDota writes it.
+    """The OpenDota id in a typed or pasted text.
 
     Args:
-        kind: what it belongs to.
-        text: a number; of a player also a Steam id in any of its forms; or the address of a page about the thing.
+        kind: kind of entity.
+        text: a number, for a player also a Steam id in any form, or the web address of the entity.
 
     Raises:
-        ConfigurationError: it is none of these; names the forms.
+        ConfigurationError: the text is none of these; the message lists the forms.
     """
     cleaned = clean_text(text)
     page = parse_web_address(cleaned)
@@ -53,10 +53,10 @@ def parse_identifier(kind: str, text: str) -> str:
     elif page.kind == kind and page.site in (*DOTA_SITES, STEAM):
         name = page.name
     else:
-        raise invalid_identifier_error(SOURCE.name, kind, text, _FORMS[kind], page)
+        raise invalid_identifier_error("OpenDota", kind, text, _FORMS[kind], page)
     number = _number(kind, name) or (parse_steam_account(name) if kind == "player" else None)
     if number is None:
-        raise invalid_identifier_error(SOURCE.name, kind, text, _FORMS[kind])
+        raise invalid_identifier_error("OpenDota", kind, text, _FORMS[kind])
     return str(number)
 
 
@@ -64,8 +64,8 @@ def _number(kind: str, text: str) -> int | None:
     return parse_whole_number(text, MAX_ACCOUNT_ID if kind == "player" else _LARGEST_ID)
 
 
-def newest(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:
-    """The newest of some match ids and of the one that a cursor's value holds."""
+def newest_known_match(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:
+    """The newest of some match ids and of the newest match id in a cursor's value."""
     known = before.get("newest_match_id")
     return max([*match_ids, *([known] if isinstance(known, int) else [])], default=None)
 

@@ -1,6 +1,6 @@
-"""OpenDota as the warehouse sees it: endpoints, the tables they fill, and how an answer becomes rows.
+"""The source OpenDota: its endpoints, the tables they fill, and the parsing of responses into rows.
 
-Parsing is pure and never raises for what an answer holds: whatever cannot become a row becomes a reject.
+Parsing is pure and raises no exception for bad data: a record that cannot become a row becomes a reject.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ __all__ = ["CONSTANT_RESOURCES", "SOURCE"]
 #: Resources of `/constants/{resource}` that the marts need.
 CONSTANT_RESOURCES = ("heroes", "game_mode", "lobby_type", "patch", "region")
 
-#: What people wrote in a match; nobody's business here.
+#: Chat messages of a match, which are not stored.
 _CHAT_FIELDS = frozenset(("chat", "all_word_counts", "my_word_counts"))
 
-#: What answers hold of people and no table needs.
+#: Personal fields that no table needs.
 _PERSONAL_FIELDS = frozenset(
     [
         "aliases",
@@ -70,7 +70,7 @@ def _parse_list(table: Table) -> Callable[[Page], Parsed]:
 
 
 def _parse_one(table: Table) -> Callable[[Page], Parsed]:
-    """A parser for one record; an empty body, as for an unknown league, is no record."""
+    """A parser for one record; an empty body, as for an unknown league, has no record."""
 
     def parse(page: Page) -> Parsed:
         if page.status == 200 and not page.body.strip():
@@ -84,10 +84,10 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
 
 
 def _parse_player(page: Page) -> Parsed:
-    """A profile and, as an observation of its own, the rank it shows.
+    """Parse a profile, and its rank as a separate observation.
 
-    An answer about another account is refused whole. One without a profile (`null`, or a profile that is null or left
-    out beside a rank) is of a player whom OpenDota does not know or does not show; a stored profile stays as it is.
+    A response about another account is rejected as a whole. A response without a profile (`null`, or a rank beside a
+    missing profile) means that OpenDota does not know or does not show the player; a stored profile is kept.
     """
     if page.status == 200 and page.body.strip() == b"null":
         return to_rows(tables.PLAYERS, [], page)
@@ -100,7 +100,7 @@ def _parse_player(page: Page) -> Parsed:
         requested = page.params.get("account_id")
         sent = profile.get("account_id")
         if sent is not None and not is_same_id(sent, requested):
-            return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the answer is about another account")])
+            return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the response is about another account")])
         parsed = to_rows(tables.PLAYERS, [record], page)
     elif profile is None and (record.keys() & {"profile", *_RANK_FIELDS}):
         parsed = to_rows(tables.PLAYERS, [], page)
@@ -112,7 +112,7 @@ def _parse_player(page: Page) -> Parsed:
 
 
 def _parse_totals(page: Page) -> Parsed:
-    """A player's wins and losses; an empty list, as for a private history, or `null` is no row."""
+    """Parse a player's wins and losses; an empty list, as for a private history, or `null` has no row."""
     if page.status == 200 and page.body.strip() in (b"[]", b"null"):
         return to_rows(tables.PLAYER_TOTALS, [], page)
     record = read_object(tables.PLAYER_TOTALS, page)
@@ -120,14 +120,14 @@ def _parse_totals(page: Page) -> Parsed:
 
 
 def _parse_match(page: Page) -> Parsed:
-    """A match and its players; or, for a 404 or 410, the fact that OpenDota does not know it."""
+    """Parse a match and its players; a 404 or 410 becomes an absence."""
     if page.status in ABSENT_STATUSES:
         return to_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page)
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
         return record
     if not is_same_id(record.get("match_id"), page.params.get("match_id")):
-        reason = "the answer is about another match"
+        reason = "the response is about another match"
         return Parsed(rejects=[page_reject(tables.MATCHES, page.body, reason, "$.match_id")])
     parsed = to_rows(tables.MATCHES, [record], page)
     players = record.get("players")
@@ -139,7 +139,7 @@ def _parse_match(page: Page) -> Parsed:
 
 
 def _parse_constants(page: Page) -> Parsed:
-    """Constants, keyed by id: `{"1": ...}`, or a list whose entries carry their id or stand in order."""
+    """Parse constants: an object keyed by id, or a list whose entries have an id or are in order of their ids."""
     content = read_body(tables.CONSTANTS, page)
     if isinstance(content, Parsed):
         return content
@@ -179,7 +179,7 @@ def _endpoints() -> tuple[Endpoint, ...]:
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),
         Endpoint("league", (tables.LEAGUES,), _parse_one(tables.LEAGUES)),
         Endpoint("constants", (tables.CONSTANTS,), _parse_constants),
-        # A league's matches are rows of the service's own table, which may hold the chat.
+        # A league's matches are rows of OpenDota's own table, which may include the chat.
         *(
             Endpoint(
                 name, (table,), _parse_list(table), never=_CHAT_FIELDS if name == "league_matches" else frozenset()

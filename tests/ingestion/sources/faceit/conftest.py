@@ -16,8 +16,8 @@ from ingestion.http.client import RetryPolicy
 from ingestion.http.rate_limits import Clock
 from ingestion.sources.faceit.connector import CONNECTOR, STREAMS
 from ingestion.sources.faceit.source import SOURCE
+from ingestion.sync.execution import sync_stream
 from ingestion.sync.reports import SyncReport
-from ingestion.sync.streams import sync_stream
 from sandbox.faceit import KEY
 from sandbox.server import Sandbox, serve
 from sandbox.world import World

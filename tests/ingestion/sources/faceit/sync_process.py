@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from ingestion.sources.faceit.connector import CONNECTOR, STREAMS
-from ingestion.sync.streams import sync_stream
+from ingestion.sync.execution import sync_stream
 from warehouse.core.settings import load_settings
 from warehouse.lake.files import Lake
 

@@ -90,7 +90,7 @@ def test_a_first_page_of_members_that_comes_again_hides_nobody(warehouse: Wareho
         return members(230)("/members?limit=50" if is_wrong else path, times)
 
     report, _ = warehouse.run_against(answer, "hub_members")
-    assert "the first page came again" in report.failures[0].message
+    assert "the first page was returned again" in report.failures[0].message
     warehouse.run_against(members(230), "hub_members")
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
 
@@ -109,7 +109,7 @@ def test_a_first_page_that_comes_again_is_known_by_what_it_says_of_itself(
         return Reply(body=b'{"items": [{"user_id": "new", "nickname": "%s", "roles": []}], "start": 0}' % nickname)
 
     report, _ = warehouse.run_against(answer, "hub_members")
-    assert "the first page came again" in report.failures[0].message
+    assert "the first page was returned again" in report.failures[0].message
     _, paths = warehouse.run_against(members(230), "hub_members")
     assert [query_of(path).get("offset") for path in paths] == ["100", "150", "200"]
 

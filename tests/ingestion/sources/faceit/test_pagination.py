@@ -11,7 +11,7 @@ import pytest
 from ingestion.http.client import RetryPolicy
 from ingestion.sources.faceit.connector import CONNECTOR
 from ingestion.sources.faceit.players import HISTORY
-from ingestion.sync.streams import sync_stream
+from ingestion.sync.execution import sync_stream
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error, scripted
 from tests.ingestion.sources.faceit.conftest import UNLIMITED, Warehouse
@@ -185,7 +185,7 @@ def test_a_first_page_that_comes_again_is_told_and_the_walk_goes_on_there(tracki
 
     tracking.run_against(answer, "history_matches")
     report, paths = tracking.run_against(answer, "history_matches")
-    assert "the first page came again" in report.failures[0].message
+    assert "the first page was returned again" in report.failures[0].message
     assert bounds(paths) == [201]
     _, paths = tracking.run_against(whole, "history_matches")
     assert bounds(paths)[0] == 201

@@ -389,7 +389,7 @@ def test_that_faceit_no_longer_answers_for_csgo_is_noted_and_no_failure(warehous
     reports, _ = warehouse.run_all_against(answer, "players", "history_matches", "player_match_stats", "player_stats")
     assert all(report.is_ok for report in reports.values())
     assert reports["history_matches"].notices == (
-        f"player {PLAYER} in csgo: FACEIT no longer answers for csgo; what is stored stays",
+        f"player {PLAYER} in csgo: FACEIT no longer serves csgo; stored data is kept",
     )
     assert warehouse.rows("SELECT match_id FROM staging_faceit.history_matches") == [("1-cs2",)]
     assert warehouse.run_all_against(answer, "history_matches")[0]["history_matches"].notices == ()

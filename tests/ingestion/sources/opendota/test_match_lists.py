@@ -12,7 +12,7 @@ import pytest
 from ingestion.http.client import RetryPolicy
 from ingestion.sources.opendota.connector import CONNECTOR
 from ingestion.sources.opendota.match_lists import PRO_MATCHES
-from ingestion.sync.streams import sync_stream
+from ingestion.sync.execution import sync_stream
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error, scripted
 from tests.ingestion.sources.opendota.conftest import Warehouse

@@ -14,8 +14,8 @@ from psycopg import conninfo
 from ingestion.errors import WrongAddressError
 from ingestion.sources.opendota.connector import CONNECTOR, STREAMS
 from ingestion.sources.opendota.source import SOURCE
+from ingestion.sync.execution import sync_stream
 from ingestion.sync.reports import SyncReport
-from ingestion.sync.streams import sync_stream
 from sandbox.faults import Faults
 from sandbox.rate_limits import RequestLimits
 from sandbox.server import Sandbox, serve
