@@ -110,8 +110,8 @@ async def _by_nickname(context: SyncContext, nickname: str) -> FoundPlayer:
         return _found_player(record, what)
     items = [*([] if record is None else [record]), *await _search(context, nickname)]
     exact = [item for item in items if item.get("nickname") == nickname]
-    meant = exact or [item for item in items if _is_other_case(item, nickname)]
-    players = {str(item.get("player_id")): item for item in meant}
+    matching = exact or [item for item in items if _is_other_case(item, nickname)]
+    players = {str(item.get("player_id")): item for item in matching}
     if len(players) == 1:
         return _found_player(next(iter(players.values())), what)
     if players:

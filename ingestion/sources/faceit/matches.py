@@ -53,7 +53,7 @@ def _select(
 
     Args:
         context: the state that the selection depends on.
-        query: file of the query; it selects matches by class (`tracked`, `again`, `new`), in the order of fetching.
+        query: file of the query; it selects matches by class (`tracked`, `due_again`, `new`), in the order of fetching.
         endpoint: endpoint that is requested.
         parameters: further parameters of the query.
         explicit: matches that are tracked by hand.
@@ -67,12 +67,12 @@ def _select(
         "now": context.now,
         "read_before": context.now - SETTLED_REREAD_INTERVAL,
         "budget": budget,
-        "budget_again": reread_budget(budget),
+        "reread_budget": reread_budget(budget),
         **parameters,
     }
     with context.connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(resources.files(__package__).joinpath(query).read_bytes(), given).fetchall()
-    found: dict[str, list[CandidateMatch]] = {"tracked": [], "again": [], "new": []}
+    found: dict[str, list[CandidateMatch]] = {"tracked": [], "due_again": [], "new": []}
     for row in rows:
         before = Reread(row["reason"], row["tries"], row["first_at"], row["last_at"]) if row["tries"] else None
         facts = {"status": row["status"], "winner": row["winner"]}
@@ -83,7 +83,7 @@ def _select(
         SOURCE.name,
         endpoint,
         tracked=found["tracked"],
-        due_again=found["again"],
+        due_again=found["due_again"],
         new=found["new"],
         due=next((row["due"] for row in rows if row["due"]), {}),
         skipped=len(explicit) - len(found["tracked"]) if endpoint == "match" else 0,

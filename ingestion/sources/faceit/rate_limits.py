@@ -103,7 +103,7 @@ class PerSecondLimiter:
         Raises:
             DatabaseError: the warehouse cannot be reached.
         """
-        # A moment that a crash forgets is gone anyway by the time that the server is back.
+        # A reservation that a crash loses has expired by the time the server is back.
         options = "-c timezone=UTC -c synchronous_commit=off"
         try:
             connection = await psycopg.AsyncConnection.connect(
@@ -143,7 +143,7 @@ class PerSecondLimiter:
         spacing = (1 + _MARGIN) / self.per_second
         cursor = await self._execute(self._reserve_slot_query, {"source": self._source, "spacing": spacing})
         row = await cursor.fetchone()
-        assert row is not None  # an INSERT with RETURNING always answers
+        assert row is not None  # an INSERT with RETURNING always returns a row
         return float(row[0])
 
     async def _execute(self, statement: bytes, parameters: Mapping[str, str | float]) -> psycopg.AsyncCursor:

@@ -61,7 +61,7 @@ def _select(name: str, *, is_sample: bool) -> Callable[[SelectionContext], Selec
             "",
             None if page_cursor else cursor,
             (name,),
-            facts={"walk": page_cursor or _first_page_cursor(cursor, None if is_sample else context.now)},
+            facts={"page_cursor": page_cursor or _first_page_cursor(cursor, None if is_sample else context.now)},
         )
         return Selection([item])
 
@@ -99,7 +99,7 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[SyncRun, WorkI
     """
 
     async def fetch(run: SyncRun, item: WorkItem) -> None:
-        page_cursor: _PageCursor = item.facts["walk"]
+        page_cursor: _PageCursor = item.facts["page_cursor"]
         if page_cursor.oldest is not None:
             newest = await paginate_to_end(run, page_cursor)
             page_cursor = _PageCursor(newest, newest, deep=page_cursor.deep)
