@@ -1,4 +1,4 @@
-"""A pass spends what it is given of a run's call budget, and no more."""
+"""A stream spends no more than its share of a run's call budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ingestion.errors import CallBudgetSpent
 from ingestion.http.rate_limits import CallBudget
 
 
-def test_what_a_pass_spends_is_spent_from_the_run() -> None:
+def test_requests_of_a_stream_count_against_the_run() -> None:
     parent = CallBudget(10)
     sub_budget = parent.sub_budget(0.25)
     assert sub_budget.limit == 3
@@ -19,7 +19,7 @@ def test_what_a_pass_spends_is_spent_from_the_run() -> None:
     assert (parent.spent, parent.left, sub_budget.left) == (3, 7, 0)
 
 
-def test_a_part_cannot_outspend_the_whole() -> None:
+def test_a_sub_budget_cannot_outspend_its_parent() -> None:
     parent = CallBudget(1)
     first, second = parent.sub_budget(1), parent.sub_budget(1)
     first.spend()

@@ -1,4 +1,4 @@
-"""Each way an answer can fail is told apart, and only what may pass is asked again."""
+"""Every kind of failed request has an error of its own, and only transient errors are retried."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def client_of(
 
 
 def fetch(
-    answer: Callable[[str, int], Reply],
+    respond: Callable[[str, int], Reply],
     *paths: str,
     key: str | None = None,
     budget: int = 100,
@@ -70,13 +70,13 @@ def fetch(
     open_path: str = "",
     max_bytes: int = 64 << 20,
 ) -> tuple[list[Response | UpstreamError], Server]:
-    """Ask for paths one after the other: the answer or the error of each, and what the server saw."""
+    """Request paths one after the other: the response or error of each, and the server with its log of requests."""
 
     async def scenario() -> tuple[list[Response | UpstreamError], Server]:
         results: list[Response | UpstreamError] = []
         allowed = CallBudget(budget)
         async with (
-            scripted(answer) as server,
+            scripted(respond) as server,
             client_of(server.url, key=key, clock=clock, open_path=open_path, max_bytes=max_bytes) as client,
         ):
             for path in paths or ("/x",):
@@ -89,23 +89,23 @@ def fetch(
     return asyncio.run(scenario())
 
 
-def test_an_answer_carries_its_request_its_body_and_its_moment() -> None:
+def test_a_response_has_its_request_its_body_and_its_time() -> None:
     before = SystemClock().now()
 
     async def scenario() -> tuple[Response, Server]:
         async with scripted(lambda path, n: Reply(body=b'{"a": 1}')) as server, client_of(server.url) as client:
             return await client.get("/p", {"limit": 5, "q": "a b"}, budget=CallBudget(1)), server
 
-    answer, server = asyncio.run(scenario())
-    assert answer.request == "/p?limit=5&q=a+b"
+    response, server = asyncio.run(scenario())
+    assert response.request == "/p?limit=5&q=a+b"
     assert server.requests == ["/api/p?limit=5&q=a+b"]
-    assert answer.body == b'{"a": 1}'
-    assert before <= answer.observed_at <= SystemClock().now()
+    assert response.body == b'{"a": 1}'
+    assert before <= response.observed_at <= SystemClock().now()
 
 
 def test_the_key_travels_in_a_header_and_nowhere_else() -> None:
-    [answer], server = fetch(lambda path, n: Reply(), key=SECRET)
-    assert isinstance(answer, Response)
+    [response], server = fetch(lambda path, n: Reply(), key=SECRET)
+    assert isinstance(response, Response)
     assert server.headers[0]["authorization"] == f"Bearer {SECRET}"
     assert SECRET not in server.requests[0]
 
@@ -115,17 +115,17 @@ def test_without_a_key_no_authorization_is_sent() -> None:
     assert "authorization" not in server.headers[0]
 
 
-def test_a_connection_is_used_again() -> None:
+def test_a_connection_is_reused() -> None:
     _, server = fetch(lambda path, n: Reply(), "/a", "/b", "/c")
     assert server.connections == 1
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_what_may_pass_is_asked_again_until_it_succeeds(status: int) -> None:
+def test_a_transient_error_is_retried_until_the_request_succeeds(status: int) -> None:
     reply = error(status, "not now", X_Rate_Limit_Remaining_Minute="50")
-    [answer], server = fetch(lambda path, n: reply if n < 2 else Reply(body=b"[1]"))
-    assert isinstance(answer, Response)
-    assert answer.body == b"[1]"
+    [response], server = fetch(lambda path, n: reply if n < 2 else Reply(body=b"[1]"))
+    assert isinstance(response, Response)
+    assert response.body == b"[1]"
     assert len(server.requests) == 3
 
 
@@ -143,10 +143,10 @@ def test_a_retry_is_logged_with_source_path_and_wait_and_shows_nothing_by_itself
     assert capfd.readouterr() == ("", "")
 
 
-def test_patience_ends_in_one_line_that_names_the_request_and_the_reason() -> None:
+def test_the_last_retry_fails_with_one_line_that_names_the_request_and_the_reason() -> None:
     [failure], server = fetch(lambda path, n: error(500, "Internal Server Error"))
     assert type(failure) is TransientError
-    assert str(failure) == "OpenDota answered /x with 500 (Internal Server Error); run again later"
+    assert str(failure) == "OpenDota responded to /x with 500 (Internal Server Error); run again later"
     assert len(server.requests) == QUICK.attempts
 
 
@@ -163,7 +163,7 @@ def test_patience_ends_in_one_line_that_names_the_request_and_the_reason() -> No
     ],
     ids=["cut off", "half a document", "empty", "not JSON", "half compressed", "not compressed", "hanging"],
 )
-def test_a_broken_answer_is_asked_for_again_and_never_returned(reply: Reply) -> None:
+def test_a_broken_response_is_retried_and_never_returned(reply: Reply) -> None:
     [once], _ = fetch(lambda path, n: reply if n == 0 else Reply(body=b"[7]"))
     assert isinstance(once, Response)
     assert once.body == b"[7]"
@@ -172,9 +172,9 @@ def test_a_broken_answer_is_asked_for_again_and_never_returned(reply: Reply) -> 
     assert len(server.requests) == QUICK.attempts
 
 
-def test_an_empty_body_is_an_answer_where_it_may_be() -> None:
-    [answer], _ = fetch(lambda path, n: Reply(body=b""), may_be_empty=True)
-    assert isinstance(answer, Response)
+def test_an_empty_body_is_valid_where_it_is_allowed() -> None:
+    [response], _ = fetch(lambda path, n: Reply(body=b""), may_be_empty=True)
+    assert isinstance(response, Response)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_an_empty_body_is_an_answer_where_it_may_be() -> None:
         (error(429, "daily api limit exceeded"), DayLimitReached),
     ],
 )
-def test_what_will_not_pass_is_asked_once(reply: Reply, kind: type[UpstreamError]) -> None:
+def test_a_permanent_error_is_not_retried(reply: Reply, kind: type[UpstreamError]) -> None:
     [failure], server = fetch(lambda path, n: reply)
     assert type(failure) is kind
     assert len(server.requests) == 1
@@ -203,17 +203,17 @@ def test_what_will_not_pass_is_asked_once(reply: Reply, kind: type[UpstreamError
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [BLOCKED, b"", b'"no"', b"[]", b"error code: 1020", b'{"error": "no"}'])
-def test_without_a_key_a_refusal_is_never_of_the_key(status: int, body: bytes) -> None:
+def test_without_a_key_a_refusal_never_concerns_the_key(status: int, body: bytes) -> None:
     [failure], _ = fetch(lambda path, n: Reply(status, body))
     assert type(failure) is BlockedError
-    assert "LADDER_OPENDOTA_KEY" in failure.hint  # as one way out
+    assert "LADDER_OPENDOTA_KEY" in failure.hint  # as one option
     assert f"{status}, " in failure.message
     assert "no key is set" in failure.message
 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [BLOCKED, b"", b'"no"', b"[]", b"error code: 1020"])
-def test_with_a_key_a_refusal_that_is_not_in_the_words_of_the_api_is_of_the_network(status: int, body: bytes) -> None:
+def test_with_a_key_a_refusal_without_the_apis_message_concerns_the_network(status: int, body: bytes) -> None:
     [failure], _ = fetch(lambda path, n: Reply(status, body), key=SECRET)
     assert type(failure) is BlockedError
     assert "a key is set" in failure.message
@@ -223,20 +223,20 @@ def test_with_a_key_a_refusal_that_is_not_in_the_words_of_the_api_is_of_the_netw
 @pytest.mark.parametrize(
     "reply",
     [
-        error(401, "who are you"),
+        error(401, "unknown client"),
         error(403, "no"),
         error(400, "Invalid API key format"),
         Reply(401, b'{"errors": [{"message": "Unauthorized", "code": "err_a0", "http_status": 401}]}'),
         Reply(403, b'{"code": "err_f0", "message": "Forbidden"}'),
     ],
 )
-def test_a_key_that_the_api_refuses_in_its_own_words_is_wrong(reply: Reply) -> None:
+def test_a_key_that_the_api_refuses_with_its_own_message_is_wrong(reply: Reply) -> None:
     [failure], _ = fetch(lambda path, n: reply, key=SECRET)
     assert type(failure) is WrongKeyError
     assert "LADDER_OPENDOTA_KEY" in failure.hint
 
 
-def test_a_blocked_address_is_told_with_status_path_kind_of_body_and_title() -> None:
+def test_a_blocked_request_is_reported_with_status_path_kind_of_body_and_title() -> None:
     [failure], _ = fetch(lambda path, n: Reply(403, BLOCKED, {"content-type": "text/html"}), "/players/7")
     assert str(failure) == (
         "OpenDota refused /players/7 with 403, a web page (Attention Required! | Cloudflare), and no key is set; "
@@ -249,11 +249,11 @@ def test_a_blocked_address_is_told_with_status_path_kind_of_body_and_title() -> 
     "reply",
     [Reply(301, b"", {"location": "/x"}), Reply(404, b"nothing"), Reply(200, b"<html>", {"content-type": "text/html"})],
 )
-def test_a_first_answer_of_something_else_is_of_one_path_where_the_open_path_is_answered(reply: Reply) -> None:
-    def answer(path: str, times: int) -> Reply:
+def test_a_first_response_of_another_service_concerns_one_path_if_the_open_path_succeeds(reply: Reply) -> None:
+    def respond(path: str, times: int) -> Reply:
         return Reply() if path.endswith(("/open", "/good")) else reply
 
-    [first, second, third], server = fetch(answer, "/bad", "/good", "/worse", open_path="/open")
+    [first, second, third], server = fetch(respond, "/bad", "/good", "/worse", open_path="/open")
     assert type(first) is BlockedError
     assert isinstance(second, Response)
     assert isinstance(third, BlockedError | TransientError)
@@ -304,51 +304,53 @@ def test_a_refused_key_is_named_by_its_variable_and_never_shown() -> None:
         b'{"errors": [{"message": "no such thing", "code": "err_nf0", "http_status": 404, "parameters": []}]}',
     ],
 )
-def test_what_the_source_says_of_an_error_is_told_whatever_its_form(body: bytes) -> None:
+def test_the_error_message_of_the_api_is_reported_in_every_form(body: bytes) -> None:
     [failure], _ = fetch(lambda path, n: Reply(404, body))
     assert type(failure) is NotFoundError
     assert "404 (no such thing)" in str(failure)
 
 
-def test_a_403_is_about_one_thing_where_the_key_is_accepted_elsewhere() -> None:
-    def answer(path: str, times: int) -> Reply:
+def test_a_403_concerns_one_entity_if_the_key_is_accepted_elsewhere() -> None:
+    def respond(path: str, times: int) -> Reply:
         return error(403, "private") if "private" in path else Reply()
 
-    [_, of_thing], _ = fetch(answer, "/a", "/private", open_path="/open", key=SECRET)
+    [_, of_thing], _ = fetch(respond, "/a", "/private", open_path="/open", key=SECRET)
     assert type(of_thing) is PermanentError
-    [_, of_key], _ = fetch(answer, "/a", "/private", key=SECRET)
+    [_, of_key], _ = fetch(respond, "/a", "/private", key=SECRET)
     assert type(of_key) is WrongKeyError
 
 
-def test_private_things_are_never_taken_for_a_refused_key_however_many_come_first() -> None:
-    def answer(path: str, times: int) -> Reply:
+def test_private_entities_never_count_as_a_refused_key_even_if_they_come_first() -> None:
+    def respond(path: str, times: int) -> Reply:
         return error(403, "private") if "private" in path else Reply()
 
-    results, server = fetch(answer, *[f"/private/{number}" for number in range(6)], "/a", open_path="/open", key=SECRET)
+    results, server = fetch(
+        respond, *[f"/private/{number}" for number in range(6)], "/a", open_path="/open", key=SECRET
+    )
     assert [type(result) for result in results] == [PermanentError] * 6 + [Response]
     assert server.requests.count("/api/open") == 6
 
 
 @pytest.mark.parametrize("accepted", [0, 3])
-def test_a_refused_key_is_known_by_the_second_refusal_also_in_the_middle_of_a_run(accepted: int) -> None:
-    def answer(path: str, times: int) -> Reply:
+def test_a_refused_key_is_detected_by_the_second_refusal_even_in_the_middle_of_a_run(accepted: int) -> None:
+    def respond(path: str, times: int) -> Reply:
         return Reply() if path.startswith("/api/early") else error(403, "no")
 
     paths = [*(f"/early/{number}" for number in range(accepted)), "/late/1", "/late/2"]
-    results, server = fetch(answer, *paths, open_path="/open", key=SECRET)
+    results, server = fetch(respond, *paths, open_path="/open", key=SECRET)
     assert [type(result) for result in results[:accepted]] == [Response] * accepted
     assert type(results[-1]) is WrongKeyError
     assert "LADDER_OPENDOTA_KEY" in str(results[-1])
     assert len(server.requests) <= accepted + 4
 
 
-def test_a_404_without_a_message_is_no_proof_that_a_thing_does_not_exist() -> None:
+def test_a_404_without_a_message_does_not_prove_that_an_entity_does_not_exist() -> None:
     [first, second], _ = fetch(lambda path, n: Reply() if "a" in path[-1] else Reply(404, b"?"), "/a", "/b")
     assert isinstance(first, Response)
     assert type(second) is BlockedError
 
 
-def test_nothing_at_the_address_is_told_soon_and_names_the_variable(patience: float) -> None:
+def test_an_unreachable_address_is_reported_soon_and_names_the_variable(patience: float) -> None:
     async def scenario() -> UpstreamError:
         async with scripted(lambda path, n: Reply()) as gone:
             pass
@@ -364,7 +366,7 @@ def test_nothing_at_the_address_is_told_soon_and_names_the_variable(patience: fl
 
 
 @pytest.mark.parametrize("url", ["http://[half", "http://127.0.0.1:99999/api", "http://no such host/api"])
-def test_an_address_that_is_none_is_told(url: str) -> None:
+def test_an_invalid_address_is_reported(url: str) -> None:
     async def scenario() -> None:
         async with client_of(url) as client:
             await client.get("/x", budget=CallBudget(10))
@@ -379,16 +381,16 @@ def test_every_request_counts_against_the_budget_and_none_is_made_beyond_it() ->
     assert len(server.requests) == 2
 
 
-def test_after_a_refused_minute_the_next_request_waits_for_the_next() -> None:
+def test_after_the_limit_of_a_minute_the_next_request_waits_for_the_next_minute() -> None:
     clock = JumpingClock()
     refused = error(429, "minute rate limit exceeded", X_Rate_Limit_Remaining_Minute="0")
-    [answer], server = fetch(lambda path, n: refused if n == 0 else Reply(), clock=clock)
-    assert isinstance(answer, Response)
+    [response], server = fetch(lambda path, n: refused if n == 0 else Reply(), clock=clock)
+    assert isinstance(response, Response)
     assert len(server.requests) == 2
     assert clock.slept == [31.0]  # half a minute was left, and a second for clocks that differ
 
 
-def test_after_the_day_is_refused_nothing_is_asked_any_more() -> None:
+def test_after_the_daily_limit_no_request_is_made() -> None:
     [first, second], server = fetch(lambda path, n: error(429, "daily api limit exceeded"), "/a", "/b")
     assert isinstance(first, DayLimitReached)
     assert isinstance(second, DayLimitReached)
@@ -397,7 +399,7 @@ def test_after_the_day_is_refused_nothing_is_asked_any_more() -> None:
 
 @pytest.mark.parametrize("status", [404, 500, 403])
 @pytest.mark.parametrize("body", [rb'{"error": "no \ud800"}', BLOCKED], ids=["JSON", "web page"])
-def test_the_body_of_a_refusal_is_read_once_for_each_answer(
+def test_the_body_of_a_refusal_is_parsed_once_per_response(
     monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
 ) -> None:
     bodies: list[bytes] = []

@@ -80,7 +80,7 @@ def test_fetching_waits_for_a_slow_disk(tmp_path: Path) -> None:
         writer = LakeWriter(lake, SOURCE)
         for number in range(9):
             await writer.put(page(number, body=b'"' + b"x" * (8 << 20) + b'"'))
-        # Not everything may wait in memory: something is on the disk before the last was handed over.
+        # Not all pages may wait in memory: some are on the disk before the last one is queued.
         assert lake.files("opendota")
         await writer.flush()
 
@@ -89,7 +89,7 @@ def test_fetching_waits_for_a_slow_disk(tmp_path: Path) -> None:
     assert landed_in_order(lake, "player") == list(range(9))
 
 
-def test_after_a_failed_write_nothing_lands_and_everybody_is_told(tmp_path: Path) -> None:
+def test_after_a_failed_write_no_page_lands_and_every_call_fails(tmp_path: Path) -> None:
     async def scenario() -> None:
         writer = LakeWriter(lake, SOURCE)
         await writer.put(page(1))
@@ -105,7 +105,7 @@ def test_after_a_failed_write_nothing_lands_and_everybody_is_told(tmp_path: Path
     asyncio.run(scenario())
 
 
-def test_any_error_stops_the_landing_so_that_no_later_page_overtakes_a_lost_one(tmp_path: Path) -> None:
+def test_after_any_error_no_later_page_lands(tmp_path: Path) -> None:
     async def scenario() -> None:
         writer = LakeWriter(lake, SOURCE)
         unwritable = Page("player", "/players/1", {"account_id": {1}}, 200, OBSERVED_AT, b"{}")
@@ -122,6 +122,6 @@ def test_any_error_stops_the_landing_so_that_no_later_page_overtakes_a_lost_one(
     assert landed(lake, "player") == []
 
 
-def test_nothing_to_land_leaves_no_file(tmp_path: Path) -> None:
+def test_without_pages_no_file_is_written(tmp_path: Path) -> None:
     asyncio.run(LakeWriter(Lake(tmp_path), SOURCE).flush())
     assert list(tmp_path.iterdir()) == []

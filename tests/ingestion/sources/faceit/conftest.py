@@ -38,13 +38,13 @@ QUICK = RetryPolicy(
     initial_backoff_s=0.005,
     max_backoff_s=0.05,
 )
-#: A scripted source allows any rate of requests.
+#: Headers of a source that allows any rate of requests.
 UNLIMITED = {"ratelimit-limit": "1000000, 1000000;w=1", "ratelimit-remaining": "999999", "ratelimit-reset": "1"}
 
 
 @dataclass
 class Warehouse:
-    """Tracks, runs passes, and looks at what is stored."""
+    """Tracks entities, syncs streams, and queries the stored data."""
 
     settings: Settings
     url: str
@@ -55,7 +55,7 @@ class Warehouse:
             track(connection, SOURCE.name, kind, [str(id_) for id_ in ids])
 
     def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, SyncReport]:
-        """Run passes (all by default) with these settings changed, loading after each as a caller should."""
+        """Sync streams (all by default) with changed settings, and load after each sync."""
         changed = self.settings.model_copy(update=settings)
 
         async def scenario() -> dict[str, SyncReport]:
@@ -71,19 +71,19 @@ class Warehouse:
         return asyncio.run(scenario())
 
     def run_against(
-        self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
+        self, respond: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
     ) -> tuple[SyncReport, list[str]]:
-        """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
-        reports, paths = self.run_all_against(answer, name, clock=clock, **settings)
+        """Sync one stream against a scripted source, with changed settings: its report and the requested paths."""
+        reports, paths = self.run_all_against(respond, name, clock=clock, **settings)
         return reports[name], paths
 
     def run_all_against(
-        self, answer: Callable[[str, int], Reply], *names: str, clock: Clock | None = None, **settings: Any
+        self, respond: Callable[[str, int], Reply], *names: str, clock: Clock | None = None, **settings: Any
     ) -> tuple[dict[str, SyncReport], list[str]]:
-        """Run passes as one run against a scripted source: their reports and the paths they asked."""
+        """Sync streams as one run against a scripted source: their reports and the requested paths."""
 
         def unlimited(path: str, times: int) -> Reply:
-            reply = answer(path, times)
+            reply = respond(path, times)
             return replace(reply, headers={**UNLIMITED, **reply.headers})
 
         async def scenario() -> tuple[dict[str, SyncReport], list[str]]:
@@ -119,16 +119,16 @@ class Warehouse:
 
 @pytest.fixture
 def upstream() -> Iterator[Sandbox]:
-    """A simulated FACEIT, for one test to do with as it likes."""
+    """A simulated FACEIT that one test may change."""
     with serve(World(seed=7, players=30, days=60)) as running:
         yield running
 
 
 @pytest.fixture
 def warehouse(database: Database, lake: Lake) -> Warehouse:
-    """Without an upstream: nobody answers at its address."""
+    """A warehouse without an upstream: no server responds at its address."""
     settings = database.settings.model_copy(
-        update={"faceit_url": "http://127.0.0.1:9/nobody", "faceit_key": SecretStr(KEY)}
+        update={"faceit_url": "http://127.0.0.1:9/unreachable", "faceit_key": SecretStr(KEY)}
     )
     return Warehouse(settings, database.url("ingest"), lake)
 
@@ -147,7 +147,7 @@ def players(upstream: Sandbox) -> list[str]:
 
 @pytest.fixture
 def requested(upstream: Sandbox) -> Callable[[], list[str]]:
-    """Paths and queries asked since the last call."""
+    """Paths and queries requested since the last call."""
 
     def since() -> list[str]:
         log = upstream.faceit.log

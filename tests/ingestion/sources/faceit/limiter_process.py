@@ -1,4 +1,4 @@
-"""A process that takes turns as a run does, and writes when it had each: `python -m ... DATABASE_URL TURNS`."""
+"""A process that acquires slots as a run does and writes their times: `python -m ... DATABASE_URL COUNT`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ingestion.http.rate_limits import SystemClock
 from ingestion.sources.faceit.rate_limits import PerSecondLimiter
 
 
-async def make_request(database_url: str, count: int) -> list[float]:
-    async def slot() -> None:
+async def acquire_slots(database_url: str, count: int) -> list[float]:
+    async def acquire_slot() -> None:
         async with limiter.acquire():
             timestamps.append(time.time())
 
     timestamps: list[float] = []
     async with PerSecondLimiter.connect("faceit", database_url, SystemClock()) as limiter, asyncio.TaskGroup() as group:
         for _ in range(count):
-            group.create_task(slot())
+            group.create_task(acquire_slot())
     return timestamps
 
 
 if __name__ == "__main__":
-    sys.stdout.write(" ".join(map(str, asyncio.run(make_request(sys.argv[1], int(sys.argv[2]))))))
+    sys.stdout.write(" ".join(map(str, asyncio.run(acquire_slots(sys.argv[1], int(sys.argv[2]))))))

@@ -1,4 +1,4 @@
-"""FACEIT's lists, scripted: as many records as a test wants, paged and capped as the contract says."""
+"""Scripted lists of FACEIT: as many records as a test needs, paged and capped as in FACEIT's contract."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def match_id(number: int) -> str:
 
 
 def match(number: int, finished_at: int | None, *, status: str = "finished", winner: str = "faction1") -> Any:
-    """A record of a history: the player's own match against nobody in particular."""
+    """A record of a history: a match of the player against an empty side."""
     players = [{"player_id": PLAYER, "nickname": "Darwin", "skill_level": 8}]
     times = {} if finished_at is None else {"finished_at": finished_at}
     return {
@@ -36,14 +36,14 @@ def match(number: int, finished_at: int | None, *, status: str = "finished", win
 
 
 def history(records: Sequence[Any], *, is_inclusive: bool = True) -> Script:
-    """`/players/{id}/history`: newest first; what is under way comes before everything that has ended."""
+    """`/players/{id}/history`: newest first; matches in progress come before finished ones."""
     return _list(records, lambda record: record.get("finished_at"), 1000, is_inclusive=is_inclusive)
 
 
 def statistics(
     timestamps: Sequence[int], *, is_inclusive: bool = True, has_end: bool = True, maximum: int = 100
 ) -> Script:
-    """`/players/{id}/games/cs2/stats` with a record for each of these moments (ms); as of 2024 without the end."""
+    """`/players/{id}/games/cs2/stats` with a record for each timestamp (ms); as of 2024 without the end."""
     made = [datetime.fromtimestamp(timestamp / 1000, UTC).isoformat() for timestamp in timestamps]
     records = [
         {
@@ -88,12 +88,12 @@ def _list(
 
     ordered = sorted(records, key=key, reverse=True)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         query = query_of(path)
-        # A month is shown unless more is requested.
+        # FACEIT returns one month unless more is requested.
         assert query["from"] == "1"
         until = float(query["to"]) if "to" in query else float("inf")
         chosen = [record for record in ordered if key(record) < until or (is_inclusive and key(record) == until)]
         return paged(chosen, query, maximum=maximum, max_offset=max_offset)
 
-    return answer
+    return respond

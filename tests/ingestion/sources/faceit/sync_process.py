@@ -1,4 +1,4 @@
-"""A process that does passes as a run does, and writes what failed: `python -m ... DATABASE_URL PASS...`."""
+"""A process that syncs streams as a run does and writes the failures: `python -m ... DATABASE_URL STREAM...`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from warehouse.core.settings import load_settings
 from warehouse.lake.files import Lake
 
 
-async def read(database_url: str, names: list[str]) -> list[str]:
+async def sync(database_url: str, names: list[str]) -> list[str]:
     settings = load_settings()
     lines = []
     async with CONNECTOR.open_context(settings, database_url, Lake(settings.lake_path)) as context:
@@ -23,4 +23,4 @@ async def read(database_url: str, names: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(asyncio.run(read(sys.argv[1], sys.argv[2:]))))
+    sys.stdout.write("\n".join(asyncio.run(sync(sys.argv[1], sys.argv[2:]))))

@@ -1,4 +1,4 @@
-"""All processes on one database keep to ten requests a second together, or to what the source's headers say."""
+"""All processes on one database share ten requests per second, or the limit in the source's headers."""
 
 from __future__ import annotations
 
@@ -31,20 +31,22 @@ SPACING_S = 0.105
 
 
 @dataclass(frozen=True)
-class Waited:
-    """How long two limiters, of two connections, had to wait at each turn of a scenario, and when that was told."""
+class MeasuredWaits:
+    """Requested sleeps of two limiters on two connections in a scenario, and the time of each request."""
 
     seconds: list[float]
     elapsed_s: list[float]
 
     def is_near(self, expected: list[float]) -> bool:
-        """Whether the last waits were these, less what had gone by until each."""
+        """Whether the last waits were the expected ones, less the elapsed time."""
         count = len(expected)
-        told = zip(self.seconds[-count:], self.elapsed_s[-count:], expected, strict=True)
-        return all(seconds - elapsed - 0.01 <= wait <= seconds + 0.01 for wait, elapsed, seconds in told)
+        measured = zip(self.seconds[-count:], self.elapsed_s[-count:], expected, strict=True)
+        return all(seconds - elapsed - 0.01 <= wait <= seconds + 0.01 for wait, elapsed, seconds in measured)
 
 
-def waits(database: Database, scenario: Callable[[PerSecondLimiter, PerSecondLimiter], Awaitable[None]]) -> Waited:
+def waits(
+    database: Database, scenario: Callable[[PerSecondLimiter, PerSecondLimiter], Awaitable[None]]
+) -> MeasuredWaits:
     class TimedClock(JumpingClock):
         async def sleep(self, seconds: float) -> None:
             elapsed.append(time.monotonic() - started)
@@ -63,10 +65,10 @@ def waits(database: Database, scenario: Callable[[PerSecondLimiter, PerSecondLim
             await scenario(one, other)
 
     asyncio.run(run())
-    return Waited(clock.slept, elapsed)
+    return MeasuredWaits(clock.slept, elapsed)
 
 
-async def turns(limiter: PerSecondLimiter, count: int) -> None:
+async def acquire_slots(limiter: PerSecondLimiter, count: int) -> None:
     for _ in range(count):
         async with limiter.acquire():
             pass
@@ -75,15 +77,15 @@ async def turns(limiter: PerSecondLimiter, count: int) -> None:
 def test_requests_are_spaced_evenly_whichever_process_makes_them(database: Database) -> None:
     async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         for _ in range(5):
-            await turns(one, 1)
-            await turns(other, 1)
+            await acquire_slots(one, 1)
+            await acquire_slots(other, 1)
 
-    waited = waits(database, scenario)
-    assert waited.is_near([number * SPACING_S for number in range(1, 10)])
-    assert len(waited.seconds) == 9  # the first went at once
+    measured_waits = waits(database, scenario)
+    assert measured_waits.is_near([number * SPACING_S for number in range(1, 10)])
+    assert len(measured_waits.seconds) == 9  # the first was made at once
 
 
-def test_what_the_headers_allow_holds_from_then_on(database: Database) -> None:
+def test_the_limit_in_the_headers_applies_from_then_on(database: Database) -> None:
     async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         for limit in ("1000, 1000;w=1", "10, 10;w=1, 600;w=60", "10, 1;w=2", "many", "0, 0;w=1", "10;w=0"):
             async with one.acquire() as slot:
@@ -104,66 +106,66 @@ def test_what_the_headers_allow_holds_from_then_on(database: Database) -> None:
         ({"retry-after": "?"}, 1),
     ],
 )
-def test_a_refusal_holds_everybody_as_long_as_it_says(
+def test_a_429_pauses_all_requests_as_long_as_it_demands(
     database: Database, headers: dict[str, str], seconds: float
 ) -> None:
     async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         async with one.acquire() as slot:
             slot.on_rate_limited({"ratelimit-remaining": "0", **headers}, "API rate limit exceeded")
-        await turns(one, 1)
-        await turns(other, 1)
+        await acquire_slots(one, 1)
+        await acquire_slots(other, 1)
 
     assert waits(database, scenario).is_near([seconds, seconds + SPACING_S])
 
 
-def test_a_refusal_holds_the_other_processes_at_once(database: Database) -> None:
+def test_a_429_pauses_the_other_processes_at_once(database: Database) -> None:
     async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         async with one.acquire() as slot:
             slot.on_rate_limited({"ratelimit-reset": "3"}, "API rate limit exceeded")
-        await turns(other, 1)
+        await acquire_slots(other, 1)
 
     assert waits(database, scenario).is_near([3])
 
 
-def test_a_refusal_is_not_believed_to_hold_for_hours(database: Database) -> None:
+def test_the_pause_after_a_429_is_limited(database: Database) -> None:
     async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         async with one.acquire() as slot:
             slot.on_rate_limited({"retry-after": "86400"}, "")
-        await turns(one, 1)
+        await acquire_slots(one, 1)
 
     assert waits(database, scenario).is_near([60])
 
 
-def test_a_refusal_that_says_requests_are_left_holds_nobody(database: Database) -> None:
+def test_a_429_with_remaining_requests_pauses_no_request(database: Database) -> None:
     async def scenario(one: PerSecondLimiter, other: PerSecondLimiter) -> None:
         async with one.acquire() as slot:
             slot.on_rate_limited({"ratelimit-remaining": "4", "ratelimit-reset": "1"}, "")
-        await turns(one, 1)
+        await acquire_slots(one, 1)
 
     assert waits(database, scenario).is_near([SPACING_S])
 
 
-def test_a_process_that_was_held_up_gives_its_moment_away(database: Database) -> None:
-    class HeldUp(SystemClock):
+def test_a_delayed_process_gives_up_its_slot(database: Database) -> None:
+    class DelayedClock(SystemClock):
         async def sleep(self, seconds: float) -> None:
             slept.append(seconds)
-            time.sleep(seconds + (0.3 if len(slept) == 1 else 0))  # noqa: ASYNC251  # this is what holds it up
+            time.sleep(seconds + (0.3 if len(slept) == 1 else 0))  # noqa: ASYNC251  # the delay
 
     async def scenario() -> None:
-        async with PerSecondLimiter.connect("it", database.url("ingest"), HeldUp()) as limiter:
-            await turns(limiter, 2)
+        async with PerSecondLimiter.connect("it", database.url("ingest"), DelayedClock()) as limiter:
+            await acquire_slots(limiter, 2)
 
     slept: list[float] = []
     started_at = datetime.now(UTC)
     asyncio.run(scenario())
-    # The second turn woke too late, and took another moment.
+    # The second request woke too late, and reserved another slot.
     with psycopg.connect(database.url("ingest")) as connection:
         row = connection.execute("SELECT next_at FROM ops.request_slots").fetchone()
     assert row is not None
     assert (row[0] - started_at).total_seconds() > 0.3 + 2 * SPACING_S - 0.01
 
 
-def test_at_most_so_many_requests_are_under_way_and_the_first_come_go_first(database: Database) -> None:
+def test_requests_in_flight_are_limited_and_made_in_order(database: Database) -> None:
     async def scenario() -> None:
         async with PerSecondLimiter.connect("it", database.url("ingest"), JumpingClock()) as limiter:
 
@@ -190,20 +192,20 @@ def test_at_most_so_many_requests_are_under_way_and_the_first_come_go_first(data
     assert order == list(range(30))
 
 
-def test_a_database_that_does_not_answer_is_told_in_one_line(database: Database) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(database: Database) -> None:
     async def open_nowhere() -> None:
         async with PerSecondLimiter.connect("it", "postgresql://nobody@127.0.0.1:9/none", SystemClock()):
             pass
 
     async def lose_it() -> None:
         async with PerSecondLimiter.connect("it", database.url("ingest"), SystemClock()) as limiter:
-            await turns(limiter, 1)
+            await acquire_slots(limiter, 1)
             with psycopg.connect(database.admin_url, autocommit=True) as connection:
                 connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
-            await turns(limiter, 1)
+            await acquire_slots(limiter, 1)
 
     for scenario in (open_nowhere, lose_it):
         with pytest.raises(DatabaseError) as caught:
@@ -218,7 +220,7 @@ def test_two_processes_stay_within_ten_a_second_together(database: Database) -> 
     timestamps = [float(text) for process in processes for text in process.communicate(timeout=120)[0].split()]
     assert len(timestamps) == 60
     maximum = max(sum(begin <= timestamp < begin + 1 for timestamp in timestamps) for begin in timestamps)
-    # A process may be held up just after its turn has come; unaware of each other, they would be twice as many.
+    # A process may be delayed just after its slot began; without a shared limit there would be twice as many.
     assert maximum <= 11
 
 
@@ -248,6 +250,6 @@ def test_two_runs_at_once_are_not_refused_by_a_source_that_allows_ten_a_second(d
         assert [process.communicate(timeout=120)[0] for process in processes] == ["", ""]
         statuses = Counter(entry.status for entry in sandbox.faceit.log.entries)
     assert statuses[200] == 2 * len(players)
-    # A loaded machine may send some too late, which is waited out; unaware of each other, half would be refused.
+    # A loaded machine may send some too late, which are retried; without a shared limit half would be refused.
     assert statuses[429] <= statuses[200] / 10
     assert set(statuses) <= {200, 429}

@@ -1,4 +1,4 @@
-"""Passes over FACEIT read everything that is tracked, little when little is new, and go on where they were."""
+"""Streams of FACEIT read all tracked entities, make few requests for few new records, and resume where they stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.ingestion.sources.faceit.lists import match, match_id, not_found, pag
 Requested = Callable[[], list[str]]
 
 
-def test_a_whole_run_reads_every_endpoint(simulated: Warehouse, upstream: Sandbox, players: list[str]) -> None:
+def test_a_full_run_reads_every_endpoint(simulated: Warehouse, upstream: Sandbox, players: list[str]) -> None:
     scene = upstream.faceit.world.scene
     simulated.track("player", *players)
     simulated.track("hub", scene.hubs[0].competition_id)
@@ -36,7 +36,7 @@ def entity_id(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
-#: What each kind is read by, with settings that let a run read two.
+#: Kind of entity by stream, with settings that let a run read two entities.
 KINDS_BY_STREAM = {
     "players": ("player", {"faceit_call_budget": 6}),
     "history_matches": ("player", {"faceit_call_budget": 5}),
@@ -54,22 +54,24 @@ BLOCKED = Reply(403, b"<html>")
 
 
 @pytest.mark.parametrize("name", list(KINDS_BY_STREAM))
-def test_more_than_a_run_can_read_takes_turns_whatever_is_answered(warehouse: Warehouse, name: str) -> None:
+def test_more_entities_than_a_run_can_read_are_all_read_over_several_runs_despite_errors(
+    warehouse: Warehouse, name: str
+) -> None:
     kind, budget = KINDS_BY_STREAM[name]
     entity_ids = [("1-" if kind == "match" else "") + entity_id(number) for number in range(6)]
     warehouse.track(kind, *entity_ids)
-    # That there are no statistics is an answer, after which they are not due for a day.
+    # A 404 means that there are no statistics, which are then not due for a day.
     replies = (REFUSALS[2:] if name == "player_match_stats" else REFUSALS) + (BLOCKED,)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return replies[entity_ids.index(path.split("/")[3]) % len(replies)]
 
-    read = [{path.split("/")[2] for path in warehouse.run_against(answer, name, **budget)[1]} for _ in range(6)]
+    read = [{path.split("/")[2] for path in warehouse.run_against(respond, name, **budget)[1]} for _ in range(6)]
     assert all(len(ids) <= 2 for ids in read)
     assert set().union(*read[:3]) == set().union(*read[3:]) == set(entity_ids)
 
 
-def test_tracked_matches_without_statistics_take_turns(warehouse: Warehouse) -> None:
+def test_tracked_matches_without_statistics_are_all_read_over_several_runs(warehouse: Warehouse) -> None:
     hub = entity_id(1)
     warehouse.track("hub", hub)
     ids = [match_id(number) for number in range(6)]

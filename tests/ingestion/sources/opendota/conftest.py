@@ -41,7 +41,7 @@ QUICK = RetryPolicy(
 
 @dataclass
 class Warehouse:
-    """Tracks, runs passes, and looks at what is stored."""
+    """Tracks entities, syncs streams, and queries the stored data."""
 
     settings: Settings
     url: str
@@ -52,7 +52,7 @@ class Warehouse:
             track(connection, SOURCE.name, kind, [str(id_) for id_ in ids])
 
     def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, SyncReport]:
-        """Run passes (all by default) with these settings changed, loading after each as a caller should."""
+        """Sync streams (all by default) with changed settings, and load after each sync."""
         changed = self.settings.model_copy(update=settings)
 
         async def scenario() -> dict[str, SyncReport]:
@@ -68,12 +68,12 @@ class Warehouse:
         return asyncio.run(scenario())
 
     def run_against(
-        self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
+        self, respond: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
     ) -> tuple[SyncReport, list[str]]:
-        """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
+        """Sync one stream against a scripted source, with changed settings: its report and the requested paths."""
 
         async def scenario() -> tuple[SyncReport, list[str]]:
-            async with scripted(answer) as server:
+            async with scripted(respond) as server:
                 changed = self.at(server.url).settings.model_copy(update=settings)
                 async with CONNECTOR.open_context(
                     changed, self.url, self.lake, clock=clock, retry_policy=QUICK
@@ -105,7 +105,7 @@ class Warehouse:
 
 @pytest.fixture
 def upstream() -> Iterator[Sandbox]:
-    """A simulated OpenDota, for one test to do with as it likes."""
+    """A simulated OpenDota that one test may change."""
     with serve(World(seed=7, players=30, days=60)) as running:
         yield running
 
@@ -123,7 +123,7 @@ def players(upstream: Sandbox) -> list[int]:
 
 @pytest.fixture
 def requested(upstream: Sandbox) -> Callable[[], list[str]]:
-    """Paths and queries asked since the last call."""
+    """Paths and queries requested since the last call."""
 
     def since() -> list[str]:
         entries = [f"{entry.path}?{entry.query}" if entry.query else entry.path for entry in upstream.requests.entries]

@@ -1,4 +1,4 @@
-"""Tracked players: everything they have, in as few requests as can be."""
+"""Tracked players: all data that OpenDota has of them, in as few requests as possible."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_first_run_reads_every_match_of_every_player_significant_or_not(
     assert len(stored_matches(warehouse, players[7])) == 0  # private
 
 
-def test_the_first_import_of_a_player_costs_one_request_an_endpoint(
+def test_the_first_import_of_a_player_costs_one_request_per_endpoint(
     warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
@@ -67,7 +67,7 @@ def test_a_player_with_no_new_match_costs_a_profile_and_one_page(
     requested()
     reports = warehouse.run(*OF_PLAYERS)
     requests = requested()
-    # What a private history shows is read whole, which is nothing until it is public.
+    # A private history is requested in full, and is empty until it is public.
     pages = {id_: "/matches?significant=0" + ("" if id_ == players[7] else "&limit=100") for id_ in players}
     assert sorted(requests) == sorted(f"/players/{id_}{part}" for id_ in players for part in ("", pages[id_]))
     assert sum(report.requests for report in reports.values()) == 2 * len(players)
@@ -124,7 +124,7 @@ def test_a_history_is_read_again_after_some_days_for_late_updates(
     assert requested() == [f"/players/{account}/matches?significant=0&limit=100"]
 
 
-def test_a_profile_is_read_at_each_run_and_is_another_observation_of_the_rank(
+def test_a_profile_is_read_by_each_run_and_is_another_observation_of_the_rank(
     warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", players[0])
@@ -135,7 +135,7 @@ def test_a_profile_is_read_at_each_run_and_is_another_observation_of_the_rank(
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.player_ranks") == [(2,)]
 
 
-def test_a_profile_that_became_private_deletes_nothing_and_is_told(
+def test_a_profile_that_became_private_deletes_nothing_and_is_reported(
     warehouse: Warehouse, upstream: Sandbox, players: list[int]
 ) -> None:
     [account] = players[:1]
@@ -181,18 +181,18 @@ def test_the_stalest_players_are_read_first_within_the_budget(
     assert first.is_ok
     second = warehouse.run("player_matches", opendota_call_budget=5)["player_matches"]
     read_next = {path.split("/")[2] for path in requested()}
-    assert len(read) == len(read_next) == first.requests == second.requests == 4  # a pass spends its share
+    assert len(read) == len(read_next) == first.requests == second.requests == 4  # the stream's share
     assert not read & read_next
 
 
-def test_no_pass_of_a_run_starves_those_after_it(warehouse: Warehouse, players: list[int]) -> None:
+def test_no_stream_of_a_run_starves_later_streams(warehouse: Warehouse, players: list[int]) -> None:
     warehouse.track("player", *players)
     reports = warehouse.run(*OF_PLAYERS, opendota_call_budget=16)
     assert all(report.requests > 0 for report in reports.values())
     assert sum(report.requests for report in reports.values()) <= 16
 
 
-def test_a_record_that_was_wrong_for_a_moment_is_right_after_the_next_pass(
+def test_a_record_that_was_wrong_for_a_short_time_is_right_after_the_next_sync(
     warehouse: Warehouse, upstream: Sandbox, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
@@ -221,7 +221,7 @@ def test_a_record_that_was_wrong_for_a_moment_is_right_after_the_next_pass(
     assert all(stored_matches(warehouse, account) == facts.match_ids(account) for account in players)
 
 
-def test_a_record_that_stays_wrong_does_not_cost_a_whole_history_each_time(
+def test_a_record_that_stays_wrong_does_not_cause_a_full_scan_each_time(
     warehouse: Warehouse, upstream: Sandbox, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
@@ -243,7 +243,7 @@ def test_every_fault_at_once_loses_nothing(warehouse: Warehouse, upstream: Sandb
     assert all(stored_matches(warehouse, account) == facts.match_ids(account) for account in players)
 
 
-def test_an_untracked_player_is_not_asked_for_and_keeps_what_is_stored(
+def test_an_untracked_player_is_not_requested_and_its_stored_data_is_kept(
     warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
@@ -257,7 +257,7 @@ def test_an_untracked_player_is_not_asked_for_and_keeps_what_is_stored(
     assert stored_matches(warehouse, account)
 
 
-def test_the_cursor_names_the_newest_match_that_is_stored(warehouse: Warehouse, players: list[int]) -> None:
+def test_the_cursor_holds_the_newest_stored_match(warehouse: Warehouse, players: list[int]) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     warehouse.run(*OF_PLAYERS)
@@ -267,13 +267,13 @@ def test_the_cursor_names_the_newest_match_that_is_stored(warehouse: Warehouse, 
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_history_that_is_gone_costs_neither_other_parts_nor_other_players(warehouse: Warehouse, status: int) -> None:
+def test_a_missing_history_does_not_affect_other_players(warehouse: Warehouse, status: int) -> None:
     warehouse.track("player", 7, 8)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return error(status, "not here") if path.startswith("/api/players/7/") else Reply()
 
-    report, paths = warehouse.run_against(answer, "player_matches")
+    report, paths = warehouse.run_against(respond, "player_matches")
     assert [failure.item for failure in report.failures] == ["player 7"]
     assert report.done == 1
     assert report.stop is None

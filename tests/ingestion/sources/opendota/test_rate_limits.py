@@ -1,4 +1,4 @@
-"""Requests keep within what the source's headers show, whatever its limits are."""
+"""Requests keep within the limits in the source's headers, whatever they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.ingestion.clocks import JumpingClock
 
 @dataclass
 class Source:
-    """Counts requests in calendar minutes and days, as the real source does, and tells what is left."""
+    """Counts requests in calendar minutes and days, as the real source does, and reports the remaining ones."""
 
     clock: JumpingClock
     per_minute: int
@@ -27,7 +27,7 @@ class Source:
     in_flight: int = 0
     max_in_flight: int = 0
 
-    async def answer(self) -> tuple[int, dict[str, str]]:
+    async def respond(self) -> tuple[int, dict[str, str]]:
         minute = int(self.clock.now().timestamp() // 60)
         self.minutes[minute] = self.minutes.get(minute, 0) + 1
         self.requested += 1
@@ -45,10 +45,10 @@ class Source:
 
 
 async def make_request(limiter: PerMinuteLimiter, source: Source) -> None:
-    """One request, repeated while it is refused."""
+    """Make one request, and repeat it while it is refused."""
     while True:
         async with limiter.acquire() as slot:
-            status, headers = await source.answer()
+            status, headers = await source.respond()
             slot.update_from_headers(headers)
             if status == 200:
                 return
@@ -68,11 +68,11 @@ def test_no_request_is_refused_by_a_minute_of_any_size(per_minute: int, count: i
     asyncio.run(make_concurrent_requests(PerMinuteLimiter("it", clock=clock), source, count))
     assert source.refused == 0
     assert source.requested == count
-    # As few minutes as can be: nobody waits while requests are left.
+    # The minimum number of minutes: no request waits while some are left.
     assert len(source.minutes) == -(-count // per_minute)
 
 
-def test_a_minute_that_others_use_too_is_respected() -> None:
+def test_a_minute_that_other_clients_use_too_is_respected() -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute=60)
     source.minutes[int(clock.now().timestamp() // 60)] = 57
@@ -81,21 +81,21 @@ def test_a_minute_that_others_use_too_is_respected() -> None:
     assert list(source.minutes.values()) == [60, 7]
 
 
-def test_at_most_so_many_requests_are_under_way() -> None:
+def test_the_number_of_requests_in_flight_is_limited() -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute=10_000)
     asyncio.run(make_concurrent_requests(PerMinuteLimiter("it", clock=clock, concurrency=5), source, 50))
     assert source.max_in_flight == 5
 
 
-def test_the_first_request_of_all_goes_alone() -> None:
+def test_the_very_first_request_is_made_alone() -> None:
     clock = JumpingClock()
     source = Source(clock, per_minute=1)
     asyncio.run(make_concurrent_requests(PerMinuteLimiter("it", clock=clock), source, 3))
     assert source.refused == 0
 
 
-def test_a_source_without_headers_is_bounded_by_concurrency_only() -> None:
+def test_without_headers_only_concurrency_limits_requests() -> None:
     async def scenario() -> None:
         limiter = PerMinuteLimiter("it", clock=clock)
         for _ in range(500):
@@ -107,7 +107,7 @@ def test_a_source_without_headers_is_bounded_by_concurrency_only() -> None:
     assert clock.slept == []
 
 
-def test_a_refused_minute_holds_everybody_until_the_next() -> None:
+def test_a_429_pauses_all_requests_until_the_next_minute() -> None:
     async def scenario() -> None:
         limiter = PerMinuteLimiter("it", clock=clock)
         async with limiter.acquire() as slot:
@@ -120,7 +120,7 @@ def test_a_refused_minute_holds_everybody_until_the_next() -> None:
     assert clock.slept == [31.0]
 
 
-def test_a_refusal_that_says_requests_are_left_holds_nobody() -> None:
+def test_a_429_with_remaining_requests_pauses_no_request() -> None:
     async def scenario() -> None:
         limiter = PerMinuteLimiter("it", clock=clock)
         async with limiter.acquire() as slot:
@@ -134,7 +134,7 @@ def test_a_refusal_that_says_requests_are_left_holds_nobody() -> None:
 
 
 async def make_requests_until_day_limit(limiter: PerMinuteLimiter, source: Source, count: int) -> int:
-    """How many of `count` requests side by side were made before the day was over."""
+    """How many of `count` concurrent requests were made before the daily limit."""
     results = await asyncio.gather(*(make_request(limiter, source) for _ in range(count)), return_exceptions=True)
     failures = [result for result in results if result is not None]
     assert all(isinstance(failure, DayLimitReached) for failure in failures)
@@ -165,7 +165,7 @@ def test_a_new_day_is_a_new_budget() -> None:
     asyncio.run(scenario())
 
 
-def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
+def test_slots_are_acquired_in_order() -> None:
     async def scenario() -> None:
         limiter = PerMinuteLimiter("it", clock=JumpingClock(), concurrency=2)
 
@@ -182,7 +182,7 @@ def test_turns_are_given_in_the_order_they_were_asked_for() -> None:
     assert [number for number, _ in order] == sorted(number for number, _ in order)
 
 
-def test_a_failed_request_gives_its_turn_back() -> None:
+def test_a_failed_request_releases_its_slot() -> None:
     async def scenario() -> None:
         limiter = PerMinuteLimiter("it", clock=JumpingClock(), concurrency=1)
         for _ in range(3):
