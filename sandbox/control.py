@@ -1,6 +1,6 @@
-"""Control endpoints: another process moves the clock, sets faults, and reads the log and the truth.
+"""Control endpoints: another process advances the clock, sets faults, and reads the request log and the ground truth.
 
-They are not part of any upstream and are neither counted nor limited. Bodies and answers are JSON.
+They are not part of an upstream, and are neither counted nor limited. Request and response bodies are JSON.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sandbox.upstream import Upstream
 
 
 def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
-    """Routes to mount under `/sandbox`; what is FACEIT's lies under `/sandbox/faceit`."""
+    """Routes to mount under `/sandbox`; those of FACEIT are under `/sandbox/faceit`."""
     world = opendota.world
 
     async def state(_: Request) -> Response:
         return _json({"seed": world.seed, "now": world.now, "start": world.start, "requests": opendota.log.count})
 
     async def name(_: Request) -> Response:
-        # What a warehouse compares with the world of its data before it requests anything (`ingestion.sync.worlds`).
+        # A warehouse compares this with the world of its data before its first request (`ingestion.sync.worlds`).
         return _json({"world": world.id})
 
     async def advance(request: Request) -> Response:
@@ -87,7 +87,7 @@ def _faceit_routes(faceit: Faceit) -> list[BaseRoute]:
 
 
 def _upstream_routes(upstream: Upstream, faulty: Sequence[Upstream]) -> list[BaseRoute]:
-    """The log of one upstream, and the faults that some share."""
+    """Routes of an upstream's request log, and of the faults of one or more upstreams."""
 
     async def faults(request: Request) -> Response:
         if request.method == "PUT":
@@ -108,7 +108,7 @@ def _upstream_routes(upstream: Upstream, faulty: Sequence[Upstream]) -> list[Bas
 
 
 async def bad_request(_: Request, error: Exception) -> Response:
-    """Answer a control request that makes no sense with 400 and the reason."""
+    """Respond to an invalid control request with 400 and the reason."""
     return _json({"error": str(error)}, 400)
 
 

@@ -1,7 +1,7 @@
-"""Faults a simulated upstream shows on request, decided by seed and request alone.
+"""Fault injection of a simulated upstream, determined by seed and request alone.
 
-A fault is transient: it hits the same request (path and query) `tries` times, then the request succeeds.
-The same holds for a malformed record: it is served wrong `tries` times, then right.
+A fault is transient: it affects the same request (path and query) `tries` times, then the request succeeds. The same
+applies to a malformed record: it is malformed `tries` times, then correct.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ _KINDS: tuple[Kind, ...] = ("too_many", "server_error", "hang", "truncate", "cut
 
 @dataclass(frozen=True)
 class Faults:
-    """Chances (0..1) that a request meets each kind, and a schedule by request number.
+    """Probability (0..1) of each kind of fault per request, and a schedule by request number.
 
-    Numbers count from 1 when these faults are set.
-    `server_error` starts a burst: this request and the following ones, `burst` in all, answer 500. `hang`
-    waits `hang_s` seconds and drops the connection; `truncate` sends fewer bytes than it announced; `cut`
-    sends half a JSON document as if it were whole; `duplicate_page` serves the first page again; `slow`
-    waits `slow_s` seconds. `malformed` is the chance that a record of a player's matches, or a player of a
-    match, carries text where a number belongs, or text that cannot be stored.
+    Request numbers begin at 1 when the faults are set. `server_error` starts a burst: this request and the following
+    ones, `burst` in total, fail with 500. `hang` waits `hang_s` seconds and drops the connection; `truncate` sends
+    fewer bytes than announced; `cut` sends half a JSON document as if it were complete; `duplicate_page` returns the
+    first page again; `slow` waits `slow_s` seconds. `malformed` is the probability that a record of a player's matches,
+    or a player of a match, has text in place of a number, or text that cannot be stored.
     """
 
     seed: int = 0
@@ -47,7 +46,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class MalformedRecord:
-    """A record served wrong: whose and of which match (as the upstream calls them), in which field, with what text."""
+    """A malformed record that was served: player and match (by the upstream's ids), field, and text in the field."""
 
     account_id: int | str
     match_id: int | str
@@ -56,7 +55,7 @@ class MalformedRecord:
 
 
 class FaultInjector:
-    """Carries out `Faults` for one upstream: remembers what each request and record has met."""
+    """Injects `Faults` for one upstream, and counts the faults of each request and record."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -66,7 +65,7 @@ class FaultInjector:
         self._seen = 0
 
     def next(self, path: str, query: str) -> Kind | None:
-        """The fault that the next request meets, if any."""
+        """The fault of the next request, if any."""
         faults = self.faults
         self._seen += 1
         if self._burst_left:
@@ -87,13 +86,13 @@ class FaultInjector:
         *,
         key: Sequence[str] = ("match_id",),
     ) -> None:
-        """Put text where a number belongs in some records of a player's matches.
+        """Put text in place of a number in some records of a player's matches.
 
         Args:
             account_id: the player.
-            records: changed in place.
-            texts: fields that may be spoiled, and what stands there then.
-            key: fields that tell the player's records apart, the match's id first.
+            records: records, changed in place.
+            texts: fields that may be corrupted, with the text to put there.
+            key: fields that identify the player's records, the match id first.
         """
         if not self.faults.malformed:
             return
@@ -104,13 +103,13 @@ class FaultInjector:
     def corrupt_players(
         self, match_id: str, players: Sequence[dict[str, Any]], texts: Sequence[tuple[str, str]], part: str
     ) -> None:
-        """Put text where it does not belong in some players of a match.
+        """Put invalid text into some players of a match.
 
         Args:
             match_id: the match.
-            players: changed in place.
-            texts: fields that may be spoiled, and what stands there then.
-            part: the part of the match that shows them.
+            players: players, changed in place.
+            texts: fields that may be corrupted, with the text to put there.
+            part: the part of the match that contains the players.
         """
         if not self.faults.malformed:
             return
@@ -143,7 +142,7 @@ class FaultInjector:
         return None
 
     def _still_occurs(self, key: str) -> bool:
-        """Count another meeting; False once there have been `tries`."""
+        """Count an occurrence of a fault; False after `tries` occurrences."""
         self._occurrences[key] = self._occurrences.get(key, 0) + 1
         return self._occurrences[key] <= self.faults.tries
 

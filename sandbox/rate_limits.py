@@ -1,4 +1,4 @@
-"""Request budgets of a simulated upstream: so many a minute, so many a day, more with a key."""
+"""Rate limits of a simulated upstream: requests per minute and per day, with higher limits for a key."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What the deployment allows; by default more than anyone asks for.
+    """Rate limits of the upstream; practically unlimited by default.
 
-    A minute lasts `minute_s` seconds of real time, so that a test need not wait for sixty. The day is the
+    A minute lasts `minute_s` seconds of real time, so that a test does not have to wait for sixty. The day is the
     world's: advancing the world by a day renews the budget. Requests with a key have no daily limit.
     """
 
@@ -28,7 +28,7 @@ class RequestLimits:
 
 @dataclass
 class RequestBudget:
-    """Requests spent against `limits`, by whether they carried a key."""
+    """Requests counted against `limits`, with and without a key."""
 
     limits: RequestLimits
     _minute_from: float = field(default_factory=time.monotonic)
@@ -37,7 +37,7 @@ class RequestBudget:
     _day_spent: int = 0
 
     def spend(self, *, has_key: bool, world_day: int) -> tuple[int, int | None]:
-        """Count one request; what remains of minute and day (None: no limit), negative when exceeded."""
+        """Count one request; remaining requests of minute and day (None: no limit), negative if exceeded."""
         now = time.monotonic()
         if now - self._minute_from >= self.limits.minute_s:
             self._minute_from, self._minute_spent = now, {}

@@ -1,4 +1,4 @@
-"""Rules of the simulated game that both its simulation and its views apply."""
+"""Rules of the simulated game, shared by its simulation and the upstream views."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def is_balanced(game_mode: Ints, lobby_type: Ints) -> Bools:
 
 
 def rating_changes(match_log: MatchLog) -> Ints:
-    """MMR each slot wins or loses when the match ends (matches x 10); 0 where the match does not count."""
+    """MMR that each slot wins or loses at the end of a match (matches x 10); 0 if the match does not count."""
     counts = (match_log.lobby_type == RANKED_LOBBY) & is_balanced(match_log.game_mode, match_log.lobby_type)
-    # The game rates no match whose result it lost, even if the result turns up later.
+    # A match whose result was lost is not rated, even if the result appears later.
     counts &= (match_log.duration > LONGEST_INSIGNIFICANT_S) & (match_log.result_at == match_log.visible_at)
     won = np.stack([match_log.radiant_win, ~match_log.radiant_win], axis=1)
     return np.repeat(np.where(won, RANKED_MMR, -RANKED_MMR) * counts[:, None], 5, axis=1)

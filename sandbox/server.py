@@ -1,7 +1,7 @@
-"""Serves the simulated upstreams over HTTP on loopback, in a thread of this process.
+"""HTTP server of the simulated upstreams on loopback, in a thread of this process.
 
-`serve` is for tests; `python -m sandbox` runs the same application as a process of its own, driven through
-the control endpoints under `/sandbox` (see `sandbox.control`).
+`serve` is for tests; `python -m sandbox` runs the same application as a separate process, controlled through the
+endpoints under `/sandbox` (see `sandbox.control`).
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _START_TIMEOUT_S = 10.0
 class Sandbox:
     """A running sandbox.
 
-    `url` is OpenDota's base URL, `faceit_url` FACEIT's, `control_url` that of the control endpoints. What the
-    properties below tell is OpenDota's; `faceit` has the same of its own: `.log`, `.plan.malformed`,
-    `.observed_elos`, `.set_faults()`, and in `.world` the world as FACEIT knows it. That world is played when FACEIT is
-    first asked; before a client of little patience asks, call `.world.catch_up()`.
+    `url` is OpenDota's base URL, `faceit_url` FACEIT's, `control_url` that of the control endpoints. The properties
+    below are OpenDota's; `faceit` has its own: `.log`, `.fault_injector.malformed`, `.observed_elos`, `.set_faults()`,
+    and FACEIT's view of the world in `.world`. That world is simulated on FACEIT's first request; before a request
+    with a short timeout, call `.world.catch_up()`.
     """
 
     url: str
@@ -51,29 +51,29 @@ class Sandbox:
 
     @property
     def requests(self) -> RequestLog:
-        """The requests OpenDota was asked: `.count`, `.entries` (path, query, status, fault), `.clear()`."""
+        """OpenDota's request log: `.count`, `.entries` (path, query, status, fault), `.clear()`."""
         return self.opendota.log
 
     @property
     def malformed(self) -> list[MalformedRecord]:
-        """Every record served with a wrong type so far."""
+        """All malformed records served so far."""
         return self.opendota.fault_injector.malformed
 
     @property
     def observed_ranks(self) -> list[ObservedRank]:
-        """The rank each profile showed, in order; also to a client that was gone before the answer came."""
+        """The ranks that profiles showed, in order; responses to disconnected clients count too."""
         return self.opendota.observed_ranks
 
     def advance(self, *, days: float = 0, seconds: int = 0) -> int:
-        """Move the world's clock forward and return its new `now` (Unix s)."""
+        """Advance the world's clock; returns the new `now` (Unix s)."""
         now = self.world.advance(days=days, seconds=seconds)
         if self.faceit.world.is_started:
-            # Here it costs patience of nobody who asks.
+            # Simulated here, so that no request waits for it.
             self.faceit.world.catch_up()
         return now
 
     def set_faults(self, faults: Faults | None) -> None:
-        """Both upstreams show these faults from now on, each counting its own requests; None ends them."""
+        """Inject these faults into both upstreams, each with its own request numbers; None ends all faults."""
         for upstream in (self.opendota, self.faceit):
             upstream.set_faults(faults or Faults())
 
@@ -91,12 +91,12 @@ def build_app(opendota: OpenDota, faceit: Faceit) -> Starlette:
 
 
 def listen(port: int) -> socket.socket:
-    """A listening socket on loopback; port 0 takes a free one."""
+    """A listening socket on loopback; port 0 selects a free one."""
     return socket.create_server(("127.0.0.1", port), backlog=256)
 
 
 def uvicorn_server(app: Starlette) -> uvicorn.Server:
-    """A quiet server: faults break connections on purpose, which uvicorn would report as errors."""
+    """A server without logs: injected faults break connections, which uvicorn would log as errors."""
     return uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, log_level="critical", access_log=False))
 
 
@@ -109,7 +109,7 @@ def serve(
     faceit_limits: FaceitLimits | None = None,
     faults: Faults | None = None,
 ) -> Iterator[Sandbox]:
-    """Serve a world until the block ends. Connections that still hang then are dropped."""
+    """Serve a world until the block ends; connections that still hang then are dropped."""
     opendota = OpenDota(world, limits=limits or RequestLimits(), faults=faults or Faults())
     faceit = Faceit(FaceitWorld(world), limits=faceit_limits or FaceitLimits(), faults=faults or Faults())
     server = uvicorn_server(build_app(opendota, faceit))

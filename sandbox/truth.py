@@ -1,8 +1,7 @@
-"""What must come out: computed from the world alone, without the views that serve it.
+"""The ground truth: expected results, computed from the world alone, without the views that serve it.
 
-Tests and the demo compare marts with these frames. Everything is as of the world's present moment, over the
-rows an ingest of the tracked players' match lists can see: private players have none, and matches not yet
-listed are missing.
+Tests and the demo compare marts with these frames. All results are as of the world's current time, over the rows that
+an ingestion of the tracked players' match lists can read: private players have none, and unlisted matches are missing.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from sandbox.world import World
 
 @dataclass(frozen=True)
 class Truth:
-    """The facts of tracked players at a moment (`at`, Unix s).
+    """The facts of tracked players at a time (`at`, Unix s).
 
-    `player_matches` holds a row for each (account, match): `account_id, match_id, player_slot, start_time,
+    `player_matches` has a row for each (account, match): `account_id, match_id, player_slot, start_time,
     hero_id, is_significant, is_win` (null while the result is unknown). The others follow from it:
 
     - `players`: `account_id, listed, matches, wins, losses`; all but `listed` over significant matches
@@ -62,7 +61,7 @@ class Truth:
 
 
 def truth(world: World, account_ids: Sequence[int]) -> Truth:
-    """The facts of these players at the world's present moment. Unknown accounts are an error."""
+    """The facts of players at the world's current time. Unknown accounts are an error."""
     people = [world.people.person_of(account) for account in account_ids]
     persons = [person for person in people if person is not None]
     if len(persons) != len(account_ids):
@@ -100,7 +99,7 @@ def truth(world: World, account_ids: Sequence[int]) -> Truth:
 
 
 def _everyone(world: World) -> pl.DataFrame:
-    """A row for each player of each match listed now."""
+    """A row for each player of each match that is listed now."""
     match_log = world.match_log
     rows = pl.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""What simulated upstreams share: an ASGI application that counts, logs, damages and delivers its answers."""
+"""The base of simulated upstreams: an ASGI application with authentication, rate limits, faults and a request log."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _DAMAGED: tuple[Kind, ...] = ("hang", "truncate", "cut")
 
 
 class Upstream(ABC):
-    """One upstream over a world, to be mounted under its base path: key, budget and fault come before the routes.
+    """One upstream over a world, to be mounted under its base path: key, budget and faults come before the routes.
 
-    A subclass tells how requests are admitted and counted, and how its errors look.
+    A subclass implements authentication, request counting and error responses.
     """
 
-    #: Parameters that a `duplicate_page` leaves out.
+    #: Query parameters that `duplicate_page` removes.
     paging: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
@@ -42,18 +42,18 @@ class Upstream(ABC):
 
     @abstractmethod
     def authenticate(self, request: Request) -> tuple[bool, Response | None]:
-        """Whether the request carries a key that is known, and the refusal if it may not come in."""
+        """Whether the request has a valid key, and the error response if it is rejected."""
 
     @abstractmethod
     def count_request(self, *, has_key: bool) -> tuple[Mapping[str, str], Response | None]:
-        """Count a request: headers about the budget, and the refusal when it is exceeded."""
+        """Count a request: rate-limit headers, and the error response if the limit is exceeded."""
 
     @abstractmethod
     def fault_response(self, kind: Kind) -> Response | None:
-        """The error that a fault of this kind answers, or None when it damages an answer instead."""
+        """The error response of a fault; None for faults that damage a response instead."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = Request(scope)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         query = scope["query_string"].decode()
@@ -72,20 +72,20 @@ class Upstream(ABC):
                 )
             if fault == "duplicate_page":
                 scope = {**scope, "query_string": self._first_page(request)}
-            # What never arrives has shown nothing: neither a rank nor a malformed record.
+            # A response that is never delivered counts as neither an observed rank nor a malformed record.
             response = await self._run_routes({**scope, "is_delivered": fault not in _DAMAGED}, receive)
         response.headers.update(headers)
         entry.status = response.status_code
         await _deliver(response, fault, scope, receive, send)
 
     def set_faults(self, faults: Faults) -> None:
-        """Replace the faults; what requests and records have met is forgotten, what was malformed is not."""
+        """Replace the faults: counts of faults are reset, the malformed records are kept."""
         served = self.fault_injector.malformed
         self.fault_injector = FaultInjector(faults)
         self.fault_injector.malformed = served
 
     async def _run_routes(self, scope: Scope, receive: Receive) -> Response:
-        """Run the routes and catch their answer, so that it can be damaged before it is sent."""
+        """Run the routes and capture their response, so that a fault can damage it before it is sent."""
         status, headers, body = 500, [], b""
 
         async def capture(message: Any) -> None:
@@ -98,7 +98,7 @@ class Upstream(ABC):
         try:
             await self._routes(scope, receive, capture)
         except Exception:
-            # The server is kept quiet for the faults' sake, so a mistake of the sandbox's own must speak here.
+            # The server does not log errors because of injected faults, so errors of the sandbox are logged here.
             _logger.exception("the sandbox failed at %s", scope["path"])
         response = Response(body, status_code=status)
         response.raw_headers = list(headers)
@@ -110,20 +110,20 @@ class Upstream(ABC):
 
 
 def is_delivered(request: Request) -> bool:
-    """Whether the answer will reach the client whole."""
+    """Whether the response will reach the client completely."""
     return bool(request.scope["is_delivered"])
 
 
 def json_response(content: Any, status: int = 200) -> Response:
-    """An answer in JSON."""
+    """A JSON response."""
     return Response(msgspec.json.encode(content), status, media_type="application/json; charset=utf-8")
 
 
 async def _deliver(response: Response, fault: Kind | None, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer, whole or as the fault wants it."""
+    """Send a response, complete or damaged by a fault."""
     body = bytes(response.body)
     if fault in ("hang", "truncate"):
-        # A length that is not kept makes the server drop the connection.
+        # With a wrong content length the server drops the connection.
         response.headers["content-length"] = str(len(body) + 1)
         response.body = b"" if fault == "hang" else body[: len(body) // 2]
     elif fault == "cut":

@@ -1,4 +1,4 @@
-"""FACEIT as an ASGI application: routes, its key, its budget and its errors around the answers."""
+"""FACEIT as an ASGI application: routes, authentication, rate limit and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MAX_HISTORY_OFFSET = 1_000
 _MAX_STATISTICS_OFFSET = 200
 _MAX_MEMBERS = 50
 
-# Fields of a record and the text that stands there when it is malformed.
+# Fields of a record, with the text of a malformed one.
 _CORRUPTIBLE_HISTORY = (
     ("started_at", "yesterday"),
     ("finished_at", "soon"),
@@ -46,7 +46,7 @@ _FAULT_ERRORS: dict[Kind, tuple[int, str]] = {
 
 @dataclass(frozen=True)
 class ObservedElo:
-    """The elo and level that a profile or a ranking showed at a moment of the world (Unix s)."""
+    """The elo and level that a profile or a ranking showed at a time of the world (Unix s)."""
 
     player_id: str
     game: str
@@ -86,13 +86,13 @@ class Faceit(Upstream):
         super().__init__(routes, {HTTPException: _error_response}, faults=faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; OpenDota goes on answering while matches are played first."""
+        """Handle one request; OpenDota keeps responding while FACEIT's matches are simulated."""
         if self.world.is_behind:
             await asyncio.to_thread(self.world.catch_up)
         await super().__call__(scope, receive, send)
 
     def authenticate(self, request: Request) -> tuple[bool, Response | None]:
-        """Nobody comes in without a key that is known."""
+        """Reject every request without a valid key."""
         key = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if not key:
             return False, error(401, "Unauthorized")
@@ -101,12 +101,12 @@ class Faceit(Upstream):
         return True, None
 
     def count_request(self, *, has_key: bool) -> tuple[dict[str, str], Response | None]:
-        """Every request counts, with or without a key."""
+        """Count every request, with or without a key."""
         headers, is_exceeded = self._budget.spend()
         return headers, error(429, "API rate limit exceeded") if is_exceeded else None
 
     def fault_response(self, kind: Kind) -> Response | None:
-        """429 and 503 as FACEIT answers them."""
+        """429 and 503 in FACEIT's form."""
         return error(*_FAULT_ERRORS[kind]) if kind in _FAULT_ERRORS else None
 
     async def _player(self, request: Request) -> Response:
@@ -257,7 +257,7 @@ class Faceit(Upstream):
         return players.ranking(self.world, game, region, at)
 
     def _show(self, account: Account, elos: list[tuple[str, int, int]], at: int, seen_in: str) -> None:
-        """Note the elos that an answer shows."""
+        """Record the elos that a response shows."""
         self.observed_elos += [
             ObservedElo(account.player_id, game, at, elo, level, seen_in) for game, elo, level in elos
         ]

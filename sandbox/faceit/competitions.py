@@ -1,4 +1,4 @@
-"""FACEIT's answers about hubs, championships and premade teams."""
+"""FACEIT's responses about hubs, championships and premade teams."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def hub(faceit: FaceitWorld, one: Competition) -> JsonObject:
 
 
 def members(faceit: FaceitWorld) -> list[JsonObject]:
-    """`/hubs/{id}/members`: everybody who plays cs2 is in every hub."""
+    """`/hubs/{id}/members`: all players of cs2 are members of every hub."""
     accounts = [faceit.accounts.by_person[person] for person in faceit.accounts.plays(CS2).tolist()]
     return [
         {
@@ -55,7 +55,7 @@ def members(faceit: FaceitWorld) -> list[JsonObject]:
 
 
 def championship(faceit: FaceitWorld, one: Competition) -> JsonObject:
-    """`/championships/{id}`. Its moments are milliseconds."""
+    """`/championships/{id}`. Its timestamps are milliseconds."""
     begins = faceit.world.start * 1_000
     hour = 3_600_000
     return {

@@ -1,4 +1,4 @@
-"""FACEIT's answers about matches: the history's records, details, statistics by map."""
+"""FACEIT's responses about matches: records of a history, details, statistics by map."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ JsonObject = dict[str, Any]
 
 
 def find(faceit: FaceitWorld, match_id: str, at: int) -> int | None:
-    """Place of a match on the tape; None when FACEIT does not list it (yet)."""
+    """Position of a match in the match log; None if FACEIT does not list it (yet)."""
     row = faceit.history.rows.get(match_id)
     return None if row is None or faceit.history.series.visible_at[row] > at else row
 
 
 def listed_at(faceit: FaceitWorld, row: int) -> int:
-    """The moment (s) by which histories select and sort a match: its start, or its end when it never began."""
+    """The time (s) by which histories select and sort a match: its start, or its end if it never began."""
     series = faceit.history.series
     return int(series.started_at[row] if series.started_at[row] != MISSING else series.finished_at[row])
 
@@ -76,7 +76,7 @@ def history_item(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
 
 
 def detail(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
-    """`/matches/{id}`; the lists of hubs and championships hold the same records."""
+    """`/matches/{id}`; the lists of hubs and championships have the same records."""
     series, maps = faceit.history.series, faceit.history.maps
     competition = faceit.scene.competitions[series.competition[row]]
     match_id = str(series.match_id[row])
@@ -103,7 +103,7 @@ def detail(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
     if series.scheduled_at[row] != MISSING:
         payload |= {"scheduled_at": int(series.scheduled_at[row]), "round": row % 9 + 1, "group": 1}
     if places:
-        # Hubs vote on maps of the workshop, by the ids that these have there.
+        # Hubs vote on workshop maps, by their workshop ids.
         ids = {name: _WORKSHOP_IDS[name] if competition.kind == "hub" else name for name in MAPS}
         picks = [ids[MAPS[maps.map[place]]] for place in places]
         payload["voting"] = {
@@ -126,7 +126,7 @@ def detail(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
 
 
 def statistics(faceit: FaceitWorld, row: int, at: int) -> JsonObject | None:
-    """`/matches/{id}/stats`; None while there are none."""
+    """`/matches/{id}/stats`; None if there are none (yet)."""
     series, maps = faceit.history.series, faceit.history.maps
     if series.state[row] != PLAYED or series.result_at[row] > at:
         return None
@@ -165,7 +165,7 @@ def _status(faceit: FaceitWorld, row: int, at: int) -> str:
 
 
 def _times(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
-    """What never began has no start; what is under way has no end."""
+    """A match that never began has no start; a match in progress has no end."""
     series = faceit.history.series
     times = {}
     if series.started_at[row] != MISSING:
@@ -176,7 +176,7 @@ def _times(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
 
 
 def _results(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
-    """Winner, empty where it is level, and score. Of cancelled matches half have none, half an empty winner."""
+    """Winner (empty for a draw) and score. Half of the cancelled matches have none, half have an empty winner."""
     series, maps = faceit.history.series, faceit.history.maps
     if series.state[row] == CANCELLED:
         return {"results": {"winner": "", "score": {"faction1": 0, "faction2": 0}}} if row % 2 else {}
@@ -234,7 +234,7 @@ def _team_statistics(faceit: FaceitWorld, row: int, place: int, side: int, facti
 
 
 def _votables(kind: str, ids: Mapping[str, str]) -> list[JsonObject]:
-    """What is voted on, as names with their ids."""
+    """The options of a vote, as names with their ids."""
     return [
         {
             "guid": id_,

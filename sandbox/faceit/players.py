@@ -1,4 +1,4 @@
-"""FACEIT's answers about one player, apart from matches; search and rankings."""
+"""FACEIT's responses about one player, except matches; search and rankings."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ JsonObject = dict[str, Any]
 
 
 def find(faceit: FaceitWorld, query: Mapping[str, str]) -> Account:
-    """The account that `/players?nickname=` or `/players?game=&game_player_id=` asks for.
+    """The account that `/players?nickname=` or `/players?game=&game_player_id=` identifies.
 
     Raises:
-        HTTPException: 400 when the query asks for nobody, 404 when there is nobody of that kind.
+        HTTPException: 400 if the query identifies no account, 404 if the account does not exist.
     """
     accounts = faceit.accounts.by_person.values()
     if "nickname" in query:
@@ -74,13 +74,13 @@ def profile(faceit: FaceitWorld, account: Account, at: int) -> JsonObject:
 
 
 def elos_of(faceit: FaceitWorld, account: Account, at: int) -> list[tuple[str, int, int]]:
-    """Game, elo and level wherever a profile shows an elo."""
+    """Game, elo and level of each elo in a profile."""
     shown = [(game, faceit.shown_elo(account.person, game, at)) for game in account.games]
     return [(game, elo, level_of(elo)) for game, elo in shown if elo is not None]
 
 
 def bans(faceit: FaceitWorld, account: Account, at: int) -> list[JsonObject]:
-    """`/players/{id}/bans`: some have one that ended, some of these one without end."""
+    """`/players/{id}/bans`: some players have a ban that ended, some of these also one without end."""
     if account.person % 31 != 6:
         return []
     first = faceit.world.start + 3 * DAY_S
@@ -103,7 +103,7 @@ def bans(faceit: FaceitWorld, account: Account, at: int) -> list[JsonObject]:
 
 
 def search(faceit: FaceitWorld, query: Mapping[str, str]) -> JsonObject:
-    """`/search/players`: levels are text here and countries in upper case.
+    """`/search/players`: levels are text here, and countries are in upper case.
 
     Raises:
         HTTPException: 400 without a nickname.
@@ -152,10 +152,10 @@ def ranking(faceit: FaceitWorld, game: str, region: str, at: int) -> list[JsonOb
 
 
 def place_in_ranking(places: list[JsonObject], player_id: str, query: Mapping[str, str]) -> JsonObject:
-    """`/rankings/games/{game}/regions/{region}/players/{id}`: the place and those around it.
+    """`/rankings/games/{game}/regions/{region}/players/{id}`: the player's place and the places around it.
 
     Raises:
-        HTTPException: 404 when the player has no place; 400 for a limit out of bounds.
+        HTTPException: 404 if the player has no place; 400 for a limit out of bounds.
     """
     place = next((one for one, item in enumerate(places) if item["player_id"] == player_id), None)
     if place is None:
@@ -178,7 +178,7 @@ def _games(faceit: FaceitWorld, account: Account, at: int) -> JsonObject:
         else:
             games[game] |= {"skill_level": ""}
     if account.person % 6 == 0:
-        # A game that is over, and that nobody asks about.
+        # A retired game, which the ingestion does not read.
         games[_OTHER_GAME] = _game(account, account.game_player_id(CS2))
         games[_OTHER_GAME] |= {"skill_level": _OTHER_LEVEL, "faceit_elo": _OTHER_ELO, "regions": None}
     return games

@@ -1,7 +1,7 @@
-"""Plays FACEIT's matches, one day at a time: like `sandbox.simulation`, with generators of its own.
+"""The simulation of FACEIT's matches, one day at a time: like `sandbox.simulation`, with its own random generators.
 
-Matchmaking fills lobbies of about equal elo from whoever feels like it; premade teams meet in the evening. Elo is
-carried from day to day.
+Matchmaking fills lobbies of about equal elo with the people who want to play; premade teams play in the evening. Elo is
+carried over from day to day.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from sandbox.rules import DAY_S
 
 _WINDOWS = 6  # a person plays at most once in each window of the day
 _WINDOW_S = 12_600
-_LATEST_START_S = 9_000  # within a window, so that a match is usually over before the next window
-_FIXTURE_START_S = 75_600  # 21:00: after the day's last lobbies began
-_FIXTURE_CHANCE = 0.3  # that a pair of teams meets on a day
+_LATEST_START_S = 9_000  # within a window, so that a match usually ends before the next window
+_FIXTURE_START_S = 75_600  # 21:00: after the start of the day's last lobbies
+_FIXTURE_CHANCE = 0.3  # that two teams play each other on a day
 _BYE_CHANCE = 0.05
 _CANCELLED_SHARE = 0.04
 _ROUND_S = 105
@@ -43,7 +43,7 @@ _HOUR_S = 3_600
 
 
 class _ScheduledMatches(NamedTuple):
-    """A day's matches before they are played, one row each; columns as on the tape of series."""
+    """The scheduled matches of one day, one row each; columns as in `Series`."""
 
     person: Ints
     competition: Ints
@@ -67,11 +67,11 @@ class Simulation:
 
     @property
     def played_until(self) -> int:
-        """Every match that starts before this second is on a tape."""
+        """The time (Unix s) before which every match is simulated."""
         return self._start + self._day * DAY_S
 
     def play_day(self) -> Day:
-        """Play the next day and return what it added."""
+        """Simulate the next day; returns its matches."""
         rng = np.random.default_rng([self._seed, 7, self._day])
         scheduled = _in_order(self._lobbies(rng), self._fixtures(rng))
         series, maps = self._play(rng, scheduled)
@@ -81,7 +81,7 @@ class Simulation:
         return Day(series, maps, dota2_elo_changes)
 
     def _lobbies(self, rng: np.random.Generator) -> _ScheduledMatches:
-        """The day's lobbies: ten people each, the first five are faction1, the first of a side its captain."""
+        """The lobbies of the day: ten players each, the first five are faction1, the first of a side is its captain."""
         accounts = self._accounts
         circles = int(accounts.circle[-1]) + 1
         people, starts = [], []
@@ -96,7 +96,7 @@ class Simulation:
             chosen = np.argsort(-priority, kind="stable")[: matches * 10]
             closeness = self._elo[:, 0] / 250 + rng.normal(0, 0.7, circles)[accounts.circle]
             lobbies = chosen[np.argsort(closeness[chosen], kind="stable")].reshape(matches, 10)
-            # Ordered by circle, friends stand on one side, unless they straddle the middle.
+            # Sorted by circle, friends are on one side, unless their circle spans both sides.
             side = rng.random(circles)[accounts.circle[lobbies]]
             people.append(np.take_along_axis(lobbies, np.argsort(side, axis=1, kind="stable"), axis=1))
             starts.append(self.played_until + window * _WINDOW_S + rng.integers(0, _LATEST_START_S, matches))
@@ -117,7 +117,7 @@ class Simulation:
         return next(place for place, queue in enumerate(self._scene.queues) if queue.region == region)
 
     def _fixtures(self, rng: np.random.Generator) -> _ScheduledMatches:
-        """Meetings of premade teams, at most one a team and day, and byes."""
+        """Matches of premade teams, at most one per team and day, and byes."""
         scene = self._scene
         order = rng.permutation(len(scene.teams)).tolist()
         rows: list[tuple[list[int], int, int, list[int], list[int], bool]] = []
@@ -158,7 +158,7 @@ class Simulation:
         waited = rng.integers(300, 900, count)
         finished_at = np.where(is_played, scheduled.starts + seconds, scheduled.starts + waited)
         visible_at, result_at = _upstream_times(rng, finished_at)
-        # FACEIT rates no match whose result it lost, even if the result turns up later.
+        # A match whose result was lost is not rated, even if the result appears later.
         rated = np.array([one.is_rated for one in self._scene.competitions])[scheduled.competition]
         counts = rated & is_played & (result_at == visible_at)
         of_maps = np.where(won[:, 0] == won[:, 1], MISSING, won.argmax(axis=1))
@@ -190,7 +190,7 @@ class Simulation:
         return series, maps
 
     def _play_maps(self, rng: np.random.Generator, person: Ints, best_of: Ints) -> Maps:
-        """The maps of each match until one side has won enough of them."""
+        """The maps of each match until one side has won the match."""
         series = np.repeat(np.arange(len(person)), best_of)
         number = np.concatenate([np.arange(1, maximum + 1) for maximum in best_of.tolist()] or [np.zeros(0)])
         number = number.astype(np.int64)
@@ -205,12 +205,12 @@ class Simulation:
         return Maps(series[kept], number[kept], maps.map[kept], maps.halves[kept], maps.stats[kept])
 
     def _play_second_maps(self, person: Ints, is_of_two: Bools) -> Maps:
-        """The second maps of best of twos, which are played whatever the first brought; by a generator of their own."""
+        """The second maps of best-of-two matches, which are always played; with their own random generator."""
         rng = np.random.default_rng([self._seed, 9, self._day])
         return self._play_maps(rng, person, np.where(is_of_two, 1, 0))
 
     def _draw_dota2_elo_changes(self, rng: np.random.Generator) -> Dota2EloChanges:
-        """Elo that moves in dota2, whose FACEIT matches nobody reads."""
+        """Random elo changes in dota2, whose FACEIT matches are not simulated."""
         players = self._dota2[rng.random(len(self._dota2)) < 0.35]
         at = np.sort(self.played_until + rng.integers(0, DAY_S, len(players)))
         return Dota2EloChanges(
@@ -218,7 +218,7 @@ class Simulation:
         )
 
     def _rate(self, series: Series, dota2_elo_changes: Dota2EloChanges) -> None:
-        """Move the elos by the day's matches."""
+        """Update the elos by the day's matches."""
         changes = elo_changes(series)
         counted = changes != 0
         np.add.at(self._elo[:, 0], series.person[counted], changes[counted])
@@ -227,18 +227,18 @@ class Simulation:
 
 
 def elo_changes(series: Series) -> Ints:
-    """Elo each of the ten wins or loses when the match ends (n x 10); 0 where it does not count."""
+    """Elo that each of the ten players gains or loses in a match (n x 10); 0 if the match does not count."""
     is_winner = np.repeat(np.stack([series.winner == 0, series.winner == 1], axis=1), 5, axis=1)
     changes: Ints = np.where(is_winner, series.elo_gain[:, None], -series.elo_gain[:, None])
     return changes
 
 
 def _lineup(rng: np.random.Generator, team: Team) -> tuple[list[int], int]:
-    """Who plays for a team, and whose place was taken."""
+    """The lineup of a team, and the member who was substituted."""
     members = list(team.members)
     if team.substitute is None or rng.random() > 0.3:
         return members, MISSING
-    # Never the captain's.
+    # The captain is never substituted.
     place = int(rng.integers(1, len(members)))
     absent, members[place] = members[place], team.substitute
     return members, absent
@@ -251,7 +251,7 @@ def _in_order(*parts: _ScheduledMatches) -> _ScheduledMatches:
 
 
 def _with_second_maps(maps: Maps, second: Maps) -> Maps:
-    """Maps in order of series and number, the second ones on another map than the first."""
+    """All maps in order of series and number; a second map is never the same as the first."""
     first = dict(zip(maps.series.tolist(), maps.map.tolist(), strict=True))
     others = np.array([first[series] for series in second.series.tolist()], dtype=np.int64)
     elsewhere = (others + 1 + second.map % (len(MAPS) - 1)) % len(MAPS)
@@ -273,7 +273,7 @@ def _maps_won(maps: Maps, count: int, side: int) -> Ints:
 
 
 def _won_before(maps: Maps, side: int) -> Ints:
-    """How many earlier maps of the same match a side had won."""
+    """Number of earlier maps of the same match that a side had won."""
     won = (maps.scores[:, side] > maps.scores[:, 1 - side]).astype(np.int64)
     so_far = np.concatenate([[0], won.cumsum()])
     first = np.arange(len(maps)) - (maps.number - 1)
@@ -282,7 +282,7 @@ def _won_before(maps: Maps, side: int) -> Ints:
 
 
 def _upstream_times(rng: np.random.Generator, end: Ints) -> tuple[Ints, Ints]:
-    """When FACEIT lists a match, and when it knows its result."""
+    """Times at which FACEIT lists a match, and has its result."""
     count = len(end)
     is_late = rng.random(count) < 0.03
     visible = end + np.where(is_late, rng.integers(24 * _HOUR_S, 120 * _HOUR_S, count), rng.integers(30, 600, count))

@@ -1,4 +1,4 @@
-"""OpenDota as an ASGI application: routes, budgets and errors around the answers."""
+"""OpenDota as an ASGI application: routes, authentication, rate limits and errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FAULT_ERRORS: dict[Kind, tuple[int, str]] = {
 }
 
 
-# Fields of a record and the text that stands there when it is malformed.
+# Fields of a record, with the text of a malformed one.
 _CORRUPTIBLE_FIELDS = (
     ("hero_id", "not a hero"),
     ("kills", "many"),
@@ -39,7 +39,7 @@ _CORRUPTIBLE_FIELDS = (
 
 @dataclass(frozen=True)
 class ObservedRank:
-    """The rank a profile showed at a moment of the world (Unix s)."""
+    """The rank that a profile showed at a time of the world (Unix s)."""
 
     account_id: int
     at: int
@@ -76,7 +76,7 @@ class OpenDota(Upstream):
         super().__init__(routes, {HTTPException: _error_response, ValueError: _bad_query}, faults=faults)
 
     def authenticate(self, request: Request) -> tuple[bool, Response | None]:
-        """A key may come in the header or the query; without one the public limits hold."""
+        """Accept a key in the header or the query; without a key the public limits apply."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         key = request.query_params.get("api_key") or bearer
         if key and key not in self._budget.limits.keys:
@@ -84,7 +84,7 @@ class OpenDota(Upstream):
         return bool(key), None
 
     def count_request(self, *, has_key: bool) -> tuple[dict[str, str], Response | None]:
-        """Minute and day, in headers of their own."""
+        """Count the request; remaining requests of minute and day are in separate headers."""
         minute, day = self._budget.spend(has_key=has_key, world_day=self.world.now // DAY_S)
         headers = {"X-Rate-Limit-Remaining-Minute": str(max(0, minute))}
         if day is not None:
@@ -94,7 +94,7 @@ class OpenDota(Upstream):
         return headers, _error(429, "minute rate limit exceeded") if minute < 0 else None
 
     def fault_response(self, kind: Kind) -> Response | None:
-        """429 and 500 as OpenDota answers them."""
+        """429 and 500 in OpenDota's form."""
         return _error(*_FAULT_ERRORS[kind]) if kind in _FAULT_ERRORS else None
 
     def _person(self, request: Request) -> int:
@@ -172,7 +172,7 @@ class OpenDota(Upstream):
         text = request.path_params["league_id"]
         league = teams.find_league(int(text)) if text.isdecimal() else None
         if league is None:
-            return Response(b"", media_type="application/json")  # as upstream: 200 and nothing
+            return Response(b"", media_type="application/json")  # as upstream: 200 with an empty body
         parts: dict[str, Callable[[], Any]] = {
             "": lambda: teams.league(league),
             "matches": lambda: teams.league_matches(self.world, league, at),
@@ -212,5 +212,5 @@ def _not_found() -> Any:
 
 
 def _projected(request: Request) -> list[str]:
-    """Field names of `project`, which may be repeated or hold a list."""
+    """Field names of `project`, which may be repeated or a list."""
     return [name for text in request.query_params.getlist("project") for name in text.split(",") if name]

@@ -1,4 +1,4 @@
-"""OpenDota's answers about the game: constants, hero statistics, the distribution of ranks."""
+"""OpenDota's responses about the game: constants, hero statistics, the distribution of ranks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JsonObject = dict[str, Any]
 
 
 def constants(world: World, resource: str, at: int) -> JsonObject | list[JsonObject] | None:
-    """`/constants/{resource}`; None when there is no such resource."""
+    """`/constants/{resource}`; None if there is no such resource."""
     if resource == "heroes":
         return {str(hero.hero_id): _hero(hero) for hero in heroes_at(world, at)}
     if resource == "game_mode":
@@ -50,7 +50,7 @@ def constants(world: World, resource: str, at: int) -> JsonObject | list[JsonObj
 
 
 def heroes_at(world: World, at: int) -> tuple[Hero, ...]:
-    """The heroes the constants list at a moment (s): a new one comes after its first matches."""
+    """The heroes in the constants at a time (s): a new hero is added after its first matches."""
     return HEROES if at < world.new_hero_listed_at else (*HEROES, UPCOMING_HERO)
 
 
@@ -79,7 +79,7 @@ def hero_stats(world: World, at: int) -> list[JsonObject]:
 
 
 def distributions(world: World, at: int) -> JsonObject:
-    """`/distributions`: how many people hold each rank tier."""
+    """`/distributions`: number of people by rank tier."""
     _, tiers = world.standings(at)
     values, held = np.unique(tiers[tiers > 0], return_counts=True)
     rows = [

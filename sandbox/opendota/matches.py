@@ -1,4 +1,4 @@
-"""OpenDota's answers about matches: details, and the public and professional lists."""
+"""OpenDota's responses about matches: details, and the public and professional lists."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from sandbox.world import World
 PAGE_ROWS = 100
 _CAPTAINS_MODE = 2
 _ALL_PICK = 22
-#: One match of so many has its teams and its league as objects alone.
+#: One of this many matches has its teams and league only as objects.
 _OBJECTS_ALONE = 5
-_SEQUENCE_BEHIND = 1_214_000_000  # match_seq_num runs behind match_id
+_SEQUENCE_BEHIND = 1_214_000_000  # difference between match_id and match_seq_num
 
 JsonObject = dict[str, Any]
 
 
 def detail(world: World, match_id: int, at: int) -> JsonObject | None:
-    """`/matches/{match_id}`; None when the match is not (yet) listed."""
+    """`/matches/{match_id}`; None if the match is not (yet) listed."""
     match_log = world.match_log
     row = int(np.searchsorted(match_log.match_id, match_id))
     if row == len(match_log) or match_log.match_id[row] != match_id or match_log.visible_at[row] > at:
@@ -89,7 +89,7 @@ def detail(world: World, match_id: int, at: int) -> JsonObject | None:
         for player in players:
             player.update(player_extras(rng, player))
     elif match_id % 2:
-        # Not parsed: upstream writes null in some answers and leaves the keys out in others.
+        # Not parsed: the upstream has null in some responses and omits the keys in others.
         payload.update(dict.fromkeys(PARSED_KEYS))
     payload["players"] = players
     return payload
@@ -124,7 +124,7 @@ def pro_matches(world: World, query: Mapping[str, str], at: int) -> list[JsonObj
 
 
 def pro_match(world: World, row: int, at: int) -> JsonObject:
-    """One league match, as the lists of professional matches show it."""
+    """One league match in the form of the list of professional matches."""
     match_log = world.match_log
     league = int(match_log.league[row])
     teams = {team.team_id: team for team in world.pro_scene.teams}
@@ -172,7 +172,7 @@ def _teams(world: World, row: int) -> JsonObject:
         }
         payload[f"{side}_team"] = {"team_id": team_id, "name": team.name, "tag": team.tag}
     if match_log.match_id[row] % _OBJECTS_ALONE == 0:
-        # Upstream has some teams and leagues as objects alone.
+        # The upstream has some teams and leagues only as objects.
         payload["leagueid"] = 0
         for side in ("radiant", "dire"):
             payload |= {f"{side}_team_id": None, f"{side}_name": None}
@@ -180,7 +180,7 @@ def _teams(world: World, row: int) -> JsonObject:
 
 
 def _picks_bans(rng: np.random.Generator, game_mode: int, heroes: list[int]) -> list[JsonObject] | None:
-    """The draft of captain's mode, and requested bans of all pick, also of heroes that were picked."""
+    """The draft of captain's mode, or the requested bans of all pick, which include picked heroes."""
     if game_mode == _CAPTAINS_MODE:
         return _draft(rng, heroes)
     if game_mode != _ALL_PICK:
@@ -196,7 +196,7 @@ def _picks_bans(rng: np.random.Generator, game_mode: int, heroes: list[int]) -> 
 
 
 def _draft(rng: np.random.Generator, heroes: list[int]) -> list[JsonObject]:
-    """Captain's mode: the ten picked heroes between fourteen bans."""
+    """The draft of captain's mode: ten picks among fourteen bans."""
     free = [hero for hero in HERO_IDS.tolist() if hero not in heroes]
     bans = [free[index] for index in rng.choice(len(free), 14, replace=False)]
     steps = [(False, hero, index % 2) for index, hero in enumerate(bans)]
@@ -218,7 +218,7 @@ def _player(
     tiers: Ints,
     has_details: bool,
 ) -> JsonObject:
-    """One of the ten: about sixty keys, whether parsed or not. `tiers` are everybody's at the match's end."""
+    """One of the ten players: about sixty keys, parsed or not. `tiers` are those of all people at the match's end."""
     match_log, people = world.match_log, world.people
     person = int(match_log.person[row, column])
     is_radiant = column < 5
@@ -281,6 +281,6 @@ def _player(
         player |= {"account_id": account_id, "personaname": people.names[person], "name": None}
         player |= {"last_login": None, "rank_tier": tier, "is_contributor": False, "is_subscriber": False}
     elif person % 3 < 2:
-        # Anonymous: upstream writes null for some, 0 for some, and leaves the key out for others.
+        # Anonymous: the upstream has null for some, 0 for some, and omits the key for others.
         player |= {"account_id": 0 if person % 3 else None, "rank_tier": None}
     return player

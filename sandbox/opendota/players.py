@@ -1,4 +1,4 @@
-"""OpenDota's answers about one player, apart from the list of matches."""
+"""OpenDota's responses about one player, except the list of matches."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def profile(world: World, person: int, at: int) -> JsonObject:
 
 
 def win_loss(rows: Rows) -> JsonObject:
-    """`/players/{id}/wl`: matches without a known result count on neither side."""
+    """`/players/{id}/wl`: matches without a known result count neither as win nor as loss."""
     wins = int(rows.is_win.sum())
     decided = int((rows.world.match_log.result_at[rows.match] <= rows.at).sum())
     return {"win": wins, "lose": decided - wins}
@@ -65,7 +65,7 @@ def ratings(world: World, person: int, at: int) -> list[JsonObject]:
 
 
 def heroes(rows: Rows, listed: list[int]) -> list[JsonObject]:
-    """`/players/{id}/heroes`: every hero the constants list, most played first; others are left out."""
+    """`/players/{id}/heroes`: all heroes of the constants, most played first; other heroes are omitted."""
     match_log = rows.world.match_log
     table = {hero: _new_hero_row(hero) for hero in listed}
     lineups = match_log.hero[rows.match].tolist()
@@ -87,7 +87,7 @@ def heroes(rows: Rows, listed: list[int]) -> list[JsonObject]:
 
 
 def peers(rows: Rows, person: int) -> list[JsonObject]:
-    """`/players/{id}/peers`: who is not private and played with or against, most games together first."""
+    """`/players/{id}/peers`: public players with or against whom the player played, most games together first."""
     world = rows.world
     people, match_log = world.people, world.match_log
     table: dict[int, JsonObject] = {}
@@ -110,7 +110,7 @@ def peers(rows: Rows, person: int) -> list[JsonObject]:
 
 
 def totals(rows: Rows) -> list[JsonObject]:
-    """`/players/{id}/totals`: how many matches carry a number and its sum."""
+    """`/players/{id}/totals`: by field, the number of matches with a value and the sum."""
     names = ("kills", "deaths", "assists", "duration")
     return [{"field": name, "n": len(rows), "sum": sum(int(v or 0) for v in rows.field(name))} for name in names]
 
@@ -138,7 +138,7 @@ def recent_matches(rows: Rows) -> list[JsonObject]:
 
 
 def rankings(rows: Rows) -> list[JsonObject]:
-    """`/players/{id}/rankings`: a score for each hero the player has played."""
+    """`/players/{id}/rankings`: a score for each hero that the player has played."""
     played, games = np.unique(rows.world.match_log.hero[rows.match, rows.column], return_counts=True)
     return [
         {"hero_id": hero, "score": 100.0 * count, "percent_rank": count / (count + 1), "card": 100_000}
@@ -166,7 +166,7 @@ def search(world: World, text: str, at: int) -> list[JsonObject]:
 
 
 def iso(timestamp: int) -> str:
-    """A moment (Unix s) the way OpenDota writes times."""
+    """A timestamp (Unix s) in OpenDota's format."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 

@@ -1,4 +1,4 @@
-"""One player's matches as OpenDota lists them: selection by query, and the fields of a record."""
+"""One player's list of matches in OpenDota: selection by query, and the fields of a record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.world import World
 
 PARSER_VERSION = 22
 
-# Always in a record, whatever is projected.
+# Always in a record, regardless of the projection.
 _BASE_FIELDS = ("match_id", "player_slot", "radiant_win", "duration", "game_mode", "lobby_type")
 DEFAULT_FIELDS = (
     "match_id",
@@ -47,7 +47,7 @@ _SLOTS = np.array([slot_of(column) for column in range(10)])
 
 @dataclass(frozen=True)
 class Rows:
-    """Matches of one person at a moment: positions on the tape and columns, newest first."""
+    """Matches of one person at a time: positions in the match log and columns, newest first."""
 
     world: World
     at: int  # s
@@ -63,7 +63,7 @@ class Rows:
         return cls(world, at, match, column)
 
     def __len__(self) -> int:
-        """How many matches are selected."""
+        """Number of selected matches."""
         return len(self.match)
 
     def where(self, chosen: Bools) -> Rows:
@@ -76,7 +76,7 @@ class Rows:
 
     @property
     def is_significant(self) -> Bools:
-        """OpenDota's rule: both balanced, a known result, more than 360 s."""
+        """OpenDota's rule: balanced mode and lobby, a known result, more than 360 s."""
         match_log = self.world.match_log
         known = match_log.result_at[self.match] <= self.at
         balanced = is_balanced(match_log.game_mode[self.match], match_log.lobby_type[self.match])
@@ -91,7 +91,7 @@ class Rows:
         return known & won
 
     def field(self, name: str) -> Values:
-        """The values of one field of the records; None where the upstream shows null."""
+        """The values of one field of the records; None for null upstream."""
         values, known = self.column_of(name)
         plain: Values = values.tolist()
         if known is None or known.all():
@@ -99,12 +99,12 @@ class Rows:
         return [value if is_known else None for value, is_known in zip(plain, known.tolist(), strict=True)]
 
     def records(self, names: tuple[str, ...]) -> list[Record]:
-        """The rows as OpenDota's objects."""
+        """The rows as records of OpenDota."""
         columns = [self.field(name) for name in names]
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def column_of(self, name: str) -> tuple[Ints | Bools, Bools | None]:
-        """The values of one field and which of them are known (None: all)."""
+        """The values of one field, and a mask of the known ones (None: all)."""
         match_log, match, column = self.world.match_log, self.match, self.column
         if name in ("match_id", "start_time", "duration", "game_mode", "lobby_type", "cluster"):
             return getattr(match_log, name)[match], None
@@ -136,7 +136,7 @@ class Rows:
 
 
 def matching(rows: Rows, query: Mapping[str, str]) -> Rows:
-    """The rows a query selects. Without `significant=0` only significant ones, as upstream."""
+    """The rows that a query selects; as upstream, only significant ones without `significant=0`."""
     match_log = rows.world.match_log
     chosen = np.ones(len(rows), dtype=np.bool_)
     if query.get("significant", "1") != "0":

@@ -1,4 +1,4 @@
-"""OpenDota's answers about teams and leagues."""
+"""OpenDota's responses about teams and leagues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JsonObject = dict[str, Any]
 
 
 def teams(world: World, at: int) -> list[JsonObject]:
-    """`/teams`: every team, best rated first."""
+    """`/teams`: all teams, best rated first."""
     match_log = world.match_log
     record = {
         team.team_id: {"rating": 1_000.0, "wins": 0, "losses": 0, "last_match_time": 0}
@@ -98,7 +98,7 @@ def team_players(world: World, team: Team, at: int) -> list[JsonObject]:
 
 
 def league(one: League) -> JsonObject:
-    """One league, as `/leagues` lists it."""
+    """One league in the form of `/leagues`."""
     return {"leagueid": one.league_id, "ticket": None, "banner": None, "tier": one.tier, "name": one.name}
 
 
