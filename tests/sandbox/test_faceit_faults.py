@@ -1,4 +1,4 @@
-"""Faults: one plan for both upstreams, each with its own count, log and look of errors."""
+"""Faults: the same faults for both upstreams, each with its own request numbers, log and errors."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _running(faults: Faults) -> Iterator[tuple[Sandbox, httpx.Client]]:
         yield sandbox, api
 
 
-def test_the_same_faults_hit_both_upstreams_each_in_its_own_words():
+def test_the_same_faults_affect_both_upstreams_each_with_its_own_errors():
     with _running(Faults(schedule={1: "too_many", 2: "server_error"}, burst=1)) as (sandbox, api):
         with httpx.Client(base_url=sandbox.url) as opendota:
             theirs = [opendota.get("/leagues") for _ in range(3)]
         ours = [api.get(_PATH) for _ in range(3)]
-        assert [answer.status_code for answer in theirs] == [429, 500, 200]
-        assert [answer.status_code for answer in ours] == [429, 503, 200]
+        assert [response.status_code for response in theirs] == [429, 500, 200]
+        assert [response.status_code for response in ours] == [429, 503, 200]
         assert ours[0].json() == {"message": "API rate limit exceeded"}
         assert ours[1].json() == {"code": "err_s0", "message": "Service temporarily unavailable"}
         assert [entry.path for entry in sandbox.faceit.log.entries] == [_PATH] * 3
@@ -50,7 +50,7 @@ def test_faults_can_be_set_for_both_or_for_one():
         assert [opendota.get("/leagues").status_code, api.get(_PATH).status_code] == [200, 429]
 
 
-def test_broken_answers_break_as_they_do_for_opendota():
+def test_responses_are_damaged_as_they_are_for_opendota():
     with _running(Faults(schedule={1: "cut", 2: "truncate", 3: "hang"}, hang_s=30)) as (_, api):
         with pytest.raises(ValueError, match=r"."):
             api.get(_PATH).json()
@@ -61,7 +61,7 @@ def test_broken_answers_break_as_they_do_for_opendota():
         assert api.get(_PATH).json()["items"]
 
 
-def test_a_duplicate_page_is_the_first_one_and_says_so():
+def test_a_duplicate_page_is_the_first_one_with_its_start_offset():
     with _running(Faults(duplicate_page=1.0, path_contains="stats")) as (sandbox, api):
         player = sandbox.faceit.world.suggested_players(1)[0]
         path = f"/players/{player}/games/cs2/stats?limit=5"
@@ -74,7 +74,7 @@ def test_a_duplicate_page_is_the_first_one_and_says_so():
         assert right["items"][0]["stats"]["Match Finished At"] <= until
 
 
-def test_malformed_records_are_known_and_served_right_the_next_time():
+def test_malformed_records_are_recorded_and_served_correctly_the_next_time():
     with _running(Faults(malformed=0.2, seed=4)) as (sandbox, api):
         player = sandbox.faceit.world.suggested_players(1)[0]
         for path in (f"/players/{player}/history?game=cs2&limit=100", f"/players/{player}/games/cs2/stats?limit=100"):
@@ -106,7 +106,7 @@ def test_players_of_a_match_are_malformed_once_in_details_and_in_statistics():
             assert fields == ({"nickname"} if "stats" in path else {"nickname", "game_skill_level"})
 
 
-def test_elos_are_noted_where_they_arrived():
+def test_only_delivered_elos_are_recorded():
     with _running(Faults(schedule={1: "cut", 3: "truncate"})) as (sandbox, api):
         account = sandbox.faceit.world.accounts.by_person[0]
         api.get(f"/players/{account.player_id}")

@@ -1,4 +1,4 @@
-"""Matches, teams, leagues and constants as OpenDota answers."""
+"""Matches, teams, leagues and constants in OpenDota's form."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_anonymous_players_have_a_null_account_or_zero_or_none(api: httpx.Client
     assert 0 < len(hidden) < len(players) / 2
 
 
-def test_captains_mode_has_a_draft_and_all_pick_what_was_asked_for(api: httpx.Client, sandbox: Sandbox):
+def test_captains_mode_has_a_draft_and_all_pick_the_requested_bans(api: httpx.Client, sandbox: Sandbox):
     mode = sandbox.world.match_log.game_mode
     for match in _details(api, sandbox, mode == 2):
         picks = [step for step in match["picks_bans"] if step["is_pick"]]
@@ -67,9 +67,13 @@ def test_captains_mode_has_a_draft_and_all_pick_what_was_asked_for(api: httpx.Cl
         assert len(picks) == 10 < len(match["picks_bans"])
         assert [step["order"] for step in match["picks_bans"]] == list(range(24))
     for match in _details(api, sandbox, mode == 22):
-        asked = [step["hero_id"] for step in match["picks_bans"] if not step["is_pick"]]
-        # Some of it was picked all the same, and some was requested twice.
-        assert len(set(asked) - {player["hero_id"] for player in match["players"]}) < len(set(asked)) < len(asked)
+        requested = [step["hero_id"] for step in match["picks_bans"] if not step["is_pick"]]
+        # Some of the bans were picked nevertheless, and some were requested twice.
+        assert (
+            len(set(requested) - {player["hero_id"] for player in match["players"]})
+            < len(set(requested))
+            < len(requested)
+        )
     assert all(match["picks_bans"] is None for match in _details(api, sandbox, mode == 23))
 
 
@@ -101,7 +105,7 @@ def test_lists_page_downwards_by_match_id(api: httpx.Client, endpoint: str):
     assert ids == sorted(set(ids), reverse=True)
 
 
-def test_public_matches_keep_to_the_ranks_asked_for(api: httpx.Client):
+def test_public_matches_are_within_the_requested_ranks(api: httpx.Client):
     rows = _get(api, "/publicMatches?min_rank=31&max_rank=45")
     assert rows
     assert all(31 <= row["avg_rank_tier"] <= 45 for row in rows)
@@ -117,7 +121,7 @@ def test_pro_matches_name_teams_and_league(api: httpx.Client):
         assert leagues[match["leagueid"]] == match["league_name"]
 
 
-def test_some_matches_have_teams_and_league_as_objects_alone(api: httpx.Client, sandbox: Sandbox):
+def test_some_matches_have_teams_and_league_only_as_objects(api: httpx.Client, sandbox: Sandbox):
     teams = {row["team_id"]: row["name"] for row in _get(api, "/teams")}
     is_flat = set()
     for match in _details(api, sandbox, sandbox.world.match_log.league > 0, 40):

@@ -1,4 +1,4 @@
-"""The world: deterministic, and alive in the ways the warehouse has to follow."""
+"""The world is deterministic, and changes in all the ways that the warehouse has to handle."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_a_world_of_three_players_has_matches_of_ten_different_people():
     assert all(len(set(row)) == 10 for row in match_log.person.tolist())
 
 
-def test_nobody_is_in_two_matches_at_once(world: World):
+def test_no_player_is_in_two_matches_at_once(world: World):
     match_log = world.match_log
     person = match_log.person.ravel()
     start, end = np.repeat(match_log.start_time, 10), np.repeat(match_log.end_time, 10)
     order = np.lexsort((start, person))
     same = person[order][1:] == person[order][:-1]
     overlaps = same & (start[order][1:] < end[order][:-1])
-    # A day's last match may run into the next day's first.
+    # The last match of a day may overlap with the first of the next day.
     assert overlaps.mean() < 0.001
 
 
@@ -148,7 +148,7 @@ def test_an_uncalibrated_player_has_no_rank_until_ten_ranked_matches():
     assert world.rank(newcomer, world.now).rank_tier is not None
 
 
-def test_late_updates_and_late_matches_are_on_the_tape(world: World):
+def test_late_updates_and_late_matches_are_in_the_match_log(world: World):
     match_log = world.match_log
     day = 86_400
     assert 0.01 < (match_log.visible_at - match_log.end_time > day).mean() < 0.06
@@ -159,7 +159,7 @@ def test_late_updates_and_late_matches_are_on_the_tape(world: World):
     assert (match_log.result_at == NEVER).any()
 
 
-def test_quirks_seen_in_real_data_occur(world: World):
+def test_quirks_of_real_data_occur(world: World):
     match_log = world.match_log
     void = match_log.duration == 0
     assert void.any()
