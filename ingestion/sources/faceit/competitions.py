@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from ingestion.sources.faceit.list_endpoint import ListEndpoint
+from ingestion.sources.faceit.list_endpoints import ListEndpoint
 from ingestion.sources.faceit.pagination import paginate, select_due_lists
 from ingestion.sources.faceit.selection import stalest_first
 from ingestion.sources.faceit.source import MATCH_GAMES, RANKED_GAMES, SOURCE

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ingestion.errors import NotFoundError, UnusableResponse
-from ingestion.sources.faceit.list_endpoint import ListEndpoint
+from ingestion.sources.faceit.list_endpoints import ListEndpoint
 from ingestion.sources.faceit.pagination import newest_timestamp, paginate, select_due_lists
 from ingestion.sources.faceit.selection import players_of_game, stalest_first
 from ingestion.sources.faceit.source import GAMES, MATCH_GAMES, RETIRED_GAMES, SOURCE
