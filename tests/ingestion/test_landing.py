@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ingestion.sync.writer import LakeWriter
+from ingestion.sync.landing import LakeWriter
 
 from ingestion.sources.opendota.source import SOURCE
 from warehouse.core.errors import LakeError

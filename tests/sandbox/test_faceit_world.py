@@ -86,7 +86,7 @@ def test_it_is_simulated_on_the_first_request_to_faceit_and_then_kept_current():
         faceit = sandbox.faceit.world
         assert httpx.get(f"{sandbox.url}/leagues").status_code == 200
         sandbox.advance(days=1)
-        assert not faceit.has_begun
+        assert not faceit.is_started
         path = f"{sandbox.faceit_url}/players/{faceit.suggested_players(1)[0]}"
         elos = [httpx.get(path, headers=AUTHORIZED).json()["games"]["cs2"]["faceit_elo"]]
         sandbox.advance(days=5)
