@@ -29,13 +29,13 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.noop_sides import Ended, Ours, opened_ours, opened_peer, timed_run
-from ingestion.sources.opendota.connector import PASSES, READER
+from ingestion.sources.opendota.connector import CONNECTOR, STREAMS
 from orchestration.dbt.runner import prepare, warm_up
 from orchestration.pipeline.sync import open_session
 from orchestration.pipeline.transform import transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker.client import Run, follow_run
-from sandbox.limits import Limits
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from warehouse.core.settings import load_settings
@@ -69,7 +69,7 @@ def main() -> None:
     home.chmod(0o755)
     seconds: dict[str, list[float]] = {}
     facts: dict[str, Any] = {"rounds": rounds, "load average before": _load()}
-    limits = Limits(per_minute=NO_LIMIT, per_day=NO_LIMIT)
+    limits = RequestLimits(per_minute=NO_LIMIT, per_day=NO_LIMIT)
     try:
         with ExitStack() as stack:
             sandbox = stack.enter_context(serve(World(SEED, PEOPLE), limits=limits))
@@ -184,7 +184,7 @@ def _builds(
     url = warehouse.servers.database_url
     prepared = prepare(warehouse.settings, url)
     warm_up(prepared, warehouse.settings, url)
-    (matches,) = (definition for definition in PASSES if definition.name == "player_matches")
+    (matches,) = (definition for definition in STREAMS if definition.name == "player_matches")
 
     def build(what: str, *, full_refresh: bool = False) -> None:
         began = time.perf_counter()
@@ -196,7 +196,7 @@ def _builds(
     for _ in range(min(rounds, BESIDE)):
         build(FULL, full_refresh=True)
         sandbox.advance(days=1)
-        with open_session(warehouse, READER) as session:
+        with open_session(warehouse, CONNECTOR) as session:
             loaded = session.run(matches).loaded
         facts.setdefault("new matches of each day", []).append(loaded.inserted)
         build(SOME)

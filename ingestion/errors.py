@@ -1,20 +1,20 @@
-"""What can go wrong while reading a source.
+"""Errors of reading a source.
 
 UpstreamError                 (warehouse.core.errors) a source cannot be read
-+-- PermanentError            asking again will not help: a 4xx other than 408 and 429; of one thing
-|   +-- NotFoundError         404 and 410 in the source's own words
-|   +-- BlockedError          refused by what is in front of the API, or without a key; several in a row end the pass
-|   +-- OversizedAnswer       a body larger than is read
-|   +-- WrongKeyError         the key is refused; ends the pass
-|   +-- WrongAddressError     what answers is not this source; ends the pass
-+-- TransientError            asking again may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
-|   +-- Unreachable           nothing answers at the address; ends the pass
-|   +-- BrokenAnswer          a body that is no JSON, whenever it is requested; it is stored, as a reject
-+-- RefusedInARow             several things in a row were refused by what is in front of the API; ends the pass
-+-- UnusableAnswer            an answer that does not hold what it should; it is stored, as a reject
-+-- UnknownName           a name that no player has at the source, or several have
-+-- DayLimitReached           the source answers no more today; ends the pass in good order
-+-- CallBudgetSpent           we ask no more in this run; ends the pass in good order
++-- PermanentError            a retry will not help: a 4xx other than 408 and 429; concerns one work item
+|   +-- NotFoundError         404 or 410 with the API's own error message
+|   +-- BlockedError          rejected in front of the API, or without a key; several in a row stop the sync
+|   +-- OversizedResponse     the body exceeds the size limit
+|   +-- WrongKeyError         the API rejects the key; stops the sync
+|   +-- WrongAddressError     another service responds at the address; stops the sync
++-- TransientError            a retry may help: 408, 429, 5xx, timeouts, broken or unreadable bodies
+|   +-- Unreachable           no server responds at the address; stops the sync
+|   +-- MalformedResponse     the body is not JSON, even after retries; it is stored, as a reject
++-- ConsecutiveRefusals       several work items in a row were rejected in front of the API; stops the sync
++-- UnusableResponse          the body lacks the expected content; it is stored, as a reject
++-- UnknownPlayer             no player of the source has the name, or several have
++-- DayLimitReached           the source accepts no more requests today; a normal end of the sync
++-- CallBudgetSpent           the run may make no more requests; a normal end of the sync
 """
 
 from __future__ import annotations
@@ -23,81 +23,81 @@ from warehouse.core.errors import UpstreamError
 
 __all__ = [
     "BlockedError",
-    "BrokenAnswer",
     "CallBudgetSpent",
+    "ConsecutiveRefusals",
     "DayLimitReached",
+    "MalformedResponse",
     "NotFoundError",
-    "OversizedAnswer",
+    "OversizedResponse",
     "PermanentError",
-    "RefusedInARow",
     "TransientError",
-    "UnknownName",
+    "UnknownPlayer",
     "Unreachable",
-    "UnusableAnswer",
+    "UnusableResponse",
     "WrongAddressError",
     "WrongKeyError",
 ]
 
 
 class PermanentError(UpstreamError):
-    """Asking again will not help.
+    """A retry will not help.
 
     Args:
-        message: what is wrong, in one line.
-        hint: what to do next.
-        status: HTTP status of the answer.
-        body: the answer's body.
-        request: path and query that were requested.
-        words: the source's own words in the body, in one short line.
+        message: the cause, in one line.
+        hint: the next step.
+        status: HTTP status of the response.
+        body: body of the response.
+        request: path and query of the request.
+        api_message: the API's error message, in one short line.
     """
 
     def __init__(
-        self, message: str, hint: str = "", *, status: int, body: bytes = b"", request: str = "", words: str = ""
+        self, message: str, hint: str = "", *, status: int, body: bytes = b"", request: str = "", api_message: str = ""
     ) -> None:
         super().__init__(message, hint)
         self.request = request
         self.status = status
         self.body = body
-        self.words = words
+        self.api_message = api_message
 
 
-class OversizedAnswer(PermanentError):
-    """A body is larger than is read."""
+class OversizedResponse(PermanentError):
+    """The body exceeds the size limit."""
 
 
 class NotFoundError(PermanentError):
-    """The source does not know what was requested."""
+    """The source does not know the requested entity."""
 
 
 class BlockedError(PermanentError):
-    """Refused, but not by the API's judgement of the key or the thing: by the network's edge, or for want of a key."""
+    """Rejected, but not by the API: by the edge of its network, or because no key was sent."""
 
 
 class WrongKeyError(PermanentError):
-    """The source refuses the key."""
+    """The API rejects the key."""
 
 
 class WrongAddressError(PermanentError):
-    """What answers at the address is not this source."""
+    """Another service responds at the address."""
 
 
 class TransientError(UpstreamError):
-    """Asking again may help."""
+    """A retry may help."""
 
 
 class Unreachable(TransientError):
-    """Nothing answers at the address."""
+    """No server responds at the address."""
 
 
-class BrokenAnswer(TransientError):
-    """A body is no JSON, also after retries.
+class MalformedResponse(TransientError):
+    """The body is not JSON, even after retries.
 
     Args:
-        message: what is wrong, in one line.
-        hint: what to do next.
-        status: HTTP status of the answer.
-        body: the answer's body.
-        request: path and query that were requested.
+        message: the cause, in one line.
+        hint: the next step.
+        status: HTTP status of the response.
+        body: body of the response.
+        request: path and query of the request.
     """
 
     def __init__(self, message: str, hint: str = "", *, status: int, body: bytes, request: str) -> None:
@@ -107,13 +107,13 @@ class BrokenAnswer(TransientError):
         self.body = body
 
 
-class RefusedInARow(UpstreamError):
-    """Several things in a row were refused by what is in front of the API.
+class ConsecutiveRefusals(UpstreamError):
+    """Several work items in a row were rejected in front of the API.
 
     Args:
-        message: what was seen, in one line.
-        hint: what to do next.
-        is_of_source: even the path that everybody is answered was refused, so that nothing else is worth a request.
+        message: what was observed, in one line.
+        hint: the next step.
+        is_of_source: even the open path (`Upstream.open_path`) was rejected, so the whole source is blocked.
     """
 
     def __init__(self, message: str, hint: str = "", *, is_of_source: bool) -> None:
@@ -121,17 +121,17 @@ class RefusedInARow(UpstreamError):
         self.is_of_source = is_of_source
 
 
-class UnusableAnswer(UpstreamError):
-    """An answer does not hold what it should; it is stored, as a reject."""
+class UnusableResponse(UpstreamError):
+    """The body lacks the expected content; it is stored, as a reject."""
 
 
-class UnknownName(UpstreamError):
-    """No player has a name at the source, or several have it."""
+class UnknownPlayer(UpstreamError):
+    """No player of the source has the name, or several have."""
 
 
 class DayLimitReached(UpstreamError):
-    """The source answers no more today."""
+    """The source accepts no more requests today."""
 
 
 class CallBudgetSpent(UpstreamError):
-    """The run may ask no more."""
+    """The run may make no more requests."""

@@ -1,4 +1,4 @@
-"""What the parsers of all sources share: bodies, records and parts of records to rows; nothing raises for data."""
+"""Shared functions of the parsers: from bodies, records and parts of records to rows. Bad data raises no exception."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from warehouse.model.tables import Table
 from warehouse.staging.decode import decode_rows, page_reject
 
 __all__ = [
-    "ABSENT",
-    "add",
+    "ABSENT_STATUSES",
+    "add_parsed",
+    "count_odd_field",
+    "epoch_milliseconds",
     "error_message",
     "is_same_id",
     "iso_utc",
-    "message_of",
-    "milliseconds",
-    "note_odd",
-    "objects_of",
+    "message_in",
+    "objects_in",
     "read_body",
     "read_object",
     "to_rows",
 ]
 
-#: Statuses that say in the source's own words that there is nothing.
-ABSENT = (404, 410)
+#: Statuses with which the API reports that an entity does not exist.
+ABSENT_STATUSES = (404, 410)
 
 
 def read_body(table: Table, page: Page) -> Any:
-    """The decoded body, or a `Parsed` with one reject where there is none to read."""
+    """The decoded body, or a `Parsed` with one reject if the body cannot be decoded."""
     if page.status != 200:
         return Parsed(rejects=[page_reject(table, page.body, f"status {page.status}")])
     try:
@@ -41,7 +41,7 @@ def read_body(table: Table, page: Page) -> Any:
 
 
 def read_object(table: Table, page: Page) -> dict[str, Any] | Parsed:
-    """The decoded body where it is an object, or a `Parsed` with one reject."""
+    """The decoded body if it is an object, or a `Parsed` with one reject."""
     content = read_body(table, page)
     if isinstance(content, dict | Parsed):
         return content
@@ -49,17 +49,17 @@ def read_object(table: Table, page: Page) -> dict[str, Any] | Parsed:
 
 
 def error_message(body: bytes) -> str | None:
-    """The message of an error answer, if it has one; see `message_of`."""
+    """The message in the body of an error response, if there is one; see `message_in`."""
     try:
-        return message_of(read_json(body))
+        return message_in(read_json(body))
     except NotJsonError:
         return None
 
 
-def message_of(content: Any) -> str | None:
-    """The message in the decoded body of an error answer, in any of the forms that sources use.
+def message_in(content: Any) -> str | None:
+    """The message in the decoded body of an error response.
 
-    These are `{"error": text}`, `{"message": text}` and `{"errors": [{"message": text}]}`.
+    Sources use the forms `{"error": text}`, `{"message": text}` and `{"errors": [{"message": text}]}`.
     """
     if not isinstance(content, Mapping):
         return None
@@ -71,8 +71,8 @@ def message_of(content: Any) -> str | None:
     return None
 
 
-def add(parsed: Parsed, more: Parsed) -> None:
-    """Add what another part of the same page became, which fills other tables."""
+def add_parsed(parsed: Parsed, more: Parsed) -> None:
+    """Add the result of another part of the same page, which fills other tables."""
     parsed.frames.update(more.frames)
     parsed.rejects.extend(more.rejects)
     parsed.drift.update(more.drift)
@@ -81,52 +81,52 @@ def add(parsed: Parsed, more: Parsed) -> None:
 
 
 def to_rows(table: Table, records: Sequence[Any], page: Page, **more: Any) -> Parsed:
-    """Rows of one table from records of a page; `more` are further parameters of its request."""
+    """Decode records of a page into rows of one table; `more` are further parameters of its request."""
     return decode_rows(table, records, {**page.params, **more}, observed_at=page.observed_at)
 
 
-def note_odd(parsed: Parsed, table: Table, field_path: str, reason: str, record_index: int) -> None:
-    """Count a field that leads to records and cannot be read, so that there are none."""
+def count_odd_field(parsed: Parsed, table: Table, field_path: str, reason: str, record_index: int) -> None:
+    """Count a nested field that cannot be read, so that its records are missing."""
     parsed.odd.setdefault(OddField(table.name, field_path, reason), []).append(record_index)
 
 
-def objects_of(parsed: Parsed, table: Table, field_path: str, value: Any, record_index: int) -> list[dict[str, Any]]:
-    """The objects in a list that a record holds; whatever else is there is counted.
+def objects_in(parsed: Parsed, table: Table, field_path: str, value: Any, record_index: int) -> list[dict[str, Any]]:
+    """The objects in a list of a record; other values are counted as odd fields.
 
     Args:
-        parsed: where it is counted.
-        table: what the objects become.
-        field_path: where the list is in the record.
-        value: the list; none holds no object.
+        parsed: the result that counts odd fields.
+        table: table of the objects.
+        field_path: path of the list in the record.
+        value: the list; None counts as empty.
         record_index: position of the record in its page.
     """
     if value is None:
         return []
     if not isinstance(value, list):
-        note_odd(parsed, table, field_path, "expected a list", record_index)
+        count_odd_field(parsed, table, field_path, "expected a list", record_index)
         return []
-    found = [each for each in value if isinstance(each, dict)]
+    found = [entry for entry in value if isinstance(entry, dict)]
     for _ in range(len(value) - len(found)):
-        note_odd(parsed, table, f"{field_path}[]", "expected an object", record_index)
+        count_odd_field(parsed, table, f"{field_path}[]", "expected an object", record_index)
     return found
 
 
 def is_same_id(sent: Any, requested: Any) -> bool:
-    """Whether an answer names the thing that was requested, be its id a number or the same number as text."""
+    """Whether the id in a response is the requested one; numbers and their text are equal."""
     if isinstance(sent, float) and sent.is_integer():
         sent = int(sent)
     return type(sent) in (int, str) and str(sent).strip() == str(requested)
 
 
-def milliseconds(text: Any) -> int | None:
-    """Milliseconds since 1970 of a time in ISO 8601, in UTC unless it says otherwise; None for anything else."""
+def epoch_milliseconds(text: Any) -> int | None:
+    """Milliseconds since 1970 of a timestamp in ISO 8601, UTC without an offset; None for any other value."""
     try:
-        moment = datetime.fromisoformat(text)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        timestamp = datetime.fromisoformat(text)
+        return int((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def iso_utc(moment: datetime) -> str:
-    """ISO 8601 in UTC, of fixed length, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def iso_utc(timestamp: datetime) -> str:
+    """ISO 8601 in UTC with a fixed length, so that text order is time order."""
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""The sources there are. To add one, write its folder here and its asset module, and name it below."""
+"""The registry of sources. A new source needs a folder in `ingestion/sources`, an asset module, and its name here."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ingestion.sync.connector import Reader
+    from ingestion.sync.connector import SourceConnector
 
-__all__ = ["NAMES", "readers"]
+__all__ = ["NAMES", "connectors"]
 
-#: Names of the sources, in the order of a run: `ingestion.<name>`, `orchestration.assets.<name>`, `staging_<name>`.
+#: Names of the sources in the order of a run. A source's modules are `ingestion.sources.<name>` and
+#: `orchestration.assets.<name>`, its schema is `staging_<name>`.
 NAMES = ("opendota", "faceit")
 
 
-def readers() -> dict[str, Reader]:
-    """Every source by name. Loads them, which takes a moment; their names alone are `NAMES`."""
-    return {name: importlib.import_module(f"ingestion.sources.{name}.connector").READER for name in NAMES}
+def connectors() -> dict[str, SourceConnector]:
+    """The connectors of all sources, by name. This imports them; use `NAMES` if the names are enough."""
+    return {name: importlib.import_module(f"ingestion.sources.{name}.connector").CONNECTOR for name in NAMES}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dagster import InitResourceContext, ResourceDefinition, resource
 
-from ingestion.sync.connector import Reader
+from ingestion.sync.connector import SourceConnector
 from orchestration.pipeline.sync import SourceSession, open_session
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.core.settings import load_settings
@@ -19,7 +19,7 @@ def warehouse(_: InitResourceContext) -> Iterator[Warehouse]:
         yield opened
 
 
-def session(reader: Reader) -> ResourceDefinition:
+def session(reader: SourceConnector) -> ResourceDefinition:
     """The run's client, limits and call budget at a source."""
 
     @resource(

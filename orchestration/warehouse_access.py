@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ingestion.registry import readers
+from ingestion.registry import connectors
 from orchestration.progress import LeftOut
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.core.file_modes import create_home, keep_private
@@ -24,7 +24,7 @@ from warehouse.staging.load import LoadReport, load_pending
 __all__ = ["SOURCES", "Warehouse", "left_out", "load_landed", "open_warehouse"]
 
 #: Every source there is, by name.
-SOURCES: dict[str, Source] = {name: reader.source for name, reader in readers().items()}
+SOURCES: dict[str, Source] = {name: reader.source for name, reader in connectors().items()}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def left_out(warehouse: Warehouse) -> list[LeftOut]:
     """Sources that cannot be asked with the warehouse's settings, and how much is tracked of each."""
     found = []
     with connect(warehouse.url("ingest")) as connection:
-        for name, reader in readers().items():
+        for name, reader in connectors().items():
             try:
                 reader.require_key(warehouse.settings)
             except ConfigurationError as error:

@@ -1,7 +1,7 @@
 """Run the sandbox as a process: `python -m sandbox --seed 7 --players 60`.
 
-Its first line of output is OpenDota's base URL, its second FACEIT's. It stops on SIGTERM and SIGINT, and with
-`--until-stdin-closes` when whoever started it is gone.
+The first line of its output is OpenDota's base URL, the second FACEIT's. It stops on SIGTERM and SIGINT, and with
+`--until-stdin-closes` when its parent process has ended.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import uvicorn
 
 from sandbox.faceit import KEY, Faceit, FaceitLimits, FaceitWorld
 from sandbox.faults import Faults
-from sandbox.limits import Limits
 from sandbox.opendota import OpenDota
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import FACEIT_PATH, OPENDOTA_PATH, build_app, listen, uvicorn_server
 from sandbox.world import DEFAULT_NOW, World
 
 
 def main() -> None:
-    """Parse the arguments, build the world, serve until told to stop."""
+    """Parse the arguments, build the world, and serve until stopped."""
     arguments = _arguments()
     world = World(arguments.seed, arguments.players, days=arguments.days, now=arguments.now)
-    limits = Limits(
+    limits = RequestLimits(
         per_minute=arguments.per_minute,
         per_day=arguments.per_day,
         per_minute_with_key=arguments.per_minute,
@@ -36,7 +36,7 @@ def main() -> None:
     opendota = OpenDota(world, limits=limits, faults=Faults())
     faceit = Faceit(FaceitWorld(world), limits=faceit_limits, faults=Faults())
     server = uvicorn_server(build_app(opendota, faceit))
-    # A client that hangs must not keep the process from ending.
+    # A hanging client must not keep the process from ending.
     server.config.timeout_graceful_shutdown = 1
     try:
         listener = listen(arguments.port)
@@ -59,25 +59,25 @@ def _stop_at_end_of_input(server: uvicorn.Server) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    limits = Limits()
+    limits = RequestLimits()
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--players", type=_positive, default=200, help="people who can be tracked")
-    parser.add_argument("--days", type=_positive, default=180, help="history before now")
-    parser.add_argument("--now", type=_moment, default=DEFAULT_NOW, help="the world's date, ISO 8601")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--players", type=_positive, default=200, help="number of players that can be tracked")
+    parser.add_argument("--days", type=_positive, default=180, help="days of history before now")
+    parser.add_argument("--now", type=_timestamp, default=DEFAULT_NOW, help="the world's date, ISO 8601")
+    parser.add_argument("--port", type=int, default=0, help="0 for a free port")
     parser.add_argument("--key", action="append", default=[], help="a key that OpenDota accepts; repeatable")
     parser.add_argument("--per-minute", type=int, default=limits.per_minute, help="OpenDota's limit")
     parser.add_argument("--per-day", type=int, default=limits.per_day, help="OpenDota's limit without a key")
     parser.add_argument("--faceit-key", action="append", help=f"a key that FACEIT accepts; repeatable ({KEY})")
     parser.add_argument("--faceit-per-second", type=int, default=FaceitLimits().per_second, help="FACEIT's limit")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end at the end of standard input")
     return parser.parse_args()
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _timestamp(text: str) -> datetime:
+    timestamp = datetime.fromisoformat(text)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
 def _positive(text: str) -> int:

@@ -1,7 +1,7 @@
-"""Player matches in bulk, for benchmarks: millions of rows in seconds, in the shape of `/players/{id}/matches`.
+"""Player matches in bulk, for benchmarks: millions of rows in seconds, in the form of `/players/{id}/matches`.
 
-These rows come from no world: there is no matchmaking behind them, only the same fields with the same kinds of
-values, nulls included. Row number decides the rest: the same seed gives the same rows whatever the size of the pages.
+These rows do not come from a world: there is no matchmaking, only the same fields with the same kinds of values, nulls
+included. A row depends on seed and row number alone: the size of the pages does not change the rows.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from sandbox.people import HERO_IDS
 from sandbox.world import DEFAULT_NOW
 
 ACCOUNT_ROWS = 5_000  # matches of one account, newest first
-_BLOCK_ROWS = 20 * ACCOUNT_ROWS  # drawn at once; fixed, or the rows would depend on the page size
+_BLOCK_ROWS = 20 * ACCOUNT_ROWS  # drawn together; fixed, so that rows do not depend on the page size
 _FIRST_ACCOUNT = 100_000_000
 _FIRST_MATCH_ID = 8_000_000_000
-_MOST_ACCOUNTS = 1 << 20
+_MAX_ACCOUNTS = 1 << 20
 _HISTORY_S = 2 * 365 * 86_400
 _UNRANKED = 0.03  # share of rows without average rank; others below are alike
 
@@ -30,7 +30,7 @@ _TIERS = np.array([medal * 10 + star for medal in range(1, 8) for star in range(
 
 
 def account_of(row: int) -> int:
-    """The account whose match this row is; a page size that divides `ACCOUNT_ROWS` keeps accounts apart."""
+    """The account of a row; with a page size that divides `ACCOUNT_ROWS`, each page has a single account."""
     return _FIRST_ACCOUNT + row // ACCOUNT_ROWS
 
 
@@ -75,7 +75,7 @@ def _block(seed: int, first: int) -> pl.DataFrame:
         {
             "account_id": _FIRST_ACCOUNT + account,
             # Unique over accounts, and newer matches have larger ids.
-            "match_id": _FIRST_MATCH_ID + (ACCOUNT_ROWS - newest) * _MOST_ACCOUNTS + account,
+            "match_id": _FIRST_MATCH_ID + (ACCOUNT_ROWS - newest) * _MAX_ACCOUNTS + account,
             "player_slot": _SLOTS[rng.integers(10, size=_BLOCK_ROWS)],
             "radiant_win": _nullable(rng.random(_BLOCK_ROWS) < 0.51, rng.random(_BLOCK_ROWS) >= 0.003),
             "hero_id": HERO_IDS[rng.integers(len(HERO_IDS), size=_BLOCK_ROWS)],
@@ -96,6 +96,6 @@ def _block(seed: int, first: int) -> pl.DataFrame:
 
 
 def _nullable(values: npt.NDArray[np.int64] | npt.NDArray[np.bool_], known: npt.NDArray[np.bool_]) -> pl.Series:
-    """A column that is null where the value is not known."""
+    """A column with nulls for unknown values."""
     frame = pl.DataFrame({"values": values, "known": known})
     return frame.select(pl.when("known").then("values")).to_series()

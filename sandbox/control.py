@@ -1,6 +1,6 @@
-"""Control endpoints: another process moves the clock, sets faults, and reads the log and the truth.
+"""Control endpoints: another process advances the clock, sets faults, and reads the request log and the ground truth.
 
-They are not part of any upstream and are neither counted nor limited. Bodies and answers are JSON.
+They are not part of an upstream, and are neither counted nor limited. Request and response bodies are JSON.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sandbox.upstream import Upstream
 
 
 def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
-    """Routes to mount under `/sandbox`; what is FACEIT's lies under `/sandbox/faceit`."""
+    """Routes to mount under `/sandbox`; those of FACEIT are under `/sandbox/faceit`."""
     world = opendota.world
 
     async def state(_: Request) -> Response:
         return _json({"seed": world.seed, "now": world.now, "start": world.start, "requests": opendota.log.count})
 
     async def name(_: Request) -> Response:
-        # What a warehouse compares with the world of its data before it requests anything (`ingestion.sync.worlds`).
+        # A warehouse compares this with the world of its data before its first request (`ingestion.sync.worlds`).
         return _json({"world": world.id})
 
     async def advance(request: Request) -> Response:
@@ -45,10 +45,10 @@ def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
         world.set_private(body["account_id"], body["private"])
         return _json({})
 
-    async def tell_truth(request: Request) -> Response:
+    async def ground_truth(request: Request) -> Response:
         accounts = request.query_params.get("accounts")
         tracked = [int(text) for text in accounts.split(",")] if accounts else world.suggested_players()
-        seen = {"observed_ranks": opendota.observed_ranks, "malformed": opendota.plan.malformed}
+        seen = {"observed_ranks": opendota.observed_ranks, "malformed": opendota.fault_injector.malformed}
         return _json({**truth(world, tracked).as_json(), **seen})
 
     return [
@@ -57,7 +57,7 @@ def control_routes(opendota: OpenDota, faceit: Faceit) -> list[BaseRoute]:
         Route("/advance", advance, methods=["POST"]),
         Route("/players", players),
         Route("/private", private, methods=["POST"]),
-        Route("/truth", tell_truth),
+        Route("/truth", ground_truth),
         Mount("/faceit", routes=_faceit_routes(faceit)),
         *_upstream_routes(opendota, (opendota, faceit)),
     ]
@@ -72,29 +72,29 @@ def _faceit_routes(faceit: Faceit) -> list[BaseRoute]:
         named = {"hubs": scene.hubs, "championships": scene.championships}
         return _json({kind: [one.competition_id for one in found] for kind, found in named.items()})
 
-    async def tell_truth(request: Request) -> Response:
+    async def ground_truth(request: Request) -> Response:
         players = request.query_params.get("players")
         tracked = players.split(",") if players else faceit.world.suggested_players()
-        seen = {"observed_elos": faceit.observed_elos, "malformed": faceit.plan.malformed}
+        seen = {"observed_elos": faceit.observed_elos, "malformed": faceit.fault_injector.malformed}
         return _json({**faceit_truth(faceit.world, tracked).as_json(), **seen})
 
     return [
         Route("/players", players),
         Route("/competitions", competitions),
-        Route("/truth", tell_truth),
+        Route("/truth", ground_truth),
         *_upstream_routes(faceit, (faceit,)),
     ]
 
 
 def _upstream_routes(upstream: Upstream, faulty: Sequence[Upstream]) -> list[BaseRoute]:
-    """The log of one upstream, and the faults that some share."""
+    """Routes of an upstream's request log, and of the faults of one or more upstreams."""
 
     async def faults(request: Request) -> Response:
         if request.method == "PUT":
             wanted = msgspec.json.decode(await request.body(), type=Faults)
             for one in faulty:
                 one.set_faults(wanted)
-        return _json({"faults": asdict(upstream.plan.faults), "malformed": upstream.plan.malformed})
+        return _json({"faults": asdict(upstream.fault_injector.faults), "malformed": upstream.fault_injector.malformed})
 
     async def requests(request: Request) -> Response:
         if request.method == "DELETE":
@@ -107,10 +107,10 @@ def _upstream_routes(upstream: Upstream, faulty: Sequence[Upstream]) -> list[Bas
     ]
 
 
-async def refuse(_: Request, error: Exception) -> Response:
-    """Answer a control request that makes no sense with 400 and the reason."""
+async def bad_request(_: Request, error: Exception) -> Response:
+    """Respond to an invalid control request with 400 and the reason."""
     return _json({"error": str(error)}, 400)
 
 
-def _json(answer: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(answer), status, media_type="application/json")
+def _json(payload: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(payload), status, media_type="application/json")

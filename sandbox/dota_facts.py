@@ -1,7 +1,7 @@
 """Public facts of Dota 2 that the simulated upstreams share.
 
-Each table is kept as the shortest text that holds the facts; the typed constants below are parsed from it.
-The sandbox has its own copy on purpose: its truth must not lean on the warehouse's seeds.
+Each table is stored as compact text; the typed constants below are parsed from it. The sandbox has a copy of its own on
+purpose: its ground truth must not depend on the warehouse's seeds.
 """
 
 from __future__ import annotations
@@ -306,7 +306,7 @@ def _parse_patches() -> tuple[Patch, ...]:
     known = [
         Patch(number, name, _day(date)) for number, (name, date) in enumerate(zip(words[::2], words[1::2], strict=True))
     ]
-    # The world outlives the patches known today, and hero strengths must change within it: a made-up patch
+    # The world continues after the last known patch, and hero strengths must change within it: an invented patch
     # follows every 75 days.
     last = known[-1]
     for step in range(1, 40):
@@ -316,7 +316,7 @@ def _parse_patches() -> tuple[Patch, ...]:
 
 
 HEROES = tuple(_parse_hero(line) for line in _lines(_HEROES))
-# Not a real hero: it is played before the constants know it, as every new hero is.
+# An invented hero: it is played before the constants list it, as every new hero is.
 UPCOMING_HERO = Hero(160, "npc_dota_hero_lamplighter", "int", "Ranged", "Lamplighter")
 
 GAME_MODES = _parse_modes(_GAME_MODES, "game_mode_")
@@ -330,7 +330,7 @@ REGIONS = {int(line.split(" ", 1)[0]): line.split(" ", 1)[1] for line in _lines(
 CLUSTER_REGIONS = {
     int(cluster): int(line.split(":")[0]) for line in _lines(_CLUSTERS) for cluster in line.split(":")[1].split()
 }
-# Seen in real answers: a cluster no constant knows, and one whose region the region list does not know.
+# Both occur in real responses: a cluster without a region, and a region without a name.
 UNKNOWN_CLUSTER = 399
 CLUSTER_OF_UNKNOWN_REGION = 410
 CLUSTER_REGIONS[CLUSTER_OF_UNKNOWN_REGION] = 99

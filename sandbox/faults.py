@@ -1,7 +1,7 @@
-"""Faults a simulated upstream shows on request, decided by seed and request alone.
+"""Fault injection of a simulated upstream, determined by seed and request alone.
 
-A fault is transient: it hits the same request (path and query) `tries` times, then the request succeeds.
-The same holds for a malformed record: it is served wrong `tries` times, then right.
+A fault is transient: it affects the same request (path and query) `tries` times, then the request succeeds. The same
+applies to a malformed record: it is malformed `tries` times, then correct.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ _KINDS: tuple[Kind, ...] = ("too_many", "server_error", "hang", "truncate", "cut
 
 @dataclass(frozen=True)
 class Faults:
-    """Chances (0..1) that a request meets each kind, and a schedule by request number.
+    """Probability (0..1) of each kind of fault per request, and a schedule by request number.
 
-    Numbers count from 1 when these faults are set.
-    `server_error` starts a burst: this request and the following ones, `burst` in all, answer 500. `hang`
-    waits `hang_s` seconds and drops the connection; `truncate` sends fewer bytes than it announced; `cut`
-    sends half a JSON document as if it were whole; `duplicate_page` serves the first page again; `slow`
-    waits `slow_s` seconds. `malformed` is the chance that a record of a player's matches, or a player of a
-    match, carries text where a number belongs, or text that cannot be stored.
+    Request numbers begin at 1 when the faults are set. `server_error` starts a burst: this request and the following
+    ones, `burst` in total, fail with 500. `hang` waits `hang_s` seconds and drops the connection; `truncate` sends
+    fewer bytes than announced; `cut` sends half a JSON document as if it were complete; `duplicate_page` returns the
+    first page again; `slow` waits `slow_s` seconds. `malformed` is the probability that a record of a player's matches,
+    or a player of a match, has text in place of a number, or text that cannot be stored.
     """
 
     seed: int = 0
@@ -46,8 +45,8 @@ class Faults:
 
 
 @dataclass(frozen=True)
-class Malformed:
-    """A record served wrong: whose and of which match (as the upstream calls them), in which field, with what text."""
+class MalformedRecord:
+    """A malformed record that was served: player and match (by the upstream's ids), field, and text in the field."""
 
     account_id: int | str
     match_id: int | str
@@ -55,18 +54,18 @@ class Malformed:
     value: str
 
 
-class FaultPlan:
-    """Carries out `Faults` for one upstream: remembers what each request and record has met."""
+class FaultInjector:
+    """Injects `Faults` for one upstream, and counts the faults of each request and record."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self.malformed: list[Malformed] = []
-        self._met: dict[str, int] = {}
+        self.malformed: list[MalformedRecord] = []
+        self._occurrences: dict[str, int] = {}
         self._burst_left = 0
         self._seen = 0
 
     def next(self, path: str, query: str) -> Kind | None:
-        """The fault that the next request meets, if any."""
+        """The fault of the next request, if any."""
         faults = self.faults
         self._seen += 1
         if self._burst_left:
@@ -74,12 +73,12 @@ class FaultPlan:
             return "server_error"
         kind = faults.schedule.get(self._seen)
         if kind is None and faults.path_contains in path:
-            kind = self._drawn(f"{path}?{query}")
+            kind = self._draw(f"{path}?{query}")
         if kind == "server_error":
             self._burst_left = faults.burst - 1
         return kind
 
-    def spoil(
+    def corrupt(
         self,
         account_id: int | str,
         records: Sequence[dict[str, Any]],
@@ -87,65 +86,65 @@ class FaultPlan:
         *,
         key: Sequence[str] = ("match_id",),
     ) -> None:
-        """Put text where a number belongs in some records of a player's matches.
+        """Put text in place of a number in some records of a player's matches.
 
         Args:
             account_id: the player.
-            records: changed in place.
-            texts: fields that may be spoiled, and what stands there then.
-            key: fields that tell the player's records apart, the match's id first.
+            records: records, changed in place.
+            texts: fields that may be corrupted, with the text to put there.
+            key: fields that identify the player's records, the match id first.
         """
         if not self.faults.malformed:
             return
         for record in records:
             name = " ".join(str(record[one]) for one in key)
-            self._spoil(account_id, record[key[0]], record, texts, f"record {account_id} {name}")
+            self._corrupt(account_id, record[key[0]], record, texts, f"record {account_id} {name}")
 
-    def spoil_players(
+    def corrupt_players(
         self, match_id: str, players: Sequence[dict[str, Any]], texts: Sequence[tuple[str, str]], part: str
     ) -> None:
-        """Put text where it does not belong in some players of a match.
+        """Put invalid text into some players of a match.
 
         Args:
             match_id: the match.
-            players: changed in place.
-            texts: fields that may be spoiled, and what stands there then.
-            part: the part of the match that shows them.
+            players: players, changed in place.
+            texts: fields that may be corrupted, with the text to put there.
+            part: the part of the match that contains the players.
         """
         if not self.faults.malformed:
             return
         for player in players:
             player_id = player["player_id"]
-            self._spoil(player_id, match_id, player, texts, f"{part} {match_id} {player_id}")
+            self._corrupt(player_id, match_id, player, texts, f"{part} {match_id} {player_id}")
 
-    def _spoil(
+    def _corrupt(
         self,
         account_id: int | str,
         match_id: int | str,
         record: dict[str, Any],
         texts: Sequence[tuple[str, str]],
-        met: str,
+        request_key: str,
     ) -> None:
-        candidates = [(place, text) for place, text in texts if place in record]
-        if not candidates or self._chance(met) >= self.faults.malformed or not self._meets(met):
+        candidates = [(field_name, text) for field_name, text in texts if field_name in record]
+        if not candidates or self._chance(request_key) >= self.faults.malformed or not self._still_occurs(request_key):
             return
         number = match_id if isinstance(match_id, int) else len(self.malformed)
-        place, text = candidates[number % len(candidates)]
-        record[place] = text
-        self.malformed.append(Malformed(account_id, match_id, place, text))
+        field_name, text = candidates[number % len(candidates)]
+        record[field_name] = text
+        self.malformed.append(MalformedRecord(account_id, match_id, field_name, text))
 
-    def _drawn(self, key: str) -> Kind | None:
+    def _draw(self, key: str) -> Kind | None:
         chance = self._chance(key)
         for kind in _KINDS:
             chance -= getattr(self.faults, kind)
             if chance < 0:
-                return kind if self._meets(key) else None
+                return kind if self._still_occurs(key) else None
         return None
 
-    def _meets(self, key: str) -> bool:
-        """Count another meeting; False once there have been `tries`."""
-        self._met[key] = self._met.get(key, 0) + 1
-        return self._met[key] <= self.faults.tries
+    def _still_occurs(self, key: str) -> bool:
+        """Count an occurrence of a fault; False after `tries` occurrences."""
+        self._occurrences[key] = self._occurrences.get(key, 0) + 1
+        return self._occurrences[key] <= self.faults.tries
 
     def _chance(self, key: str) -> float:
         digest = hashlib.blake2b(f"{self.faults.seed} {key}".encode(), digest_size=8).digest()

@@ -1,9 +1,9 @@
-"""The people of the world: who they are, how well and how often they play, and with whom.
+"""The people of the world: their identities, skill, activity, and the circles in which they play.
 
-A person is a row number, stable for a seed. What an upstream calls them is derived from it, so that one
-person can carry several identities: the Steam account here, the FACEIT id in `sandbox.faceit.accounts`; the accounts
-in the game databases are to be derived from the same row number, each with a generator seeded by its own word, so
-that adding one moves no other.
+A person is a row number, which is stable for a seed. The ids of upstreams are derived from it, so that one person can
+have several identities: the Steam account here, the FACEIT id in `sandbox.faceit.accounts`. Accounts of further game
+databases are to be derived from the same row number, each with a random generator of its own, so that an additional
+one changes no other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sandbox.dota_facts import HEROES, UPCOMING_HERO
 STEAM_ID64_BASE = 76_561_197_960_265_728
 
 CIRCLE_SIZE = 3  # people who often queue together
-SMALLEST_POOL = 20  # a match needs ten, and matchmaking some choice
+SMALLEST_POOL = 20  # a match needs ten players, and matchmaking a choice
 NEVER_CALIBRATED = 1 << 30  # ranked matches
 NEVER_LEFT = 1 << 30  # day
 
@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class People:
-    """Everybody in the world, one row a person (`n` rows)."""
+    """All people of the world, one row per person (`n` rows)."""
 
     account_id: Ints  # Steam account id, 32 bits; unique
     names: list[str]
@@ -47,15 +47,15 @@ class People:
     left_day: Ints
     start_mmr: Ints
     calibration: Ints  # ranked matches to play before a rank is shown
-    private: npt.NDArray[np.bool_]  # hides matches; shown as anonymous in match details
-    favour: npt.NDArray[np.float32]  # n x heroes: relative liking
+    private: npt.NDArray[np.bool_]  # matches are hidden; anonymous in match details
+    favour: npt.NDArray[np.float32]  # n x heroes: relative preference
 
     def __len__(self) -> int:
-        """How many people there are."""
+        """Number of people."""
         return len(self.account_id)
 
     def person_of(self, account_id: int) -> int | None:
-        """Row number of a Steam account, or None when the world does not know it."""
+        """Row number of a Steam account; None if the world has no such account."""
         found = np.flatnonzero(self.account_id == account_id)
         return int(found[0]) if len(found) else None
 
@@ -66,7 +66,7 @@ def steam_id64(account_id: int) -> int:
 
 
 def make_people(seed: int, players: int, days: int) -> People:
-    """`players` people who may be tracked, and strangers (always private) up to the smallest pool.
+    """Generate `players` people who may be tracked, and private ones up to the smallest pool.
 
     `days` is the length of the world's history; some people join during it and some leave.
     """
@@ -75,7 +75,7 @@ def make_people(seed: int, players: int, days: int) -> People:
     person = np.arange(count)
     circle = person // CIRCLE_SIZE
     skill = 0.85 * rng.normal(size=circle[-1] + 1)[circle] + 0.5 * rng.normal(size=count)
-    # Fixed places instead of chances: the smallest world has somebody of each kind, and the first person always
+    # Fixed rows instead of probabilities: the smallest world has a person of each kind, and the first person always
     # plays from beginning to end.
     joined = np.where(person % 8 == 3, rng.integers(1, max(2, days * 4 // 5), count), 0)
     left = np.where(person % 17 == 9, rng.integers(days // 3 + 1, days + 2, count), NEVER_LEFT)
@@ -114,6 +114,6 @@ def _names(rng: np.random.Generator, count: int) -> list[str]:
     adjectives, nouns = _ADJECTIVES.split(","), _NOUNS.split(",")
     first = rng.integers(len(adjectives), size=count)
     second = rng.integers(len(nouns), size=count)
-    # Names repeat, as they do upstream; only some carry a number.
+    # Names repeat, as they do upstream; only some have a number.
     number = np.where(rng.random(count) < 0.4, rng.integers(1, 99, count), 0)
     return [adjectives[a] + nouns[b] + (str(c) if c else "") for a, b, c in zip(first, second, number, strict=True)]

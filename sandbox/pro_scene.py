@@ -1,4 +1,4 @@
-"""Professional play over the same people: teams of the most skilled, their leagues and fixtures."""
+"""Professional matches of the same people: teams of the most skilled players, their leagues and fixtures."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sandbox.people import People
 Ints = npt.NDArray[np.int64]
 
 _TEAM_SIZE = 5
-_MOST_TEAMS = 12
-_FIXTURE_START_S = (75_600, 79_800)  # 21:00 and 22:10: after the day's last public matches began
-_FIXTURE_CHANCE = 0.12  # that a pair of teams meets on a day
+_MAX_TEAMS = 12
+_FIXTURE_START_S = (75_600, 79_800)  # 21:00 and 22:10: after the start of the day's last public matches
+_FIXTURE_CHANCE = 0.12  # that two teams play each other on a day
 _FIRST_TEAM_ID = 9_400_011
 _TEAM_ID_STEP = 7_919
 
@@ -26,12 +26,12 @@ class Team(NamedTuple):
     team_id: int
     name: str
     tag: str
-    logo: int  # over 2^53, so that a JSON reader without big integers rounds it
+    logo: int  # over 2^53, so that a JSON parser without big integers rounds it
     members: tuple[int, ...]
 
 
 class League(NamedTuple):
-    """A league; `tier` is null upstream for some."""
+    """A league; `tier` is null upstream for some leagues."""
 
     league_id: int
     name: str
@@ -62,7 +62,7 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class Fixtures:
-    """A day's professional matches, one row a match."""
+    """Professional matches of one day, one row per match."""
 
     people: Ints  # n x 10
     starts: Ints  # s
@@ -77,13 +77,13 @@ class ProScene:
 
     def __init__(self, people: People) -> None:
         best = np.argsort(-people.skill, kind="stable")
-        count = min(_MOST_TEAMS, len(people) // (2 * _TEAM_SIZE))
+        count = min(_MAX_TEAMS, len(people) // (2 * _TEAM_SIZE))
         self.teams = tuple(
             Team(
                 _FIRST_TEAM_ID + index * _TEAM_ID_STEP,
                 *_NAMES[index],
                 9_007_199_254_740_993 + index * 1_000_003,
-                # Dealt in turn, so that teams are about as strong as each other.
+                # Distributed alternately, so that teams are about equally strong.
                 tuple(int(person) for person in best[index : count * _TEAM_SIZE : count]),
             )
             for index in range(count)

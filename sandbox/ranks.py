@@ -1,7 +1,7 @@
-"""Medals: how a matchmaking rating (MMR) is shown as a rank tier, and how tiers are averaged.
+"""Medals: the rank tier of a matchmaking rating (MMR), and the average of tiers.
 
-A tier is medal x 10 + stars, 11 (Herald 1) to 75 (Divine 5); 80 is Immortal, which has no stars. 0 stands for
-uncalibrated in the arrays here; the upstream shows it as null.
+A tier is medal x 10 + stars, 11 (Herald 1) to 75 (Divine 5); 80 is Immortal, which has no stars. In the arrays here 0
+means uncalibrated, which the upstream shows as null.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def tiers_of(mmr: Ints) -> Ints:
 
 
 def average_tiers(tiers: Ints) -> Ints:
-    """Average tier of each row's calibrated players, 0 where there are none.
+    """Average tier of each row's calibrated players; 0 if there are none.
 
-    Averaged as stars, since tiers skip from 15 to 21. Immortal counts as the star after Divine 5, so that a
-    lobby of Immortals averages 81: a value the real service shows although no player can hold it.
+    The average is over stars, since tiers skip from 15 to 21. Immortal counts as the star after Divine 5, so that a
+    lobby of Immortals averages 81: a value that the real service shows although no player can have it.
     """
     calibrated = tiers > 0
     stars = np.where(tiers == IMMORTAL, 40, tiers // 10 * 5 + tiers % 10 - 1) * calibrated

@@ -1,4 +1,4 @@
-"""What a simulated upstream was asked."""
+"""The log of a simulated upstream's requests."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class LoggedRequest:
-    """One request, as it came; `status` is 0 while it is being answered."""
+    """One request; `status` is 0 until its response is ready."""
 
     number: int  # from 1
     path: str
     query: str
     status: int = 0
     fault: str | None = None
-    has_key: bool = False  # a valid key came along, wherever it was put
+    has_key: bool = False  # the request has a valid key, in the header or the query
 
 
 @dataclass
@@ -26,16 +26,16 @@ class RequestLog:
 
     @property
     def count(self) -> int:
-        """How many requests are in the log."""
+        """Number of requests in the log."""
         return len(self.entries)
 
     def open(self, path: str, query: str) -> LoggedRequest:
-        """Note a request that begins."""
+        """Add a request that begins."""
         self._opened += 1
         entry = LoggedRequest(self._opened, path, query)
         self.entries.append(entry)
         return entry
 
     def clear(self) -> None:
-        """Forget the requests; numbering goes on."""
+        """Remove all requests; numbering continues."""
         self.entries.clear()

@@ -1,4 +1,4 @@
-"""Rules of the simulated game that both its simulation and its views apply."""
+"""Rules of the simulated game, shared by its simulation and the upstream views."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sandbox.dota_facts import (
     LONGEST_INSIGNIFICANT_S,
     PATCHES,
 )
+from sandbox.match_log import MatchLog
 from sandbox.people import HERO_IDS
-from sandbox.tape import Tape
 
 DAY_S = 86_400
 RANKED_LOBBY = 7
@@ -45,10 +45,10 @@ def is_balanced(game_mode: Ints, lobby_type: Ints) -> Bools:
     return balanced
 
 
-def rating_changes(tape: Tape) -> Ints:
-    """MMR each slot wins or loses when the match ends (matches x 10); 0 where the match does not count."""
-    counts = (tape.lobby_type == RANKED_LOBBY) & is_balanced(tape.game_mode, tape.lobby_type)
-    # The game rates no match whose result it lost, even if the result turns up later.
-    counts &= (tape.duration > LONGEST_INSIGNIFICANT_S) & (tape.result_at == tape.visible_at)
-    won = np.stack([tape.radiant_win, ~tape.radiant_win], axis=1)
+def rating_changes(match_log: MatchLog) -> Ints:
+    """MMR that each slot wins or loses at the end of a match (matches x 10); 0 if the match does not count."""
+    counts = (match_log.lobby_type == RANKED_LOBBY) & is_balanced(match_log.game_mode, match_log.lobby_type)
+    # A match whose result was lost is not rated, even if the result appears later.
+    counts &= (match_log.duration > LONGEST_INSIGNIFICANT_S) & (match_log.result_at == match_log.visible_at)
+    won = np.stack([match_log.radiant_win, ~match_log.radiant_win], axis=1)
     return np.repeat(np.where(won, RANKED_MMR, -RANKED_MMR) * counts[:, None], 5, axis=1)

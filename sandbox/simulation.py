@@ -1,8 +1,8 @@
-"""Plays the world's matches, one day at a time.
+"""The simulation of the world's matches, one day at a time.
 
-Each day has a generator of its own, seeded by the world's seed and the day's number; skill and rating are
-carried from day to day. Outcomes are logistic in the difference of the teams' summed skill and of their
-heroes' strength on the patch of the day.
+Each day has its own random generator, seeded by the world's seed and the number of the day; skill and rating are
+carried over from day to day. Results are logistic in the difference of the teams' summed skill and hero strength on the
+current patch.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sandbox.dota_facts import (
     LONGEST_INSIGNIFICANT_S,
     UNKNOWN_CLUSTER,
 )
+from sandbox.match_log import NEVER, UNKNOWN, MatchLog
 from sandbox.people import HERO_IDS, People
 from sandbox.pro_scene import ProScene
 from sandbox.ranks import average_tiers, tiers_of
 from sandbox.rules import DAY_S, RANKED_LOBBY, hero_strengths, patch_at, rating_changes
-from sandbox.tape import NEVER, UNKNOWN, Tape
 
 _WINDOWS = 6  # a person plays at most once in each window of the day
 _WINDOW_S = 12_600
-_LATEST_START_S = 9_000  # within a window, so that a match is usually over before the next window
+_LATEST_START_S = 9_000  # within a window, so that a match usually ends before the next window
 _SKILL_WEIGHT = 0.45  # log-odds for one unit of summed skill
 _RADIANT_EDGE = 0.08
 _FIRST_MATCH_ID = 8_000_000_000
-_FIRST_MATCH_DAY = 20_000  # days since 1970; ids count up from there
+_FIRST_MATCH_DAY = 20_000  # days since 1970; ids increase from there
 _IDS_A_DAY = 1_000_000
 
 Ints = npt.NDArray[np.int64]
@@ -44,8 +44,7 @@ class _Queue(NamedTuple):
     typical_s: int
 
 
-# Turbo, ability draft, event and custom games are not balanced, so a plain request for matches leaves them
-# out.
+# Turbo, ability draft, event and custom games are not balanced, so a request for matches excludes them by default.
 _QUEUES = (
     _Queue(22, RANKED_LOBBY, 0.520, 2_250),
     _Queue(22, 0, 0.120, 2_150),
@@ -79,11 +78,11 @@ class Simulation:
 
     @property
     def played_until(self) -> int:
-        """Every match that starts before this second is on a tape."""
+        """The time (Unix s) before which every match is simulated."""
         return self._start + self._day * DAY_S
 
-    def play_day(self) -> Tape:
-        """Play the next day and return its matches."""
+    def play_day(self) -> MatchLog:
+        """Simulate the next day; returns its matches."""
         rng = np.random.default_rng([self._seed, 2, self._day])
         day_start = self.played_until
         self._skill += rng.normal(0, 0.02, len(self._people))
@@ -95,30 +94,30 @@ class Simulation:
                 for window, lobby in enumerate(lobbies)
             ]
         )
-        tape = self._play(rng, people, starts)
+        match_log = self._play(rng, people, starts)
         self._day += 1
-        return tape
+        return match_log
 
     def _matchmaking(self, rng: np.random.Generator, window: int) -> Ints:
-        """Ten people for each match of a window; the first five are Radiant."""
+        """The ten players of each match in a window; the first five are Radiant."""
         people = self._people
         active = (people.joined_day <= self._day) & (self._day < people.left_day)
         weekend = 1.35 if (self.played_until // DAY_S + 3) % 7 >= 5 else 0.9
-        hunger = people.rate * active * weekend * (0.6, 0.7, 0.8, 1.0, 1.4, 1.5)[window] / _WINDOWS
-        matches = min(int(hunger.sum() / 10 + rng.random()), int(active.sum()) // 10)
+        demand = people.rate * active * weekend * (0.6, 0.7, 0.8, 1.0, 1.4, 1.5)[window] / _WINDOWS
+        matches = min(int(demand.sum() / 10 + rng.random()), int(active.sum()) // 10)
         circles = int(people.circle[-1]) + 1
         mood = rng.normal(0, 1.2, circles)[people.circle]
         with np.errstate(divide="ignore"):
             # Gumbel's trick: the largest sums are a weighted draw without replacement.
-            urge = np.log(hunger) + mood + rng.gumbel(size=len(people))
-        chosen = np.argsort(-urge, kind="stable")[: matches * 10]
+            priority = np.log(demand) + mood + rng.gumbel(size=len(people))
+        chosen = np.argsort(-priority, kind="stable")[: matches * 10]
         closeness = self._mmr / 700 + rng.normal(0, 0.7, circles)[people.circle] + rng.normal(0, 0.25, len(people))
         lobbies = chosen[np.argsort(closeness[chosen], kind="stable")].reshape(matches, 10)
-        # Ordered by circle, friends stand on one side, unless they straddle the middle.
+        # Sorted by circle, friends are on one side, unless their circle spans both sides.
         side = rng.random(circles)[people.circle[lobbies]]
         return np.take_along_axis(lobbies, np.argsort(side, axis=1, kind="stable"), axis=1)
 
-    def _play(self, rng: np.random.Generator, public: Ints, public_starts: Ints) -> Tape:
+    def _play(self, rng: np.random.Generator, public: Ints, public_starts: Ints) -> MatchLog:
         fixtures = self._pro_scene.fixtures(rng, self.played_until)
         people = np.concatenate([public, fixtures.people])
         starts = np.concatenate([public_starts, fixtures.starts])
@@ -132,12 +131,12 @@ class Simulation:
         hero_index = self._draft(rng, people, starts)
         radiant_win = self._outcomes(rng, people, hero_index, starts)
         duration = np.clip(typical_s * rng.lognormal(0, 0.24, count), 600, 3_500).astype(np.int64)
-        # Early leavers, and the two durations on either side of the rule.
+        # Early leavers, and the two durations next to the limit of significance.
         is_short = (rng.random(count) < 0.02) & ~is_pro
         edge = rng.integers(LONGEST_INSIGNIFICANT_S, LONGEST_INSIGNIFICANT_S + 2, count)
         short = np.where(rng.random(count) < 0.3, edge, rng.integers(45, 420, count))
         duration = np.where(is_short, short, duration)
-        # Upstream carries matches that never began: no hero, no duration, but a winner.
+        # The upstream has matches that never began: no hero, no duration, but a winner.
         is_void = (rng.random(count) < 0.012) & ~is_pro
         duration = np.where(is_void, 0, duration)
         hero = HERO_IDS[hero_index]
@@ -148,8 +147,8 @@ class Simulation:
         kills, deaths, assists = self._scores(rng, people, radiant_win, duration)
         is_custom = np.isin(lobby_type, (1, 2))
         visible_at, details_at, parsed_at, result_at = _upstream_times(rng, starts + duration, is_pro)
-        tape = Tape(
-            match_id=starts,  # set below, when the day is in order
+        match_log = MatchLog(
+            match_id=starts,  # set below, after the day is sorted
             start_time=starts,
             duration=duration,
             game_mode=game_mode,
@@ -175,12 +174,12 @@ class Simulation:
             party=_parties(rng, self._people.circle[people], is_custom),
             facet=np.where(rng.random(people.shape) < 0.03, UNKNOWN, rng.integers(1, 4, people.shape)),
         )
-        tape = tape.take(np.argsort(starts, kind="stable"))
-        self._rate(tape)
-        return _numbered(rng, self.played_until // DAY_S, tape)
+        match_log = match_log.take(np.argsort(starts, kind="stable"))
+        self._rate(match_log)
+        return _numbered(rng, self.played_until // DAY_S, match_log)
 
     def _draft(self, rng: np.random.Generator, people: Ints, starts: Ints) -> Ints:
-        """A hero column for each slot, no hero twice in a match."""
+        """A hero column for each slot, without repeated heroes in a match."""
         favour = self._people.favour[people]
         # The smallest of exponentials divided by weights is a weighted draw.
         price = rng.standard_exponential(favour.shape, dtype=np.float32) / favour
@@ -213,18 +212,18 @@ class Simulation:
         assists = rng.poisson(0.34 * minutes * np.where(won, 1.2, 0.8))
         return kills, deaths, assists
 
-    def _rate(self, tape: Tape) -> None:
-        """Move the ratings by the day's ranked matches."""
-        delta = rating_changes(tape)
-        np.add.at(self._mmr, tape.person, delta)
-        np.add.at(self._ranked_played, tape.person, delta != 0)
+    def _rate(self, match_log: MatchLog) -> None:
+        """Update the ratings by the day's ranked matches."""
+        delta = rating_changes(match_log)
+        np.add.at(self._mmr, match_log.person, delta)
+        np.add.at(self._ranked_played, match_log.person, delta != 0)
         np.maximum(self._mmr, 1, out=self._mmr)
 
 
 def _upstream_times(
     rng: np.random.Generator, end: Ints, is_pro: npt.NDArray[np.bool_]
 ) -> tuple[Ints, Ints, Ints, Ints]:
-    """When the upstream lists a match, knows its details, has parsed it, knows its result."""
+    """Times at which the upstream lists a match, has its details, has parsed it, and has its result."""
     count = len(end)
     hours = 3_600
     lag = np.where(
@@ -252,7 +251,7 @@ def _clusters(rng: np.random.Generator, count: int) -> Ints:
 
 
 def _parties(rng: np.random.Generator, circles: Ints, is_custom: npt.NDArray[np.bool_]) -> Ints:
-    """How many of a circle stand on one side; in custom lobbies the odd values real answers carry."""
+    """Number of players of a circle on one side; in custom lobbies the odd values of real responses."""
     sides = circles.reshape(-1, 2, 5)
     size = (sides[:, :, :, None] == sides[:, :, None, :]).sum(axis=3).reshape(-1, 10)
     odd = rng.choice(np.array([0, 9, 10]), size=size.shape)
@@ -266,13 +265,13 @@ def _leavers(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
 
 
 def _after(leading: int, values: Ints) -> Ints:
-    """`values` behind as many zeros as there are public matches."""
+    """`values` after one zero for each public match."""
     return np.concatenate([np.zeros(leading, dtype=np.int64), values])
 
 
-def _numbered(rng: np.random.Generator, day: int, tape: Tape) -> Tape:
-    """Match ids in order of start, with gaps, none used twice."""
-    step = _IDS_A_DAY // max(1, len(tape))
-    ids = np.arange(len(tape)) * step + rng.integers(0, max(1, step), len(tape))
-    tape.match_id[:] = _FIRST_MATCH_ID + (day - _FIRST_MATCH_DAY) * _IDS_A_DAY + ids
-    return tape
+def _numbered(rng: np.random.Generator, day: int, match_log: MatchLog) -> MatchLog:
+    """Assign match ids in order of start, with gaps and without duplicates."""
+    step = _IDS_A_DAY // max(1, len(match_log))
+    ids = np.arange(len(match_log)) * step + rng.integers(0, max(1, step), len(match_log))
+    match_log.match_id[:] = _FIRST_MATCH_ID + (day - _FIRST_MATCH_DAY) * _IDS_A_DAY + ids
+    return match_log

@@ -1,8 +1,7 @@
-"""What must come out: computed from the world alone, without the views that serve it.
+"""The ground truth: expected results, computed from the world alone, without the views that serve it.
 
-Tests and the demo compare marts with these frames. Everything is as of the world's present moment, over the
-rows an ingest of the tracked players' match lists can see: private players have none, and matches not yet
-listed are missing.
+Tests and the demo compare marts with these frames. All results are as of the world's current time, over the rows that
+an ingestion of the tracked players' match lists can read: private players have none, and unlisted matches are missing.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from sandbox.world import World
 
 @dataclass(frozen=True)
 class Truth:
-    """The facts of tracked players at a moment (`at`, Unix s).
+    """The facts of tracked players at a time (`at`, Unix s).
 
-    `player_matches` holds a row for each (account, match): `account_id, match_id, player_slot, start_time,
+    `player_matches` has a row for each (account, match): `account_id, match_id, player_slot, start_time,
     hero_id, is_significant, is_win` (null while the result is unknown). The others follow from it:
 
     - `players`: `account_id, listed, matches, wins, losses`; all but `listed` over significant matches
@@ -62,7 +61,7 @@ class Truth:
 
 
 def truth(world: World, account_ids: Sequence[int]) -> Truth:
-    """The facts of these players at the world's present moment. Unknown accounts are an error."""
+    """The facts of players at the world's current time. Unknown accounts are an error."""
     people = [world.people.person_of(account) for account in account_ids]
     persons = [person for person in people if person is not None]
     if len(persons) != len(account_ids):
@@ -86,35 +85,35 @@ def truth(world: World, account_ids: Sequence[int]) -> Truth:
     )
     day = pl.from_epoch("start_time").dt.date().alias("day")
     picks = (pl.len().cast(pl.Int64).alias("picks"), wins)
-    tens = everyone.join(significant.select("match_id").unique(), on="match_id", how="semi")
+    all_players = everyone.join(significant.select("match_id").unique(), on="match_id", how="semi")
     return Truth(
         at=world.now,
         player_matches=rows,
         players=players.sort("account_id"),
         player_heroes=heroes.sort("account_id", "hero_id"),
         hero_days=significant.group_by("hero_id", day).agg(picks).sort("hero_id", "day"),
-        match_hero_days=tens.group_by("hero_id", day).agg(picks).sort("hero_id", "day"),
+        match_hero_days=all_players.group_by("hero_id", day).agg(picks).sort("hero_id", "day"),
         ranks=_ranks(world, persons).sort("account_id"),
         rank_changes=_rank_changes(world, persons).sort("account_id", "at"),
     )
 
 
 def _everyone(world: World) -> pl.DataFrame:
-    """A row for each player of each match listed now."""
-    tape = world.tape
+    """A row for each player of each match that is listed now."""
+    match_log = world.match_log
     rows = pl.DataFrame(
         {
-            "person": tape.person.ravel(),
-            "match_id": np.repeat(tape.match_id, 10),
-            "player_slot": np.tile(np.array([0, 1, 2, 3, 4, 128, 129, 130, 131, 132]), len(tape)),
-            "start_time": np.repeat(tape.start_time, 10),
-            "duration": np.repeat(tape.duration, 10),
-            "game_mode": np.repeat(tape.game_mode, 10),
-            "lobby_type": np.repeat(tape.lobby_type, 10),
-            "hero_id": tape.hero.ravel(),
-            "radiant_win": np.repeat(tape.radiant_win, 10),
-            "has_result": np.repeat(tape.result_at <= world.now, 10),
-            "is_listed": np.repeat(tape.visible_at <= world.now, 10),
+            "person": match_log.person.ravel(),
+            "match_id": np.repeat(match_log.match_id, 10),
+            "player_slot": np.tile(np.array([0, 1, 2, 3, 4, 128, 129, 130, 131, 132]), len(match_log)),
+            "start_time": np.repeat(match_log.start_time, 10),
+            "duration": np.repeat(match_log.duration, 10),
+            "game_mode": np.repeat(match_log.game_mode, 10),
+            "lobby_type": np.repeat(match_log.lobby_type, 10),
+            "hero_id": match_log.hero.ravel(),
+            "radiant_win": np.repeat(match_log.radiant_win, 10),
+            "has_result": np.repeat(match_log.result_at <= world.now, 10),
+            "is_listed": np.repeat(match_log.visible_at <= world.now, 10),
         }
     )
     is_significant = (
@@ -153,9 +152,9 @@ def _ranks(world: World, persons: list[int]) -> pl.DataFrame:
 
 def _rank_changes(world: World, persons: list[int]) -> pl.DataFrame:
     rows = [
-        (int(world.people.account_id[person]), moment, tier)
+        (int(world.people.account_id[person]), timestamp, tier)
         for person in persons
-        for moment, tier in world.rank_history(person, world.now)
+        for timestamp, tier in world.rank_history(person, world.now)
     ]
     schema = {"account_id": pl.Int64, "at": pl.Int64, "rank_tier": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")

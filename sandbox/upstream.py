@@ -1,4 +1,4 @@
-"""What simulated upstreams share: an ASGI application that counts, logs, damages and delivers its answers."""
+"""The base of simulated upstreams: an ASGI application with authentication, rate limits, faults and a request log."""
 
 from __future__ import annotations
 
@@ -15,78 +15,80 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from sandbox.faults import FaultPlan, Faults, Kind
+from sandbox.faults import FaultInjector, Faults, Kind
 from sandbox.request_log import RequestLog
 
-__all__ = ["Upstream", "arrives", "json_answer"]
+__all__ = ["Upstream", "is_delivered", "json_response"]
 
 _logger = logging.getLogger(__name__)
 _DAMAGED: tuple[Kind, ...] = ("hang", "truncate", "cut")
 
 
 class Upstream(ABC):
-    """One upstream over a world, to be mounted under its base path: key, budget and fault come before the routes.
+    """One upstream over a world, to be mounted under its base path: key, budget and faults come before the routes.
 
-    A subclass tells how requests are admitted and counted, and how its errors look.
+    A subclass implements authentication, request counting and error responses.
     """
 
-    #: Parameters that a `duplicate_page` leaves out.
+    #: Query parameters that `duplicate_page` removes.
     paging: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self, routes: Sequence[BaseRoute], handlers: Mapping[Any, Callable[..., Any]], *, faults: Faults
     ) -> None:
-        self.plan = FaultPlan(faults)
+        self.fault_injector = FaultInjector(faults)
         self.log = RequestLog()
         self._routes = Starlette(routes=list(routes), exception_handlers=dict(handlers))
 
     @abstractmethod
-    def admit(self, request: Request) -> tuple[bool, Response | None]:
-        """Whether the request carries a key that is known, and the refusal if it may not come in."""
+    def authenticate(self, request: Request) -> tuple[bool, Response | None]:
+        """Whether the request has a valid key, and the error response if it is rejected."""
 
     @abstractmethod
-    def spend(self, *, has_key: bool) -> tuple[Mapping[str, str], Response | None]:
-        """Count a request: headers about the budget, and the refusal when it is exceeded."""
+    def count_request(self, *, has_key: bool) -> tuple[Mapping[str, str], Response | None]:
+        """Count a request: rate-limit headers, and the error response if the limit is exceeded."""
 
     @abstractmethod
-    def fault_error(self, kind: Kind) -> Response | None:
-        """The error that a fault of this kind answers, or None when it damages an answer instead."""
+    def fault_response(self, kind: Kind) -> Response | None:
+        """The error response of a fault; None for faults that damage a response instead."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = Request(scope)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         query = scope["query_string"].decode()
         entry = self.log.open(path, query)
-        entry.has_key, refusal = self.admit(request)
-        headers, exceeded = self.spend(has_key=entry.has_key)
+        entry.has_key, refusal = self.authenticate(request)
+        headers, exceeded = self.count_request(has_key=entry.has_key)
         response = refusal or exceeded
-        fault = None if response else self.plan.next(path, query)
+        fault = None if response else self.fault_injector.next(path, query)
         entry.fault = fault
         if response is None and fault is not None:
-            response = self.fault_error(fault)
+            response = self.fault_response(fault)
         if response is None:
             if fault in ("hang", "slow"):
-                await asyncio.sleep(self.plan.faults.hang_s if fault == "hang" else self.plan.faults.slow_s)
+                await asyncio.sleep(
+                    self.fault_injector.faults.hang_s if fault == "hang" else self.fault_injector.faults.slow_s
+                )
             if fault == "duplicate_page":
                 scope = {**scope, "query_string": self._first_page(request)}
-            # What never arrives has shown nothing: neither a rank nor a malformed record.
-            response = await self._answer({**scope, "arrives": fault not in _DAMAGED}, receive)
+            # A response that is never delivered counts as neither an observed rank nor a malformed record.
+            response = await self._run_routes({**scope, "is_delivered": fault not in _DAMAGED}, receive)
         response.headers.update(headers)
         entry.status = response.status_code
         await _deliver(response, fault, scope, receive, send)
 
     def set_faults(self, faults: Faults) -> None:
-        """Replace the faults; what requests and records have met is forgotten, what was malformed is not."""
-        served = self.plan.malformed
-        self.plan = FaultPlan(faults)
-        self.plan.malformed = served
+        """Replace the faults: counts of faults are reset, the malformed records are kept."""
+        served = self.fault_injector.malformed
+        self.fault_injector = FaultInjector(faults)
+        self.fault_injector.malformed = served
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        """Run the routes and catch their answer, so that it can be damaged before it is sent."""
+    async def _run_routes(self, scope: Scope, receive: Receive) -> Response:
+        """Run the routes and capture their response, so that a fault can damage it before it is sent."""
         status, headers, body = 500, [], b""
 
-        async def catch(message: Any) -> None:
+        async def capture(message: Any) -> None:
             nonlocal status, headers, body
             if message["type"] == "http.response.start":
                 status, headers = message["status"], message["headers"]
@@ -94,9 +96,9 @@ class Upstream(ABC):
                 body += message.get("body", b"")
 
         try:
-            await self._routes(scope, receive, catch)
+            await self._routes(scope, receive, capture)
         except Exception:
-            # The server is kept quiet for the faults' sake, so a mistake of the sandbox's own must speak here.
+            # The server does not log errors because of injected faults, so errors of the sandbox are logged here.
             _logger.exception("the sandbox failed at %s", scope["path"])
         response = Response(body, status_code=status)
         response.raw_headers = list(headers)
@@ -107,21 +109,21 @@ class Upstream(ABC):
         return "&".join(f"{name}={value}" for name, value in kept).encode()
 
 
-def arrives(request: Request) -> bool:
-    """Whether the answer will reach the client whole."""
-    return bool(request.scope["arrives"])
+def is_delivered(request: Request) -> bool:
+    """Whether the response will reach the client completely."""
+    return bool(request.scope["is_delivered"])
 
 
-def json_answer(content: Any, status: int = 200) -> Response:
-    """An answer in JSON."""
+def json_response(content: Any, status: int = 200) -> Response:
+    """A JSON response."""
     return Response(msgspec.json.encode(content), status, media_type="application/json; charset=utf-8")
 
 
 async def _deliver(response: Response, fault: Kind | None, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer, whole or as the fault wants it."""
+    """Send a response, complete or damaged by a fault."""
     body = bytes(response.body)
     if fault in ("hang", "truncate"):
-        # A length that is not kept makes the server drop the connection.
+        # With a wrong content length the server drops the connection.
         response.headers["content-length"] = str(len(body) + 1)
         response.body = b"" if fault == "hang" else body[: len(body) // 2]
     elif fault == "cut":

@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 from psycopg import conninfo, sql
 
-from ingestion.registry import readers
+from ingestion.registry import connectors
 from warehouse.core.settings import Settings
 from warehouse.embedded import Servers, running
 from warehouse.schema.migrate import migrate
@@ -156,7 +156,7 @@ def make_template(settings: Settings, servers: Servers) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(template))
         if connection.execute("SELECT FROM pg_database WHERE datname = 'ladder'").rowcount == 0:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(ladder))
-        migrate(settings, url, [reader.source for reader in readers().values()])
+        migrate(settings, url, [reader.source for reader in connectors().values()])
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(template, ladder))
 
 

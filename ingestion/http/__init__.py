@@ -1,1 +1,1 @@
-"""Requests to an upstream: client, rate limits, bounded bodies, attribution of errors."""
+"""HTTP requests to a source: client, retries, rate limits, size limits, classification of errors."""

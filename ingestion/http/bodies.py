@@ -1,4 +1,4 @@
-"""Answers within bounds: no source can make a run hold more of its bodies than these allow, nor show the key again."""
+"""Reading of response bodies within size and memory limits, with the key masked wherever a response repeats it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import httpx
 
 from warehouse.core.masking import Mask
 
-__all__ = ["ENCODING", "Bodies", "BodyTooLargeError", "Received"]
+__all__ = ["ENCODING", "BodyReader", "BodyTooLargeError", "RawResponse"]
 
-#: The one compression that is requested: its output can be taken in steps, so that a small body cannot become a large
-#: one before its size is known.
+#: The only compression that is requested: it is decompressed in steps, so that a small body cannot expand beyond the
+#: limit unnoticed.
 ENCODING = "gzip"
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _STEP_BYTES = 256 << 10
-#: Of an answer with an error only its message is used.
-_MOST_ERROR_BYTES = 256 << 10
-#: Bodies beyond this size are read one at a time, so that all requests under way together need little more memory than
-#: the largest single body.
-_SMALL_BYTES = 2 << 20
+#: Of an error response only the message is used.
+_MAX_ERROR_BYTES = 256 << 10
+#: Larger bodies are read one at a time, so that all requests in flight together need little more memory than the
+#: largest single body.
+_LARGE_BODY_BYTES = 2 << 20
 
 
 class BodyTooLargeError(Exception):
-    """A body is larger than is read."""
+    """The body exceeds the size limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """An answer whose body is complete, decompressed and without the key.
+class RawResponse:
+    """A response with a complete and decompressed body, without the key.
 
     Args:
         status: HTTP status.
-        headers: headers, found by names in any case.
+        headers: headers; names are case-insensitive.
         body: the body; of an error only the beginning.
     """
 
@@ -45,74 +45,74 @@ class Received:
     body: bytes
 
 
-class Bodies:
-    """Reads the answers of one client.
+class BodyReader:
+    """Reads the response bodies of one client.
 
     Args:
-        most_bytes: largest body that is read, as it is sent and as it is decompressed.
-        mask: replaces the key wherever an answer repeats it.
+        max_bytes: size limit of a body, both as sent and decompressed.
+        mask: replaces the key wherever a response repeats it.
     """
 
-    def __init__(self, most_bytes: int, mask: Mask) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int, mask: Mask) -> None:
+        self._max_bytes = max_bytes
         self._mask = mask
-        self._large = asyncio.Lock()
+        self._large_body_lock = asyncio.Lock()
 
-    async def read(self, response: httpx.Response, deadline: asyncio.Timeout) -> Received:
-        """Read an answer whose headers have arrived.
+    async def read(self, response: httpx.Response, deadline: asyncio.Timeout) -> RawResponse:
+        """Read the body of a response whose headers have arrived.
 
         Args:
-            response: the answer.
-            deadline: when reading ends; waiting for another large body does not count.
+            response: the response.
+            deadline: timeout of the response; waiting for other large bodies does not count.
 
         Raises:
-            BodyTooLargeError: the body is larger than is read; the rest of it stays unread.
-            httpx.DecodingError: the body is compressed in another way, or the compressed data are damaged.
+            BodyTooLargeError: the body exceeds the size limit; the rest of it stays unread.
+            httpx.DecodingError: the body has another compression, or the compressed data are damaged.
         """
         is_error = response.status_code >= 300
         body = bytearray()
         try:
             async with AsyncExitStack() as stack:
-                await self._collect(response, body, _MOST_ERROR_BYTES if is_error else None, stack, deadline)
-                whole = bytes(body)
+                await self._collect(response, body, _MAX_ERROR_BYTES if is_error else None, stack, deadline)
+                content = bytes(body)
         finally:
-            # An error would hold it as long as its traceback lives.
+            # The traceback of an error would keep the body in memory.
             body.clear()
         headers = httpx.Headers([(name, self._mask.text(value)) for name, value in response.headers.multi_items()])
         if is_error:
-            whole = self._mask.error_body(whole, is_cut=len(whole) > _MOST_ERROR_BYTES)
-        return Received(response.status_code, headers, self._mask.body(whole))
+            content = self._mask.error_body(content, is_cut=len(content) > _MAX_ERROR_BYTES)
+        return RawResponse(response.status_code, headers, self._mask.body(content))
 
     async def _collect(
         self,
         response: httpx.Response,
         body: bytearray,
-        enough: int | None,
+        max_length: int | None,
         stack: AsyncExitStack,
         deadline: asyncio.Timeout,
     ) -> None:
-        """Append the pieces of a body, as many as are enough; a large one waits for its turn."""
+        """Append the pieces of a body up to a maximum length; a large body waits for the lock."""
         is_large = False
-        async for piece in self._pieces(response):
+        async for piece in self._decompressed_pieces(response):
             body += piece
-            if enough is not None and len(body) > enough:
+            if max_length is not None and len(body) > max_length:
                 return
-            if len(body) > self._most_bytes:
+            if len(body) > self._max_bytes:
                 raise BodyTooLargeError
-            if len(body) > _SMALL_BYTES and not is_large:
+            if len(body) > _LARGE_BODY_BYTES and not is_large:
                 is_large = True
-                await self._wait_for_others(stack, deadline)
+                await self._wait_for_large_bodies(stack, deadline)
 
-    async def _wait_for_others(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> None:
+    async def _wait_for_large_bodies(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> None:
         loop = asyncio.get_running_loop()
-        when, begun = deadline.when(), loop.time()
+        expires_at, waiting_since = deadline.when(), loop.time()
         deadline.reschedule(None)
-        await stack.enter_async_context(self._large)
-        if when is not None:
-            deadline.reschedule(when + loop.time() - begun)
+        await stack.enter_async_context(self._large_body_lock)
+        if expires_at is not None:
+            deadline.reschedule(expires_at + loop.time() - waiting_since)
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """The decompressed body in small pieces."""
+    async def _decompressed_pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """Yield the decompressed body in small pieces."""
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity", ENCODING, f"x-{ENCODING}"):
             raise httpx.DecodingError(f"compressed as {self._mask.text(encoding)[:40]}, which was not requested")
@@ -120,7 +120,7 @@ class Bodies:
         sent = 0
         async for chunk in response.aiter_raw():
             sent += len(chunk)
-            if sent > self._most_bytes:
+            if sent > self._max_bytes:
                 raise BodyTooLargeError
             if decoder is None:
                 yield chunk

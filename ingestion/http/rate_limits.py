@@ -1,4 +1,4 @@
-"""What limits requests: a source's own limits, which it brings along, and how often a run asks at all."""
+"""Limits of requests: the interface of a source's rate limiter, and the call budget of a run."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Protocol
 
 from ingestion.errors import CallBudgetSpent
 
-__all__ = ["CallBudget", "Clock", "Limiter", "SystemClock", "Turn"]
+__all__ = ["CallBudget", "Clock", "Limiter", "RequestSlot", "SystemClock"]
 
 
 class Clock(Protocol):
-    """Time, and waiting for it."""
+    """The current time, and sleeping."""
 
     def now(self) -> datetime:
-        """This moment, UTC."""
+        """The current time, UTC."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def now(self) -> datetime:
-        """This moment, UTC."""
+        """The current time, UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
@@ -37,70 +37,70 @@ class SystemClock:
 
 
 class CallBudget:
-    """Requests that may still be made.
+    """The number of requests that may still be made.
 
     Args:
         limit: number of requests.
-        whole: the budget that this one is a part of; what is spent here is spent there too.
+        parent: the budget of which this one is a part; requests count there too.
     """
 
-    def __init__(self, limit: int, whole: CallBudget | None = None) -> None:
+    def __init__(self, limit: int, parent: CallBudget | None = None) -> None:
         self.limit = limit
         self.spent = 0
-        self._whole = whole
+        self._parent = parent
 
     @property
     def left(self) -> int:
-        """Requests that may still be made."""
+        """Number of requests that may still be made."""
         own = self.limit - self.spent
-        return own if self._whole is None else min(own, self._whole.left)
+        return own if self._parent is None else min(own, self._parent.left)
 
-    def part(self, share: float) -> CallBudget:
-        """A budget over a share (0 to 1) of what is left, at least one request."""
-        return CallBudget(max(1, math.ceil(self.left * share)), whole=self)
+    def sub_budget(self, budget_share: float) -> CallBudget:
+        """A budget over a share (0 to 1) of the requests that are left, at least one request."""
+        return CallBudget(max(1, math.ceil(self.left * budget_share)), parent=self)
 
     def spend(self) -> None:
         """Count one request.
 
         Raises:
-            CallBudgetSpent: none is left; nothing is counted.
+            CallBudgetSpent: no request is left; none is counted.
         """
         if self.spent >= self.limit:
-            what = "run's call budget" if self._whole is None else "pass's share of the call budget"
+            what = "run's call budget" if self._parent is None else "stream's share of the call budget"
             raise CallBudgetSpent(f"the {what} of {self.limit} requests is spent", "run again for the rest")
-        if self._whole is not None:
-            self._whole.spend()
+        if self._parent is not None:
+            self._parent.spend()
         self.spent += 1
 
 
-class Turn(Protocol):
-    """Leave to make one request. Tell it what the answer said."""
+class RequestSlot(Protocol):
+    """Permission to make one request, which takes the rate-limit headers of the response."""
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over what the headers of an answer say of limits."""
+    def update_from_headers(self, headers: Mapping[str, str]) -> None:
+        """Adopt the limits in the headers of a response."""
 
-    def refuse(self, headers: Mapping[str, str], said: str) -> None:
-        """The request was one too many (429): make those that follow wait as long as the source asks for.
+    def on_rate_limited(self, headers: Mapping[str, str], message: str) -> None:
+        """Handle a 429: later requests wait as long as the source demands.
 
         Args:
-            headers: headers of the answer.
-            said: its message.
+            headers: headers of the response.
+            message: error message of the response.
 
         Raises:
-            DayLimitReached: the source answers no more today.
+            DayLimitReached: the source accepts no more requests today.
         """
 
 
 class Limiter(Protocol):
-    """Keeps requests within the limits of one source."""
+    """The rate limiter of one source."""
 
     @property
     def concurrency(self) -> int:
-        """Requests under way at once."""
+        """Maximum number of requests in flight."""
 
-    def turn(self) -> AbstractAsyncContextManager[Turn]:
-        """Wait until a request may be made; it is under way until the block ends.
+    def acquire(self) -> AbstractAsyncContextManager[RequestSlot]:
+        """Wait until a request may be made; it is in flight until the block ends.
 
         Raises:
-            DayLimitReached: no request may be made today.
+            DayLimitReached: the source accepts no more requests today.
         """

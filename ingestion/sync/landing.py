@@ -1,4 +1,4 @@
-"""Landing while fetching: pages reach the lake as they arrive, and what arrives together shares a file."""
+"""Landing while fetching: pages are written to the lake as they arrive, and pages that arrive together share a file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import asyncio
 from warehouse.lake.files import Lake
 from warehouse.model.source import Page, Source
 
-__all__ = ["Landing"]
+__all__ = ["LakeWriter"]
 
-#: Payload bytes that may wait for the disk; beyond, fetching waits too.
-_MOST_WAITING_BYTES = 32 << 20
+#: Payload bytes that may wait for the disk; beyond this, fetching waits too.
+_MAX_WAITING_BYTES = 32 << 20
 
 
-class Landing:
+class LakeWriter:
     """Writes pages to the lake, one file at a time, in a thread.
 
-    While a file is flushed to the disk, the pages that arrive gather for the next one. Pages of an endpoint land in the
-    order in which they were put, and none lands after one that could not, so that a cursor never overtakes its rows.
+    While one file is flushed to the disk, the pages that arrive are collected for the next one. Pages of an endpoint
+    land in the order in which they were put. After a failed write no later page lands, so a cursor never gets ahead of
+    its rows.
     """
 
     def __init__(self, lake: Lake, source: Source) -> None:
@@ -29,12 +30,12 @@ class Landing:
         self._error: Exception | None = None
 
     async def put(self, page: Page) -> None:
-        """Hand over a page; it is on the disk after `flush`.
+        """Queue a page; it is on the disk after `flush`.
 
         Raises:
-            LakeError: an earlier page could not be written; likewise any other error that kept it from being written.
+            LakeError: an earlier page could not be written; likewise any other error of an earlier write.
         """
-        while self._waiting_bytes > _MOST_WAITING_BYTES and self._error is None:
+        while self._waiting_bytes > _MAX_WAITING_BYTES and self._error is None:
             await asyncio.shield(self._write_all())
         if self._error is not None:
             raise self._error
@@ -46,7 +47,7 @@ class Landing:
         """Wait until every page is on the disk.
 
         Raises:
-            LakeError: some could not be written; what was written stays. Likewise any other error.
+            LakeError: some pages could not be written; those that were written stay. Likewise any other error.
         """
         while self._waiting and self._error is None:
             await asyncio.shield(self._write_all())
@@ -67,5 +68,5 @@ class Landing:
             self._waiting_bytes -= sum(len(page.body) for page in pages)
             try:
                 await asyncio.to_thread(self._lake.land, self._source, endpoint, pages)
-            except Exception as error:  # whatever it is, what comes after must not land either
+            except Exception as error:  # of any kind: no later page may land after a lost one
                 self._error = error

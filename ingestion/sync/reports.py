@@ -1,4 +1,4 @@
-"""What a pass tells when it is over, and what it would do before it begins."""
+"""Reports: what a sync did, and what it would do now."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Failure", "PassReport", "PlannedPass", "Stop", "StopReason"]
+__all__ = ["Failure", "PlannedSync", "Stop", "StopReason", "SyncReport"]
 
 StopReason = Literal["call_budget", "day_limit", "unreachable", "refused", "blocked", "lake"]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One thing that could not be read; the rest of the pass was done.
+    """A work item that could not be read; the sync continued.
 
     Args:
-        item: what, e.g. `player 7`.
-        message: why, and what to do, in one line.
+        item: name of the work item, e.g. `player 7`.
+        message: cause and next step, in one line.
     """
 
     item: str
@@ -26,12 +26,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a pass ended before its work was done. What it fetched is kept.
+    """Why a sync stopped before all work items were done. Pages that were fetched are kept.
 
     Args:
-        reason: `call_budget` and `day_limit` are an end in good order; the others are errors: nothing answers
-            (`unreachable`), the key or address is wrong or everything is refused (`refused`), several things in a row
-            are refused while others are answered (`blocked`), the lake cannot be written (`lake`).
+        reason: `call_budget` and `day_limit` are normal ends. The others are errors: no server responds
+            (`unreachable`), the key or address is wrong or every request is refused (`refused`), several work items in
+            a row are refused while other paths are accepted (`blocked`), the lake cannot be written (`lake`).
         message: one line with the next step.
     """
 
@@ -40,30 +40,30 @@ class Stop:
 
     @property
     def is_error(self) -> bool:
-        """Whether somebody has to do something about it."""
+        """Whether an operator has to act."""
         return self.reason not in ("call_budget", "day_limit")
 
     @property
     def is_of_source(self) -> bool:
-        """Whether the other passes of the run would end in the same way."""
+        """Whether the other streams of the run would stop in the same way."""
         return self.is_error and self.reason != "blocked"
 
 
 @dataclass(frozen=True, slots=True)
-class PassReport:
-    """What a pass did.
+class SyncReport:
+    """What a sync did.
 
     Args:
-        name: name of the pass.
-        requests: requests made, repeated ones included.
-        pages: answers landed.
-        records: rows that the landed answers hold.
-        rejected: records of the landed answers that cannot become rows.
-        done: things read to their end.
-        skipped: things that were not due, or were done before the pass was resumed.
-        failures: things that could not be read.
-        stop: why the pass ended early; None when it did not.
-        notices: what somebody should know although nothing failed, one line each.
+        name: name of the stream.
+        requests: requests made, retries included.
+        pages: pages landed.
+        records: rows of the landed pages.
+        rejected: records of the landed pages that cannot become rows.
+        done: work items that were read completely.
+        skipped: work items that were not due, or were done before the sync was resumed.
+        failures: work items that could not be read.
+        stop: why the sync stopped early; None if it did not.
+        notices: lines that a user should know although nothing failed.
     """
 
     name: str
@@ -79,24 +79,24 @@ class PassReport:
 
     @property
     def is_ok(self) -> bool:
-        """Whether nothing failed and nobody has to do anything."""
+        """Whether nothing failed and no operator has to act."""
         return not self.failures and not (self.stop and self.stop.is_error)
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready, as `ops.passes.report` holds it."""
+        """The report as JSON-ready values, as stored in `ops.passes.report`."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedPass:
-    """What a pass would do now.
+class PlannedSync:
+    """What a sync would do now.
 
     Args:
-        name: name of the pass.
-        requests: least number of requests by endpoint. A player with new matches costs more, which nobody knows before.
-        skipped: things that are not due.
-        failures: things that cannot be requested.
-        due: how many things are due to be read again, by reason; a run reads as many as its budget allows.
+        name: name of the stream.
+        requests: minimum number of requests by endpoint; a player with many new matches needs more.
+        skipped: work items that are not due.
+        failures: entities that cannot be requested.
+        due: how many items are due to be read again, by reason; a run reads as many as its budget allows.
     """
 
     name: str

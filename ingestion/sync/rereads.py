@@ -1,8 +1,8 @@
-"""When something that is not settled upstream is read again: one schedule for all sources.
+"""The schedule on which entities that are not settled upstream are read again; the same for all sources.
 
-The first wait is nothing: the very next run reads it once more, so that what was late by minutes costs no hours. Then
-the waits grow, and where they end the thing is left as it is. Each run spends a share of its match budget on what is
-due, things with the fewest tries first, so that neither new matches nor unsettled ones starve the others.
+The first wait is zero: the next run reads the entity again, so that data that is late by minutes arrives with that run.
+Then the waits grow, and after the last one the entity is left as it is. Each run spends a share of its match budget on
+due re-reads, fewest tries first, so that neither new matches nor unsettled ones starve the others.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from warehouse.model.source import CursorMove
 from warehouse.ops.state import REREADS, Reread
 
 __all__ = [
-    "DEEP_WALKS",
-    "OLD",
+    "OLD_MATCH_AGE",
+    "SCAN_DEPTHS",
     "SCHEDULE",
-    "SETTLED_AGAIN",
+    "SETTLED_REREAD_INTERVAL",
     "Reason",
-    "Waits",
-    "budget_for_rereads",
-    "due_after",
-    "reread_note",
+    "RereadWaits",
+    "next_due_at",
+    "reread_budget",
+    "reread_cursor",
 ]
 
 Reason = Literal["unparsed", "absent", "under_way", "no_statistics", "differs", "unreadable", "refused", "flawed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """How long to wait after each try: after the first (the first reading), the second, and so on.
+class RereadWaits:
+    """How long to wait after each try: after the first (the initial read), the second, and so on.
 
     Args:
-        young: for what was played lately when it was first read.
-        old: for what was played longer ago than `OLD` then.
+        recent: waits for matches that were recent at the first try.
+        old: waits for matches that were older than `OLD_MATCH_AGE` at the first try.
     """
 
-    young: tuple[timedelta, ...]
+    recent: tuple[timedelta, ...]
     old: tuple[timedelta, ...]
 
 
@@ -48,81 +48,84 @@ _NOW = timedelta(0)
 _H = timedelta(hours=1)
 _D = timedelta(days=1)
 
-#: A match played longer ago than this when it was first read is seldom parsed or repaired any more: replays are gone.
-OLD = 14 * _D
+#: A match that is older than this at the first try is rarely parsed or corrected any more: its replay is gone.
+OLD_MATCH_AGE = 14 * _D
 
-_LATE = Waits((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 14 * _D, 30 * _D), (_NOW, 7 * _D))
-#: The schedule by reason; docs/runbook.md shows the same table, and a test keeps the two equal.
-SCHEDULE: Mapping[Reason, Waits] = {
-    # OpenDota: details without a `version`, for the replay is not parsed yet.
+_LATE = RereadWaits((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 14 * _D, 30 * _D), (_NOW, 7 * _D))
+#: The schedule by reason. The names are stored in `ops.rereads`; docs/runbook.md shows the same table (tested).
+SCHEDULE: Mapping[Reason, RereadWaits] = {
+    # OpenDota: details without a `version`, because the replay is not parsed yet.
     "unparsed": _LATE,
-    # A 404 or 410 for a match that a list or a person named.
+    # A 404 or 410 for a match from a list, or one that is tracked by hand.
     "absent": _LATE,
-    # FACEIT: a match that has not ended.
-    "under_way": Waits(*(2 * ((_NOW, _H / 2, _H / 2, _H, 2 * _H, 6 * _H, _D, 3 * _D, 7 * _D),))),
-    # FACEIT: a finished match without statistics, of its own or in a player's list.
-    "no_statistics": Waits((_NOW, _H / 2, _H, 6 * _H, _D, 3 * _D, 7 * _D), (_NOW, 7 * _D)),
-    # FACEIT: details whose status or winner is not that of the history.
-    "differs": Waits((_NOW, _H, 6 * _H, _D, 7 * _D), (_NOW, 7 * _D)),
-    # An answer that became no row.
-    "unreadable": Waits(*(2 * ((_NOW, _D, 7 * _D, 30 * _D),))),
-    # A refusal of this thing alone: 400, 403, a web page.
-    "refused": Waits(*(2 * ((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 30 * _D),))),
-    # An answer of which parts were rejected or fields could not be read, which may have been wrong for a short time.
-    "flawed": Waits((_NOW,), (_NOW,)),
+    # FACEIT: the match has not ended.
+    "under_way": RereadWaits(*(2 * ((_NOW, _H / 2, _H / 2, _H, 2 * _H, 6 * _H, _D, 3 * _D, 7 * _D),))),
+    # FACEIT: a finished match has no statistics, either of its own or in a player's list.
+    "no_statistics": RereadWaits((_NOW, _H / 2, _H, 6 * _H, _D, 3 * _D, 7 * _D), (_NOW, 7 * _D)),
+    # FACEIT: status or winner of the details differ from the history.
+    "differs": RereadWaits((_NOW, _H, 6 * _H, _D, 7 * _D), (_NOW, 7 * _D)),
+    # The response became no row.
+    "unreadable": RereadWaits(*(2 * ((_NOW, _D, 7 * _D, 30 * _D),))),
+    # The source refuses this match alone: 400, 403, a web page.
+    "refused": RereadWaits(*(2 * ((_NOW, _H, 6 * _H, _D, 3 * _D, 7 * _D, 30 * _D),))),
+    # Parts of the response were rejected, or fields could not be read: the source may have been wrong for a short time.
+    "flawed": RereadWaits((_NOW,), (_NOW,)),
 }
-#: A match that is tracked by hand is read at each run until it is settled, and then after this.
-SETTLED_AGAIN = 30 * _D
-#: Pages of a list of matches that every walk reads, known or not, and how deep walks go that are due after some time.
-DEEP_WALKS: Mapping[timedelta, int] = {_NOW: 5, _D: 20, 7 * _D: 100}
-#: Share of a run's match budget that is spent on what is due again.
+#: A match that is tracked by hand is read by each run until it is settled, and then at this interval.
+SETTLED_REREAD_INTERVAL = 30 * _D
+#: Minimum pages of a scan of a match list, by the interval at which scans go that deep; zero is every scan.
+SCAN_DEPTHS: Mapping[timedelta, int] = {_NOW: 5, _D: 20, 7 * _D: 100}
+#: Share of a run's match budget for re-reads.
 _SHARE = 0.2
 
 
-def budget_for_rereads(budget: int) -> int:
-    """How many of a run's matches may be ones that are read again."""
+def reread_budget(budget: int) -> int:
+    """The part of a run's match budget that is for re-reads."""
     return math.ceil(budget * _SHARE)
 
 
-def due_after(
+def next_due_at(
     reason: Reason, tries: int, *, at: datetime, first_at: datetime, played_at: datetime | None
 ) -> datetime | None:
-    """When something is read again.
+    """When an entity is due to be read again.
 
     Args:
         reason: why it is not settled.
         tries: how often it was read for this reason, at least once.
         at: when it was read last.
         first_at: when it was first read for this reason.
-        played_at: when it was played; None where that is not known, which counts as lately.
+        played_at: when the match was played; None for unknown, which counts as recent.
 
     Returns:
-        The time from which it is due, or None where the schedule has ended.
+        The time from which it is due, or None after the end of the schedule.
     """
-    is_old = played_at is not None and first_at - played_at > OLD
-    waits = SCHEDULE[reason].old if is_old else SCHEDULE[reason].young
+    is_old = played_at is not None and first_at - played_at > OLD_MATCH_AGE
+    waits = SCHEDULE[reason].old if is_old else SCHEDULE[reason].recent
     return at + waits[tries - 1] if tries <= len(waits) else None
 
 
-def reread_note(
+def reread_cursor(
     endpoint: str, id_: str, reason: Reason | None, before: Reread | None, *, at: datetime, played_at: datetime | None
 ) -> CursorMove | None:
-    """What the books are to hold of something that was read, landed with its page; None where there is nothing to note.
+    """The cursor move that records in `ops.rereads` whether an entity is settled; it lands with the entity's page.
 
     Args:
-        endpoint: what it was read by.
-        id_: its id.
-        reason: why it is not settled; None where it is.
-        before: what the books hold of it.
+        endpoint: endpoint that was requested.
+        id_: id of the entity.
+        reason: why it is not settled; None if it is.
+        before: the stored re-read state; None if there is none.
         at: when it was read.
-        played_at: when it was played, if that is known.
+        played_at: when the match was played, if known.
+
+    Returns:
+        The cursor move; None if the entity is settled and nothing is stored.
     """
     if reason is None and before is None:
         return None
     is_same = before is not None and before.reason == reason
     first_at = before.first_at if before is not None and is_same else at
     tries = before.tries + 1 if before is not None and is_same else 1
-    due_at = None if reason is None else due_after(reason, tries, at=at, first_at=first_at, played_at=played_at)
+    due_at = None if reason is None else next_due_at(reason, tries, at=at, first_at=first_at, played_at=played_at)
     value = {
         "reason": reason,
         "tries": tries,

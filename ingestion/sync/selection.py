@@ -1,4 +1,4 @@
-"""What a pass chooses to read, and by what: mostly what is tracked, and how long ago it was read."""
+"""The selection of work items: mostly tracked entities, by how long ago they were requested."""
 
 from __future__ import annotations
 
@@ -14,24 +14,32 @@ from ingestion.sync.reports import Failure
 from warehouse.core.settings import Settings
 from warehouse.ops.state import Cursor, cursors, tracked
 
-__all__ = ["Choice", "Item", "Situation", "TrackedThings", "in_turn", "is_due", "is_walking"]
+__all__ = [
+    "Selection",
+    "SelectionContext",
+    "TrackedEntities",
+    "WorkItem",
+    "is_due",
+    "is_paginating",
+    "least_recently_requested_first",
+]
 
-#: What is read on a schedule is observed some moments after its tick, and has to be due at the tick it is meant for.
-_EARLY = timedelta(minutes=5)
-#: A walk that got no page further for so long begins anew: new records do not wait for a page that never comes.
+#: An item that is read on a schedule is observed shortly after its tick, and has to be due at the next one.
+_SCHEDULE_TOLERANCE = timedelta(minutes=5)
+#: A scan of a list that fetched no page for so long starts anew, so that new records do not wait for a broken page.
 _STALLED_AFTER = timedelta(days=3)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What a choice depends on.
+class SelectionContext:
+    """The state that a selection depends on.
 
     Args:
         connection: the warehouse, to read from.
         settings: the configuration.
-        now: the present time, UTC.
-        failed_at: when things could not be read last, by name.
+        now: the current time, UTC.
+        failed_at: when work items failed last, by name.
     """
 
     connection: psycopg.Connection
@@ -41,16 +49,16 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """A thing to read.
+class WorkItem:
+    """A unit of work of a sync, e.g. one player's history.
 
     Args:
-        name: what it is, e.g. `player 7`.
-        id: its id in paths; empty for a thing that has none.
-        cursor: how far it was read before.
-        facts: what else the choice knows about it.
-        endpoints: endpoints it will ask at the least, once for each request.
-        advice: next step when the source does not know it.
+        name: name for messages, e.g. `player 7`.
+        id: the entity's id in paths; empty where there is none.
+        cursor: how far the item was read before.
+        facts: further values that the selection passes to the stream's `fetch`.
+        endpoints: endpoints that it will request at least, one entry for each request.
+        advice: next step if the source does not know the entity.
     """
 
     name: str
@@ -62,80 +70,82 @@ class Item:
 
     @property
     def segment(self) -> str:
-        """The id as one segment of a path: ids come out of answers too, and must not lead to another path."""
+        """The id as one segment of a path, quoted: an id from a response must not lead to another path."""
         quoted = quote(self.id, safe="")
         return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What a pass has to do.
+class Selection:
+    """The work items of a sync.
 
     Args:
-        items: things to read, in this order.
-        skipped: number of things that are not due.
-        failures: things that cannot be requested.
-        due: how many things are due to be read again, by reason, whatever the budget; see `ingestion.sync.rereads`.
+        items: work items, in the order in which they are fetched.
+        skipped: number of items that are not due.
+        failures: entities that cannot be requested.
+        due: how many items are due to be read again, by reason and regardless of the budget; see
+            `ingestion.sync.rereads`.
     """
 
-    items: Sequence[Item]
+    items: Sequence[WorkItem]
     skipped: int = 0
     failures: tuple[Failure, ...] = ()
     due: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class TrackedThings:
-    """What is tracked of one source.
+class TrackedEntities:
+    """The tracked entities of one source.
 
     Args:
         source: name of the source.
-        title: the same for messages.
-        is_id: whether a text can be the source's id of a thing of a kind.
-        form: what ids look like, e.g. `numbers`.
+        title: name of the source in messages.
+        is_id: whether a text can be the source's id of an entity of a kind.
+        id_format: what its ids look like, e.g. `numbers`.
     """
 
     source: str
     title: str
     is_id: Callable[[str, str], bool]
-    form: str
+    id_format: str
 
-    def ids(self, situation: Situation, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
-        """Tracked ids of a kind, longest tracked first, and a failure for each that is no id of the source."""
+    def ids(self, context: SelectionContext, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
+        """Tracked ids of a kind, longest tracked first, and a failure for each id that the source cannot have."""
         ids, failures = [], []
-        for thing in tracked(situation.connection, self.source, kind):
-            if self.is_id(kind, thing.id):
-                ids.append(thing.id)
+        for entity in tracked(context.connection, self.source, kind):
+            if self.is_id(kind, entity.id):
+                ids.append(entity.id)
             else:
-                name = f"{kind} {thing.id}"
+                name = f"{kind} {entity.id}"
                 reason = (
-                    f"{name}: not an id of {self.title}, which are {self.form}; `ladder untrack {self.source} {name}`"
+                    f"{name}: not a valid id ({self.title} ids are {self.id_format}); "
+                    f"`ladder untrack {self.source} {name}`"
                 )
                 failures.append(Failure(name, reason))
         return ids, tuple(failures)
 
     def stalest_first(
         self,
-        situation: Situation,
+        context: SelectionContext,
         kind: str,
         cursor_prefix: str,
         *,
         endpoints: tuple[str, ...],
         every: timedelta = timedelta(0),
-    ) -> Choice:
-        """Tracked things of a kind that are due, each in its turn.
+    ) -> Selection:
+        """Tracked entities of a kind that are due, least recently requested first.
 
         Args:
-            situation: what the choice depends on.
-            kind: e.g. `player`.
-            cursor_prefix: name of a thing's cursor, without its id.
-            endpoints: endpoints that each thing will ask.
-            every: a thing is due this long after it was read, or a little earlier.
+            context: the state that the selection depends on.
+            kind: kind of entity, e.g. `player`.
+            cursor_prefix: name of an entity's cursor, without its id.
+            endpoints: endpoints that each entity will request.
+            every: an entity is due this long after it was read, or a little earlier.
         """
-        ids, failures = self.ids(situation, kind)
-        known = cursors(situation.connection, self.source, cursor_prefix)
+        ids, failures = self.ids(context, kind)
+        known = cursors(context.connection, self.source, cursor_prefix)
         items = [
-            Item(
+            WorkItem(
                 f"{kind} {id_}",
                 id_,
                 known.get(cursor_prefix + id_),
@@ -144,28 +154,28 @@ class TrackedThings:
             )
             for id_ in ids
         ]
-        due = [item for item in items if is_due(item.cursor, every, situation.now)]
-        return Choice(in_turn(situation, due), skipped=len(items) - len(due), failures=failures)
+        due = [item for item in items if is_due(item.cursor, every, context.now)]
+        return Selection(least_recently_requested_first(context, due), skipped=len(items) - len(due), failures=failures)
 
 
-def in_turn(situation: Situation, items: Iterable[Item]) -> list[Item]:
-    """Things in the order of their turns, the least recently requested first, so that a small budget reaches all.
+def least_recently_requested_first(context: SelectionContext, items: Iterable[WorkItem]) -> list[WorkItem]:
+    """Work items, least recently requested first, so that a small budget reaches all of them over several runs.
 
-    What could not be read has had its turn, too, although no cursor of it moved.
+    A failed request counts too, although it moved no cursor.
     """
 
-    def requested_at(item: Item) -> datetime:
+    def requested_at(item: WorkItem) -> datetime:
         read_at = item.cursor.observed_at if item.cursor else _NEVER
-        return max(read_at, situation.failed_at.get(item.name, _NEVER))
+        return max(read_at, context.failed_at.get(item.name, _NEVER))
 
     return sorted(items, key=requested_at)
 
 
 def is_due(cursor: Cursor | None, every: timedelta, now: datetime) -> bool:
-    """Whether something that is read every so often is to be read again."""
-    return cursor is None or now - cursor.observed_at >= every - _EARLY
+    """Whether an item that is read at an interval is due."""
+    return cursor is None or now - cursor.observed_at >= every - _SCHEDULE_TOLERANCE
 
 
-def is_walking(cursor: Cursor | None, now: datetime) -> bool:
-    """Whether a walk through a list is under way, told by `walk` in its cursor, and gets on."""
+def is_paginating(cursor: Cursor | None, now: datetime) -> bool:
+    """Whether a scan of a list is unfinished and not stalled; the cursor stores its page cursor under `walk`."""
     return cursor is not None and "walk" in cursor.value and now - cursor.observed_at < _STALLED_AFTER

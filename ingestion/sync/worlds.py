@@ -1,7 +1,7 @@
-"""Whether a source may be requested: only one of the world that the stored data is of.
+"""Protection against mixing data of the real APIs with simulated data: a source must be of the stored data's world.
 
-The world of an address is `real` where its host is the API's own; otherwise the server's name is requested at
-`/sandbox/world`, as the sandbox answers it; a server without one is `unnamed`. No key is sent with that request.
+The world of an address is `real` if its host is the API's own. Any other server is requested for its world's name at
+`/sandbox/world`, which the sandbox serves; a server without a name is `unnamed`. That request carries no key.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ import psycopg
 from ingestion.errors import Unreachable
 from ingestion.http.client import check_address
 from ingestion.http.refusals import Upstream
-from ingestion.sync.connector import Reader
+from ingestion.sync.connector import SourceConnector
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings, load_settings
 from warehouse.database.connections import connect
 from warehouse.lake.files import Lake
 from warehouse.lake.worlds import REAL, UNNAMED, address_set, holds_data, record_world, recorded_world, set_address
 
-__all__ = ["Address", "addresses", "change_address", "settled"]
+__all__ = ["SourceAddress", "change_address", "list_addresses", "resolve_settings"]
 
 _WORLD_PATH = b"/sandbox/world"
 _TIMEOUT_S = 10.0
 _CONNECT_ATTEMPTS = 3
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 
-class _Named(msgspec.Struct):
+class _WorldName(msgspec.Struct):
     world: str
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where a source is requested.
+class SourceAddress:
+    """The address of a source.
 
     Args:
-        source: its name.
+        source: name of the source.
         url: base URL.
-        origin: `variable`, `set` (by `ladder upstream set`), or `default`.
+        origin: where the address comes from: `variable`, `set` (by `ladder upstream set`), or `default`.
     """
 
     source: str
@@ -50,128 +50,133 @@ class Address:
     origin: str
 
 
-async def settled(reader: Reader, settings: Settings, database_url: str, lake: Lake) -> Settings:
-    """The settings with which a source may be requested: with the address that was set for this warehouse, if any.
+async def resolve_settings(connector: SourceConnector, settings: Settings, database_url: str, lake: Lake) -> Settings:
+    """The settings with the address that was set for this warehouse, if any, after a check of the address's world.
 
-    Records the world of a warehouse that holds nothing yet.
+    Records the world of a warehouse that holds no data yet.
 
     Args:
-        reader: the source.
+        connector: the source.
         settings: the configuration.
         database_url: a login that may read and write `ops` (`ladder_ingest`).
         lake: where pages land.
 
     Raises:
-        ConfigurationError: the source is of another world than what is stored; nothing was requested of it.
-        WrongAddressError: the address is none.
-        Unreachable: nothing answers at the address.
+        ConfigurationError: the source is of another world than the stored data; its API was not requested.
+        WrongAddressError: the address is invalid.
+        Unreachable: no server responds at the address.
         DatabaseError: the warehouse cannot be read.
         LakeError: the lake cannot be written.
     """
     with connect(database_url) as connection:
-        address = _address(connection, reader, settings)
-        settings = settings.model_copy(update={_field(reader): address.url})
+        address = _current_address(connection, connector, settings)
+        settings = settings.model_copy(update={_url_setting(connector): address.url})
         home = recorded_world(connection, lake)
         if address.origin == "set" and home == REAL:
             return settings
-        world = await _world_of(reader, reader.upstream(settings))
+        world = await _fetch_world(connector, connector.upstream(settings))
         if home not in (None, world) and holds_data(connection, lake):
-            raise _other_world(reader, address, world, str(home))
+            raise _wrong_world_error(connector, address, world, str(home))
         record_world(connection, lake, world)
     return settings
 
 
-def addresses(
-    readers: dict[str, Reader], settings: Settings, database_url: str, lake: Lake
-) -> tuple[str | None, list[Address]]:
-    """The recorded world, and where each source is requested.
+def list_addresses(
+    connectors: dict[str, SourceConnector], settings: Settings, database_url: str, lake: Lake
+) -> tuple[str | None, list[SourceAddress]]:
+    """The recorded world, and the address of each source.
 
     Raises:
         ConfigurationError: the database and the lake are of different worlds.
     """
     with connect(database_url) as connection:
-        return recorded_world(connection, lake), [_address(connection, one, settings) for one in readers.values()]
+        found = [_current_address(connection, connector, settings) for connector in connectors.values()]
+        return recorded_world(connection, lake), found
 
 
 async def change_address(
-    reader: Reader, settings: Settings, url: str, database_url: str, lake: Lake, *, is_real: bool = False
+    connector: SourceConnector, settings: Settings, url: str, database_url: str, lake: Lake, *, is_real: bool = False
 ) -> str:
-    """Request a source at another address of the same world from now on; returns the world.
+    """Set another address of the same world for a source; returns the world.
 
     Args:
-        reader: the source.
+        connector: the source.
         settings: the configuration.
         url: the new base URL.
         database_url: a login that may read and write `ops` (`ladder_ingest`).
         lake: where pages land.
-        is_real: a server that names no world serves the real API, for instance as a proxy.
+        is_real: a server without a world's name serves the real API, for instance as a proxy.
 
     Raises:
-        ConfigurationError: the address is of another world than what is stored.
-        WrongAddressError: it is no address.
-        Unreachable: nothing answers at the address.
+        ConfigurationError: the address is of another world than the stored data.
+        WrongAddressError: the address is invalid.
+        Unreachable: no server responds at the address.
     """
-    name = _field(reader)
+    name = _url_setting(connector)
     checked = load_settings(**{name: url})
-    upstream = reader.upstream(settings.model_copy(update={name: getattr(checked, name)}))
+    upstream = connector.upstream(settings.model_copy(update={name: getattr(checked, name)}))
     with connect(database_url) as connection:
         home = recorded_world(connection, lake)
-        world = await _world_of(reader, upstream)
+        world = await _fetch_world(connector, upstream)
         if world == UNNAMED and (is_real or home == REAL):
             world = REAL
         if home not in (None, world) and holds_data(connection, lake):
-            raise _other_world(reader, Address(reader.source.name, upstream.url, "set"), world, str(home))
+            raise _wrong_world_error(
+                connector, SourceAddress(connector.source.name, upstream.url, "set"), world, str(home)
+            )
         record_world(connection, lake, world)
-        set_address(connection, reader.source.name, upstream.url)
+        set_address(connection, connector.source.name, upstream.url)
     return world
 
 
-def _address(connection: psycopg.Connection, reader: Reader, settings: Settings) -> Address:
-    source, name = reader.source.name, _field(reader)
+def _current_address(connection: psycopg.Connection, connector: SourceConnector, settings: Settings) -> SourceAddress:
+    source, name = connector.source.name, _url_setting(connector)
     if name in settings.model_fields_set:
-        return Address(source, getattr(settings, name), "variable")
+        return SourceAddress(source, getattr(settings, name), "variable")
     url = address_set(connection, source)
-    return Address(source, getattr(settings, name), "default") if url is None else Address(source, url, "set")
+    return (
+        SourceAddress(source, getattr(settings, name), "default") if url is None else SourceAddress(source, url, "set")
+    )
 
 
-def _field(reader: Reader) -> str:
-    return f"{reader.source.name}_url"
+def _url_setting(connector: SourceConnector) -> str:
+    return f"{connector.source.name}_url"
 
 
-async def _world_of(reader: Reader, upstream: Upstream) -> str:
-    """The world of an address, with a request only where the host is not the API's own."""
+async def _fetch_world(connector: SourceConnector, upstream: Upstream) -> str:
+    """The world of an address; requests the server only if its host is not the API's own."""
     check_address(upstream)
     url = httpx.URL(upstream.url)
-    if _domain(url.host) == _domain(httpx.URL(Settings.model_fields[_field(reader)].default).host):
+    if _domain(url.host) == _domain(httpx.URL(Settings.model_fields[_url_setting(connector)].default).host):
         return REAL
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             status, body = await _fetch(url.copy_with(raw_path=_WORLD_PATH))
-        named = msgspec.json.decode(body, type=_Named).world if status == 200 else UNNAMED
+        named = msgspec.json.decode(body, type=_WorldName).world if status == 200 else UNNAMED
     except msgspec.MsgspecError:
         return UNNAMED
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        reason = str(error)[:_LONGEST_NAME]
+        reason = str(error)[:_MAX_NAME_LENGTH]
         raise Unreachable(
             f"{upstream.name} cannot be reached at {upstream.url}{f' ({reason})' if reason else ''}",
-            f"check the network and {upstream.variables}_URL; stored data stays as it is",
+            f"check the network and {upstream.variable_prefix}_URL; stored data stays as it is",
         ) from None
-    # A server is no real API because it says so.
-    return named[:_LONGEST_NAME] if named.isprintable() and named not in ("", REAL) else UNNAMED
+    # A server cannot declare itself the real API.
+    return named[:_MAX_NAME_LENGTH] if named.isprintable() and named not in ("", REAL) else UNNAMED
 
 
 async def _fetch(url: httpx.URL) -> tuple[int, bytes]:
-    """Status and the first bytes of an answer, which a name fits into."""
-    # Certificates take longer to load than the rest takes, and http has none.
+    """Status and first chunk of a response; a name fits into it."""
+    # Loading certificates takes longer than the request itself, and http needs none.
     transport = httpx.AsyncHTTPTransport(verify=url.scheme == "https", retries=_CONNECT_ATTEMPTS - 1)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "ladderhouse"}
     async with (
         httpx.AsyncClient(timeout=_TIMEOUT_S, transport=transport, headers=headers) as client,
-        client.stream("GET", url) as answer,
+        client.stream("GET", url) as response,
     ):
-        async for part in answer.aiter_raw():
-            return answer.status_code, part
-        return answer.status_code, b""
+        async for part in response.aiter_raw():
+            return response.status_code, part
+        return response.status_code, b""
 
 
 def _domain(host: str) -> str:
@@ -179,8 +184,8 @@ def _domain(host: str) -> str:
     return ".".join(host.lower().rstrip(".").split(".")[-2:])
 
 
-def _other_world(reader: Reader, address: Address, world: str, home: str) -> ConfigurationError:
-    source = reader.source.name
+def _wrong_world_error(connector: SourceConnector, address: SourceAddress, world: str, home: str) -> ConfigurationError:
+    source = connector.source.name
     variable = f"LADDER_{source.upper()}_URL"
     hints = {
         (REAL, UNNAMED): f"if it serves the real API, `ladder upstream set --real {source} {address.url}`",
@@ -188,9 +193,10 @@ def _other_world(reader: Reader, address: Address, world: str, home: str) -> Con
         (REAL, world): f"correct {variable}",
     }
     hint = hints.get((home, world), f"name a server of that world in {variable}")
-    seen = f"the real {source}" if world == REAL else _described(world)
+    address_world = f"the real {source}" if world == REAL else _described(world)
     return ConfigurationError(
-        f"this home holds data of {_described(home)}, and {address.url} is {seen}; nothing was requested there",
+        f"this home holds data of {_described(home)}, and {address.url} is {address_world}; "
+        "nothing was requested there",
         f"{hint}, or choose another LADDER_HOME",
     )
 

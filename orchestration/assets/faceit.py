@@ -1,12 +1,12 @@
 """FACEIT's staging tables: what chooses from what, and when they are read."""
 
-from ingestion.sources.faceit.connector import READER
+from ingestion.sources.faceit.connector import CONNECTOR
 from orchestration.assets.staging import FetchJob, Staging
 
 __all__ = ["STAGING"]
 
 STAGING = Staging(
-    READER,
+    CONNECTOR,
     after={
         "history_matches": ("players",),
         "player_match_stats": ("history_matches",),

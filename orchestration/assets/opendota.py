@@ -1,12 +1,12 @@
 """OpenDota's staging tables: what chooses from what, and when they are read."""
 
-from ingestion.sources.opendota.connector import READER
+from ingestion.sources.opendota.connector import CONNECTOR
 from orchestration.assets.staging import FetchJob, Staging
 
 __all__ = ["STAGING"]
 
 STAGING = Staging(
-    READER,
+    CONNECTOR,
     after={
         "player_matches": ("players",),
         "player_ratings": ("player_matches",),

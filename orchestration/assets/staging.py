@@ -20,8 +20,8 @@ from dagster import (
 )
 
 from ingestion.registry import NAMES
-from ingestion.sync.connector import Reader
-from ingestion.sync.streams import PassDefinition
+from ingestion.sync.connector import SourceConnector
+from ingestion.sync.streams import Stream
 from orchestration.assets.selection import selected_assets, selected_checks
 from orchestration.engine.interrupts import plain_failures
 from orchestration.pipeline.sync import PassOutcome
@@ -62,14 +62,16 @@ class Staging:
         jobs: what is fetched on a schedule.
     """
 
-    def __init__(self, reader: Reader, *, after: Mapping[str, Sequence[str]], jobs: Sequence[FetchJob]) -> None:
+    def __init__(
+        self, reader: SourceConnector, *, after: Mapping[str, Sequence[str]], jobs: Sequence[FetchJob]
+    ) -> None:
         self.reader = reader
         self.name = reader.source.name
         self.jobs = jobs
         self._after = after
-        self._tables = reader.tables_by_pass()
+        self._tables = reader.tables_by_stream()
         #: One definition a pass, in the order of a run.
-        self.assets = [self._assets_of(definition) for definition in reader.passes]
+        self.assets = [self._assets_of(definition) for definition in reader.streams]
 
     @property
     def passes(self) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ class Staging:
         """Assets that passes fill."""
         return [self.key(table.name) for name in passes for table in self._tables[name]]
 
-    def _assets_of(self, definition: PassDefinition) -> AssetsDefinition:
+    def _assets_of(self, definition: Stream) -> AssetsDefinition:
         """The step of a pass."""
         name = self.name
         place = NAMES.index(name) * _PLACES + self.passes.index(definition.name)

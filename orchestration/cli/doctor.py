@@ -14,10 +14,10 @@ import httpx
 import psycopg
 
 from ingestion.http.rate_limits import SystemClock
-from ingestion.http.refusals import Refused, Upstream, refusal
-from ingestion.registry import readers
-from ingestion.sync.connector import Reader
-from ingestion.sync.worlds import settled
+from ingestion.http.refusals import RefusedResponse, Upstream, refusal_error
+from ingestion.registry import connectors
+from ingestion.sync.connector import SourceConnector
+from ingestion.sync.worlds import resolve_settings
 from orchestration.cli.terminal import console
 from orchestration.processes.part_states import describe, read_states
 from orchestration.processes.schedules_lock import is_held
@@ -219,25 +219,27 @@ def _marts(warehouse: Warehouse) -> str:
 
 
 def _looks_at_upstream(settings: Settings, warehouse: Warehouse | None) -> Iterator[tuple[str, Look]]:
-    for reader in readers().values():
+    for reader in connectors().values():
         upstream = reader.upstream(settings)
 
-        def look(reader: Reader = reader, upstream: Upstream = upstream) -> str:
+        def look(reader: SourceConnector = reader, upstream: Upstream = upstream) -> str:
             if not reader.is_readable(settings):
-                return f"it needs a key; runs leave it out until {upstream.variables}_KEY is set"
+                return f"it needs a key; runs leave it out until {upstream.variable_prefix}_KEY is set"
             if warehouse is None:
                 return f"not requested: of which world {upstream.url} must be is recorded in the database"
-            there = reader.upstream(asyncio.run(settled(reader, settings, warehouse.url("ingest"), warehouse.lake)))
+            there = reader.upstream(
+                asyncio.run(resolve_settings(reader, settings, warehouse.url("ingest"), warehouse.lake))
+            )
             asyncio.run(_take_turn(reader, warehouse))
-            return _ask(there, reader.probe)
+            return _ask(there, reader.probe_path)
 
         yield upstream.name, look
 
 
-async def _take_turn(reader: Reader, warehouse: Warehouse) -> None:
+async def _take_turn(reader: SourceConnector, warehouse: Warehouse) -> None:
     """Wait until a request may be made beside those of runs."""
     limiting = reader.limiter(warehouse.url("ingest"), reader.upstream(warehouse.settings), SystemClock())
-    async with limiting as limiter, limiter.turn():
+    async with limiting as limiter, limiter.acquire():
         pass
 
 
@@ -245,19 +247,23 @@ def _ask(upstream: Upstream, path: str) -> str:
     """Whether a source answers, with the key where there is one."""
     key = upstream.key.get_secret_value() if upstream.key else ""
     if key and (not key.isascii() or not key.isprintable() or " " in key):
-        raise ConfigurationError(f"{upstream.variables}_KEY holds characters that no key has", "copy the key again")
+        raise ConfigurationError(
+            f"{upstream.variable_prefix}_KEY holds characters that no key has", "copy the key again"
+        )
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         answer = httpx.get(f"{upstream.url}{path}", timeout=_UPSTREAM_TIMEOUT_S, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UpstreamError(
             f"{upstream.url} does not answer: {str(error)[:_VALUES_SHOWN]}",
-            f"check {upstream.variables}_URL and the network; stored data serves meanwhile",
+            f"check {upstream.variable_prefix}_URL and the network; stored data serves meanwhile",
         ) from None
     if answer.status_code == 429:
         return f"{upstream.url} answers, its limit is spent for now"
     if 300 <= answer.status_code < 500:
-        raise refusal(upstream, Refused(path, answer.status_code, answer.headers, answer.content), has_succeeded=False)
+        raise refusal_error(
+            upstream, RefusedResponse(path, answer.status_code, answer.headers, answer.content), has_succeeded=False
+        )
     if answer.status_code != 200:
         reason = " ".join(answer.text.split())[:_VALUES_SHOWN]
         raise UpstreamError(f"{upstream.url} answers {answer.status_code}: {reason}", "run again later")

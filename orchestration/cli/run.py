@@ -89,7 +89,7 @@ def _servers(settings: Settings) -> Iterator[None]:
 
 def show_plan() -> None:
     """Say what a run would ask for and build now; asks and writes nothing."""
-    from ingestion.registry import readers
+    from ingestion.registry import connectors
     from orchestration.dbt.graph import models_digest
     from orchestration.pipeline.transform import as_of_date
     from orchestration.warehouse_access import left_out, open_warehouse
@@ -103,10 +103,10 @@ def show_plan() -> None:
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
         lake = warehouse.lake
         with connect(warehouse.url("ingest")) as connection:
-            asked = {name: reader for name, reader in readers().items() if reader.is_readable(settings)}
+            asked = {name: reader for name, reader in connectors().items() if reader.is_readable(settings)}
             now = datetime.now(UTC)
             planned = [(name, item) for name, one in asked.items() for item in one.plan(connection, settings, now)]
-            pending = [path for one in readers().values() for path in pending_files(connection, lake, one.source)]
+            pending = [path for one in connectors().values() for path in pending_files(connection, lake, one.source)]
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(settings), as_of_date=as_of_date(settings))
             damaged = damaged_marts(connection)

@@ -11,15 +11,15 @@ import typer
 from ingestion.errors import (
     BlockedError,
     PermanentError,
-    UnknownName,
-    UnusableAnswer,
+    UnknownPlayer,
+    UnusableResponse,
     WrongAddressError,
     WrongKeyError,
 )
-from ingestion.registry import readers
-from ingestion.sync.connector import Reader
-from ingestion.sync.pasted import Nickname, SteamAccount, printable
-from ingestion.sync.worlds import settled
+from ingestion.registry import connectors
+from ingestion.sync.connector import SourceConnector
+from ingestion.sync.identifiers import Nickname, SteamAccount, printable
+from ingestion.sync.worlds import resolve_settings
 from orchestration.cli.terminal import console, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.core.errors import ConfigurationError, LadderError
@@ -38,10 +38,10 @@ class _Read:
     wanted: dict[str, Nickname | SteamAccount] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    def add(self, reader: Reader, kind: str, text: str) -> None:
+    def add(self, reader: SourceConnector, kind: str, text: str) -> None:
         """Read one text."""
         try:
-            named = reader.identify(kind, text)
+            named = reader.parse_identifier(kind, text)
         except ConfigurationError as error:
             self.failures.append(str(error))
             return
@@ -73,7 +73,7 @@ def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
                 total = len(state.tracked(connection, source, kind))
                 console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them")
                 if not reader.is_readable(settings):
-                    variable = f"{reader.upstream(settings).variables}_KEY"
+                    variable = f"{reader.upstream(settings).variable_prefix}_KEY"
                     console.print(f"hint: {source} answers with a key alone; set {variable}")
     return _report(read)
 
@@ -106,14 +106,14 @@ def untrack_things(source: str, kind: str, texts: Sequence[str]) -> int:
     return _report(read)
 
 
-def _reader(source: str, kind: str) -> Reader:
-    reader = readers()[source]
+def _reader(source: str, kind: str) -> SourceConnector:
+    reader = connectors()[source]
     if kind not in reader.kinds:
         raise typer.BadParameter(f"{source} has no {kind}; choose from {', '.join(reader.kinds)}")
     return reader
 
 
-def _look_up(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
+def _look_up(warehouse: Warehouse, reader: SourceConnector, read: _Read) -> None:
     """Add the ids of what has to be looked up, and a line for each that was not found."""
     if not read.wanted:
         return
@@ -125,19 +125,19 @@ def _look_up(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
         read.failures.append(f"{', '.join(map(printable, read.wanted))}: not looked up: {error}")
 
 
-async def _ask(warehouse: Warehouse, reader: Reader, read: _Read) -> None:
-    assert reader.look_up is not None  # only a source with names takes anything for a name
+async def _ask(warehouse: Warehouse, reader: SourceConnector, read: _Read) -> None:
+    assert reader.find_player is not None  # only a source with names takes anything for a name
     url, lake = warehouse.url("ingest"), warehouse.lake
-    settings = await settled(reader, warehouse.settings, url, lake)
+    settings = await resolve_settings(reader, warehouse.settings, url, lake)
     async with reader.open_context(settings, url, lake) as context:
         for text, wanted in list(read.wanted.items()):
             try:
-                found = await reader.look_up(context, wanted)
+                found = await reader.find_player(context, wanted)
                 read.ids.append(found.id)
                 console.print(f"{printable(text)} is {printable(found.nickname)} ({found.id})")
             except (BlockedError, WrongAddressError, WrongKeyError):
                 raise
-            except (PermanentError, UnknownName, UnusableAnswer) as error:
+            except (PermanentError, UnknownPlayer, UnusableResponse) as error:
                 read.failures.append(f"{printable(text)}: {error}")
             del read.wanted[text]
 

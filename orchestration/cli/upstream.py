@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ingestion.registry import readers
-from ingestion.sync.worlds import addresses, change_address
+from ingestion.registry import connectors
+from ingestion.sync.worlds import change_address, list_addresses
 from orchestration.cli.terminal import console, table
 from orchestration.warehouse_access import open_warehouse
 from warehouse.core.settings import load_settings
@@ -16,7 +16,7 @@ __all__ = ["list_upstreams", "set_upstream"]
 def list_upstreams() -> None:
     """Show the recorded world and the address of each source."""
     with open_warehouse(load_settings(), redis=False) as warehouse:
-        world, found = addresses(readers(), warehouse.settings, warehouse.url("ingest"), warehouse.lake)
+        world, found = list_addresses(connectors(), warehouse.settings, warehouse.url("ingest"), warehouse.lake)
     console.print(f"world: {world or 'not recorded yet; the first run records it'}")
     shown = table(["source", "address", "from"])
     for one in found:
@@ -33,6 +33,6 @@ def set_upstream(source: str, url: str, *, is_real: bool) -> None:
     """
     with open_warehouse(load_settings(), redis=False) as warehouse:
         login, lake = warehouse.url("ingest"), warehouse.lake
-        reader = readers()[source]
+        reader = connectors()[source]
         world = asyncio.run(change_address(reader, warehouse.settings, url, login, lake, is_real=is_real))
     console.print(f"{source} is requested at {url} from now on; world: {world}")

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 import psycopg
 
 from ingestion.errors import Unreachable
-from ingestion.sync.connector import Reader
-from ingestion.sync.reports import PassReport, Stop, StopReason
-from ingestion.sync.streams import Context, PassDefinition, run_pass
-from ingestion.sync.worlds import settled
+from ingestion.sync.connector import SourceConnector
+from ingestion.sync.execution import sync_stream
+from ingestion.sync.reports import Stop, StopReason, SyncReport
+from ingestion.sync.run import SyncContext
+from ingestion.sync.streams import Stream
+from ingestion.sync.worlds import resolve_settings
 from orchestration.engine.interrupts import foreign_code, run_interruptibly
 from orchestration.progress import PassDone, PassProgress, tell
 from orchestration.warehouse_access import Warehouse, load_landed
@@ -43,7 +45,7 @@ class PassOutcome:
         ended_at: when it was loaded, UTC.
     """
 
-    report: PassReport
+    report: SyncReport
     loaded: LoadReport
     load_failure: str | None
     started_at: datetime
@@ -66,18 +68,20 @@ class SourceSession:
         reader: the source.
     """
 
-    def __init__(self, warehouse: Warehouse, reader: Reader, runner: asyncio.Runner, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, warehouse: Warehouse, reader: SourceConnector, runner: asyncio.Runner, stack: AsyncExitStack
+    ) -> None:
         self._warehouse = warehouse
         self._reader = reader
         self._runner = runner
         self._stack = stack
-        self._context: Context | None = None
+        self._context: SyncContext | None = None
         self._ended: Stop | None = None
-        self._tables = {name: [one.name for one in tables] for name, tables in reader.tables_by_pass().items()}
+        self._tables = {name: [one.name for one in tables] for name, tables in reader.tables_by_stream().items()}
         # What an earlier run landed and could not load. Where this fails, the first pass fails in the same way.
         self._loaded_before, _ = load_landed(warehouse, reader.source)
 
-    def run(self, definition: PassDefinition) -> PassOutcome:
+    def run(self, definition: Stream) -> PassOutcome:
         """Do a pass and load what it landed.
 
         A source that does not answer, or refuses the key, is not asked again in this run.
@@ -86,7 +90,7 @@ class SourceSession:
             DatabaseError: the warehouse cannot be read or written.
         """
         started_at = datetime.now(UTC)
-        report = PassReport(definition.name)
+        report = SyncReport(definition.name)
         is_told = self._ended is not None
         if self._ended is None:
             report = self._fetch(definition)
@@ -101,7 +105,7 @@ class SourceSession:
             tell(_message(self._reader.source.name, outcome))
         return outcome
 
-    def _confirm(self, report: PassReport, *, is_loaded: bool) -> None:
+    def _confirm(self, report: SyncReport, *, is_loaded: bool) -> None:
         """Record in `ops` whether the source answered for the tables of a pass. Nothing due is neither yes nor no."""
         stop = report.stop
         is_answered = report.pages > 0 and not (stop and stop.is_of_source)
@@ -115,21 +119,21 @@ class SourceSession:
                 is_confirmed=is_answered and is_loaded,
             )
 
-    def _fetch(self, definition: PassDefinition) -> PassReport:
+    def _fetch(self, definition: Stream) -> SyncReport:
         if self._context is None:
             try:
                 with foreign_code():
                     self._context = run_interruptibly(self._runner, self._open())
             except LadderError as error:
                 reason: StopReason = "unreachable" if isinstance(error, Unreachable) else "refused"
-                return PassReport(definition.name, stop=Stop(reason, str(error)))
+                return SyncReport(definition.name, stop=Stop(reason, str(error)))
         with foreign_code():
-            return run_interruptibly(self._runner, run_pass(self._context, definition))
+            return run_interruptibly(self._runner, sync_stream(self._context, definition))
 
-    async def _open(self) -> Context:
+    async def _open(self) -> SyncContext:
         self._reader.require_key(self._warehouse.settings)
         source, url, lake = self._reader.source.name, self._warehouse.url("ingest"), self._warehouse.lake
-        settings = await settled(self._reader, self._warehouse.settings, url, lake)
+        settings = await resolve_settings(self._reader, self._warehouse.settings, url, lake)
         opening = self._reader.open_context(
             settings,
             url,
@@ -140,7 +144,7 @@ class SourceSession:
 
 
 @contextmanager
-def open_session(warehouse: Warehouse, reader: Reader) -> Iterator[SourceSession]:
+def open_session(warehouse: Warehouse, reader: SourceConnector) -> Iterator[SourceSession]:
     """Open what the passes of a run share; what an earlier run landed and could not load is loaded first."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()

@@ -1,7 +1,7 @@
-"""Who of the world has an account on FACEIT, and what it says of them.
+"""The FACEIT accounts of the world's people.
 
-The world's people keep their row numbers; behind them come newcomers, who play only cs2 and whom OpenDota has never
-seen. Each row has a generator of its own, so that a person's account hangs on seed and row number alone.
+The world's people keep their row numbers; after them come newcomers, who play only cs2 and are unknown to OpenDota.
+Each row has its own random generator, so that a person's account depends on seed and row number alone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ CS2, DOTA2 = "cs2", "dota2"
 GAMES = (CS2, DOTA2)
 REGIONS = ("EU", "NA")
 
-_FEWEST_NEWCOMERS = 10
+_MIN_NEWCOMERS = 10
 _PEOPLE_A_NEWCOMER = 4
-_FIRST_NEWCOMER_ACCOUNT = 1_300_000_000  # the accounts of the world's people end here
+_FIRST_NEWCOMER_ACCOUNT = 1_300_000_000  # above the accounts of the world's people
 _ACCOUNTS_A_NEWCOMER = 10_000
 _NEWCOMER_NAMES = ("Flint", "Gravel", "Tinsel", "Marrow", "Quartz", "Sorrel", "Thistle", "Umber", "Vesper", "Wicket")
 
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Account:
-    """One account. Empty text stands for null, as FACEIT writes it."""
+    """One account. As in FACEIT's API, an empty text means null."""
 
     person: int
     player_id: str
@@ -40,11 +40,11 @@ class Account:
     account_id: int  # the Steam account's 32 bits; OpenDota's account_id
     games: tuple[str, ...]
     elo_shown: str  # `yes`; `missing` or `zero` for a cs2 profile without elo
-    shows_steam: bool  # the profile tells the Steam id, not only the game does
+    shows_steam: bool  # the profile has the Steam id, besides the game
     is_newcomer: bool  # OpenDota does not know the Steam account
 
     def shows_elo(self, game: str) -> bool:
-        """Whether the profile tells an elo in the game."""
+        """Whether the profile shows an elo in the game."""
         return game in self.games and (game == DOTA2 or self.elo_shown == "yes")
 
     def game_player_id(self, game: str) -> str:
@@ -54,20 +54,20 @@ class Account:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Every account, and by row number (`n` rows, with gaps where somebody has none) how its owner plays cs2."""
+    """All accounts, and the cs2 parameters of all people by row number (`n` rows; some people have no account)."""
 
     by_person: dict[int, Account]
     player_ids: dict[str, int]  # row number by player id
     circle: Ints  # people of one circle queue together
     skill: Floats
-    rate: Floats  # cs2 matches a day; 0 for who does not play it
+    rate: Floats  # cs2 matches a day; 0 for people who do not play it
     joined_day: Ints
     start_elo: Ints  # n x games
     headshots: Floats  # share of kills
     snipers: Floats  # share of kills
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self.circle)
 
     def of(self, player_id: str) -> Account | None:
@@ -76,13 +76,13 @@ class Accounts:
         return None if person is None else self.by_person[person]
 
     def plays(self, game: str) -> Ints:
-        """Row numbers of everybody whose profile holds the game."""
+        """Row numbers of all people with the game in their profile."""
         return np.array([person for person, one in self.by_person.items() if game in one.games], dtype=np.int64)
 
 
 def make_accounts(seed: int, people: People, days: int) -> Accounts:
-    """The accounts of a world. `days` is the length of its history; some join during it."""
-    newcomers = max(_FEWEST_NEWCOMERS, len(people) // _PEOPLE_A_NEWCOMER)
+    """Generate the accounts of a world. `days` is the length of its history; some people join during it."""
+    newcomers = max(_MIN_NEWCOMERS, len(people) // _PEOPLE_A_NEWCOMER)
     count = len(people) + newcomers
     generators = [np.random.default_rng([seed, 6, person]) for person in range(count)]
     accounts: dict[int, Account] = {}
@@ -94,7 +94,7 @@ def make_accounts(seed: int, people: People, days: int) -> Accounts:
     draws = np.array([rng.normal(size=7) for rng in generators])
     skill = 0.7 * draws[:, 0]
     skill[: len(people)] += 0.5 * people.skill
-    # Whoever is first plays most and from beginning to end, so that the smallest world has a long list to page.
+    # The first person plays most, from beginning to end, so that the smallest world has a list of several pages.
     rate = np.where(np.arange(count) == 0, 2.6, np.clip(np.exp(0.35 + 0.35 * draws[:, 1]), 0.6, 2.4))
     joins = np.arange(count) % 8 == 2
     elo = np.stack([1_250 + 420 * skill + 120 * draws[:, 3], 1_000 + 250 * draws[:, 4]], axis=1)
@@ -112,7 +112,7 @@ def make_accounts(seed: int, people: People, days: int) -> Accounts:
 
 
 def _games(person: int, people: int) -> tuple[str, ...]:
-    """Fixed places instead of chances, so that the smallest world has somebody of each kind."""
+    """Games by fixed rows instead of probabilities, so that the smallest world has a person of each kind."""
     if person >= people or person % 5 == 3:
         return (CS2,)
     if person % 7 == 4:
@@ -128,7 +128,7 @@ def _account(person: int, rng: np.random.Generator, people: People, games: tuple
         place = person - len(people)
         account_id = _FIRST_NEWCOMER_ACCOUNT + place * _ACCOUNTS_A_NEWCOMER + int(rng.integers(_ACCOUNTS_A_NEWCOMER))
     else:
-        # Some go by the name that somebody else has on Steam: names tell nothing.
+        # Some people have the Steam name of another person: names identify no person.
         name = people.names[person - 1 if person % 13 == 4 or person % 13 == 10 else person]
         country = people.countries[person]
         account_id = int(people.account_id[person])

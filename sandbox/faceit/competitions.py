@@ -1,4 +1,4 @@
-"""FACEIT's answers about hubs, championships and premade teams."""
+"""FACEIT's responses about hubs, championships and premade teams."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sandbox.rules import DAY_S
 
 _ROUNDS = 9
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def hub(faceit: FaceitWorld, one: Competition) -> Answer:
+def hub(faceit: FaceitWorld, one: Competition) -> JsonObject:
     """`/hubs/{id}`."""
     return {
         **_described(one),
@@ -39,8 +39,8 @@ def hub(faceit: FaceitWorld, one: Competition) -> Answer:
     }
 
 
-def members(faceit: FaceitWorld) -> list[Answer]:
-    """`/hubs/{id}/members`: everybody who plays cs2 is in every hub."""
+def members(faceit: FaceitWorld) -> list[JsonObject]:
+    """`/hubs/{id}/members`: all players of cs2 are members of every hub."""
     accounts = [faceit.accounts.by_person[person] for person in faceit.accounts.plays(CS2).tolist()]
     return [
         {
@@ -54,8 +54,8 @@ def members(faceit: FaceitWorld) -> list[Answer]:
     ]
 
 
-def championship(faceit: FaceitWorld, one: Competition) -> Answer:
-    """`/championships/{id}`. Its moments are milliseconds."""
+def championship(faceit: FaceitWorld, one: Competition) -> JsonObject:
+    """`/championships/{id}`. Its timestamps are milliseconds."""
     begins = faceit.world.start * 1_000
     hour = 3_600_000
     return {
@@ -96,7 +96,7 @@ def championship(faceit: FaceitWorld, one: Competition) -> Answer:
     }
 
 
-def matches(faceit: FaceitWorld, one: Competition, query: Mapping[str, str], at: int) -> Answer:
+def matches(faceit: FaceitWorld, one: Competition, query: Mapping[str, str], at: int) -> JsonObject:
     """`/hubs/{id}/matches` and `/championships/{id}/matches`, newest first; `type` is `past`, `ongoing` or `all`."""
     series = faceit.history.series
     place = faceit.scene.competitions.index(one)
@@ -109,7 +109,7 @@ def matches(faceit: FaceitWorld, one: Competition, query: Mapping[str, str], at:
     return {**page, "items": [detail(faceit, row, at) for row in page["items"]]}
 
 
-def team(faceit: FaceitWorld, one: Team) -> Answer:
+def team(faceit: FaceitWorld, one: Team) -> JsonObject:
     """`/teams/{id}`."""
     people = [*one.members, *([] if one.substitute is None else [one.substitute])]
     accounts = [faceit.accounts.by_person[person] for person in people]
@@ -136,7 +136,7 @@ def team(faceit: FaceitWorld, one: Team) -> Answer:
     }
 
 
-def _described(one: Competition) -> Answer:
+def _described(one: Competition) -> JsonObject:
     return {
         "name": one.name,
         "avatar": f"{ASSETS}/{one.competition_id}.jpg",

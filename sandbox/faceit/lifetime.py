@@ -1,19 +1,19 @@
-"""A player's lifetime on FACEIT: statistics summed over maps, under names that mislead as FACEIT's do."""
+"""A player's lifetime statistics on FACEIT: sums over maps, under FACEIT's misleading names."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from sandbox.faceit.match_log import STATS
 from sandbox.faceit.scene import MAPS
 from sandbox.faceit.statistics import Counts, Row, counts_of, details, share, text
-from sandbox.faceit.tape import STATS
 from sandbox.faceit.world import FaceitWorld
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _RECENT = 5
 
-# Names of a match's statistics, and what their totals are called.
+# Names of a match's statistics, and the names of their totals.
 _LIFETIME_NAMES = {
     "Entry Count": "Total Entry Count",
     "Entry Wins": "Total Entry Wins",
@@ -44,8 +44,8 @@ _LIFETIME_NAMES = {
 }
 
 
-def lifetime(faceit: FaceitWorld, rows: list[Row]) -> Answer:
-    """A player's totals over maps (newest first), under FACEIT's own names: `K/D Ratio` is a sum."""
+def lifetime(faceit: FaceitWorld, rows: list[Row]) -> JsonObject:
+    """A player's totals over maps (newest first), under FACEIT's names: `K/D Ratio` is a sum."""
     results = [_is_win(faceit, row) for row in rows]
     detailed = [row for row in rows if faceit.history.series.is_detailed[row.match]]
     streaks = "".join(str(result) for result in results).split("0")
@@ -62,7 +62,7 @@ def lifetime(faceit: FaceitWorld, rows: list[Row]) -> Answer:
     }
 
 
-def segments(faceit: FaceitWorld, rows: list[Row]) -> list[Answer]:
+def segments(faceit: FaceitWorld, rows: list[Row]) -> list[JsonObject]:
     """A player's totals by map."""
     by_map: dict[int, list[Row]] = {}
     for row in rows:
@@ -97,14 +97,14 @@ def segments(faceit: FaceitWorld, rows: list[Row]) -> list[Answer]:
         }
         name = MAPS[number]
         images = {f"img_{size}": f"https://assets.example.invalid/{name}_{size}.jpeg" for size in ("small", "regular")}
-        # As recorded, the label is the map's name for people, not its class.
+        # As in recordings, the label is the readable name of the map, not its class.
         label = name.removeprefix("de_").capitalize()
         found.append({"type": "Map", "mode": "5v5", "label": label, **images, "stats": stats})
     return found
 
 
 def _averages(faceit: FaceitWorld, rows: list[Row]) -> dict[str, str]:
-    """Ratios by map, added up and averaged: what FACEIT calls `K/D Ratio` here is the sum."""
+    """Sums and averages of ratios by map; `K/D Ratio` is the sum."""
     every = [(counts_of(faceit, row), _rounds(faceit, row)) for row in rows]
     sums = {
         "K/D Ratio": sum(counts["kills"] / max(counts["deaths"], 1) for counts, _ in every),
@@ -122,7 +122,7 @@ def _averages(faceit: FaceitWorld, rows: list[Row]) -> dict[str, str]:
 
 
 def _extended(faceit: FaceitWorld, rows: list[Row]) -> dict[str, str]:
-    """Totals over the maps that have every statistic; `Total Matches` counts these alone."""
+    """Totals over the maps with all statistics; `Total Matches` counts only these."""
     total = _sums(faceit, rows)
     rounds = sum(_rounds(faceit, row) for row in rows)
     counted = details(total, max(rounds, 1))

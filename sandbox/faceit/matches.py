@@ -1,4 +1,4 @@
-"""FACEIT's answers about matches: the history's records, details, statistics by map."""
+"""FACEIT's responses about matches: records of a history, details, statistics by map."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Any
 
 from sandbox.faceit.accounts import CS2
 from sandbox.faceit.factions import ASSETS, PAGES, factions, lineup_of, named, page_of
+from sandbox.faceit.match_log import BYE, CANCELLED, MISSING, PLAYED
 from sandbox.faceit.scene import MAPS
 from sandbox.faceit.statistics import Row, match_texts, text
-from sandbox.faceit.tape import BYE, CANCELLED, NOBODY, PLAYED
 from sandbox.faceit.world import FaceitWorld
 
 _WORKSHOP_IDS = {name: str(3_070_000_000 + place) for place, name in enumerate(MAPS)}
 _LOCATIONS = ("Germany", "Netherlands", "Sweden", "France", "UK", "Chicago", "Dallas")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def find(faceit: FaceitWorld, match_id: str, at: int) -> int | None:
-    """Place of a match on the tape; None when FACEIT does not list it (yet)."""
+    """Position of a match in the match log; None if FACEIT does not list it (yet)."""
     row = faceit.history.rows.get(match_id)
     return None if row is None or faceit.history.series.visible_at[row] > at else row
 
 
 def listed_at(faceit: FaceitWorld, row: int) -> int:
-    """The moment (s) by which histories select and sort a match: its start, or its end when it never began."""
+    """The time (s) by which histories select and sort a match: its start, or its end if it never began."""
     series = faceit.history.series
-    return int(series.started_at[row] if series.started_at[row] != NOBODY else series.finished_at[row])
+    return int(series.started_at[row] if series.started_at[row] != MISSING else series.finished_at[row])
 
 
-def history_item(faceit: FaceitWorld, row: int, at: int) -> Answer:
+def history_item(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
     """One record of `/players/{id}/history`."""
     series = faceit.history.series
     competition = faceit.scene.competitions[series.competition[row]]
@@ -75,13 +75,13 @@ def history_item(faceit: FaceitWorld, row: int, at: int) -> Answer:
     }
 
 
-def detail(faceit: FaceitWorld, row: int, at: int) -> Answer:
-    """`/matches/{id}`; the lists of hubs and championships hold the same records."""
+def detail(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
+    """`/matches/{id}`; the lists of hubs and championships have the same records."""
     series, maps = faceit.history.series, faceit.history.maps
     competition = faceit.scene.competitions[series.competition[row]]
     match_id = str(series.match_id[row])
     places = faceit.history.maps_of(row)
-    answer: Answer = {
+    payload: JsonObject = {
         "match_id": match_id,
         "version": 2,
         "game": CS2,
@@ -100,13 +100,13 @@ def detail(faceit: FaceitWorld, row: int, at: int) -> Answer:
         "status": _status(faceit, row, at),
         "faceit_url": f"{PAGES}/cs2/room/{match_id}",
     }
-    if series.scheduled_at[row] != NOBODY:
-        answer |= {"scheduled_at": int(series.scheduled_at[row]), "round": row % 9 + 1, "group": 1}
+    if series.scheduled_at[row] != MISSING:
+        payload |= {"scheduled_at": int(series.scheduled_at[row]), "round": row % 9 + 1, "group": 1}
     if places:
-        # Hubs vote on maps of the workshop, by the ids that these have there.
+        # Hubs vote on workshop maps, by their workshop ids.
         ids = {name: _WORKSHOP_IDS[name] if competition.kind == "hub" else name for name in MAPS}
         picks = [ids[MAPS[maps.map[place]]] for place in places]
-        answer["voting"] = {
+        payload["voting"] = {
             "voted_entity_types": ["location", "map"],
             "location": {
                 "entities": _votables("game_location_id", {name: name for name in _LOCATIONS}),
@@ -114,19 +114,19 @@ def detail(faceit: FaceitWorld, row: int, at: int) -> Answer:
             },
             "map": {"entities": _votables("game_map_id", ids), "pick": picks},
         }
-    if places and answer["status"] == "FINISHED":
+    if places and payload["status"] == "FINISHED":
         demos = [f"https://demos.example.invalid/cs2/{match_id}-1-{n}.dem.zst" for n in range(1, len(places) + 1)]
-        answer["demo_url"] = demos
-        answer["instances"] = [
+        payload["demo_url"] = demos
+        payload["instances"] = [
             {"id": f"{match_id}-1-{n}", "round": n, "demos": [demo]} for n, demo in enumerate(demos, 1)
         ]
         if not series.is_scored_in_maps[row]:
-            answer["detailed_results"] = [_map_result(maps.scores[place].tolist()) for place in places]
-    return answer
+            payload["detailed_results"] = [_map_result(maps.scores[place].tolist()) for place in places]
+    return payload
 
 
-def statistics(faceit: FaceitWorld, row: int, at: int) -> Answer | None:
-    """`/matches/{id}/stats`; None while there are none."""
+def statistics(faceit: FaceitWorld, row: int, at: int) -> JsonObject | None:
+    """`/matches/{id}/stats`; None if there are none (yet)."""
     series, maps = faceit.history.series, faceit.history.maps
     if series.state[row] != PLAYED or series.result_at[row] > at:
         return None
@@ -164,19 +164,19 @@ def _status(faceit: FaceitWorld, row: int, at: int) -> str:
     return "FINISHED" if series.result_at[row] <= at else "ONGOING"
 
 
-def _times(faceit: FaceitWorld, row: int, at: int) -> Answer:
-    """What never began has no start; what is under way has no end."""
+def _times(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
+    """A match that never began has no start; a match in progress has no end."""
     series = faceit.history.series
     times = {}
-    if series.started_at[row] != NOBODY:
+    if series.started_at[row] != MISSING:
         times["started_at"] = int(series.started_at[row])
     if series.result_at[row] <= at:
         times["finished_at"] = int(series.finished_at[row])
     return times
 
 
-def _results(faceit: FaceitWorld, row: int, at: int) -> Answer:
-    """Winner, empty where it is level, and score. Of cancelled matches half have none, half an empty winner."""
+def _results(faceit: FaceitWorld, row: int, at: int) -> JsonObject:
+    """Winner (empty for a draw) and score. Half of the cancelled matches have none, half have an empty winner."""
     series, maps = faceit.history.series, faceit.history.maps
     if series.state[row] == CANCELLED:
         return {"results": {"winner": "", "score": {"faction1": 0, "faction2": 0}}} if row % 2 else {}
@@ -190,11 +190,11 @@ def _results(faceit: FaceitWorld, row: int, at: int) -> Answer:
         score = [sum(one > other for one, other in scores), sum(other > one for one, other in scores)]
     else:
         score = scores[0]
-    winner = "" if series.winner[row] == NOBODY else f"faction{series.winner[row] + 1}"
+    winner = "" if series.winner[row] == MISSING else f"faction{series.winner[row] + 1}"
     return {"results": {"winner": winner, "score": {"faction1": score[0], "faction2": score[1]}}}
 
 
-def _map_result(scores: list[int]) -> Answer:
+def _map_result(scores: list[int]) -> JsonObject:
     winner = "faction1" if scores[0] > scores[1] else "faction2"
     return {
         "asc_score": False,
@@ -203,7 +203,7 @@ def _map_result(scores: list[int]) -> Answer:
     }
 
 
-def _team_statistics(faceit: FaceitWorld, row: int, place: int, side: int, faction: Answer) -> Answer:
+def _team_statistics(faceit: FaceitWorld, row: int, place: int, side: int, faction: JsonObject) -> JsonObject:
     maps = faceit.history.maps
     scores, halves = maps.scores[place].tolist(), maps.halves[place, side].tolist()
     lineup = lineup_of(faceit, row, side)
@@ -233,8 +233,8 @@ def _team_statistics(faceit: FaceitWorld, row: int, place: int, side: int, facti
     }
 
 
-def _votables(kind: str, ids: Mapping[str, str]) -> list[Answer]:
-    """What is voted on, as names with their ids."""
+def _votables(kind: str, ids: Mapping[str, str]) -> list[JsonObject]:
+    """The options of a vote, as names with their ids."""
     return [
         {
             "guid": id_,

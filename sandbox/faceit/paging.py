@@ -1,4 +1,4 @@
-"""Pages of lists and errors, the way FACEIT writes them."""
+"""Pages of lists, and errors, in FACEIT's form."""
 
 from __future__ import annotations
 
@@ -8,55 +8,60 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from sandbox.upstream import json_answer
+from sandbox.upstream import json_response
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def paged(
-    items: Sequence[Any], query: Mapping[str, str], *, limit: int = 20, most: int = 100, most_offset: int | None = None
-) -> Answer:
-    """The page of a list that a query asks for; there is no total, and `end` lies a full page behind `start`.
+    items: Sequence[Any],
+    query: Mapping[str, str],
+    *,
+    limit: int = 20,
+    maximum: int = 100,
+    max_offset: int | None = None,
+) -> JsonObject:
+    """The requested page of a list; there is no total, and `end` is always a full page after `start`.
 
     Args:
-        items: the whole list.
-        query: `offset` and `limit`.
-        limit: records on a page when none is requested.
-        most: largest limit allowed.
-        most_offset: largest offset allowed; None: any.
+        items: the complete list.
+        query: query parameters with `offset` and `limit`.
+        limit: default limit.
+        maximum: largest limit allowed.
+        max_offset: largest offset allowed; None for no limit.
 
     Raises:
-        HTTPException: 400, when either is out of bounds.
+        HTTPException: 400 if either is out of bounds.
     """
-    start = whole_number(query, "offset", 0, most_offset)
-    size = whole_number(query, "limit", limit, most)
+    start = parse_whole_number(query, "offset", 0, max_offset)
+    size = parse_whole_number(query, "limit", limit, maximum)
     return {"items": list(items[start : start + size]), "start": start, "end": start + size}
 
 
-def whole_number(query: Mapping[str, str], name: str, default: int, most: int | None = None) -> int:
-    """A parameter that must be a whole number from 0 on.
+def parse_whole_number(query: Mapping[str, str], name: str, default: int, maximum: int | None = None) -> int:
+    """Parse a query parameter that must be a whole number from 0.
 
     Raises:
-        HTTPException: 400, when it is not, or larger than allowed.
+        HTTPException: 400 if it is not, or larger than allowed.
     """
     text = query.get(name, str(default))
-    if not text.isdecimal() or (most is not None and int(text) > most):
-        bound = "" if most is None else f" of at most {most}"
+    if not text.isdecimal() or (maximum is not None and int(text) > maximum):
+        bound = "" if maximum is None else f" of at most {maximum}"
         raise HTTPException(400, f"{name} must be a whole number{bound}")
     return int(text)
 
 
 def error(status: int, message: str) -> Response:
-    """An error in the shape that FACEIT uses for this status: there are three."""
+    """An error response; FACEIT has three forms, depending on the status."""
     if status in (400, 404):
         code = "err_nf0" if status == 404 else "err_r0"
         described = {"message": message, "code": code, "http_status": status, "parameters": []}
-        return json_answer({"errors": [described]}, status)
+        return json_response({"errors": [described]}, status)
     if status in (401, 429):
-        return json_answer({"message": message}, status)
-    return json_answer({"code": "err_f0" if status == 403 else "err_s0", "message": message}, status)
+        return json_response({"message": message}, status)
+    return json_response({"code": "err_f0" if status == 403 else "err_s0", "message": message}, status)
 
 
 def not_found(what: str) -> HTTPException:
-    """The error for something that FACEIT does not know."""
+    """The error for an unknown entity."""
     return HTTPException(404, f"The {what} was not found")

@@ -1,4 +1,4 @@
-"""FACEIT's answers about one player, apart from matches; search and rankings."""
+"""FACEIT's responses about one player, except matches; search and rankings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from sandbox.faceit.accounts import CS2, Account
 from sandbox.faceit.factions import avatar_of, page_of
-from sandbox.faceit.paging import not_found, paged, whole_number
+from sandbox.faceit.paging import not_found, paged, parse_whole_number
 from sandbox.faceit.rules import level_of
 from sandbox.faceit.world import FaceitWorld
 from sandbox.people import steam_id64
@@ -20,14 +20,14 @@ _BAN_DAYS = 7
 _OTHER_GAME = "csgo"
 _OTHER_ELO, _OTHER_LEVEL = 1_100, 5
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def find(faceit: FaceitWorld, query: Mapping[str, str]) -> Account:
-    """The account that `/players?nickname=` or `/players?game=&game_player_id=` asks for.
+    """The account that `/players?nickname=` or `/players?game=&game_player_id=` identifies.
 
     Raises:
-        HTTPException: 400 when the query asks for nobody, 404 when there is nobody of that kind.
+        HTTPException: 400 if the query identifies no account, 404 if the account does not exist.
     """
     accounts = faceit.accounts.by_person.values()
     if "nickname" in query:
@@ -42,7 +42,7 @@ def find(faceit: FaceitWorld, query: Mapping[str, str]) -> Account:
     return found[0]
 
 
-def profile(faceit: FaceitWorld, account: Account, at: int) -> Answer:
+def profile(faceit: FaceitWorld, account: Account, at: int) -> JsonObject:
     """`/players/{id}`."""
     person, steam_id = account.person, str(steam_id64(account.account_id))
     is_public = account.shows_steam
@@ -74,13 +74,13 @@ def profile(faceit: FaceitWorld, account: Account, at: int) -> Answer:
 
 
 def elos_of(faceit: FaceitWorld, account: Account, at: int) -> list[tuple[str, int, int]]:
-    """Game, elo and level wherever a profile shows an elo."""
+    """Game, elo and level of each elo in a profile."""
     shown = [(game, faceit.shown_elo(account.person, game, at)) for game in account.games]
     return [(game, elo, level_of(elo)) for game, elo in shown if elo is not None]
 
 
-def bans(faceit: FaceitWorld, account: Account, at: int) -> list[Answer]:
-    """`/players/{id}/bans`: some have one that ended, some of these one without end."""
+def bans(faceit: FaceitWorld, account: Account, at: int) -> list[JsonObject]:
+    """`/players/{id}/bans`: some players have a ban that ended, some of these also one without end."""
     if account.person % 31 != 6:
         return []
     first = faceit.world.start + 3 * DAY_S
@@ -102,8 +102,8 @@ def bans(faceit: FaceitWorld, account: Account, at: int) -> list[Answer]:
     ]
 
 
-def search(faceit: FaceitWorld, query: Mapping[str, str]) -> Answer:
-    """`/search/players`: levels are text here and countries in upper case.
+def search(faceit: FaceitWorld, query: Mapping[str, str]) -> JsonObject:
+    """`/search/players`: levels are text here, and countries are in upper case.
 
     Raises:
         HTTPException: 400 without a nickname.
@@ -136,7 +136,7 @@ def search(faceit: FaceitWorld, query: Mapping[str, str]) -> Answer:
     return paged(items, query)
 
 
-def ranking(faceit: FaceitWorld, game: str, region: str, at: int) -> list[Answer]:
+def ranking(faceit: FaceitWorld, game: str, region: str, at: int) -> list[JsonObject]:
     """A region's ranking, best first."""
     return [
         {
@@ -151,23 +151,23 @@ def ranking(faceit: FaceitWorld, game: str, region: str, at: int) -> list[Answer
     ]
 
 
-def place_in_ranking(places: list[Answer], player_id: str, query: Mapping[str, str]) -> Answer:
-    """`/rankings/games/{game}/regions/{region}/players/{id}`: the place and those around it.
+def place_in_ranking(places: list[JsonObject], player_id: str, query: Mapping[str, str]) -> JsonObject:
+    """`/rankings/games/{game}/regions/{region}/players/{id}`: the player's place and the places around it.
 
     Raises:
-        HTTPException: 404 when the player has no place; 400 for a limit out of bounds.
+        HTTPException: 404 if the player has no place; 400 for a limit out of bounds.
     """
     place = next((one for one, item in enumerate(places) if item["player_id"] == player_id), None)
     if place is None:
         raise not_found("player")
-    limit = whole_number(query, "limit", 20, 100)
+    limit = parse_whole_number(query, "limit", 20, 100)
     start = max(0, place - limit // 2)
     shown = places[start : start + limit]
     return {"position": place + 1, "items": shown, "start": start + 1, "end": start + limit}
 
 
-def _games(faceit: FaceitWorld, account: Account, at: int) -> Answer:
-    games: Answer = {}
+def _games(faceit: FaceitWorld, account: Account, at: int) -> JsonObject:
+    games: JsonObject = {}
     for game in account.games:
         elo = faceit.shown_elo(account.person, game, at)
         games[game] = _game(account, account.game_player_id(game))
@@ -178,13 +178,13 @@ def _games(faceit: FaceitWorld, account: Account, at: int) -> Answer:
         else:
             games[game] |= {"skill_level": ""}
     if account.person % 6 == 0:
-        # A game that is over, and that nobody asks about.
+        # A retired game, which the ingestion does not read.
         games[_OTHER_GAME] = _game(account, account.game_player_id(CS2))
         games[_OTHER_GAME] |= {"skill_level": _OTHER_LEVEL, "faceit_elo": _OTHER_ELO, "regions": None}
     return games
 
 
-def _game(account: Account, game_player_id: str) -> Answer:
+def _game(account: Account, game_player_id: str) -> JsonObject:
     return {
         "region": account.region,
         "game_player_id": game_player_id,
@@ -195,5 +195,5 @@ def _game(account: Account, game_player_id: str) -> Answer:
     }
 
 
-def _iso(moment: int, end: str = "Z") -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S") + end
+def _iso(timestamp: int, end: str = "Z") -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S") + end

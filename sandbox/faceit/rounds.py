@@ -1,7 +1,7 @@
-"""Plays maps of cs2 round by round, so that scores and statistics agree with each other.
+"""The simulation of cs2 maps round by round, so that scores and statistics are consistent.
 
 A map is won with 13 rounds; after 12 to 12 follow overtimes of six rounds, won with four. Each kill of a round has a
-killer on one side and a victim on the other; multi-kills, entries, clutches and MVPs are counted from these.
+killer on one side and a victim on the other; multi-kills, entries, clutches and MVPs are counted from the kills.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sandbox.faceit.tape import STATS
+from sandbox.faceit.match_log import STATS
 
 _HALF = 12
 _OVERTIME = 6
-_MOST_OVERTIMES = 8
-_ROUNDS = 2 * _HALF + _MOST_OVERTIMES * _OVERTIME
+_MAX_OVERTIMES = 8
+_ROUNDS = 2 * _HALF + _MAX_OVERTIMES * _OVERTIME
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ class Played(NamedTuple):
 
 
 class _Rounds(NamedTuple):
-    """Who won each round, and who of each side fell: `rank` 0 falls first, and whoever ranks below `lost` falls."""
+    """Winner of each round, and deaths per side: `rank` 0 dies first, and ranks below `lost` die."""
 
     is_played: Bools  # n x rounds
     winner: Ints  # n x rounds: 0 or 1
@@ -40,10 +40,10 @@ class _Rounds(NamedTuple):
 
 
 def play(rng: np.random.Generator, skill: Floats, headshots: Floats, snipers: Floats) -> Played:
-    """Play maps of ten players each; columns 0-4 are faction1, 5-9 faction2.
+    """Simulate maps of ten players each; columns 0-4 are faction1, 5-9 faction2.
 
     Args:
-        rng: decides everything.
+        rng: random generator of all draws.
         skill: of each player (n x 10).
         headshots: share of each player's kills (n x 10).
         snipers: share of kills with a sniper rifle.
@@ -72,7 +72,7 @@ def _play_rounds(rng: np.random.Generator, skill: Floats) -> _Rounds:
     of_winner = rng.choice(5, size=shape, p=[0.12, 0.24, 0.28, 0.22, 0.14])
     of_loser = rng.choice(np.array([2, 3, 4, 5]), size=shape, p=[0.06, 0.08, 0.14, 0.72])
     lost = np.stack([np.where(winner == side, of_winner, of_loser) for side in (0, 1)], axis=2)
-    # The smallest of exponentials divided by weights is a weighted draw: the least skilled fall first.
+    # The smallest of exponentials divided by weights is a weighted draw: the least skilled die first.
     sides = skill.reshape(count, 1, 2, 5)
     price = rng.standard_exponential((*shape, 2, 5)) * np.exp(0.2 * sides)
     rank = np.argsort(np.argsort(price, axis=3), axis=3)
@@ -80,7 +80,7 @@ def _play_rounds(rng: np.random.Generator, skill: Floats) -> _Rounds:
 
 
 def _lengths(is_first: Bools) -> Ints:
-    """How many rounds each map takes."""
+    """Number of rounds of each map."""
     length = np.zeros(len(is_first), dtype=np.int64)
     overtimes = range(2 * _HALF, _ROUNDS, _OVERTIME)
     for start, end, needed in [(0, 2 * _HALF, _HALF + 1), *((one, one + _OVERTIME, 4) for one in overtimes)]:
@@ -92,7 +92,7 @@ def _lengths(is_first: Bools) -> Ints:
 
 
 def _count(rng: np.random.Generator, skill: Floats, rounds: _Rounds) -> dict[str, Ints]:
-    """Kills and what follows from them, by player (n x 10)."""
+    """Kills and the statistics derived from them, by player (n x 10)."""
     shape = rounds.rank.shape
     played = rounds.is_played[:, :, None, None]
     weights = np.exp(0.35 * skill).reshape(shape[0], 1, 2, 1, 5)
@@ -107,7 +107,7 @@ def _count(rng: np.random.Generator, skill: Floats, rounds: _Rounds) -> dict[str
     is_dead = (rounds.rank < rounds.lost[..., None]) & played
     best = (kills + rng.random(shape) / 2).argmax(axis=3)
     is_mvp = (best[..., None] == np.arange(5)) & won
-    # The first kill is the winners', unless the losers have one and were quicker.
+    # The first kill is the winners', unless the losers have a kill and are drawn as quicker.
     loser = 1 - rounds.winner
     lost_by_winner = np.take_along_axis(rounds.lost, rounds.winner[..., None], axis=2)[..., 0]
     opener = np.where((lost_by_winner > 0) & (rng.random(loser.shape) < 0.35), loser, rounds.winner)
@@ -128,9 +128,9 @@ def _count(rng: np.random.Generator, skill: Floats, rounds: _Rounds) -> dict[str
 
 
 def _clutches(rng: np.random.Generator, rounds: _Rounds, killer: Ints) -> tuple[Bools, dict[str, Bools]]:
-    """Whose side won, and the clutches (each n x rounds x 2 x player); whoever wins one gets its kills."""
+    """Winning side and clutches (each n x rounds x 2 x player); the winner of a clutch gets its kills."""
     won = ((np.arange(2) == rounds.winner[..., None]) & rounds.is_played[..., None])[..., None]
-    last = rounds.rank == 4  # of each side, whoever was left at the end
+    last = rounds.rank == 4  # the last survivor of each side
     lost_by_winner = np.take_along_axis(rounds.lost, rounds.winner[..., None], axis=2)[..., 0]
     lost_by_loser = rounds.lost.sum(axis=2) - lost_by_winner
     draw = rng.random(rounds.winner.shape)
@@ -151,7 +151,7 @@ def _clutches(rng: np.random.Generator, rounds: _Rounds, killer: Ints) -> tuple[
 
 
 def _arms(rng: np.random.Generator, kills: Ints, headshots: Floats, snipers: Floats) -> dict[str, Ints]:
-    """What the kills were made with; nobody kills with two arms at once."""
+    """Kills by weapon; each kill has one weapon."""
     found = {"headshots": rng.binomial(kills, headshots), "sniper_kills": rng.binomial(kills, snipers)}
     left = kills - found["sniper_kills"]
     for name, share in (("pistol_kills", 0.14), ("knife_kills", 0.004), ("zeus_kills", 0.004)):

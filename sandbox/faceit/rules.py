@@ -1,4 +1,4 @@
-"""Rules of FACEIT that both its simulation and its views apply."""
+"""Rules of FACEIT, shared by its simulation and its API views."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def level_of(elo: int) -> int:
 
 
 def elo_gains(winners: Floats, losers: Floats) -> Ints:
-    """Elo that each winner takes and each loser gives, from the mean elo of the teams."""
+    """Elo that each winner gains and each loser loses, from the mean elo of the teams."""
     expected = 1 / (1 + 10 ** ((losers - winners) / 400))
     return np.maximum(np.rint(_STEP * (1 - expected)), 1).astype(np.int64)

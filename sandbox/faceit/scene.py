@@ -1,4 +1,4 @@
-"""Where cs2 is played on FACEIT: queues, hubs and championships, and the premade teams that meet there."""
+"""The competitions of cs2 on FACEIT: queues, hubs and championships, and their premade teams."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sandbox.faceit.accounts import CS2, REGIONS, Accounts
 MAPS = ("de_mirage", "de_inferno", "de_nuke", "de_ancient", "de_anubis", "de_dust2", "de_train")
 
 _TEAM_SIZE = 5
-_MOST_TEAMS = 9
+_MAX_TEAMS = 9
 _PLAYERS_A_TEAM = 10
 
 
 class Competition(NamedTuple):
-    """What a match belongs to."""
+    """The competition of a match."""
 
     competition_id: str
     name: str
@@ -25,11 +25,11 @@ class Competition(NamedTuple):
     organizer_id: str
     region: str
     best_of: int
-    is_rated: bool  # its matches move elo
+    is_rated: bool  # its matches change the elo
 
 
 class Team(NamedTuple):
-    """A premade team: row numbers of its members, the captain first, and of whoever may step in."""
+    """A premade team: row numbers of its members, the captain first, and of its substitute."""
 
     team_id: str
     name: str
@@ -40,7 +40,7 @@ class Team(NamedTuple):
 
 _QUEUES = (("Europe 5v5 Queue", REGIONS[0]), ("North America 5v5 Queue", REGIONS[1]))
 _HUBS = ("Lantern Club", "Harbour Premades")
-#: With the most maps of a match; one of two may end level.
+#: With the maximum number of maps; a best of two may end in a draw.
 _CHAMPIONSHIPS = (("Saltmarsh League", 2), ("Clocktower Cup", 3))
 _TEAM_NAMES = (
     ("Copper Finches", "FINCH"),
@@ -76,17 +76,17 @@ class Scene:
 
     @property
     def competitions(self) -> tuple[Competition, ...]:
-        """All of them; a tape names them by their place here."""
+        """All competitions; the match log refers to their positions here."""
         return (*self.queues, *self.hubs, *self.championships)
 
     @property
     def lobby_hub(self) -> int:
-        """Place of the hub whose lobbies fill as the queues' do."""
+        """Position of the hub whose lobbies fill like the queues."""
         return len(self.queues)
 
     @property
     def meetings(self) -> tuple[int, int, int]:
-        """Places of the competitions where premade teams meet: their hub, the league, the cup."""
+        """Positions of the competitions of premade teams: their hub, the league, the cup."""
         return (self.lobby_hub + 1, self.lobby_hub + 2, self.lobby_hub + 3)
 
     def competition(self, competition_id: str, kind: str) -> Competition | None:
@@ -99,13 +99,13 @@ class Scene:
 def _teams(rng: np.random.Generator, accounts: Accounts) -> tuple[Team, ...]:
     players = accounts.plays(CS2)
     best = players[np.argsort(-accounts.skill[players], kind="stable")]
-    count = min(_MOST_TEAMS, len(best) // _PLAYERS_A_TEAM)
+    count = min(_MAX_TEAMS, len(best) // _PLAYERS_A_TEAM)
     bench = best[count * _TEAM_SIZE :].tolist()
     return tuple(
         Team(
             _uuid(rng),
             *_TEAM_NAMES[place],
-            # Dealt in turn, so that teams are about as strong as each other.
+            # Distributed alternately, so that teams are about equally strong.
             tuple(best[place : count * _TEAM_SIZE : count].tolist()),
             bench[place] if place % 2 == 0 else None,
         )

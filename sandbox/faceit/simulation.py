@@ -1,7 +1,7 @@
-"""Plays FACEIT's matches, one day at a time: like `sandbox.simulation`, with generators of its own.
+"""The simulation of FACEIT's matches, one day at a time: like `sandbox.simulation`, with its own random generators.
 
-Matchmaking fills lobbies of about equal elo from whoever feels like it; premade teams meet in the evening. Elo is
-carried from day to day.
+Matchmaking fills lobbies of about equal elo with the people who want to play; premade teams play in the evening. Elo is
+carried over from day to day.
 """
 
 from __future__ import annotations
@@ -12,17 +12,29 @@ from uuid import UUID
 import numpy as np
 
 from sandbox.faceit.accounts import DOTA2, GAMES, Accounts
+from sandbox.faceit.match_log import (
+    BYE,
+    CANCELLED,
+    MISSING,
+    NEVER,
+    PLAYED,
+    Bools,
+    Day,
+    Dota2EloChanges,
+    Ints,
+    Maps,
+    Series,
+)
 from sandbox.faceit.rounds import Played, play
 from sandbox.faceit.rules import LOWEST_ELO, elo_gains, levels_of
 from sandbox.faceit.scene import MAPS, Scene, Team
-from sandbox.faceit.tape import BYE, CANCELLED, NEVER, NOBODY, PLAYED, Bools, Day, Ints, Maps, Moves, Series
 from sandbox.rules import DAY_S
 
 _WINDOWS = 6  # a person plays at most once in each window of the day
 _WINDOW_S = 12_600
-_LATEST_START_S = 9_000  # within a window, so that a match is usually over before the next window
-_FIXTURE_START_S = 75_600  # 21:00: after the day's last lobbies began
-_FIXTURE_CHANCE = 0.3  # that a pair of teams meets on a day
+_LATEST_START_S = 9_000  # within a window, so that a match usually ends before the next window
+_FIXTURE_START_S = 75_600  # 21:00: after the start of the day's last lobbies
+_FIXTURE_CHANCE = 0.3  # that two teams play each other on a day
 _BYE_CHANCE = 0.05
 _CANCELLED_SHARE = 0.04
 _ROUND_S = 105
@@ -30,8 +42,8 @@ _BREAK_S = 240
 _HOUR_S = 3_600
 
 
-class _Cards(NamedTuple):
-    """A day's matches before they are played, one row each; columns as on the tape of series."""
+class _ScheduledMatches(NamedTuple):
+    """The scheduled matches of one day, one row each; columns as in `Series`."""
 
     person: Ints
     competition: Ints
@@ -55,48 +67,48 @@ class Simulation:
 
     @property
     def played_until(self) -> int:
-        """Every match that starts before this second is on a tape."""
+        """The time (Unix s) before which every match is simulated."""
         return self._start + self._day * DAY_S
 
     def play_day(self) -> Day:
-        """Play the next day and return what it added."""
+        """Simulate the next day; returns its matches."""
         rng = np.random.default_rng([self._seed, 7, self._day])
-        cards = _in_order(self._lobbies(rng), self._fixtures(rng))
-        series, maps = self._play(rng, cards)
-        moves = self._dota2_moves(rng)
-        self._rate(series, moves)
+        scheduled = _in_order(self._lobbies(rng), self._fixtures(rng))
+        series, maps = self._play(rng, scheduled)
+        dota2_elo_changes = self._draw_dota2_elo_changes(rng)
+        self._rate(series, dota2_elo_changes)
         self._day += 1
-        return Day(series, maps, moves)
+        return Day(series, maps, dota2_elo_changes)
 
-    def _lobbies(self, rng: np.random.Generator) -> _Cards:
-        """The day's lobbies: ten people each, the first five are faction1, the first of a side its captain."""
+    def _lobbies(self, rng: np.random.Generator) -> _ScheduledMatches:
+        """The lobbies of the day: ten players each, the first five are faction1, the first of a side is its captain."""
         accounts = self._accounts
         circles = int(accounts.circle[-1]) + 1
         people, starts = [], []
         weekend = 1.3 if (self.played_until // DAY_S + 3) % 7 >= 5 else 0.9
-        for window, appetite in enumerate((0.5, 0.6, 0.8, 1.0, 1.5, 1.6)):
-            hunger = accounts.rate * (accounts.joined_day <= self._day) * weekend * appetite / _WINDOWS
-            matches = min(int(hunger.sum() / 10 + rng.random()), int((hunger > 0).sum()) // 10)
+        for window, activity in enumerate((0.5, 0.6, 0.8, 1.0, 1.5, 1.6)):
+            demand = accounts.rate * (accounts.joined_day <= self._day) * weekend * activity / _WINDOWS
+            matches = min(int(demand.sum() / 10 + rng.random()), int((demand > 0).sum()) // 10)
             mood = rng.normal(0, 1.2, circles)[accounts.circle]
             with np.errstate(divide="ignore"):
                 # Gumbel's trick: the largest sums are a weighted draw without replacement.
-                urge = np.log(hunger) + mood + rng.gumbel(size=len(accounts))
-            chosen = np.argsort(-urge, kind="stable")[: matches * 10]
+                priority = np.log(demand) + mood + rng.gumbel(size=len(accounts))
+            chosen = np.argsort(-priority, kind="stable")[: matches * 10]
             closeness = self._elo[:, 0] / 250 + rng.normal(0, 0.7, circles)[accounts.circle]
             lobbies = chosen[np.argsort(closeness[chosen], kind="stable")].reshape(matches, 10)
-            # Ordered by circle, friends stand on one side, unless they straddle the middle.
+            # Sorted by circle, friends are on one side, unless their circle spans both sides.
             side = rng.random(circles)[accounts.circle[lobbies]]
             people.append(np.take_along_axis(lobbies, np.argsort(side, axis=1, kind="stable"), axis=1))
             starts.append(self.played_until + window * _WINDOW_S + rng.integers(0, _LATEST_START_S, matches))
         person = np.concatenate(people)
         region = np.array([self._region(captain) for captain in person[:, 0].tolist()], dtype=np.int64)
         in_hub = rng.random(len(person)) < 0.15
-        return _Cards(
+        return _ScheduledMatches(
             person=person,
             competition=np.where(in_hub, self._scene.lobby_hub, region),
             starts=np.concatenate(starts),
-            team=np.full((len(person), 2), NOBODY),
-            absent=np.full((len(person), 2), NOBODY),
+            team=np.full((len(person), 2), MISSING),
+            absent=np.full((len(person), 2), MISSING),
             is_bye=np.zeros(len(person), dtype=np.bool_),
         )
 
@@ -104,8 +116,8 @@ class Simulation:
         region = self._accounts.by_person[person].region
         return next(place for place, queue in enumerate(self._scene.queues) if queue.region == region)
 
-    def _fixtures(self, rng: np.random.Generator) -> _Cards:
-        """Meetings of premade teams, at most one a team and day, and byes."""
+    def _fixtures(self, rng: np.random.Generator) -> _ScheduledMatches:
+        """Matches of premade teams, at most one per team and day, and byes."""
         scene = self._scene
         order = rng.permutation(len(scene.teams)).tolist()
         rows: list[tuple[list[int], int, int, list[int], list[int], bool]] = []
@@ -118,9 +130,9 @@ class Simulation:
                 people = [person for lineup, _ in lineups for person in lineup]
                 rows.append((people, place, start, [one, other], [absent for _, absent in lineups], False))
             elif draw > 1 - _BYE_CHANCE:
-                people = [*scene.teams[one].members, *[NOBODY] * 5]
-                rows.append((people, scene.meetings[1], start, [one, NOBODY], [NOBODY, NOBODY], True))
-        return _Cards(
+                people = [*scene.teams[one].members, *[MISSING] * 5]
+                rows.append((people, scene.meetings[1], start, [one, MISSING], [MISSING, MISSING], True))
+        return _ScheduledMatches(
             person=np.array([row[0] for row in rows], dtype=np.int64).reshape(-1, 10),
             competition=np.array([row[1] for row in rows], dtype=np.int64),
             starts=np.array([row[2] for row in rows], dtype=np.int64),
@@ -129,40 +141,40 @@ class Simulation:
             is_bye=np.array([row[5] for row in rows], dtype=np.bool_),
         )
 
-    def _play(self, rng: np.random.Generator, cards: _Cards) -> tuple[Series, Maps]:
-        count = len(cards.starts)
+    def _play(self, rng: np.random.Generator, scheduled: _ScheduledMatches) -> tuple[Series, Maps]:
+        count = len(scheduled.starts)
         state = np.where(rng.random(count) < _CANCELLED_SHARE, CANCELLED, PLAYED)
-        state[cards.is_bye] = BYE
-        best_of = np.array([one.best_of for one in self._scene.competitions])[cards.competition]
-        best_of[cards.is_bye] = 1
+        state[scheduled.is_bye] = BYE
+        best_of = np.array([one.best_of for one in self._scene.competitions])[scheduled.competition]
+        best_of[scheduled.is_bye] = 1
         is_of_two = (state == PLAYED) & (best_of == 2)
-        maps = self._play_maps(rng, cards.person, np.where(state == PLAYED, np.where(is_of_two, 1, best_of), 0))
-        maps = _with_second_maps(maps, self._play_second_maps(cards.person, is_of_two))
+        maps = self._play_maps(rng, scheduled.person, np.where(state == PLAYED, np.where(is_of_two, 1, best_of), 0))
+        maps = _with_second_maps(maps, self._play_second_maps(scheduled.person, is_of_two))
         seconds = np.bincount(
             maps.series, weights=_BREAK_S + _ROUND_S * maps.scores.sum(axis=1), minlength=count
         ).astype(np.int64)
         won = np.stack([_maps_won(maps, count, side) for side in (0, 1)], axis=1)
         is_played = state == PLAYED
         waited = rng.integers(300, 900, count)
-        finished_at = np.where(is_played, cards.starts + seconds, cards.starts + waited)
+        finished_at = np.where(is_played, scheduled.starts + seconds, scheduled.starts + waited)
         visible_at, result_at = _upstream_times(rng, finished_at)
-        # FACEIT rates no match whose result it lost, even if the result turns up later.
-        rated = np.array([one.is_rated for one in self._scene.competitions])[cards.competition]
+        # A match whose result was lost is not rated, even if the result appears later.
+        rated = np.array([one.is_rated for one in self._scene.competitions])[scheduled.competition]
         counts = rated & is_played & (result_at == visible_at)
-        of_maps = np.where(won[:, 0] == won[:, 1], NOBODY, won.argmax(axis=1))
-        winner = np.where(is_played, of_maps, np.where(cards.is_bye, 0, NOBODY))
-        elo = self._elo[cards.person, 0]
+        of_maps = np.where(won[:, 0] == won[:, 1], MISSING, won.argmax(axis=1))
+        winner = np.where(is_played, of_maps, np.where(scheduled.is_bye, 0, MISSING))
+        elo = self._elo[scheduled.person, 0]
         of_first, of_second = elo[:, :5].mean(axis=1), elo[:, 5:].mean(axis=1)
         first_won = winner == 0
         gain = elo_gains(np.where(first_won, of_first, of_second), np.where(first_won, of_second, of_first))
         series = Series(
             match_id=np.array([f"1-{UUID(bytes=rng.bytes(16), version=4)}" for _ in range(count)], dtype="U38"),
-            competition=cards.competition,
+            competition=scheduled.competition,
             best_of=best_of,
             state=state,
-            scheduled_at=np.where(cards.team[:, 0] == NOBODY, NOBODY, cards.starts // 900 * 900),
-            configured_at=cards.starts - rng.integers(120, 400, count),
-            started_at=np.where(is_played, cards.starts, NOBODY),
+            scheduled_at=np.where(scheduled.team[:, 0] == MISSING, MISSING, scheduled.starts // 900 * 900),
+            configured_at=scheduled.starts - rng.integers(120, 400, count),
+            started_at=np.where(is_played, scheduled.starts, MISSING),
             finished_at=finished_at,
             visible_at=visible_at,
             result_at=np.where(is_played, result_at, visible_at),
@@ -170,17 +182,17 @@ class Simulation:
             elo_gain=np.where(counts, gain, 0),
             is_scored_in_maps=rng.random(count) < 0.06,
             is_detailed=rng.random(count) >= 0.05,
-            team=cards.team,
-            absent=cards.absent,
-            person=cards.person,
+            team=scheduled.team,
+            absent=scheduled.absent,
+            person=scheduled.person,
             level=levels_of(elo),
         )
         return series, maps
 
     def _play_maps(self, rng: np.random.Generator, person: Ints, best_of: Ints) -> Maps:
-        """The maps of each match until one side has won enough of them."""
+        """The maps of each match until one side has won the match."""
         series = np.repeat(np.arange(len(person)), best_of)
-        number = np.concatenate([np.arange(1, most + 1) for most in best_of.tolist()] or [np.zeros(0)])
+        number = np.concatenate([np.arange(1, maximum + 1) for maximum in best_of.tolist()] or [np.zeros(0)])
         number = number.astype(np.int64)
         people = person[series]
         accounts = self._accounts
@@ -193,51 +205,53 @@ class Simulation:
         return Maps(series[kept], number[kept], maps.map[kept], maps.halves[kept], maps.stats[kept])
 
     def _play_second_maps(self, person: Ints, is_of_two: Bools) -> Maps:
-        """The second maps of best of twos, which are played whatever the first brought; by a generator of their own."""
+        """The second maps of best-of-two matches, which are always played; with their own random generator."""
         rng = np.random.default_rng([self._seed, 9, self._day])
         return self._play_maps(rng, person, np.where(is_of_two, 1, 0))
 
-    def _dota2_moves(self, rng: np.random.Generator) -> Moves:
-        """Elo that moves in dota2, whose FACEIT matches nobody reads."""
-        movers = self._dota2[rng.random(len(self._dota2)) < 0.35]
-        at = np.sort(self.played_until + rng.integers(0, DAY_S, len(movers)))
-        return Moves(at, rng.permutation(movers), rng.integers(15, 36, len(movers)) * rng.choice([-1, 1], len(movers)))
+    def _draw_dota2_elo_changes(self, rng: np.random.Generator) -> Dota2EloChanges:
+        """Random elo changes in dota2, whose FACEIT matches are not simulated."""
+        players = self._dota2[rng.random(len(self._dota2)) < 0.35]
+        at = np.sort(self.played_until + rng.integers(0, DAY_S, len(players)))
+        return Dota2EloChanges(
+            at, rng.permutation(players), rng.integers(15, 36, len(players)) * rng.choice([-1, 1], len(players))
+        )
 
-    def _rate(self, series: Series, moves: Moves) -> None:
-        """Move the elos by the day's matches."""
+    def _rate(self, series: Series, dota2_elo_changes: Dota2EloChanges) -> None:
+        """Update the elos by the day's matches."""
         changes = elo_changes(series)
         counted = changes != 0
         np.add.at(self._elo[:, 0], series.person[counted], changes[counted])
-        np.add.at(self._elo[:, GAMES.index(DOTA2)], moves.person, moves.change)
+        np.add.at(self._elo[:, GAMES.index(DOTA2)], dota2_elo_changes.person, dota2_elo_changes.change)
         np.maximum(self._elo, LOWEST_ELO, out=self._elo)
 
 
 def elo_changes(series: Series) -> Ints:
-    """Elo each of the ten wins or loses when the match ends (n x 10); 0 where it does not count."""
+    """Elo that each of the ten players gains or loses in a match (n x 10); 0 if the match does not count."""
     is_winner = np.repeat(np.stack([series.winner == 0, series.winner == 1], axis=1), 5, axis=1)
     changes: Ints = np.where(is_winner, series.elo_gain[:, None], -series.elo_gain[:, None])
     return changes
 
 
 def _lineup(rng: np.random.Generator, team: Team) -> tuple[list[int], int]:
-    """Who plays for a team, and whose place was taken."""
+    """The lineup of a team, and the member who was substituted."""
     members = list(team.members)
     if team.substitute is None or rng.random() > 0.3:
-        return members, NOBODY
-    # Never the captain's.
+        return members, MISSING
+    # The captain is never substituted.
     place = int(rng.integers(1, len(members)))
     absent, members[place] = members[place], team.substitute
     return members, absent
 
 
-def _in_order(*parts: _Cards) -> _Cards:
+def _in_order(*parts: _ScheduledMatches) -> _ScheduledMatches:
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.argsort(columns[_Cards._fields.index("starts")], kind="stable")
-    return _Cards(*(column[order] for column in columns))
+    order = np.argsort(columns[_ScheduledMatches._fields.index("starts")], kind="stable")
+    return _ScheduledMatches(*(column[order] for column in columns))
 
 
 def _with_second_maps(maps: Maps, second: Maps) -> Maps:
-    """Maps in order of series and number, the second ones on another map than the first."""
+    """All maps in order of series and number; a second map is never the same as the first."""
     first = dict(zip(maps.series.tolist(), maps.map.tolist(), strict=True))
     others = np.array([first[series] for series in second.series.tolist()], dtype=np.int64)
     elsewhere = (others + 1 + second.map % (len(MAPS) - 1)) % len(MAPS)
@@ -259,7 +273,7 @@ def _maps_won(maps: Maps, count: int, side: int) -> Ints:
 
 
 def _won_before(maps: Maps, side: int) -> Ints:
-    """How many earlier maps of the same match a side had won."""
+    """Number of earlier maps of the same match that a side had won."""
     won = (maps.scores[:, side] > maps.scores[:, 1 - side]).astype(np.int64)
     so_far = np.concatenate([[0], won.cumsum()])
     first = np.arange(len(maps)) - (maps.number - 1)
@@ -268,7 +282,7 @@ def _won_before(maps: Maps, side: int) -> Ints:
 
 
 def _upstream_times(rng: np.random.Generator, end: Ints) -> tuple[Ints, Ints]:
-    """When FACEIT lists a match, and when it knows its result."""
+    """Times at which FACEIT lists a match, and has its result."""
     count = len(end)
     is_late = rng.random(count) < 0.03
     visible = end + np.where(is_late, rng.integers(24 * _HOUR_S, 120 * _HOUR_S, count), rng.integers(30, 600, count))

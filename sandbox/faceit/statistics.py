@@ -1,4 +1,4 @@
-"""FACEIT's statistics of a player on a map: numbers as text."""
+"""FACEIT's statistics of a player on a map, with numbers as text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.faceit.match_log import STATS
 from sandbox.faceit.scene import MAPS
-from sandbox.faceit.tape import STATS
 from sandbox.faceit.world import FaceitWorld
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 Counts = dict[str, int]
 
 _CREATED_AFTER_S = 2
@@ -19,15 +19,15 @@ _UPDATED_AFTER_S = 90
 
 @dataclass(frozen=True)
 class Row:
-    """A player's part in one map."""
+    """A player in one map."""
 
-    match: int  # place on the tape of series
-    place: int  # place on the tape of maps
+    match: int  # position in `Series`
+    place: int  # position in `Maps`
     column: int
 
 
 def rows_of(faceit: FaceitWorld, person: int, at: int) -> list[Row]:
-    """The maps of a player whose statistics are known at a moment (s), newest first."""
+    """The maps of a player whose statistics are known at a time (s), newest first."""
     history = faceit.history
     matches, columns = faceit.matches_of(person, at)
     known = history.series.result_at[matches] <= at
@@ -40,7 +40,7 @@ def rows_of(faceit: FaceitWorld, person: int, at: int) -> list[Row]:
     return rows
 
 
-def map_item(faceit: FaceitWorld, row: Row, factions: list[Answer]) -> Answer:
+def map_item(faceit: FaceitWorld, row: Row, factions: list[JsonObject]) -> JsonObject:
     """One record of `/players/{id}/games/cs2/stats`. `factions` are those of `matches.factions`."""
     history = faceit.history
     series, maps = history.series, history.maps
@@ -81,7 +81,7 @@ def map_item(faceit: FaceitWorld, row: Row, factions: list[Answer]) -> Answer:
 
 
 def match_texts(faceit: FaceitWorld, row: Row) -> dict[str, str]:
-    """A player's 47 statistics in `/matches/{id}/stats`; 12 where the match is from before they were counted."""
+    """A player's 47 statistics in `/matches/{id}/stats`; 12 for matches from before FACEIT counted the others."""
     scores = faceit.history.maps.scores[row.place]
     side, rounds = row.column // 5, int(scores.sum())
     counts = counts_of(faceit, row)
@@ -92,13 +92,13 @@ def match_texts(faceit: FaceitWorld, row: Row) -> dict[str, str]:
 
 
 def counts_of(faceit: FaceitWorld, row: Row) -> Counts:
-    """What was counted for a player on a map."""
+    """The counts of a player on a map."""
     values = faceit.history.maps.stats[row.place, row.column].tolist()
     return dict(zip(STATS, values, strict=True))
 
 
 def details(counts: Counts, rounds: int) -> dict[str, str]:
-    """What FACEIT came to count later; also of counts that were added up."""
+    """The statistics that FACEIT introduced later, from single or summed counts."""
     entries = counts["first_kills"] + counts["first_deaths"]
     numbers = {
         "First Kills": counts["first_kills"],
@@ -143,13 +143,13 @@ def details(counts: Counts, rounds: int) -> dict[str, str]:
 
 
 def text(value: float, digits: int = 2) -> str:
-    """A number as FACEIT writes it: `1.27`, `0.5`, `1`."""
+    """A number in FACEIT's format: `1.27`, `0.5`, `1`."""
     written = f"{value:.{digits}f}"
     return written.rstrip("0").rstrip(".") if digits else written
 
 
 def share(part: float, whole: float) -> float:
-    """A ratio, 0 where there is nothing to divide by."""
+    """A ratio; 0 for a denominator of 0."""
     return part / whole if whole else 0.0
 
 
@@ -178,8 +178,8 @@ def _damage(counts: Counts, rounds: int) -> dict[str, str]:
     }
 
 
-def _iso(moment: int, milliseconds: int) -> str:
-    """A moment as FACEIT writes it in statistics: zeros at the end of the milliseconds are left out."""
-    written = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _iso(timestamp: int, milliseconds: int) -> str:
+    """A timestamp in the format of FACEIT's statistics: without trailing zeros of the milliseconds."""
+    written = datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     fraction = f".{milliseconds:03d}".rstrip("0").rstrip(".")
     return f"{written}{fraction}Z"

@@ -1,7 +1,7 @@
-"""What must come out of FACEIT: computed from its world alone, without the views that serve it (see `sandbox.truth`).
+"""The ground truth of FACEIT, computed from its world alone, without the views that serve it (see `sandbox.truth`).
 
-Everything is as of the world's present moment, over the maps whose statistics FACEIT shows by then: cancelled matches
-and byes have none, nor have matches that are not yet listed or whose result is not yet known.
+All results are as of the world's current time, over the maps whose statistics FACEIT shows by then. Cancelled matches
+and byes have none, nor do matches that are not yet listed or whose result is not yet known.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 import polars as pl
 
 from sandbox.faceit.accounts import GAMES, Account
+from sandbox.faceit.match_log import CANCELLED
 from sandbox.faceit.rules import LEVEL_ELOS
 from sandbox.faceit.scene import MAPS
-from sandbox.faceit.tape import CANCELLED
 from sandbox.faceit.world import FaceitWorld
 from sandbox.people import steam_id64
 
-#: What statistics count of a player on a map.
+#: Counts in a player's statistics of a map.
 COUNTED = (
     "kills",
     "deaths",
@@ -37,21 +37,21 @@ COUNTED = (
 
 @dataclass(frozen=True)
 class FaceitTruth:
-    """The facts of tracked players at a moment (`at`, Unix s).
+    """The facts of tracked players at a time (`at`, Unix s).
 
-    `player_matches` holds a row for each map of a player: `player_id, match_id, map_number, fact_match_id` (as the
-    marts name a map: the match where no more can be played, else `match:number`), `player_slot, side, map, best_of,
-    started_at, finished_at` (s), `rounds, is_win`, what was counted, `hltv_1`. Of some matches FACEIT counts less:
-    `double_kills`, `damage` and `hltv_1` are null there. The others follow from it:
+    `player_matches` has a row for each map of a player: `player_id, match_id, map_number, fact_match_id` (the id of a
+    map in the marts: the match id for a best of one, else `match:number`), `player_slot, side, map, best_of,
+    started_at, finished_at` (s), `rounds, is_win`, the counts, `hltv_1`. Some matches have fewer statistics: there
+    `double_kills`, `damage` and `hltv_1` are null. The others follow from it:
 
     - `players`: `player_id, matches, wins, losses`, each map counting as a match
     - `maps`: `map, matches, wins`, one match a tracked player's row
     - `player_maps`: `player_id, map, matches, wins`
     - `match_maps`: as `maps`, over all ten players of these maps, each map once
-    - `histories`: `player_id, match_id, status` of every match that the histories list, cancelled ones included
-    - `elos`: `player_id, game, region, faceit_elo, skill_level` now; the last two null where a profile shows none
-    - `boards`: `game, region, position, player_id, faceit_elo, skill_level` of everybody
-    - `identities`: `person, player_id, steam_id_64, account_id, games`; `account_id` is OpenDota's, null where it
+    - `histories`: `player_id, match_id, status` of every match in the histories, cancelled ones included
+    - `elos`: `player_id, game, region, faceit_elo, skill_level` now; the last two are null if the profile shows none
+    - `boards`: `game, region, position, player_id, faceit_elo, skill_level` of all players
+    - `identities`: `person, player_id, steam_id_64, account_id, games`; `account_id` is OpenDota's, null if OpenDota
       does not know the Steam account
     """
 
@@ -72,7 +72,7 @@ class FaceitTruth:
 
 
 def truth(faceit: FaceitWorld, player_ids: Sequence[str]) -> FaceitTruth:
-    """The facts of these players at the world's present moment. Unknown players are an error."""
+    """The facts of players at the world's current time. Unknown players are an error."""
     accounts = [faceit.accounts.of(player_id) for player_id in player_ids]
     if unknown := [player_id for player_id, account in zip(player_ids, accounts, strict=True) if account is None]:
         raise ValueError(f"no such player in this world: {unknown}")
@@ -83,7 +83,7 @@ def truth(faceit: FaceitWorld, player_ids: Sequence[str]) -> FaceitTruth:
     counts = (pl.len().cast(pl.Int64).alias("matches"), pl.col("is_win").sum().cast(pl.Int64).alias("wins"))
     players = pl.DataFrame({"player_id": list(player_ids)}, schema={"player_id": pl.String})
     records = players.join(rows.group_by("player_id").agg(counts), on="player_id", how="left")
-    tens = everyone.join(rows.select("fact_match_id").unique(), on="fact_match_id", how="semi")
+    all_players = everyone.join(rows.select("fact_match_id").unique(), on="fact_match_id", how="semi")
     return FaceitTruth(
         at=at,
         player_matches=rows.sort("player_id", "match_id", "map_number"),
@@ -92,7 +92,7 @@ def truth(faceit: FaceitWorld, player_ids: Sequence[str]) -> FaceitTruth:
         .sort("player_id"),
         maps=rows.group_by("map").agg(counts).sort("map"),
         player_maps=rows.group_by("player_id", "map").agg(counts).sort("player_id", "map"),
-        match_maps=tens.group_by("map").agg(counts).sort("map"),
+        match_maps=all_players.group_by("map").agg(counts).sort("map"),
         histories=_histories(faceit, known, at).sort("player_id", "match_id"),
         elos=_elos(faceit, known, at).sort("player_id", "game"),
         boards=_boards(faceit, at),
@@ -112,7 +112,7 @@ def hltv_1() -> pl.Expr:
 
 
 def _everyone(faceit: FaceitWorld, at: int) -> pl.DataFrame:
-    """A row for each player of each map whose statistics are shown."""
+    """A row for each player of each map with visible statistics."""
     series, maps = faceit.history.series, faceit.history.maps
     row = np.repeat(maps.series, 10)
     is_first = np.tile(np.arange(10) < 5, len(maps))
@@ -184,7 +184,7 @@ def _elos(faceit: FaceitWorld, accounts: Sequence[Account], at: int) -> pl.DataF
 
 
 def _boards(faceit: FaceitWorld, at: int) -> pl.DataFrame:
-    """Everybody's place among those of a region; at equal elo whoever came first stands first."""
+    """All players' places in their region; players with equal elo are in order of row number."""
     every = list(faceit.accounts.by_person.values())
     people = pl.DataFrame({"player_id": [one.player_id for one in every], "person": [one.person for one in every]})
     ranked = _elos(faceit, every, at).drop_nulls("faceit_elo").join(people, on="player_id")

@@ -1,4 +1,4 @@
-"""OpenDota, as its API shows the world."""
+"""The simulated API of OpenDota over the world."""
 
 from sandbox.opendota.app import ObservedRank, OpenDota
 

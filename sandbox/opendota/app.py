@@ -1,4 +1,4 @@
-"""OpenDota as an ASGI application: routes, budgets and errors around the answers."""
+"""OpenDota as an ASGI application: routes, authentication, rate limits and errors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.faults import Faults, Kind
-from sandbox.limits import Budget, Limits
 from sandbox.opendota import catalog, matches, players, teams
 from sandbox.opendota.rows import Rows, matching, page
 from sandbox.pro_scene import LEAGUES
+from sandbox.rate_limits import RequestBudget, RequestLimits
 from sandbox.rules import DAY_S
-from sandbox.upstream import Upstream, arrives, json_answer
+from sandbox.upstream import Upstream, is_delivered, json_response
 from sandbox.world import Rank, World
 
 _LARGEST_ACCOUNT_ID = 2**32 - 1
@@ -27,8 +27,8 @@ _FAULT_ERRORS: dict[Kind, tuple[int, str]] = {
 }
 
 
-# Fields of a record and the text that stands there when it is malformed.
-_SPOILED = (
+# Fields of a record, with the text of a malformed one.
+_CORRUPTIBLE_FIELDS = (
     ("hero_id", "not a hero"),
     ("kills", "many"),
     ("duration", "n/a"),
@@ -39,7 +39,7 @@ _SPOILED = (
 
 @dataclass(frozen=True)
 class ObservedRank:
-    """The rank a profile showed at a moment of the world (Unix s)."""
+    """The rank that a profile showed at a time of the world (Unix s)."""
 
     account_id: int
     at: int
@@ -51,10 +51,10 @@ class OpenDota(Upstream):
 
     paging = frozenset({"offset", "less_than_match_id"})
 
-    def __init__(self, world: World, *, limits: Limits, faults: Faults) -> None:
+    def __init__(self, world: World, *, limits: RequestLimits, faults: Faults) -> None:
         self.world = world
         self.observed_ranks: list[ObservedRank] = []
-        self._budget = Budget(limits)
+        self._budget = RequestBudget(limits)
         routes = [
             Route("/players/{account_id}", self._profile),
             Route("/players/{account_id}/matches", self._player_matches),
@@ -73,18 +73,18 @@ class OpenDota(Upstream):
             Route("/constants/{resource}", self._constants),
             Route("/search", self._search),
         ]
-        super().__init__(routes, {HTTPException: _error_answer, ValueError: _bad_query}, faults=faults)
+        super().__init__(routes, {HTTPException: _error_response, ValueError: _bad_query}, faults=faults)
 
-    def admit(self, request: Request) -> tuple[bool, Response | None]:
-        """A key may come in the header or the query; without one the public limits hold."""
+    def authenticate(self, request: Request) -> tuple[bool, Response | None]:
+        """Accept a key in the header or the query; without a key the public limits apply."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         key = request.query_params.get("api_key") or bearer
         if key and key not in self._budget.limits.keys:
             return False, _error(400, "Invalid API key format")
         return bool(key), None
 
-    def spend(self, *, has_key: bool) -> tuple[dict[str, str], Response | None]:
-        """Minute and day, in headers of their own."""
+    def count_request(self, *, has_key: bool) -> tuple[dict[str, str], Response | None]:
+        """Count the request; remaining requests of minute and day are in separate headers."""
         minute, day = self._budget.spend(has_key=has_key, world_day=self.world.now // DAY_S)
         headers = {"X-Rate-Limit-Remaining-Minute": str(max(0, minute))}
         if day is not None:
@@ -93,8 +93,8 @@ class OpenDota(Upstream):
             return headers, _error(429, "daily api limit exceeded")
         return headers, _error(429, "minute rate limit exceeded") if minute < 0 else None
 
-    def fault_error(self, kind: Kind) -> Response | None:
-        """429 and 500 as OpenDota answers them."""
+    def fault_response(self, kind: Kind) -> Response | None:
+        """429 and 500 in OpenDota's form."""
         return _error(*_FAULT_ERRORS[kind]) if kind in _FAULT_ERRORS else None
 
     def _person(self, request: Request) -> int:
@@ -109,18 +109,18 @@ class OpenDota(Upstream):
     async def _profile(self, request: Request) -> Response:
         person = self._person(request)
         at = self.world.now
-        if arrives(request):
+        if is_delivered(request):
             account_id = int(self.world.people.account_id[person])
             self.observed_ranks.append(ObservedRank(account_id, at, self.world.rank(person, at)))
-        return json_answer(players.profile(self.world, person, at))
+        return json_response(players.profile(self.world, person, at))
 
     async def _player_matches(self, request: Request) -> Response:
         person = self._person(request)
         rows = matching(Rows.of(self.world, person, self.world.now), request.query_params)
         records: list[dict[str, Any]] = page(rows, request.query_params, _projected(request))
-        if arrives(request):
-            self.plan.spoil(int(self.world.people.account_id[person]), records, _SPOILED)
-        return json_answer(records)
+        if is_delivered(request):
+            self.fault_injector.corrupt(int(self.world.people.account_id[person]), records, _CORRUPTIBLE_FIELDS)
+        return json_response(records)
 
     async def _player_part(self, request: Request) -> Response:
         person = self._person(request)
@@ -137,21 +137,21 @@ class OpenDota(Upstream):
             "ratings": lambda: players.ratings(self.world, person, at),
             "recentMatches": lambda: players.recent_matches(every),
         }
-        return json_answer(parts.get(request.path_params["part"], _not_found)())
+        return json_response(parts.get(request.path_params["part"], _not_found)())
 
     async def _match(self, request: Request) -> Response:
         text = request.path_params["match_id"]
-        answer = matches.detail(self.world, int(text), self.world.now) if text.isdecimal() else None
-        return json_answer(answer if answer is not None else _not_found())
+        payload = matches.detail(self.world, int(text), self.world.now) if text.isdecimal() else None
+        return json_response(payload if payload is not None else _not_found())
 
     async def _pro_matches(self, request: Request) -> Response:
-        return json_answer(matches.pro_matches(self.world, request.query_params, self.world.now))
+        return json_response(matches.pro_matches(self.world, request.query_params, self.world.now))
 
     async def _public_matches(self, request: Request) -> Response:
-        return json_answer(matches.public_matches(self.world, request.query_params, self.world.now))
+        return json_response(matches.public_matches(self.world, request.query_params, self.world.now))
 
     async def _teams(self, _: Request) -> Response:
-        return json_answer(teams.teams(self.world, self.world.now))
+        return json_response(teams.teams(self.world, self.world.now))
 
     async def _team(self, request: Request) -> Response:
         at = self.world.now
@@ -162,43 +162,43 @@ class OpenDota(Upstream):
             "matches": lambda: teams.team_matches(self.world, team, at),
             "players": lambda: teams.team_players(self.world, team, at),
         }
-        return json_answer(parts.get(request.path_params.get("part", ""), _not_found)())
+        return json_response(parts.get(request.path_params.get("part", ""), _not_found)())
 
     async def _leagues(self, _: Request) -> Response:
-        return json_answer([teams.league(one) for one in LEAGUES])
+        return json_response([teams.league(one) for one in LEAGUES])
 
     async def _league(self, request: Request) -> Response:
         at = self.world.now
         text = request.path_params["league_id"]
         league = teams.find_league(int(text)) if text.isdecimal() else None
         if league is None:
-            return Response(b"", media_type="application/json")  # as upstream: 200 and nothing
+            return Response(b"", media_type="application/json")  # as upstream: 200 with an empty body
         parts: dict[str, Callable[[], Any]] = {
             "": lambda: teams.league(league),
             "matches": lambda: teams.league_matches(self.world, league, at),
             "teams": lambda: teams.league_teams(self.world, league, at),
         }
-        return json_answer(parts.get(request.path_params.get("part", ""), _not_found)())
+        return json_response(parts.get(request.path_params.get("part", ""), _not_found)())
 
     async def _hero_stats(self, _: Request) -> Response:
-        return json_answer(catalog.hero_stats(self.world, self.world.now))
+        return json_response(catalog.hero_stats(self.world, self.world.now))
 
     async def _distributions(self, _: Request) -> Response:
-        return json_answer(catalog.distributions(self.world, self.world.now))
+        return json_response(catalog.distributions(self.world, self.world.now))
 
     async def _constants(self, request: Request) -> Response:
-        answer = catalog.constants(self.world, request.path_params["resource"], self.world.now)
-        return json_answer(answer if answer is not None else _not_found())
+        payload = catalog.constants(self.world, request.path_params["resource"], self.world.now)
+        return json_response(payload if payload is not None else _not_found())
 
     async def _search(self, request: Request) -> Response:
-        return json_answer(players.search(self.world, request.query_params.get("q", ""), self.world.now))
+        return json_response(players.search(self.world, request.query_params.get("q", ""), self.world.now))
 
 
 def _error(status: int, text: str) -> Response:
-    return json_answer({"error": text}, status)
+    return json_response({"error": text}, status)
 
 
-async def _error_answer(_: Request, error: Exception) -> Response:
+async def _error_response(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _error(error.status_code, error.detail)
 
@@ -212,5 +212,5 @@ def _not_found() -> Any:
 
 
 def _projected(request: Request) -> list[str]:
-    """Field names of `project`, which may be repeated or hold a list."""
+    """Field names of `project`, which may be repeated or a list."""
     return [name for text in request.query_params.getlist("project") for name in text.split(",") if name]

@@ -1,4 +1,4 @@
-"""OpenDota's answers about the game: constants, hero statistics, the distribution of ranks."""
+"""OpenDota's responses about the game: constants, hero statistics, the distribution of ranks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from sandbox.world import World
 _STATS_DAYS = 30
 _TURBO = 23
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def constants(world: World, resource: str, at: int) -> Answer | list[Answer] | None:
-    """`/constants/{resource}`; None when there is no such resource."""
+def constants(world: World, resource: str, at: int) -> JsonObject | list[JsonObject] | None:
+    """`/constants/{resource}`; None if there is no such resource."""
     if resource == "heroes":
         return {str(hero.hero_id): _hero(hero) for hero in heroes_at(world, at)}
     if resource == "game_mode":
@@ -50,20 +50,22 @@ def constants(world: World, resource: str, at: int) -> Answer | list[Answer] | N
 
 
 def heroes_at(world: World, at: int) -> tuple[Hero, ...]:
-    """The heroes the constants list at a moment (s): a new one comes after its first matches."""
+    """The heroes in the constants at a time (s): a new hero is added after its first matches."""
     return HEROES if at < world.new_hero_listed_at else (*HEROES, UPCOMING_HERO)
 
 
-def hero_stats(world: World, at: int) -> list[Answer]:
+def hero_stats(world: World, at: int) -> list[JsonObject]:
     """`/heroStats`: picks and wins of the last 30 days by medal, in turbo and in leagues."""
-    tape = world.tape
-    recent = (tape.visible_at <= at) & (tape.result_at <= at) & (tape.start_time > at - _STATS_DAYS * DAY_S)
-    medal = tape.average_rank // 10
-    public = recent & np.isin(tape.lobby_type, (0, RANKED_LOBBY)) & (tape.game_mode != _TURBO)
+    match_log = world.match_log
+    recent = (
+        (match_log.visible_at <= at) & (match_log.result_at <= at) & (match_log.start_time > at - _STATS_DAYS * DAY_S)
+    )
+    medal = match_log.average_rank // 10
+    public = recent & np.isin(match_log.lobby_type, (0, RANKED_LOBBY)) & (match_log.game_mode != _TURBO)
     groups: dict[str, npt.NDArray[np.bool_]] = {str(m): public & (medal == m) for m in range(1, 9)}
-    groups |= {"turbo": recent & (tape.game_mode == _TURBO), "pro": recent & (tape.league > 0), "pub": public}
+    groups |= {"turbo": recent & (match_log.game_mode == _TURBO), "pro": recent & (match_log.league > 0), "pub": public}
     tables = {name: _picks_and_wins(world, rows) for name, rows in groups.items()}
-    answers = []
+    payloads = []
     for hero in heroes_at(world, at):
         row = _hero(hero) | {"hero_id": hero.hero_id}
         for name, (picks, wins) in tables.items():
@@ -72,12 +74,12 @@ def hero_stats(world: World, at: int) -> list[Answer]:
                 f"{name}_pick{many}": int(picks[hero.hero_id]),
                 f"{name}_win{many}": int(wins[hero.hero_id]),
             }
-        answers.append(row | {"pro_ban": 0})
-    return answers
+        payloads.append(row | {"pro_ban": 0})
+    return payloads
 
 
-def distributions(world: World, at: int) -> Answer:
-    """`/distributions`: how many people hold each rank tier."""
+def distributions(world: World, at: int) -> JsonObject:
+    """`/distributions`: number of people by rank tier."""
     _, tiers = world.standings(at)
     values, held = np.unique(tiers[tiers > 0], return_counts=True)
     rows = [
@@ -88,14 +90,14 @@ def distributions(world: World, at: int) -> Answer:
 
 
 def _picks_and_wins(world: World, rows: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    tape = world.tape
-    hero = tape.hero[rows]
-    win = np.repeat(np.stack([tape.radiant_win[rows], ~tape.radiant_win[rows]], axis=1), 5, axis=1)
+    match_log = world.match_log
+    hero = match_log.hero[rows]
+    win = np.repeat(np.stack([match_log.radiant_win[rows], ~match_log.radiant_win[rows]], axis=1), 5, axis=1)
     size = UPCOMING_HERO.hero_id + 1
     return np.bincount(hero.ravel(), minlength=size), np.bincount(hero[win], minlength=size)
 
 
-def _hero(hero: Hero) -> Answer:
+def _hero(hero: Hero) -> JsonObject:
     return {
         "id": hero.hero_id,
         "name": hero.name,
@@ -113,5 +115,5 @@ def _hero(hero: Hero) -> Answer:
     }
 
 
-def _mode(mode: Mode) -> Answer:
+def _mode(mode: Mode) -> JsonObject:
     return {"id": mode.mode_id, "name": mode.name, "balanced": mode.balanced}

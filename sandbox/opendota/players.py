@@ -1,4 +1,4 @@
-"""OpenDota's answers about one player, apart from the list of matches."""
+"""OpenDota's responses about one player, except the list of matches."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sandbox.people import steam_id64
 from sandbox.world import World
 
 _AVATARS = "https://avatars.example.invalid"
-_MOST_PEERS = 200
+_MAX_PEERS = 200
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def profile(world: World, person: int, at: int) -> Answer:
+def profile(world: World, person: int, at: int) -> JsonObject:
     """`/players/{id}`."""
     people = world.people
     account_id = int(people.account_id[person])
@@ -52,24 +52,24 @@ def profile(world: World, person: int, at: int) -> Answer:
     }
 
 
-def win_loss(rows: Rows) -> Answer:
-    """`/players/{id}/wl`: matches without a known result count on neither side."""
+def win_loss(rows: Rows) -> JsonObject:
+    """`/players/{id}/wl`: matches without a known result count neither as win nor as loss."""
     wins = int(rows.is_win.sum())
-    decided = int((rows.world.tape.result_at[rows.match] <= rows.at).sum())
+    decided = int((rows.world.match_log.result_at[rows.match] <= rows.at).sum())
     return {"win": wins, "lose": decided - wins}
 
 
-def ratings(world: World, person: int, at: int) -> list[Answer]:
+def ratings(world: World, person: int, at: int) -> list[JsonObject]:
     """`/players/{id}/ratings`: a row for each change of the shown tier."""
-    return [{"time": iso(moment), "rank_tier": tier} for moment, tier in world.rank_history(person, at)]
+    return [{"time": iso(timestamp), "rank_tier": tier} for timestamp, tier in world.rank_history(person, at)]
 
 
-def heroes(rows: Rows, listed: list[int]) -> list[Answer]:
-    """`/players/{id}/heroes`: every hero the constants list, most played first; others are left out."""
-    tape = rows.world.tape
+def heroes(rows: Rows, listed: list[int]) -> list[JsonObject]:
+    """`/players/{id}/heroes`: all heroes of the constants, most played first; other heroes are omitted."""
+    match_log = rows.world.match_log
     table = {hero: _new_hero_row(hero) for hero in listed}
-    lineups = tape.hero[rows.match].tolist()
-    starts = tape.start_time[rows.match].tolist()
+    lineups = match_log.hero[rows.match].tolist()
+    starts = match_log.start_time[rows.match].tolist()
     for lineup, column, start, win in zip(lineups, rows.column.tolist(), starts, rows.is_win.tolist(), strict=True):
         for other, hero in enumerate(lineup):
             if hero not in table:
@@ -86,13 +86,13 @@ def heroes(rows: Rows, listed: list[int]) -> list[Answer]:
     return sorted(table.values(), key=lambda row: -row["games"])
 
 
-def peers(rows: Rows, person: int) -> list[Answer]:
-    """`/players/{id}/peers`: who is not private and played with or against, most games together first."""
+def peers(rows: Rows, person: int) -> list[JsonObject]:
+    """`/players/{id}/peers`: public players with or against whom the player played, most games together first."""
     world = rows.world
-    people, tape = world.people, world.tape
-    table: dict[int, Answer] = {}
-    lineups = tape.person[rows.match].tolist()
-    starts = tape.start_time[rows.match].tolist()
+    people, match_log = world.people, world.match_log
+    table: dict[int, JsonObject] = {}
+    lineups = match_log.person[rows.match].tolist()
+    starts = match_log.start_time[rows.match].tolist()
     for lineup, column, start, win in zip(lineups, rows.column.tolist(), starts, rows.is_win.tolist(), strict=True):
         for other, peer in enumerate(lineup):
             if peer == person or people.private[peer]:
@@ -106,27 +106,27 @@ def peers(rows: Rows, person: int) -> list[Answer]:
             row[f"{side}_games"] += 1
             row[f"{side}_win"] += win
             row["last_played"] = max(row["last_played"], start)
-    return sorted(table.values(), key=lambda row: (-row["with_games"], row["account_id"]))[:_MOST_PEERS]
+    return sorted(table.values(), key=lambda row: (-row["with_games"], row["account_id"]))[:_MAX_PEERS]
 
 
-def totals(rows: Rows) -> list[Answer]:
-    """`/players/{id}/totals`: how many matches carry a number and its sum."""
+def totals(rows: Rows) -> list[JsonObject]:
+    """`/players/{id}/totals`: by field, the number of matches with a value and the sum."""
     names = ("kills", "deaths", "assists", "duration")
     return [{"field": name, "n": len(rows), "sum": sum(int(v or 0) for v in rows.field(name))} for name in names]
 
 
-def counts(rows: Rows) -> Answer:
+def counts(rows: Rows) -> JsonObject:
     """`/players/{id}/counts`: games and wins by the values of some fields; a null counts as 0."""
     wins = rows.is_win
     names = ("leaver_status", "game_mode", "lobby_type", "region", "patch")
-    answer = {name: _count(np.array([v or 0 for v in rows.field(name)], dtype=np.int64), wins) for name in names}
-    answer["is_radiant"] = _count((rows.column < 5).astype(np.int64), wins)
-    return answer
+    payload = {name: _count(np.array([v or 0 for v in rows.field(name)], dtype=np.int64), wins) for name in names}
+    payload["is_radiant"] = _count((rows.column < 5).astype(np.int64), wins)
+    return payload
 
 
-def recent_matches(rows: Rows) -> list[Answer]:
+def recent_matches(rows: Rows) -> list[JsonObject]:
     """`/players/{id}/recentMatches`: the last 20, significant or not, with a few more numbers."""
-    recent: list[Answer] = list(rows.at_positions(slice(20)).records((*DEFAULT_FIELDS, "cluster")))
+    recent: list[JsonObject] = list(rows.at_positions(slice(20)).records((*DEFAULT_FIELDS, "cluster")))
     for row in recent:
         minutes = row["duration"] / 60
         row["last_hits"] = int(4 * minutes) + row["kills"]
@@ -137,9 +137,9 @@ def recent_matches(rows: Rows) -> list[Answer]:
     return recent
 
 
-def rankings(rows: Rows) -> list[Answer]:
-    """`/players/{id}/rankings`: a score for each hero the player has played."""
-    played, games = np.unique(rows.world.tape.hero[rows.match, rows.column], return_counts=True)
+def rankings(rows: Rows) -> list[JsonObject]:
+    """`/players/{id}/rankings`: a score for each hero that the player has played."""
+    played, games = np.unique(rows.world.match_log.hero[rows.match, rows.column], return_counts=True)
     return [
         {"hero_id": hero, "score": 100.0 * count, "percent_rank": count / (count + 1), "card": 100_000}
         for hero, count in zip(played.tolist(), games.tolist(), strict=True)
@@ -147,7 +147,7 @@ def rankings(rows: Rows) -> list[Answer]:
     ]
 
 
-def search(world: World, text: str, at: int) -> list[Answer]:
+def search(world: World, text: str, at: int) -> list[JsonObject]:
     """`/search`: names that contain the text, closest length first."""
     wanted = text.casefold()
     people = world.people
@@ -165,9 +165,9 @@ def search(world: World, text: str, at: int) -> list[Answer]:
     ]
 
 
-def iso(moment: int) -> str:
-    """A moment (Unix s) the way OpenDota writes times."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def iso(timestamp: int) -> str:
+    """A timestamp (Unix s) in OpenDota's format."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _pro_name(world: World, person: int) -> str | None:
@@ -177,15 +177,15 @@ def _pro_name(world: World, person: int) -> str | None:
 
 def _last_match(world: World, person: int, at: int) -> str | None:
     rows = Rows.of(world, person, at)
-    return iso(int(world.tape.start_time[rows.match[0]])) if len(rows) else None
+    return iso(int(world.match_log.start_time[rows.match[0]])) if len(rows) else None
 
 
-def _new_hero_row(hero: int) -> Answer:
+def _new_hero_row(hero: int) -> JsonObject:
     names = ("last_played", "games", "win", "with_games", "with_win", "against_games", "against_win")
     return {"hero_id": hero, **dict.fromkeys(names, 0)}
 
 
-def _new_peer_row(world: World, peer: int) -> Answer:
+def _new_peer_row(world: World, peer: int) -> JsonObject:
     account_id = int(world.people.account_id[peer])
     names = ("last_played", "win", "games", "with_win", "with_games", "against_win", "against_games")
     return {

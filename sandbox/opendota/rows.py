@@ -1,4 +1,4 @@
-"""One player's matches as OpenDota lists them: selection by query, and the fields of a record."""
+"""One player's list of matches in OpenDota: selection by query, and the fields of a record."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.dota_facts import CLUSTER_REGIONS, LONGEST_INSIGNIFICANT_S
+from sandbox.match_log import UNKNOWN, slot_of
 from sandbox.rules import DAY_S, is_balanced, patch_at
-from sandbox.tape import UNKNOWN, slot_of
 from sandbox.world import World
 
 PARSER_VERSION = 22
 
-# Always in a record, whatever is projected.
+# Always in a record, regardless of the projection.
 _BASE_FIELDS = ("match_id", "player_slot", "radiant_win", "duration", "game_mode", "lobby_type")
 DEFAULT_FIELDS = (
     "match_id",
@@ -47,7 +47,7 @@ _SLOTS = np.array([slot_of(column) for column in range(10)])
 
 @dataclass(frozen=True)
 class Rows:
-    """Matches of one person at a moment: positions on the tape and columns, newest first."""
+    """Matches of one person at a time: positions in the match log and columns, newest first."""
 
     world: World
     at: int  # s
@@ -63,7 +63,7 @@ class Rows:
         return cls(world, at, match, column)
 
     def __len__(self) -> int:
-        """How many matches are selected."""
+        """Number of selected matches."""
         return len(self.match)
 
     def where(self, chosen: Bools) -> Rows:
@@ -76,22 +76,22 @@ class Rows:
 
     @property
     def is_significant(self) -> Bools:
-        """OpenDota's rule: both balanced, a known result, more than 360 s."""
-        tape = self.world.tape
-        known = tape.result_at[self.match] <= self.at
-        balanced = is_balanced(tape.game_mode[self.match], tape.lobby_type[self.match])
-        return balanced & known & (tape.duration[self.match] > LONGEST_INSIGNIFICANT_S)
+        """OpenDota's rule: balanced mode and lobby, a known result, more than 360 s."""
+        match_log = self.world.match_log
+        known = match_log.result_at[self.match] <= self.at
+        balanced = is_balanced(match_log.game_mode[self.match], match_log.lobby_type[self.match])
+        return balanced & known & (match_log.duration[self.match] > LONGEST_INSIGNIFICANT_S)
 
     @property
     def is_win(self) -> Bools:
         """Whether the player's side won (False while the result is unknown)."""
-        tape = self.world.tape
-        known = tape.result_at[self.match] <= self.at
-        won: Bools = (self.column < 5) == tape.radiant_win[self.match]
+        match_log = self.world.match_log
+        known = match_log.result_at[self.match] <= self.at
+        won: Bools = (self.column < 5) == match_log.radiant_win[self.match]
         return known & won
 
     def field(self, name: str) -> Values:
-        """The values of one field of the records; None where the upstream shows null."""
+        """The values of one field of the records; None for null upstream."""
         values, known = self.column_of(name)
         plain: Values = values.tolist()
         if known is None or known.all():
@@ -99,45 +99,45 @@ class Rows:
         return [value if is_known else None for value, is_known in zip(plain, known.tolist(), strict=True)]
 
     def records(self, names: tuple[str, ...]) -> list[Record]:
-        """The rows as OpenDota's objects."""
+        """The rows as records of OpenDota."""
         columns = [self.field(name) for name in names]
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def column_of(self, name: str) -> tuple[Ints | Bools, Bools | None]:
-        """The values of one field and which of them are known (None: all)."""
-        tape, match, column = self.world.tape, self.match, self.column
+        """The values of one field, and a mask of the known ones (None: all)."""
+        match_log, match, column = self.world.match_log, self.match, self.column
         if name in ("match_id", "start_time", "duration", "game_mode", "lobby_type", "cluster"):
-            return getattr(tape, name)[match], None
+            return getattr(match_log, name)[match], None
         if name in ("kills", "deaths", "assists"):
-            return getattr(tape, name)[match, column], None
+            return getattr(match_log, name)[match, column], None
         if name == "radiant_win":
-            return tape.radiant_win[match], tape.result_at[match] <= self.at
+            return match_log.radiant_win[match], match_log.result_at[match] <= self.at
         if name == "version":
-            return np.full(len(match), PARSER_VERSION), tape.parsed_at[match] <= self.at
+            return np.full(len(match), PARSER_VERSION), match_log.parsed_at[match] <= self.at
         if name == "average_rank":
-            values = tape.average_rank[match]
-            return values, (values != UNKNOWN) & (tape.details_at[match] <= self.at)
+            values = match_log.average_rank[match]
+            return values, (values != UNKNOWN) & (match_log.details_at[match] <= self.at)
         if name == "leaver_status":
-            values = tape.leaver[match, column]
+            values = match_log.leaver[match, column]
             return values, values != UNKNOWN
         if name in ("party_size", "hero_variant"):
-            values = (tape.party if name == "party_size" else tape.facet)[match, column]
-            return values, (values != UNKNOWN) & (tape.details_at[match] <= self.at)
+            values = (match_log.party if name == "party_size" else match_log.facet)[match, column]
+            return values, (values != UNKNOWN) & (match_log.details_at[match] <= self.at)
         if name == "region":
-            values = np.array([CLUSTER_REGIONS.get(cluster, UNKNOWN) for cluster in tape.cluster[match].tolist()])
+            values = np.array([CLUSTER_REGIONS.get(cluster, UNKNOWN) for cluster in match_log.cluster[match].tolist()])
             return values, values != UNKNOWN
         if name == "player_slot":
             return _SLOTS[column], None
         if name == "hero_id":
-            return tape.hero[match, column], None
+            return match_log.hero[match, column], None
         if name == "patch":
-            return patch_at(tape.start_time[match]), None
-        return tape.league[match], None
+            return patch_at(match_log.start_time[match]), None
+        return match_log.league[match], None
 
 
 def matching(rows: Rows, query: Mapping[str, str]) -> Rows:
-    """The rows a query selects. Without `significant=0` only significant ones, as upstream."""
-    tape = rows.world.tape
+    """The rows that a query selects; as upstream, only significant ones without `significant=0`."""
+    match_log = rows.world.match_log
     chosen = np.ones(len(rows), dtype=np.bool_)
     if query.get("significant", "1") != "0":
         chosen &= rows.is_significant
@@ -146,7 +146,7 @@ def matching(rows: Rows, query: Mapping[str, str]) -> Rows:
             values, known = rows.column_of(name)
             chosen &= (values == int(query[name])) & (True if known is None else known)
     if "date" in query:
-        chosen &= tape.start_time[rows.match] >= rows.at - float(query["date"]) * DAY_S
+        chosen &= match_log.start_time[rows.match] >= rows.at - float(query["date"]) * DAY_S
     if "win" in query:
         chosen &= rows.is_win == (query["win"] == "1")
     if "is_radiant" in query:

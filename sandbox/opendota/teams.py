@@ -1,4 +1,4 @@
-"""OpenDota's answers about teams and leagues."""
+"""OpenDota's responses about teams and leagues."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.match_log import Ints
 from sandbox.opendota.matches import pro_match
 from sandbox.pro_scene import LEAGUES, League, Team
-from sandbox.tape import Ints
 from sandbox.world import World
 
 _ELO_STEP = 32.0
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def teams(world: World, at: int) -> list[Answer]:
-    """`/teams`: every team, best rated first."""
-    tape = world.tape
+def teams(world: World, at: int) -> list[JsonObject]:
+    """`/teams`: all teams, best rated first."""
+    match_log = world.match_log
     record = {
         team.team_id: {"rating": 1_000.0, "wins": 0, "losses": 0, "last_match_time": 0}
         for team in world.pro_scene.teams
     }
     for row in _league_rows(world, at).tolist():
-        radiant, dire = record[int(tape.radiant_team[row])], record[int(tape.dire_team[row])]
+        radiant, dire = record[int(match_log.radiant_team[row])], record[int(match_log.dire_team[row])]
         for one in (radiant, dire):
-            one["last_match_time"] = int(tape.start_time[row])
-        if tape.result_at[row] > at:
+            one["last_match_time"] = int(match_log.start_time[row])
+        if match_log.result_at[row] > at:
             continue
-        winner, loser = (radiant, dire) if tape.radiant_win[row] else (dire, radiant)
+        winner, loser = (radiant, dire) if match_log.radiant_win[row] else (dire, radiant)
         expected = 1 / (1 + 10 ** ((loser["rating"] - winner["rating"]) / 400))
         winner["rating"] += _ELO_STEP * (1 - expected)
         loser["rating"] -= _ELO_STEP * (1 - expected)
@@ -48,10 +48,10 @@ def teams(world: World, at: int) -> list[Answer]:
     return sorted(rows, key=lambda row: (-row["rating"], row["team_id"]))
 
 
-def team_matches(world: World, team: Team, at: int) -> list[Answer]:
+def team_matches(world: World, team: Team, at: int) -> list[JsonObject]:
     """`/teams/{id}/matches`, newest first."""
-    tape = world.tape
-    answers = []
+    match_log = world.match_log
+    payloads = []
     for row in _team_rows(world, team, at)[::-1].tolist():
         match = pro_match(world, row, at)
         is_radiant = match["radiant_team_id"] == team.team_id
@@ -66,25 +66,25 @@ def team_matches(world: World, team: Team, at: int) -> list[Answer]:
             "start_time",
             "leagueid",
         )
-        answers.append(
+        payloads.append(
             {name: match[name] for name in (*names, "league_name")}
             | {
                 "radiant": is_radiant,
-                "cluster": int(tape.cluster[row]),
+                "cluster": int(match_log.cluster[row]),
                 "opposing_team_id": opponent.team_id,
                 "opposing_team_name": opponent.name,
                 "opposing_team_logo": f"https://teams.example.invalid/{opponent.logo}.png",
             }
         )
-    return answers
+    return payloads
 
 
-def team_players(world: World, team: Team, at: int) -> list[Answer]:
+def team_players(world: World, team: Team, at: int) -> list[JsonObject]:
     """`/teams/{id}/players`: each member's games for the team."""
-    tape = world.tape
+    match_log = world.match_log
     rows = _team_rows(world, team, at)
-    is_radiant = tape.radiant_team[rows] == team.team_id
-    wins = int(((tape.result_at[rows] <= at) & (is_radiant == tape.radiant_win[rows])).sum())
+    is_radiant = match_log.radiant_team[rows] == team.team_id
+    wins = int(((match_log.result_at[rows] <= at) & (is_radiant == match_log.radiant_win[rows])).sum())
     return [
         {
             "account_id": int(world.people.account_id[person]),
@@ -97,23 +97,23 @@ def team_players(world: World, team: Team, at: int) -> list[Answer]:
     ]
 
 
-def league(one: League) -> Answer:
-    """One league, as `/leagues` lists it."""
+def league(one: League) -> JsonObject:
+    """One league in the form of `/leagues`."""
     return {"leagueid": one.league_id, "ticket": None, "banner": None, "tier": one.tier, "name": one.name}
 
 
-def league_matches(world: World, one: League, at: int) -> list[Answer]:
+def league_matches(world: World, one: League, at: int) -> list[JsonObject]:
     """`/leagues/{id}/matches`, newest first."""
     rows = _league_rows(world, at)
-    rows = rows[world.tape.league[rows] == one.league_id][::-1]
+    rows = rows[world.match_log.league[rows] == one.league_id][::-1]
     return [pro_match(world, row, at) for row in rows.tolist()]
 
 
-def league_teams(world: World, one: League, at: int) -> list[Answer]:
+def league_teams(world: World, one: League, at: int) -> list[JsonObject]:
     """`/leagues/{id}/teams`: the teams that played in it."""
     rows = _league_rows(world, at)
-    rows = rows[world.tape.league[rows] == one.league_id]
-    there = set(world.tape.radiant_team[rows].tolist()) | set(world.tape.dire_team[rows].tolist())
+    rows = rows[world.match_log.league[rows] == one.league_id]
+    there = set(world.match_log.radiant_team[rows].tolist()) | set(world.match_log.dire_team[rows].tolist())
     return [row for row in teams(world, at) if row["team_id"] in there]
 
 
@@ -128,14 +128,14 @@ def find_league(league_id: int) -> League | None:
 
 
 def _league_rows(world: World, at: int) -> Ints:
-    tape = world.tape
-    rows: Ints = np.flatnonzero((tape.league > 0) & (tape.visible_at <= at))
+    match_log = world.match_log
+    rows: Ints = np.flatnonzero((match_log.league > 0) & (match_log.visible_at <= at))
     return rows
 
 
 def _team_rows(world: World, team: Team, at: int) -> Ints:
-    tape = world.tape
+    match_log = world.match_log
     rows = _league_rows(world, at)
-    plays = (tape.radiant_team[rows] == team.team_id) | (tape.dire_team[rows] == team.team_id)
+    plays = (match_log.radiant_team[rows] == team.team_id) | (match_log.dire_team[rows] == team.team_id)
     theirs: Ints = rows[plays]
     return theirs

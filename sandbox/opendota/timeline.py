@@ -1,4 +1,4 @@
-"""What a parsed replay adds to a match: curves, objectives, chat, and logs of each player."""
+"""The fields that a parsed replay adds to a match: curves, objectives, chat, and logs of each player."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.tape import slot_of
+from sandbox.match_log import slot_of
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
-# Keys of a parsed player which the sandbox leaves empty.
+# Keys of a parsed player that are empty in the sandbox.
 _EMPTY_MAPS = """
     actions ability_targets ability_uses damage_targets gold_reasons xp_reasons hero_hits damage
     damage_taken damage_inflictor damage_inflictor_received lane_pos killed killed_by item_uses purchase
@@ -25,16 +25,16 @@ _ZEROS = """
     roshan_kills courier_kills necronomicon_kills ancient_kills buyback_count
 """
 
-# What an unparsed match may carry as null.
+# Keys that may be null in an unparsed match.
 PARSED_KEYS = ("chat", "objectives", "radiant_gold_adv", "radiant_xp_adv", "teamfights", "cosmetics")
 
-# Said by nobody: chat must look like personal text, since the warehouse has to strip it.
+# Invented chat messages, which look like personal text, since the warehouse has to strip them.
 _PHRASES = ("gl hf", "mid missing", "ward pls", "nice save", "brb", "report later", "gg")
 _OBJECTIVES = ("CHAT_MESSAGE_FIRSTBLOOD", "building_kill", "CHAT_MESSAGE_ROSHAN_KILL", "CHAT_MESSAGE_AEGIS")
 
 
-def timeline(rng: np.random.Generator, duration: int, radiant_win: bool) -> Answer:
-    """The match-level keys only a parsed match has. `duration` in s."""
+def timeline(rng: np.random.Generator, duration: int, radiant_win: bool) -> JsonObject:
+    """The match-level keys of a parsed match. `duration` in s."""
     minutes = duration // 60 + 1
     drift = 140 if radiant_win else -140
     gold = np.cumsum(rng.normal(drift, 600, minutes)).astype(int)
@@ -75,8 +75,8 @@ def timeline(rng: np.random.Generator, duration: int, radiant_win: bool) -> Answ
     }
 
 
-def player_extras(rng: np.random.Generator, player: Answer) -> Answer:
-    """The keys a parsed match adds to one of its players."""
+def player_extras(rng: np.random.Generator, player: JsonObject) -> JsonObject:
+    """The keys that a parsed match adds to one of its players."""
     minutes = player["duration"] // 60 + 1
     times = list(range(0, minutes * 60, 60))
     lane = int(rng.integers(1, 5))

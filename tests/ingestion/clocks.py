@@ -1,4 +1,4 @@
-"""Clocks that tests move."""
+"""Clocks that tests control."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ingestion.http.rate_limits import SystemClock
 
 
 class JumpingClock:
-    """Stands still until somebody sleeps, and jumps to when the first of the sleepers wakes."""
+    """A clock that stops until a task sleeps, and then jumps to the time at which the first task wakes."""
 
-    def __init__(self, moment: datetime = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)) -> None:
-        self._moment = moment
+    def __init__(self, timestamp: datetime = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)) -> None:
+        self._moment = timestamp
         self.slept: list[float] = []
 
     def now(self) -> datetime:
@@ -29,7 +29,7 @@ class JumpingClock:
 
 
 class ShiftedClock(SystemClock):
-    """The machine's clock, some time ahead."""
+    """The system clock, some time ahead."""
 
     def __init__(self, **ahead: float) -> None:
         self._ahead = timedelta(**ahead)

@@ -1,4 +1,4 @@
-"""A source on loopback that answers what a test tells it to, well or badly."""
+"""A source on loopback with scripted responses, valid or broken."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `missing` bytes of the announced body are not sent; the answer begins after `wait_s` seconds.
+    """One response. `missing` bytes of the announced body are not sent; the response begins after `wait_s` seconds.
 
-    A body is sent `times` over, with `pause_s` between; where `times` is 0, without end and without a length.
+    The body is sent `times` times, with pauses of `pause_s`; if `times` is 0, without end and without a length.
     """
 
     status: int = 200
@@ -22,40 +22,40 @@ class Reply:
     wait_s: float = 0.0
     times: int = 1
     pause_s: float = 0.0
-    phrase: str = "Said"
+    phrase: str = "Scripted"
 
 
 @dataclass
 class Server:
-    """A running server: its base URL, and what it was asked."""
+    """A running server: its base URL and a log of its requests."""
 
     url: str
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     connections: int = 0
-    most_under_way: int = 0
+    max_in_flight: int = 0
 
 
 @asynccontextmanager
-async def scripted(answer: Callable[[str, int], Reply]) -> AsyncIterator[Server]:
-    """Serve on loopback; `answer` is given the path with its query, and how often it was asked before."""
+async def scripted(respond: Callable[[str, int], Reply]) -> AsyncIterator[Server]:
+    """Serve on loopback; `respond` receives the path with its query and the number of earlier requests for it."""
     running = Server("")
-    under_way = 0
+    in_flight = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal under_way
+        nonlocal in_flight
         running.connections += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 first, *lines = head.decode().strip().split("\r\n")
                 path = first.split()[1]
-                reply = answer(path, running.requests.count(path))
+                reply = respond(path, running.requests.count(path))
                 running.requests.append(path)
                 running.headers.append({k.lower(): v for k, v in (line.split(": ", 1) for line in lines)})
-                under_way += 1
-                running.most_under_way = max(running.most_under_way, under_way)
+                in_flight += 1
+                running.max_in_flight = max(running.max_in_flight, in_flight)
                 await asyncio.sleep(reply.wait_s)
-                under_way -= 1
+                in_flight -= 1
                 length = {"content-length": str(len(reply.body) * reply.times)} if reply.times else {}
                 fields = {**length, **reply.headers}
                 writer.write(f"HTTP/1.1 {reply.status} {reply.phrase}\r\n".encode())
@@ -84,5 +84,5 @@ async def scripted(answer: Callable[[str, int], Reply]) -> AsyncIterator[Server]
 
 
 def error(status: int, text: str, **headers: str) -> Reply:
-    """An error answer as OpenDota words it; header names with `_` for `-`."""
+    """An error response in OpenDota's form; header names with `_` in place of `-`."""
     return Reply(status, f'{{"error":"{text}"}}'.encode(), {k.replace("_", "-"): v for k, v in headers.items()})

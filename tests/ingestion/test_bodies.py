@@ -1,4 +1,4 @@
-"""What an upstream answers is bounded: in size, compressed or not, in memory of all requests together, and in time."""
+"""Responses of an upstream are bounded: in size, compressed or not, in memory of all requests together, and in time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import zlib
 
 import pytest
 
-from ingestion.errors import OversizedAnswer, TransientError
-from ingestion.http.client import Answer
+from ingestion.errors import OversizedResponse, TransientError
+from ingestion.http.client import Response
 from tests.ingestion.scripted_server import Reply, Server, scripted
-from tests.ingestion.test_http import ask
+from tests.ingestion.test_http import fetch
 
 
 def _bomb() -> bytes:
@@ -26,15 +26,15 @@ GZIP = {"content-encoding": "gzip"}
 PIECE = b"[" + b"0," * (1 << 19)
 #: 1 MB of gzip that holds 1 GB.
 BOMB = _bomb()
-#: What makes, in a process of its own, as many requests side by side as a run: ordinary ones, then hostile ones.
+#: Program of a separate process: as many concurrent requests as in a run, first ordinary, then hostile ones.
 _FETCHING = """
 import asyncio, re, sys
 from pathlib import Path
 from ingestion.errors import UpstreamError
-from ingestion.http.client.client import Client, Patience
-from ingestion.http.client.rate_limits import CallBudget, SystemClock
-from ingestion.sources.opendota.rate_limits import MinuteLimiter
-from ingestion.http.client.refusals import Upstream
+from ingestion.http.client import Client, RetryPolicy
+from ingestion.http.rate_limits import CallBudget, SystemClock
+from ingestion.http.refusals import Upstream
+from ingestion.sources.opendota.rate_limits import PerMinuteLimiter
 
 def peak_mb():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
@@ -42,8 +42,9 @@ def peak_mb():
 async def main(url):
     clock = SystemClock()
     upstream = Upstream("OpenDota", url, None, "LADDER_OPENDOTA")
-    limiter, patience = MinuteLimiter("OpenDota", clock=clock), Patience(answer_s=60, attempts=2)
-    async with Client(upstream, limiter, clock, patience) as client:
+    limiter = PerMinuteLimiter("OpenDota", clock=clock)
+    retry_policy = RetryPolicy(response_timeout_s=60, attempts=2)
+    async with Client(upstream, limiter, clock, retry_policy) as client:
         async def one(path):
             try:
                 return len((await client.get(path, budget=CallBudget(100))).body)
@@ -78,63 +79,65 @@ def test_a_body_without_bounds_costs_at_most_100_mb_more_than_an_ordinary_run(
             return (await process.communicate())[0]
 
     lines = [line.split() for line in asyncio.run(scenario()).decode().splitlines()]
-    (*answered, before), (*refused, after) = lines
-    assert set(answered) == {str(len(ordinary.body))}
-    assert set(refused) <= {"OversizedAnswer", "TransientError"}, refused
+    (*accepted, before), (*refused, after) = lines
+    assert set(accepted) == {str(len(ordinary.body))}
+    assert set(refused) <= {"OversizedResponse", "TransientError"}, refused
     with capsys.disabled():
         sys.stdout.write(f" {float(before):.0f} MB, {float(after) - float(before):.0f} MB more ")
     assert float(after) - float(before) <= 100, lines
 
 
 def test_a_body_that_is_too_large_is_requested_once_and_named_with_the_setting() -> None:
-    [failure], server = ask(lambda path, n: Reply(body=BOMB, headers=GZIP), most_bytes=1 << 20)
-    assert isinstance(failure, OversizedAnswer)
-    assert str(failure) == "OpenDota answered /x with more than 1 MB; raise LADDER_ANSWER_MB if so much is meant"
+    [failure], server = fetch(lambda path, n: Reply(body=BOMB, headers=GZIP), max_bytes=1 << 20)
+    assert isinstance(failure, OversizedResponse)
+    assert str(failure) == (
+        "OpenDota responded to /x with more than 1 MB; raise LADDER_ANSWER_MB if such a large response is expected"
+    )
     assert len(server.requests) == 1
 
 
-def test_compressed_data_that_never_become_anything_are_bounded_too() -> None:
+def test_compressed_data_that_expand_to_nothing_are_bounded_too() -> None:
     nothing = gzip.compress(b"[1]")[:10] + b"\x00\x00\x00\xff\xff" * 300_000
-    [failure], _ = ask(lambda path, n: Reply(body=nothing, headers=GZIP), most_bytes=1 << 20)
-    assert isinstance(failure, OversizedAnswer)
+    [failure], _ = fetch(lambda path, n: Reply(body=nothing, headers=GZIP), max_bytes=1 << 20)
+    assert isinstance(failure, OversizedResponse)
 
 
-def test_a_body_of_countless_values_is_not_decoded() -> None:
-    [failure], server = ask(lambda path, n: Reply(body=b"[" + b"0," * 5_000_000 + b"0]"))
-    assert str(failure) == "OpenDota answered /x with more than 4000000 values"
+def test_a_body_with_too_many_values_is_not_decoded() -> None:
+    [failure], server = fetch(lambda path, n: Reply(body=b"[" + b"0," * 5_000_000 + b"0]"))
+    assert str(failure) == "OpenDota responded to /x with more than 4000000 values"
     assert len(server.requests) == 1
 
 
 def test_only_the_beginning_of_an_error_is_read() -> None:
-    [failure], server = ask(lambda path, n: Reply(status=404, body=b"x" * 100_000, times=0))
+    [failure], server = fetch(lambda path, n: Reply(status=404, body=b"x" * 100_000, times=0))
     assert failure.status == 404  # type: ignore[union-attr]
     assert len(server.requests) == 1
 
 
-def test_a_body_that_drips_ends_with_the_time_for_a_whole_answer() -> None:
+def test_a_slow_body_ends_with_the_response_timeout() -> None:
     began = time.monotonic()
-    [failure], _ = ask(lambda path, n: Reply(body=b" ", times=0, pause_s=0.02))
-    assert str(failure) == "OpenDota did not answer /x in time; run again later"
+    [failure], _ = fetch(lambda path, n: Reply(body=b" ", times=0, pause_s=0.02))
+    assert str(failure) == "OpenDota did not respond to /x in time; run again later"
     assert isinstance(failure, TransientError)
     assert time.monotonic() - began < 30
 
 
-def test_no_compression_is_requested_whose_output_is_not_bounded() -> None:
-    [failure], server = ask(lambda path, n: Reply(body=b"[1]", headers={"content-encoding": "zstd"}))
+def test_only_a_compression_with_bounded_output_is_requested() -> None:
+    [failure], server = fetch(lambda path, n: Reply(body=b"[1]", headers={"content-encoding": "zstd"}))
     assert server.headers[0]["accept-encoding"] == "gzip"
     assert "compressed as zstd, which was not requested" in str(failure)
 
 
-def test_large_bodies_that_come_together_are_all_read() -> None:
+def test_large_bodies_that_arrive_together_are_all_read() -> None:
     large = Reply(body=b"[" + b"1," * (3 << 19) + b"1]")
 
-    async def scenario() -> tuple[list[Answer], Server]:
+    async def scenario() -> tuple[list[Response], Server]:
         from ingestion.http.rate_limits import CallBudget
         from tests.ingestion.test_http import client_of
 
         async with scripted(lambda path, n: large) as server, client_of(server.url) as client:
-            asked = (client.get(f"/{n}", budget=CallBudget(10)) for n in range(6))
-            return list(await asyncio.gather(*asked)), server
+            requested = (client.get(f"/{n}", budget=CallBudget(10)) for n in range(6))
+            return list(await asyncio.gather(*requested)), server
 
-    answers, _ = asyncio.run(scenario())
-    assert [len(answer.body) for answer in answers] == [len(large.body)] * 6
+    responses, _ = asyncio.run(scenario())
+    assert [len(response.body) for response in responses] == [len(large.body)] * 6

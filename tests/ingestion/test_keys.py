@@ -1,4 +1,4 @@
-"""A key never comes back, whatever a source repeats: in no message, no log, and nothing that is stored of an answer."""
+"""A key that a source repeats is masked: in messages, in logs, and in everything that is stored of a response."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from ingestion.http.client import Answer
+from ingestion.http.client import Response
 from tests.ingestion.scripted_server import Reply, error
-from tests.ingestion.test_http import ask
+from tests.ingestion.test_http import fetch
 from warehouse.core import logs
 from warehouse.core.masking import Mask
 from warehouse.core.settings import Settings
 
 CANARY = 'c4nary/9f2e"7d1b-a0&55=key'
 _IN_JSON = json.dumps(CANARY)[1:-1]
-#: So long that what is cut off is in the middle of the key.
+#: So long that the message is cut in the middle of the key.
 _LONG = "x" * (200 - len(CANARY) // 2)
 _TITLE = "y" * (100 - len(CANARY) // 2)
 REPLIES = {
@@ -50,12 +50,12 @@ REPLIES = {
 
 
 def _forms() -> tuple[str, ...]:
-    """Enough of the key, however it is written, that one could use it."""
+    """Parts of the key, in every form of escaping, that would give it away."""
     return ("c4nary", "9f2e", "7d1b-a0", "55=key", quote("7d1b-a0&55=key", safe=""), "\\u0063\\u0034\\u006e")
 
 
 @pytest.mark.parametrize("name", REPLIES)
-def test_a_key_that_an_answer_repeats_is_in_no_message_no_body_no_header_and_no_log(
+def test_a_key_that_a_response_repeats_is_in_no_message_no_body_no_header_and_no_log(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = "c4nary-9f2e7d1b" if name == "200" else CANARY
@@ -63,21 +63,21 @@ def test_a_key_that_an_answer_repeats_is_in_no_message_no_body_no_header_and_no_
     before = logging.getLogger().handlers[:], logging.getLogger().level
     logs.configure(settings, "test")
     try:
-        [result], _ = ask(lambda path, n: REPLIES[name], key=key, open_path="/open")
+        [result], _ = fetch(lambda path, n: REPLIES[name], key=key, open_path="/open")
     finally:
         logging.getLogger().handlers[0].close()
         logging.getLogger().handlers[:], level = before
         logging.getLogger().setLevel(level)
     log = (tmp_path / "logs" / "test.log").read_text()
     assert "httpcore" in log
-    shown = [log, str(result), repr(vars(result)) if not isinstance(result, Answer) else repr(result)]
-    if not isinstance(result, Answer):
+    shown = [log, str(result), repr(vars(result)) if not isinstance(result, Response) else repr(result)]
+    if not isinstance(result, Response):
         shown.append(getattr(result, "body", b"").decode("utf-8", "replace"))
     for text in shown:
         assert not [form for form in _forms() if form.lower() in text.lower()], text
 
 
-def test_a_key_is_masked_however_its_characters_are_escaped_and_nothing_else_is() -> None:
+def test_a_key_is_masked_in_every_form_of_escaping_and_other_text_is_not() -> None:
     mask = Mask(SecretStr("Ab.c/12-"))
     for written in ("Ab.c/12-", "ab.C/12-", "Ab.c\\/12-", "Ab%2Ec%2f12-", "\\u0041b.c&#47;12&#x2d;"):
         assert mask.text(f"1 {written} 2") == "1 *** 2"

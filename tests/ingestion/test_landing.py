@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from ingestion.sync.landing import LakeWriter
 
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.landing import Landing
 from warehouse.core.errors import LakeError
 from warehouse.lake.files import Lake
 from warehouse.model.source import Page
 
-MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
+OBSERVED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def page(number: int, endpoint: str = "player", body: bytes = b"{}") -> Page:
-    return Page(endpoint, f"/players/{number}", {"account_id": number}, 200, MOMENT, body)
+    return Page(endpoint, f"/players/{number}", {"account_id": number}, 200, OBSERVED_AT, body)
 
 
 def landed_in_order(lake: Lake, endpoint: str) -> list[int]:
@@ -34,10 +34,10 @@ def landed(lake: Lake, endpoint: str) -> list[list[int]]:
 
 def test_pages_that_arrive_together_share_a_file_and_keep_their_order(tmp_path: Path) -> None:
     async def scenario() -> None:
-        landing = Landing(lake, SOURCE)
+        writer = LakeWriter(lake, SOURCE)
         for number in range(50):
-            await landing.put(page(number))
-        await landing.flush()
+            await writer.put(page(number))
+        await writer.flush()
 
     lake = Lake(tmp_path)
     asyncio.run(scenario())
@@ -47,11 +47,11 @@ def test_pages_that_arrive_together_share_a_file_and_keep_their_order(tmp_path: 
 
 def test_a_page_lands_without_waiting_for_the_next(tmp_path: Path) -> None:
     async def scenario() -> None:
-        landing = Landing(lake, SOURCE)
-        await landing.put(page(1))
+        writer = LakeWriter(lake, SOURCE)
+        await writer.put(page(1))
         await asyncio.wait_for(asyncio.to_thread(wait_for_a_file), 5)
-        await landing.put(page(2))
-        await landing.flush()
+        await writer.put(page(2))
+        await writer.flush()
 
     def wait_for_a_file() -> None:
         while not lake.files("opendota"):
@@ -64,10 +64,10 @@ def test_a_page_lands_without_waiting_for_the_next(tmp_path: Path) -> None:
 
 def test_endpoints_land_in_files_of_their_own(tmp_path: Path) -> None:
     async def scenario() -> None:
-        landing = Landing(lake, SOURCE)
+        writer = LakeWriter(lake, SOURCE)
         for number in range(6):
-            await landing.put(page(number, ("player", "player_heroes")[number % 2], b"[]"))
-        await landing.flush()
+            await writer.put(page(number, ("player", "player_heroes")[number % 2], b"[]"))
+        await writer.flush()
 
     lake = Lake(tmp_path)
     asyncio.run(scenario())
@@ -77,51 +77,51 @@ def test_endpoints_land_in_files_of_their_own(tmp_path: Path) -> None:
 
 def test_fetching_waits_for_a_slow_disk(tmp_path: Path) -> None:
     async def scenario() -> None:
-        landing = Landing(lake, SOURCE)
+        writer = LakeWriter(lake, SOURCE)
         for number in range(9):
-            await landing.put(page(number, body=b'"' + b"x" * (8 << 20) + b'"'))
-        # Not everything may wait in memory: something is on the disk before the last was handed over.
+            await writer.put(page(number, body=b'"' + b"x" * (8 << 20) + b'"'))
+        # Not all pages may wait in memory: some are on the disk before the last one is queued.
         assert lake.files("opendota")
-        await landing.flush()
+        await writer.flush()
 
     lake = Lake(tmp_path)
     asyncio.run(scenario())
     assert landed_in_order(lake, "player") == list(range(9))
 
 
-def test_after_a_failed_write_nothing_lands_and_everybody_is_told(tmp_path: Path) -> None:
+def test_after_a_failed_write_no_page_lands_and_every_call_fails(tmp_path: Path) -> None:
     async def scenario() -> None:
-        landing = Landing(lake, SOURCE)
-        await landing.put(page(1))
+        writer = LakeWriter(lake, SOURCE)
+        await writer.put(page(1))
         with pytest.raises(LakeError):
-            await landing.flush()
+            await writer.flush()
         with pytest.raises(LakeError):
-            await landing.put(page(2))
+            await writer.put(page(2))
         with pytest.raises(LakeError):
-            await landing.flush()
+            await writer.flush()
 
     (tmp_path / "raw").write_text("not a folder")
     lake = Lake(tmp_path)
     asyncio.run(scenario())
 
 
-def test_any_error_stops_the_landing_so_that_no_later_page_overtakes_a_lost_one(tmp_path: Path) -> None:
+def test_after_any_error_no_later_page_lands(tmp_path: Path) -> None:
     async def scenario() -> None:
-        landing = Landing(lake, SOURCE)
-        unwritable = Page("player", "/players/1", {"account_id": {1}}, 200, MOMENT, b"{}")
-        await landing.put(unwritable)
+        writer = LakeWriter(lake, SOURCE)
+        unwritable = Page("player", "/players/1", {"account_id": {1}}, 200, OBSERVED_AT, b"{}")
+        await writer.put(unwritable)
         with pytest.raises(TypeError):
-            await landing.flush()
+            await writer.flush()
         with pytest.raises(TypeError):
-            await landing.put(page(2))
+            await writer.put(page(2))
         with pytest.raises(TypeError):
-            await landing.flush()
+            await writer.flush()
 
     lake = Lake(tmp_path)
     asyncio.run(scenario())
     assert landed(lake, "player") == []
 
 
-def test_nothing_to_land_leaves_no_file(tmp_path: Path) -> None:
-    asyncio.run(Landing(Lake(tmp_path), SOURCE).flush())
+def test_without_pages_no_file_is_written(tmp_path: Path) -> None:
+    asyncio.run(LakeWriter(Lake(tmp_path), SOURCE).flush())
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Any JSON value in any field of any answer: no row is lost but for its key or its result; what is odd is counted."""
+"""Any JSON value in any field of any response: a row is lost only for its key or its result; odd fields are counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RECORDED = {
 @pytest.mark.parametrize("answer", ANSWERS, ids=str)
 @settings(max_examples=60, deadline=None)
 @given(number=st.integers(0, 10_000), value=odd_values)
-def test_one_odd_value_costs_no_row_but_its_own_and_is_counted(answer: Answer, number: int, value: Any) -> None:
+def test_one_odd_value_loses_no_row_but_its_own_and_is_counted(answer: Answer, number: int, value: Any) -> None:
     found = list(places(answer.body))
     assert unexplained(answer, found[number % len(found)], value) == []
 
@@ -36,7 +36,7 @@ def test_one_odd_value_costs_no_row_but_its_own_and_is_counted(answer: Answer, n
 @pytest.mark.parametrize("file", _RECORDED)
 @settings(max_examples=10, deadline=None)
 @given(number=st.integers(0, 10_000_000), value=odd_values)
-def test_one_odd_value_in_a_recorded_answer_costs_no_row_but_its_own(
+def test_one_odd_value_in_a_recorded_response_loses_no_row_but_its_own(
     recorded: Path, file: str, number: int, value: Any
 ) -> None:
     endpoint, params = _RECORDED[file]

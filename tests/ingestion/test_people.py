@@ -1,4 +1,4 @@
-"""What answers hold of people and no table needs never reaches the lake."""
+"""Personal fields of responses that no table needs never reach the lake."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _HISTORY = {"items": [{"match_id": "1-m", "teams": {"faction1": {"players": _ROS
     ],
     ids=lambda value: value.name if isinstance(value, Source) else value if isinstance(value, str) else "",
 )
-def test_what_no_table_needs_of_a_person_is_removed_before_landing(
+def test_personal_fields_that_no_table_needs_are_removed_before_landing(
     tmp_path: Path, source: Source, endpoint: str, answer: Any
 ) -> None:
     body = json.dumps(answer).encode()
@@ -70,7 +70,7 @@ def test_what_no_table_needs_of_a_person_is_removed_before_landing(
     lake = Lake(tmp_path)
     [landed] = lake.read(lake.land(source, endpoint, [page]))
     assert _PERSON.encode() not in landed.body
-    # What the tables hold is all there.
+    # The tables lose nothing.
     before, after = (source.endpoints[endpoint].parse(each) for each in (page, landed))
     assert {name: frame.rows() for name, frame in after.frames.items()} == {
         name: frame.rows() for name, frame in before.frames.items()

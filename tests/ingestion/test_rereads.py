@@ -1,4 +1,4 @@
-"""The schedule of re-reads: waits grow and end, and the runbook shows the table that holds."""
+"""The schedule of re-reads: waits grow and end, and the runbook shows the current table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.sync.rereads import OLD, SCHEDULE, Reason, budget_for_rereads, due_after, reread_note
+from ingestion.sync.rereads import OLD_MATCH_AGE, SCHEDULE, Reason, next_due_at, reread_budget, reread_cursor
 from warehouse.ops.state import Reread
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
@@ -17,44 +17,45 @@ UNITS = {"min": "minutes", "h": "hours", "d": "days"}
 
 
 def waits_of(cell: str) -> tuple[timedelta, ...]:
-    words = [word.strip() for word in cell.split(",")]
+    parts = [part.strip() for part in cell.split(",")]
     return tuple(
-        timedelta(0) if word == "now" else timedelta(**{UNITS[word.split()[1]]: int(word.split()[0])}) for word in words
+        timedelta(0) if part == "now" else timedelta(**{UNITS[part.split()[1]]: int(part.split()[0])}) for part in parts
     )
 
 
-def test_the_runbook_shows_the_schedule_that_holds() -> None:
+def test_the_runbook_shows_the_current_schedule() -> None:
     rows = re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|([^|]*)\|$", RUNBOOK.read_text(), re.MULTILINE)
     shown = {
-        reason: (waits_of(young), waits_of(young if old.strip() == "the same" else old)) for reason, young, old in rows
+        reason: (waits_of(recent), waits_of(recent if old.strip() == "the same" else old))
+        for reason, recent, old in rows
     }
-    assert shown == {reason: (waits.young, waits.old) for reason, waits in SCHEDULE.items()}
+    assert shown == {reason: (waits.recent, waits.old) for reason, waits in SCHEDULE.items()}
 
 
 @pytest.mark.parametrize("reason", list(SCHEDULE))
-@pytest.mark.parametrize("age", [OLD / 2, OLD * 2])
+@pytest.mark.parametrize("age", [OLD_MATCH_AGE / 2, OLD_MATCH_AGE * 2])
 def test_the_next_run_tries_again_then_waits_grow_and_end(reason: Reason, age: timedelta) -> None:
     waits = []
-    while (due := due_after(reason, len(waits) + 1, at=AT, first_at=AT, played_at=AT - age)) is not None:
+    while (due := next_due_at(reason, len(waits) + 1, at=AT, first_at=AT, played_at=AT - age)) is not None:
         waits.append(due - AT)
     assert waits[0] == timedelta(0)
     assert waits == sorted(waits)
     assert sum(waits, timedelta(0)) < timedelta(days=60)
 
 
-def test_another_reason_begins_the_schedule_anew_and_what_is_settled_is_due_no_more() -> None:
+def test_another_reason_restarts_the_schedule_and_a_settled_entity_is_never_due() -> None:
     before = Reread("absent", 4, AT - timedelta(days=9), AT - timedelta(days=1))
-    notes = {
-        reason: reread_note("match", "7", reason, before, at=AT, played_at=None)
+    cursor_moves = {
+        reason: reread_cursor("match", "7", reason, before, at=AT, played_at=None)
         for reason in ("absent", "unparsed", None)
     }
-    values = {reason: note.value for reason, note in notes.items() if note is not None}
+    values = {reason: cursor_move.value for reason, cursor_move in cursor_moves.items() if cursor_move is not None}
     assert {reason: value["tries"] for reason, value in values.items()} == {"absent": 5, "unparsed": 1, None: 1}
     assert values["absent"]["first_at"] == before.first_at.isoformat()
     assert values["unparsed"]["due_at"] == AT.isoformat()
     assert values[None]["due_at"] is None
-    assert reread_note("match", "7", None, None, at=AT, played_at=None) is None
+    assert reread_cursor("match", "7", None, None, at=AT, played_at=None) is None
 
 
-def test_a_share_of_the_budget_is_enough_for_one_thing_and_nothing_of_nothing() -> None:
-    assert [budget_for_rereads(budget) for budget in (0, 1, 7, 100)] == [0, 1, 2, 20]
+def test_the_share_of_a_budget_is_at_least_one_match_and_none_of_an_empty_budget() -> None:
+    assert [reread_budget(budget) for budget in (0, 1, 7, 100)] == [0, 1, 2, 20]

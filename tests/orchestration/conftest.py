@@ -17,7 +17,7 @@ from dagster import DagsterInstance
 from orchestration.engine.instance import prepare_instance, storage_url
 from orchestration.runs.execution import opened_instance
 from orchestration.warehouse_access import Warehouse
-from sandbox.limits import Limits
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
@@ -115,7 +115,7 @@ def proxy() -> Iterator[Proxy]:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A small world without limits."""
-    limits = Limits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
+    limits = RequestLimits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
     with serve(World(seed=11, players=40, days=60), limits=limits) as running:
         yield running
 

@@ -12,7 +12,7 @@ import pytest
 from dagster import AssetKey, RepositoryDefinition
 from pydantic import SecretStr
 
-from ingestion.registry import readers
+from ingestion.registry import connectors
 from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests, model_key
 from orchestration.assets.staging import stagings
@@ -42,7 +42,7 @@ def test_a_code_server_can_load_every_definition(repository: RepositoryDefinitio
 
 def test_every_staging_table_is_an_asset_of_its_name(repository: RepositoryDefinition) -> None:
     keys = set(repository.asset_graph.materializable_asset_keys)
-    tables = [table for reader in readers().values() for table in reader.source.tables]
+    tables = [table for reader in connectors().values() for table in reader.source.tables]
     assert {AssetKey([table.source, table.name]) for table in tables} <= keys
     assert {table.source for table in tables} == {"opendota", "faceit"}
 
@@ -51,7 +51,7 @@ def test_each_table_is_filled_by_one_step_of_its_source_and_each_pass_is_a_step(
     for staging in stagings().values():
         keys = [key for assets in staging.assets for key in assets.keys]
         assert len(keys) == len(set(keys)) == len(staging.reader.source.tables)
-        assert len(staging.assets) == len(staging.reader.passes)
+        assert len(staging.assets) == len(staging.reader.streams)
         assert {assets.op.pool for assets in staging.assets} == {staging.name}
         scheduled = [name for job in staging.jobs for name in job.passes]
         assert sorted(scheduled) == sorted(staging.passes)
@@ -66,7 +66,7 @@ def test_a_source_without_the_key_that_it_needs_is_in_no_job(prepared: Prepared)
     with_key = jobs(Settings(faceit_key=SecretStr("key")))
     assert with_key.keys() - without.keys() == {"faceit_profiles", "faceit_histories", "faceit_competitions"}
     assert with_key["run"] - without["run"] == {
-        f"faceit_{definition.name}" for definition in readers()["faceit"].passes
+        f"faceit_{definition.name}" for definition in connectors()["faceit"].streams
     }
     assert "opendota_players" in without["run"]
 

@@ -1,4 +1,4 @@
-"""A small world, served once for all tests that only read it."""
+"""A small world, served once for all tests that do not change it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def account(sandbox: Sandbox) -> int:
 
 @pytest.fixture(scope="session")
 def faceit(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    """Asks the simulated FACEIT, with a key."""
+    """An HTTP client of the simulated FACEIT, with a key."""
     with httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as client:
         yield client

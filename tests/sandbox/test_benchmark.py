@@ -1,4 +1,4 @@
-"""Bulk rows: the right shape, deterministic, and quick."""
+"""Bulk rows are deterministic, quick, and in the form of served records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_rows_do_not_depend_on_the_page_size():
     assert records(130_001) == records(999) == records(60_000)
 
 
-def test_pages_have_the_size_asked_for_and_the_last_the_rest():
+def test_pages_have_the_requested_size_and_the_last_one_has_the_rest():
     assert [len(frame) for frame in benchmark_frames(1, 250_010, 100_000)] == [100_000, 100_000, 50_010]
     assert [len(frame) for frame in benchmark_frames(1, 7, 3)] == [3, 3, 1]
 
@@ -35,7 +35,7 @@ def test_match_and_slot_are_a_key_and_accounts_follow_the_row_number():
     assert mine["match_id"].is_sorted(descending=True)
 
 
-def test_records_look_like_the_served_ones(api, account):
+def test_records_have_the_form_of_served_ones(api, account):
     served = api.get(f"/players/{account}/matches?limit=1").json()[0]
     (page,) = benchmark_pages(seed=1, rows=1_000, page_rows=1_000)
     records = msgspec.json.decode(page)

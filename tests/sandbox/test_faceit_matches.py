@@ -1,4 +1,4 @@
-"""Matches, hubs, championships and teams as FACEIT answers."""
+"""Matches, hubs, championships and teams in FACEIT's form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from sandbox.faceit.tape import BYE, CANCELLED, NEVER, NOBODY, PLAYED, Series
+from sandbox.faceit.match_log import BYE, CANCELLED, MISSING, NEVER, PLAYED, Series
 from sandbox.faceit.world import FaceitWorld
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
@@ -158,7 +158,7 @@ def test_a_cancelled_match_has_no_start_no_winner_and_no_statistics(
     assert results == {None, ""}
 
 
-def test_a_bye_is_won_against_nobody(faceit: httpx.Client, world: FaceitWorld, series: Series):
+def test_a_bye_is_won_against_an_empty_side(faceit: httpx.Client, world: FaceitWorld, series: Series):
     for match_id in _shown(world, series.state == BYE):
         match = _get(faceit, f"/matches/{match_id}")
         assert match["teams"]["faction2"]["faction_id"] == "bye"
@@ -176,7 +176,7 @@ def test_premade_teams_have_an_id_of_their_own_and_lobbies_their_captains(
     faceit: httpx.Client, world: FaceitWorld, series: Series
 ):
     played = (series.state == PLAYED) & (series.result_at <= world.now)
-    for is_premade, chosen in ((True, series.team[:, 0] != NOBODY), (False, series.team[:, 0] == NOBODY)):
+    for is_premade, chosen in ((True, series.team[:, 0] != MISSING), (False, series.team[:, 0] == MISSING)):
         for match_id in _shown(world, played & chosen):
             match, statistics = _get(faceit, f"/matches/{match_id}"), _get(faceit, f"/matches/{match_id}/stats")
             for side, team in zip(match["teams"].values(), statistics["rounds"][0]["teams"], strict=True):
@@ -187,8 +187,8 @@ def test_premade_teams_have_an_id_of_their_own_and_lobbies_their_captains(
             assert ("scheduled_at" in match) == is_premade
 
 
-def test_who_stepped_in_played_and_who_stayed_away_did_not(faceit: httpx.Client, world: FaceitWorld, series: Series):
-    chosen = (series.absent[:, 0] != NOBODY) & (series.state == PLAYED) & (series.result_at <= world.now)
+def test_a_substitute_played_and_an_absent_member_did_not(faceit: httpx.Client, world: FaceitWorld, series: Series):
+    chosen = (series.absent[:, 0] != MISSING) & (series.state == PLAYED) & (series.result_at <= world.now)
     for match_id in _shown(world, chosen):
         team = _get(faceit, f"/matches/{match_id}")["teams"]["faction1"]
         assert team["substituted"]
@@ -205,7 +205,7 @@ def test_who_stepped_in_played_and_who_stayed_away_did_not(faceit: httpx.Client,
         assert match_id not in [item["match_id"] for item in history]
 
 
-def test_a_match_appears_late_and_its_result_later_still():
+def test_a_match_appears_late_and_its_result_even_later():
     world = World(seed=11, players=150, days=20)
     with serve(world) as sandbox, httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as api:
         faceit = sandbox.faceit.world
@@ -249,7 +249,7 @@ def test_hubs_and_championships_list_their_matches_and_members(faceit: httpx.Cli
     assert faceit.get(path.replace("=50", "=51")).status_code == 400
 
 
-def test_a_match_of_two_maps_may_end_level(faceit: httpx.Client, world: FaceitWorld):
+def test_a_match_of_two_maps_may_end_in_a_draw(faceit: httpx.Client, world: FaceitWorld):
     league = world.scene.championships[0]
     assert league.best_of == 2
     path = f"/championships/{league.competition_id}/matches?limit=100&type=past"
@@ -262,8 +262,8 @@ def test_a_match_of_two_maps_may_end_level(faceit: httpx.Client, world: FaceitWo
     assert sorted(won) == sorted(team["faction_id"] for team in level["teams"].values())
 
 
-def test_a_team_tells_its_members(faceit: httpx.Client, world: FaceitWorld):
+def test_a_team_has_its_members(faceit: httpx.Client, world: FaceitWorld):
     team = world.scene.teams[0]
-    answer = _get(faceit, f"/teams/{team.team_id}")
-    assert answer["leader"] == answer["members"][0]["user_id"]
-    assert len(answer["members"]) == 5 + (team.substitute is not None)
+    response = _get(faceit, f"/teams/{team.team_id}")
+    assert response["leader"] == response["members"][0]["user_id"]
+    assert len(response["members"]) == 5 + (team.substitute is not None)

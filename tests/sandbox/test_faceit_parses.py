@@ -1,4 +1,4 @@
-"""Whatever the simulated FACEIT answers becomes rows: no reject, no unknown field."""
+"""Every response of the simulated FACEIT becomes rows, without rejects and unknown fields."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import httpx
 import pytest
 
 from ingestion.sources.faceit.source import SOURCE
-from sandbox.faceit.tape import Series
+from sandbox.faceit.match_log import Series
 from sandbox.faults import Faults
 from sandbox.server import serve
 from sandbox.world import World
 from tests.sandbox.conftest import AUTHORIZED
 from warehouse.model.source import Page, Parsed
 
-_MOMENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+_OBSERVED_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
-Question = tuple[str, str, dict[str, Any]]
+ApiRequest = tuple[str, str, dict[str, Any]]
 
 
-def _questions(api: httpx.Client, players: list[str], series: Series) -> Iterator[Question]:
-    """Endpoint, path and parameters of everything that can be asked."""
+def _requests(api: httpx.Client, players: list[str], series: Series) -> Iterator[ApiRequest]:
+    """Endpoint, path and parameters of all requests that the ingestion makes."""
     for player in players:
         of_player = {"player_id": player}
         yield "player", f"/players/{player}", of_player
@@ -45,29 +45,31 @@ def _questions(api: httpx.Client, players: list[str], series: Series) -> Iterato
 
 
 def _parse(api: httpx.Client, endpoint: str, path: str, params: dict[str, Any]) -> Parsed:
-    answer = api.get(path)
-    return SOURCE.endpoints[endpoint].parse(Page(endpoint, path, params, answer.status_code, _MOMENT, answer.content))
+    response = api.get(path)
+    return SOURCE.endpoints[endpoint].parse(
+        Page(endpoint, path, params, response.status_code, _OBSERVED_AT, response.content)
+    )
 
 
-def test_every_answer_is_parsed_without_reject_and_without_drift():
+def test_every_response_is_parsed_without_reject_and_without_drift():
     rows: dict[str, int] = {}
     world = World(seed=7, players=40, days=25)
     with serve(world) as sandbox, httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as api:
         faceit = sandbox.faceit.world
         scene = faceit.scene
-        questions = list(_questions(api, faceit.suggested_players(24), faceit.history.series))
+        requests = list(_requests(api, faceit.suggested_players(24), faceit.history.series))
         for one in scene.hubs:
             of_hub = {"hub_id": one.competition_id}
-            questions.append(("hub", f"/hubs/{one.competition_id}", of_hub))
-            questions.append(("hub_matches", f"/hubs/{one.competition_id}/matches?limit=100", of_hub))
-            questions.append(("hub_members", f"/hubs/{one.competition_id}/members?limit=50", of_hub))
+            requests.append(("hub", f"/hubs/{one.competition_id}", of_hub))
+            requests.append(("hub_matches", f"/hubs/{one.competition_id}/matches?limit=100", of_hub))
+            requests.append(("hub_members", f"/hubs/{one.competition_id}/members?limit=50", of_hub))
         for one in scene.championships:
             of_championship = {"championship_id": one.competition_id}
             path = f"/championships/{one.competition_id}"
-            questions.append(("championship", path, of_championship))
-            questions.append(("championship_matches", f"{path}/matches?limit=100", of_championship))
-        assert {endpoint for endpoint, _, _ in questions} == set(SOURCE.endpoints)
-        for endpoint, path, params in questions:
+            requests.append(("championship", path, of_championship))
+            requests.append(("championship_matches", f"{path}/matches?limit=100", of_championship))
+        assert {endpoint for endpoint, _, _ in requests} == set(SOURCE.endpoints)
+        for endpoint, path, params in requests:
             parsed = _parse(api, endpoint, path, params)
             assert (parsed.rejects, dict(parsed.drift)) == ([], {}), path
             for table, frame in parsed.frames.items():
@@ -77,7 +79,7 @@ def test_every_answer_is_parsed_without_reject_and_without_drift():
 
 
 @pytest.mark.parametrize("path", ["history?game=cs2&limit=100", "games/cs2/stats?limit=100"])
-def test_a_malformed_field_costs_itself_and_the_record_only_where_it_is_of_the_key(path: str):
+def test_a_malformed_field_loses_only_itself_and_its_record_only_if_it_is_part_of_the_key(path: str):
     endpoint = "player_history" if "history" in path else "player_match_stats"
     world = World(seed=7, players=30, days=30)
     with (
@@ -89,12 +91,12 @@ def test_a_malformed_field_costs_itself_and_the_record_only_where_it_is_of_the_k
             _parse(api, endpoint, f"/players/{player}/{path}", {"player_id": player, "game": "cs2"}) for _ in range(2)
         )
         table = SOURCE.endpoints[endpoint].tables[0].name
-        spoiled = Counter(one.field for one in sandbox.faceit.plan.malformed)
-        in_key = {"Match Round"} & spoiled.keys()
-        assert len(wrong.rejects) == sum(spoiled[name] for name in in_key)
+        malformed_fields = Counter(one.field for one in sandbox.faceit.fault_injector.malformed)
+        in_key = {"Match Round"} & malformed_fields.keys()
+        assert len(wrong.rejects) == sum(malformed_fields[name] for name in in_key)
         assert sorted(len(places) for places in wrong.odd.values()) == sorted(
-            count for name, count in spoiled.items() if name not in in_key
+            count for name, count in malformed_fields.items() if name not in in_key
         )
-        assert len(spoiled) > 1
+        assert len(malformed_fields) > 1
         assert (right.rejects, right.odd) == ([], {})
         assert wrong.frames[table].height + len(wrong.rejects) == right.frames[table].height

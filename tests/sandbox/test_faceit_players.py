@@ -1,4 +1,4 @@
-"""Profiles, histories, statistics and rankings as FACEIT answers."""
+"""Profiles, histories, statistics and rankings in FACEIT's form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def world(sandbox: Sandbox) -> FaceitWorld:
 
 @pytest.fixture
 def player(world: FaceitWorld) -> str:
-    """Whoever plays most."""
+    """The player with the most matches."""
     return world.suggested_players(1)[0]
 
 
@@ -45,7 +45,7 @@ def test_a_player_of_both_games_is_found_by_id_name_and_either_account(faceit: h
         assert faceit.get("/players", params=query).json() == profile
 
 
-def test_profiles_lack_what_real_ones_lack(faceit: httpx.Client, world: FaceitWorld):
+def test_profiles_lack_the_fields_that_real_ones_lack(faceit: httpx.Client, world: FaceitWorld):
     profiles = [_get(faceit, f"/players/{one.player_id}") for one in world.accounts.by_person.values()]
     cs2 = [profile["games"]["cs2"] for profile in profiles if "cs2" in profile["games"]]
     assert {game.get("faceit_elo", "missing") for game in cs2} >= {"missing", 0}
@@ -76,8 +76,8 @@ def test_a_history_is_paged_newest_first_up_to_its_caps(faceit: httpx.Client, pl
     later = _get(faceit, f"{path}&limit=100&offset=100")
     assert (later["start"], later["end"]) == (100, 200)
     assert len(_get(faceit, path)["items"]) == 20
-    moments = [item.get("started_at", item.get("finished_at")) for item in first["items"] + later["items"]]
-    assert moments == sorted(moments, reverse=True)
+    timestamps = [item.get("started_at", item.get("finished_at")) for item in first["items"] + later["items"]]
+    assert timestamps == sorted(timestamps, reverse=True)
     assert faceit.get(f"{path}&limit=101").status_code == 400
     assert faceit.get(f"{path}&offset=1000").json()["items"] == []
     assert faceit.get(f"{path}&offset=1001").status_code == 400
@@ -85,7 +85,7 @@ def test_a_history_is_paged_newest_first_up_to_its_caps(faceit: httpx.Client, pl
     assert faceit.get(f"/players/{player}/history").status_code == 400
 
 
-def test_a_history_can_be_cut_by_seconds(faceit: httpx.Client, player: str):
+def test_a_history_can_be_bounded_by_seconds(faceit: httpx.Client, player: str):
     path = f"/players/{player}/history?game=cs2&limit=100"
     items = _get(faceit, path)["items"]
     since, until = (items[place].get("started_at", items[place].get("finished_at")) for place in (30, 10))
@@ -100,7 +100,7 @@ def test_dota2_has_a_profile_but_no_matches_here(faceit: httpx.Client, player: s
     assert faceit.get(f"/players/{player}/stats/dota2").status_code == 404
 
 
-def test_statistics_beyond_offset_200_are_reached_by_moving_to():
+def test_statistics_beyond_offset_200_are_reached_with_a_smaller_to():
     world = World(seed=7, players=20, days=170)
     with serve(world) as sandbox, httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as api:
         faceit = sandbox.faceit.world
@@ -145,12 +145,12 @@ def test_statistics_are_text_as_recorded(faceit: httpx.Client, player: str, reco
 def test_lifetime_and_segments_are_the_sums_of_the_list(faceit: httpx.Client, world: FaceitWorld, recorded: Path):
     player = world.suggested_players(2)[1]
     answered = json.loads((recorded / "faceit/players" / _RECORDED / "stats_cs2.json").read_text())
-    answer = _get(faceit, f"/players/{player}/stats/cs2")
-    assert set(answer["lifetime"]) == set(answered["lifetime"])
-    assert set(answer["segments"][0]["stats"]) == set(answered["segments"][0]["stats"])
+    response = _get(faceit, f"/players/{player}/stats/cs2")
+    assert set(response["lifetime"]) == set(answered["lifetime"])
+    assert set(response["segments"][0]["stats"]) == set(answered["segments"][0]["stats"])
     path = f"/players/{player}/games/cs2/stats?limit=100&offset="
     items = [item["stats"] for offset in (0, 100, 200) for item in _get(faceit, f"{path}{offset}")["items"]]
-    lifetime = answer["lifetime"]
+    lifetime = response["lifetime"]
     assert lifetime["Matches"] == str(len(items))
     assert lifetime["Wins"] == str(sum(item["Result"] == "1" for item in items))
     assert float(lifetime["K/D Ratio"]) == pytest.approx(sum(float(item["K/D Ratio"]) for item in items), abs=2)
@@ -159,7 +159,7 @@ def test_lifetime_and_segments_are_the_sums_of_the_list(faceit: httpx.Client, wo
     kills: Counter[str] = Counter()
     for item in items:
         kills[item["Map"].removeprefix("de_").capitalize()] += int(item["Kills"])
-    assert {segment["label"]: segment["stats"]["Kills"] for segment in answer["segments"]} == {
+    assert {segment["label"]: segment["stats"]["Kills"] for segment in response["segments"]} == {
         name: str(count) for name, count in kills.items()
     }
     assert lifetime["Recent Results"] == [item["Result"] for item in items[:5]][::-1]
@@ -184,7 +184,7 @@ def test_rankings_are_ordered_by_elo_and_agree_with_profiles(faceit: httpx.Clien
     assert not ranked & hidden
 
 
-def test_bans_begin_when_they_begin_and_need_not_end(faceit: httpx.Client, world: FaceitWorld):
+def test_bans_appear_at_their_start_and_may_have_no_end(faceit: httpx.Client, world: FaceitWorld):
     banned = world.accounts.by_person[6].player_id
     items = _get(faceit, f"/players/{banned}/bans")["items"]
     assert [item["ends_at"] == "" for item in items] == [False, True]

@@ -1,4 +1,4 @@
-"""FACEIT's truth equals what a careful reader of the HTTP answers computes, now and after time has passed."""
+"""FACEIT's ground truth equals results computed from HTTP responses, now and after the clock has advanced."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _history(api: httpx.Client, player: str) -> list[dict[str, Any]]:
 
 
 def _statistics(api: httpx.Client, player: str) -> list[dict[str, Any]]:
-    """Every row of the list by game, moving `to`."""
+    """Every row of the list by game, paged by `to`."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     until = ""
     while True:
@@ -49,8 +49,10 @@ def _rating(row: dict[str, Any]) -> float | None:
     return (kills / rounds / 0.679 + 0.7 * (rounds - deaths) / rounds / 0.317 + per_round / 1.277) / 2.7
 
 
-def _assert_rows(api: httpx.Client, told: FaceitTruth, players: list[str]) -> None:
-    rows = {(row["player_id"], row["match_id"], row["map_number"]): row for row in told.player_matches.to_dicts()}
+def _assert_rows(api: httpx.Client, ground_truth: FaceitTruth, players: list[str]) -> None:
+    rows = {
+        (row["player_id"], row["match_id"], row["map_number"]): row for row in ground_truth.player_matches.to_dicts()
+    }
     maps: Counter[tuple[str, str]] = Counter()
     wins: Counter[tuple[str, str]] = Counter()
     for player in players:
@@ -72,22 +74,22 @@ def _assert_rows(api: httpx.Client, told: FaceitTruth, players: list[str]) -> No
             maps[player, read["Map"]] += 1
             wins[player, read["Map"]] += row["is_win"]
     assert rows == {}
-    assert {(row["player_id"], row["map"]): (row["matches"], row["wins"]) for row in told.player_maps.to_dicts()} == {
-        key: (count, wins[key]) for key, count in maps.items()
-    }
-    for row in told.players.to_dicts():
+    assert {
+        (row["player_id"], row["map"]): (row["matches"], row["wins"]) for row in ground_truth.player_maps.to_dicts()
+    } == {key: (count, wins[key]) for key, count in maps.items()}
+    for row in ground_truth.players.to_dicts():
         count = sum(count for (player, _), count in maps.items() if player == row["player_id"])
         won = sum(count for (player, _), count in wins.items() if player == row["player_id"])
         assert (row["matches"], row["wins"], row["losses"]) == (count, won, count - won)
-    for row in told.maps.to_dicts():
+    for row in ground_truth.maps.to_dicts():
         assert row["matches"] == sum(count for (_, name), count in maps.items() if name == row["map"])
 
 
 def _assert_true(api: httpx.Client, world: FaceitWorld, players: list[str]) -> None:
-    told = truth(world, players)
-    _assert_rows(api, told, players)
+    ground_truth = truth(world, players)
+    _assert_rows(api, ground_truth, players)
     listed = {(player, item["match_id"], item["status"]) for player in players for item in _history(api, player)}
-    assert set(told.histories.rows()) == listed
+    assert set(ground_truth.histories.rows()) == listed
     profiles = {player: api.get(f"/players/{player}").json() for player in players}
     shown = {
         (player, game, profile["region"]): (profile.get("faceit_elo") or None, profile.get("skill_level"))
@@ -95,14 +97,14 @@ def _assert_true(api: httpx.Client, world: FaceitWorld, players: list[str]) -> N
         for game, profile in record["games"].items()
         if game in ("cs2", "dota2")
     }
-    assert {(row["player_id"], row["game"], row["region"]) for row in told.elos.to_dicts()} == set(shown)
-    for row in told.elos.to_dicts():
+    assert {(row["player_id"], row["game"], row["region"]) for row in ground_truth.elos.to_dicts()} == set(shown)
+    for row in ground_truth.elos.to_dicts():
         elo, level = shown[row["player_id"], row["game"], row["region"]]
         assert row["faceit_elo"] == elo
         assert row["skill_level"] == (level if elo else None)
     for game, region in (("cs2", "EU"), ("cs2", "NA"), ("dota2", "EU"), ("dota2", "NA")):
         board = api.get(f"/rankings/games/{game}/regions/{region}?limit=100").json()["items"]
-        mine = told.boards.filter(game=game, region=region).sort("position").to_dicts()
+        mine = ground_truth.boards.filter(game=game, region=region).sort("position").to_dicts()
         names = ("position", "player_id", "faceit_elo")
         assert [[row[name] for name in names] for row in mine] == [[row[name] for name in names] for row in board]
 
@@ -126,25 +128,25 @@ def test_slots_and_the_ten_of_each_map_are_those_of_the_match():
     with serve(world) as sandbox, httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED, timeout=30) as api:
         faceit = sandbox.faceit.world
         players = faceit.suggested_players(2)
-        told = truth(faceit, players)
+        ground_truth = truth(faceit, players)
         maps: Counter[str] = Counter()
         wins: Counter[str] = Counter()
         read: dict[tuple[str, str], tuple[int, str]] = {}
-        for match_id in told.player_matches["match_id"].unique().to_list():
+        for match_id in ground_truth.player_matches["match_id"].unique().to_list():
             for one in api.get(f"/matches/{match_id}/stats").json()["rounds"]:
                 for side, team in enumerate(one["teams"]):
                     for slot, player in enumerate(sorted(row["player_id"] for row in team["players"])):
                         read[player, f"{match_id} {one['match_round']}"] = (5 * side + slot, f"faction{side + 1}")
                     maps[one["round_stats"]["Map"]] += 5
                     wins[one["round_stats"]["Map"]] += 5 * (team["team_stats"]["Team Win"] == "1")
-        for row in told.player_matches.to_dicts():
+        for row in ground_truth.player_matches.to_dicts():
             key = row["player_id"], f"{row['match_id']} {row['map_number']}"
             assert read[key] == (row["player_slot"], row["side"])
-        assert {row["map"]: row["matches"] for row in told.match_maps.to_dicts()} == maps
-        assert {row["map"]: row["wins"] for row in told.match_maps.to_dicts()} == wins
+        assert {row["map"]: row["matches"] for row in ground_truth.match_maps.to_dicts()} == maps
+        assert {row["map"]: row["wins"] for row in ground_truth.match_maps.to_dicts()} == wins
 
 
-def test_identities_are_what_profiles_and_opendota_together_tell():
+def test_identities_are_those_of_profiles_and_opendota_combined():
     world = World(seed=11, players=40, days=20)
     with (
         serve(world) as sandbox,

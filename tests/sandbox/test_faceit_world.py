@@ -1,4 +1,4 @@
-"""FACEIT's world: deterministic, consistent with itself, and no change to the world that OpenDota shows."""
+"""FACEIT's world is deterministic and consistent, and does not change the world that OpenDota shows."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import httpx
 import numpy as np
 import pytest
 
+from sandbox.faceit.match_log import BYE, CANCELLED, MISSING, NEVER, PLAYED, Maps
 from sandbox.faceit.rules import levels_of
 from sandbox.faceit.simulation import elo_changes
-from sandbox.faceit.tape import BYE, CANCELLED, NEVER, NOBODY, PLAYED, Maps
 from sandbox.faceit.world import FaceitWorld
 from sandbox.people import steam_id64
 from sandbox.server import serve
 from sandbox.world import World
 from tests.sandbox.conftest import AUTHORIZED
 
-# Of OpenDota's answers below, before the world had a FACEIT. The digest of matches leaves out the fields that the
-# simulated OpenDota was given other values for since then.
+# Digests of OpenDota's responses below, from before FACEIT was added. The digest of matches omits the fields whose
+# values have changed in the simulated OpenDota since then.
 _OPENDOTA_DIGEST = "60e7ba83bbcf97fc0117f6d5e87c8a0f"
 
 
@@ -41,7 +41,7 @@ def _sides(values: np.ndarray) -> np.ndarray:
 
 
 def _as_before(match: dict[str, Any]) -> bytes:
-    """A match without ids beside the objects of its teams and league, asked bans, and how it hides an account."""
+    """A match without the fields that have changed: ids beside team and league objects, bans, anonymous accounts."""
     left_out = {"leagueid", "radiant_team_id", "dire_team_id", "radiant_name", "dire_name"}
     if match["game_mode"] == 22:
         left_out.add("picks_bans")
@@ -55,7 +55,7 @@ def _as_before(match: dict[str, Any]) -> bytes:
     return json.dumps(kept).encode()
 
 
-def test_opendota_answers_as_it_did_before_there_was_a_faceit():
+def test_opendota_responds_as_before_faceit_was_added():
     world = World(seed=7, players=30, days=20)
     digest = hashlib.blake2b(digest_size=16)
     parts = ("", "/matches?significant=0", "/wl", "/peers", "/ratings")
@@ -66,9 +66,9 @@ def test_opendota_answers_as_it_did_before_there_was_a_faceit():
             paths += [f"/players/{account}{part}" for account in world.suggested_players(30) for part in parts]
             for path in paths:
                 digest.update(api.get(path).content)
-            for match_id in world.tape.match_id.tolist()[::9]:
-                answer = api.get(f"/matches/{match_id}")
-                digest.update(_as_before(answer.json()) if answer.status_code == 200 else answer.content)
+            for match_id in world.match_log.match_id.tolist()[::9]:
+                response = api.get(f"/matches/{match_id}")
+                digest.update(_as_before(response.json()) if response.status_code == 200 else response.content)
             assert sandbox.faceit.world.history.series.match_id.size
             sandbox.advance(days=2)
     assert digest.hexdigest() == _OPENDOTA_DIGEST
@@ -81,12 +81,12 @@ def test_the_same_seed_is_the_same_world_and_another_seed_another():
     assert set(one.suggested_players()).isdisjoint(other.suggested_players())
 
 
-def test_it_is_played_when_faceit_is_first_asked_and_then_keeps_up():
+def test_it_is_simulated_on_the_first_request_to_faceit_and_then_kept_current():
     with serve(World(seed=5, players=20, days=10)) as sandbox:
         faceit = sandbox.faceit.world
         assert httpx.get(f"{sandbox.url}/leagues").status_code == 200
         sandbox.advance(days=1)
-        assert not faceit.has_begun
+        assert not faceit.is_started
         path = f"{sandbox.faceit_url}/players/{faceit.suggested_players(1)[0]}"
         elos = [httpx.get(path, headers=AUTHORIZED).json()["games"]["cs2"]["faceit_elo"]]
         sandbox.advance(days=5)
@@ -98,7 +98,7 @@ def test_it_is_played_when_faceit_is_first_asked_and_then_keeps_up():
         assert len(set(elos)) == 3
 
 
-def test_an_account_hangs_on_seed_and_row_alone():
+def test_an_account_depends_on_seed_and_row_alone():
     small, large = (FaceitWorld(World(5, players, days=20)).accounts for players in (30, 60))
     known = {one.person: one.player_id for one in small.by_person.values() if not one.is_newcomer}
     assert known == {person: large.by_person[person].player_id for person in known}
@@ -134,7 +134,7 @@ def test_people_are_of_every_kind_and_keep_their_steam_account(world: FaceitWorl
     assert {True, False} == {account.shows_steam for account in accounts}
 
 
-def test_some_go_by_a_name_that_somebody_else_has_on_steam(world: FaceitWorld):
+def test_some_people_have_the_steam_name_of_another_person(world: FaceitWorld):
     people = world.world.people
     borrowed = [
         account
@@ -186,7 +186,7 @@ def test_statistics_agree_with_each_other(world: FaceitWorld):
     }
 
 
-def test_a_series_ends_when_one_side_has_won_most_of_its_maps_and_one_of_two_with_the_second(world: FaceitWorld):
+def test_a_series_ends_with_the_majority_of_its_maps_and_a_best_of_two_with_the_second(world: FaceitWorld):
     history = world.history
     series, maps = history.series, history.maps
     lengths = Counter()
@@ -194,7 +194,7 @@ def test_a_series_ends_when_one_side_has_won_most_of_its_maps_and_one_of_two_wit
         scores = [maps.scores[place].tolist() for place in history.maps_of(row)]
         won = [sum(one > other for one, other in scores), sum(other > one for one, other in scores)]
         if won == [1, 1]:
-            assert (series.best_of[row], series.winner[row]) == (2, NOBODY)
+            assert (series.best_of[row], series.winner[row]) == (2, MISSING)
         else:
             assert max(won) == series.best_of[row] // 2 + 1
             assert won[series.winner[row]] == max(won)
@@ -210,14 +210,14 @@ def test_cancelled_matches_and_byes_have_no_maps_and_no_start(world: FaceitWorld
         rows = np.flatnonzero(history.series.state == state)
         assert len(rows)
         assert all(len(history.maps_of(row)) == 0 for row in rows.tolist())
-        assert (history.series.started_at[rows] == NOBODY).all()
+        assert (history.series.started_at[rows] == MISSING).all()
         assert (history.series.elo_gain[rows] == 0).all()
     byes = history.series.state == BYE
-    assert (history.series.person[byes, 5:] == NOBODY).all()
-    assert (history.series.person[~byes] != NOBODY).all()
+    assert (history.series.person[byes, 5:] == MISSING).all()
+    assert (history.series.person[~byes] != MISSING).all()
 
 
-def test_nobody_is_in_two_matches_at_once_and_all_ten_differ(world: FaceitWorld):
+def test_no_player_is_in_two_matches_at_once_and_all_ten_differ(world: FaceitWorld):
     series = world.history.series
     played = series.state == PLAYED
     assert all(len(set(ten)) == 10 for ten in series.person[played].tolist())
@@ -228,11 +228,11 @@ def test_nobody_is_in_two_matches_at_once_and_all_ten_differ(world: FaceitWorld)
     assert (same & (start[order][1:] < end[order][:-1])).mean() < 0.002
 
 
-def test_only_who_plays_cs2_is_in_a_match_and_substitutes_stand_in_for_members(world: FaceitWorld):
+def test_only_players_of_cs2_are_in_a_match_and_substitutes_replace_members(world: FaceitWorld):
     series = world.history.series
-    everybody = set(series.person.ravel().tolist()) - {NOBODY}
+    everybody = set(series.person.ravel().tolist()) - {MISSING}
     assert everybody <= set(world.accounts.plays("cs2").tolist())
-    replaced = np.argwhere(series.absent != NOBODY).tolist()
+    replaced = np.argwhere(series.absent != MISSING).tolist()
     assert replaced
     for row, side in replaced:
         team = world.scene.teams[series.team[row, side]]
@@ -240,7 +240,7 @@ def test_only_who_plays_cs2_is_in_a_match_and_substitutes_stand_in_for_members(w
         assert lineup == {*team.members, team.substitute} - {int(series.absent[row, side])}
 
 
-def test_elo_follows_results_and_only_where_it_counts(world: FaceitWorld):
+def test_elo_follows_the_results_of_rated_matches(world: FaceitWorld):
     series = world.history.series
     changes = elo_changes(series)
     assert (changes.reshape(-1, 2, 5).sum(axis=(1, 2)) == 0).all()
@@ -261,7 +261,7 @@ def test_levels_begin_at_their_lower_bounds():
     assert levels_of(np.array(bounds[1:]) - 1).tolist() == list(range(1, 10))
 
 
-def test_late_matches_and_late_results_are_on_the_tape(world: FaceitWorld):
+def test_late_matches_and_late_results_are_in_the_match_log(world: FaceitWorld):
     series = world.history.series
     assert 0.01 < (series.visible_at - series.finished_at > 86_400).mean() < 0.06
     late = (series.result_at > series.visible_at) & (series.result_at < NEVER)

@@ -1,4 +1,4 @@
-"""Faults: each kind shows what it promises, and the same request succeeds afterwards."""
+"""Each kind of fault has its effect, and the same request succeeds afterwards."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def _running(faults: Faults) -> Iterator[tuple[Sandbox, httpx.Client]]:
         yield sandbox, api
 
 
-def test_a_429_passes_when_asked_again():
+def test_a_retry_after_a_429_succeeds():
     with _running(Faults(too_many=1.0, tries=2)) as (_, api):
-        answers = [api.get("/leagues") for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [429, 429, 200]
-        assert answers[0].json() == {"error": "minute rate limit exceeded"}
+        responses = [api.get("/leagues") for _ in range(3)]
+        assert [response.status_code for response in responses] == [429, 429, 200]
+        assert responses[0].json() == {"error": "minute rate limit exceeded"}
         assert api.get("/teams").status_code == 429
 
 
@@ -44,16 +44,16 @@ def test_a_truncated_body_is_shorter_than_announced():
         assert api.get("/heroStats").status_code == 200
 
 
-def test_a_cut_body_is_whole_to_http_and_broken_to_json():
+def test_a_cut_body_is_valid_http_and_invalid_json():
     with _running(Faults(schedule={1: "cut"})) as (_, api):
-        answer = api.get("/leagues")
-        assert answer.status_code == 200
+        response = api.get("/leagues")
+        assert response.status_code == 200
         with pytest.raises(ValueError, match=r"."):
-            answer.json()
+            response.json()
         assert api.get("/leagues").json()
 
 
-def test_a_hanging_request_outlasts_the_clients_patience_and_does_not_hold_up_the_end():
+def test_a_hanging_request_exceeds_the_clients_timeout_and_does_not_delay_the_end():
     began = time.perf_counter()
     with _running(Faults(schedule={1: "hang"}, hang_s=60)) as (_, api):
         with pytest.raises(httpx.ReadTimeout):
@@ -62,7 +62,7 @@ def test_a_hanging_request_outlasts_the_clients_patience_and_does_not_hold_up_th
     assert time.perf_counter() - began < 10
 
 
-def test_a_slow_request_is_answered_after_a_while():
+def test_a_slow_request_gets_a_late_response():
     with _running(Faults(schedule={1: "slow"}, slow_s=0.3)) as (_, api):
         began = time.perf_counter()
         assert api.get("/leagues").status_code == 200
@@ -78,7 +78,7 @@ def test_a_duplicate_page_ignores_the_offset_once():
         assert right != again
 
 
-def test_malformed_records_are_known_and_served_right_the_next_time():
+def test_malformed_records_are_recorded_and_served_correctly_the_next_time():
     with _running(Faults(malformed=0.2, seed=4)) as (sandbox, api):
         account = sandbox.world.suggested_players(1)[0]
         path = f"/players/{account}/matches?significant=0"
@@ -93,7 +93,7 @@ def test_malformed_records_are_known_and_served_right_the_next_time():
         assert sorted(right) == truth(sandbox.world, [account]).match_ids(account)
 
 
-def test_what_never_arrived_has_shown_nothing():
+def test_an_undelivered_response_is_not_recorded():
     with _running(Faults(malformed=1.0, schedule={1: "cut", 2: "truncate", 4: "cut"})) as (sandbox, api):
         account = sandbox.world.suggested_players(1)[0]
         api.get(f"/players/{account}")

@@ -1,4 +1,4 @@
-"""Matches, teams, leagues and constants as OpenDota answers."""
+"""Matches, teams, leagues and constants in OpenDota's form."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def _get(api: httpx.Client, path: str) -> Any:
 
 
 def _details(api: httpx.Client, sandbox: Sandbox, chosen: np.ndarray, count: int = 6) -> list[dict[str, Any]]:
-    tape = sandbox.world.tape
-    rows = np.flatnonzero(chosen & (tape.visible_at <= sandbox.world.now))[:count]
+    match_log = sandbox.world.match_log
+    rows = np.flatnonzero(chosen & (match_log.visible_at <= sandbox.world.now))[:count]
     assert len(rows)
-    return [_get(api, f"/matches/{tape.match_id[row]}") for row in rows]
+    return [_get(api, f"/matches/{match_log.match_id[row]}") for row in rows]
 
 
 def test_a_parsed_match_has_what_an_unparsed_one_lacks(api: httpx.Client, sandbox: Sandbox):
-    is_parsed = sandbox.world.tape.parsed_at <= sandbox.world.now
+    is_parsed = sandbox.world.match_log.parsed_at <= sandbox.world.now
     only_parsed = ("chat", "objectives", "radiant_gold_adv", "radiant_xp_adv")
     for match in _details(api, sandbox, is_parsed):
         assert match["version"]
@@ -51,15 +51,15 @@ def test_match_details_agree_with_the_players_lists(api: httpx.Client, sandbox: 
 
 
 def test_anonymous_players_have_a_null_account_or_zero_or_none(api: httpx.Client, sandbox: Sandbox):
-    matches = _details(api, sandbox, np.ones(len(sandbox.world.tape), dtype=bool), 60)
+    matches = _details(api, sandbox, np.ones(len(sandbox.world.match_log), dtype=bool), 60)
     players = [player for match in matches for player in match["players"]]
     hidden = [player for player in players if not player.get("account_id")]
     assert {player.get("account_id", "left out") for player in hidden} == {None, 0, "left out"}
     assert 0 < len(hidden) < len(players) / 2
 
 
-def test_captains_mode_has_a_draft_and_all_pick_what_was_asked_for(api: httpx.Client, sandbox: Sandbox):
-    mode = sandbox.world.tape.game_mode
+def test_captains_mode_has_a_draft_and_all_pick_the_requested_bans(api: httpx.Client, sandbox: Sandbox):
+    mode = sandbox.world.match_log.game_mode
     for match in _details(api, sandbox, mode == 2):
         picks = [step for step in match["picks_bans"] if step["is_pick"]]
         heroes = {player["hero_id"] for player in match["players"]}
@@ -67,14 +67,18 @@ def test_captains_mode_has_a_draft_and_all_pick_what_was_asked_for(api: httpx.Cl
         assert len(picks) == 10 < len(match["picks_bans"])
         assert [step["order"] for step in match["picks_bans"]] == list(range(24))
     for match in _details(api, sandbox, mode == 22):
-        asked = [step["hero_id"] for step in match["picks_bans"] if not step["is_pick"]]
-        # Some of it was picked all the same, and some was requested twice.
-        assert len(set(asked) - {player["hero_id"] for player in match["players"]}) < len(set(asked)) < len(asked)
+        requested = [step["hero_id"] for step in match["picks_bans"] if not step["is_pick"]]
+        # Some of the bans were picked nevertheless, and some were requested twice.
+        assert (
+            len(set(requested) - {player["hero_id"] for player in match["players"]})
+            < len(set(requested))
+            < len(requested)
+        )
     assert all(match["picks_bans"] is None for match in _details(api, sandbox, mode == 23))
 
 
 def test_an_unknown_cluster_has_no_region_and_an_unknown_region_no_name(api: httpx.Client, sandbox: Sandbox):
-    cluster = sandbox.world.tape.cluster
+    cluster = sandbox.world.match_log.cluster
     regions = _get(api, "/constants/region")
     for match in _details(api, sandbox, cluster == 399):
         assert match["region"] is None
@@ -83,8 +87,8 @@ def test_an_unknown_cluster_has_no_region_and_an_unknown_region_no_name(api: htt
 
 
 def test_a_match_that_is_not_yet_listed_is_not_found(api: httpx.Client, sandbox: Sandbox):
-    tape = sandbox.world.tape
-    unlisted = tape.match_id[tape.visible_at > sandbox.world.now]
+    match_log = sandbox.world.match_log
+    unlisted = match_log.match_id[match_log.visible_at > sandbox.world.now]
     assert len(unlisted)
     for path in (f"/matches/{unlisted[0]}", "/matches/17", "/matches/first"):
         assert (api.get(path).status_code, api.get(path).json()) == (404, {"error": "Not Found"})
@@ -101,7 +105,7 @@ def test_lists_page_downwards_by_match_id(api: httpx.Client, endpoint: str):
     assert ids == sorted(set(ids), reverse=True)
 
 
-def test_public_matches_keep_to_the_ranks_asked_for(api: httpx.Client):
+def test_public_matches_are_within_the_requested_ranks(api: httpx.Client):
     rows = _get(api, "/publicMatches?min_rank=31&max_rank=45")
     assert rows
     assert all(31 <= row["avg_rank_tier"] <= 45 for row in rows)
@@ -117,10 +121,10 @@ def test_pro_matches_name_teams_and_league(api: httpx.Client):
         assert leagues[match["leagueid"]] == match["league_name"]
 
 
-def test_some_matches_have_teams_and_league_as_objects_alone(api: httpx.Client, sandbox: Sandbox):
+def test_some_matches_have_teams_and_league_only_as_objects(api: httpx.Client, sandbox: Sandbox):
     teams = {row["team_id"]: row["name"] for row in _get(api, "/teams")}
     is_flat = set()
-    for match in _details(api, sandbox, sandbox.world.tape.league > 0, 40):
+    for match in _details(api, sandbox, sandbox.world.match_log.league > 0, 40):
         assert teams[match["radiant_team"]["team_id"]] == match["radiant_team"]["name"]
         assert match["league"].keys() >= {"leagueid", "name"}
         assert match["radiant_team_id"] in (None, match["radiant_team"]["team_id"])

@@ -1,4 +1,4 @@
-"""Player endpoints: the contract the ingest is written against."""
+"""Player endpoints: the contract that the ingestion relies on."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def significant(api: httpx.Client, account: int) -> list[dict[str, Any]]:
 
 
 def test_a_profile_names_the_person_and_their_rank(api: httpx.Client, account: int):
-    answer = _get(api, f"/players/{account}")
-    assert answer["profile"]["account_id"] == account
-    assert answer["profile"]["steamid"] == str(account + 76_561_197_960_265_728)
-    assert 11 <= answer["rank_tier"] <= 80
+    response = _get(api, f"/players/{account}")
+    assert response["profile"]["account_id"] == account
+    assert response["profile"]["steamid"] == str(account + 76_561_197_960_265_728)
+    assert 11 <= response["rank_tier"] <= 80
 
 
 def test_an_uncalibrated_player_has_null_ranks(api: httpx.Client, sandbox: Sandbox):
     never = sandbox.world.suggested_players()[13]
-    answer = _get(api, f"/players/{never}")
-    assert answer["rank_tier"] is None
-    assert answer["leaderboard_rank"] is None
+    response = _get(api, f"/players/{never}")
+    assert response["rank_tier"] is None
+    assert response["leaderboard_rank"] is None
 
 
 def test_records_have_the_fields_of_today_and_come_newest_first(every: list[dict[str, Any]]):
@@ -67,7 +67,7 @@ def test_records_have_the_fields_of_today_and_come_newest_first(every: list[dict
     assert starts == sorted(starts, reverse=True)
 
 
-def test_only_significant_matches_are_listed_unless_asked(
+def test_only_significant_matches_are_listed_by_default(
     api: httpx.Client, every: list[dict[str, Any]], significant: list[dict[str, Any]]
 ):
     assert 0 < len(significant) < len(every)
@@ -86,17 +86,17 @@ def test_a_filter_keeps_exactly_the_matches_with_its_value(
     api: httpx.Client, account: int, every: list[dict[str, Any]], name: str
 ):
     value = Counter(record[name] for record in every).most_common()[-1][0]
-    answer = _get(api, f"/players/{account}/matches?significant=0&{name}={value}")
-    assert answer == [record for record in every if record[name] == value]
+    response = _get(api, f"/players/{account}/matches?significant=0&{name}={value}")
+    assert response == [record for record in every if record[name] == value]
 
 
 def test_date_keeps_the_last_days(api: httpx.Client, sandbox: Sandbox, account: int, every: list[dict[str, Any]]):
     since = sandbox.world.now - 7 * 86_400
-    answer = _get(api, f"/players/{account}/matches?significant=0&date=7")
-    assert answer == [record for record in every if record["start_time"] >= since]
+    response = _get(api, f"/players/{account}/matches?significant=0&date=7")
+    assert response == [record for record in every if record["start_time"] >= since]
 
 
-def test_project_adds_fields_to_the_six_that_are_always_there(api: httpx.Client, account: int):
+def test_project_adds_fields_to_the_six_fixed_ones(api: httpx.Client, account: int):
     base = {"match_id", "player_slot", "radiant_win", "duration", "game_mode", "lobby_type"}
     repeated = _get(api, f"/players/{account}/matches?limit=1&project=kills&project=patch")
     assert set(repeated[0]) == base | {"kills", "patch"}
@@ -114,7 +114,7 @@ def test_win_loss_counts_significant_matches(api: httpx.Client, account: int, si
     assert _get(api, f"/players/{account}/wl") == {"win": wins, "lose": len(significant) - wins}
 
 
-def test_heroes_agree_with_the_matches_and_know_only_listed_heroes(
+def test_heroes_agree_with_the_matches_and_are_those_of_the_constants(
     api: httpx.Client, account: int, significant: list[dict[str, Any]]
 ):
     rows = {row["hero_id"]: row for row in _get(api, f"/players/{account}/heroes")}

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: another process drives it, and it ends when told to."""
+"""`python -m sandbox`: another process controls it, and it stops on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _process(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def test_the_first_line_is_the_url_and_the_control_endpoints_drive_the_world():
+def test_the_first_line_is_the_url_and_the_control_endpoints_control_the_world():
     world = World(5, 30, days=20)
     with _process("--port", "0") as (_, url):
         control = url.removesuffix("/api") + "/sandbox"
@@ -43,10 +43,10 @@ def test_the_first_line_is_the_url_and_the_control_endpoints_drive_the_world():
         state = httpx.post(f"{control}/advance", json={"days": 2}).json()
         world.advance(days=2)
         assert state["now"] == world.now
-        told = httpx.get(f"{control}/truth", params={"accounts": ",".join(map(str, accounts))}).json()
-        assert told["players"] == truth(world, accounts).players.to_dicts()
-        assert told["match_ids"][str(accounts[0])]["all"] == truth(world, accounts).match_ids(accounts[0])
-        assert told["observed_ranks"][0]["account_id"] == accounts[0]
+        ground_truth = httpx.get(f"{control}/truth", params={"accounts": ",".join(map(str, accounts))}).json()
+        assert ground_truth["players"] == truth(world, accounts).players.to_dicts()
+        assert ground_truth["match_ids"][str(accounts[0])]["all"] == truth(world, accounts).match_ids(accounts[0])
+        assert ground_truth["observed_ranks"][0]["account_id"] == accounts[0]
 
         faults = httpx.put(f"{control}/faults", json={"schedule": {"2": "too_many"}, "slow_s": 0.1})
         assert faults.json()["faults"]["schedule"] == {"2": "too_many"}
@@ -60,7 +60,7 @@ def test_the_first_line_is_the_url_and_the_control_endpoints_drive_the_world():
         assert httpx.get(f"{control}/state").json()["requests"] == 0
 
 
-def test_the_second_line_is_faceits_url_and_its_control_endpoints_lie_under_faceit():
+def test_the_second_line_is_faceits_url_and_its_control_endpoints_are_under_faceit():
     world = World(5, 30, days=20)
     faceit = FaceitWorld(world)
     with _process("--faceit-key", "mine", "--faceit-per-second", "50") as (process, url):
@@ -72,9 +72,9 @@ def test_the_second_line_is_faceits_url_and_its_control_endpoints_lie_under_face
         found = httpx.get(f"{control}/faceit/competitions").json()
         assert found["hubs"] == [one.competition_id for one in faceit.scene.hubs]
         assert len(found["championships"]) == 2
-        answer = httpx.get(f"{base}/players/{players[0]}", headers={"Authorization": "Bearer mine"})
-        assert answer.json()["player_id"] == players[0]
-        assert answer.headers["ratelimit-limit"] == "50, 50;w=1"
+        response = httpx.get(f"{base}/players/{players[0]}", headers={"Authorization": "Bearer mine"})
+        assert response.json()["player_id"] == players[0]
+        assert response.headers["ratelimit-limit"] == "50, 50;w=1"
         assert httpx.get(f"{base}/players/{players[0]}").status_code == 401
         log = httpx.get(f"{control}/faceit/requests").json()
         assert [entry["status"] for entry in log["entries"]] == [200, 401]
@@ -82,12 +82,12 @@ def test_the_second_line_is_faceits_url_and_its_control_endpoints_lie_under_face
 
         httpx.post(f"{control}/advance", json={"days": 2})
         world.advance(days=2)
-        told = httpx.get(f"{control}/faceit/truth", params={"players": ",".join(players)}).json()
+        ground_truth = httpx.get(f"{control}/faceit/truth", params={"players": ",".join(players)}).json()
         expected = faceit_truth(faceit, players)
-        assert told["players"] == expected.players.to_dicts()
-        assert told["player_matches"] == expected.player_matches.to_dicts()
-        assert told["boards"] == expected.boards.to_dicts()
-        assert [one["player_id"] for one in told["observed_elos"]] == [players[0]] * 2
+        assert ground_truth["players"] == expected.players.to_dicts()
+        assert ground_truth["player_matches"] == expected.player_matches.to_dicts()
+        assert ground_truth["boards"] == expected.boards.to_dicts()
+        assert [one["player_id"] for one in ground_truth["observed_elos"]] == [players[0]] * 2
         unknown = httpx.get(f"{control}/faceit/truth?players=nobody").json()
         assert unknown == {"error": "no such player in this world: ['nobody']"}
 
@@ -106,7 +106,7 @@ def test_it_stops_on_a_signal(number: signal.Signals):
         process.wait(timeout=10)
 
 
-def test_it_stops_when_its_input_closes():
+def test_it_stops_at_the_end_of_its_input():
     with _process("--until-stdin-closes") as (process, url):
         assert httpx.get(f"{url}/leagues").status_code == 200
         assert process.stdin is not None

@@ -1,4 +1,4 @@
-"""The truth equals what a careful reader of the HTTP answers computes, now and after time has passed."""
+"""The ground truth equals results computed from HTTP responses, now and after the clock has advanced."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _read(api: httpx.Client, accounts: list[int]) -> Records:
 
 
 def _assert_true(world: World, accounts: list[int], records: Records) -> None:
-    told = truth(world, accounts)
-    players = {row["account_id"]: row for row in told.players.to_dicts()}
+    ground_truth = truth(world, accounts)
+    players = {row["account_id"]: row for row in ground_truth.players.to_dicts()}
     heroes: dict[tuple[int, int], list[int]] = {}
     days: Counter[tuple[int, date]] = Counter()
     day_wins: Counter[tuple[int, date]] = Counter()
@@ -51,8 +51,8 @@ def _assert_true(world: World, accounts: list[int], records: Records) -> None:
             "wins": wins,
             "losses": len(mine) - wins,
         }
-        assert told.match_ids(account) == sorted(record["match_id"] for record in records[account])
-        assert told.match_ids(account, significant=True) == sorted(record["match_id"] for record in mine)
+        assert ground_truth.match_ids(account) == sorted(record["match_id"] for record in records[account])
+        assert ground_truth.match_ids(account, significant=True) == sorted(record["match_id"] for record in mine)
         for record in mine:
             entry = heroes.setdefault((account, record["hero_id"]), [0, 0, 0])
             entry[0] += 1
@@ -63,11 +63,12 @@ def _assert_true(world: World, accounts: list[int], records: Records) -> None:
             day_wins[record["hero_id"], day] += record["is_win"]
     names = ("games", "wins", "last_played")
     assert heroes == {
-        (row["account_id"], row["hero_id"]): [row[name] for name in names] for row in told.player_heroes.to_dicts()
+        (row["account_id"], row["hero_id"]): [row[name] for name in names]
+        for row in ground_truth.player_heroes.to_dicts()
     }
-    assert dict(days) == {(row["hero_id"], row["day"]): row["picks"] for row in told.hero_days.to_dicts()}
+    assert dict(days) == {(row["hero_id"], row["day"]): row["picks"] for row in ground_truth.hero_days.to_dicts()}
     assert dict(+day_wins) == {
-        (row["hero_id"], row["day"]): row["wins"] for row in told.hero_days.to_dicts() if row["wins"]
+        (row["hero_id"], row["day"]): row["wins"] for row in ground_truth.hero_days.to_dicts() if row["wins"]
     }
 
 
@@ -94,9 +95,9 @@ def test_picks_over_whole_matches_equal_a_count_over_match_details():
             for player in match["players"]:
                 picks[player["hero_id"], day] += 1
                 wins[player["hero_id"], day] += player["win"]
-    told = truth(world, accounts).match_hero_days.to_dicts()
-    assert {(row["hero_id"], row["day"]): row["picks"] for row in told} == picks
-    assert {(row["hero_id"], row["day"]): row["wins"] for row in told} == dict(wins)
+    ground_truth = truth(world, accounts).match_hero_days.to_dicts()
+    assert {(row["hero_id"], row["day"]): row["picks"] for row in ground_truth} == picks
+    assert {(row["hero_id"], row["day"]): row["wins"] for row in ground_truth} == dict(wins)
 
 
 def test_ranks_are_those_the_profiles_showed():
@@ -119,9 +120,9 @@ def test_rank_changes_are_those_of_the_ratings_endpoint():
     account = world.suggested_players()[0]
     with serve(world) as sandbox:
         ratings = httpx.get(f"{sandbox.url}/players/{account}/ratings").json()
-    told = [(row["at"], row["rank_tier"]) for row in truth(world, [account]).rank_changes.to_dicts()]
+    ground_truth = [(row["at"], row["rank_tier"]) for row in truth(world, [account]).rank_changes.to_dicts()]
     parsed = [(int(datetime.fromisoformat(row["time"]).timestamp()), row["rank_tier"]) for row in ratings]
-    assert told == parsed
+    assert ground_truth == parsed
 
 
 def test_an_unknown_account_is_an_error():

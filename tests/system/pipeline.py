@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 from pydantic import SecretStr
 
-from ingestion.http.client import Patience
+from ingestion.http.client import RetryPolicy
 from ingestion.http.rate_limits import Clock, SystemClock
-from ingestion.registry import readers
-from ingestion.sync.connector import Reader
-from ingestion.sync.reports import PassReport
-from ingestion.sync.streams import run_pass
+from ingestion.registry import connectors
+from ingestion.sync.connector import SourceConnector
+from ingestion.sync.execution import sync_stream
+from ingestion.sync.reports import SyncReport
 from orchestration.dbt.runner import prepare
 from orchestration.pipeline.transform import Transformed, transform
 from orchestration.warehouse_access import Warehouse
@@ -30,7 +30,15 @@ from warehouse.staging.load import load_pending
 __all__ = ["Pipeline", "marts_of"]
 
 #: Quick enough for tests: a real upstream deserves more patience.
-_PATIENCE = Patience(connect_s=2, read_s=0.5, answer_s=5, attempts=6, total_s=10, first_wait_s=0.02, longest_wait_s=0.1)
+_RETRY_POLICY = RetryPolicy(
+    connect_timeout_s=2,
+    read_timeout_s=0.5,
+    response_timeout_s=5,
+    attempts=6,
+    total_timeout_s=10,
+    initial_backoff_s=0.02,
+    max_backoff_s=0.1,
+)
 
 
 @dataclass
@@ -99,7 +107,7 @@ class Pipeline:
         with connect(self.database.url("ingest")) as connection:
             track(connection, source, kind, [str(id_) for id_ in ids])
 
-    def ingest(self) -> list[PassReport]:
+    def ingest(self) -> list[SyncReport]:
         """Do every pass once, loading what each landed."""
         return asyncio.run(self._passes())
 
@@ -135,24 +143,26 @@ class Pipeline:
         with connect(self.database.admin_url) as connection:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
 
-    async def _passes(self) -> list[PassReport]:
+    async def _passes(self) -> list[SyncReport]:
         reports = []
-        for reader in readers().values():
+        for reader in connectors().values():
             if reader.is_readable(self.settings):
                 reports += await self._passes_of(reader)
         return reports
 
-    async def _passes_of(self, reader: Reader) -> list[PassReport]:
+    async def _passes_of(self, reader: SourceConnector) -> list[SyncReport]:
         reports = []
         url = self.database.url("ingest")
         self._load(reader)
-        async with reader.open_context(self.settings, url, self.lake, clock=self.clock, patience=_PATIENCE) as context:
-            for definition in reader.passes:
-                reports.append(await run_pass(context, definition))
+        async with reader.open_context(
+            self.settings, url, self.lake, clock=self.clock, retry_policy=_RETRY_POLICY
+        ) as context:
+            for definition in reader.streams:
+                reports.append(await sync_stream(context, definition))
                 self._load(reader)
         return reports
 
-    def _load(self, reader: Reader) -> None:
+    def _load(self, reader: SourceConnector) -> None:
         loaded = load_pending(self.database.url("ingest"), self.lake, reader.source)
         self.unreadable += loaded.rejected + loaded.odd_fields
 

@@ -40,7 +40,7 @@ def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: i
             pipeline.ingest_until_all_is_read()
             pipeline.build()
             _assert_equal_to_truth(pipeline, sandbox, players)
-        assert sandbox.faceit.plan.malformed, "no record was malformed: the faults did not bite"
+        assert sandbox.faceit.fault_injector.malformed, "no record was malformed: the faults did not bite"
         assert {entry.fault for entry in sandbox.faceit.log.entries if entry.fault} >= KINDS
 
 

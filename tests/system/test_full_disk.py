@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.limits import Limits
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import serve
 from sandbox.world import World
 from tests.orchestration.conftest import CommandLine
@@ -48,7 +48,9 @@ def _fill(home: Path, but: int) -> Path:
 def test_a_full_disk_of_postgresql_ends_in_one_line_and_the_next_run_goes_on(small_home: Path, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
-    with serve(World(seed=11, players=20, days=20), limits=Limits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)) as sandbox:
+    with serve(
+        World(seed=11, players=20, days=20), limits=RequestLimits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
+    ) as sandbox:
         environment |= {"LADDER_HOME": str(small_home), "LADDER_LAKE_URL": str(lake)}
         environment |= {"LADDER_OPENDOTA_URL": sandbox.url, "LADDER_OPENDOTA_MATCH_BUDGET": "5"}
         ladder = CommandLine(environment, tmp_path)

@@ -24,7 +24,7 @@ import pytest
 import redis
 from psycopg import sql
 
-from ingestion.registry import readers
+from ingestion.registry import connectors
 from sandbox.faceit import KEY
 from sandbox.faceit.truth import truth as faceit_truth
 from sandbox.faults import Faults
@@ -275,7 +275,7 @@ def _everything(database: Database) -> dict[str, Any]:
     """Staging and marts, without the moments at which things happened to be observed."""
     found: dict[str, Any] = {}
     with connect(database.url("ingest")) as connection:
-        for table in (table for reader in readers().values() for table in reader.source.tables):
+        for table in (table for reader in connectors().values() for table in reader.source.tables):
             if table.name in ("player_ranks", "player_elos"):  # an observation each time the profile is read
                 continue
             columns = sql.SQL(", ").join(map(sql.Identifier, [*table.column_names, "_deleted_at"]))

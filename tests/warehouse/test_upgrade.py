@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import conninfo, sql
 
-from ingestion.registry import readers
+from ingestion.registry import connectors
 from tests.conftest import Database
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, role_suffix, role_url
@@ -40,7 +40,7 @@ DIGESTS = {
     "0018_confirmations.sql": "1a032390e6c123358d5213a047460ae5ba841f0956722879136e4176e1e3caff",
 }
 _EARLIER = Path(__file__).parent / "earlier"
-_SOURCES = [reader.source for reader in readers().values()]
+_SOURCES = [reader.source for reader in connectors().values()]
 #: Everything that migrations make, without the names of roles that are the database's own.
 _SHAPE = """
 WITH relations AS (

@@ -1,1 +1,1 @@
-"""FACEIT: its tables, how its answers become rows, and the passes that read it."""
+"""FACEIT: its tables, the parsing of its responses into rows, and its streams."""

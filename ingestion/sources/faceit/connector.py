@@ -1,4 +1,4 @@
-"""The passes over FACEIT, in the order of a run, and its connection."""
+"""The connector of FACEIT: its streams in the order of a run, and its API."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from contextlib import AbstractAsyncContextManager
 from ingestion.http.rate_limits import Clock, Limiter
 from ingestion.http.refusals import Upstream
 from ingestion.sources.faceit import competitions, matches, players
-from ingestion.sources.faceit.names import identify, look_up
-from ingestion.sources.faceit.rate_limits import SecondLimiter
+from ingestion.sources.faceit.identifiers import find_player, parse_identifier
+from ingestion.sources.faceit.rate_limits import PerSecondLimiter
 from ingestion.sources.faceit.selection import KINDS
 from ingestion.sources.faceit.source import SOURCE
-from ingestion.sync.connector import Reader
+from ingestion.sync.connector import SourceConnector
 from warehouse.core.settings import Settings
 
-__all__ = ["PASSES", "READER"]
+__all__ = ["CONNECTOR", "STREAMS"]
 
-#: Costs next to nothing, and every key is answered.
+#: A path with a small response, which every valid key may read.
 _OPEN_PATH = "/rankings/games/cs2/regions/EU?limit=1"
 
-PASSES = (
+STREAMS = (
     players.PROFILES,
     players.HISTORY,
     players.STATISTICS,
@@ -39,18 +39,18 @@ def _upstream(settings: Settings) -> Upstream:
 
 
 def _limiter(database_url: str, upstream: Upstream, clock: Clock) -> AbstractAsyncContextManager[Limiter]:
-    return SecondLimiter.opened(SOURCE.name, database_url, clock)
+    return PerSecondLimiter.connect(SOURCE.name, database_url, clock)
 
 
-READER = Reader(
+CONNECTOR = SourceConnector(
     source=SOURCE,
-    passes=PASSES,
+    streams=STREAMS,
     kinds=KINDS,
     upstream=_upstream,
     limiter=_limiter,
     call_budget=lambda settings: settings.faceit_call_budget,
-    identify=identify,
-    probe=_OPEN_PATH,
-    needs_key=True,
-    look_up=look_up,
+    parse_identifier=parse_identifier,
+    probe_path=_OPEN_PATH,
+    requires_key=True,
+    find_player=find_player,
 )

@@ -1,18 +1,18 @@
-"""Walks through FACEIT's lists, newest first, down to what is known; where a walk has come lands with each page.
+"""Pagination of FACEIT's lists, newest first, down to the known records. Each page lands together with its page cursor.
 
-A list is paged by the time of its oldest record: the next page is requested up to just above it. So records that come
-or go meanwhile shift nothing, and those that share a time are seen twice rather than never. An offset is used where a
-page holds a single time, and in lists that cannot be requested by time. How far an offset may go, and whether the
-bound of a time includes it, does not matter then.
+A list is paged by the timestamp of its oldest record: the next page is requested up to just above that timestamp. So
+records that appear or disappear meanwhile shift no page, and records that share a timestamp are read twice rather than
+never. An offset is used where a page holds a single timestamp, and in lists that cannot be requested by time. So the
+largest accepted offset does not matter, nor does it matter whether a time bound is inclusive.
 
-Where more records share a time than offsets reach, the last page is requested once more with a limit above the
-documented hundred: a refusal costs one request, and nothing else could bring the rest.
+Where more records share a timestamp than offsets reach, the last page is requested once more with a limit above the
+documented hundred: a refusal costs one request, and nothing else could return the rest.
 
-Lists that cannot be requested by time are not promised to be newest first. What is known ends a walk there only where
-the times descend; the last days are read again once a day, and the last hours each time.
+Lists that cannot be requested by time are not guaranteed to be ordered newest first. There a scan ends at the known
+records only if the timestamps descend; the last days are read again once a day, and the last hours by each scan.
 
-Records are reported late, also long after. So a list is read whole once a month, and when FACEIT's own totals are not
-ours (`ingestion.sync.totals`).
+Records are reported late, some of them long after. So each list is scanned in full once a month, and after FACEIT's own
+totals differ from ours (`ingestion.sync.totals`).
 """
 
 from __future__ import annotations
@@ -23,232 +23,267 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from ingestion.errors import NotFoundError, PermanentError, UnusableAnswer
-from ingestion.sources.faceit.listing import Listing, Seen, Walk
-from ingestion.sync.selection import Choice, Item, is_due, is_walking
-from ingestion.sync.streams import Run
+from ingestion.errors import NotFoundError, PermanentError, UnusableResponse
+from ingestion.sources.faceit.list_endpoints import ListEndpoint, PageCursor, PageSummary
+from ingestion.sync.run import SyncRun
+from ingestion.sync.selection import Selection, WorkItem, is_due, is_paginating
 from warehouse.model.source import CursorMove, Page, Parsed
 from warehouse.ops.state import Cursor
 
-__all__ = ["newest", "to_walk", "walk"]
+__all__ = ["newest_timestamp", "paginate", "select_due_lists"]
 
 _DAY_S = 86_400
-#: How long a match may take: lists are sorted by start or by end, and results come that much out of order.
+#: Longest duration of a match. Lists are sorted by start or by end, so results are out of order by up to this much.
 _MATCH_S = 6 * 3600
-#: Records that a first walk reads of a list that cannot be requested by time, so that new ones do not wait for days.
-_FIRST_RECORDS = 5_000
-#: Limit of the page that is to bring what offsets do not reach.
+#: Records that the first scan reads of a list without time bounds, so that new records do not wait for days.
+_FIRST_SCAN_RECORDS = 5_000
+#: Limit of the page that is to return records beyond the largest offset.
 _WIDE_LIMIT = 1_000
-#: A list is read whole again after this.
-_WHOLE_EVERY_S = 30 * _DAY_S
+#: Interval of full scans.
+_FULL_SCAN_INTERVAL_S = 30 * _DAY_S
 
 
-def to_walk(choice: Choice, now: datetime, *, every: timedelta = timedelta(0)) -> Choice:
-    """Of some things those whose list is due, or in the middle of a walk; `facts` tell `walk` where it is.
+def select_due_lists(selection: Selection, now: datetime, *, every: timedelta = timedelta(0)) -> Selection:
+    """Keep the work items whose list is due or in the middle of a scan, with the cursor in `facts` for `paginate`.
 
     Args:
-        choice: the things, with the cursors of their lists.
+        selection: work items with the cursors of their lists.
         now: the current time, UTC.
         every: a list is due this long after it was read.
     """
     chosen = []
-    for item in choice.items:
-        if is_walking(item.cursor, now):
-            # What is in the middle of a walk is read, however short ago its cursor moved.
+    for item in selection.items:
+        if is_paginating(item.cursor, now):
+            # An unfinished scan is due even if its cursor moved a moment ago.
             chosen.append(replace(item, cursor=None, facts={**item.facts, "cursor": item.cursor}))
         elif is_due(item.cursor, every, now):
             chosen.append(replace(item, facts={**item.facts, "cursor": item.cursor}))
-    return replace(choice, items=chosen, skipped=choice.skipped + len(choice.items) - len(chosen))
+    return replace(selection, items=chosen, skipped=selection.skipped + len(selection.items) - len(chosen))
 
 
-def newest(cursor: Cursor | None) -> int | None:
-    """The newest time that ended walks brought."""
+def newest_timestamp(cursor: Cursor | None) -> int | None:
+    """The newest timestamp of all finished scans."""
     return cursor.value.get("newest") if cursor else None
 
 
-async def walk(
-    run: Run, item: Item, listing: Listing, *, top: int | None = None, facts: Mapping[str, Any] | None = None
+async def paginate(
+    run: SyncRun,
+    item: WorkItem,
+    list_endpoint: ListEndpoint,
+    *,
+    max_records: int | None = None,
+    cursor_facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Read what an unfinished walk left, then from the top down to what is known.
+    """Read the rest of an unfinished scan, then scan from the first page down to the known records.
 
-    Records behind what is known are read again for some days: results come late, and matches are cancelled. Where
-    records were refused or fields could not be read, the next walk goes as deep once more, since the source may have
+    Records of some days below the known ones are read again: results arrive late, and matches are cancelled. Where
+    records were rejected or fields could not be read, the next scan goes as deep once more, since the source may have
     been wrong for a short time.
 
     Args:
-        run: the pass.
-        item: whose list, as `to_walk` chose it.
-        listing: the list.
-        top: number of records after which the list is left; by default none.
-        facts: what else the cursor of an ended walk tells.
+        run: the sync.
+        item: the work item, from `select_due_lists`.
+        list_endpoint: the list.
+        max_records: number of records after which the scan ends; by default there is no limit.
+        cursor_facts: further values to store in the cursor of a finished scan.
 
     Raises:
-        UnusableAnswer: a page cannot be used, or is the first page again; the walk goes on there the next time.
+        UnusableResponse: a page cannot be used, or is the first page again; the next sync continues there.
     """
     cursor: Cursor | None = item.facts["cursor"]
     before = cursor.value if cursor else {}
-    is_again = bool(before.get("is_flawed"))
-    if is_walking(cursor, run.context.clock.now()):
-        ended = await _finish(run, item, listing, Walk(**before["walk"]), top, facts or {}, is_again)
-        if listing.time_column is None:
-            return
-        before, is_again = ended, bool(ended.get("is_flawed"))
-    begun = _begin(listing, before, run.context.clock.now(), is_whole=bool(item.facts.get("is_whole")))
-    await _finish(run, item, listing, begun, top, facts or {}, is_again)
-
-
-async def _finish(
-    run: Run,
-    item: Item,
-    listing: Listing,
-    walk: Walk,
-    top: int | None,
-    facts: Mapping[str, Any],
-    is_again: bool,
-) -> Mapping[str, Any]:
-    """Walk to the end; what the cursor tells then."""
-    name = f"{listing.cursor}/{item.id}"
-    overlap_s = _MATCH_S if walk.is_short else run.context.settings.faceit_overlap_days * _DAY_S
-    overlap = overlap_s * listing.ticks
-    while True:
-        page, parsed = await _ask(run, item, listing, walk, top)
-        seen = Seen.of(listing, run, page, parsed)
-        if _is_first_page_again(listing, walk, seen):
-            await run.land(page, parsed)
-            raise UnusableAnswer("the first page came again", "run again; the list is read on from here")
-        after = _past(listing, walk, seen, page.observed_at)
-        is_older = (
-            walk.known is not None and not walk.is_whole and bool(seen.times) and min(seen.times) < walk.known - overlap
+    is_reread = bool(before.get("is_flawed"))
+    if is_paginating(cursor, run.context.clock.now()):
+        finished = await _paginate_to_end(
+            run, item, list_endpoint, PageCursor(**before["walk"]), max_records, cursor_facts or {}, is_reread
         )
-        is_enough = top is not None and after.offset >= top
-        is_crowded = _is_crowded(listing, walk, seen)
-        is_last = listing.limit < seen.count < _WIDE_LIMIT if walk.is_wide else seen.count < listing.limit
-        is_far = not is_last and _is_far(listing, after)
-        # There is no request for what comes after.
-        is_stuck = is_crowded and walk.is_wide and walk.to is None
-        if is_far:
-            run.notice(f"{item.name}: its list is long; what comes after the first {after.offset} records is not read")
-        if is_crowded and walk.is_wide and not is_last:
-            run.notice(f"{item.name}: more records share a time ({walk.to}) than FACEIT shows; the rest is not read")
-        if (is_older and not after.is_mixed) or is_enough or is_last or is_far or is_stuck:
-            value: dict[str, Any] = {**facts, "newest": after.newest}
+        if list_endpoint.order_column is None:
+            return
+        before, is_reread = finished, bool(finished.get("is_flawed"))
+    first_page = _first_page_cursor(
+        list_endpoint, before, run.context.clock.now(), is_whole=bool(item.facts.get("is_whole"))
+    )
+    await _paginate_to_end(run, item, list_endpoint, first_page, max_records, cursor_facts or {}, is_reread)
+
+
+async def _paginate_to_end(
+    run: SyncRun,
+    item: WorkItem,
+    list_endpoint: ListEndpoint,
+    page_cursor: PageCursor,
+    max_records: int | None,
+    cursor_facts: Mapping[str, Any],
+    is_reread: bool,
+) -> Mapping[str, Any]:
+    """Request page after page to the end of the scan; returns the value of the list's cursor after it."""
+    name = f"{list_endpoint.cursor}/{item.id}"
+    overlap_s = _MATCH_S if page_cursor.is_short else run.context.settings.faceit_overlap_days * _DAY_S
+    overlap = overlap_s * list_endpoint.units_per_second
+    while True:
+        page, parsed = await _request_page(run, item, list_endpoint, page_cursor, max_records)
+        summary = PageSummary.from_page(list_endpoint, run, page, parsed)
+        if _is_first_page_repeated(list_endpoint, page_cursor, summary):
+            await run.land(page, parsed)
+            raise UnusableResponse("the first page was returned again", "run again; the scan continues here")
+        after = _next_page_cursor(list_endpoint, page_cursor, summary, page.observed_at)
+        is_below_overlap = (
+            page_cursor.known is not None
+            and not page_cursor.is_whole
+            and bool(summary.timestamps)
+            and min(summary.timestamps) < page_cursor.known - overlap
+        )
+        is_enough = max_records is not None and after.offset >= max_records
+        is_over_max_offset = _is_over_max_offset(list_endpoint, page_cursor, summary)
+        if page_cursor.is_wide:
+            is_last = list_endpoint.limit < summary.count < _WIDE_LIMIT
+        else:
+            is_last = summary.count < list_endpoint.limit
+        is_over_first_scan = not is_last and _is_over_first_scan(list_endpoint, after)
+        # No request could return the records that come after.
+        is_stuck = is_over_max_offset and page_cursor.is_wide and page_cursor.to is None
+        if is_over_first_scan:
+            run.add_notice(f"{item.name}: its list is long; records after the first {after.offset} are not read")
+        if is_over_max_offset and page_cursor.is_wide and not is_last:
+            run.add_notice(
+                f"{item.name}: more records share a timestamp ({page_cursor.to}) than FACEIT returns; "
+                "the rest is not read"
+            )
+        is_at_known = is_below_overlap and not after.is_mixed
+        if is_at_known or is_enough or is_last or is_over_first_scan or is_stuck:
+            value: dict[str, Any] = {**cursor_facts, "newest": after.newest}
             if after.deep_at is not None:
                 value["deep_at"] = after.deep_at
             if after.whole_at is not None:
                 value["whole_at"] = after.whole_at
-            if after.is_flawed and not is_again:
-                # The next walk has to go as deep.
-                value |= {"newest": walk.known, "is_flawed": True}
-                if not walk.is_short:
+            if after.is_flawed and not is_reread:
+                # The next scan has to go as deep.
+                value |= {"newest": page_cursor.known, "is_flawed": True}
+                if not page_cursor.is_short:
                     value.pop("deep_at", None)
-                if walk.is_whole:
+                if page_cursor.is_whole:
                     value.pop("whole_at", None)
             await run.land(page, parsed, CursorMove(name, value))
             return value
-        unfinished = {"newest": walk.known, "walk": asdict(after), "is_flawed": is_again}
+        unfinished = {"newest": page_cursor.known, "walk": asdict(after), "is_flawed": is_reread}
         await run.land(page, parsed, CursorMove(name, unfinished))
-        walk = after
+        page_cursor = after
 
 
-async def _ask(run: Run, item: Item, listing: Listing, walk: Walk, top: int | None) -> tuple[Page, Parsed]:
-    limit = listing.limit if top is None else max(1, min(listing.limit, top - walk.offset))
-    if walk.is_wide:
+async def _request_page(
+    run: SyncRun, item: WorkItem, list_endpoint: ListEndpoint, page_cursor: PageCursor, max_records: int | None
+) -> tuple[Page, Parsed]:
+    limit = list_endpoint.limit
+    if max_records is not None:
+        limit = max(1, min(limit, max_records - page_cursor.offset))
+    if page_cursor.is_wide:
         limit = _WIDE_LIMIT
-    query: dict[str, str | int] = {**listing.query, "limit": limit}
-    if walk.to is not None:
-        query["to"] = walk.to
-    if walk.offset:
-        query["offset"] = walk.offset
-    path = listing.path(item)
+    query: dict[str, str | int] = {**list_endpoint.query, "limit": limit}
+    if page_cursor.to is not None:
+        query["to"] = page_cursor.to
+    if page_cursor.offset:
+        query["offset"] = page_cursor.offset
+    path = list_endpoint.path(item)
     try:
-        answer = await run.get(path, query)
+        response = await run.get(path, query)
     except PermanentError as error:
-        is_empty = listing.may_be_absent and isinstance(error, NotFoundError)
-        is_refused = type(error) is PermanentError and error.status == 400 and walk.offset > 0
-        is_end = is_refused and not listing.has_bounds
-        if not is_empty and not is_end and not (is_refused and walk.is_wide):
+        is_empty = list_endpoint.not_found_means_empty and isinstance(error, NotFoundError)
+        is_refused = type(error) is PermanentError and error.status == 400 and page_cursor.offset > 0
+        is_end = is_refused and not list_endpoint.has_time_bounds
+        if not is_empty and not is_end and not (is_refused and page_cursor.is_wide):
             raise
         if is_end:
-            run.notice(
-                f"{item.name}: FACEIT shows no more than {walk.offset} records of its list; the rest is not read"
+            run.add_notice(
+                f"{item.name}: FACEIT returns no more than {page_cursor.offset} records of its list; "
+                "the rest is not read"
             )
-        if is_empty and listing.absence:
-            run.notice(f"{item.name}: {listing.absence}")
-        answer = run.absent(error)
-    return run.parse(listing.endpoint, listing.params(item), answer)
+        if is_empty and list_endpoint.empty_notice:
+            run.add_notice(f"{item.name}: {list_endpoint.empty_notice}")
+        response = run.response_from_error(error)
+    return run.parse(list_endpoint.endpoint, list_endpoint.params(item), response)
 
 
-def _begin(listing: Listing, before: Mapping[str, Any], now: datetime, *, is_whole: bool) -> Walk:
-    """A walk from the top, after those in the cursor; a whole one where it is requested or due."""
+def _first_page_cursor(
+    list_endpoint: ListEndpoint, before: Mapping[str, Any], now: datetime, *, is_whole: bool
+) -> PageCursor:
+    """The cursor of the first page of a scan after those in the list's cursor; a full scan if requested or due."""
     known = before.get("newest")
-    if listing.time_column is None:
-        return Walk(known, known)
+    if list_endpoint.order_column is None:
+        return PageCursor(known, known)
     started_at = now.timestamp()
     whole_at = before.get("whole_at", 0.0)
-    is_whole = is_whole or known is None or started_at - whole_at >= _WHOLE_EVERY_S
-    walk = Walk(known, known, is_whole=is_whole, whole_at=started_at if is_whole else whole_at)
-    if listing.has_bounds:
-        return walk
+    is_whole = is_whole or known is None or started_at - whole_at >= _FULL_SCAN_INTERVAL_S
+    page_cursor = PageCursor(known, known, is_whole=is_whole, whole_at=started_at if is_whole else whole_at)
+    if list_endpoint.has_time_bounds:
+        return page_cursor
     deep_at = before.get("deep_at")
     is_short = not is_whole and deep_at is not None and started_at - deep_at < _DAY_S
-    return replace(walk, is_short=is_short, deep_at=deep_at if is_short else started_at)
+    return replace(page_cursor, is_short=is_short, deep_at=deep_at if is_short else started_at)
 
 
-def _past(listing: Listing, walk: Walk, seen: Seen, observed_at: datetime) -> Walk:
-    """The walk after a page."""
-    # What claims to end in the future must not hide what ends until then.
-    now = observed_at.timestamp() * listing.ticks
-    known = () if walk.newest is None else (walk.newest,)
+def _next_page_cursor(
+    list_endpoint: ListEndpoint, page_cursor: PageCursor, summary: PageSummary, observed_at: datetime
+) -> PageCursor:
+    """The cursor after a page."""
+    # A match that claims to end in the future must not hide those that end until then.
+    now = observed_at.timestamp() * list_endpoint.units_per_second
+    known = () if page_cursor.newest is None else (page_cursor.newest,)
     after = replace(
-        walk,
-        newest=max([*(time for time in seen.times if time <= now), *known], default=None),
-        first=walk.first or seen.first,
-        is_flawed=walk.is_flawed or seen.is_flawed,
-        is_mixed=walk.is_mixed or _is_mixed(listing, walk, seen.times),
+        page_cursor,
+        newest=max([*(timestamp for timestamp in summary.timestamps if timestamp <= now), *known], default=None),
+        first=page_cursor.first or summary.first,
+        is_flawed=page_cursor.is_flawed or summary.is_flawed,
+        is_mixed=page_cursor.is_mixed or _is_unordered(list_endpoint, page_cursor, summary.timestamps),
     )
-    if listing.has_bounds and seen.times:
-        to = min(seen.times) + 1
-        if walk.to is None or to < walk.to:
+    if list_endpoint.has_time_bounds and summary.timestamps:
+        to = min(summary.timestamps) + 1
+        if page_cursor.to is None or to < page_cursor.to:
             return replace(after, to=to, offset=0, is_wide=False)
-    if _is_crowded(listing, walk, seen):
-        if not walk.is_wide:
+    if _is_over_max_offset(list_endpoint, page_cursor, summary):
+        if not page_cursor.is_wide:
             return replace(after, is_wide=True)
-        return replace(after, to=None if walk.to is None else walk.to - 1, offset=0, is_wide=False)
-    return replace(after, offset=walk.offset + seen.count)
+        return replace(after, to=None if page_cursor.to is None else page_cursor.to - 1, offset=0, is_wide=False)
+    return replace(after, offset=page_cursor.offset + summary.count)
 
 
-def _is_mixed(listing: Listing, walk: Walk, times: Sequence[int]) -> bool:
-    """Whether a page shows that a list is not newest first, so that what is known does not end it."""
-    if listing.has_bounds or not times:
+def _is_unordered(list_endpoint: ListEndpoint, page_cursor: PageCursor, timestamps: Sequence[int]) -> bool:
+    """Whether a page shows that a list is not ordered newest first, so that a scan does not end at known records."""
+    if list_endpoint.has_time_bounds or not timestamps:
         return False
-    slack = _MATCH_S * listing.ticks
-    begins_below = not walk.is_begun and walk.known is not None and max(times) < walk.known - slack
-    least_so_far = accumulate(times, min)
-    return begins_below or any(time > least + slack for time, least in zip(times, least_so_far, strict=True))
+    slack = _MATCH_S * list_endpoint.units_per_second
+    begins_below_known = (
+        not page_cursor.is_begun and page_cursor.known is not None and max(timestamps) < page_cursor.known - slack
+    )
+    least_so_far = accumulate(timestamps, min)
+    return begins_below_known or any(
+        timestamp > least + slack for timestamp, least in zip(timestamps, least_so_far, strict=True)
+    )
 
 
-def _is_far(listing: Listing, after: Walk) -> bool:
-    """Whether a first walk has read as much as new records may wait for."""
-    is_first = listing.time_column is not None and not listing.has_bounds and (after.known is None or after.is_whole)
-    return is_first and not after.is_mixed and after.offset >= _FIRST_RECORDS
+def _is_over_first_scan(list_endpoint: ListEndpoint, after: PageCursor) -> bool:
+    """Whether a first scan has read as many records as it may, so that new records do not wait longer."""
+    is_first_scan = after.known is None or after.is_whole
+    is_limited = list_endpoint.order_column is not None and not list_endpoint.has_time_bounds and is_first_scan
+    return is_limited and not after.is_mixed and after.offset >= _FIRST_SCAN_RECORDS
 
 
-def _is_crowded(listing: Listing, walk: Walk, seen: Seen) -> bool:
-    """Whether more records share a time, or have none, than offsets reach."""
-    if listing.largest_offset is None or (seen.times and (walk.to is None or min(seen.times) + 1 < walk.to)):
+def _is_over_max_offset(list_endpoint: ListEndpoint, page_cursor: PageCursor, summary: PageSummary) -> bool:
+    """Whether more records share a timestamp, or have none, than offsets reach."""
+    if list_endpoint.max_offset is None:
         return False
-    return walk.is_wide or walk.offset + seen.count > listing.largest_offset
+    if summary.timestamps and (page_cursor.to is None or min(summary.timestamps) + 1 < page_cursor.to):
+        return False
+    return page_cursor.is_wide or page_cursor.offset + summary.count > list_endpoint.max_offset
 
 
-def _is_first_page_again(listing: Listing, walk: Walk, seen: Seen) -> bool:
-    """Whether the source shows the beginning of the list where something further down was requested."""
-    if not walk.is_begun:
+def _is_first_page_repeated(list_endpoint: ListEndpoint, page_cursor: PageCursor, summary: PageSummary) -> bool:
+    """Whether the source returned the first page in place of a later one."""
+    if not page_cursor.is_begun:
         return False
-    if walk.offset and seen.start is not None:
-        return seen.start < walk.offset
-    if walk.to is None:
-        return seen.first is not None and seen.first == walk.first
-    if seen.count < listing.limit or not seen.times:
+    if page_cursor.offset and summary.start is not None:
+        return summary.start < page_cursor.offset
+    if page_cursor.to is None:
+        return summary.first is not None and summary.first == page_cursor.first
+    if summary.count < list_endpoint.limit or not summary.timestamps:
         return False
-    # A page from further down holds something older, or nothing newer than the requested bound.
-    return min(seen.times) + 1 >= walk.to and max(seen.times) > walk.to
+    # A later page holds an older record, or no record newer than the requested bound.
+    return min(summary.timestamps) + 1 >= page_cursor.to and max(summary.timestamps) > page_cursor.to

@@ -1,4 +1,4 @@
-"""Tracked players: profile and elo, history, statistics by match, FACEIT's own totals, bans."""
+"""Streams of tracked players: profile and elo, history, statistics by match, FACEIT's own totals, bans."""
 
 from __future__ import annotations
 
@@ -10,31 +10,39 @@ from typing import Any
 
 import msgspec
 
-from ingestion.errors import NotFoundError, UnusableAnswer
-from ingestion.sources.faceit.listing import Listing
-from ingestion.sources.faceit.pagination import newest, to_walk, walk
-from ingestion.sources.faceit.selection import players_of, stalest_first
+from ingestion.errors import NotFoundError, UnusableResponse
+from ingestion.sources.faceit.list_endpoints import ListEndpoint
+from ingestion.sources.faceit.pagination import newest_timestamp, paginate, select_due_lists
+from ingestion.sources.faceit.selection import players_of_game, stalest_first
 from ingestion.sources.faceit.source import GAMES, MATCH_GAMES, RETIRED_GAMES, SOURCE
 from ingestion.sync.reports import Failure
-from ingestion.sync.rereads import due_after
-from ingestion.sync.selection import Choice, Item, Situation, in_turn, is_due, is_walking
-from ingestion.sync.streams import PassDefinition, Run
-from ingestion.sync.totals import compare, is_due_for_comparison, open_differences, read_whole_at
+from ingestion.sync.rereads import next_due_at
+from ingestion.sync.run import SyncRun
+from ingestion.sync.selection import (
+    Selection,
+    SelectionContext,
+    WorkItem,
+    is_due,
+    is_paginating,
+    least_recently_requested_first,
+)
+from ingestion.sync.streams import Stream
+from ingestion.sync.totals import compare_totals, full_scan_times, is_due_for_comparison, open_differences
 from warehouse.model.source import CursorMove, Reject
 from warehouse.ops.state import Cursor, cursors
 
 __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
 
 _DAILY = timedelta(days=1)
-#: Nothing new comes of a game that is no longer played; corrections may.
+#: A retired game has no new matches, but corrections are possible.
 _RETIRED_EVERY = timedelta(days=7)
 #: The ladder whose totals by map are compared.
 _LADDER = "5v5"
-_MOST_DIGITS = 15
-#: FACEIT shows the last month unless it is told from when on.
-_FROM_THE_BEGINNING = 1
+_MAX_DIGITS = 15
+#: Without `from` FACEIT returns the last month only.
+_SINCE_EPOCH = 1
 
-_BANS = Listing(
+_BANS = ListEndpoint(
     "player_bans",
     "player_bans",
     path=lambda item: f"/players/{item.segment}/bans",
@@ -43,261 +51,267 @@ _BANS = Listing(
 )
 
 
-def _cursor_of(endpoint: str, game: str) -> str:
-    """The beginning of the names of an endpoint's cursors; those of the first game have no game in their names."""
+def _cursor_prefix(endpoint: str, game: str) -> str:
+    """Prefix of the names of an endpoint's cursors; those of the first game do not contain the game."""
     return endpoint if game == MATCH_GAMES[0] else f"{endpoint}/{game}"
 
 
-def _history_of(game: str) -> Listing:
-    return Listing(
+def _history_list(game: str) -> ListEndpoint:
+    return ListEndpoint(
         "player_history",
-        _cursor_of("player_history", game),
+        _cursor_prefix("player_history", game),
         path=lambda item: f"/players/{item.segment}/history",
         params=lambda item: {"player_id": item.id, "game": game},
-        query={"game": game, "from": _FROM_THE_BEGINNING},
-        time_column="finished_at",
-        largest_offset=1000,
-        has_bounds=True,
-        may_be_absent=game in RETIRED_GAMES,
-        absence=f"FACEIT no longer answers for {game}; what is stored stays" if game in RETIRED_GAMES else "",
+        query={"game": game, "from": _SINCE_EPOCH},
+        order_column="finished_at",
+        max_offset=1000,
+        has_time_bounds=True,
+        not_found_means_empty=game in RETIRED_GAMES,
+        empty_notice=f"FACEIT no longer serves {game}; stored data is kept" if game in RETIRED_GAMES else "",
     )
 
 
-def _statistics_of(game: str) -> Listing:
-    return Listing(
+def _statistics_list(game: str) -> ListEndpoint:
+    return ListEndpoint(
         "player_match_stats",
-        _cursor_of("player_match_stats", game),
+        _cursor_prefix("player_match_stats", game),
         path=lambda item: f"/players/{item.segment}/games/{game}/stats",
         params=lambda item: {"player_id": item.id, "game": game},
-        query={"from": _FROM_THE_BEGINNING},
-        time_column="finished_at",
-        ticks=1000,
-        largest_offset=200,
-        has_bounds=True,
-        may_be_absent=True,
+        query={"from": _SINCE_EPOCH},
+        order_column="finished_at",
+        units_per_second=1000,
+        max_offset=200,
+        has_time_bounds=True,
+        not_found_means_empty=True,
     )
 
 
-_HISTORIES = {game: _history_of(game) for game in MATCH_GAMES}
-_STATISTICS = {game: _statistics_of(game) for game in MATCH_GAMES}
+_HISTORIES = {game: _history_list(game) for game in MATCH_GAMES}
+_STATISTICS = {game: _statistics_list(game) for game in MATCH_GAMES}
 
 
-def _choose_profiles(situation: Situation) -> Choice:
-    return stalest_first(situation, "player", "player/", endpoints=("player",))
+def _select_profiles(context: SelectionContext) -> Selection:
+    return stalest_first(context, "player", "player/", endpoints=("player",))
 
 
-async def _fetch_profile(run: Run, item: Item) -> None:
-    """Read a profile, which is also an observation of the elo in each game."""
-    answer = await run.get(f"/players/{item.segment}")
-    page, parsed = run.parse("player", {"player_id": item.id}, answer)
+async def _fetch_profile(run: SyncRun, item: WorkItem) -> None:
+    """Fetch a profile, which is also an observation of the elo in each game."""
+    response = await run.get(f"/players/{item.segment}")
+    page, parsed = run.parse("player", {"player_id": item.id}, response)
     await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
-    lost = [reject for reject in parsed.rejects if _is_needed(reject)]
-    if lost:
-        raise UnusableAnswer(
-            f"the profile cannot be used ({lost[0].field_path}: {lost[0].reason})", "see `ladder rejects list`"
+    required_rejects = [reject for reject in parsed.rejects if _is_required(reject)]
+    if required_rejects:
+        raise UnusableResponse(
+            f"the profile cannot be used ({required_rejects[0].field_path}: {required_rejects[0].reason})",
+            "see `ladder rejects list`",
         )
     if not parsed.frames["players"].height:
-        run.notice(
-            f"{item.name}: FACEIT shows no profile; what is stored stays; "
+        run.add_notice(
+            f"{item.name}: FACEIT shows no profile; stored data is kept; "
             f"if it does not exist, `ladder untrack {SOURCE.name} {item.name}`"
         )
         return
-    shown = parsed.frames.get("player_games")
-    if shown is None or not set(shown["game"].to_list()) & set(GAMES):
-        run.notice(f"{item.name}: the profile has none of the games that are read ({', '.join(GAMES)})")
+    games = parsed.frames.get("player_games")
+    if games is None or not set(games["game"].to_list()) & set(GAMES):
+        run.add_notice(f"{item.name}: the profile has none of the games that are read ({', '.join(GAMES)})")
     if parsed.rejects:
-        run.notice(f"{item.name}: games that nobody reads were refused; see `ladder rejects list`")
+        run.add_notice(f"{item.name}: games that are not read were rejected; see `ladder rejects list`")
 
 
-def _is_needed(reject: Reject) -> bool:
-    """Whether a profile lacks something that is read: itself, or what it tells of a game."""
+def _is_required(reject: Reject) -> bool:
+    """Whether a rejected record is one that marts read: the profile itself, or its record of one of `GAMES`."""
     return reject.table == "players" or any(f'"game":"{game}"' in reject.record for game in GAMES)
 
 
-def _choose_history(situation: Situation) -> Choice:
-    def is_wanted(game: str, cursor: Cursor | None, seen: int | None) -> bool:
-        return game not in RETIRED_GAMES or is_due(cursor, _RETIRED_EVERY, situation.now)
+def _select_history(context: SelectionContext) -> Selection:
+    def is_wanted(game: str, cursor: Cursor | None, newest: int | None) -> bool:
+        return game not in RETIRED_GAMES or is_due(cursor, _RETIRED_EVERY, context.now)
 
-    return _of_those_who_play(situation, "player_history", is_wanted)
-
-
-async def _fetch_history(run: Run, item: Item) -> None:
-    """Read what is new in a player's history, and the last days of it again."""
-    await walk(run, item, _HISTORIES[item.facts["game"]])
+    return _select_active_players(context, "player_history", is_wanted)
 
 
-def _choose_statistics(situation: Situation) -> Choice:
-    """Players with new or young matches, those who lack statistics by the schedule, and everybody once a day."""
-    choice = _of_those_who_play(situation, "player_match_stats", lambda game, cursor, seen: True)
-    lacking = _lacking_statistics(situation, [item.id for item in choice.items])
+async def _fetch_history(run: SyncRun, item: WorkItem) -> None:
+    """Fetch the new part of a player's history, and the last days of it again."""
+    await paginate(run, item, _HISTORIES[item.facts["game"]])
+
+
+def _select_statistics(context: SelectionContext) -> Selection:
+    """Players with new or recent matches, players with due re-reads of statistics, and all players once a day."""
+    selection = _select_active_players(context, "player_match_stats", lambda game, cursor, newest: True)
+    missing_statistics = _players_missing_statistics(context, [item.id for item in selection.items])
     chosen, due = [], 0
-    for item in choice.items:
-        game, cursor, seen = (item.facts[name] for name in ("game", "cursor", "history"))
-        # Statistics come after their match, sometimes late.
-        is_fresh = seen is not None and situation.now.timestamp() - seen < _DAILY.total_seconds()
-        is_unfinished = is_walking(cursor, situation.now) or _has_moved(cursor, seen)
-        lack = _lack_after(cursor, seen) if (item.id, game) in lacking and not is_unfinished else None
-        is_lacking = lack is not None and lack["due_at"] is not None and lack["due_at"] <= situation.now.timestamp()
-        due += is_lacking
-        is_again = is_lacking or item.facts["is_whole"]
+    for item in selection.items:
+        game, cursor, newest = (item.facts[name] for name in ("game", "cursor", "history"))
+        # Statistics are published after their match, sometimes late.
+        has_recent_match = newest is not None and context.now.timestamp() - newest < _DAILY.total_seconds()
+        is_unfinished = is_paginating(cursor, context.now) or _has_new_matches(cursor, newest)
+        reread_state = None
+        if (item.id, game) in missing_statistics and not is_unfinished:
+            reread_state = _next_reread_state(cursor, newest)
+        due_at = None if reread_state is None else reread_state["due_at"]
+        is_reread_due = due_at is not None and due_at <= context.now.timestamp()
+        due += is_reread_due
+        is_reread = is_reread_due or item.facts["is_whole"]
         every = _RETIRED_EVERY if game in RETIRED_GAMES else _DAILY
-        if is_fresh or is_unfinished or is_again or is_due(cursor, every, situation.now):
-            chosen.append(replace(item, facts={**item.facts, "lack": lack}))
-    skipped = choice.skipped + len(choice.items) - len(chosen)
-    return Choice(chosen, skipped, choice.failures, {"no_statistics": due} if due else {})
+        if has_recent_match or is_unfinished or is_reread or is_due(cursor, every, context.now):
+            chosen.append(replace(item, facts={**item.facts, "lack": reread_state}))
+    skipped = selection.skipped + len(selection.items) - len(chosen)
+    return Selection(chosen, skipped, selection.failures, {"no_statistics": due} if due else {})
 
 
-def _lacking_statistics(situation: Situation, ids: Sequence[str]) -> set[tuple[str, str]]:
-    """Of some players those with finished matches in a game that have no statistics, and the game."""
-    query = resources.files(__package__).joinpath("lacking_statistics.sql").read_bytes()
-    rows = situation.connection.execute(query, {"players": list(ids), "games": list(MATCH_GAMES)})
+def _players_missing_statistics(context: SelectionContext, ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Player and game pairs with a finished match that has no statistics."""
+    query = resources.files(__package__).joinpath("missing_statistics.sql").read_bytes()
+    rows = context.connection.execute(query, {"players": list(ids), "games": list(MATCH_GAMES)})
     return {(player_id, game) for player_id, game in rows}
 
 
-def _lack_after(cursor: Cursor, seen: int | None) -> dict[str, Any]:
-    """How often a list was read that lacked statistics, since the history moved last, and when it is read again (s)."""
+def _next_reread_state(cursor: Cursor, newest: int | None) -> dict[str, Any]:
+    """Re-read state of a list with missing statistics: tries since the history changed last, and next due time (s)."""
     before = cursor.value.get("lack") or {"tries": 0, "first_at": cursor.observed_at.timestamp()}
     tries, first_at = before["tries"] + 1, datetime.fromtimestamp(before["first_at"], UTC)
-    played_at = None if seen is None else datetime.fromtimestamp(seen, UTC)
-    due_at = due_after("no_statistics", tries, at=cursor.observed_at, first_at=first_at, played_at=played_at)
+    played_at = None if newest is None else datetime.fromtimestamp(newest, UTC)
+    due_at = next_due_at("no_statistics", tries, at=cursor.observed_at, first_at=first_at, played_at=played_at)
     return {"tries": tries, "first_at": before["first_at"], "due_at": None if due_at is None else due_at.timestamp()}
 
 
-async def _fetch_statistics(run: Run, item: Item) -> None:
-    """Read a player's statistics by match."""
-    facts = {"history": item.facts["history"], "lack": item.facts["lack"]}
-    await walk(run, item, _STATISTICS[item.facts["game"]], facts=facts)
+async def _fetch_statistics(run: SyncRun, item: WorkItem) -> None:
+    """Fetch a player's statistics by match."""
+    cursor_facts = {"history": item.facts["history"], "lack": item.facts["lack"]}
+    await paginate(run, item, _STATISTICS[item.facts["game"]], cursor_facts=cursor_facts)
 
 
-def _choose_totals(situation: Situation) -> Choice:
-    """Players with new matches, and those whose totals are to be compared."""
-    whole_at = {game: _whole_at(situation, game) for game in MATCH_GAMES}
-    choice = _of_those_who_play(situation, "player_stats", lambda game, cursor, seen: True)
+def _select_totals(context: SelectionContext) -> Selection:
+    """Players with new matches, and players whose totals are due to be compared."""
+    full_scan_at = {game: _full_scan_times(context, game) for game in MATCH_GAMES}
+    selection = _select_active_players(context, "player_stats", lambda game, cursor, newest: True)
     wanted = [
         item
-        for item in choice.items
+        for item in selection.items
         for game, cursor in [(item.facts["game"], item.facts["cursor"])]
-        if _has_moved(cursor, item.facts["history"])
-        or is_due_for_comparison(cursor, whole_at[game].get(item.id), situation.now)
+        if _has_new_matches(cursor, item.facts["history"])
+        or is_due_for_comparison(cursor, full_scan_at[game].get(item.id), context.now)
     ]
-    return replace(choice, items=wanted, skipped=choice.skipped + len(choice.items) - len(wanted))
+    return replace(selection, items=wanted, skipped=selection.skipped + len(selection.items) - len(wanted))
 
 
-async def _fetch_totals(run: Run, item: Item) -> None:
-    """Read FACEIT's own totals, over all and by map; that there are none is an answer too."""
+async def _fetch_totals(run: SyncRun, item: WorkItem) -> None:
+    """Fetch FACEIT's own totals, lifetime and by map; a 404 means that there are none."""
     game = item.facts["game"]
     try:
-        answer = await run.get(f"/players/{item.segment}/stats/{game}")
+        response = await run.get(f"/players/{item.segment}/stats/{game}")
     except NotFoundError as error:
-        answer = run.absent(error)
-    page, parsed = run.parse("player_stats", {"player_id": item.id, "game": game}, answer)
-    cursor = f"{_cursor_of('player_stats', game)}/{item.id}"
+        response = run.response_from_error(error)
+    page, parsed = run.parse("player_stats", {"player_id": item.id, "game": game}, response)
+    cursor = f"{_cursor_prefix('player_stats', game)}/{item.id}"
     await run.land(page, parsed, CursorMove(cursor, {"history": item.facts["history"]}))
     segments = parsed.frames.get("player_segments")
-    counted = [
-        (_count(row["stats"], "Matches"), _count(row["stats"], "Wins"))
+    counts_by_map = [
+        (_parse_count(row["stats"], "Matches"), _parse_count(row["stats"], "Wins"))
         for row in (segments.iter_rows(named=True) if segments is not None else ())
         if (row["type"] or "").lower() == "map" and (row["mode"] or "").lower() == _LADDER
     ]
-    if counted and all(number is not None for pair in counted for number in pair):
-        matches, wins = (sum(number or 0 for number in numbers) for numbers in zip(*counted, strict=True))
-        run.found[f"{game}/{item.id}"] = {"matches": matches, "wins": wins}
+    if counts_by_map and all(number is not None for pair in counts_by_map for number in pair):
+        matches, wins = (sum(number or 0 for number in numbers) for numbers in zip(*counts_by_map, strict=True))
+        run.reported_totals[f"{game}/{item.id}"] = {"matches": matches, "wins": wins}
 
 
-def _count(stats: str | None, name: str) -> int | None:
-    """A count among statistics, which are text; None where it is none."""
+def _parse_count(stats: str | None, name: str) -> int | None:
+    """A count in statistics whose values are text; None if it is not a whole number."""
     value = msgspec.json.decode(stats or "{}")
     text = str(value.get(name)) if isinstance(value, dict) else ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
-def _compare_totals(situation: Situation, found: Mapping[str, Mapping[str, int]]) -> None:
-    query = resources.files(__package__).joinpath("our_totals.sql").read_bytes()
+def _compare_totals(context: SelectionContext, reported: Mapping[str, Mapping[str, int]]) -> None:
+    query = resources.files(__package__).joinpath("compare_totals.sql").read_bytes()
     for game in MATCH_GAMES:
         prefix = f"{game}/"
-        shown = {name.removeprefix(prefix): totals for name, totals in found.items() if name.startswith(prefix)}
-        parameters = {"game": game, "suffix": _suffix(game)}
-        compare(situation, SOURCE.name, query, shown, _whole_at(situation, game), parameters)
+        of_game = {name.removeprefix(prefix): totals for name, totals in reported.items() if name.startswith(prefix)}
+        parameters = {"game": game, "suffix": _measure_suffix(game)}
+        compare_totals(context, SOURCE.name, query, of_game, _full_scan_times(context, game), parameters)
 
 
-def _suffix(game: str) -> str:
-    """What the names of a game's measures end with; those of the first game have no game in their names."""
+def _measure_suffix(game: str) -> str:
+    """Suffix of a game's measures in `ops.source_totals`; those of the first game do not contain the game."""
     return "" if game == MATCH_GAMES[0] else f" in {game}"
 
 
-def _whole_at(situation: Situation, game: str) -> dict[str, datetime]:
-    """When both a player's history and statistics of a game were read whole."""
+def _full_scan_times(context: SelectionContext, game: str) -> dict[str, datetime]:
+    """Times of the last full scans of both history and statistics in a game, by player."""
     prefixes = [f"{listings[game].cursor}/" for listings in (_HISTORIES, _STATISTICS)]
     history, statistics = (
-        read_whole_at(cursors(situation.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
+        full_scan_times(cursors(context.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
     )
     return {id_: min(history[id_], statistics[id_]) for id_ in history.keys() & statistics.keys()}
 
 
-def _choose_bans(situation: Situation) -> Choice:
-    choice = stalest_first(situation, "player", f"{_BANS.cursor}/", endpoints=("player_bans",))
-    return to_walk(choice, situation.now, every=_DAILY)
+def _select_bans(context: SelectionContext) -> Selection:
+    selection = stalest_first(context, "player", f"{_BANS.cursor}/", endpoints=("player_bans",))
+    return select_due_lists(selection, context.now, every=_DAILY)
 
 
-async def _fetch_bans(run: Run, item: Item) -> None:
-    await walk(run, item, _BANS)
+async def _fetch_bans(run: SyncRun, item: WorkItem) -> None:
+    await paginate(run, item, _BANS)
 
 
-def _of_those_who_play(
-    situation: Situation, endpoint: str, is_wanted: Callable[[str, Cursor | None, int | None], bool]
-) -> Choice:
-    """Tracked players in each game whose matches are read and that they play, each in its turn.
+def _select_active_players(
+    context: SelectionContext, endpoint: str, is_wanted: Callable[[str, Cursor | None, int | None], bool]
+) -> Selection:
+    """Tracked players by each game of `MATCH_GAMES` that they play, least recently requested first.
 
     Args:
-        situation: what the choice depends on.
-        endpoint: the endpoint that is read; also the beginning of the cursors' names.
-        is_wanted: whether to read, given the game, the cursor and the newest match that the history has brought.
+        context: the state that the selection depends on.
+        endpoint: the endpoint that is requested; also the prefix of the cursors' names.
+        is_wanted: whether to request it, given the game, the cursor and the newest timestamp of the history.
     """
-    wanted: list[Item] = []
+    wanted: list[WorkItem] = []
     skipped = 0
     failures: tuple[Failure, ...] = ()
     differing: dict[tuple[str, str], datetime] = {}
-    for (player_id, measure), since in open_differences(situation, SOURCE.name).items():
+    for (player_id, measure), since in open_differences(context, SOURCE.name).items():
         key = player_id, measure.partition("matches")[2] or measure.partition("wins")[2]
         differing[key] = max(since, differing.get(key, since))
     for game in MATCH_GAMES:
-        choice = stalest_first(situation, "player", f"{_cursor_of(endpoint, game)}/", endpoints=(endpoint,))
-        players = players_of(situation, [item.id for item in choice.items], game)
+        selection = stalest_first(context, "player", f"{_cursor_prefix(endpoint, game)}/", endpoints=(endpoint,))
+        players = players_of_game(context, [item.id for item in selection.items], game)
         history = f"{_HISTORIES[game].cursor}/"
-        histories = cursors(situation.connection, SOURCE.name, history)
-        playing = [item for item in choice.items if item.id in players]
+        histories = cursors(context.connection, SOURCE.name, history)
+        playing = [item for item in selection.items if item.id in players]
         for item in playing:
-            seen = newest(histories.get(history + item.id))
-            differs_since = differing.get((item.id, _suffix(game)))
-            is_whole = differs_since is not None and _begun_whole_at(item.cursor) < differs_since.timestamp()
-            if is_whole or is_wanted(game, item.cursor, seen):
+            newest = newest_timestamp(histories.get(history + item.id))
+            differs_since = differing.get((item.id, _measure_suffix(game)))
+            is_whole = differs_since is not None and _last_full_scan_started_at(item.cursor) < differs_since.timestamp()
+            if is_whole or is_wanted(game, item.cursor, newest):
                 name = item.name if game == MATCH_GAMES[0] else f"{item.name} in {game}"
-                wanted.append(replace(item, name=name, facts={"history": seen, "game": game, "is_whole": is_whole}))
+                wanted.append(replace(item, name=name, facts={"history": newest, "game": game, "is_whole": is_whole}))
             else:
                 skipped += 1
         if game == MATCH_GAMES[0]:
-            skipped += choice.skipped + len(choice.items) - len(playing)
-            failures = choice.failures
-    return to_walk(Choice(in_turn(situation, wanted), skipped, failures), situation.now)
+            skipped += selection.skipped + len(selection.items) - len(playing)
+            failures = selection.failures
+    return select_due_lists(Selection(least_recently_requested_first(context, wanted), skipped, failures), context.now)
 
 
-def _begun_whole_at(cursor: Cursor | None) -> float:
-    """When (s) the newest walk through a whole list began, be it over or under way; 0 where there was none."""
+def _last_full_scan_started_at(cursor: Cursor | None) -> float:
+    """Start (s) of the newest full scan of a list, finished or not; 0 if there was none."""
     value = {} if cursor is None else cursor.value
     return value.get("walk", value).get("whole_at") or 0.0
 
 
-def _has_moved(cursor: Cursor | None, seen: int | None) -> bool:
-    """Whether the history has brought matches since something was read, or it never was."""
-    return cursor is None or cursor.value.get("history") != seen
+def _has_new_matches(cursor: Cursor | None, newest: int | None) -> bool:
+    """Whether the history has new matches since an endpoint was read, or the endpoint was never read."""
+    return cursor is None or cursor.value.get("history") != newest
 
 
-PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3, tells_unknown=True)
-HISTORY = PassDefinition("history_matches", ("player_history",), _choose_history, _fetch_history, share=0.4)
-STATISTICS = PassDefinition(
-    "player_match_stats", ("player_match_stats",), _choose_statistics, _fetch_statistics, share=0.4
+PROFILES = Stream(
+    "players", ("player",), _select_profiles, _fetch_profile, budget_share=0.3, not_found_means_unknown_id=True
 )
-TOTALS = PassDefinition(
-    "player_stats", ("player_stats",), _choose_totals, _fetch_totals, share=0.3, conclude=_compare_totals
+HISTORY = Stream("history_matches", ("player_history",), _select_history, _fetch_history, budget_share=0.4)
+STATISTICS = Stream(
+    "player_match_stats", ("player_match_stats",), _select_statistics, _fetch_statistics, budget_share=0.4
 )
-BANS = PassDefinition("player_bans", ("player_bans",), _choose_bans, _fetch_bans, share=0.2)
+TOTALS = Stream(
+    "player_stats", ("player_stats",), _select_totals, _fetch_totals, budget_share=0.3, on_finish=_compare_totals
+)
+BANS = Stream("player_bans", ("player_bans",), _select_bans, _fetch_bans, budget_share=0.2)

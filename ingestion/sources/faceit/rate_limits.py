@@ -1,7 +1,7 @@
-"""How fast requests to FACEIT may be: so many a second, which all processes on one database keep to together.
+"""The rate limit of FACEIT: a number of requests per second, shared by all processes on one database.
 
-Requests are spaced evenly instead of counted, so that it does not matter where the source's second begins. Each takes
-its moment from one row in the database, which costs a few milliseconds where a request may be made every hundred.
+Requests are spaced evenly instead of counted, so it does not matter when the source's second begins. Each request
+reserves its time slot in one row of the database, which takes a few milliseconds; slots are about 100 ms apart.
 """
 
 from __future__ import annotations
@@ -20,67 +20,67 @@ from ingestion.http.rate_limits import Clock
 from warehouse.core.errors import DatabaseError
 from warehouse.database.connections import first_line
 
-__all__ = ["SecondLimiter", "SecondTurn"]
+__all__ = ["PerSecondLimiter", "PerSecondSlot"]
 
 _LIMIT_HEADER = "ratelimit-limit"
 _REMAINING_HEADER = "ratelimit-remaining"
 _WAIT_HEADERS = ("retry-after", "ratelimit-reset")
-#: `10;w=1`: so many requests in a window of so many seconds.
+#: `10;w=1`: 10 requests in a window of 1 second.
 _POLICY = re.compile(r"(\d+)\s*;\s*w=(\d+)")
 
-#: Requests a second until an answer tells; what FACEIT allows.
+#: Requests per second until a response reports the limit; the documented limit of FACEIT.
 _PER_SECOND = 10.0
-#: Share by which requests are spaced further apart than need be, for some arrive later than they were sent.
+#: Share by which requests are spaced further apart than required, because network delays vary.
 _MARGIN = 0.05
-#: Seconds for which the margin makes up. A process that was held up for longer gives its moment away.
-_LATEST_S = 0.05
+#: Delay (s) that the margin makes up for. A process that was delayed for longer gives up its slot and reserves another.
+_MAX_DELAY_S = 0.05
 _ATTEMPTS = 5
-#: Longest pause that an answer may ask for, in seconds.
-_LONGEST_HOLD_S = 60.0
-#: Lets nobody have a moment before some seconds are over, in whichever process.
-_HOLD = b"""
-    UPDATE ops.request_slots SET next_at = greatest(next_at, clock_timestamp() + %(hold)s * interval '1 second')
+#: Longest pause (s) that a response may demand.
+_MAX_PAUSE_S = 60.0
+#: Pauses the slots of all processes for some seconds.
+_PAUSE = b"""
+    UPDATE ops.request_slots SET next_at = greatest(next_at, clock_timestamp() + %(pause)s * interval '1 second')
     WHERE source = %(source)s
 """
 
 
-class SecondTurn:
-    """Leave to make one request. Tell it what the answer said.
+class PerSecondSlot:
+    """Permission to make one request, which takes the rate-limit headers of the response.
 
     Attributes:
-        hold_s: seconds for which nobody may make a request from now on.
+        pause_s: seconds for which no process may make a request from now on.
     """
 
-    def __init__(self, limiter: SecondLimiter) -> None:
+    def __init__(self, limiter: PerSecondLimiter) -> None:
         self._limiter = limiter
-        self.hold_s = 0.0
+        self.pause_s = 0.0
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over how many requests a second the answer's headers allow."""
-        told = [(int(count), int(window)) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
-        rates = [count / window for count, window in told if window > 0]
+    def update_from_headers(self, headers: Mapping[str, str]) -> None:
+        """Adopt the requests per second that the headers of a response allow."""
+        reported = [(int(count), int(window)) for count, window in _POLICY.findall(headers.get(_LIMIT_HEADER, ""))]
+        rates = [count / window for count, window in reported if window > 0]
         if rates and min(rates) > 0:
             self._limiter.per_second = min(rates)
 
-    def refuse(self, headers: Mapping[str, str], said: str) -> None:
-        """The request was one too many: everybody waits as long as the answer asks for, a second by default.
+    def on_rate_limited(self, headers: Mapping[str, str], message: str) -> None:
+        """Handle a 429: all processes wait as long as the response demands, a second by default.
 
-        A refusal that says in the same breath that requests are left is not about the limit; it is retried soon.
+        A 429 whose headers report remaining requests is not about the limit; the request is retried soon.
         """
         if _seconds(headers, _REMAINING_HEADER):
             return
         waits = [seconds for name in _WAIT_HEADERS if (seconds := _seconds(headers, name)) is not None]
-        self.hold_s = min(max(waits, default=1.0) or 1.0, _LONGEST_HOLD_S)
+        self.pause_s = min(max(waits, default=1.0) or 1.0, _MAX_PAUSE_S)
 
 
-class SecondLimiter:
-    """Bounds requests under way, and gives every request a moment of its own.
+class PerSecondLimiter:
+    """Bounds the requests in flight, and reserves a time slot for every request.
 
     Args:
-        source: name of the source, by which processes find the same row.
+        source: name of the source, which identifies the row that all processes share.
         connection: a connection with autocommit, of a login that may write `ops` (`ladder_ingest`).
         clock: time.
-        concurrency: requests under way at once.
+        concurrency: maximum number of requests in flight.
     """
 
     def __init__(
@@ -91,19 +91,19 @@ class SecondLimiter:
         self._source = source
         self._connection = connection
         self._clock = clock
-        self._next_slot = resources.files(__package__).joinpath("next_slot.sql").read_bytes()
-        self._under_way = asyncio.Semaphore(concurrency)
-        self._entrance = asyncio.Lock()
+        self._reserve_slot_query = resources.files(__package__).joinpath("reserve_slot.sql").read_bytes()
+        self._in_flight = asyncio.Semaphore(concurrency)
+        self._queue_lock = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, source: str, database_url: str, clock: Clock) -> AsyncIterator[Self]:
+    async def connect(cls, source: str, database_url: str, clock: Clock) -> AsyncIterator[Self]:
         """A limiter with a connection of its own.
 
         Raises:
             DatabaseError: the warehouse cannot be reached.
         """
-        # A moment that a crash forgets is gone anyway by the time that the server is back.
+        # A reservation that a crash loses has expired by the time the server is back.
         options = "-c timezone=UTC -c synchronous_commit=off"
         try:
             connection = await psycopg.AsyncConnection.connect(
@@ -115,35 +115,35 @@ class SecondLimiter:
             yield cls(source, connection, clock=clock)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[SecondTurn]:
-        """Wait until a request may be made; it is under way until the block ends.
+    async def acquire(self) -> AsyncIterator[PerSecondSlot]:
+        """Wait until a request may be made; it is in flight until the block ends.
 
         Raises:
             DatabaseError: the warehouse cannot be read or written.
         """
-        async with self._under_way:
-            # First come, first served: the stalest things are requested first even where the budget ends.
-            async with self._entrance:
+        async with self._in_flight:
+            # First in, first out: the stalest work items are requested first, even if the budget ends before the rest.
+            async with self._queue_lock:
                 for _ in range(_ATTEMPTS):
-                    wait_s = await self._take_slot()
-                    taken_at = time.monotonic()
+                    wait_s = await self._reserve_slot()
+                    reserved_at = time.monotonic()
                     if wait_s > 0:
                         await self._clock.sleep(wait_s)
-                    if time.monotonic() - taken_at <= wait_s + _LATEST_S:
+                    if time.monotonic() - reserved_at <= wait_s + _MAX_DELAY_S:
                         break
-            turn = SecondTurn(self)
+            slot = PerSecondSlot(self)
             try:
-                yield turn
+                yield slot
             finally:
-                if turn.hold_s:
-                    await self._execute(_HOLD, {"source": self._source, "hold": turn.hold_s})
+                if slot.pause_s:
+                    await self._execute(_PAUSE, {"source": self._source, "pause": slot.pause_s})
 
-    async def _take_slot(self) -> float:
-        """Take the next moment for a request; the seconds until then, negative when it is past."""
+    async def _reserve_slot(self) -> float:
+        """Reserve the next time slot; returns the seconds until then, negative if it has passed."""
         spacing = (1 + _MARGIN) / self.per_second
-        cursor = await self._execute(self._next_slot, {"source": self._source, "spacing": spacing})
+        cursor = await self._execute(self._reserve_slot_query, {"source": self._source, "spacing": spacing})
         row = await cursor.fetchone()
-        assert row is not None  # an INSERT with RETURNING always answers
+        assert row is not None  # an INSERT with RETURNING always returns a row
         return float(row[0])
 
     async def _execute(self, statement: bytes, parameters: Mapping[str, str | float]) -> psycopg.AsyncCursor:
@@ -161,5 +161,5 @@ def _seconds(headers: Mapping[str, str], name: str) -> float | None:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    message = f"the warehouse cannot say when a request to FACEIT is due: {first_line(error)}"
-    return DatabaseError(message, "run again once it answers")
+    message = f"the warehouse cannot reserve a request to FACEIT: {first_line(error)}"
+    return DatabaseError(message, "run again once PostgreSQL responds")

@@ -1,4 +1,4 @@
-"""Choosing what to read of FACEIT: what its ids look like, and who plays what."""
+"""Selection for FACEIT: the format of its ids, its tracked entities, and the games that players play."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections.abc import Sequence
 
 from ingestion.sources.faceit.source import RETIRED_GAMES, SOURCE
-from ingestion.sync.selection import Situation, TrackedThings
+from ingestion.sync.selection import SelectionContext, TrackedEntities
 
-__all__ = ["KINDS", "is_id", "players_of", "stalest_first", "tracked_ids"]
+__all__ = ["KINDS", "is_id", "players_of_game", "stalest_first", "tracked_ids"]
 
-#: What can be tracked.
+#: Kinds of entities that can be tracked.
 KINDS = ("player", "match", "hub", "championship")
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-#: Matches carry the number of their region's servers before the id.
+#: A match id may begin with the number of the region's servers.
 _IDS = {"match": re.compile(rf"(\d+-)?{_UUID}")}
 _ANY_ID = re.compile(_UUID)
 
@@ -24,9 +24,9 @@ def is_id(kind: str, text: str) -> bool:
     return _IDS.get(kind, _ANY_ID).fullmatch(text) is not None
 
 
-def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
-    """Those of some players who play a game, by their profiles; of a current game also those without a profile yet."""
-    rows = situation.connection.execute(
+def players_of_game(context: SelectionContext, ids: Sequence[str], game: str) -> set[str]:
+    """The players who play a game by their profiles; for a current game also players without a stored profile."""
+    rows = context.connection.execute(
         "SELECT player_id FROM unnest(%s::text[]) AS wanted (player_id) WHERE EXISTS (SELECT FROM "
         "staging_faceit.player_games AS games WHERE games.player_id = wanted.player_id AND games.game = %s) "
         "OR (%s AND NOT EXISTS (SELECT FROM staging_faceit.players AS known WHERE known.player_id = wanted.player_id))",
@@ -35,6 +35,6 @@ def players_of(situation: Situation, ids: Sequence[str], game: str) -> set[str]:
     return {player_id for (player_id,) in rows}
 
 
-_TRACKED = TrackedThings(SOURCE.name, "FACEIT", is_id, "UUIDs")
+_TRACKED = TrackedEntities(SOURCE.name, "FACEIT", is_id, "UUIDs")
 tracked_ids = _TRACKED.ids
 stalest_first = _TRACKED.stalest_first

@@ -1,6 +1,6 @@
-"""The staging tables of FACEIT: `staging_faceit.*`, names and types as the source has them.
+"""The staging tables of FACEIT: `staging_faceit.*`, with the names and types of the source.
 
-Statistics arrive as objects whose values are text and whose names differ by era; they are stored as such objects.
+Statistics are objects whose values are text and whose names differ by era; they are stored as such objects.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _COMPETITION = (
         "text",
         competition_name="its name",
         competition_type="`matchmaking`, `hub`, `championship`, ...",
-        organizer_id="who runs it",
+        organizer_id="organizer",
     ),
 )
 
@@ -94,7 +94,7 @@ _SCORE = Column(
     parts=parts("integer", "faction1", "faction2"),
 )
 
-#: Statistics of a player on a map, wherever they are.
+#: Statistics of a player on a map, in both endpoints that have them.
 _PLAYED = (
     *parts("integer", "Kills", "Deaths", "Assists", "MVPs", "Headshots", "Damage"),
     *parts("integer", "Double Kills", "Triple Kills", "Quadro Kills", "Penta Kills"),
@@ -190,7 +190,7 @@ HISTORY_MATCHES = Table(
         ),
         *_columns("integer", max_players="places in the match", teams_size="places in a team"),
         *_COMPETITION,
-        Column("playing_players", "jsonb", "ids of those who played", privacy="pseudonymous"),
+        Column("playing_players", "jsonb", "ids of the players who took part", privacy="pseudonymous"),
         Column("started_at", "bigint", "start, seconds since 1970 UTC; missing when cancelled", time=_SECONDS),
         Column("finished_at", "bigint", "end, seconds since 1970 UTC", time=_SECONDS),
         _WINNER,
@@ -295,10 +295,10 @@ MATCH_FACTIONS = Table(
         _MATCH,
         Column("faction", "text", "`faction1` or `faction2`"),
         _personal_id("faction_id", "a premade team, or its captain, or `bye`"),
-        _personal_id("leader", "player who leads"),
+        _personal_id("leader", "leader of the side"),
         _personal("name", "name at the time: that of a premade team, or its captain"),
         Column("type", "text", "`premade`, or empty"),
-        Column("substituted", "boolean", "somebody was substituted"),
+        Column("substituted", "boolean", "a player was substituted"),
     ),
     ignored=_names("roster substitutes avatar stats team_id nickname"),
 )
@@ -331,7 +331,7 @@ MATCH_ABSENCES = Table(
     columns=(
         Column("match_id", "text", "match", from_request=True),
         Column("part", "text", "`match` or `stats`", from_request=True),
-        Column("error", "text", "the message of the answer"),
+        Column("error", "text", "error message of the response"),
     ),
 )
 
@@ -469,7 +469,7 @@ RANKINGS = Table(
     SOURCE,
     "rankings",
     key=("game_id", "region", "position"),
-    description="One row per game, region and place: who was last seen there, also where a ranking became shorter.",
+    description="One row per game, region and place: the player last seen there, even if the ranking became shorter.",
     columns=(
         Column("game_id", "text", "game, as FACEIT names it", from_request=True),
         Column("region", "text", "region", from_request=True),
@@ -494,8 +494,8 @@ HUBS = Table(
             name="name",
             game_id="game, as FACEIT names it",
             region="region",
-            organizer_id="who runs it",
-            join_permission="who may join",
+            organizer_id="organizer",
+            join_permission="permission to join",
         ),
         *_columns(
             "integer",
@@ -511,7 +511,7 @@ HUB_MEMBERS = Table(
     SOURCE,
     "hub_members",
     key=("hub_id", "user_id"),
-    description="One row per tracked hub and member; whoever has left stays as seen last.",
+    description="One row per tracked hub and member; a member who has left stays as last seen.",
     columns=(
         Column("hub_id", "text", "hub", from_request=True),
         _personal_id("user_id", "FACEIT's id of the player"),
@@ -533,7 +533,7 @@ CHAMPIONSHIPS = Table(
             name="name",
             game_id="game, as FACEIT names it",
             region="region",
-            organizer_id="who runs it",
+            organizer_id="organizer",
             type="`bracket`, `roundRobin`, ...",
             status="`started`, `finished`, ...",
         ),

@@ -1,4 +1,4 @@
-"""The passes over OpenDota, in the order of a run, and its connection."""
+"""The connector of OpenDota: its streams in the order of a run, and its API."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from ingestion.http.rate_limits import Clock, Limiter
 from ingestion.http.refusals import Upstream
 from ingestion.sources.opendota import catalogues, match_lists, matches, players
-from ingestion.sources.opendota.rate_limits import MinuteLimiter
-from ingestion.sources.opendota.selection import KINDS, identify
+from ingestion.sources.opendota.rate_limits import PerMinuteLimiter
+from ingestion.sources.opendota.selection import KINDS, parse_identifier
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.connector import Reader
+from ingestion.sync.connector import SourceConnector
 from warehouse.core.settings import Settings
 
-__all__ = ["PASSES", "READER"]
+__all__ = ["CONNECTOR", "STREAMS"]
 
-#: Costs next to nothing, and needs no key.
+#: A path with a small response, which requires no key.
 _OPEN_PATH = "/constants/game_mode"
 
-PASSES = (
+STREAMS = (
     catalogues.CONSTANTS,
     catalogues.HERO_STATS,
     catalogues.TEAMS,
@@ -41,16 +41,16 @@ def _upstream(settings: Settings) -> Upstream:
 
 
 def _limiter(database_url: str, upstream: Upstream, clock: Clock) -> AbstractAsyncContextManager[Limiter]:
-    return nullcontext(MinuteLimiter(upstream.name, clock=clock))
+    return nullcontext(PerMinuteLimiter(upstream.name, clock=clock))
 
 
-READER = Reader(
+CONNECTOR = SourceConnector(
     source=SOURCE,
-    passes=PASSES,
+    streams=STREAMS,
     kinds=KINDS,
     upstream=_upstream,
     limiter=_limiter,
     call_budget=lambda settings: settings.opendota_call_budget,
-    identify=identify,
-    probe=_OPEN_PATH,
+    parse_identifier=parse_identifier,
+    probe_path=_OPEN_PATH,
 )

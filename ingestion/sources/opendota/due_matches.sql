@@ -1,5 +1,5 @@
--- Matches of tracked players, teams and leagues that are due to be read again, fewest tries first, and how many there are
--- by reason. What was read before the books held re-reads counts as read once.
+-- Matches of tracked players, teams and leagues that are due to be read again, fewest tries first, and their number by
+-- reason. A match that was read before `ops.rereads` existed counts as read once.
 WITH unsettled AS (
     SELECT
         id::bigint AS match_id,
@@ -21,8 +21,8 @@ WITH unsettled AS (
         AND _deleted_at IS NULL
         AND NOT EXISTS (
             SELECT
-            FROM ops.rereads AS noted
-            WHERE noted.source = 'opendota' AND noted.endpoint = 'match' AND noted.id = matches.match_id::text
+            FROM ops.rereads AS rereads
+            WHERE rereads.source = 'opendota' AND rereads.endpoint = 'match' AND rereads.id = matches.match_id::text
         )
     UNION ALL
     SELECT
@@ -34,13 +34,13 @@ WITH unsettled AS (
     FROM staging_opendota.match_absences AS absences
     WHERE NOT EXISTS (
         SELECT
-        FROM ops.rereads AS noted
-        WHERE noted.source = 'opendota' AND noted.endpoint = 'match' AND noted.id = absences.match_id::text
+        FROM ops.rereads AS rereads
+        WHERE rereads.source = 'opendota' AND rereads.endpoint = 'match' AND rereads.id = absences.match_id::text
     )
     AND NOT EXISTS (SELECT FROM staging_opendota.matches AS known WHERE known.match_id = absences.match_id)
 ),
 
-wanted AS (
+candidates AS (
     SELECT
         unsettled.*,
         coalesce(of_player.start_time, of_team.start_time, of_league.start_time) AS start_time
@@ -82,8 +82,8 @@ SELECT
     last_at,
     (
         SELECT jsonb_object_agg(by_reason.reason, by_reason.number)
-        FROM (SELECT wanted.reason, count(*) AS number FROM wanted GROUP BY wanted.reason) AS by_reason
+        FROM (SELECT candidates.reason, count(*) AS number FROM candidates GROUP BY candidates.reason) AS by_reason
     ) AS due
-FROM wanted
+FROM candidates
 ORDER BY tries, match_id DESC
 LIMIT %(budget)s

@@ -1,7 +1,7 @@
-"""The lists of professional and public matches, walked from the newest match down to the newest that is known.
+"""Streams of the lists of professional and public matches, scanned from the newest match down to the known matches.
 
-Matches are reported late, below ids that are known. So a walk reads some pages in any case, and goes deeper once a day
-and once a week (`ingestion.sync.rereads.DEEP_WALKS`).
+Matches are reported late, below known ids. So each scan reads a minimum number of pages, and goes deeper once a day and
+once a week (`ingestion.sync.rereads.SCAN_DEPTHS`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
-from ingestion.errors import UnusableAnswer
+from ingestion.errors import UnusableResponse
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.rereads import DEEP_WALKS
-from ingestion.sync.selection import Choice, Item, Situation, is_walking
-from ingestion.sync.streams import PassDefinition, Run
+from ingestion.sync.rereads import SCAN_DEPTHS
+from ingestion.sync.run import SyncRun
+from ingestion.sync.selection import Selection, SelectionContext, WorkItem, is_paginating
+from ingestion.sync.streams import Stream
 from warehouse.model.source import CursorMove, Parsed
 from warehouse.ops.state import Cursor, cursors
 
@@ -24,110 +25,112 @@ _PAGE_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
-    """How far a walk has come.
+class _PageCursor:
+    """The position of a scan: the next page of a list. Stored as JSON in `ops.cursors`, by these field names.
 
     Args:
-        known: the newest match that an earlier walk brought, where this one ends; None where there was none.
-        newest: the newest match so far, which is known when the walk has ended.
-        oldest: the oldest match so far, below which the next page lies; None at the top.
-        pages: pages read.
-        least_pages: pages to be read whatever is known; where nothing is known, no more.
-        deep: when (s) each deeper walk last began, by its pages; as the cursor holds it when this one has ended.
+        known: newest match of earlier scans, where this scan ends; None if there was none.
+        newest: newest match so far; it becomes `known` after the scan.
+        oldest: oldest match so far; the next page lies below it. None for the first page.
+        pages: number of pages read.
+        least_pages: minimum number of pages; without a known match it is the maximum too.
+        deep: when (s) each deeper scan last began, by its number of pages; stored in the cursor of a finished scan.
     """
 
     known: int | None
     newest: int | None
     oldest: int | None = None
     pages: int = 0
-    least_pages: int = DEEP_WALKS[timedelta(0)]
+    least_pages: int = SCAN_DEPTHS[timedelta(0)]
     deep: Mapping[str, float] = field(default_factory=dict)
 
-    def past(self, match_ids: Sequence[int]) -> _Walk:
-        """The walk after a page with these matches."""
-        newest = max([*match_ids, *_given(self.newest)], default=None)
-        oldest = min([*match_ids, *_given(self.oldest)], default=None)
+    def after_page(self, match_ids: Sequence[int]) -> _PageCursor:
+        """The cursor after a page with these matches."""
+        newest = max([*match_ids, *_as_tuple(self.newest)], default=None)
+        oldest = min([*match_ids, *_as_tuple(self.oldest)], default=None)
         return replace(self, newest=newest, oldest=oldest, pages=self.pages + 1)
 
 
-def _choose(name: str, *, is_sample: bool) -> Callable[[Situation], Choice]:
-    def choose(situation: Situation) -> Choice:
-        cursor = cursors(situation.connection, SOURCE.name, name).get(name)
-        walk = _Walk(**cursor.value["walk"]) if cursor and is_walking(cursor, situation.now) else None
-        # A list in the middle of a walk is not read, however short ago its cursor moved.
-        item = Item(
+def _select(name: str, *, is_sample: bool) -> Callable[[SelectionContext], Selection]:
+    def select(context: SelectionContext) -> Selection:
+        cursor = cursors(context.connection, SOURCE.name, name).get(name)
+        page_cursor = _PageCursor(**cursor.value["walk"]) if cursor and is_paginating(cursor, context.now) else None
+        # A list in the middle of a scan counts as not read, even if its cursor moved a moment ago.
+        item = WorkItem(
             name,
             "",
-            None if walk else cursor,
+            None if page_cursor else cursor,
             (name,),
-            facts={"walk": walk or _begin(cursor, None if is_sample else situation.now)},
+            facts={"page_cursor": page_cursor or _first_page_cursor(cursor, None if is_sample else context.now)},
         )
-        return Choice([item])
+        return Selection([item])
 
-    return choose
+    return select
 
 
-def _begin(cursor: Cursor | None, now: datetime | None) -> _Walk:
-    """A walk from the top, as deep as is due; the list of a sample (`now` is None) is never walked deeper.
+def _first_page_cursor(cursor: Cursor | None, now: datetime | None) -> _PageCursor:
+    """The first cursor of a scan, as deep as is due; a sample (`now` is None) is never scanned deeper.
 
-    The first walk of all is taken for a deep one, since there is nothing yet that something can be late to.
+    The very first scan counts as a deep one, since no match can be late without known matches.
     """
     value = {} if cursor is None else cursor.value
     known, deep = value.get("newest_match_id"), dict(value.get("deep", {}))
-    least_pages = DEEP_WALKS[timedelta(0)]
-    for every, pages in DEEP_WALKS.items():
+    least_pages = SCAN_DEPTHS[timedelta(0)]
+    for every, pages in SCAN_DEPTHS.items():
         if not every or now is None:
             continue
         if known is None:
             deep[str(pages)] = now.timestamp()
         elif now.timestamp() - deep.get(str(pages), 0.0) >= every.total_seconds():
-            # A deeper walk is also every walk that is less deep.
+            # A deeper scan includes all scans that are less deep.
             least_pages = max(least_pages, pages)
             deep |= {
-                str(less): now.timestamp() for less in DEEP_WALKS.values() if DEEP_WALKS[timedelta(0)] < less <= pages
+                str(less): now.timestamp() for less in SCAN_DEPTHS.values() if SCAN_DEPTHS[timedelta(0)] < less <= pages
             }
-    return _Walk(known, known, least_pages=least_pages, deep=deep)
+    return _PageCursor(known, known, least_pages=least_pages, deep=deep)
 
 
-def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Awaitable[None]]:
-    """Read a list of matches: what an unfinished walk left, then from the top down to what is known.
+def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[SyncRun, WorkItem], Awaitable[None]]:
+    """Fetch a list of matches: the rest of an unfinished scan, then from the first page down to the known matches.
 
-    Each page is requested by the oldest id of the one before, so that new matches do not shift it. How far the walk has
-    come lands with each page, so that one that is killed, or ends with the call budget, goes on where it was. The list
-    of public matches is a sample, which is never read further back than a few pages.
+    Each page is requested by the oldest id of the previous page, so that new matches do not shift it. The page cursor
+    lands with each page, so that a scan that is killed, or ends with the call budget, continues where it stopped. The
+    list of public matches is a sample, which is never read further back than a few pages.
     """
 
-    async def fetch(run: Run, item: Item) -> None:
-        walk: _Walk = item.facts["walk"]
-        if walk.oldest is not None:
-            newest = await finish(run, walk)
-            walk = _Walk(newest, newest, deep=walk.deep)
-        await finish(run, walk)
+    async def fetch(run: SyncRun, item: WorkItem) -> None:
+        page_cursor: _PageCursor = item.facts["page_cursor"]
+        if page_cursor.oldest is not None:
+            newest = await paginate_to_end(run, page_cursor)
+            page_cursor = _PageCursor(newest, newest, deep=page_cursor.deep)
+        await paginate_to_end(run, page_cursor)
 
-    async def finish(run: Run, walk: _Walk) -> int | None:
-        """Walk to the end; the newest match that is known then."""
+    async def paginate_to_end(run: SyncRun, page_cursor: _PageCursor) -> int | None:
+        """Request page after page to the end of the scan; returns the newest known match after it."""
         while True:
-            query = None if walk.oldest is None else {"less_than_match_id": walk.oldest}
+            query = None if page_cursor.oldest is None else {"less_than_match_id": page_cursor.oldest}
             page, parsed = run.parse(name, {}, await run.get(path, query))
             ids = _match_ids(parsed, name)
-            after = walk.past(ids)
-            # A walk that meets what it cannot use begins anew.
-            anew = None if walk.oldest is None else CursorMove(name, {"newest_match_id": walk.known})
-            has_no_older = not ids or (walk.oldest is not None and min(ids) >= walk.oldest)
-            is_known = walk.known is not None and bool(ids) and min(ids) <= walk.known
-            is_deep_enough = after.pages >= walk.least_pages
+            after = page_cursor.after_page(ids)
+            # After a page that cannot be used, the next scan starts anew.
+            restart_cursor = (
+                None if page_cursor.oldest is None else CursorMove(name, {"newest_match_id": page_cursor.known})
+            )
+            has_no_older = not ids or (page_cursor.oldest is not None and min(ids) >= page_cursor.oldest)
+            reaches_known = page_cursor.known is not None and bool(ids) and min(ids) <= page_cursor.known
+            is_deep_enough = after.pages >= page_cursor.least_pages
             is_short = len(ids) + len(parsed.rejects) < _PAGE_ROWS
-            is_enough = is_deep_enough and (is_known or is_sample or walk.known is None)
-            if is_enough or is_short or (has_no_older and walk.known is None):
-                ended = {"newest_match_id": after.newest, "deep": dict(walk.deep)}
-                await run.land(page, parsed, CursorMove(name, ended), if_unusable=anew)
+            is_enough = is_deep_enough and (reaches_known or is_sample or page_cursor.known is None)
+            if is_enough or is_short or (has_no_older and page_cursor.known is None):
+                ended = {"newest_match_id": after.newest, "deep": dict(page_cursor.deep)}
+                await run.land(page, parsed, CursorMove(name, ended), if_unusable=restart_cursor)
                 return after.newest
             if has_no_older:
-                await run.land(page, parsed, anew)
-                raise UnusableAnswer("the same page came twice", "run again; the list is read from its start")
-            unfinished = {"newest_match_id": walk.known, "walk": asdict(after)}
+                await run.land(page, parsed, restart_cursor)
+                raise UnusableResponse("the same page was returned twice", "run again; the list is read from its start")
+            unfinished = {"newest_match_id": page_cursor.known, "walk": asdict(after)}
             await run.land(page, parsed, CursorMove(name, unfinished))
-            walk = after
+            page_cursor = after
 
     return fetch
 
@@ -137,21 +140,21 @@ def _match_ids(parsed: Parsed, table: str) -> list[int]:
     return [] if frame is None else frame["match_id"].to_list()
 
 
-def _given(match_id: int | None) -> tuple[int, ...]:
+def _as_tuple(match_id: int | None) -> tuple[int, ...]:
     return () if match_id is None else (match_id,)
 
 
-PRO_MATCHES = PassDefinition(
+PRO_MATCHES = Stream(
     "pro_matches",
     ("pro_matches",),
-    _choose("pro_matches", is_sample=False),
+    _select("pro_matches", is_sample=False),
     _fetch("pro_matches", "/proMatches", is_sample=False),
-    share=0.2,
+    budget_share=0.2,
 )
-PUBLIC_MATCHES = PassDefinition(
+PUBLIC_MATCHES = Stream(
     "public_matches",
     ("public_matches",),
-    _choose("public_matches", is_sample=True),
+    _select("public_matches", is_sample=True),
     _fetch("public_matches", "/publicMatches", is_sample=True),
-    share=0.1,
+    budget_share=0.1,
 )

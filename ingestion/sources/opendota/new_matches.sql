@@ -18,8 +18,8 @@ WITH of_players AS (
             )
             AND NOT EXISTS (
                 SELECT
-                FROM ops.rereads AS noted
-                WHERE noted.source = 'opendota' AND noted.endpoint = 'match' AND noted.id = matches.match_id::text
+                FROM ops.rereads AS rereads
+                WHERE rereads.source = 'opendota' AND rereads.endpoint = 'match' AND rereads.id = matches.match_id::text
             )
             AND matches.match_id <> ALL(%(tracked)s::bigint[])
         ORDER BY matches.match_id DESC
@@ -41,7 +41,7 @@ of_others AS (
     WHERE leagueid = ANY(%(leagues)s::bigint[]) AND _deleted_at IS NULL
 ),
 
-wanted AS (
+candidates AS (
     SELECT
         match_id,
         start_time
@@ -57,8 +57,8 @@ wanted AS (
         )
         AND NOT EXISTS (
             SELECT
-            FROM ops.rereads AS noted
-            WHERE noted.source = 'opendota' AND noted.endpoint = 'match' AND noted.id = others.match_id::text
+            FROM ops.rereads AS rereads
+            WHERE rereads.source = 'opendota' AND rereads.endpoint = 'match' AND rereads.id = others.match_id::text
         )
         AND others.match_id <> ALL(%(tracked)s::bigint[])
 )
@@ -70,7 +70,7 @@ SELECT
     NULL AS tries,
     NULL AS first_at,
     NULL AS last_at
-FROM wanted
+FROM candidates
 GROUP BY match_id
 ORDER BY match_id DESC
 LIMIT %(budget)s

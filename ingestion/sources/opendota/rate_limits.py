@@ -1,4 +1,4 @@
-"""How fast requests to OpenDota may be: so many a minute and a day, learned from its own answers."""
+"""The rate limits of OpenDota: requests per minute and per day, taken from the headers of its responses."""
 
 from __future__ import annotations
 
@@ -11,111 +11,111 @@ from typing import NoReturn
 from ingestion.errors import DayLimitReached
 from ingestion.http.rate_limits import Clock
 
-__all__ = ["MinuteLimiter", "MinuteTurn"]
+__all__ = ["PerMinuteLimiter", "PerMinuteSlot"]
 
 _MINUTE_HEADER = "X-Rate-Limit-Remaining-Minute"
 _DAY_HEADER = "X-Rate-Limit-Remaining-Day"
 
-#: Seconds by which the source's minute may begin after ours.
+#: Tolerance (s) for a minute of the source that begins after ours.
 _SKEW_S = 1.0
 
 
-class MinuteTurn:
-    """Leave to make one request. Tell it what the answer said."""
+class PerMinuteSlot:
+    """Permission to make one request, which takes the rate-limit headers of the response."""
 
-    def __init__(self, limiter: MinuteLimiter, minute: int) -> None:
+    def __init__(self, limiter: PerMinuteLimiter, minute: int) -> None:
         self._limiter = limiter
         self._minute = minute
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over what the answer's headers say is left."""
-        self._limiter.learn(self._minute, _number(headers, _MINUTE_HEADER), _number(headers, _DAY_HEADER))
+    def update_from_headers(self, headers: Mapping[str, str]) -> None:
+        """Adopt the remaining requests in the headers of a response."""
+        self._limiter.update_from_headers(self._minute, _number(headers, _MINUTE_HEADER), _number(headers, _DAY_HEADER))
 
-    def refuse(self, headers: Mapping[str, str], said: str) -> None:
-        """The request was one too many in this minute: everybody waits for the next.
+    def on_rate_limited(self, headers: Mapping[str, str], message: str) -> None:
+        """Handle a 429: all requests wait for the next minute.
 
-        A refusal that says in the same breath that requests are left is not about the minute; it is retried soon.
+        A 429 whose headers report remaining requests is not about the minute; the request is retried soon.
 
         Raises:
-            DayLimitReached: it was one too many today.
+            DayLimitReached: the daily limit is reached.
         """
-        if "daily" in said.lower():
+        if "daily" in message.lower():
             self._limiter.end_day()
         if not _number(headers, _MINUTE_HEADER):
             self._limiter.pause_for_minute()
 
 
-class MinuteLimiter:
-    """Bounds requests under way, and keeps within the minute and the day that the source's headers show.
+class PerMinuteLimiter:
+    """Bounds the requests in flight, and keeps within the limits per minute and day that response headers report.
 
-    No limit is assumed. The first request of all goes alone and brings the first headers; a source that sends none
-    is bounded by `concurrency` only. Minutes are the clock's full minutes, days are UTC.
+    No limit is assumed. The first request is made alone, and its response has the first headers; without headers only
+    `concurrency` limits the requests. Minutes are calendar minutes, days are UTC.
 
     Args:
         source: name of the source, for messages.
         clock: time.
-        concurrency: requests under way at once.
+        concurrency: maximum number of requests in flight.
     """
 
     def __init__(self, source: str, *, clock: Clock, concurrency: int = 8) -> None:
         self.concurrency = concurrency
         self._source = source
         self._clock = clock
-        self._under_way = 0
-        self._has_heard = False
-        self._entrance = asyncio.Lock()
+        self._in_flight = 0
+        self._has_response = False
+        self._queue_lock = asyncio.Lock()
         self._changed = asyncio.Event()
         self._minute = 0
         self._minute_left: int | None = None
-        self._is_minute_told = False
-        self._largest_minute = 0
+        self._is_minute_reported = False
+        self._largest_minute_limit = 0
         self._day: date | None = None
         self._day_left: int | None = None
         self._paused_until: datetime | None = None
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[MinuteTurn]:
-        """Wait until a request may be made; it is under way until the block ends.
+    async def acquire(self) -> AsyncIterator[PerMinuteSlot]:
+        """Wait until a request may be made; it is in flight until the block ends.
 
         Raises:
             DayLimitReached: no request may be made today.
         """
-        # First come, first served: the stalest things are requested first even where the budget ends.
-        async with self._entrance:
+        # First in, first out: the stalest work items are requested first, even if the budget ends before the rest.
+        async with self._queue_lock:
             while (wait_s := self._wait_s()) != 0:
                 if wait_s is None:
                     await self._changed.wait()
                 else:
                     await self._clock.sleep(wait_s)
-            self._under_way += 1
+            self._in_flight += 1
         try:
-            yield MinuteTurn(self, self._minute)
+            yield PerMinuteSlot(self, self._minute)
         finally:
-            self._under_way -= 1
-            self._has_heard = True
+            self._in_flight -= 1
+            self._has_response = True
             self._wake()
 
-    def learn(self, minute: int, minute_left: int | None, day_left: int | None) -> None:
-        """Take over what is left, as told to a request that began in `minute`."""
+    def update_from_headers(self, minute: int, minute_left: int | None, day_left: int | None) -> None:
+        """Adopt the remaining requests that the response to a request of `minute` reports."""
         self._begin_minute()
         if day_left is not None:
             self._day_left = day_left if self._day_left is None else min(self._day_left, day_left)
         if minute_left is None:
             return
-        self._largest_minute = max(self._largest_minute, minute_left + 1)
-        # An answer that came over the turn of a minute may speak of either; it is not believed.
+        self._largest_minute_limit = max(self._largest_minute_limit, minute_left + 1)
+        # A response that arrives in a later minute than its request may report either minute, so it is ignored.
         if minute == self._minute:
-            told = self._minute_left if self._is_minute_told else None
-            self._minute_left = minute_left if told is None else min(told, minute_left)
-            self._is_minute_told = True
+            reported = self._minute_left if self._is_minute_reported else None
+            self._minute_left = minute_left if reported is None else min(reported, minute_left)
+            self._is_minute_reported = True
 
     def pause_for_minute(self) -> None:
-        """Make no request before the next minute."""
+        """Make no request until the next minute."""
         now = self._clock.now()
         self._paused_until = now + timedelta(seconds=_seconds_to_next_minute(now))
 
     def end_day(self) -> NoReturn:
-        """Make no request before the next day.
+        """Make no request until the next day.
 
         Raises:
             DayLimitReached: always.
@@ -123,34 +123,34 @@ class MinuteLimiter:
         self._begin_minute()
         self._day_left = 0
         raise DayLimitReached(
-            f"{self._source} answers no more today, its daily limit is reached",
+            f"{self._source} accepts no more requests today, its daily limit is reached",
             "run again after midnight UTC, or use a key",
         )
 
     def _wait_s(self) -> float | None:
-        """Seconds to wait; 0 to go; None to wait until a request under way has ended."""
+        """Seconds to wait; 0 to proceed; None to wait until a request in flight has ended."""
         now = self._begin_minute()
         if self._paused_until is not None and now < self._paused_until:
             return (self._paused_until - now).total_seconds()
-        if self._day_left is not None and self._day_left <= self._under_way:
-            if self._under_way and self._day_left > 0:
+        if self._day_left is not None and self._day_left <= self._in_flight:
+            if self._in_flight and self._day_left > 0:
                 return None
             self.end_day()
-        if self._under_way >= (self.concurrency if self._has_heard else 1):
+        if self._in_flight >= (self.concurrency if self._has_response else 1):
             return None
-        if self._minute_left is not None and self._minute_left <= self._under_way:
-            return None if self._under_way and self._minute_left > 0 else _seconds_to_next_minute(now)
+        if self._minute_left is not None and self._minute_left <= self._in_flight:
+            return None if self._in_flight and self._minute_left > 0 else _seconds_to_next_minute(now)
         return 0
 
     def _begin_minute(self) -> datetime:
-        """Forget what was left of a minute or day that is over."""
+        """Reset the remaining requests at the start of a minute or a day; returns the current time."""
         now = self._clock.now()
         minute = int(now.timestamp() // 60)
         if minute != self._minute:
             self._minute = minute
-            # A fresh minute holds at least what any minute was seen to hold.
-            self._minute_left = self._largest_minute or None
-            self._is_minute_told = False
+            # A new minute allows at least as many requests as any earlier minute did.
+            self._minute_left = self._largest_minute_limit or None
+            self._is_minute_reported = False
         if now.date() != self._day:
             self._day = now.date()
             self._day_left = None

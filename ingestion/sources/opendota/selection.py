@@ -1,26 +1,26 @@
-"""Choosing what to read of OpenDota: what its ids look like, and which match is the newest."""
+"""Selection for OpenDota: the format of its ids, its tracked entities, and the newest known match."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.pasted import (
+from ingestion.sync.identifiers import (
     DOTA_SITES,
-    LARGEST_ACCOUNT,
+    MAX_ACCOUNT_ID,
     STEAM,
     STEAM_FORMS,
-    clean,
-    read_page,
-    refusal,
-    steam_account,
-    whole_number,
+    clean_text,
+    invalid_identifier_error,
+    parse_steam_account,
+    parse_web_address,
+    parse_whole_number,
 )
-from ingestion.sync.selection import TrackedThings
+from ingestion.sync.selection import TrackedEntities
 
-__all__ = ["KINDS", "identify", "is_id", "newest", "stalest_first", "tracked_ids"]
+__all__ = ["KINDS", "is_id", "newest_known_match", "parse_identifier", "stalest_first", "tracked_ids"]
 
-#: What can be tracked.
+#: Kinds of entities that can be tracked.
 KINDS = ("player", "team", "league", "match")
 
 _LARGEST_ID = 2**63 - 1
@@ -36,40 +36,40 @@ def is_id(kind: str, text: str) -> bool:
     return text.isascii() and text.isdecimal() and _number(kind, text) is not None
 
 
-def identify(kind: str, text: str) -> str:
-    """The id that was typed or pasted, as OpenDota writes it.
+def parse_identifier(kind: str, text: str) -> str:
+    """The OpenDota id in a typed or pasted text.
 
     Args:
-        kind: what it belongs to.
-        text: a number; of a player also a Steam id in any of its forms; or the address of a page about the thing.
+        kind: kind of entity.
+        text: a number, for a player also a Steam id in any form, or the web address of the entity.
 
     Raises:
-        ConfigurationError: it is none of these; names the forms.
+        ConfigurationError: the text is none of these; the message lists the forms.
     """
-    cleaned = clean(text)
-    page = read_page(cleaned)
+    cleaned = clean_text(text)
+    page = parse_web_address(cleaned)
     if page is None:
         name = cleaned
     elif page.kind == kind and page.site in (*DOTA_SITES, STEAM):
         name = page.name
     else:
-        raise refusal(SOURCE.name, kind, text, _FORMS[kind], page)
-    number = _number(kind, name) or (steam_account(name) if kind == "player" else None)
+        raise invalid_identifier_error("OpenDota", kind, text, _FORMS[kind], page)
+    number = _number(kind, name) or (parse_steam_account(name) if kind == "player" else None)
     if number is None:
-        raise refusal(SOURCE.name, kind, text, _FORMS[kind])
+        raise invalid_identifier_error("OpenDota", kind, text, _FORMS[kind])
     return str(number)
 
 
 def _number(kind: str, text: str) -> int | None:
-    return whole_number(text, LARGEST_ACCOUNT if kind == "player" else _LARGEST_ID)
+    return parse_whole_number(text, MAX_ACCOUNT_ID if kind == "player" else _LARGEST_ID)
 
 
-def newest(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:
-    """The newest of some match ids and of the one that a cursor's value holds."""
+def newest_known_match(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:
+    """The newest of some match ids and of the newest match id in a cursor's value."""
     known = before.get("newest_match_id")
     return max([*match_ids, *([known] if isinstance(known, int) else [])], default=None)
 
 
-_TRACKED = TrackedThings(SOURCE.name, "OpenDota", is_id, "numbers")
+_TRACKED = TrackedEntities(SOURCE.name, "OpenDota", is_id, "numbers")
 tracked_ids = _TRACKED.ids
 stalest_first = _TRACKED.stalest_first

@@ -1,4 +1,4 @@
-"""The slot of a player in records that tell it in parts: the side, and the place on it."""
+"""The slot of a player in records that have side and position instead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PLACES = range(5)
 
 
 def with_slot(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its slot, where it has side and place instead; as it is where it has not."""
+    """Add the slot to a record that has side and position instead; other records are returned unchanged."""
     place = record.get("team_slot")
     first = _first_slot(record)
     if record.get("player_slot") is not None or first is None or type(place) is not int or place not in _PLACES:
@@ -21,7 +21,7 @@ def with_slot(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_slots(players: Sequence[Any]) -> list[Any]:
-    """The players of a match with their slots; a player with a side alone takes the first free place on it."""
+    """Add slots to the players of a match; a player with only a side gets the first free position on it."""
     placed = [with_slot(player) if isinstance(player, dict) else player for player in players]
     taken = {str(player.get("player_slot")) for player in placed if isinstance(player, dict)}
     for index, player in enumerate(placed):
@@ -36,7 +36,7 @@ def with_slots(players: Sequence[Any]) -> list[Any]:
 
 
 def _first_slot(record: Mapping[str, Any]) -> int | None:
-    """The first slot of the side of a record; None where it has none, or two."""
+    """The first slot of a record's side; None if it has no side, or contradictory ones."""
     is_radiant, team = record.get("isRadiant"), record.get("team_number")
     sides = {
         0 if is_radiant else _DIRE

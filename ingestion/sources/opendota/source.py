@@ -1,6 +1,6 @@
-"""OpenDota as the warehouse sees it: endpoints, the tables they fill, and how an answer becomes rows.
+"""The source OpenDota: its endpoints, the tables they fill, and the parsing of responses into rows.
 
-Parsing is pure and never raises for what an answer holds: whatever cannot become a row becomes a reject.
+Parsing is pure and raises no exception for bad data: a record that cannot become a row becomes a reject.
 """
 
 from __future__ import annotations
@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingestion.parsing import ABSENT, add, error_message, is_same_id, iso_utc, read_body, read_object, to_rows
+from ingestion.parsing import (
+    ABSENT_STATUSES,
+    add_parsed,
+    error_message,
+    is_same_id,
+    iso_utc,
+    read_body,
+    read_object,
+    to_rows,
+)
 from ingestion.sources.opendota import tables
 from ingestion.sources.opendota.slots import with_slot, with_slots
 from warehouse.model.source import Endpoint, Page, Parsed, Source
@@ -20,11 +29,11 @@ __all__ = ["CONSTANT_RESOURCES", "SOURCE"]
 #: Resources of `/constants/{resource}` that the marts need.
 CONSTANT_RESOURCES = ("heroes", "game_mode", "lobby_type", "patch", "region")
 
-#: What people wrote in a match; nobody's business here.
-_CHAT = frozenset(("chat", "all_word_counts", "my_word_counts"))
+#: Chat messages of a match, which are not stored.
+_CHAT_FIELDS = frozenset(("chat", "all_word_counts", "my_word_counts"))
 
-#: What answers hold of people and no table needs.
-_OF_PEOPLE = frozenset(
+#: Personal fields that no table needs.
+_PERSONAL_FIELDS = frozenset(
     [
         "aliases",
         "avatar",
@@ -61,7 +70,7 @@ def _parse_list(table: Table) -> Callable[[Page], Parsed]:
 
 
 def _parse_one(table: Table) -> Callable[[Page], Parsed]:
-    """A parser for one record; an empty body, as for an unknown league, is no record."""
+    """A parser for one record; an empty body, as for an unknown league, has no record."""
 
     def parse(page: Page) -> Parsed:
         if page.status == 200 and not page.body.strip():
@@ -75,10 +84,10 @@ def _parse_one(table: Table) -> Callable[[Page], Parsed]:
 
 
 def _parse_player(page: Page) -> Parsed:
-    """A profile and, as an observation of its own, the rank it shows.
+    """Parse a profile, and its rank as a separate observation.
 
-    An answer about another account is refused whole. One without a profile (`null`, or a profile that is null or left
-    out beside a rank) is of a player whom OpenDota does not know or does not show; a stored profile stays as it is.
+    A response about another account is rejected as a whole. A response without a profile (`null`, or a rank beside a
+    missing profile) means that OpenDota does not know or does not show the player; a stored profile is kept.
     """
     if page.status == 200 and page.body.strip() == b"null":
         return to_rows(tables.PLAYERS, [], page)
@@ -91,19 +100,19 @@ def _parse_player(page: Page) -> Parsed:
         requested = page.params.get("account_id")
         sent = profile.get("account_id")
         if sent is not None and not is_same_id(sent, requested):
-            return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the answer is about another account")])
+            return Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "the response is about another account")])
         parsed = to_rows(tables.PLAYERS, [record], page)
     elif profile is None and (record.keys() & {"profile", *_RANK_FIELDS}):
         parsed = to_rows(tables.PLAYERS, [], page)
     else:
         parsed = Parsed(rejects=[page_reject(tables.PLAYERS, page.body, "no profile", "$.profile")])
     if record.keys() & _RANK_FIELDS:
-        add(parsed, to_rows(tables.PLAYER_RANKS, [record], page, observed_at=observed_at))
+        add_parsed(parsed, to_rows(tables.PLAYER_RANKS, [record], page, observed_at=observed_at))
     return parsed
 
 
 def _parse_totals(page: Page) -> Parsed:
-    """A player's wins and losses; an empty list, as for a private history, or `null` is no row."""
+    """Parse a player's wins and losses; an empty list, as for a private history, or `null` has no row."""
     if page.status == 200 and page.body.strip() in (b"[]", b"null"):
         return to_rows(tables.PLAYER_TOTALS, [], page)
     record = read_object(tables.PLAYER_TOTALS, page)
@@ -111,26 +120,26 @@ def _parse_totals(page: Page) -> Parsed:
 
 
 def _parse_match(page: Page) -> Parsed:
-    """A match and its players; or, for a 404 or 410, the fact that OpenDota does not know it."""
-    if page.status in ABSENT:
+    """Parse a match and its players; a 404 or 410 becomes an absence."""
+    if page.status in ABSENT_STATUSES:
         return to_rows(tables.MATCH_ABSENCES, [{"error": error_message(page.body)}], page)
     record = read_object(tables.MATCHES, page)
     if isinstance(record, Parsed):
         return record
     if not is_same_id(record.get("match_id"), page.params.get("match_id")):
-        reason = "the answer is about another match"
+        reason = "the response is about another match"
         return Parsed(rejects=[page_reject(tables.MATCHES, page.body, reason, "$.match_id")])
     parsed = to_rows(tables.MATCHES, [record], page)
     players = record.get("players")
     if isinstance(players, list):
-        add(parsed, to_rows(tables.MATCH_PLAYERS, with_slots(players), page))
+        add_parsed(parsed, to_rows(tables.MATCH_PLAYERS, with_slots(players), page))
     else:
         parsed.rejects.append(page_reject(tables.MATCH_PLAYERS, page.body, "no list of players", "$.players"))
     return parsed
 
 
 def _parse_constants(page: Page) -> Parsed:
-    """Constants, keyed by id: `{"1": ...}`, or a list whose entries carry their id or stand in order."""
+    """Parse constants: an object keyed by id, or a list whose entries have an id or are in order of their ids."""
     content = read_body(tables.CONSTANTS, page)
     if isinstance(content, Parsed):
         return content
@@ -159,20 +168,22 @@ def _endpoints() -> tuple[Endpoint, ...]:
         "hero_stats": tables.HERO_STATS,
     }
     return (
-        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, never=_OF_PEOPLE),
+        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, never=_PERSONAL_FIELDS),
         Endpoint(
             "match",
             (tables.MATCHES, tables.MATCH_PLAYERS, tables.MATCH_ABSENCES),
             _parse_match,
-            never=_CHAT | _OF_PEOPLE,
+            never=_CHAT_FIELDS | _PERSONAL_FIELDS,
         ),
         Endpoint("player_totals", (tables.PLAYER_TOTALS,), _parse_totals),
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),
         Endpoint("league", (tables.LEAGUES,), _parse_one(tables.LEAGUES)),
         Endpoint("constants", (tables.CONSTANTS,), _parse_constants),
-        # A league's matches are rows of the service's own table, which may hold the chat.
+        # A league's matches are rows of OpenDota's own table, which may include the chat.
         *(
-            Endpoint(name, (table,), _parse_list(table), never=_CHAT if name == "league_matches" else frozenset())
+            Endpoint(
+                name, (table,), _parse_list(table), never=_CHAT_FIELDS if name == "league_matches" else frozenset()
+            )
             for name, table in lists.items()
         ),
     )

@@ -1,4 +1,4 @@
-"""The staging tables of OpenDota: `staging_opendota.*`, names and types as the source has them."""
+"""The staging tables of OpenDota: `staging_opendota.*`, with the names and types of the source."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _objects(**descriptions: str) -> tuple[Column, ...]:
-    """Columns of what a record holds within an object: `radiant_team__name` is the `name` of its `radiant_team`."""
+    """Columns of nested values: `radiant_team__name` is the `name` of the record's `radiant_team`."""
     columns = []
     for name, text in descriptions.items():
         path = tuple(name.split("__"))
@@ -56,7 +56,7 @@ def _objects(**descriptions: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-#: Ids and names as objects: newer answers have them beside, or in place of, the flat fields.
+#: Ids and names as objects: newer responses have them beside, or in place of, the flat fields.
 _TEAM_OBJECTS = _objects(
     radiant_team__team_id="team on Radiant, where an object holds it",
     radiant_team__name="its name, where an object holds it",
@@ -109,7 +109,7 @@ PLAYER_RANKS = Table(
     SOURCE,
     "player_ranks",
     key=("account_id", "observed_at"),
-    description="One row per player and observation: the rank shown on the profile at that moment.",
+    description="One row per player and observation: the rank shown on the profile at that time.",
     columns=(
         _ACCOUNT,
         _OBSERVED,
@@ -249,8 +249,8 @@ MATCHES = Table(
         Column("match_seq_num", "bigint", "sequence number of Valve"),
         Column("radiant_team_id", "bigint", "team on Radiant"),
         Column("dire_team_id", "bigint", "team on Dire"),
-        Column("radiant_name", "text", "team name at the time, as older answers have it"),
-        Column("dire_name", "text", "team name at the time, as older answers have it"),
+        Column("radiant_name", "text", "team name at the time, as in older responses"),
+        Column("dire_name", "text", "team name at the time, as in older responses"),
         *_TEAM_OBJECTS,
         *_LEAGUE_OBJECT,
         Column("radiant_logo", "text", "logo id; arrives rounded above 2^53, so text"),
@@ -287,7 +287,7 @@ MATCH_PLAYERS = Table(
         Column("account_id", "bigint", "player; null when anonymous", limits=_ACCOUNTS, privacy="pseudonymous"),
         Column("personaname", "text", "name shown on Steam", privacy="pseudonymous"),
         Column("name", "text", "name as a professional player", privacy="pseudonymous"),
-        Column("rank_tier", "integer", "medal x 10 + stars at the time of the answer"),
+        Column("rank_tier", "integer", "medal x 10 + stars at the time of the response"),
         *_columns(
             "integer",
             hero_id="hero played; 0 when unknown",
@@ -364,7 +364,7 @@ MATCH_ABSENCES = Table(
     description="One row per match that was requested and is not known to OpenDota (404).",
     columns=(
         Column("match_id", "bigint", "match", limits=_MATCHES, from_request=True),
-        Column("error", "text", "the message of the answer"),
+        Column("error", "text", "error message of the response"),
     ),
 )
 
@@ -504,7 +504,7 @@ LEAGUE_MATCHES = Table(
         *_TEAM_OBJECTS,
         *_LEAGUE_OBJECT,
     ),
-    # The service answers with rows of its table of matches; the rest of a row comes with the match's details.
+    # The response has rows of OpenDota's own table of matches; the other columns are in the match's details.
     ignored=_names(
         "barracks_status_dire barracks_status_radiant cluster cosmetics dire_captain dire_gold_adv dire_logo "
         "dire_team_complete dire_xp_adv draft_timings engine first_blood_time flags game_mode "

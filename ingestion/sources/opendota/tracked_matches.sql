@@ -1,5 +1,5 @@
--- Tracked matches that are due: at each run while they are not settled, and later now and then.
--- What stayed flawed when it was read once more is taken as it is.
+-- Tracked matches that are due: in each run until they are settled, then at a long interval.
+-- A match that is still flawed after its re-read is accepted as it is.
 SELECT
     tracked.match_id,
     matches.start_time,

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from ingestion.http.client import Patience
+from ingestion.http.client import RetryPolicy
 from ingestion.http.rate_limits import Clock
-from ingestion.sources.faceit.connector import PASSES, READER
+from ingestion.sources.faceit.connector import CONNECTOR, STREAMS
 from ingestion.sources.faceit.source import SOURCE
-from ingestion.sync.reports import PassReport
-from ingestion.sync.streams import run_pass
+from ingestion.sync.execution import sync_stream
+from ingestion.sync.reports import SyncReport
 from sandbox.faceit import KEY
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
@@ -29,14 +29,22 @@ from warehouse.lake.files import Lake
 from warehouse.ops.state import track
 from warehouse.staging.load import load_pending
 
-QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=12, total_s=20, first_wait_s=0.005, longest_wait_s=0.05)
-#: A scripted source allows any rate of requests.
+QUICK = RetryPolicy(
+    connect_timeout_s=2,
+    read_timeout_s=1,
+    response_timeout_s=3,
+    attempts=12,
+    total_timeout_s=20,
+    initial_backoff_s=0.005,
+    max_backoff_s=0.05,
+)
+#: Headers of a source that allows any rate of requests.
 UNLIMITED = {"ratelimit-limit": "1000000, 1000000;w=1", "ratelimit-remaining": "999999", "ratelimit-reset": "1"}
 
 
 @dataclass
 class Warehouse:
-    """Tracks, runs passes, and looks at what is stored."""
+    """Tracks entities, syncs streams, and queries the stored data."""
 
     settings: Settings
     url: str
@@ -46,16 +54,16 @@ class Warehouse:
         with connect(self.url) as connection:
             track(connection, SOURCE.name, kind, [str(id_) for id_ in ids])
 
-    def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, PassReport]:
-        """Run passes (all by default) with these settings changed, loading after each as a caller should."""
+    def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, SyncReport]:
+        """Sync streams (all by default) with changed settings, and load after each sync."""
         changed = self.settings.model_copy(update=settings)
 
-        async def scenario() -> dict[str, PassReport]:
+        async def scenario() -> dict[str, SyncReport]:
             reports = {}
-            async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
-                for definition in PASSES:
-                    if definition.name in (names or {definition.name}):
-                        reports[definition.name] = await run_pass(context, definition)
+            async with CONNECTOR.open_context(changed, self.url, self.lake, clock=clock, retry_policy=QUICK) as context:
+                for stream in STREAMS:
+                    if stream.name in (names or {stream.name}):
+                        reports[stream.name] = await sync_stream(context, stream)
                         if load:
                             self.load()
             return reports
@@ -63,29 +71,29 @@ class Warehouse:
         return asyncio.run(scenario())
 
     def run_against(
-        self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
-    ) -> tuple[PassReport, list[str]]:
-        """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
-        reports, paths = self.run_all_against(answer, name, clock=clock, **settings)
+        self, respond: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[SyncReport, list[str]]:
+        """Sync one stream against a scripted source, with changed settings: its report and the requested paths."""
+        reports, paths = self.run_all_against(respond, name, clock=clock, **settings)
         return reports[name], paths
 
     def run_all_against(
-        self, answer: Callable[[str, int], Reply], *names: str, clock: Clock | None = None, **settings: Any
-    ) -> tuple[dict[str, PassReport], list[str]]:
-        """Run passes as one run against a scripted source: their reports and the paths they asked."""
+        self, respond: Callable[[str, int], Reply], *names: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[dict[str, SyncReport], list[str]]:
+        """Sync streams as one run against a scripted source: their reports and the requested paths."""
 
         def unlimited(path: str, times: int) -> Reply:
-            reply = answer(path, times)
+            reply = respond(path, times)
             return replace(reply, headers={**UNLIMITED, **reply.headers})
 
-        async def scenario() -> tuple[dict[str, PassReport], list[str]]:
+        async def scenario() -> tuple[dict[str, SyncReport], list[str]]:
             reports = {}
             async with scripted(unlimited) as server:
                 changed = self.at(server.url).settings.model_copy(update=settings)
-                opening = READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK)
+                opening = CONNECTOR.open_context(changed, self.url, self.lake, clock=clock, retry_policy=QUICK)
                 async with opening as context:
-                    for definition in (one for one in PASSES if one.name in names):
-                        reports[definition.name] = await run_pass(context, definition)
+                    for stream in (one for one in STREAMS if one.name in names):
+                        reports[stream.name] = await sync_stream(context, stream)
                         self.load()
                 return reports, [path.removeprefix("/api") for path in server.requests]
 
@@ -111,16 +119,16 @@ class Warehouse:
 
 @pytest.fixture
 def upstream() -> Iterator[Sandbox]:
-    """A simulated FACEIT, for one test to do with as it likes."""
+    """A simulated FACEIT that one test may change."""
     with serve(World(seed=7, players=30, days=60)) as running:
         yield running
 
 
 @pytest.fixture
 def warehouse(database: Database, lake: Lake) -> Warehouse:
-    """Without an upstream: nobody answers at its address."""
+    """A warehouse without an upstream: no server responds at its address."""
     settings = database.settings.model_copy(
-        update={"faceit_url": "http://127.0.0.1:9/nobody", "faceit_key": SecretStr(KEY)}
+        update={"faceit_url": "http://127.0.0.1:9/unreachable", "faceit_key": SecretStr(KEY)}
     )
     return Warehouse(settings, database.url("ingest"), lake)
 
@@ -138,8 +146,8 @@ def players(upstream: Sandbox) -> list[str]:
 
 
 @pytest.fixture
-def asked(upstream: Sandbox) -> Callable[[], list[str]]:
-    """Paths and queries asked since the last call."""
+def requested(upstream: Sandbox) -> Callable[[], list[str]]:
+    """Paths and queries requested since the last call."""
 
     def since() -> list[str]:
         log = upstream.faceit.log

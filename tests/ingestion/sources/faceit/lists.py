@@ -1,4 +1,4 @@
-"""FACEIT's lists, scripted: as many records as a test wants, paged and capped as the contract says."""
+"""Scripted lists of FACEIT: as many records as a test needs, paged and capped as in FACEIT's contract."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.ingestion.scripted_server import Reply
 
-__all__ = ["PLAYER", "Answer", "history", "match", "not_found", "paged", "query_of", "statistics"]
+__all__ = ["PLAYER", "Script", "history", "match", "not_found", "paged", "query_of", "statistics"]
 
 PLAYER = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 
-Answer = Callable[[str, int], Reply]
+Script = Callable[[str, int], Reply]
 
 
 def match_id(number: int) -> str:
@@ -22,7 +22,7 @@ def match_id(number: int) -> str:
 
 
 def match(number: int, finished_at: int | None, *, status: str = "finished", winner: str = "faction1") -> Any:
-    """A record of a history: the player's own match against nobody in particular."""
+    """A record of a history: a match of the player against an empty side."""
     players = [{"player_id": PLAYER, "nickname": "Darwin", "skill_level": 8}]
     times = {} if finished_at is None else {"finished_at": finished_at}
     return {
@@ -35,29 +35,31 @@ def match(number: int, finished_at: int | None, *, status: str = "finished", win
     }
 
 
-def history(records: Sequence[Any], *, is_inclusive: bool = True) -> Answer:
-    """`/players/{id}/history`: newest first; what is under way comes before everything that has ended."""
+def history(records: Sequence[Any], *, is_inclusive: bool = True) -> Script:
+    """`/players/{id}/history`: newest first; matches in progress come before finished ones."""
     return _list(records, lambda record: record.get("finished_at"), 1000, is_inclusive=is_inclusive)
 
 
-def statistics(moments: Sequence[int], *, is_inclusive: bool = True, has_end: bool = True, most: int = 100) -> Answer:
-    """`/players/{id}/games/cs2/stats` with a record for each of these moments (ms); as of 2024 without the end."""
-    made = [datetime.fromtimestamp(moment / 1000, UTC).isoformat() for moment in moments]
+def statistics(
+    timestamps: Sequence[int], *, is_inclusive: bool = True, has_end: bool = True, maximum: int = 100
+) -> Script:
+    """`/players/{id}/games/cs2/stats` with a record for each timestamp (ms); as of 2024 without the end."""
+    made = [datetime.fromtimestamp(timestamp / 1000, UTC).isoformat() for timestamp in timestamps]
     records = [
         {
-            "at": moment,
+            "at": timestamp,
             "stats": {"Match Id": match_id(number), "Match Round": "1", "Kills": "9"}
-            | ({"Match Finished At": moment} if has_end else {"Created At": made[number]}),
+            | ({"Match Finished At": timestamp} if has_end else {"Created At": made[number]}),
         }
-        for number, moment in enumerate(moments)
+        for number, timestamp in enumerate(timestamps)
     ]
-    return _list(records, lambda record: record["at"], 200, is_inclusive=is_inclusive, most=most)
+    return _list(records, lambda record: record["at"], 200, is_inclusive=is_inclusive, maximum=maximum)
 
 
-def paged(items: Sequence[Any], query: dict[str, str], *, most: int = 100, most_offset: int | None = None) -> Reply:
+def paged(items: Sequence[Any], query: dict[str, str], *, maximum: int = 100, max_offset: int | None = None) -> Reply:
     """A page; 400 beyond the caps."""
     limit, offset = int(query.get("limit", "20")), int(query.get("offset", "0"))
-    if not 0 < limit <= most or (most_offset is not None and offset > most_offset):
+    if not 0 < limit <= maximum or (max_offset is not None and offset > max_offset):
         return Reply(400, b'{"errors":[{"message":"out of bounds","code":"err_r0","http_status":400}]}')
     chosen = list(items[offset : offset + limit])
     return Reply(body=json.dumps({"items": chosen, "start": offset, "end": offset + limit}).encode())
@@ -74,24 +76,24 @@ def not_found(what: str = "match", status: int = 404) -> Reply:
 
 def _list(
     records: Sequence[Any],
-    moment: Callable[[Any], int | None],
-    most_offset: int,
+    timestamp: Callable[[Any], int | None],
+    max_offset: int,
     *,
     is_inclusive: bool,
-    most: int = 100,
-) -> Answer:
+    maximum: int = 100,
+) -> Script:
     def key(record: Any) -> float:
-        at = moment(record)
+        at = timestamp(record)
         return float("inf") if at is None else float(at)
 
     ordered = sorted(records, key=key, reverse=True)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         query = query_of(path)
-        # A month is shown unless more is requested.
+        # FACEIT returns one month unless more is requested.
         assert query["from"] == "1"
         until = float(query["to"]) if "to" in query else float("inf")
         chosen = [record for record in ordered if key(record) < until or (is_inclusive and key(record) == until)]
-        return paged(chosen, query, most=most, most_offset=most_offset)
+        return paged(chosen, query, maximum=maximum, max_offset=max_offset)
 
-    return answer
+    return respond

@@ -1,4 +1,4 @@
-"""Rankings, hubs and championships: whole, in pages of the size that FACEIT allows, and no more often than need be."""
+"""Rankings, hubs and championships: complete, in pages of the size that FACEIT allows, and no more often than due."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply
 from tests.ingestion.sources.faceit.conftest import Warehouse
-from tests.ingestion.sources.faceit.lists import Answer, not_found, paged, query_of
+from tests.ingestion.sources.faceit.lists import Script, not_found, paged, query_of
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 HUB = "05f970ad-b6a9-4740-89d1-a9fea46f7525"
 
 
-def places(count: int) -> Answer:
+def places(count: int) -> Script:
     items = [{"player_id": f"p{n}", "position": n, "faceit_elo": 5000 - n} for n in range(1, count + 1)]
     return lambda path, times: paged(items, query_of(path))
 
 
-def members(count: int) -> Answer:
+def members(count: int) -> Script:
     items = [{"user_id": f"u{n}", "nickname": f"n{n}", "roles": ["member"]} for n in range(count)]
-    return lambda path, times: paged(items, query_of(path), most=50)
+    return lambda path, times: paged(items, query_of(path), maximum=50)
 
 
 def positions(warehouse: Warehouse, game: str = "cs2", region: str = "EU") -> list[int]:
@@ -48,82 +48,80 @@ def test_the_top_of_each_region_and_game_is_read(warehouse: Warehouse, top: int,
     ]
 
 
-def test_a_top_of_nothing_reads_nothing(warehouse: Warehouse) -> None:
+def test_a_ranking_limit_of_zero_requests_nothing(warehouse: Warehouse) -> None:
     assert warehouse.run_against(places(10), "rankings", faceit_ranking_top=0)[1] == []
 
 
 def test_rankings_are_read_every_six_hours(warehouse: Warehouse) -> None:
-    asked = [
+    requested = [
         len(warehouse.run_against(places(10), "rankings", ShiftedClock(hours=hours), faceit_ranking_regions="EU")[1])
         for hours in (0, 5, 7)
     ]
-    assert asked == [2, 0, 2]
+    assert requested == [2, 0, 2]
 
 
 def test_a_region_where_a_game_has_no_ranking_is_no_failure(warehouse: Warehouse) -> None:
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return not_found("ranking") if "dota2" in path else places(10)(path, times)
 
-    report, paths = warehouse.run_against(answer, "rankings", faceit_ranking_regions="EU")
+    report, paths = warehouse.run_against(respond, "rankings", faceit_ranking_regions="EU")
     assert report.is_ok
     assert positions(warehouse) == list(range(1, 11))
-    assert warehouse.run_against(answer, "rankings", faceit_ranking_regions="EU")[1] == []
+    assert warehouse.run_against(respond, "rankings", faceit_ranking_regions="EU")[1] == []
     assert len(paths) == 2
 
 
-def test_a_walk_through_members_takes_pages_of_fifty_and_goes_on_where_the_budget_ended(warehouse: Warehouse) -> None:
+def test_a_scan_of_members_has_pages_of_fifty_and_continues_where_the_budget_ended(warehouse: Warehouse) -> None:
     warehouse.track("hub", HUB)
-    asked: list[str] = []
+    requested: list[str] = []
     for _ in range(5):
-        asked += warehouse.run_against(members(230), "hub_members", faceit_call_budget=1)[1]
-    assert [query_of(path).get("offset", "0") for path in asked] == ["0", "50", "100", "150", "200"]
+        requested += warehouse.run_against(members(230), "hub_members", faceit_call_budget=1)[1]
+    assert [query_of(path).get("offset", "0") for path in requested] == ["0", "50", "100", "150", "200"]
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
     assert warehouse.run_against(members(230), "hub_members", ShiftedClock(days=6))[1] == []
     assert len(warehouse.run_against(members(240), "hub_members", ShiftedClock(days=8))[1]) == 5
 
 
-def test_a_first_page_of_members_that_comes_again_hides_nobody(warehouse: Warehouse) -> None:
+def test_a_repeated_first_page_of_members_hides_no_member(warehouse: Warehouse) -> None:
     warehouse.track("hub", HUB)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         is_wrong = query_of(path).get("offset") == "100"
         return members(230)("/members?limit=50" if is_wrong else path, times)
 
-    report, _ = warehouse.run_against(answer, "hub_members")
-    assert "the first page came again" in report.failures[0].message
+    report, _ = warehouse.run_against(respond, "hub_members")
+    assert "the first page was returned again" in report.failures[0].message
     warehouse.run_against(members(230), "hub_members")
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.hub_members") == [(230,)]
 
 
 @pytest.mark.parametrize("nickname", [b"new", rb"new \ud83d", b"new \x00"])
-def test_a_first_page_that_comes_again_is_known_by_what_it_says_of_itself(
-    warehouse: Warehouse, nickname: bytes
-) -> None:
-    """Even when somebody has joined at the top meanwhile, and whatever the name."""
+def test_a_repeated_first_page_is_recognised_by_its_start_offset(warehouse: Warehouse, nickname: bytes) -> None:
+    """Even if a member has joined at the top since, with any name."""
     warehouse.track("hub", HUB)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         is_wrong = query_of(path).get("offset") == "100"
         if not is_wrong:
             return members(230)(path, times)
         return Reply(body=b'{"items": [{"user_id": "new", "nickname": "%s", "roles": []}], "start": 0}' % nickname)
 
-    report, _ = warehouse.run_against(answer, "hub_members")
-    assert "the first page came again" in report.failures[0].message
+    report, _ = warehouse.run_against(respond, "hub_members")
+    assert "the first page was returned again" in report.failures[0].message
     _, paths = warehouse.run_against(members(230), "hub_members")
     assert [query_of(path).get("offset") for path in paths] == ["100", "150", "200"]
 
 
-def of_hub(moments: Sequence[int], *, most_offset: int | None = None) -> Answer:
-    """A hub with matches that ended at these moments, in this order."""
-    items = [{"match_id": f"1-{moment}", "status": "FINISHED", "finished_at": moment} for moment in moments]
+def hub_with(timestamps: Sequence[int], *, max_offset: int | None = None) -> Script:
+    """A hub with matches that ended at these times, in this order."""
+    items = [{"match_id": f"1-{timestamp}", "status": "FINISHED", "finished_at": timestamp} for timestamp in timestamps]
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         if not path.partition("?")[0].endswith("/matches"):
             return Reply(body=json.dumps({"hub_id": HUB}).encode())
-        return paged(items, query_of(path), most=50, most_offset=most_offset)
+        return paged(items, query_of(path), maximum=50, max_offset=max_offset)
 
-    return answer
+    return respond
 
 
 def pages_of(paths: list[str]) -> int:
@@ -135,17 +133,19 @@ def count_matches(warehouse: Warehouse) -> int:
     return int(count)
 
 
-#: In the past of every clock here; a match ends every ten minutes.
+#: In the past of every clock in this module; a match ends every ten minutes.
 START = 1_700_000_000
-MOMENTS = [START + number * 600 for number in range(1200)]
+TIMESTAMPS = [START + number * 600 for number in range(1200)]
 
 
 @pytest.mark.parametrize(
     "order",
     [
-        lambda moments: moments,
-        lambda moments: [moment for day in range(0, len(moments), 144) for moment in moments[day : day + 144][::-1]],
-        lambda moments: sorted(moments, key=lambda moment: moment * 7919 % 10_007),
+        lambda timestamps: timestamps,
+        lambda timestamps: [
+            timestamp for day in range(0, len(timestamps), 144) for timestamp in timestamps[day : day + 144][::-1]
+        ],
+        lambda timestamps: sorted(timestamps, key=lambda timestamp: timestamp * 7919 % 10_007),
     ],
     ids=["oldest first", "days in their order", "no order"],
 )
@@ -153,15 +153,15 @@ def test_a_list_that_is_not_newest_first_is_read_to_its_end(
     warehouse: Warehouse, order: Callable[[list[int]], list[int]]
 ) -> None:
     warehouse.track("hub", HUB)
-    warehouse.run_against(of_hub(order(MOMENTS[:1000])), "hubs")
+    warehouse.run_against(hub_with(order(TIMESTAMPS[:1000])), "hubs")
     assert count_matches(warehouse) == 1000
-    warehouse.run_against(of_hub(order(MOMENTS)), "hubs", ShiftedClock(hours=2))
+    warehouse.run_against(hub_with(order(TIMESTAMPS)), "hubs", ShiftedClock(hours=2))
     assert count_matches(warehouse) == 1200
 
 
-def test_an_offset_that_is_refused_is_the_end_of_a_list(warehouse: Warehouse) -> None:
+def test_a_refused_offset_is_the_end_of_a_list(warehouse: Warehouse) -> None:
     warehouse.track("hub", HUB)
-    newest_first = of_hub(MOMENTS[::-1], most_offset=200)
+    newest_first = hub_with(TIMESTAMPS[::-1], max_offset=200)
     report, _ = warehouse.run_against(newest_first, "hubs")
     assert report.is_ok
     assert "no more than 250" in report.notices[0]
@@ -174,25 +174,25 @@ def test_an_offset_that_is_refused_is_the_end_of_a_list(warehouse: Warehouse) ->
 def test_the_last_days_of_a_hub_are_read_again_once_a_day_and_its_last_hours_each_time(warehouse: Warehouse) -> None:
     warehouse.track("hub", HUB)
     requests = [
-        pages_of(warehouse.run_against(of_hub(MOMENTS[::-1]), "hubs", ShiftedClock(hours=hours))[1])
+        pages_of(warehouse.run_against(hub_with(TIMESTAMPS[::-1]), "hubs", ShiftedClock(hours=hours))[1])
         for hours in (0, 1, 12, 23, 25, 26)
     ]
     # A match every ten minutes makes 36 in six hours, and a thousand in a week.
     assert requests == [25, 1, 1, 1, 21, 1]
 
 
-def test_a_first_walk_through_a_hub_goes_only_so_far_back_and_says_so(warehouse: Warehouse) -> None:
+def test_the_first_scan_of_a_hub_is_limited_and_a_notice_says_so(warehouse: Warehouse) -> None:
     warehouse.track("hub", HUB)
     many = [START - number * 600 for number in range(7000)]
-    report, paths = warehouse.run_against(of_hub(many), "hubs")
+    report, paths = warehouse.run_against(hub_with(many), "hubs")
     assert (report.is_ok, pages_of(paths), count_matches(warehouse)) == (True, 100, 5000)
     assert "first 5000 records" in report.notices[0]
-    report, paths = warehouse.run_against(of_hub([START + 600, *many]), "hubs", ShiftedClock(hours=1))
+    report, paths = warehouse.run_against(hub_with([START + 600, *many]), "hubs", ShiftedClock(hours=1))
     assert (report.notices, pages_of(paths), count_matches(warehouse)) == ((), 1, 5001)
 
 
-def test_tracked_hubs_and_championships_are_read_with_every_match_that_is_over(
-    simulated: Warehouse, upstream: Sandbox, asked: Asked
+def test_tracked_hubs_and_championships_are_read_with_all_finished_matches(
+    simulated: Warehouse, upstream: Sandbox, requested: Requested
 ) -> None:
     world = upstream.faceit.world
     tracked: dict[str, Any] = {"hub": world.scene.hubs[0], "championship": world.scene.championships[0]}
@@ -229,16 +229,16 @@ def test_an_unknown_hub_or_championship_is_one_line(simulated: Warehouse) -> Non
 
 
 @pytest.mark.parametrize(("game", "is_noted"), [("cs2", False), ("csgo", False), ("valorant", True)])
-def test_a_hub_of_a_game_whose_matches_are_not_read_is_noted(warehouse: Warehouse, game: str, is_noted: bool) -> None:
+def test_a_hub_of_a_game_that_is_not_read_is_a_notice(warehouse: Warehouse, game: str, is_noted: bool) -> None:
     warehouse.track("hub", HUB)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         if path.endswith(f"/hubs/{HUB}"):
             return Reply(body=json.dumps({"hub_id": HUB, "game_id": game}).encode())
         return paged([], query_of(path))
 
-    report, _ = warehouse.run_against(answer, "hubs")
+    report, _ = warehouse.run_against(respond, "hubs")
     assert report.is_ok
     assert report.notices == (
-        (f"hub {HUB}: its game is valorant; matches are read of cs2 and csgo alone",) if is_noted else ()
+        (f"hub {HUB}: its game is valorant; only matches of cs2 and csgo are read",) if is_noted else ()
     )

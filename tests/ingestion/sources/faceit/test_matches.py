@@ -1,4 +1,4 @@
-"""Details and statistics of matches within their budget."""
+"""Match details and match statistics within the match budget."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sandbox.server import Sandbox
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply
 from tests.ingestion.sources.faceit.conftest import Warehouse
-from tests.ingestion.sources.faceit.lists import PLAYER, Answer, history, match, match_id, not_found
+from tests.ingestion.sources.faceit.lists import PLAYER, Script, history, match, match_id, not_found
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 
 
 def ids(paths: list[str]) -> list[str]:
@@ -35,10 +35,10 @@ def with_history(warehouse: Warehouse, *records: Any) -> None:
     warehouse.run_against(history(records), "history_matches")
 
 
-def details(**fields: Any) -> Answer:
-    """A source that knows every match, finished unless said otherwise."""
+def details(**fields: Any) -> Script:
+    """A source that has every match, finished by default."""
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         record = {
             "match_id": path.split("/")[3],
             "game": "cs2",
@@ -47,29 +47,29 @@ def details(**fields: Any) -> Answer:
         }
         return Reply(body=json.dumps({**record, **fields}).encode())
 
-    return answer
+    return respond
 
 
 def test_details_and_statistics_are_read_newest_first_and_once_within_the_budget(
-    simulated: Warehouse, players: list[str], asked: Asked
+    simulated: Warehouse, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", *players)
     simulated.run("players", "history_matches")
-    asked()
+    requested()
     newest = newest_of_history(simulated)
     for number in range(2):
         simulated.run("matches", faceit_match_budget=7)
-        assert sorted(ids(asked())) == sorted(newest[number * 7 : number * 7 + 7])
+        assert sorted(ids(requested())) == sorted(newest[number * 7 : number * 7 + 7])
     finished = newest_of_history(simulated, "status = 'finished'")
     simulated.run("match_rounds", faceit_match_budget=9)
-    assert sorted(ids(asked())) == sorted(finished[:9])
+    assert sorted(ids(requested())) == sorted(finished[:9])
     [(rounds,)] = simulated.rows("SELECT count(*) FROM staging_faceit.match_rounds")
     assert rounds > 0
     assert simulated.rows("SELECT count(*) FROM staging_faceit.match_round_players") == [(rounds * 10,)]
 
 
 @pytest.mark.parametrize("id_", ["../players/x?a=1#b", "..", "1-a/../../hubs", "a b\u2028%2F"])
-def test_an_id_out_of_an_answer_is_one_segment_of_a_path_and_leads_to_no_other(warehouse: Warehouse, id_: str) -> None:
+def test_an_id_from_a_response_is_one_segment_of_a_path_and_leads_to_no_other(warehouse: Warehouse, id_: str) -> None:
     with_history(warehouse, {**match(1, int(ShiftedClock().now().timestamp()) - 3600), "match_id": id_})
     _, [path] = warehouse.run_against(lambda path, times: not_found(), "matches")
     _, matches, segment = path.split("/")
@@ -77,23 +77,23 @@ def test_an_id_out_of_an_answer_is_one_segment_of_a_path_and_leads_to_no_other(w
     assert "." not in segment.removesuffix("/") or set(id_) != {"."}
 
 
-def test_a_budget_of_nothing_reads_nothing(simulated: Warehouse, players: list[str], asked: Asked) -> None:
+def test_a_budget_of_zero_requests_nothing(simulated: Warehouse, players: list[str], requested: Requested) -> None:
     simulated.track("player", *players)
     simulated.run("players", "history_matches")
-    asked()
+    requested()
     simulated.run("matches", "match_rounds", faceit_match_budget=0)
-    assert asked() == []
+    assert requested() == []
 
 
 @pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize(("name", "reason"), [("matches", "absent"), ("match_rounds", "no_statistics")])
-def test_what_is_absent_is_read_by_the_very_next_run_and_on_a_schedule_until_it_is_there(
+def test_an_absent_part_is_read_by_the_next_run_and_on_a_schedule_until_it_exists(
     warehouse: Warehouse, name: str, reason: Reason, status: int
 ) -> None:
     with_history(warehouse, match(1, int(ShiftedClock().now().timestamp()) - 3600))
 
-    def requests(answer: Answer, **later: float) -> int:
-        report, paths = warehouse.run_against(answer, name, ShiftedClock(**later))
+    def requests(respond: Script, **later: float) -> int:
+        report, paths = warehouse.run_against(respond, name, ShiftedClock(**later))
         assert report.is_ok
         return len(paths)
 
@@ -101,17 +101,17 @@ def test_what_is_absent_is_read_by_the_very_next_run_and_on_a_schedule_until_it_
         return not_found(status=status)
 
     assert [requests(absent), requests(absent)] == [1, 1]
-    hours = SCHEDULE[reason].young[1].total_seconds() / 3600
+    hours = SCHEDULE[reason].recent[1].total_seconds() / 3600
     assert [requests(absent, hours=hours - 0.1), requests(absent, hours=hours + 0.1)] == [0, 1]
     assert warehouse.rows("SELECT reason, tries, due_at - last_at FROM ops.rereads") == [
-        (reason, 3, SCHEDULE[reason].young[2])
+        (reason, 3, SCHEDULE[reason].recent[2])
     ]
     there = details() if name == "matches" else lambda path, n: Reply(body=json.dumps({"rounds": [ROUND]}).encode())
     assert [requests(there, hours=12), requests(there, days=400)] == [1, 0]
     assert warehouse.rows("SELECT reason, due_at FROM ops.rereads") == [(None, None)]
 
 
-def test_what_is_due_again_takes_a_fifth_of_the_budget_fewest_tries_first(warehouse: Warehouse) -> None:
+def test_rereads_take_a_fifth_of_the_budget_fewest_tries_first(warehouse: Warehouse) -> None:
     now = int(ShiftedClock().now().timestamp())
     with_history(warehouse, *(match(number, now - 3600 * number) for number in range(1, 21)))
     for _ in range(2):
@@ -125,12 +125,12 @@ def test_what_is_due_again_takes_a_fifth_of_the_budget_fewest_tries_first(wareho
     assert set(ids(paths)) == {match_id(number) for number in (3, 4, 19, 20)}
 
 
-def test_a_match_that_changes_in_the_history_is_asked_for_again_at_once(warehouse: Warehouse) -> None:
+def test_a_match_that_changes_in_the_history_is_requested_again_at_once(warehouse: Warehouse) -> None:
     with_history(warehouse, match(1, None, status="ongoing", winner=""), match(2, 1_700_000_000))
-    under_way = details(status="ONGOING", results=None)
+    in_flight = details(status="ONGOING", results=None)
     for expected in ([match_id(1), match_id(2)], [match_id(1)]):
         _, paths = warehouse.run_against(
-            lambda path, n: (under_way if path.endswith(match_id(1)) else details())(path, n), "matches"
+            lambda path, n: (in_flight if path.endswith(match_id(1)) else details())(path, n), "matches"
         )
         assert sorted(ids(paths)) == expected
     assert warehouse.run_against(details(), "matches")[1] == []
@@ -149,7 +149,7 @@ def test_cancelled_matches_have_details_and_no_statistics(warehouse: Warehouse) 
     assert warehouse.run_against(details(), "match_rounds")[1] == []
 
 
-def test_a_tracked_match_comes_first_and_is_an_error_when_it_is_not_known(warehouse: Warehouse) -> None:
+def test_a_tracked_match_comes_first_and_is_an_error_if_it_is_unknown(warehouse: Warehouse) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
     warehouse.track("match", match_id(77), "77")
     report, paths = warehouse.run_against(lambda path, n: not_found(), "matches", faceit_match_budget=1)
@@ -176,7 +176,7 @@ ROUND = {"match_id": match_id(1), "match_round": "1", "teams": [{"team_id": "a",
             {
                 "match_id": match_id(1),
                 "status": "FINISHED",
-                "results": {"winner": "somebody"},
+                "results": {"winner": "unknown"},
                 "teams": {"faction1": SIDE},
             },
             "match_factions",
@@ -187,15 +187,15 @@ ROUND = {"match_id": match_id(1), "match_round": "1", "teams": [{"team_id": "a",
     ],
     ids=["another match", "sides alone", "no rounds", "a map without a number"],
 )
-def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budget(
+def test_responses_without_their_entity_are_kept_and_do_not_consume_every_budget(
     warehouse: Warehouse, name: str, body: Any, table: str, has_parts: bool
 ) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
-    answer = Reply(body=json.dumps(body).encode())
-    asked = [
-        len(warehouse.run_against(lambda path, n: answer, name, ShiftedClock(days=days))[1]) for days in (0, 0, 0, 8)
+    reply = Reply(body=json.dumps(body).encode())
+    requested = [
+        len(warehouse.run_against(lambda path, n: reply, name, ShiftedClock(days=days))[1]) for days in (0, 0, 0, 8)
     ]
-    assert asked == [1, 1, 0, 1]
+    assert requested == [1, 1, 0, 1]
     assert warehouse.rows("SELECT reason, tries FROM ops.rereads") == [("unreadable", 3)]
     assert warehouse.rows(f"SELECT count(*) > 0 FROM staging_faceit.{table}") == [(has_parts,)]
 
@@ -217,7 +217,7 @@ def test_answers_without_what_they_are_about_are_kept_and_do_not_eat_every_budge
         ),
     ],
 )
-def test_parts_of_a_match_that_could_not_be_read_are_asked_for_once_more(
+def test_unreadable_parts_of_a_match_are_requested_once_more(
     warehouse: Warehouse, name: str, good: Any, bad: Any, table: str
 ) -> None:
     with_history(warehouse, match(1, 1_700_000_000))
@@ -235,12 +235,12 @@ def test_parts_of_a_match_that_could_not_be_read_are_asked_for_once_more(
     assert requests(json.loads(json.dumps(right).replace(match_id(1), match_id(2)))) == 1
     assert warehouse.rows(f"SELECT match_id FROM staging_faceit.{table} WHERE nickname = 'Q'") == [(match_id(2),)]
     assert requests(second) == 0
-    books = "SELECT id, reason, due_at FROM ops.rereads ORDER BY id"
-    assert warehouse.rows(books) == [(match_id(1), "flawed", None), (match_id(2), None, None)]
+    rereads = "SELECT id, reason, due_at FROM ops.rereads ORDER BY id"
+    assert warehouse.rows(rereads) == [(match_id(1), "flawed", None), (match_id(2), None, None)]
 
 
 @pytest.mark.parametrize("name", ["matches", "match_rounds"])
-def test_a_tracked_match_that_stays_flawed_is_not_read_at_each_run(warehouse: Warehouse, name: str) -> None:
+def test_a_tracked_match_that_stays_flawed_is_not_read_by_each_run(warehouse: Warehouse, name: str) -> None:
     warehouse.track("match", match_id(1))
     warehouse.run_against(details(finished_at=1_700_000_000), "matches")
     bodies = {
@@ -248,46 +248,46 @@ def test_a_tracked_match_that_stays_flawed_is_not_read_at_each_run(warehouse: Wa
         "match_rounds": {"rounds": [{**ROUND, "played": "often"}]},
     }
 
-    def is_asked(**later: float) -> bool:
-        answer = Reply(body=json.dumps(bodies[name]).encode())
-        return bool(warehouse.run_against(lambda path, n: answer, name, ShiftedClock(**later))[1])
+    def is_requested(**later: float) -> bool:
+        reply = Reply(body=json.dumps(bodies[name]).encode())
+        return bool(warehouse.run_against(lambda path, n: reply, name, ShiftedClock(**later))[1])
 
     days = 31 if name == "matches" else 0
-    assert [is_asked(days=days + more) for more in (0, 1, 2, 30, 33)] == [True, True, False, False, True]
+    assert [is_requested(days=days + more) for more in (0, 1, 2, 30, 33)] == [True, True, False, False, True]
 
 
-def test_a_match_under_way_is_read_again_until_it_has_ended(warehouse: Warehouse) -> None:
-    """At each run where it is tracked by itself; on the schedule where a history names it."""
+def test_a_match_in_progress_is_read_again_until_it_has_ended(warehouse: Warehouse) -> None:
+    """By each run if it is tracked by hand; on the schedule if it is in a history."""
     began = int(ShiftedClock().now().timestamp()) - 1200
     with_history(warehouse, {**match(1, None, status="ongoing", winner=""), "started_at": began})
     warehouse.track("match", match_id(2))
-    under_way = details(status="ONGOING", results=None, started_at=began)
+    in_flight = details(status="ONGOING", results=None, started_at=began)
 
-    def asked(answer: Answer, minutes: int) -> list[str]:
-        return sorted(ids(warehouse.run_against(answer, "matches", ShiftedClock(minutes=minutes))[1]))
+    def requested(respond: Script, minutes: int) -> list[str]:
+        return sorted(ids(warehouse.run_against(respond, "matches", ShiftedClock(minutes=minutes))[1]))
 
     both, tracked = [match_id(1), match_id(2)], [match_id(2)]
-    found = [asked(under_way, minutes) for minutes in (0, 1, 20, 35, 60, 70)]
+    found = [requested(in_flight, minutes) for minutes in (0, 1, 20, 35, 60, 70)]
     assert found == [both, both, tracked, both, tracked, both]
-    assert asked(details(), 300) == both
-    # What the history says of the one is not what its details say.
-    assert [asked(details(), 301), asked(details(), 302)] == [[match_id(1)], []]
+    assert requested(details(), 300) == both
+    # The history of one match differs from its details.
+    assert [requested(details(), 301), requested(details(), 302)] == [[match_id(1)], []]
     assert warehouse.rows("SELECT DISTINCT status FROM staging_faceit.matches") == [("FINISHED",)]
-    assert asked(details(), 302 + 30 * 24 * 60) == both
+    assert requested(details(), 302 + 30 * 24 * 60) == both
 
 
-def test_statistics_of_tracked_hubs_and_championships_are_wanted_after_those_of_players(
-    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+def test_statistics_of_tracked_hubs_and_championships_are_requested_after_those_of_players(
+    simulated: Warehouse, upstream: Sandbox, players: list[str], requested: Requested
 ) -> None:
     scene = upstream.faceit.world.scene
     simulated.track("player", players[0])
     simulated.track("hub", scene.hubs[0].competition_id)
     simulated.track("championship", scene.championships[0].competition_id)
     simulated.run("players", "history_matches", "hubs", "championships")
-    asked()
+    requested()
     simulated.run("match_rounds", faceit_match_budget=1000)
     own = newest_of_history(simulated, "status = 'finished'")
-    requested = ids(asked())
-    assert set(requested[: len(own) - 10]) <= set(own)  # some are under way side by side
+    requested_ids = ids(requested())
+    assert set(requested_ids[: len(own) - 10]) <= set(own)  # some are requested concurrently
     listed = simulated.rows("SELECT match_id FROM staging_faceit.matches WHERE status = 'FINISHED'")
-    assert set(requested) == set(own) | {id_ for (id_,) in listed}
+    assert set(requested_ids) == set(own) | {id_ for (id_,) in listed}

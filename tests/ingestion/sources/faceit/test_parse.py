@@ -1,4 +1,4 @@
-"""Whatever FACEIT answers ends in rows and rejects, and what real answers of either era held becomes rows."""
+"""Any response of FACEIT becomes rows and rejects, and recorded responses of both eras become rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingestion.sources.faceit.source import SOURCE
 from warehouse.model.source import Page, Parsed
 
-MOMENT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
+OBSERVED_AT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
 PLAYER = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 OLD_PLAYER = "bb75c4d7-8167-4494-9a9d-efdf9bda3862"
 MATCH = "1-bb13fd78-e183-4d37-8a4b-ceed67da5265"
@@ -39,7 +39,7 @@ LISTS = ("player_history", "player_match_stats", "player_bans", "ranking", "hub_
 def parse(endpoint: str, body: Any, *, status: int = 200, params: dict[str, Any] | None = None) -> Parsed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     known = PARAMS.get(endpoint, {}) if params is None else params
-    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, MOMENT, raw))
+    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, OBSERVED_AT, raw))
 
 
 def rows(parsed: Parsed, table: str) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
-#: Records that are nearly right: the fields that rows need, now and then with another value, and unknown fields.
+#: Almost valid records: the fields that rows need, sometimes with another value, and unknown fields.
 nearly = st.fixed_dictionaries(
     {"match_id": st.just(MATCH) | json_values, "player_id": st.just(PLAYER) | json_values},
     optional=dict.fromkeys(
@@ -125,7 +125,7 @@ def test_hostile_bodies_are_parsed_without_an_exception(endpoint: str, body: byt
         ("hub", f"hubs/{HUB}.json", {"hubs": 1}),
         ("hub_members", f"hubs/{HUB}/members.json", {"hub_members": 20}),
         ("championship", "championships/4af3f365-8333-418c-8677-eba68d63fffb.json", {"championships": 1}),
-        # That cs2 and dota2 are none of the games is an observation of each.
+        # The missing games cs2 and dota2 are an observation each.
         ("player", "csgo_era/player.json", {"players": 1, "player_games": 2, "player_elos": 4}),
         ("player_history", "csgo_era/history.json", {"history_matches": 1, "history_players": 10}),
         ("player_history", "csgo_era/empty_history.json", {"history_matches": 0, "history_players": 0}),
@@ -138,7 +138,9 @@ def test_hostile_bodies_are_parsed_without_an_exception(endpoint: str, body: byt
         ),
     ],
 )
-def test_every_recorded_answer_becomes_rows(recorded: Path, endpoint: str, file: str, expected: dict[str, int]) -> None:
+def test_every_recorded_response_becomes_rows(
+    recorded: Path, endpoint: str, file: str, expected: dict[str, int]
+) -> None:
     params = PARAMS.get(endpoint, {})
     if file.startswith("csgo_era"):
         old = {"player_id": OLD_PLAYER, "match_id": OLD_MATCH, "game": "csgo"}
@@ -149,7 +151,7 @@ def test_every_recorded_answer_becomes_rows(recorded: Path, endpoint: str, file:
     assert not parsed.drift
 
 
-def test_a_profile_is_an_observation_of_the_elo_in_each_game_at_its_moment(recorded: Path) -> None:
+def test_a_profile_is_an_observation_of_the_elo_in_each_game_at_its_time(recorded: Path) -> None:
     parsed = parse("player", (recorded / f"faceit/players/{PLAYER}.json").read_bytes())
     elos = {row["game"]: row for row in rows(parsed, "player_elos")}
     sent = json.loads((recorded / f"faceit/players/{PLAYER}.json").read_bytes())["games"]
@@ -174,7 +176,7 @@ def test_segments_keep_every_number_as_the_text_that_was_sent(recorded: Path) ->
     }
 
 
-def test_a_malformed_time_costs_no_match_and_a_missing_id_its_match_alone() -> None:
+def test_a_malformed_time_loses_no_match_and_a_missing_id_only_its_match() -> None:
     items = [{"match_id": "1", "finished_at": "soon"}, {"match_id": "2", "finished_at": 5}, {"finished_at": 6}]
     parsed = parse("player_history", {"items": items})
     assert [(row["match_id"], row["finished_at"]) for row in rows(parsed, "history_matches")] == [
@@ -216,7 +218,7 @@ _TEAMS = {
         (None, None),
     ],
 )
-def test_a_winner_told_by_id_or_name_is_a_side(sent: Any, winner: str | None) -> None:
+def test_a_winner_named_by_id_or_name_is_a_side(sent: Any, winner: str | None) -> None:
     results = {"winner": sent, "score": {"faction1": 0, "faction2": 2}}
     match = {"match_id": "1", "teams": _TEAMS, "results": results, "detailed_results": [{"winner": sent}]}
     parsed = parse("hub_matches", {"items": [match]})
@@ -270,13 +272,13 @@ def test_sides_and_rosters_under_other_names_are_read(teams: Any) -> None:
         ({"teams": {**_TEAMS, "faction1": {"roster": ["p1"]}}}, "$.teams.faction1.roster[]"),
     ],
 )
-def test_players_that_cannot_be_reached_are_counted(change: dict[str, Any], path: str) -> None:
+def test_players_in_an_unreadable_list_are_counted(change: dict[str, Any], path: str) -> None:
     parsed = parse("hub_matches", {"items": [{"match_id": "1", **change}]})
     assert [row["match_id"] for row in rows(parsed, "matches")] == ["1"]
     assert [odd.field_path for odd in parsed.odd] == [path]
 
 
-def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
+def test_an_empty_text_in_place_of_a_level_is_null_and_loses_no_row() -> None:
     games = {"cs2": {"skill_level": "", "faceit_elo": ""}}
     elo, *_ = rows(parse("player", {"player_id": PLAYER, "games": games}), "player_elos")
     assert (elo["game"], elo["faceit_elo"], elo["skill_level"]) == ("cs2", None, None)
@@ -295,12 +297,12 @@ def test_empty_text_in_place_of_a_level_is_none_and_costs_nobody() -> None:
         ("", []),
     ],
 )
-def test_a_game_that_a_profile_has_not_is_an_observation_of_no_elo(games: Any, without_elo: list[str]) -> None:
+def test_a_missing_game_of_a_profile_is_an_observation_of_no_elo(games: Any, without_elo: list[str]) -> None:
     parsed = parse("player", {"player_id": PLAYER, "games": games})
     assert [row["game"] for row in rows(parsed, "player_elos") if row["faceit_elo"] is None] == without_elo
 
 
-def test_a_sides_team_is_named_by_either_pair_of_fields() -> None:
+def test_a_side_has_its_team_in_either_pair_of_fields() -> None:
     player = {"player_id": PLAYER}
     details = {"faction1": {"team_id": "t", "nickname": "T", "faction_id": "", "roster": [player]}}
     parsed = parse("match", {"match_id": MATCH, "teams": details})
@@ -311,7 +313,7 @@ def test_a_sides_team_is_named_by_either_pair_of_fields() -> None:
     assert [(row["team_id"], row["team_nickname"]) for row in rows(parsed, "history_players")] == [("f", "F")]
 
 
-def test_a_vote_names_its_maps() -> None:
+def test_a_vote_has_its_maps() -> None:
     entities = [{"guid": "3070284539", "class_name": "de_pango"}]
     voting = {"map": {"pick": ["3070284539"], "entities": entities}}
     [match] = rows(parse("match", {"match_id": MATCH, "voting": voting}), "matches")
@@ -331,7 +333,7 @@ def test_every_player_of_a_roster_without_an_id_is_a_reject() -> None:
     assert len(rows(parsed, "match_rosters")) == 1
 
 
-def test_a_substitute_who_played_stands_in_the_roster_once() -> None:
+def test_a_substitute_who_played_is_in_the_roster_once() -> None:
     team = {"roster": [{"player_id": "a"}, {"player_id": "b"}], "substitutes": [{"player_id": "b"}, {"player_id": "c"}]}
     parsed = parse("match", {"match_id": MATCH, "teams": {"faction1": team, "faction2": {"faction_id": "bye"}}})
     roster = [(row["player_id"], row["is_substitute"]) for row in rows(parsed, "match_rosters")]
@@ -347,7 +349,7 @@ def test_a_substitute_who_played_stands_in_the_roster_once() -> None:
         ("match_stats", {"rounds": [{"match_id": MATCH, "match_round": "1"}, {"match_id": "another"}]}),
     ],
 )
-def test_an_answer_about_something_else_is_refused_whole(endpoint: str, body: Any) -> None:
+def test_a_response_about_another_entity_is_rejected_as_a_whole(endpoint: str, body: Any) -> None:
     parsed = parse(endpoint, body)
     assert count(parsed) == 0
     assert "another" in parsed.rejects[0].reason
@@ -355,7 +357,7 @@ def test_an_answer_about_something_else_is_refused_whole(endpoint: str, body: An
 
 @pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize(("endpoint", "part"), [("match", "match"), ("match_stats", "stats")])
-def test_a_match_that_is_not_known_is_an_absence(endpoint: str, part: str, status: int) -> None:
+def test_an_unknown_match_is_an_absence(endpoint: str, part: str, status: int) -> None:
     body = {"errors": [{"message": "The match was not found", "code": "err_nf0", "http_status": status}]}
     parsed = parse(endpoint, body, status=status)
     assert rows(parsed, "match_absences") == [{"match_id": MATCH, "part": part, "error": "The match was not found"}]
@@ -363,12 +365,12 @@ def test_a_match_that_is_not_known_is_an_absence(endpoint: str, part: str, statu
 
 @pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize("endpoint", ["player_history", "player_stats", "player_match_stats", "ranking"])
-def test_where_there_can_be_nothing_a_404_or_410_is_no_rows_and_no_reject(endpoint: str, status: int) -> None:
+def test_a_404_or_410_of_an_optional_endpoint_is_no_rows_and_no_reject(endpoint: str, status: int) -> None:
     parsed = parse(endpoint, {"message": "not found"}, status=status)
     assert (count(parsed), parsed.rejects) == (0, [])
 
 
-def test_what_can_name_a_captain_is_no_public_column() -> None:
+def test_a_column_that_can_name_a_captain_is_not_public() -> None:
     columns = {f"{table.name}.{column.name}": column for table in SOURCE.tables for column in table.columns}
     captains = {name for name, column in columns.items() if "or its captain" in column.description}
     assert captains == {

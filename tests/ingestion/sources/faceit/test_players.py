@@ -1,4 +1,4 @@
-"""Tracked players: everything FACEIT has of them, in as few requests as can be."""
+"""Tracked players: all data that FACEIT has of them, in as few requests as possible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.sources.faceit.connector import READER
+from ingestion.sources.faceit.connector import CONNECTOR
 from ingestion.sources.faceit.source import SOURCE
 from sandbox.faceit.truth import truth
 from sandbox.faults import Faults
@@ -21,7 +21,7 @@ from tests.ingestion.sources.faceit.lists import PLAYER, history, match, not_fou
 from warehouse.database.connections import connect
 from warehouse.ops.state import untrack
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 OF_PLAYERS = ("players", "history_matches", "player_match_stats", "player_stats", "player_bans")
 
 
@@ -60,7 +60,7 @@ def test_the_first_run_reads_every_match_of_every_player(
     assert sorted(stored) == sorted(facts.select("player_id", "match_id", "map_number", "kills").rows())
 
 
-def test_the_elo_in_each_game_is_what_the_profile_shows(
+def test_the_elo_in_each_game_is_that_of_the_profile(
     simulated: Warehouse, upstream: Sandbox, players: list[str]
 ) -> None:
     simulated.track("player", *players)
@@ -79,54 +79,56 @@ def test_the_elo_in_each_game_is_what_the_profile_shows(
     assert stored == expected
 
 
-def test_only_who_plays_cs2_is_asked_about_its_matches(simulated: Warehouse, upstream: Sandbox, asked: Asked) -> None:
-    everybody = upstream.faceit.world.suggested_players(30)
-    of_cs2 = players_of_cs2(upstream, everybody)
-    assert 0 < len(of_cs2) < len(everybody)
-    simulated.track("player", *everybody)
+def test_matches_of_cs2_are_requested_only_for_players_of_cs2(
+    simulated: Warehouse, upstream: Sandbox, requested: Requested
+) -> None:
+    all_players = upstream.faceit.world.suggested_players(30)
+    of_cs2 = players_of_cs2(upstream, all_players)
+    assert 0 < len(of_cs2) < len(all_players)
+    simulated.track("player", *all_players)
     simulated.run("players")
-    asked()
+    requested()
     simulated.run("history_matches")
-    assert {path.split("/")[2] for path in asked()} == set(of_cs2)
+    assert {path.split("/")[2] for path in requested()} == set(of_cs2)
 
 
 def test_a_player_with_nothing_new_costs_a_profile_and_one_page(
-    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+    simulated: Warehouse, upstream: Sandbox, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", *players)
     simulated.run(*OF_PLAYERS)
-    asked()
+    requested()
     simulated.run(*OF_PLAYERS)
-    requests = [path for path in asked() if "&to=" not in path]
+    requests = [path for path in requested() if "&to=" not in path]
     parts = [path.partition("?")[0].split("/")[2:] for path in requests]
     assert sorted(id_ for id_, *part in parts if not part) == sorted(players)
     assert sorted(id_ for id_, *part in parts if part == ["history"]) == sorted(players_of_cs2(upstream, players))
-    # Statistics that have not come yet are looked for once more.
+    # Statistics that are still missing are requested once more.
     assert {"/".join(part) for _, *part in parts} <= {"", "history", "games/cs2/stats"}
 
 
 def test_new_matches_bring_statistics_and_totals_up_to_date(
-    simulated: Warehouse, upstream: Sandbox, players: list[str], asked: Asked
+    simulated: Warehouse, upstream: Sandbox, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", *players)
     simulated.run(*OF_PLAYERS)
     upstream.advance(days=10)
-    asked()
+    requested()
     simulated.run(*OF_PLAYERS)
-    paths = asked()
+    paths = requested()
     assert any("/stats/cs2" in path for path in paths)
     assert stored_histories(simulated, players) == true_histories(upstream, players)
     facts = truth(upstream.faceit.world, players)
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_match_stats") == [(facts.player_matches.height,)]
-    # What was a late result or a cancelled match by then is right now.
+    # Late results and cancelled matches are up to date.
     states = dict(simulated.rows("SELECT upper(status), count(*) FROM staging_faceit.history_matches GROUP BY 1"))
     assert states["CANCELLED"] > 0
 
 
-def test_statistics_are_asked_for_again_while_the_newest_match_is_young_and_once_a_day(warehouse: Warehouse) -> None:
+def test_statistics_are_requested_again_while_the_newest_match_is_recent_and_once_a_day(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
-    young = int(ShiftedClock().now().timestamp()) - 3600
-    body = f'{{"items": [{{"match_id": "1", "game_id": "cs2", "finished_at": {young}}}]}}'.encode()
+    recent = int(ShiftedClock().now().timestamp()) - 3600
+    body = f'{{"items": [{{"match_id": "1", "game_id": "cs2", "finished_at": {recent}}}]}}'.encode()
     empty = b'{"items": []}'
     warehouse.run_against(lambda path, n: Reply(body=body), "history_matches")
 
@@ -137,49 +139,51 @@ def test_statistics_are_asked_for_again_while_the_newest_match_is_young_and_once
     assert [requests(hours=hours) for hours in (0, 1, 22, 24, 45, 47)] == [1, 1, 1, 0, 0, 1]
 
 
-def test_statistics_that_a_list_lacks_are_looked_for_by_the_next_run_and_on_the_schedule(warehouse: Warehouse) -> None:
+def test_missing_statistics_are_requested_by_the_next_run_and_on_the_schedule(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
     old = match(1, int(ShiftedClock().now().timestamp()) - 10 * 86_400)
     warehouse.run_against(history([old]), "history_matches")
 
-    def requests(*moments: int, **later: float) -> int:
-        return len(warehouse.run_against(statistics(moments), "player_match_stats", ShiftedClock(**later))[1])
+    def requests(*timestamps: int, **later: float) -> int:
+        return len(warehouse.run_against(statistics(timestamps), "player_match_stats", ShiftedClock(**later))[1])
 
     assert [requests(), requests(), requests(), requests(minutes=29), requests(minutes=31)] == [1, 1, 0, 0, 1]
     with warehouse.connection() as connection:
-        passes = READER.plan(connection, warehouse.settings, ShiftedClock(hours=2).now())
-    assert {one.name: one.due for one in passes}["player_match_stats"] == {"no_statistics": 1}
-    # The first of these is match 0, the second is the one that was lacking.
+        planned_syncs = CONNECTOR.plan(connection, warehouse.settings, ShiftedClock(hours=2).now())
+    assert {one.name: one.due for one in planned_syncs}["player_match_stats"] == {"no_statistics": 1}
+    # The first record is match 0, the second is the missing one.
     assert [requests(1_000, 2_000, hours=2), requests(hours=3), requests(hours=20)] == [1, 0, 0]
 
 
-def test_a_profile_is_read_at_each_run_and_is_another_observation_of_the_elo(
-    simulated: Warehouse, players: list[str], asked: Asked
+def test_a_profile_is_read_by_each_run_and_is_another_observation_of_the_elo(
+    simulated: Warehouse, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", players[0])
     assert simulated.run("players")["players"].done == 1
     [(before,)] = simulated.rows("SELECT count(*) FROM staging_faceit.player_elos")
-    asked()  # the first answer of a world may take longer than a request is waited for
+    requested()  # the first response of a world may take longer than the timeout
     assert simulated.run("players")["players"].done == 1
-    assert asked() == [f"/players/{players[0]}"]
+    assert requested() == [f"/players/{players[0]}"]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_elos") == [(2 * before,)]
 
 
-def test_bans_are_read_once_a_day(simulated: Warehouse, upstream: Sandbox, asked: Asked) -> None:
-    everybody = upstream.faceit.world.suggested_players(40)
-    simulated.track("player", *everybody)
+def test_bans_are_read_once_a_day(simulated: Warehouse, upstream: Sandbox, requested: Requested) -> None:
+    all_players = upstream.faceit.world.suggested_players(40)
+    simulated.track("player", *all_players)
     simulated.run("player_bans")
-    assert len(asked()) == len(everybody)
+    assert len(requested()) == len(all_players)
     assert simulated.rows("SELECT count(*) > 0 FROM staging_faceit.player_bans") == [(True,)]
     simulated.run("player_bans", clock=ShiftedClock(hours=23))
-    assert asked() == []
+    assert requested() == []
     simulated.run("player_bans", clock=ShiftedClock(hours=25))
-    assert len(asked()) == len(everybody)
+    assert len(requested()) == len(all_players)
 
 
 @pytest.mark.parametrize("name", ["player_stats", "player_match_stats"])
-def test_that_somebody_has_no_statistics_is_no_failure_and_not_asked_each_time(warehouse: Warehouse, name: str) -> None:
+def test_a_player_without_statistics_is_no_failure_and_not_requested_by_each_run(
+    warehouse: Warehouse, name: str
+) -> None:
     warehouse.track("player", PLAYER)
     report, paths = warehouse.run_against(lambda path, n: not_found("player's statistics"), name)
     assert report.is_ok
@@ -200,10 +204,12 @@ def test_an_unknown_player_is_one_line_and_the_others_are_read(simulated: Wareho
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_what_one_player_hides_costs_neither_other_parts_nor_other_players(warehouse: Warehouse, status: int) -> None:
+def test_a_player_with_private_data_affects_neither_other_streams_nor_other_players(
+    warehouse: Warehouse, status: int
+) -> None:
     warehouse.track("player", PLAYER)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         if "/games/cs2/stats" in path:
             return Reply(403, b'{"code": "err_f0", "message": "private"}')
         if "/history" in path:
@@ -213,7 +219,7 @@ def test_what_one_player_hides_costs_neither_other_parts_nor_other_players(wareh
         name = path.split("/")[2] if path.count("/") == 3 or "rankings" in path else ""
         return Reply(body=json.dumps(bodies.get(name, empty)).encode())
 
-    reports, paths = warehouse.run_all_against(answer, *OF_PLAYERS)
+    reports, paths = warehouse.run_all_against(respond, *OF_PLAYERS)
     assert [name for name, report in reports.items() if report.failures] == ["history_matches", "player_match_stats"]
     assert "untrack" not in reports["player_match_stats"].failures[0].message
     assert {name: reports[name].done for name in ("players", "player_stats", "player_bans")} == {
@@ -225,7 +231,7 @@ def test_what_one_player_hides_costs_neither_other_parts_nor_other_players(wareh
 
 
 @pytest.mark.parametrize("game", ["cs2", "dota2"])
-def test_an_elo_that_cannot_be_read_is_no_observation_of_a_rank_that_is_gone(warehouse: Warehouse, game: str) -> None:
+def test_an_unreadable_elo_is_no_observation_of_a_lost_rank(warehouse: Warehouse, game: str) -> None:
     warehouse.track("player", PLAYER)
     levels = {"skill_level": "ten", "faceit_elo": 2000}
     for games in ({game: levels}, {game: {"faceit_elo": "?"}}, {}):
@@ -240,7 +246,7 @@ def test_an_elo_that_cannot_be_read_is_no_observation_of_a_rank_that_is_gone(war
 
 
 @pytest.mark.parametrize(("game", "is_failure"), [("cs2", True), ("dota2", True), ("battalion", False)])
-def test_a_profile_is_unusable_only_where_it_lacks_what_is_read(
+def test_a_profile_is_unusable_only_if_required_fields_are_missing(
     warehouse: Warehouse, game: str, is_failure: bool
 ) -> None:
     warehouse.track("player", PLAYER)
@@ -250,7 +256,7 @@ def test_a_profile_is_unusable_only_where_it_lacks_what_is_read(
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
 
 
-def test_somebody_without_a_profile_is_a_notice_and_no_failure(warehouse: Warehouse) -> None:
+def test_a_player_without_a_profile_is_a_notice_and_no_failure(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
     report, _ = warehouse.run_against(lambda path, n: Reply(body=b"null"), "players")
     assert report.is_ok
@@ -266,10 +272,10 @@ def test_somebody_without_a_profile_is_a_notice_and_no_failure(warehouse: Wareho
         (Reply(401, b""), False),
     ],
 )
-def test_a_refusal_is_of_the_key_in_the_words_of_the_api_alone(
+def test_a_refusal_concerns_the_key_only_with_the_apis_message(
     warehouse: Warehouse, reply: Reply, is_of_key: bool
 ) -> None:
-    """Whatever refuses, one player alone costs one player; everything that is refused ends the source."""
+    """A refusal of one player affects only that player; refusals of every request stop the source."""
     others = [f"{PLAYER[:-1]}{digit}" for digit in "0123456"]
     warehouse.track("player", *others)
     good = Reply(body=b'{"items": []}')
@@ -295,7 +301,7 @@ def test_more_bans_than_fit_a_page_are_all_read(warehouse: Warehouse) -> None:
     assert warehouse.rows("SELECT count(*) FROM staging_faceit.player_bans") == [(130,)]
 
 
-def test_no_pass_of_a_run_starves_those_after_it(simulated: Warehouse, players: list[str]) -> None:
+def test_no_stream_of_a_run_starves_later_streams(simulated: Warehouse, players: list[str]) -> None:
     simulated.track("player", *players)
     reports = simulated.run(*OF_PLAYERS, faceit_call_budget=20)
     assert all(report.requests > 0 for report in reports.values())
@@ -313,22 +319,22 @@ def test_every_fault_at_once_loses_nothing(simulated: Warehouse, upstream: Sandb
         simulated.run(*OF_PLAYERS, clock=ShiftedClock(hours=hours))
     upstream.faceit.set_faults(Faults())
     simulated.run(*OF_PLAYERS, clock=ShiftedClock(hours=60))
-    assert upstream.faceit.plan.malformed
+    assert upstream.faceit.fault_injector.malformed
     assert stored_histories(simulated, players) == true_histories(upstream, players)
     facts = truth(upstream.faceit.world, players)
     assert simulated.rows("SELECT count(*) FROM staging_faceit.player_match_stats") == [(facts.player_matches.height,)]
 
 
-def test_an_untracked_player_is_not_asked_for_and_keeps_what_is_stored(
-    simulated: Warehouse, players: list[str], asked: Asked
+def test_an_untracked_player_is_not_requested_and_its_stored_data_is_kept(
+    simulated: Warehouse, players: list[str], requested: Requested
 ) -> None:
     simulated.track("player", players[0])
     simulated.run("players")
     with simulated.connection() as connection:
         untrack(connection, SOURCE.name, "player", players[:1])
-    asked()
+    requested()
     simulated.run(*OF_PLAYERS)
-    assert asked() == []
+    assert requested() == []
     assert simulated.rows("SELECT count(*) FROM staging_faceit.players") == [(1,)]
 
 
@@ -346,7 +352,7 @@ def _of_csgo(path: str, times: int) -> Reply:
     return Reply(body=json.dumps({"player_id": PLAYER, "game_id": game, "items": []}).encode())
 
 
-def test_csgo_is_read_once_a_week_of_whoever_has_played_it(warehouse: Warehouse) -> None:
+def test_csgo_is_read_once_a_week_for_players_who_played_it(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
     names = ("players", "history_matches", "player_match_stats", "player_stats")
     reports, _ = warehouse.run_all_against(_of_csgo, *names)
@@ -366,34 +372,34 @@ def test_csgo_is_read_once_a_week_of_whoever_has_played_it(warehouse: Warehouse)
     assert games_read(days=7) == {"cs2", "csgo"}
 
 
-def test_whoever_never_played_csgo_is_not_read_for_it(warehouse: Warehouse) -> None:
+def test_csgo_is_not_requested_for_players_who_never_played_it(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
     body = json.dumps({"player_id": PLAYER, "games": {"cs2": {}}}).encode()
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return Reply(body=body) if path.endswith(f"/players/{PLAYER}") else paged([], query_of(path))
 
-    _, paths = warehouse.run_all_against(answer, "players", "history_matches", "player_match_stats")
+    _, paths = warehouse.run_all_against(respond, "players", "history_matches", "player_match_stats")
     assert [path for path in paths if "csgo" in path] == []
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_that_faceit_no_longer_answers_for_csgo_is_noted_and_no_failure(warehouse: Warehouse, status: int) -> None:
+def test_a_game_that_faceit_no_longer_serves_is_a_notice_and_no_failure(warehouse: Warehouse, status: int) -> None:
     warehouse.track("player", PLAYER)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return not_found("game", status) if "csgo" in path else _of_csgo(path, times)
 
-    reports, _ = warehouse.run_all_against(answer, "players", "history_matches", "player_match_stats", "player_stats")
+    reports, _ = warehouse.run_all_against(respond, "players", "history_matches", "player_match_stats", "player_stats")
     assert all(report.is_ok for report in reports.values())
     assert reports["history_matches"].notices == (
-        f"player {PLAYER} in csgo: FACEIT no longer answers for csgo; what is stored stays",
+        f"player {PLAYER} in csgo: FACEIT no longer serves csgo; stored data is kept",
     )
     assert warehouse.rows("SELECT match_id FROM staging_faceit.history_matches") == [("1-cs2",)]
-    assert warehouse.run_all_against(answer, "history_matches")[0]["history_matches"].notices == ()
+    assert warehouse.run_all_against(respond, "history_matches")[0]["history_matches"].notices == ()
 
 
-def test_a_player_of_no_game_that_is_read_is_noted(warehouse: Warehouse) -> None:
+def test_a_player_without_any_game_that_is_read_is_a_notice(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
     body = json.dumps({"player_id": PLAYER, "games": {"valorant": {}}}).encode()
     report, _ = warehouse.run_against(lambda path, times: Reply(body=body), "players")
@@ -401,14 +407,14 @@ def test_a_player_of_no_game_that_is_read_is_noted(warehouse: Warehouse) -> None
     assert "none of the games that are read (cs2, csgo, dota2)" in report.notices[0]
 
 
-def test_a_difference_is_worth_one_reading_of_the_whole_history_also_while_it_is_not_compared(
+def test_a_difference_of_totals_triggers_one_full_scan_even_if_it_is_not_compared_afterwards(
     warehouse: Warehouse, database: Database
 ) -> None:
     warehouse.track("player", PLAYER)
-    answer = history([match(number, 1_700_000_000 + 86_400 * number) for number in range(150)])
+    respond = history([match(number, 1_700_000_000 + 86_400 * number) for number in range(150)])
 
     def pages() -> int:
-        return len(warehouse.run_against(answer, "history_matches")[1])
+        return len(warehouse.run_against(respond, "history_matches")[1])
 
     assert (pages(), pages()) == (2, 1)
     with connect(database.admin_url) as connection:
@@ -420,14 +426,14 @@ def test_a_difference_is_worth_one_reading_of_the_whole_history_also_while_it_is
     assert (pages(), pages()) == (2, 1)
 
 
-def test_faceits_totals_are_compared_over_the_5v5_ladder_alone(warehouse: Warehouse) -> None:
+def test_faceits_totals_are_compared_only_over_the_5v5_ladder(warehouse: Warehouse) -> None:
     warehouse.track("player", PLAYER)
-    # The history says the mode, or else the statistics; a match of which neither does is taken for 5v5.
+    # The mode is in the history, or else in the statistics; a match without either counts as 5v5.
     modes = [("5v5", None), (None, "CS2 5v5"), (None, None), ("2v2", None), (None, "Wingman"), ("1v1", "5v5")]
     ended = [1_700_000_000 + number for number in range(len(modes))]
     matches = [match(number, at) | {"game_mode": modes[number][0]} for number, at in enumerate(ended)]
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         if path.endswith(f"/players/{PLAYER}"):
             return Reply(body=json.dumps({"player_id": PLAYER, "games": {"cs2": {}}}).encode())
         if "/history" in path:
@@ -447,7 +453,7 @@ def test_faceits_totals_are_compared_over_the_5v5_ladder_alone(warehouse: Wareho
         return Reply(body=json.dumps(body).encode())
 
     names = ("players", "history_matches", "player_match_stats", "player_stats")
-    reports, _ = warehouse.run_all_against(answer, *names)
+    reports, _ = warehouse.run_all_against(respond, *names)
     assert all(report.is_ok for report in reports.values())
     compared = "SELECT measure, theirs, ours FROM ops.source_totals ORDER BY measure"
     assert warehouse.rows(compared) == [("matches", 3, 3), ("wins", 3, 3)]

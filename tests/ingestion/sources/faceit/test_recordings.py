@@ -1,4 +1,4 @@
-"""What the real FACEIT answered, through the passes and the load: it joins, and nothing is lost on the way."""
+"""Recorded responses of the real FACEIT, synced and loaded: they join, and no record is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.ingestion.sources.faceit.lists import not_found
 
 PLAYER = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
 OLD_PLAYER = "bb75c4d7-8167-4494-9a9d-efdf9bda3862"
-#: The game of the history that was recorded of each.
+#: The game of the recorded history, by player.
 GAME_OF = {PLAYER: "cs2", OLD_PLAYER: "csgo"}
 HUB = "05f970ad-b6a9-4740-89d1-a9fea46f7525"
 CHAMPIONSHIP = "4af3f365-8333-418c-8677-eba68d63fffb"
@@ -23,14 +23,14 @@ MATCHES = ("1-bb13fd78-e183-4d37-8a4b-ceed67da5265", "1-61e5c416-cb78-4951-bb1c-
 
 @pytest.fixture
 def filled(warehouse: Warehouse, recorded: Path) -> Warehouse:
-    """Every pass over the recordings; what was not recorded answers 404 as FACEIT does."""
+    """Sync every stream over the recordings; paths without a recording return FACEIT's 404."""
     bodies = {
         entry["path"]: (recorded / entry["file"]).read_bytes()
         for entry in json.loads((recorded / "manifest.json").read_text())
         if entry["source"] == "faceit" and "nickname" not in entry["query"]
     }
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         parts = urlsplit(path.removeprefix("/api"))
         is_further = "offset=" in parts.query or "to=" in parts.query
         is_other_game = (
@@ -46,14 +46,14 @@ def filled(warehouse: Warehouse, recorded: Path) -> Warehouse:
     warehouse.track("hub", HUB)
     warehouse.track("championship", CHAMPIONSHIP)
     for name in ("players", "history_matches", "player_match_stats", "player_stats", "player_bans", "rankings"):
-        report, _ = warehouse.run_against(answer, name, faceit_ranking_regions="EU")
+        report, _ = warehouse.run_against(respond, name, faceit_ranking_regions="EU")
         assert report.is_ok, report
     for name in ("matches", "match_rounds", "hub_members"):
-        report, _ = warehouse.run_against(answer, name)
+        report, _ = warehouse.run_against(respond, name)
         assert report.is_ok, report
     # The lists of matches of hub and championship were not recorded.
     for name in ("hubs", "championships"):
-        warehouse.run_against(answer, name)
+        warehouse.run_against(respond, name)
     return warehouse
 
 
@@ -77,7 +77,7 @@ def test_twenty_of_twenty_matches_of_the_history_join_their_statistics(filled: W
     assert by_game(filled, "player_match_stats", "game") == {"cs2": 20}
 
 
-def test_every_recorded_answer_of_either_era_is_stored_without_a_reject(filled: Warehouse) -> None:
+def test_every_recorded_response_of_either_era_is_stored_without_a_reject(filled: Warehouse) -> None:
     assert filled.rows("SELECT count(*) FROM ops.rejects") == [(0,)]
     assert filled.rows("SELECT table_name, field_path, reason FROM ops.field_rejects") == []
     assert filled.rows("SELECT count(*) FROM ops.drift") == [(0,)]

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from ingestion.http.client import Patience
+from ingestion.http.client import RetryPolicy
 from ingestion.http.rate_limits import Clock
-from ingestion.sources.opendota.connector import PASSES, READER
+from ingestion.sources.opendota.connector import CONNECTOR, STREAMS
 from ingestion.sources.opendota.source import SOURCE
-from ingestion.sync.reports import PassReport
-from ingestion.sync.streams import run_pass
+from ingestion.sync.execution import sync_stream
+from ingestion.sync.reports import SyncReport
 from sandbox.server import Sandbox, serve
 from sandbox.world import World
 from tests.conftest import Database
@@ -28,12 +28,20 @@ from warehouse.lake.files import Lake
 from warehouse.ops.state import track
 from warehouse.staging.load import load_pending
 
-QUICK = Patience(connect_s=2, read_s=1, answer_s=3, attempts=12, total_s=20, first_wait_s=0.005, longest_wait_s=0.05)
+QUICK = RetryPolicy(
+    connect_timeout_s=2,
+    read_timeout_s=1,
+    response_timeout_s=3,
+    attempts=12,
+    total_timeout_s=20,
+    initial_backoff_s=0.005,
+    max_backoff_s=0.05,
+)
 
 
 @dataclass
 class Warehouse:
-    """Tracks, runs passes, and looks at what is stored."""
+    """Tracks entities, syncs streams, and queries the stored data."""
 
     settings: Settings
     url: str
@@ -43,16 +51,16 @@ class Warehouse:
         with connect(self.url) as connection:
             track(connection, SOURCE.name, kind, [str(id_) for id_ in ids])
 
-    def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, PassReport]:
-        """Run passes (all by default) with these settings changed, loading after each as a caller should."""
+    def run(self, *names: str, clock: Clock | None = None, load: bool = True, **settings: Any) -> dict[str, SyncReport]:
+        """Sync streams (all by default) with changed settings, and load after each sync."""
         changed = self.settings.model_copy(update=settings)
 
-        async def scenario() -> dict[str, PassReport]:
+        async def scenario() -> dict[str, SyncReport]:
             reports = {}
-            async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
-                for definition in PASSES:
-                    if definition.name in (names or {definition.name}):
-                        reports[definition.name] = await run_pass(context, definition)
+            async with CONNECTOR.open_context(changed, self.url, self.lake, clock=clock, retry_policy=QUICK) as context:
+                for stream in STREAMS:
+                    if stream.name in (names or {stream.name}):
+                        reports[stream.name] = await sync_stream(context, stream)
                         if load:
                             self.load()
             return reports
@@ -60,15 +68,17 @@ class Warehouse:
         return asyncio.run(scenario())
 
     def run_against(
-        self, answer: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
-    ) -> tuple[PassReport, list[str]]:
-        """Run one pass against a scripted source, with these settings changed: its report and the paths it asked."""
+        self, respond: Callable[[str, int], Reply], name: str, clock: Clock | None = None, **settings: Any
+    ) -> tuple[SyncReport, list[str]]:
+        """Sync one stream against a scripted source, with changed settings: its report and the requested paths."""
 
-        async def scenario() -> tuple[PassReport, list[str]]:
-            async with scripted(answer) as server:
+        async def scenario() -> tuple[SyncReport, list[str]]:
+            async with scripted(respond) as server:
                 changed = self.at(server.url).settings.model_copy(update=settings)
-                async with READER.open_context(changed, self.url, self.lake, clock=clock, patience=QUICK) as context:
-                    report = await run_pass(context, next(one for one in PASSES if one.name == name))
+                async with CONNECTOR.open_context(
+                    changed, self.url, self.lake, clock=clock, retry_policy=QUICK
+                ) as context:
+                    report = await sync_stream(context, next(one for one in STREAMS if one.name == name))
                 return report, [path.removeprefix("/api") for path in server.requests]
 
         result = asyncio.run(scenario())
@@ -95,7 +105,7 @@ class Warehouse:
 
 @pytest.fixture
 def upstream() -> Iterator[Sandbox]:
-    """A simulated OpenDota, for one test to do with as it likes."""
+    """A simulated OpenDota that one test may change."""
     with serve(World(seed=7, players=30, days=60)) as running:
         yield running
 
@@ -112,8 +122,8 @@ def players(upstream: Sandbox) -> list[int]:
 
 
 @pytest.fixture
-def asked(upstream: Sandbox) -> Callable[[], list[str]]:
-    """Paths and queries asked since the last call."""
+def requested(upstream: Sandbox) -> Callable[[], list[str]]:
+    """Paths and queries requested since the last call."""
 
     def since() -> list[str]:
         entries = [f"{entry.path}?{entry.query}" if entry.query else entry.path for entry in upstream.requests.entries]

@@ -1,4 +1,4 @@
-"""Lists of matches are read without gaps, and each page once, however often the reading is interrupted."""
+"""Match lists are read without gaps, and each page once, even if scans are interrupted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestion.http.client import Patience
-from ingestion.sources.opendota.connector import READER
+from ingestion.http.client import RetryPolicy
+from ingestion.sources.opendota.connector import CONNECTOR
 from ingestion.sources.opendota.match_lists import PRO_MATCHES
-from ingestion.sync.streams import run_pass
+from ingestion.sync.execution import sync_stream
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error, scripted
 from tests.ingestion.sources.opendota.conftest import Warehouse
@@ -24,26 +24,26 @@ def known(warehouse: Warehouse, table: str) -> list[int]:
 
 
 def pages_of(ids: list[int], *, ignores_paging: bool = False) -> Callable[[str, int], Reply]:
-    """A source that lists matches newest first, 100 a page, below the id that is requested."""
+    """A source that lists matches newest first, 100 per page, below the requested id."""
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         below = path.partition("less_than_match_id=")[2]
         chosen = [id_ for id_ in ids if ignores_paging or not below or id_ < int(below)]
         rows = [{"match_id": id_, "start_time": id_} for id_ in sorted(chosen, reverse=True)[:100]]
         return Reply(body=json.dumps(rows).encode())
 
-    return answer
+    return respond
 
 
-def test_a_list_is_first_read_a_few_pages_deep_and_then_back_to_what_is_known(warehouse: Warehouse) -> None:
+def test_a_first_scan_is_a_few_pages_deep_and_later_scans_go_back_to_the_known_matches(warehouse: Warehouse) -> None:
     ids = list(range(10_000, 12_000))
     _, paths = warehouse.run_against(pages_of(ids), "pro_matches")
     assert len(paths) == 5
     assert known(warehouse, "pro_matches") == sorted(ids, reverse=True)[:500]
-    # Matches are reported late, below those that are known.
+    # Matches are reported late, below known ones.
     _, again = warehouse.run_against(pages_of(ids), "pro_matches")
     assert again == paths
-    # Far more than the first time is new, and no gap is left.
+    # Far more matches than in the first scan are new, and no gap is left.
     more = ids + list(range(12_000, 13_050))
     _, paths = warehouse.run_against(pages_of(more), "pro_matches")
     assert len(paths) == 11
@@ -51,7 +51,7 @@ def test_a_list_is_first_read_a_few_pages_deep_and_then_back_to_what_is_known(wa
 
 
 @pytest.mark.parametrize(("name", "place"), [("pro_matches", 1), ("pro_matches", 450), ("public_matches", 450)])
-def test_a_match_that_is_reported_late_below_known_ones_is_found_by_the_next_run(
+def test_a_match_that_is_reported_late_below_known_ones_is_read_by_the_next_run(
     warehouse: Warehouse, name: str, place: int
 ) -> None:
     ids = list(range(10_000, 12_000))
@@ -62,7 +62,7 @@ def test_a_match_that_is_reported_late_below_known_ones_is_found_by_the_next_run
     assert late in known(warehouse, name)
 
 
-def test_a_deeper_walk_is_due_once_a_day_and_the_deepest_once_a_week(warehouse: Warehouse) -> None:
+def test_a_deeper_scan_is_due_once_a_day_and_the_deepest_once_a_week(warehouse: Warehouse) -> None:
     ids = list(range(10_000, 30_000))
 
     def pages(**later: float) -> int:
@@ -79,7 +79,7 @@ def test_a_sample_of_public_matches_is_never_read_far_back(warehouse: Warehouse)
     assert report.is_ok
 
 
-def test_a_short_list_ends_where_it_ends(warehouse: Warehouse) -> None:
+def test_a_short_list_is_read_to_its_end(warehouse: Warehouse) -> None:
     for _ in range(2):
         report, paths = warehouse.run_against(pages_of([5, 6, 7]), "pro_matches")
         assert paths == ["/proMatches"]
@@ -87,7 +87,7 @@ def test_a_short_list_ends_where_it_ends(warehouse: Warehouse) -> None:
     assert warehouse.run_against(pages_of([]), "pro_matches")[0].is_ok
 
 
-def test_a_source_that_repeats_its_page_is_no_endless_walk(warehouse: Warehouse) -> None:
+def test_a_source_that_repeats_its_page_causes_no_endless_scan(warehouse: Warehouse) -> None:
     same = pages_of(list(range(1000, 1500)), ignores_paging=True)
     report, paths = warehouse.run_against(same, "pro_matches")
     assert len(paths) == 2
@@ -95,18 +95,18 @@ def test_a_source_that_repeats_its_page_is_no_endless_walk(warehouse: Warehouse)
     assert len(known(warehouse, "pro_matches")) == 100
 
 
-def test_a_page_that_came_twice_leaves_the_cursor_so_that_nothing_is_missed(warehouse: Warehouse) -> None:
+def test_a_repeated_page_keeps_the_cursor_so_that_no_match_is_missed(warehouse: Warehouse) -> None:
     ids = list(range(1000, 1300))
     warehouse.run_against(pages_of(ids), "pro_matches")
     more = ids + list(range(1300, 1800))
     report, paths = warehouse.run_against(pages_of(more, ignores_paging=True), "pro_matches")
     assert len(paths) == 2
-    assert "came twice" in report.failures[0].message
+    assert "the same page was returned twice" in report.failures[0].message
     warehouse.run_against(pages_of(more), "pro_matches")
     assert known(warehouse, "pro_matches") == sorted(more, reverse=True)
 
 
-def test_a_walk_that_failed_goes_on_where_it_was_and_leaves_no_gap(warehouse: Warehouse) -> None:
+def test_a_failed_scan_continues_where_it_stopped_and_leaves_no_gap(warehouse: Warehouse) -> None:
     ids = list(range(1000, 1300))
     warehouse.run_against(pages_of(ids), "pro_matches")
     more = ids + list(range(1300, 1800))
@@ -126,19 +126,19 @@ def test_a_walk_that_failed_goes_on_where_it_was_and_leaves_no_gap(warehouse: Wa
 
 
 @pytest.mark.parametrize("name", ["pro_matches", "public_matches"])
-def test_a_first_walk_comes_to_its_end_on_a_budget_of_one_request_a_run(warehouse: Warehouse, name: str) -> None:
+def test_a_first_scan_finishes_on_a_budget_of_one_request_per_run(warehouse: Warehouse, name: str) -> None:
     ids = list(range(10_000, 12_000))
-    asked = []
+    requested = []
     for _ in range(5):
         report, paths = warehouse.run_against(pages_of(ids), name, opendota_call_budget=1)
-        asked += paths
+        requested += paths
         assert report.is_ok
-    assert len(set(asked)) == 5
+    assert len(set(requested)) == 5
     assert known(warehouse, name) == sorted(ids, reverse=True)[:500]
     assert warehouse.rows("SELECT value ->> 'newest_match_id', value ->> 'walk' FROM ops.cursors") == [("11999", None)]
 
 
-def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(warehouse: Warehouse) -> None:
+def test_a_killed_scan_requests_only_the_page_in_flight_again(warehouse: Warehouse) -> None:
     whole = pages_of(list(range(10_000, 12_000)))
 
     def hanging(path: str, times: int) -> Reply:
@@ -151,8 +151,10 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(warehouse: Wareho
     async def until_the_fourth_page_hangs() -> None:
         async with scripted(hanging) as server:
             here = warehouse.at(server.url)
-            async with READER.open_context(here.settings, here.url, here.lake, patience=Patience()) as context:
-                task = asyncio.create_task(run_pass(context, PRO_MATCHES))
+            async with CONNECTOR.open_context(
+                here.settings, here.url, here.lake, retry_policy=RetryPolicy()
+            ) as context:
+                task = asyncio.create_task(sync_stream(context, PRO_MATCHES))
                 await asyncio.wait_for(asyncio.to_thread(wait_for_three_pages), 20)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
@@ -167,7 +169,7 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(warehouse: Wareho
     ]
 
 
-def test_a_walk_that_no_longer_gets_on_begins_anew_so_that_new_matches_do_not_wait(warehouse: Warehouse) -> None:
+def test_a_stalled_scan_starts_anew_so_that_new_matches_do_not_wait(warehouse: Warehouse) -> None:
     ids = list(range(1000, 1300))
     warehouse.run_against(pages_of(ids), "pro_matches")
     more = pages_of(ids + list(range(1300, 1800)))
@@ -176,7 +178,7 @@ def test_a_walk_that_no_longer_gets_on_begins_anew_so_that_new_matches_do_not_wa
     assert paths == ["/proMatches"]
 
 
-def test_a_walk_begins_anew_after_a_page_that_cannot_be_used(warehouse: Warehouse) -> None:
+def test_a_scan_starts_anew_after_an_unusable_page(warehouse: Warehouse) -> None:
     ids = list(range(1000, 1300))
     warehouse.run_against(pages_of(ids), "pro_matches")
     more = ids + list(range(1300, 1800))
@@ -190,7 +192,7 @@ def test_a_walk_begins_anew_after_a_page_that_cannot_be_used(warehouse: Warehous
     assert known(warehouse, "pro_matches") == sorted(more, reverse=True)
 
 
-def test_new_matches_that_shift_the_pages_hide_nothing(warehouse: Warehouse) -> None:
+def test_new_matches_that_shift_the_pages_hide_no_match(warehouse: Warehouse) -> None:
     ids = list(range(1000, 1300))
     warehouse.run_against(pages_of(ids), "pro_matches")
 
@@ -204,7 +206,7 @@ def test_new_matches_that_shift_the_pages_hide_nothing(warehouse: Warehouse) -> 
     assert known(warehouse, "pro_matches") == sorted(ids, reverse=True)
 
 
-def test_an_answer_that_is_no_list_is_kept_as_a_reject_and_moves_no_cursor(warehouse: Warehouse) -> None:
+def test_a_response_that_is_not_a_list_is_kept_as_a_reject_and_moves_no_cursor(warehouse: Warehouse) -> None:
     report, _ = warehouse.run_against(lambda path, n: Reply(body=b'{"matches": []}'), "pro_matches")
     assert "cannot be used (expected an array, got dict)" in report.failures[0].message
     assert warehouse.rows("SELECT count(*) FROM ops.cursors") == [(0,)]

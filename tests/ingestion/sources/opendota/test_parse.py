@@ -1,4 +1,4 @@
-"""Whatever OpenDota answers ends in rows and rejects, and what real answers held becomes rows."""
+"""Any response of OpenDota becomes rows and rejects, and recorded responses become rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingestion.sources.opendota.source import SOURCE
 from warehouse.model.source import Page, Parsed
 
-MOMENT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
+OBSERVED_AT = datetime(2026, 11, 1, 12, 0, 0, 5, tzinfo=UTC)
 PARAMS: dict[str, dict[str, Any]] = {
     "player": {"account_id": 7},
     "player_matches": {"account_id": 7},
@@ -31,7 +31,7 @@ LISTS = sorted(set(SOURCE.endpoints) - {"player", "player_totals", "match", "tea
 def parse(endpoint: str, body: Any, *, status: int = 200, params: dict[str, Any] | None = None) -> Parsed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     known = PARAMS.get(endpoint, {}) if params is None else params
-    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, MOMENT, raw))
+    return SOURCE.endpoints[endpoint].parse(Page(endpoint, "/x", known, status, OBSERVED_AT, raw))
 
 
 def rows(parsed: Parsed, table: str) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
-#: Records that are nearly right: the fields that rows need, now and then with another value, and unknown fields.
+#: Almost valid records: the fields that rows need, sometimes with another value, and unknown fields.
 nearly = st.fixed_dictionaries(
     {
         "match_id": st.integers(1, 2**40) | json_values,
@@ -114,7 +114,7 @@ def test_hostile_bodies_are_parsed_without_an_exception(endpoint: str, body: byt
 
 
 @given(players=st.lists(nearly | json_values, max_size=12))
-def test_a_malformed_player_costs_that_player_alone(players: list[Any]) -> None:
+def test_a_malformed_player_loses_only_that_player(players: list[Any]) -> None:
     match = {"match_id": 9, "start_time": 1, "players": players}
     parsed = parse("match", msgspec.json.encode(match))
     assert len(rows(parsed, "matches")) == 1
@@ -151,7 +151,7 @@ def test_a_malformed_player_costs_that_player_alone(players: list[Any]) -> None:
         ("constants", "../constants/region.json", "constants", 22),
     ],
 )
-def test_every_recorded_answer_becomes_rows(
+def test_every_recorded_response_becomes_rows(
     recorded: Path, endpoint: str, file: str, table: str, expected: int
 ) -> None:
     path = recorded / "opendota" / file
@@ -249,7 +249,7 @@ def test_constants_are_rows_whether_they_come_as_an_object_or_a_list() -> None:
     assert [row["id"] for row in rows(as_list, "constants")] == ["5", "1"]
 
 
-def test_a_profile_is_also_an_observation_of_the_rank_at_its_moment() -> None:
+def test_a_profile_is_also_an_observation_of_the_rank_at_its_time() -> None:
     parsed = parse("player", {"profile": {"account_id": 7, "personaname": "a"}, "rank_tier": 80, "leaderboard_rank": 3})
     assert rows(parsed, "players")[0]["personaname"] == "a"
     rank = rows(parsed, "player_ranks")[0]
@@ -261,18 +261,18 @@ def test_a_profile_is_also_an_observation_of_the_rank_at_its_moment() -> None:
     )
 
 
-@pytest.mark.parametrize("answer", [None, {"profile": None}, {"profile": None, "rank_tier": None}, {"rank_tier": 11}])
-def test_an_answer_without_a_profile_is_of_somebody_who_is_not_shown_and_its_rank_counts(answer: Any) -> None:
-    parsed = parse("player", answer)
+@pytest.mark.parametrize("body", [None, {"profile": None}, {"profile": None, "rank_tier": None}, {"rank_tier": 11}])
+def test_a_response_without_a_profile_is_no_row_and_its_rank_counts(body: Any) -> None:
+    parsed = parse("player", body)
     assert parsed.rejects == []
     assert rows(parsed, "players") == []
     shown = [row["rank_tier"] for row in rows(parsed, "player_ranks")]
-    assert shown == ([answer["rank_tier"]] if answer and "rank_tier" in answer else [])
+    assert shown == ([body["rank_tier"]] if body and "rank_tier" in body else [])
 
 
-@pytest.mark.parametrize("answer", [{}, {"error": "x"}, {"profile": []}, {"profile": "a", "rank_tier": 11}])
-def test_a_profile_of_another_form_is_a_reject_that_names_it(answer: Any) -> None:
-    parsed = parse("player", answer)
+@pytest.mark.parametrize("body", [{}, {"error": "x"}, {"profile": []}, {"profile": "a", "rank_tier": 11}])
+def test_a_profile_of_another_type_is_a_reject_with_its_path(body: Any) -> None:
+    parsed = parse("player", body)
     assert [reject.field_path for reject in parsed.rejects] == ["$.profile"]
     assert rows(parsed, "players") == []
 
@@ -284,25 +284,25 @@ def test_a_profile_of_another_form_is_a_reject_that_names_it(answer: Any) -> Non
         ("match", {"match_id": 10, "start_time": 1, "players": [{"player_slot": 1}]}),
     ],
 )
-def test_an_answer_about_something_else_is_refused_whole(endpoint: str, body: Any) -> None:
+def test_a_response_about_another_entity_is_rejected_as_a_whole(endpoint: str, body: Any) -> None:
     parsed = parse(endpoint, body)
     assert count(parsed) == 0
     assert "another" in parsed.rejects[0].reason
 
 
 @pytest.mark.parametrize("endpoint", ["player", "match", "player_matches", "constants"])
-def test_a_page_refused_whole_shows_where_its_text_cannot_be_stored(endpoint: str) -> None:
+def test_a_page_that_is_rejected_as_a_whole_has_the_position_of_invalid_text(endpoint: str) -> None:
     parsed = parse(endpoint, b'"a\x00b')
     assert [(reject.record_index, reject.record) for reject in parsed.rejects] == [(-1, '"a\ufffdb')]
 
 
-def test_a_match_that_is_not_known_is_an_absence() -> None:
+def test_an_unknown_match_is_an_absence() -> None:
     parsed = parse("match", {"error": "Not Found"}, status=404)
     assert rows(parsed, "match_absences") == [{"match_id": 9, "error": "Not Found"}]
     assert rows(parse("match", b"<html>", status=404), "match_absences") == [{"match_id": 9, "error": None}]
 
 
-def test_what_people_wrote_may_not_be_stored() -> None:
+def test_chat_messages_may_not_be_stored() -> None:
     for endpoint in ("match", "league_matches"):
         assert SOURCE.endpoints[endpoint].never >= {"chat", "all_word_counts", "my_word_counts"}
 
@@ -321,7 +321,7 @@ def test_text_that_postgresql_cannot_store_is_stored_without_it_and_counted() ->
 
 
 @pytest.mark.parametrize(
-    ("told", "slot"),
+    ("fields", "slot"),
     [
         ({"team_slot": 2, "isRadiant": True}, 2),
         ({"team_slot": 2, "isRadiant": False}, 130),
@@ -329,35 +329,35 @@ def test_text_that_postgresql_cannot_store_is_stored_without_it_and_counted() ->
         ({"team_slot": 4, "team_number": 0, "isRadiant": True, "player_slot": None}, 4),
     ],
 )
-def test_a_slot_is_read_from_the_side_and_the_place_on_it(told: dict[str, Any], slot: int) -> None:
-    parsed = parse("match", {"match_id": 9, "start_time": 1753000000, "players": [{"hero_id": 1, **told}]})
+def test_a_slot_is_derived_from_side_and_position(fields: dict[str, Any], slot: int) -> None:
+    parsed = parse("match", {"match_id": 9, "start_time": 1753000000, "players": [{"hero_id": 1, **fields}]})
     assert [(row["player_slot"], row["hero_id"]) for row in rows(parsed, "match_players")] == [(slot, 1)]
-    parsed = parse("player_matches", [{"match_id": 9, "start_time": 1753000000, **told}])
+    parsed = parse("player_matches", [{"match_id": 9, "start_time": 1753000000, **fields}])
     assert [row["player_slot"] for row in rows(parsed, "player_matches")] == [slot]
 
 
-def test_players_who_tell_a_side_alone_take_its_free_places_in_order() -> None:
+def test_players_with_only_a_side_get_its_free_positions_in_order() -> None:
     players: list[dict[str, Any]] = [{"isRadiant": False}, {"player_slot": 128}, {"isRadiant": False}]
     parsed = parse("match", {"match_id": 9, "players": players})
     assert [row["player_slot"] for row in rows(parsed, "match_players")] == [129, 128, 130]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [{}, {"team_slot": 2}, {"team_slot": 2, "isRadiant": True, "team_number": 1}, {"team_slot": 9, "isRadiant": True}],
 )
-def test_a_player_without_a_slot_that_can_be_told_is_a_reject(told: dict[str, Any]) -> None:
-    (reject,) = parse("match", {"match_id": 9, "players": [told]}).rejects
+def test_a_player_without_a_derivable_slot_is_a_reject(fields: dict[str, Any]) -> None:
+    (reject,) = parse("match", {"match_id": 9, "players": [fields]}).rejects
     assert (reject.table, reject.field_path, reject.reason) == ("match_players", "$.player_slot", "missing")
 
 
 @pytest.mark.parametrize("sent", ["radiant", 2, [], 0.5])
-def test_a_winner_that_cannot_be_read_is_a_reject_and_one_that_is_not_known_is_not(sent: Any) -> None:
+def test_an_unreadable_winner_is_a_reject_and_an_unknown_winner_is_not(sent: Any) -> None:
     parsed = parse("pro_matches", [{"match_id": 1, "radiant_win": sent}, {"match_id": 2, "radiant_win": None}])
     assert [row["match_id"] for row in rows(parsed, "pro_matches")] == [2]
     assert [reject.field_path for reject in parsed.rejects] == ["$.radiant_win"]
 
 
-def test_ids_as_text_are_the_ids_that_were_asked_for() -> None:
+def test_ids_as_text_are_the_requested_ids() -> None:
     assert len(rows(parse("match", {"match_id": "9", "players": [{"player_slot": "0"}]}), "match_players")) == 1
     assert len(rows(parse("player", {"profile": {"account_id": "7"}}), "players")) == 1

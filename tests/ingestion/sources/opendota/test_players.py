@@ -1,4 +1,4 @@
-"""Tracked players: everything they have, in as few requests as can be."""
+"""Tracked players: all data that OpenDota has of them, in as few requests as possible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.ingestion.scripted_server import Reply, error
 from tests.ingestion.sources.opendota.conftest import Warehouse
 from warehouse.ops.state import untrack
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 OF_PLAYERS = ("players", "player_matches", "player_ratings", "player_heroes")
 
 
@@ -45,13 +45,13 @@ def test_the_first_run_reads_every_match_of_every_player_significant_or_not(
     assert len(stored_matches(warehouse, players[7])) == 0  # private
 
 
-def test_the_first_import_of_a_player_costs_one_request_an_endpoint(
-    warehouse: Warehouse, players: list[int], asked: Asked
+def test_the_first_import_of_a_player_costs_one_request_per_endpoint(
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     warehouse.run(*OF_PLAYERS)
-    assert asked() == [
+    assert requested() == [
         f"/players/{account}",
         f"/players/{account}/matches?significant=0",
         f"/players/{account}/ratings",
@@ -60,29 +60,29 @@ def test_the_first_import_of_a_player_costs_one_request_an_endpoint(
 
 
 def test_a_player_with_no_new_match_costs_a_profile_and_one_page(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
     warehouse.run(*OF_PLAYERS)
-    asked()
+    requested()
     reports = warehouse.run(*OF_PLAYERS)
-    requests = asked()
-    # What a private history shows is read whole, which is nothing until it is public.
+    requests = requested()
+    # A private history is requested in full, and is empty until it is public.
     pages = {id_: "/matches?significant=0" + ("" if id_ == players[7] else "&limit=100") for id_ in players}
     assert sorted(requests) == sorted(f"/players/{id_}{part}" for id_ in players for part in ("", pages[id_]))
     assert sum(report.requests for report in reports.values()) == 2 * len(players)
 
 
 def test_new_matches_bring_ratings_and_heroes_up_to_date_and_nothing_is_read_twice(
-    warehouse: Warehouse, upstream: Sandbox, players: list[int], asked: Asked
+    warehouse: Warehouse, upstream: Sandbox, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     warehouse.run(*OF_PLAYERS)
     upstream.advance(days=10)
-    asked()
+    requested()
     warehouse.run(*OF_PLAYERS)
-    assert asked() == [
+    assert requested() == [
         f"/players/{account}",
         f"/players/{account}/matches?significant=0&limit=100",
         f"/players/{account}/ratings",
@@ -92,15 +92,15 @@ def test_new_matches_bring_ratings_and_heroes_up_to_date_and_nothing_is_read_twi
 
 
 def test_more_new_matches_than_a_page_holds_cost_one_request_more(
-    warehouse: Warehouse, upstream: Sandbox, players: list[int], asked: Asked
+    warehouse: Warehouse, upstream: Sandbox, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     warehouse.run(*OF_PLAYERS)
     upstream.advance(days=120)
-    asked()
+    requested()
     warehouse.run("player_matches")
-    assert asked() == [
+    assert requested() == [
         f"/players/{account}/matches?significant=0&limit=100",
         f"/players/{account}/matches?significant=0",
     ]
@@ -110,32 +110,32 @@ def test_more_new_matches_than_a_page_holds_cost_one_request_more(
 
 
 def test_a_history_is_read_again_after_some_days_for_late_updates(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     warehouse.run("player_matches")
-    asked()
+    requested()
     warehouse.run("player_matches", clock=ShiftedClock(days=6))
-    assert asked() == [f"/players/{account}/matches?significant=0&limit=100"]
+    assert requested() == [f"/players/{account}/matches?significant=0&limit=100"]
     warehouse.run("player_matches", clock=ShiftedClock(days=8))
-    assert asked() == [f"/players/{account}/matches?significant=0"]
+    assert requested() == [f"/players/{account}/matches?significant=0"]
     warehouse.run("player_matches", clock=ShiftedClock(days=9))
-    assert asked() == [f"/players/{account}/matches?significant=0&limit=100"]
+    assert requested() == [f"/players/{account}/matches?significant=0&limit=100"]
 
 
-def test_a_profile_is_read_at_each_run_and_is_another_observation_of_the_rank(
-    warehouse: Warehouse, players: list[int], asked: Asked
+def test_a_profile_is_read_by_each_run_and_is_another_observation_of_the_rank(
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", players[0])
     warehouse.run("players")
     assert warehouse.run("players")["players"].done == 1
-    assert len(asked()) == 2
+    assert len(requested()) == 2
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.players") == [(1,)]
     assert warehouse.rows("SELECT count(*) FROM staging_opendota.player_ranks") == [(2,)]
 
 
-def test_a_profile_that_became_private_deletes_nothing_and_is_told(
+def test_a_profile_that_became_private_deletes_nothing_and_is_reported(
     warehouse: Warehouse, upstream: Sandbox, players: list[int]
 ) -> None:
     [account] = players[:1]
@@ -171,29 +171,29 @@ def test_an_unknown_player_is_one_line_and_the_others_are_read(warehouse: Wareho
 
 
 def test_the_stalest_players_are_read_first_within_the_budget(
-    warehouse: Warehouse, players: list[int], asked: Asked
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
     first = warehouse.run("player_matches", opendota_call_budget=5)["player_matches"]
-    read = {path.split("/")[2] for path in asked()}
+    read = {path.split("/")[2] for path in requested()}
     assert first.stop is not None
     assert first.stop.reason == "call_budget"
     assert first.is_ok
     second = warehouse.run("player_matches", opendota_call_budget=5)["player_matches"]
-    read_next = {path.split("/")[2] for path in asked()}
-    assert len(read) == len(read_next) == first.requests == second.requests == 4  # a pass spends its share
+    read_next = {path.split("/")[2] for path in requested()}
+    assert len(read) == len(read_next) == first.requests == second.requests == 4  # the stream's share
     assert not read & read_next
 
 
-def test_no_pass_of_a_run_starves_those_after_it(warehouse: Warehouse, players: list[int]) -> None:
+def test_no_stream_of_a_run_starves_later_streams(warehouse: Warehouse, players: list[int]) -> None:
     warehouse.track("player", *players)
     reports = warehouse.run(*OF_PLAYERS, opendota_call_budget=16)
     assert all(report.requests > 0 for report in reports.values())
     assert sum(report.requests for report in reports.values()) <= 16
 
 
-def test_a_record_that_was_wrong_for_a_moment_is_right_after_the_next_pass(
-    warehouse: Warehouse, upstream: Sandbox, players: list[int], asked: Asked
+def test_a_record_that_was_wrong_for_a_short_time_is_right_after_the_next_sync(
+    warehouse: Warehouse, upstream: Sandbox, players: list[int], requested: Requested
 ) -> None:
     warehouse.track("player", *players)
     upstream.set_faults(Faults(seed=3, malformed=0.05))
@@ -221,15 +221,15 @@ def test_a_record_that_was_wrong_for_a_moment_is_right_after_the_next_pass(
     assert all(stored_matches(warehouse, account) == facts.match_ids(account) for account in players)
 
 
-def test_a_record_that_stays_wrong_does_not_cost_a_whole_history_each_time(
-    warehouse: Warehouse, upstream: Sandbox, players: list[int], asked: Asked
+def test_a_record_that_stays_wrong_does_not_cause_a_full_scan_each_time(
+    warehouse: Warehouse, upstream: Sandbox, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     upstream.set_faults(Faults(seed=3, malformed=0.2, tries=100))
     for _ in range(4):
         warehouse.run("player_matches")
-    assert [path.partition("significant=0")[2] for path in asked()] == ["", "", "&limit=100", "&limit=100"]
+    assert [path.partition("significant=0")[2] for path in requested()] == ["", "", "&limit=100", "&limit=100"]
 
 
 def test_every_fault_at_once_loses_nothing(warehouse: Warehouse, upstream: Sandbox, players: list[int]) -> None:
@@ -243,21 +243,21 @@ def test_every_fault_at_once_loses_nothing(warehouse: Warehouse, upstream: Sandb
     assert all(stored_matches(warehouse, account) == facts.match_ids(account) for account in players)
 
 
-def test_an_untracked_player_is_not_asked_for_and_keeps_what_is_stored(
-    warehouse: Warehouse, players: list[int], asked: Asked
+def test_an_untracked_player_is_not_requested_and_its_stored_data_is_kept(
+    warehouse: Warehouse, players: list[int], requested: Requested
 ) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     warehouse.run("player_matches")
     with warehouse.connection() as connection:
         untrack(connection, SOURCE.name, "player", [str(account)])
-    asked()
+    requested()
     warehouse.run(*OF_PLAYERS)
-    assert asked() == []
+    assert requested() == []
     assert stored_matches(warehouse, account)
 
 
-def test_the_cursor_names_the_newest_match_that_is_stored(warehouse: Warehouse, players: list[int]) -> None:
+def test_the_cursor_holds_the_newest_stored_match(warehouse: Warehouse, players: list[int]) -> None:
     [account] = players[:1]
     warehouse.track("player", account)
     warehouse.run(*OF_PLAYERS)
@@ -267,13 +267,13 @@ def test_the_cursor_names_the_newest_match_that_is_stored(warehouse: Warehouse, 
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_history_that_is_gone_costs_neither_other_parts_nor_other_players(warehouse: Warehouse, status: int) -> None:
+def test_a_missing_history_does_not_affect_other_players(warehouse: Warehouse, status: int) -> None:
     warehouse.track("player", 7, 8)
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return error(status, "not here") if path.startswith("/api/players/7/") else Reply()
 
-    report, paths = warehouse.run_against(answer, "player_matches")
+    report, paths = warehouse.run_against(respond, "player_matches")
     assert [failure.item for failure in report.failures] == ["player 7"]
     assert report.done == 1
     assert report.stop is None

@@ -1,4 +1,4 @@
-"""OpenDota's own totals are compared with ours; what differs is read again once, and what remains is kept."""
+"""OpenDota's own totals are compared with ours; a difference triggers one full scan, and is stored if it remains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def row(match_id: int, **changed: Any) -> dict[str, Any]:
 
 
 class Scripted:
-    """A source that shows one player's matches, heroes and totals as a test wants them."""
+    """A source with scripted matches, heroes and totals of one player."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
@@ -35,29 +35,29 @@ class Scripted:
         warehouse.track("player", PLAYER)
 
     def run(self, name: str, **later: float) -> list[str]:
-        """Paths that a pass asked for."""
+        """Sync a stream; returns the requested paths."""
 
-        def answer(path: str, times: int) -> Reply:
+        def respond(path: str, times: int) -> Reply:
             part = path.rpartition("/")[2].partition("?")[0]
             parts = {"matches": self.matches, "wl": self.totals, "heroes": self.heroes}
             return Reply(body=json.dumps(parts.get(part, BALANCED)).encode())
 
-        report, paths = self.warehouse.run_against(answer, name, clock=ShiftedClock(**later))
+        report, paths = self.warehouse.run_against(respond, name, clock=ShiftedClock(**later))
         assert report.is_ok
         return [path.removeprefix(f"/players/{PLAYER}") for path in paths]
 
 
 @pytest.fixture
 def source(warehouse: Warehouse) -> Scripted:
-    made = Scripted(warehouse)
-    made.run("constants")
-    return made
+    scripted_source = Scripted(warehouse)
+    scripted_source.run("constants")
+    return scripted_source
 
 
 WHOLE, NEWEST = ["/matches?significant=0"], ["/matches?significant=0&limit=100"]
 
 
-def test_a_difference_is_worth_one_more_reading_of_the_whole_history_and_is_kept_with_both_figures(
+def test_a_difference_of_totals_triggers_one_full_scan_and_is_stored_with_both_figures(
     source: Scripted,
 ) -> None:
     source.matches = [row(2), row(1, radiant_win=False)]
@@ -65,19 +65,19 @@ def test_a_difference_is_worth_one_more_reading_of_the_whole_history_and_is_kept
     assert (source.run("player_matches"), source.run("player_totals")) == (WHOLE, ["/wl"])
     assert source.warehouse.rows(TOTALS) == [("matches", 4, 2), ("wins", 3, 1)]
     since = source.warehouse.rows("SELECT differs_since FROM ops.source_totals ORDER BY measure")
-    # Once more, as a whole, and compared; then it remains.
+    # One full scan and another comparison; then the difference remains.
     assert (source.run("player_matches"), source.run("player_totals")) == (WHOLE, ["/wl"])
     assert source.warehouse.rows("SELECT DISTINCT theirs - ours = reread_for FROM ops.source_totals") == [(True,)]
     for days in (0, 1.1, 2.2):
         assert source.run("player_matches", days=days) == NEWEST
         assert source.run("player_totals", days=days) == (["/wl"] if days else [])
     assert source.warehouse.rows("SELECT differs_since FROM ops.source_totals ORDER BY measure") == since
-    # Both sides move together: nothing to read again.
+    # Both totals change together: no full scan.
     source.matches, source.totals = [row(3), *source.matches], {"win": 4, "lose": 1}
     source.run("player_matches", days=3.3)
     source.run("player_totals", days=3.3)
     assert source.run("player_matches", days=3.4) == NEWEST
-    # One side moves: once more; what comes then settles it.
+    # One total changes: one full scan, which resolves the difference.
     source.totals = {"win": 5, "lose": 1}
     source.run("player_totals", days=4.4)
     source.matches = [*source.matches, row(8), row(9), row(7)]
@@ -89,7 +89,7 @@ def test_a_difference_is_worth_one_more_reading_of_the_whole_history_and_is_kept
 
 
 @pytest.mark.parametrize("shown", [None, []])
-def test_a_difference_is_worth_one_reading_also_where_the_totals_are_no_longer_shown(
+def test_a_difference_triggers_one_full_scan_even_if_the_totals_are_no_longer_shown(
     source: Scripted, shown: Any
 ) -> None:
     source.matches, source.totals = [row(1)], {"win": 3, "lose": 1}
@@ -113,7 +113,7 @@ def test_only_significant_matches_count(source: Scripted) -> None:
     assert source.warehouse.rows(TOTALS) == [("matches", 2, 2), ("wins", 1, 1)]
 
 
-def test_heroes_that_differ_are_named_and_forgotten_when_they_no_longer_do(source: Scripted) -> None:
+def test_heroes_are_stored_only_while_their_totals_differ(source: Scripted) -> None:
     source.matches = [row(2), row(1)]
     source.totals = {"win": 2, "lose": 0}
     source.heroes = [{"hero_id": 5, "games": 2, "win": 1}, {"hero_id": 6, "games": 0, "win": 0}]
@@ -128,7 +128,7 @@ def test_heroes_that_differ_are_named_and_forgotten_when_they_no_longer_do(sourc
 
 
 @pytest.mark.parametrize("shown", [[], None, {"win": None, "lose": 2}, {}])
-def test_totals_that_are_not_shown_are_compared_with_nothing(source: Scripted, shown: Any) -> None:
+def test_totals_that_are_not_shown_are_not_compared(source: Scripted, shown: Any) -> None:
     source.matches, source.totals = [row(1)], shown
     source.run("player_matches")
     assert source.run("player_totals") == ["/wl"]
@@ -136,7 +136,7 @@ def test_totals_that_are_not_shown_are_compared_with_nothing(source: Scripted, s
     assert source.warehouse.rows(TOTALS) == []
 
 
-def test_totals_of_a_whole_world_are_ours(warehouse: Warehouse, upstream: Sandbox, players: list[int]) -> None:
+def test_totals_of_a_whole_world_are_equal(warehouse: Warehouse, upstream: Sandbox, players: list[int]) -> None:
     warehouse.track("player", *players)
     warehouse.run("constants", "player_matches", "player_heroes", "player_totals")
     facts = {str(one["account_id"]): one for one in truth(upstream.world, players).players.to_dicts()}

@@ -1,4 +1,4 @@
-"""FACEIT's budget: so many requests a second, whoever asks and over however many connections."""
+"""FACEIT's rate limit: requests per second over all clients and connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEY = "5b1c2f5e-sandbox-9d3a"
 
 @dataclass(frozen=True)
 class FaceitLimits:
-    """What the deployment allows; by default more than anyone asks for. `second_s` is how long a second lasts."""
+    """The rate limit of the upstream; practically unlimited by default. `second_s` is the length of a second."""
 
     per_second: int = 1_000_000
     keys: frozenset[str] = frozenset({KEY})
@@ -25,15 +25,15 @@ class FaceitLimits:
 
 
 @dataclass
-class SecondBudget:
-    """Requests spent in this second."""
+class PerSecondBudget:
+    """Requests counted in the current second."""
 
     limits: FaceitLimits
     _from: float = field(default_factory=time.monotonic)
     _spent: int = 0
 
     def spend(self) -> tuple[dict[str, str], bool]:
-        """Count one request: the headers as recorded, and whether it was one too many."""
+        """Count one request: headers in the recorded form, and whether the limit is exceeded."""
         now = time.monotonic()
         if now - self._from >= self.limits.second_s:
             self._from, self._spent = now, 0

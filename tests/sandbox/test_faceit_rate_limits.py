@@ -1,4 +1,4 @@
-"""FACEIT's key, its ten requests a second and its three shapes of errors."""
+"""FACEIT's key, its ten requests per second and its three forms of errors."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def _world() -> World:
     return World(seed=1, players=20, days=3)
 
 
-def test_ten_requests_a_second_over_all_connections_and_headers_as_recorded():
+def test_ten_requests_per_second_over_all_connections_with_headers_as_recorded():
     limits = FaceitLimits(per_second=10, second_s=30)
     with (
         serve(_world(), faceit_limits=limits) as sandbox,
         httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED) as one,
         httpx.Client(base_url=sandbox.faceit_url, headers=AUTHORIZED) as other,
     ):
-        answers = [(one if number % 2 else other).get(_PATH) for number in range(11)]
-    assert [answer.status_code for answer in answers] == [200] * 10 + [429]
-    assert {answer.headers["ratelimit-limit"] for answer in answers} == {"10, 10;w=1"}
-    assert [answer.headers["ratelimit-remaining"] for answer in answers] == [*map(str, range(9, -1, -1)), "0"]
-    assert answers[10].json() == {"message": "API rate limit exceeded"}
-    assert 1 <= int(answers[10].headers["ratelimit-reset"]) <= 30
+        responses = [(one if number % 2 else other).get(_PATH) for number in range(11)]
+    assert [response.status_code for response in responses] == [200] * 10 + [429]
+    assert {response.headers["ratelimit-limit"] for response in responses} == {"10, 10;w=1"}
+    assert [response.headers["ratelimit-remaining"] for response in responses] == [*map(str, range(9, -1, -1)), "0"]
+    assert responses[10].json() == {"message": "API rate limit exceeded"}
+    assert 1 <= int(responses[10].headers["ratelimit-reset"]) <= 30
     assert FaceitLimits.as_recorded().per_second == 10
 
 
@@ -46,7 +46,7 @@ def test_the_next_second_brings_a_new_budget():
         assert api.get(_PATH).status_code == 200
 
 
-def test_a_key_is_always_needed_and_must_be_known(sandbox: Sandbox):
+def test_a_valid_key_is_always_required(sandbox: Sandbox):
     url = f"{sandbox.faceit_url}{_PATH}"
     without, unknown = httpx.get(url), httpx.get(url, headers={"Authorization": "Bearer guess"})
     assert (without.status_code, without.json()) == (401, {"message": "Unauthorized"})
@@ -74,10 +74,10 @@ def test_a_key_is_always_needed_and_must_be_known(sandbox: Sandbox):
         ("/nothing", 404),
     ],
 )
-def test_what_is_unknown_or_out_of_bounds_is_described_in_errors(faceit: httpx.Client, path: str, status: int):
-    answer = faceit.get(path)
-    assert answer.status_code == status
-    (described,) = answer.json()["errors"]
+def test_unknown_entities_and_invalid_parameters_have_descriptive_errors(faceit: httpx.Client, path: str, status: int):
+    response = faceit.get(path)
+    assert response.status_code == status
+    (described,) = response.json()["errors"]
     assert set(described) == {"message", "code", "http_status", "parameters"}
     assert described["http_status"] == status
     assert described["code"] == {400: "err_r0", 404: "err_nf0"}[status]

@@ -1,4 +1,4 @@
-"""Passes over FACEIT read everything that is tracked, little when little is new, and go on where they were."""
+"""Streams of FACEIT read all tracked entities, make few requests for few new records, and resume where they stopped."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Callable
 
 import pytest
 
-from ingestion.sources.faceit.connector import PASSES
+from ingestion.sources.faceit.connector import STREAMS
 from ingestion.sources.faceit.source import SOURCE
 from sandbox.server import Sandbox
 from tests.ingestion.scripted_server import Reply
 from tests.ingestion.sources.faceit.conftest import Warehouse
 from tests.ingestion.sources.faceit.lists import match, match_id, not_found, paged, query_of
 
-Asked = Callable[[], list[str]]
+Requested = Callable[[], list[str]]
 
 
-def test_a_whole_run_reads_every_endpoint(simulated: Warehouse, upstream: Sandbox, players: list[str]) -> None:
+def test_a_full_run_reads_every_endpoint(simulated: Warehouse, upstream: Sandbox, players: list[str]) -> None:
     scene = upstream.faceit.world.scene
     simulated.track("player", *players)
     simulated.track("hub", scene.hubs[0].competition_id)
     simulated.track("championship", scene.championships[0].competition_id)
     reports = simulated.run()
     assert {name: report.stop or report.failures for name, report in reports.items()} == {
-        definition.name: () for definition in PASSES
+        stream.name: () for stream in STREAMS
     }
     for table in SOURCE.tables:
         assert simulated.rows(f"SELECT count(*) > 0 FROM {table}") == [(True,)], table
@@ -32,12 +32,12 @@ def test_a_whole_run_reads_every_endpoint(simulated: Warehouse, upstream: Sandbo
     assert simulated.rows("SELECT count(*) FROM ops.rejects") == [(0,)]
 
 
-def thing(number: int) -> str:
+def entity_id(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
-#: What each kind is read by, with settings that let a run read two.
-TURNS = {
+#: Kind of entity by stream, with settings that let a run read two entities.
+KINDS_BY_STREAM = {
     "players": ("player", {"faceit_call_budget": 6}),
     "history_matches": ("player", {"faceit_call_budget": 5}),
     "player_match_stats": ("player", {"faceit_call_budget": 5}),
@@ -53,24 +53,26 @@ REFUSALS = (not_found(), not_found(status=410), Reply(400, b'{"message": "no"}')
 BLOCKED = Reply(403, b"<html>")
 
 
-@pytest.mark.parametrize("name", list(TURNS))
-def test_more_than_a_run_can_read_takes_turns_whatever_is_answered(warehouse: Warehouse, name: str) -> None:
-    kind, budget = TURNS[name]
-    things = [("1-" if kind == "match" else "") + thing(number) for number in range(6)]
-    warehouse.track(kind, *things)
-    # That there are no statistics is an answer, after which they are not due for a day.
+@pytest.mark.parametrize("name", list(KINDS_BY_STREAM))
+def test_more_entities_than_a_run_can_read_are_all_read_over_several_runs_despite_errors(
+    warehouse: Warehouse, name: str
+) -> None:
+    kind, budget = KINDS_BY_STREAM[name]
+    entity_ids = [("1-" if kind == "match" else "") + entity_id(number) for number in range(6)]
+    warehouse.track(kind, *entity_ids)
+    # A 404 means that there are no statistics, which are then not due for a day.
     replies = (REFUSALS[2:] if name == "player_match_stats" else REFUSALS) + (BLOCKED,)
 
-    def answer(path: str, times: int) -> Reply:
-        return replies[things.index(path.split("/")[3]) % len(replies)]
+    def respond(path: str, times: int) -> Reply:
+        return replies[entity_ids.index(path.split("/")[3]) % len(replies)]
 
-    read = [{path.split("/")[2] for path in warehouse.run_against(answer, name, **budget)[1]} for _ in range(6)]
+    read = [{path.split("/")[2] for path in warehouse.run_against(respond, name, **budget)[1]} for _ in range(6)]
     assert all(len(ids) <= 2 for ids in read)
-    assert set().union(*read[:3]) == set().union(*read[3:]) == set(things)
+    assert set().union(*read[:3]) == set().union(*read[3:]) == set(entity_ids)
 
 
-def test_tracked_matches_without_statistics_take_turns(warehouse: Warehouse) -> None:
-    hub = thing(1)
+def test_tracked_matches_without_statistics_are_all_read_over_several_runs(warehouse: Warehouse) -> None:
+    hub = entity_id(1)
     warehouse.track("hub", hub)
     ids = [match_id(number) for number in range(6)]
     records = [{**match(number, 1_700_000_000 + number), "status": "FINISHED"} for number in range(6)]

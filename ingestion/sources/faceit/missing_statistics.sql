@@ -1,4 +1,4 @@
--- Players with a finished match of which neither their own list nor the match has statistics, and the games of these.
+-- Player and game pairs with a finished match that has no statistics, neither in the player's list nor of its own.
 SELECT DISTINCT
     players.player_id,
     matches.game_id

@@ -1,4 +1,4 @@
-"""Request budgets of a simulated upstream: so many a minute, so many a day, more with a key."""
+"""Rate limits of a simulated upstream: requests per minute and per day, with higher limits for a key."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What the deployment allows; by default more than anyone asks for.
+class RequestLimits:
+    """Rate limits of the upstream; practically unlimited by default.
 
-    A minute lasts `minute_s` seconds of real time, so that a test need not wait for sixty. The day is the
+    A minute lasts `minute_s` seconds of real time, so that a test does not have to wait for sixty. The day is the
     world's: advancing the world by a day renews the budget. Requests with a key have no daily limit.
     """
 
@@ -21,23 +21,23 @@ class Limits:
     minute_s: float = 60.0
 
     @classmethod
-    def without_key(cls) -> Limits:
+    def without_key(cls) -> RequestLimits:
         """The public service's limits for a client without a key."""
         return cls(per_minute=60, per_day=3_000, per_minute_with_key=300)
 
 
 @dataclass
-class Budget:
-    """Requests spent against `limits`, by whether they carried a key."""
+class RequestBudget:
+    """Requests counted against `limits`, with and without a key."""
 
-    limits: Limits
+    limits: RequestLimits
     _minute_from: float = field(default_factory=time.monotonic)
     _minute_spent: dict[bool, int] = field(default_factory=dict)
     _day: int = 0
     _day_spent: int = 0
 
     def spend(self, *, has_key: bool, world_day: int) -> tuple[int, int | None]:
-        """Count one request; what remains of minute and day (None: no limit), negative when exceeded."""
+        """Count one request; remaining requests of minute and day (None: no limit), negative if exceeded."""
         now = time.monotonic()
         if now - self._minute_from >= self.limits.minute_s:
             self._minute_from, self._minute_spent = now, {}

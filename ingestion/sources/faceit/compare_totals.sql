@@ -1,6 +1,6 @@
--- Totals of players as FACEIT shows them, over the maps of its 5v5 ladder, beside those of stored statistics. The lifetime
--- `Matches` of a profile counts an earlier game too, and `Total Matches` leaves maps out, so that neither can be compared.
--- Which ladder a map belongs to is in the history, or else in its statistics; where neither says it, it is taken for 5v5.
+-- Totals of players as FACEIT reports them, over the maps of its 5v5 ladder, and the totals of stored statistics.
+-- Lifetime `Matches` of a profile include an earlier game, and `Total Matches` leave maps out, so neither can be used.
+-- The ladder of a map is in the history, or else in its statistics; a map without either counts as 5v5.
 WITH theirs AS (
     SELECT
         player_id,
@@ -48,7 +48,8 @@ ours AS (
         count(*) AS matches,
         count(*) FILTER (WHERE stored.is_win) AS wins
     FROM stored
-    LEFT JOIN staging_faceit.history_matches AS listed ON stored.match_id = listed.match_id AND listed._deleted_at IS NULL
+    LEFT JOIN staging_faceit.history_matches AS listed
+        ON stored.match_id = listed.match_id AND listed._deleted_at IS NULL
     WHERE lower(coalesce(nullif(listed.game_mode, ''), nullif(stored.game_mode, ''), '5v5')) LIKE '%%5v5%%'
     GROUP BY stored.player_id
 )

@@ -1,6 +1,6 @@
-"""The tape of cs2: every match (a series of maps) and every map that was played, as columns.
+"""The match log of cs2: every match (a series of maps) and every map that was played, as columns.
 
-As on the world's own tape, nothing written changes: what FACEIT shows at a moment follows from the times here.
+As in the world's own match log, written rows never change: the timestamps here determine what FACEIT shows at a time.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-NEVER = 1 << 62  # a time (s) that does not come
-NOBODY = -1  # no person, team, winner or time
+NEVER = 1 << 62  # a time (s) that never comes
+MISSING = -1  # no person, team, winner or time
 
 PLAYED, CANCELLED, BYE = range(3)
 
-#: What is counted for a player on a map, in the order of `Maps.stats`.
+#: Statistics of a player on a map, in the order of `Maps.stats`.
 STATS = (
     "kills",
     "deaths",
@@ -58,28 +58,28 @@ class Series:
     """`n` matches in order of their start. Times are Unix seconds, UTC."""
 
     match_id: npt.NDArray[np.str_]
-    competition: Ints  # place in the scene
+    competition: Ints  # position in the scene
     best_of: Ints
     state: Ints  # PLAYED, CANCELLED or BYE
-    scheduled_at: Ints  # NOBODY outside championships
+    scheduled_at: Ints  # MISSING outside championships
     configured_at: Ints
-    started_at: Ints  # NOBODY unless it was played
+    started_at: Ints  # MISSING unless it was played
     finished_at: Ints
     visible_at: Ints  # FACEIT lists the match
-    result_at: Ints  # result and statistics are known; the match counts as under way until then
-    winner: Ints  # 0 or 1; NOBODY when cancelled or level
-    elo_gain: Ints  # what each winner takes and each loser gives; 0 where it does not count
+    result_at: Ints  # result and statistics are known; the match is in progress until then
+    winner: Ints  # 0 or 1; MISSING when cancelled or level
+    elo_gain: Ints  # elo that each winner gains and each loser loses; 0 if the match does not count
     is_scored_in_maps: Bools  # the score is 1-0 although there was one map
-    is_detailed: Bools  # damage and all that was added to FACEIT's statistics later is known
+    is_detailed: Bools  # damage and FACEIT's later statistics are known
     # n x 2, by faction
-    team: Ints  # premade team, or NOBODY
-    absent: Ints  # the member for whom somebody stepped in, or NOBODY
+    team: Ints  # premade team, or MISSING
+    absent: Ints  # the member who was substituted, or MISSING
     # n x 10; columns 0-4 are faction1, 5-9 faction2
-    person: Ints  # who played; NOBODY on the side of a bye
+    person: Ints  # players; MISSING on the side of a bye
     level: Ints  # before the match
 
     def __len__(self) -> int:
-        """How many matches there are."""
+        """Number of matches."""
         return len(self.match_id)
 
 
@@ -87,14 +87,14 @@ class Series:
 class Maps:
     """`n` maps, in order of their series and number."""
 
-    series: Ints  # place on the tape of series
+    series: Ints  # position in `Series`
     number: Ints  # from 1
-    map: Ints  # place in `scene.MAPS`
+    map: Ints  # position in `scene.MAPS`
     halves: Ints  # n x 2 x 3: rounds won by faction in first half, second half, overtime
     stats: Ints  # n x 10 x STATS
 
     def __len__(self) -> int:
-        """How many maps there are."""
+        """Number of maps."""
         return len(self.series)
 
     @cached_property
@@ -109,8 +109,8 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class Moves:
-    """`n` changes of somebody's elo in dota2, whose matches this world does not hold; oldest first."""
+class Dota2EloChanges:
+    """`n` changes of an elo in dota2, whose FACEIT matches are not simulated; oldest first."""
 
     at: Ints
     person: Ints
@@ -119,18 +119,18 @@ class Moves:
 
 @dataclass(frozen=True)
 class Day:
-    """What one day added."""
+    """The matches, maps and dota2 elo changes of one day."""
 
     series: Series
     maps: Maps
-    moves: Moves
+    dota2_elo_changes: Dota2EloChanges
 
 
-_Columns = TypeVar("_Columns", Series, Maps, Moves)
+_Columns = TypeVar("_Columns", Series, Maps, Dota2EloChanges)
 
 
 def join(days: Sequence[Day]) -> Day:
-    """One tape out of consecutive ones."""
+    """Concatenate consecutive days."""
     lengths = [len(day.series) for day in days]
     offsets = np.cumsum([0, *lengths[:-1]])
     maps = _joined(Maps, [day.maps for day in days])
@@ -138,7 +138,7 @@ def join(days: Sequence[Day]) -> Day:
     return Day(
         _joined(Series, [day.series for day in days]),
         Maps(shifted, *(getattr(maps, field.name) for field in fields(Maps)[1:])),
-        _joined(Moves, [day.moves for day in days]),
+        _joined(Dota2EloChanges, [day.dota2_elo_changes for day in days]),
     )
 
 

@@ -1,5 +1,5 @@
--- Finished matches whose statistics are to be read, by class: tracked ones without statistics, those that are due again, and
--- those that were never read or have changed since: first those of tracked players, then those of tracked hubs and
+-- Finished matches whose statistics are due, by class: tracked matches without statistics, due re-reads, and matches
+-- that were never read or have changed since: first those of tracked players, then those of tracked hubs and
 -- championships, newest first.
 WITH listed AS (
     SELECT
@@ -33,7 +33,7 @@ WITH listed AS (
         AND _deleted_at IS NULL
 ),
 
-wanted AS (
+candidates AS (
     SELECT
         match_id,
         max(finished_at) AS finished_at,
@@ -44,44 +44,44 @@ wanted AS (
     GROUP BY match_id
 ),
 
--- What was read before the books held re-reads counts as read once.
+-- A match that was read before `ops.rereads` existed counts as read once.
 states AS (
     SELECT
-        wanted.*,
-        coalesce(noted.last_at, absent._observed_at, known.read_at) AS last_at,
-        coalesce(noted.first_at, absent._observed_at) AS first_at,
+        candidates.*,
+        coalesce(rereads.last_at, absent._observed_at, known.read_at) AS last_at,
+        coalesce(rereads.first_at, absent._observed_at) AS first_at,
         CASE
-            WHEN noted.id IS NOT NULL THEN noted.reason
+            WHEN rereads.id IS NOT NULL THEN rereads.reason
             WHEN known.read_at IS NULL AND absent.match_id IS NOT NULL THEN 'no_statistics'
         END AS reason,
-        coalesce(noted.tries, CASE WHEN known.read_at IS NULL AND absent.match_id IS NOT NULL THEN 1 END) AS tries,
+        coalesce(rereads.tries, CASE WHEN known.read_at IS NULL AND absent.match_id IS NOT NULL THEN 1 END) AS tries,
         CASE
-            WHEN noted.id IS NOT NULL THEN noted.due_at
+            WHEN rereads.id IS NOT NULL THEN rereads.due_at
             WHEN known.read_at IS NULL THEN absent._observed_at
         END AS due_at,
         known.read_at
-    FROM wanted
+    FROM candidates
     LEFT JOIN LATERAL (
         SELECT max(rounds._observed_at) AS read_at
         FROM staging_faceit.match_rounds AS rounds
-        WHERE rounds.match_id = wanted.match_id
+        WHERE rounds.match_id = candidates.match_id
     ) AS known ON TRUE
-    LEFT JOIN staging_faceit.match_absences AS absent ON wanted.match_id = absent.match_id AND absent.part = 'stats'
-    LEFT JOIN ops.rereads AS noted
-        ON noted.source = 'faceit' AND noted.endpoint = 'match_stats' AND wanted.match_id = noted.id
+    LEFT JOIN staging_faceit.match_absences AS absent ON candidates.match_id = absent.match_id AND absent.part = 'stats'
+    LEFT JOIN ops.rereads AS rereads
+        ON rereads.source = 'faceit' AND rereads.endpoint = 'match_stats' AND candidates.match_id = rereads.id
 ),
 
 classed AS (
     SELECT
         *,
         CASE
-            -- What stayed flawed when it was read once more is taken as it is.
+            -- A match that is still flawed after its re-read is accepted as it is.
             WHEN
                 is_explicit
                 AND (last_at IS NULL OR reason <> 'flawed' OR due_at IS NOT NULL OR last_at < %(read_before)s)
                 THEN 'tracked'
             WHEN last_at IS NULL OR (changed_at > last_at AND read_at IS NULL) THEN 'new'
-            WHEN due_at <= %(now)s THEN 'again'
+            WHEN due_at <= %(now)s THEN 'due_again'
         END AS class
     FROM states
 ),
@@ -92,7 +92,7 @@ ordered AS (
         row_number() OVER (
             PARTITION BY class
             ORDER BY
-                CASE WHEN class = 'again' THEN tries END,
+                CASE WHEN class = 'due_again' THEN tries END,
                 is_of_player DESC,
                 finished_at DESC NULLS LAST,
                 match_id
@@ -118,10 +118,10 @@ SELECT
                 ordered.reason,
                 count(*) AS number
             FROM ordered
-            WHERE ordered.class = 'again'
+            WHERE ordered.class = 'due_again'
             GROUP BY ordered.reason
         ) AS by_reason
     ) AS due
 FROM ordered
-WHERE class = 'tracked' OR number <= CASE WHEN class = 'again' THEN %(budget_again)s ELSE %(budget)s END
+WHERE class = 'tracked' OR number <= CASE WHEN class = 'due_again' THEN %(reread_budget)s ELSE %(budget)s END
 ORDER BY class, number

@@ -1,6 +1,6 @@
--- Totals of players as OpenDota shows them (`/wl`, `/heroes`) beside those of stored significant matches: a balanced game
--- mode and lobby type, a result, more than six minutes. Heroes are shown where they differ, and where the player's heroes
--- were read after the newest stored match.
+-- Totals of players as OpenDota reports them (`/wl`, `/heroes`), and the totals of stored significant matches: a
+-- balanced game mode and lobby type, a result, more than six minutes. Heroes are included if they differ, and if the
+-- player's heroes were read after the newest stored match.
 WITH balanced AS (
     SELECT
         resource,
@@ -30,7 +30,9 @@ shown AS (
         account_id,
         matches,
         wins
-    FROM unnest(%(players)s::bigint[], %(matches)s::bigint[], %(wins)s::bigint[]) AS reported (account_id, matches, wins)
+    FROM unnest(%(players)s::bigint[], %(matches)s::bigint[], %(wins)s::bigint[]) AS reported (
+        account_id, matches, wins
+    )
 ),
 
 compared AS (

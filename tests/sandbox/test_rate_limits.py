@@ -1,4 +1,4 @@
-"""Budgets: headers, errors, keys."""
+"""Rate limits: headers, errors, keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from sandbox.limits import Limits
+from sandbox.rate_limits import RequestLimits
 from sandbox.server import serve
 from sandbox.world import World
 
@@ -19,29 +19,29 @@ def _world() -> World:
 
 
 def test_headers_count_down_and_the_minute_limit_answers_429():
-    limits = Limits(per_minute=3, per_day=100, minute_s=0.5)
+    limits = RequestLimits(per_minute=3, per_day=100, minute_s=0.5)
     with serve(_world(), limits=limits) as sandbox, httpx.Client(base_url=sandbox.url) as api:
-        answers = [api.get("/leagues") for _ in range(4)]
-        assert [answer.headers[_MINUTE] for answer in answers] == ["2", "1", "0", "0"]
-        assert [answer.headers[_DAY] for answer in answers] == ["99", "98", "97", "96"]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert answers[3].json() == {"error": "minute rate limit exceeded"}
-        assert "retry-after" not in answers[3].headers
+        responses = [api.get("/leagues") for _ in range(4)]
+        assert [response.headers[_MINUTE] for response in responses] == ["2", "1", "0", "0"]
+        assert [response.headers[_DAY] for response in responses] == ["99", "98", "97", "96"]
+        assert [response.status_code for response in responses] == [200, 200, 200, 429]
+        assert responses[3].json() == {"error": "minute rate limit exceeded"}
+        assert "retry-after" not in responses[3].headers
         time.sleep(0.55)
         assert api.get("/leagues").status_code == 200
 
 
 def test_the_daily_limit_ends_with_the_worlds_day():
-    with serve(_world(), limits=Limits(per_day=2)) as sandbox, httpx.Client(base_url=sandbox.url) as api:
-        answers = [api.get("/leagues") for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [200, 200, 429]
-        assert answers[2].json() == {"error": "daily api limit exceeded"}
+    with serve(_world(), limits=RequestLimits(per_day=2)) as sandbox, httpx.Client(base_url=sandbox.url) as api:
+        responses = [api.get("/leagues") for _ in range(3)]
+        assert [response.status_code for response in responses] == [200, 200, 429]
+        assert responses[2].json() == {"error": "daily api limit exceeded"}
         sandbox.advance(days=1)
         assert api.get("/leagues").status_code == 200
 
 
 def test_a_key_in_header_or_query_raises_the_minute_limit_and_lifts_the_daily_one():
-    limits = Limits(per_minute=1, per_day=1, per_minute_with_key=10, keys=frozenset({_KEY}))
+    limits = RequestLimits(per_minute=1, per_day=1, per_minute_with_key=10, keys=frozenset({_KEY}))
     with serve(_world(), limits=limits) as sandbox, httpx.Client(base_url=sandbox.url) as api:
         first = api.get("/leagues", headers={"Authorization": f"Bearer {_KEY}"})
         second = api.get("/leagues", params={"api_key": _KEY})
@@ -52,14 +52,14 @@ def test_a_key_in_header_or_query_raises_the_minute_limit_and_lifts_the_daily_on
 
 
 def test_an_unknown_key_is_a_bad_request():
-    with serve(_world(), limits=Limits(keys=frozenset({_KEY}))) as sandbox:
-        for answer in (
+    with serve(_world(), limits=RequestLimits(keys=frozenset({_KEY}))) as sandbox:
+        for response in (
             httpx.get(f"{sandbox.url}/leagues", headers={"Authorization": "Bearer guess"}),
             httpx.get(f"{sandbox.url}/leagues?api_key=guess"),
         ):
-            assert answer.status_code == 400
-            assert answer.json() == {"error": "Invalid API key format"}
+            assert response.status_code == 400
+            assert response.json() == {"error": "Invalid API key format"}
 
 
-def test_limits_like_the_public_services_are_ready_made():
-    assert (Limits.without_key().per_minute, Limits.without_key().per_day) == (60, 3_000)
+def test_the_limits_of_the_public_service_are_predefined():
+    assert (RequestLimits.without_key().per_minute, RequestLimits.without_key().per_day) == (60, 3_000)

@@ -1,8 +1,8 @@
-"""The tape: every match the world has played, as columns.
+"""The match log: every match of the world, as columns.
 
-A match is written once and never changes. What changes upstream (a match appears, is parsed, gets its
-details or its result) is a time on the tape: a view of the world at a moment compares that time with the
-moment. So the world's history does not depend on the steps in which its clock was moved.
+A match is written once and never changes. Each upstream change (a match appears, is parsed, gets its details or its
+result) is a timestamp in the log: a view of the world at a time compares the two. So the world's history does not
+depend on the steps in which its clock was advanced.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-NEVER = 1 << 62  # a time (s) that does not come
+NEVER = 1 << 62  # a time (s) that never comes
 UNKNOWN = -1  # in a column whose upstream value is null
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Tape:
+class MatchLog:
     """`n` matches in order of match id. Times are Unix seconds, UTC."""
 
     match_id: Ints
@@ -29,8 +29,8 @@ class Tape:
     game_mode: Ints
     lobby_type: Ints
     cluster: Ints
-    radiant_win: npt.NDArray[np.bool_]  # what happened, whether or not upstream tells
-    average_rank: Ints  # UNKNOWN when nobody was calibrated
+    radiant_win: npt.NDArray[np.bool_]  # the true result, whether or not the upstream shows it
+    average_rank: Ints  # UNKNOWN if no player was calibrated
     ranked_players: Ints  # how many of the ten were calibrated
     visible_at: Ints  # the upstream lists the match
     details_at: Ints  # party size, average rank and facet are known
@@ -42,7 +42,7 @@ class Tape:
     dire_team: Ints
     # n x 10; columns 0-4 are Radiant, 5-9 Dire
     person: Ints
-    hero: Ints  # hero id; 0 where upstream does not know
+    hero: Ints  # hero id; 0 if unknown upstream
     kills: Ints
     deaths: Ints
     assists: Ints
@@ -51,24 +51,29 @@ class Tape:
     facet: Ints
 
     def __len__(self) -> int:
-        """How many matches there are."""
+        """Number of matches."""
         return len(self.match_id)
 
     @property
     def end_time(self) -> Ints:
-        """When each match was over (s)."""
+        """End of each match (s)."""
         return self.start_time + self.duration
 
-    def take(self, rows: Ints) -> Tape:
+    def take(self, rows: Ints) -> MatchLog:
         """The matches at these positions, in this order."""
-        return Tape(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return MatchLog(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def join(tapes: Sequence[Tape]) -> Tape:
-    """One tape out of consecutive ones."""
-    return Tape(**{field.name: np.concatenate([getattr(tape, field.name) for tape in tapes]) for field in fields(Tape)})
+def join(match_logs: Sequence[MatchLog]) -> MatchLog:
+    """Concatenate consecutive match logs."""
+    return MatchLog(
+        **{
+            field.name: np.concatenate([getattr(match_log, field.name) for match_log in match_logs])
+            for field in fields(MatchLog)
+        }
+    )
 
 
 def slot_of(column: int) -> int:
-    """Upstream's player slot for a column of the tape: 0-4 Radiant, 128-132 Dire."""
+    """The upstream's player slot for a column of the match log: 0-4 Radiant, 128-132 Dire."""
     return column if column < 5 else column + 123

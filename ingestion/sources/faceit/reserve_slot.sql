@@ -1,4 +1,4 @@
--- Take the next moment at which a request may be made; says in how many seconds that is.
+-- Reserve the next time slot of a request; returns the seconds until then.
 INSERT INTO ops.request_slots AS slots (source, next_at)
 VALUES (%(source)s, clock_timestamp() + %(spacing)s * interval '1 second')
 ON CONFLICT (source) DO UPDATE SET

@@ -1,4 +1,4 @@
-"""Histories and statistics are read without gaps, and each page once, however often the reading is interrupted."""
+"""Histories and statistics are read without gaps, and each page once, even if scans are interrupted."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from ingestion.http.client import Patience
-from ingestion.sources.faceit.connector import READER
+from ingestion.http.client import RetryPolicy
+from ingestion.sources.faceit.connector import CONNECTOR
 from ingestion.sources.faceit.players import HISTORY
-from ingestion.sync.streams import run_pass
+from ingestion.sync.execution import sync_stream
 from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error, scripted
 from tests.ingestion.sources.faceit.conftest import UNLIMITED, Warehouse
 from tests.ingestion.sources.faceit.lists import PLAYER, history, match, query_of, statistics
 
-#: In the past of every clock here; a match ends every ten minutes.
+#: In the past of every clock in this module; a match ends every ten minutes.
 START = 1_700_000_000
 DAY_S = 86_400
 
@@ -37,7 +37,7 @@ def cursor(warehouse: Warehouse) -> dict[str, object]:
 
 
 def bounds(paths: Sequence[str]) -> list[int | None]:
-    """Up to which match each request asked, as the number of the match above which nothing was wanted."""
+    """Upper bound of each request, as the number of the newest match below it; None for the first page."""
     return [(int(query["to"]) - 1 - START) // 600 if "to" in (query := query_of(path)) else None for path in paths]
 
 
@@ -48,7 +48,7 @@ def tracking(warehouse: Warehouse) -> Warehouse:
 
 
 @pytest.mark.parametrize("is_inclusive", [True, False], ids=["bound included", "bound left out"])
-def test_a_first_walk_reads_a_long_history_whole_within_the_caps(tracking: Warehouse, is_inclusive: bool) -> None:
+def test_a_first_scan_reads_a_long_history_in_full_within_the_caps(tracking: Warehouse, is_inclusive: bool) -> None:
     report, paths = tracking.run_against(history(matches(1430), is_inclusive=is_inclusive), "history_matches")
     assert report.is_ok
     assert stored(tracking) == 1430
@@ -72,7 +72,7 @@ def test_statistics_that_share_a_millisecond_are_all_read(tracking: Warehouse, s
 
 
 @pytest.mark.parametrize("is_inclusive", [True, False], ids=["bound included", "bound left out"])
-def test_more_records_at_one_moment_than_can_be_asked_for_are_told_and_the_rest_is_read(
+def test_more_records_with_one_timestamp_than_can_be_requested_are_a_notice_and_the_rest_is_read(
     tracking: Warehouse, is_inclusive: bool
 ) -> None:
     shared = [START * 1000 + 5_000_000] * 450
@@ -83,7 +83,7 @@ def test_more_records_at_one_moment_than_can_be_asked_for_are_told_and_the_rest_
     assert stored(tracking, "player_match_stats") == 300 + 120
 
 
-def test_a_later_run_reads_down_to_what_is_known_and_some_days_behind_it(tracking: Warehouse) -> None:
+def test_a_later_scan_ends_some_days_below_the_known_records(tracking: Warehouse) -> None:
     tracking.run_against(history(matches(3000)), "history_matches")
     # A match every ten minutes makes 144 a day.
     _, paths = tracking.run_against(history(matches(3100)), "history_matches", faceit_overlap_days=1)
@@ -93,7 +93,7 @@ def test_a_later_run_reads_down_to_what_is_known_and_some_days_behind_it(trackin
     assert len(paths) == 11
 
 
-def test_late_results_and_cancelled_matches_are_noticed(tracking: Warehouse) -> None:
+def test_late_results_and_cancelled_matches_are_stored(tracking: Warehouse) -> None:
     at = START + 200 * 600
     tracking.run_against(history([*matches(200), match(200, None, status="ongoing", winner="")]), "history_matches")
     assert tracking.rows("SELECT finished_at FROM staging_faceit.history_matches WHERE status = 'ongoing'") == [(None,)]
@@ -104,33 +104,33 @@ def test_late_results_and_cancelled_matches_are_noticed(tracking: Warehouse) -> 
     assert rows == [("cancelled", 1), ("finished", 202)]
 
 
-def test_what_claims_to_end_in_the_future_hides_nothing(tracking: Warehouse) -> None:
+def test_a_match_that_claims_to_end_in_the_future_hides_no_other(tracking: Warehouse) -> None:
     bogus = match(5000, 4_000_000_000)
     tracking.run_against(history([*matches(10), bogus]), "history_matches")
     tracking.run_against(history([*matches(400), bogus]), "history_matches", clock=ShiftedClock(days=1))
     assert stored(tracking) == 401
 
 
-def test_a_walk_comes_to_its_end_on_a_budget_of_one_request_a_run(tracking: Warehouse) -> None:
-    asked = []
+def test_a_scan_finishes_on_a_budget_of_one_request_per_run(tracking: Warehouse) -> None:
+    requested = []
     for _ in range(6):
         report, paths = tracking.run_against(history(matches(570)), "history_matches", faceit_call_budget=1)
-        asked += paths
+        requested += paths
         assert report.is_ok
-    assert len(set(asked)) == 6
+    assert len(set(requested)) == 6
     assert stored(tracking) == 570
     assert cursor(tracking) == {"newest": START + 569 * 600}
 
 
-def test_new_matches_do_not_shift_an_interrupted_walk_and_are_read_after_it(tracking: Warehouse) -> None:
+def test_new_matches_do_not_shift_an_interrupted_scan_and_are_read_after_it(tracking: Warehouse) -> None:
     tracking.run_against(history(matches(400)), "history_matches", faceit_call_budget=2)
     _, paths = tracking.run_against(history(matches(450)), "history_matches")
     assert bounds(paths)[:4] == [300, 201, 102, 3]
-    assert bounds(paths)[4:] == [None, 350, 251, 152, 53]  # the overlap of a week is more than there is
+    assert bounds(paths)[4:] == [None, 350, 251, 152, 53]  # the overlap of a week exceeds the list
     assert stored(tracking) == 450
 
 
-def test_matches_that_disappear_meanwhile_take_no_other_with_them(tracking: Warehouse) -> None:
+def test_matches_that_disappear_during_a_scan_hide_no_others(tracking: Warehouse) -> None:
     everything = matches(400)
     tracking.run_against(history(everything), "history_matches", faceit_call_budget=2)
     gone = [record for number, record in enumerate(everything) if number not in range(300, 350)]
@@ -138,7 +138,7 @@ def test_matches_that_disappear_meanwhile_take_no_other_with_them(tracking: Ware
     assert stored(tracking) == 400
 
 
-def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(tracking: Warehouse) -> None:
+def test_a_killed_scan_requests_only_the_page_in_flight_again(tracking: Warehouse) -> None:
     whole = history(matches(570))
 
     def hanging(path: str, times: int) -> Reply:
@@ -153,8 +153,10 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(tracking: Warehou
     async def until_the_fourth_page_hangs() -> None:
         async with scripted(hanging) as server:
             here = tracking.at(server.url)
-            async with READER.open_context(here.settings, here.url, here.lake, patience=Patience()) as context:
-                task = asyncio.create_task(run_pass(context, HISTORY))
+            async with CONNECTOR.open_context(
+                here.settings, here.url, here.lake, retry_policy=RetryPolicy()
+            ) as context:
+                task = asyncio.create_task(sync_stream(context, HISTORY))
                 await asyncio.wait_for(asyncio.to_thread(wait_for_three_pages), 20)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
@@ -167,7 +169,7 @@ def test_a_killed_walk_asks_again_for_the_page_in_flight_alone(tracking: Warehou
     assert stored(tracking) == 570
 
 
-def test_a_walk_that_no_longer_gets_on_begins_anew_so_that_new_matches_do_not_wait(tracking: Warehouse) -> None:
+def test_a_stalled_scan_starts_anew_so_that_new_matches_do_not_wait(tracking: Warehouse) -> None:
     tracking.run_against(history(matches(400)), "history_matches", faceit_call_budget=1)
     _, paths = tracking.run_against(
         history(matches(450)), "history_matches", clock=ShiftedClock(days=4), faceit_call_budget=1
@@ -175,28 +177,28 @@ def test_a_walk_that_no_longer_gets_on_begins_anew_so_that_new_matches_do_not_wa
     assert bounds(paths) == [None]
 
 
-def test_a_first_page_that_comes_again_is_told_and_the_walk_goes_on_there(tracking: Warehouse) -> None:
+def test_a_repeated_first_page_is_reported_and_the_scan_continues_there(tracking: Warehouse) -> None:
     whole = history(matches(400))
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return whole(path.partition("&to=")[0], 0) if bounds([path]) == [201] else whole(path, times)
 
-    tracking.run_against(answer, "history_matches")
-    report, paths = tracking.run_against(answer, "history_matches")
-    assert "the first page came again" in report.failures[0].message
+    tracking.run_against(respond, "history_matches")
+    report, paths = tracking.run_against(respond, "history_matches")
+    assert "the first page was returned again" in report.failures[0].message
     assert bounds(paths) == [201]
     _, paths = tracking.run_against(whole, "history_matches")
     assert bounds(paths)[0] == 201
     assert stored(tracking) == 400
 
 
-def test_a_page_that_cannot_be_used_is_kept_and_asked_for_again(tracking: Warehouse) -> None:
+def test_an_unusable_page_is_kept_and_requested_again(tracking: Warehouse) -> None:
     whole = history(matches(250))
 
-    def answer(path: str, times: int) -> Reply:
+    def respond(path: str, times: int) -> Reply:
         return Reply(body=b"[]") if bounds([path]) == [150] else whole(path, times)
 
-    report, _ = tracking.run_against(answer, "history_matches")
+    report, _ = tracking.run_against(respond, "history_matches")
     assert "cannot be used" in report.failures[0].message
     assert tracking.rows("SELECT count(*) FROM ops.rejects") == [(1,)]
     _, paths = tracking.run_against(whole, "history_matches")
@@ -204,7 +206,7 @@ def test_a_page_that_cannot_be_used_is_kept_and_asked_for_again(tracking: Wareho
     assert stored(tracking) == 250
 
 
-def test_a_walk_that_failed_goes_on_where_it_was(tracking: Warehouse) -> None:
+def test_a_failed_scan_continues_where_it_stopped(tracking: Warehouse) -> None:
     whole = history(matches(400))
     report, _ = tracking.run_against(
         lambda path, n: error(500, "no") if bounds([path]) == [201] else whole(path, n), "history_matches"
@@ -217,14 +219,14 @@ def test_a_walk_that_failed_goes_on_where_it_was(tracking: Warehouse) -> None:
 
 @pytest.mark.parametrize(
     ("change", "refused", "unread"),
-    [({"results": {"winner": "somebody"}}, 20, 0), ({"max_players": "ten"}, 0, 20)],
+    [({"results": {"winner": "unknown"}}, 20, 0), ({"max_players": "ten"}, 0, 20)],
     ids=["refused", "a field unread"],
 )
-def test_records_that_were_wrong_for_a_moment_are_right_after_the_next_run_and_cost_it_once(
+def test_records_that_were_wrong_for_a_short_time_are_right_after_the_next_run_and_reread_once(
     tracking: Warehouse, change: dict[str, object], refused: int, unread: int
 ) -> None:
     everything = [{**match(number, START + number * 600), "max_players": 10} for number in range(1500)]
-    # In the middle of a page, far below what is read again each time.
+    # In the middle of a page, far below the records that each scan reads again.
     wrong = [{**record, **change} if 460 <= number < 480 else record for number, record in enumerate(everything)]
     right = "SELECT count(*) FROM staging_faceit.history_matches WHERE max_players = 10 AND winner <> ''"
     report, _ = tracking.run_against(history(wrong), "history_matches")
@@ -233,41 +235,41 @@ def test_records_that_were_wrong_for_a_moment_are_right_after_the_next_run_and_c
     assert (stored(tracking), tracking.rows(right)) == (1500 - refused, [(1480,)])
     tracking.run_against(history(everything), "history_matches")
     assert tracking.rows(right) == [(1500,)]
-    # Records that stay wrong do not cost a whole history each time.
+    # Records that stay wrong do not cause a full scan each time.
     _, paths = tracking.run_against(history(wrong), "history_matches", faceit_overlap_days=1)
     assert len(paths) < 5
 
 
-def test_statistics_without_their_end_are_paged_by_when_they_were_made(tracking: Warehouse) -> None:
-    moments = [(START + number * 3600) * 1000 for number in range(450)]
-    report, _ = tracking.run_against(statistics(moments, has_end=False), "player_match_stats")
+def test_statistics_without_their_end_are_paged_by_their_creation_time(tracking: Warehouse) -> None:
+    timestamps = [(START + number * 3600) * 1000 for number in range(450)]
+    report, _ = tracking.run_against(statistics(timestamps, has_end=False), "player_match_stats")
     assert report.is_ok
     assert report.notices == ()
     times = tracking.rows("SELECT finished_at FROM staging_faceit.player_match_stats ORDER BY finished_at")
-    assert times == [(moment,) for moment in moments]
+    assert times == [(timestamp,) for timestamp in timestamps]
 
 
-def test_statistics_that_were_all_made_at_once_are_read_beyond_the_largest_offset(tracking: Warehouse) -> None:
-    """A source that knows no time of them cannot heed a bound either."""
-    whole = statistics([START * 1000] * 350, has_end=False, most=1000)
+def test_statistics_with_one_creation_time_are_read_beyond_the_largest_offset(tracking: Warehouse) -> None:
+    """A source without their timestamps cannot apply a bound either."""
+    whole = statistics([START * 1000] * 350, has_end=False, maximum=1000)
     _, paths = tracking.run_against(lambda path, n: whole(path.replace("to=", "x="), n), "player_match_stats")
     assert stored(tracking, "player_match_stats") == 350
     assert len(paths) == 5
-    # The next run ends where the first did.
+    # The next run ends at the same page.
     report, _ = tracking.run_against(
         lambda path, n: whole(path.replace("to=", "x="), n), "player_match_stats", clock=ShiftedClock(days=2)
     )
     assert (report.is_ok, report.notices) == (True, ())
 
 
-def test_a_history_that_tells_no_times_is_read_as_far_as_the_source_shows_it(tracking: Warehouse) -> None:
+def test_a_history_without_timestamps_is_read_as_far_as_the_source_returns_it(tracking: Warehouse) -> None:
     whole = history([match(number, None) for number in range(1250)])
     report, _ = tracking.run_against(whole, "history_matches")
     assert (report.is_ok, stored(tracking)) == (True, 1100)
     assert "share a time" in report.notices[0]
 
 
-def test_a_match_that_was_reported_late_far_below_the_known_ones_is_found_within_a_month(tracking: Warehouse) -> None:
+def test_a_match_that_was_reported_late_far_below_the_known_ones_is_read_within_a_month(tracking: Warehouse) -> None:
     everything = matches(1500)
     tracking.run_against(history([*everything[:5], *everything[6:]]), "history_matches", faceit_overlap_days=1)
     for days, count in ((1, 1499), (29, 1499), (31, 1500)):
@@ -281,10 +283,10 @@ def test_a_match_that_was_reported_late_far_below_the_known_ones_is_found_within
     assert len(paths) < 4
 
 
-def test_statistics_are_read_back_to_what_is_known_too(tracking: Warehouse) -> None:
-    moments = [(START + number * 3600) * 1000 for number in range(500)]
-    tracking.run_against(statistics(moments), "player_match_stats")
-    more = [*moments, *((START + number * 3600) * 1000 for number in range(500, 530))]
+def test_statistics_are_scanned_back_to_the_known_records_too(tracking: Warehouse) -> None:
+    timestamps = [(START + number * 3600) * 1000 for number in range(500)]
+    tracking.run_against(statistics(timestamps), "player_match_stats")
+    more = [*timestamps, *((START + number * 3600) * 1000 for number in range(500, 530))]
     _, paths = tracking.run_against(
         statistics(more), "player_match_stats", clock=ShiftedClock(days=2), faceit_overlap_days=1
     )
@@ -292,7 +294,7 @@ def test_statistics_are_read_back_to_what_is_known_too(tracking: Warehouse) -> N
     assert stored(tracking, "player_match_stats") == 530
 
 
-def test_an_empty_list_is_an_answer(tracking: Warehouse) -> None:
+def test_an_empty_list_is_valid(tracking: Warehouse) -> None:
     report, paths = tracking.run_against(history([]), "history_matches")
     assert report.is_ok
     assert len(paths) == 1

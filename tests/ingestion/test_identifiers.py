@@ -1,4 +1,4 @@
-"""What people paste where an id is wanted is read in every form, and what is none of them is refused with the forms."""
+"""Pasted identifiers are parsed in every form; any other text is refused with the accepted forms."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources.faceit import selection as faceit_choices
-from ingestion.sources.faceit.names import identify as faceit
-from ingestion.sources.opendota import selection as opendota_choices
-from ingestion.sources.opendota.selection import identify as opendota
-from ingestion.sync.pasted import Nickname, SteamAccount, clean, printable, read_page
+from ingestion.sources.faceit import selection as faceit_selection
+from ingestion.sources.faceit.identifiers import parse_identifier as faceit
+from ingestion.sources.opendota import selection as opendota_selection
+from ingestion.sources.opendota.selection import parse_identifier as opendota
+from ingestion.sync.identifiers import Nickname, SteamAccount, clean_text, parse_web_address, printable
 from warehouse.core.errors import ConfigurationError
 
 UUID = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
@@ -21,7 +21,7 @@ MATCH = "1-bb13fd78-e183-4d37-8a4b-ceed67da5265"
 BASE = 76561197960265728
 ACCOUNTS = st.integers(min_value=1, max_value=2**32 - 1)
 
-#: What copying does to a text, none of which anybody sees or means.
+#: Invisible changes that copying makes to a text.
 DECORATIONS: list[Callable[[str], str]] = [
     lambda text: text,
     lambda text: f"  {text}\n",
@@ -37,7 +37,7 @@ DECORATIONS: list[Callable[[str], str]] = [
     lambda text: f'\u200d"\u200c{text}"',
     lambda text: f"{text},",
 ]
-#: Spellings of an id that say the same.
+#: Spellings of the same id.
 SPELLINGS: list[Callable[[str], str]] = [
     lambda text: text,
     str.lower,
@@ -47,28 +47,28 @@ SPELLINGS: list[Callable[[str], str]] = [
     "\u2066".join,
 ]
 DECORATED = st.tuples(st.sampled_from(DECORATIONS), st.sampled_from(SPELLINGS))
-#: Addresses of a page, given its path.
+#: Web addresses of a page, given its path.
 ADDRESSES = st.tuples(
     st.sampled_from(["https://", "http://", "HTTPS://", "//", ""]),
     st.sampled_from(["www.", "", "WWW."]),
     st.sampled_from(["", "/", "/matches", "/stats/cs2", "/?hero_id=1&x=a/b", "?ref=search", "#top", "/overview#"]),
 )
-#: Nicknames in any script, as a site may allow them.
+#: Nicknames in any script that a site may allow.
 NICKNAMES = st.text(
     st.characters(categories=("L", "N", "M", "Po", "So", "Pd"), exclude_characters="/\\,;"), min_size=1, max_size=20
 ).filter(
     lambda name: (
-        clean(name) == name
-        and isinstance(_read_or_refusal(faceit, "player", name), Nickname)
+        clean_text(name) == name
+        and isinstance(_parse_or_error(faceit, "player", name), Nickname)
         and name not in (".", "..")
         and not name.lower().startswith("www.")
     )
 )
 
 
-def _read_or_refusal(identify: Callable[[str, str], object], kind: str, text: str) -> object:
+def _parse_or_error(parse: Callable[[str, str], object], kind: str, text: str) -> object:
     try:
-        return identify(kind, text)
+        return parse(kind, text)
     except ConfigurationError as error:
         return error
 
@@ -159,12 +159,12 @@ def test_a_nickname_stays_as_it_is_written(name: str) -> None:
         ("championship", f"https://www.faceit.com/en/championship/{UUID}/ESEA%20S50/overview", UUID),
     ],
 )
-def test_an_id_of_faceit_is_read_from_its_address(kind: str, text: str, id_: str) -> None:
+def test_a_faceit_id_is_read_from_its_address(kind: str, text: str, id_: str) -> None:
     assert faceit(kind, text) == id_
 
 
 @pytest.mark.parametrize(
-    ("identify", "kind", "text", "says"),
+    ("parse", "kind", "text", "expected"),
     [
         (opendota, "player", "https://steamcommunity.com/id/gabelogannewell", "Steam's API"),
         (faceit, "player", "https://steamcommunity.com/id/gabelogannewell/", "Steam's API"),
@@ -174,7 +174,7 @@ def test_an_id_of_faceit_is_read_from_its_address(kind: str, text: str, id_: str
         (faceit, "player", f"https://www.faceit.com/en/cs2/room/{MATCH}", "a match at FACEIT"),
         (faceit, "hub", f"https://www.faceit.com/en/championship/{UUID}/x", "a championship at FACEIT"),
         (faceit, "match", "https://www.opendota.com/matches/8100000000", "a match at OpenDota"),
-        (faceit, "player", "https://www.faceit.com/en/home", "nothing that can be tracked"),
+        (faceit, "player", "https://www.faceit.com/en/home", "is an address at FACEIT, not of a player"),
         (faceit, "player", "https://steamcommunity.com/groups/valve", "a group at Steam"),
         (faceit, "player", "https://faceit.com.example.org/en/players/shorty", "a nickname"),
         (faceit, "player", "https://evilfaceit.com/en/players/shorty", "a nickname"),
@@ -199,13 +199,13 @@ def test_an_id_of_faceit_is_read_from_its_address(kind: str, text: str, id_: str
         (opendota, "match", str(2**63), "a number"),
     ],
 )
-def test_what_names_nothing_is_refused_with_the_forms_that_are_taken(
-    identify: Callable[[str, str], object], kind: str, text: str, says: str
+def test_an_invalid_identifier_is_refused_with_the_accepted_forms(
+    parse: Callable[[str, str], object], kind: str, text: str, expected: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        identify(kind, text)
-    assert says in str(refused.value)
-    assert "take " in refused.value.hint
+        parse(kind, text)
+    assert expected in str(refused.value)
+    assert "use " in refused.value.hint
     assert str(refused.value).isprintable()
     assert "address" in refused.value.hint
     assert ("64 bits" in refused.value.hint) == (kind == "player")
@@ -220,19 +220,19 @@ ODD = st.one_of(
 )
 
 
-@given(ODD, st.sampled_from(faceit_choices.KINDS), st.sampled_from(opendota_choices.KINDS))
+@given(ODD, st.sampled_from(faceit_selection.KINDS), st.sampled_from(opendota_selection.KINDS))
 @settings(deadline=None)
-def test_any_text_is_an_id_a_name_or_a_refusal_in_one_line(text: str, faceit_kind: str, opendota_kind: str) -> None:
-    for identify, kind, is_id in (
-        (faceit, faceit_kind, faceit_choices.is_id),
-        (opendota, opendota_kind, opendota_choices.is_id),
+def test_any_text_is_an_id_a_name_or_an_error_of_one_line(text: str, faceit_kind: str, opendota_kind: str) -> None:
+    for parse, kind, is_id in (
+        (faceit, faceit_kind, faceit_selection.is_id),
+        (opendota, opendota_kind, opendota_selection.is_id),
     ):
-        named = _read_or_refusal(identify, kind, text)
+        named = _parse_or_error(parse, kind, text)
         if isinstance(named, ConfigurationError):
             assert str(named).isprintable()
         elif isinstance(named, Nickname):
             assert kind == "player"
-            assert named.text == clean(named.text) != ""
+            assert named.text == clean_text(named.text) != ""
             named.text.encode()
         elif isinstance(named, str):
             assert is_id(kind, named)
@@ -244,16 +244,16 @@ def test_any_text_is_an_id_a_name_or_a_refusal_in_one_line(text: str, faceit_kin
 @given(st.text())
 @settings(deadline=None)
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
-    assert clean(clean(text)) == clean(text)
+    assert clean_text(clean_text(text)) == clean_text(text)
 
 
 @given(st.text(st.characters(codec=None)))
 @settings(deadline=None)
-def test_what_a_message_shows_can_be_written(text: str) -> None:
+def test_an_escaped_text_can_be_written_to_any_terminal(text: str) -> None:
     assert printable(text).isprintable()
     printable(text).encode()
 
 
 def test_a_name_that_only_looks_like_a_site_is_a_name() -> None:
-    assert read_page("faceit.com") is None
+    assert parse_web_address("faceit.com") is None
     assert faceit("player", "stratz.com") == Nickname("stratz.com")

@@ -1,5 +1,5 @@
--- Matches whose details are to be read, by class: tracked ones that are not settled, those that are due again, and those of
--- tracked players that were never read or have changed in the history since, newest first.
+-- Matches whose details are due, by class: tracked matches that are not settled, due re-reads, and matches of tracked
+-- players that were never read or have changed in the history since, newest first.
 WITH listed AS (
     SELECT
         matches.match_id,
@@ -20,7 +20,7 @@ WITH listed AS (
         )
 ),
 
-wanted AS (
+candidates AS (
     SELECT
         match_id,
         coalesce(listed.finished_at, listed.started_at) AS played_at,
@@ -33,50 +33,54 @@ wanted AS (
     FULL JOIN unnest(%(explicit)s::text[]) WITH ORDINALITY AS explicit (match_id, place) USING (match_id)
 ),
 
--- What the answers said so far; a match that was absent once and is known now is known.
+-- State by the stored responses; a match that was absent and is known now counts as known.
 requested AS (
     SELECT
-        wanted.match_id,
-        coalesce(known._observed_at, absent._observed_at) AS asked_at,
+        candidates.match_id,
+        coalesce(known._observed_at, absent._observed_at) AS requested_at,
         CASE
             WHEN known.match_id IS NULL THEN 'absent'
             WHEN upper(known.status) <> ALL(%(ended)s::text[]) OR known.status IS NULL THEN 'under_way'
-            WHEN wanted.status <> upper(known.status) OR wanted.winner <> coalesce(known.winner, '') THEN 'differs'
+            WHEN candidates.status <> upper(known.status) OR candidates.winner <> coalesce(known.winner, '')
+                THEN 'differs'
         END AS reason
-    FROM wanted
-    LEFT JOIN staging_faceit.matches AS known ON wanted.match_id = known.match_id
-    LEFT JOIN staging_faceit.match_absences AS absent ON wanted.match_id = absent.match_id AND absent.part = 'match'
+    FROM candidates
+    LEFT JOIN staging_faceit.matches AS known ON candidates.match_id = known.match_id
+    LEFT JOIN staging_faceit.match_absences AS absent ON candidates.match_id = absent.match_id AND absent.part = 'match'
     WHERE known.match_id IS NOT NULL OR absent.match_id IS NOT NULL
 ),
 
--- What was read before the books held re-reads counts as read once.
+-- A match that was read before `ops.rereads` existed counts as read once.
 states AS (
     SELECT
-        wanted.*,
-        coalesce(noted.last_at, requested.asked_at) AS last_at,
-        coalesce(noted.first_at, requested.asked_at) AS first_at,
-        CASE WHEN noted.id IS NULL THEN requested.reason ELSE noted.reason END AS reason,
-        coalesce(noted.tries, CASE WHEN requested.reason IS NOT NULL THEN 1 END) AS tries,
-        CASE WHEN noted.id IS NULL AND requested.reason IS NOT NULL THEN requested.asked_at ELSE noted.due_at END AS due_at,
+        candidates.*,
+        coalesce(rereads.last_at, requested.requested_at) AS last_at,
+        coalesce(rereads.first_at, requested.requested_at) AS first_at,
+        CASE WHEN rereads.id IS NULL THEN requested.reason ELSE rereads.reason END AS reason,
+        coalesce(rereads.tries, CASE WHEN requested.reason IS NOT NULL THEN 1 END) AS tries,
+        CASE
+            WHEN rereads.id IS NULL AND requested.reason IS NOT NULL THEN requested.requested_at
+            ELSE rereads.due_at
+        END AS due_at,
         requested.reason AS reason_by_answer
-    FROM wanted
-    LEFT JOIN requested ON wanted.match_id = requested.match_id
-    LEFT JOIN ops.rereads AS noted
-        ON noted.source = 'faceit' AND noted.endpoint = 'match' AND wanted.match_id = noted.id
+    FROM candidates
+    LEFT JOIN requested ON candidates.match_id = requested.match_id
+    LEFT JOIN ops.rereads AS rereads
+        ON rereads.source = 'faceit' AND rereads.endpoint = 'match' AND candidates.match_id = rereads.id
 ),
 
 classed AS (
     SELECT
         *,
         CASE
-            -- What stayed flawed when it was read once more is taken as it is.
+            -- A match that is still flawed after its re-read is accepted as it is.
             WHEN
                 place IS NOT NULL
                 AND (last_at IS NULL OR reason <> 'flawed' OR due_at IS NOT NULL OR last_at < %(read_before)s)
                 THEN 'tracked'
             WHEN place IS NOT NULL AND changed_at IS NULL THEN NULL
             WHEN last_at IS NULL OR (changed_at > last_at AND reason_by_answer IS NOT NULL) THEN 'new'
-            WHEN due_at <= %(now)s THEN 'again'
+            WHEN due_at <= %(now)s THEN 'due_again'
         END AS class
     FROM states
 ),
@@ -87,7 +91,7 @@ ordered AS (
         row_number() OVER (
             PARTITION BY class
             ORDER BY
-                CASE WHEN class = 'again' THEN tries END,
+                CASE WHEN class = 'due_again' THEN tries END,
                 place,
                 finished_at DESC NULLS LAST,
                 match_id
@@ -113,10 +117,10 @@ SELECT
                 ordered.reason,
                 count(*) AS number
             FROM ordered
-            WHERE ordered.class = 'again'
+            WHERE ordered.class = 'due_again'
             GROUP BY ordered.reason
         ) AS by_reason
     ) AS due
 FROM ordered
-WHERE class = 'tracked' OR number <= CASE WHEN class = 'again' THEN %(budget_again)s ELSE %(budget)s END
+WHERE class = 'tracked' OR number <= CASE WHEN class = 'due_again' THEN %(reread_budget)s ELSE %(budget)s END
 ORDER BY class, number
