@@ -76,7 +76,7 @@ def main() -> None:
 def _round(settings: Settings, admin: str, pages: list[bytes], number: int) -> dict[str, float]:
     found: dict[str, float] = {}
     url = role_url(settings, admin, "ingest")
-    _empty(admin)
+    _truncate(admin)
     lake = Lake(settings.home / f"lake-{number}")
     _timed(found, "ours, first time", lambda: _ours(lake, url, pages, START))
     ready = _ready_rows(admin)
@@ -89,7 +89,7 @@ def _round(settings: Settings, admin: str, pages: list[bytes], number: int) -> d
         _timed(found, "bare binary COPY", lambda: _copy(connection, ready))
         connection.execute("DROP TABLE public.bare")
     for what, disposition, file_format, as_arrow in _DLT:
-        if number and what in _DROPPED:
+        if number and what in _FIRST_ROUND_ONLY:
             continue
         name = "".join(letter for letter in what if letter.isalnum()).lower()
         _timed(found, what, lambda: _dlt(settings.home, admin, name, pages, disposition, file_format, as_arrow))  # noqa: B023
@@ -112,13 +112,13 @@ _DLT: tuple[tuple[str, Any, Any, bool], ...] = (
     ("dlt merge, Arrow, delete-insert, csv", _DELETE_INSERT, "csv", True),
 )
 #: These take minutes; their one round is long enough to be steady.
-_DROPPED = {"dlt append, JSON, csv", "dlt merge, JSON, upsert, csv"}
+_FIRST_ROUND_ONLY = {"dlt append, JSON, csv", "dlt merge, JSON, upsert, csv"}
 
 
 def _timed(found: dict[str, float], what: str, work: Any) -> None:
-    began = time.perf_counter()
+    started = time.perf_counter()
     work()
-    found[what] = time.perf_counter() - began
+    found[what] = time.perf_counter() - started
 
 
 def _ours(lake: Lake, url: str, pages: Iterator[bytes] | list[bytes], observed_at: datetime) -> None:
@@ -184,7 +184,7 @@ def _dlt(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _empty(admin: str) -> None:
+def _truncate(admin: str) -> None:
     with psycopg.connect(admin) as connection:
         connection.execute(f"TRUNCATE {TABLE}, {TABLE}__feed")
         connection.execute("DELETE FROM ops.lake_pages")
@@ -192,7 +192,7 @@ def _empty(admin: str) -> None:
 
 def _peak_mib(settings: Settings, admin: str, rows: int) -> float:
     """Peak memory of a process of its own that lands and loads the rows."""
-    _empty(admin)
+    _truncate(admin)
     url = role_url(settings, admin, "ingest")
     done = subprocess.run(
         [

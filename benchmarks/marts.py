@@ -21,16 +21,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.marts_figures import ADDITIVE, MODELS, TOTALS, WHOLE, Measured, label_of, report_sizes
-from benchmarks.marts_history import History, settle
-from benchmarks.marts_peers import OneByOne, first_built_peers, wrong_rows
-from benchmarks.marts_readers import READS_A_SECOND, reading
+from benchmarks.marts_history import History, vacuum
+from benchmarks.marts_peers import SequentialModels, first_built_peers, wrong_rows
+from benchmarks.marts_readers import READS_PER_SECOND, reading
 from orchestration.dbt.graph import PROJECT
 from orchestration.dbt.runner import NodeResult, Prepared, build, prepare, warm_up
 from orchestration.pipeline.transform import failed_build, transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
-from warehouse.publication.publication import building
+from warehouse.publication.plan import build_session
 from warehouse.publication.statistics import refresh_statistics
 
 IDLE_S = 20.0
@@ -49,7 +49,7 @@ def main() -> None:
     for size in sizes:
         home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
         home.chmod(0o755)
-        _become(home)
+        _use_empty_environment(home)
         found[size] = Measured()
         try:
             with open_warehouse(load_settings(), redis=False) as warehouse:
@@ -59,7 +59,7 @@ def main() -> None:
         report_sizes(found, rounds)
 
 
-def _become(home: Path) -> None:
+def _use_empty_environment(home: Path) -> None:
     """Leave everything that the environment says of a real warehouse behind."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
@@ -70,18 +70,18 @@ def _measure(warehouse: Warehouse, size: int, rounds: int, found: Measured, *, w
     url = warehouse.servers.database_url
     history = History(warehouse, size)
     print(f"{label_of(size)} rows", flush=True)
-    began = time.perf_counter()
+    started = time.perf_counter()
     found.facts["rows of all staging tables"] = history.fill()
-    found.add("fill", time.perf_counter() - began)
+    found.add("fill", time.perf_counter() - started)
     prepared = prepare(warehouse.settings, url)
     warm_up(prepared, warehouse.settings, url)
     for _ in ("blue", "green"):
         _full_build(warehouse, prepared, found)
-    ours, peers = OneByOne(warehouse, PROJECT, "green"), first_built_peers(warehouse, "green")
+    ours, peers = SequentialModels(warehouse, PROJECT, "green"), first_built_peers(warehouse, "green")
     for number in range(1, rounds + 1):
         print(f" round {number}", flush=True)
         # Hours lie between two runs in life, and PostgreSQL has done this meanwhile.
-        settle(warehouse, "marts", "prep", "peer")
+        vacuum(warehouse, "marts", "prep", "peer")
         history.change(number)
         refresh_statistics(url)
         _whole_build(warehouse, prepared, found)
@@ -91,15 +91,15 @@ def _measure(warehouse: Warehouse, size: int, rounds: int, found: Measured, *, w
         found.facts.setdefault("touched in each round", []).append(_touched(warehouse))
     _compare(warehouse, found)
     _build_nothing(warehouse, prepared, found)
-    _build_a_day_later(warehouse, prepared, history, ours, rounds + 1, found)
+    _build_next_day(warehouse, prepared, history, ours, rounds + 1, found)
     if with_readers:
         _read_during_full_refresh(warehouse, prepared, found)
 
 
 def _full_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
-    began = time.perf_counter()
+    started = time.perf_counter()
     done = transform(warehouse, prepared, full_refresh=True)
-    found.add("full build, with the turn", time.perf_counter() - began)
+    found.add("full build, with the turn", time.perf_counter() - started)
     assert done.is_built
     if done.failure is not None:
         raise done.failure
@@ -110,10 +110,10 @@ def _full_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> No
 
 def _whole_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
     """Bring blue up to date as a run does."""
-    began = time.perf_counter()
-    with building(warehouse.url("transform")) as lock:
+    started = time.perf_counter()
+    with build_session(warehouse.url("transform")) as lock:
         results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
-    found.add(WHOLE, time.perf_counter() - began)
+    found.add(WHOLE, time.perf_counter() - started)
     failure = failed_build(results)
     if failure is not None:
         raise failure
@@ -179,9 +179,9 @@ def _compare(warehouse: Warehouse, found: Measured) -> None:
 def _build_nothing(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
     """Count the tuples that a build without anything new writes."""
     before = _tuples_written(warehouse)
-    began = time.perf_counter()
+    started = time.perf_counter()
     results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue")
-    found.add("whole build with nothing new", time.perf_counter() - began)
+    found.add("whole build with nothing new", time.perf_counter() - started)
     assert failed_build(results) is None
     after = _tuples_written(warehouse)
     written = {table: count - before.get(table, 0) for table, count in after.items()}
@@ -189,16 +189,16 @@ def _build_nothing(warehouse: Warehouse, prepared: Prepared, found: Measured) ->
     found.facts["tuples written with nothing new"] = {table[1]: count for table, count in written.items() if count}
 
 
-def _build_a_day_later(
-    warehouse: Warehouse, prepared: Prepared, history: History, ours: OneByOne, number: int, found: Measured
+def _build_next_day(
+    warehouse: Warehouse, prepared: Prepared, history: History, ours: SequentialModels, number: int, found: Measured
 ) -> None:
     """The changes of a round, of which the newest are a day newer: days enter windows and leave them."""
-    settle(warehouse, "marts", "prep")
+    vacuum(warehouse, "marts", "prep")
     history.change(number, days_after=1)
     refresh_statistics(warehouse.servers.database_url)
-    began = time.perf_counter()
+    started = time.perf_counter()
     assert failed_build(build(prepared, warehouse.settings, warehouse.url("transform"), "blue")) is None
-    found.add("whole build, a day later", time.perf_counter() - began)
+    found.add("whole build, a day later", time.perf_counter() - started)
     found.add("models, one by one, a day later", sum(ours.run().values()))
 
 
@@ -220,18 +220,18 @@ def _tuples_written(warehouse: Warehouse) -> dict[tuple[int, str], int]:
 
 
 def _read_during_full_refresh(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
-    settle(warehouse, "marts", "prep")
+    vacuum(warehouse, "marts", "prep")
     with reading(warehouse.url("analyst")) as take:
         time.sleep(IDLE_S)
         idle = take()
-        began = time.perf_counter()
+        started = time.perf_counter()
         done = transform(warehouse, prepared, full_refresh=True)
-        building = take()
-        found.add("full build, while an analyst reads", time.perf_counter() - began)
+        during_build = take()
+        found.add("full build, while an analyst reads", time.perf_counter() - started)
     assert done.failure is None, done.failure
-    errors = [*idle.errors, *building.errors]
-    found.ratios["reader_p99_full_refresh_vs_idle"] = building.percentile(99) / idle.percentile(99)
-    found.ratios["reader_p50_full_refresh_vs_idle"] = building.percentile(50) / idle.percentile(50)
+    errors = [*idle.errors, *during_build.errors]
+    found.ratios["reader_p99_full_refresh_vs_idle"] = during_build.percentile(99) / idle.percentile(99)
+    found.ratios["reader_p50_full_refresh_vs_idle"] = during_build.percentile(50) / idle.percentile(50)
     found.ratios["reader_errors"] = len(errors)
     found.facts["reads"] = {
         what: {
@@ -240,8 +240,8 @@ def _read_during_full_refresh(warehouse: Warehouse, prepared: Prepared, found: M
             "p99 ms": round(1000 * reads.percentile(99), 2),
             "longest ms": round(1000 * max(reads.seconds), 2),
         }
-        for what, reads in (("idle", idle), ("during a full refresh", building))
-    } | {"a second": READS_A_SECOND, "errors": errors[:5]}
+        for what, reads in (("idle", idle), ("during a full refresh", during_build))
+    } | {"a second": READS_PER_SECOND, "errors": errors[:5]}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from warehouse.database.connections import connect
 from warehouse.model.source import Page
 from warehouse.staging.load import LoadReport, load_pending
 
-__all__ = ["CHANGES", "History", "settle"]
+__all__ = ["CHANGES", "History", "vacuum"]
 
 #: What a round changes: new rows, corrected ones, deleted ones.
 CHANGES = (7_000, 2_000, 1_000)
@@ -43,7 +43,7 @@ class History:
         with connect(self.warehouse.servers.database_url) as connection:
             connection.execute(Path(__file__).with_suffix(".sql").read_bytes())
             row = connection.execute("SELECT bench.fill(%s)", [self._matches]).fetchone()
-        settle(self.warehouse, "staging")
+        vacuum(self.warehouse, "staging")
         assert row is not None
         return int(row[0])
 
@@ -80,7 +80,7 @@ class History:
         return self.rows // 14 * 4
 
 
-def settle(warehouse: Warehouse, *prefixes: str) -> None:
+def vacuum(warehouse: Warehouse, *prefixes: str) -> None:
     """Vacuum and analyze what was just filled, as PostgreSQL would in the minutes to come, amid what is timed."""
     with connect(warehouse.servers.database_url, autocommit=True) as connection:
         tables = connection.execute(

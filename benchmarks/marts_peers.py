@@ -11,14 +11,14 @@ from psycopg import Connection, sql
 
 from orchestration.warehouse_access import Warehouse
 from warehouse.database.connections import connect, libpq_environment
-from warehouse.publication.publication import Colour
+from warehouse.publication.generations import Colour
 
-__all__ = ["OneByOne", "first_built_peers", "wrong_rows"]
+__all__ = ["SequentialModels", "first_built_peers", "wrong_rows"]
 
 _PEERS = Path(__file__).with_name("peer_marts")
 
 
-class OneByOne:
+class SequentialModels:
     """A dbt project in this process, parsed once, whose models run one after another, without tests.
 
     Args:
@@ -52,11 +52,11 @@ class OneByOne:
         return outcome
 
 
-def first_built_peers(warehouse: Warehouse, colour: Colour) -> OneByOne:
+def first_built_peers(warehouse: Warehouse, colour: Colour) -> SequentialModels:
     """The peers, built in full over a colour's fact, in the schema `peer`."""
     with connect(warehouse.servers.database_url) as connection:
         connection.execute("CREATE SCHEMA peer AUTHORIZATION ladder_marts_owner")
-    peers = OneByOne(warehouse, _PEERS, colour)
+    peers = SequentialModels(warehouse, _PEERS, colour)
     peers.run("--full-refresh")
     return peers
 

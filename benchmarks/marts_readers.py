@@ -13,10 +13,10 @@ from typing import LiteralString
 
 import psycopg
 
-__all__ = ["READS_A_SECOND", "Reads", "reading"]
+__all__ = ["READS_PER_SECOND", "Reads", "reading"]
 
 #: The pace.
-READS_A_SECOND = 50
+READS_PER_SECOND = 50
 #: What is read, one after another.
 _QUERIES: tuple[LiteralString, ...] = (
     "SELECT * FROM marts.player_character_win_rates WHERE game = 'dota2' AND player_id = %(player)s "
@@ -82,7 +82,7 @@ def _read(url: str, pipe: Pipe) -> None:
     first = time.perf_counter()
     number = 0
     while True:
-        due = first + number / READS_A_SECOND
+        due = first + number / READS_PER_SECOND
         now = time.perf_counter()
         if now < due:
             time.sleep(due - now)

@@ -28,7 +28,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import report
-from benchmarks.noop_sides import Ended, Ours, opened_ours, opened_peer, timed_run
+from benchmarks.noop_sides import Ours, TimedRun, open_ours, open_peer, timed_run
 from ingestion.sources.opendota.connector import PASSES, READER
 from orchestration.dbt.runner import prepare, warm_up
 from orchestration.pipeline.sync import open_session
@@ -41,12 +41,12 @@ from sandbox.world import World
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
 from warehouse.ops.state import track, untrack
-from warehouse.publication.publication import current_generation
+from warehouse.publication.generations import current_generation
 
 PEOPLE, TRACKED, SEED = 120, 40, 7
 NO_LIMIT = 1_000_000
 #: Rounds at most of what only stands beside.
-BESIDE = 3
+MAX_EXTRA_ROUNDS = 3
 #: Tracked and untracked again: marts depend on what is tracked, so that a build is needed although no row will differ.
 UNKNOWN_TEAM = "1"
 
@@ -73,7 +73,7 @@ def main() -> None:
     try:
         with ExitStack() as stack:
             sandbox = stack.enter_context(serve(World(SEED, PEOPLE), limits=limits))
-            _become(home, sandbox.url)
+            _use_empty_environment(home, sandbox.url)
             warehouse = stack.enter_context(open_warehouse(load_settings()))
             _fill(warehouse, sandbox)
             # Details of older matches would be something new for each run.
@@ -88,7 +88,7 @@ def main() -> None:
     _report(seconds, facts)
 
 
-def _become(home: Path, url: str) -> None:
+def _use_empty_environment(home: Path, url: str) -> None:
     """Leave everything that the environment says of a real warehouse behind."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
@@ -102,44 +102,44 @@ def _fill(warehouse: Warehouse, sandbox: Sandbox) -> None:
 
 
 def _runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]], facts: dict[str, Any]) -> None:
-    with opened_peer(warehouse) as peer, opened_ours(warehouse) as ours:
-        ways: dict[str, Callable[[], Ended]] = {
+    with open_peer(warehouse) as peer, open_ours(warehouse) as ours:
+        ways: dict[str, Callable[[], TimedRun]] = {
             WARM: lambda: _with_nothing_new(warehouse, ours.launch),
             PEER_WARM: peer.execute,
             PEER_LAUNCHED: peer.launch,
             BUILDING: lambda: _building(warehouse, ours),
-            COLD: lambda: _with_nothing_new(warehouse, lambda: _in_a_process(ours)),
+            COLD: lambda: _with_nothing_new(warehouse, lambda: _in_new_process(ours)),
             WHOLE: lambda: _with_nothing_new(warehouse, lambda: _whole(warehouse)),
         }
         # The first round is not counted: it fills caches, and the second colour.
         for number in range(rounds + 1):
             for what, run in ways.items():
-                if number > BESIDE and what in (COLD, WHOLE):
+                if number > MAX_EXTRA_ROUNDS and what in (COLD, WHOLE):
                     continue
-                ended = run()
-                print(f"round {number}: {what}: {ended.seconds:.2f} s", flush=True)
+                timed = run()
+                print(f"round {number}: {what}: {timed.seconds:.2f} s", flush=True)
                 if number:
-                    seconds.setdefault(what, []).append(ended.seconds)
-                if ended.events:
-                    facts.setdefault("asset events of a run", {})[what] = ended.events
+                    seconds.setdefault(what, []).append(timed.seconds)
+                if timed.events:
+                    facts.setdefault("asset events of a run", {})[what] = timed.events
 
 
-def _with_nothing_new(warehouse: Warehouse, run: Callable[[], Ended]) -> Ended:
+def _with_nothing_new(warehouse: Warehouse, run: Callable[[], TimedRun]) -> TimedRun:
     before = _generation(warehouse)
-    ended = run()
+    timed = run()
     assert _generation(warehouse) == before, "something was built, although nothing was new"
-    return ended
+    return timed
 
 
-def _building(warehouse: Warehouse, ours: Ours) -> Ended:
-    _make_needed(warehouse)
+def _building(warehouse: Warehouse, ours: Ours) -> TimedRun:
+    _require_build(warehouse)
     before = _generation(warehouse)
-    ended = ours.launch()
+    timed = ours.launch()
     assert _generation(warehouse) == before + 1, "nothing was built"
-    return ended
+    return timed
 
 
-def _make_needed(warehouse: Warehouse) -> None:
+def _require_build(warehouse: Warehouse) -> None:
     """Make the next build needed, though no row will differ."""
     with connect(warehouse.url("ingest")) as connection:
         untracked = untrack(connection, "opendota", "team", [UNKNOWN_TEAM])
@@ -147,7 +147,7 @@ def _make_needed(warehouse: Warehouse) -> None:
             track(connection, "opendota", "team", [UNKNOWN_TEAM])
 
 
-def _in_a_process(ours: Ours) -> Ended:
+def _in_new_process(ours: Ours) -> TimedRun:
     def start() -> str:
         run_id = ours.create().run_id
         subprocess.run([sys.executable, "-m", "orchestration.worker.server", run_id], check=True)
@@ -156,24 +156,24 @@ def _in_a_process(ours: Ours) -> Ended:
     return timed_run(ours.instance, start)
 
 
-def _whole(warehouse: Warehouse) -> Ended:
-    began = time.perf_counter()
+def _whole(warehouse: Warehouse) -> TimedRun:
+    started = time.perf_counter()
     done = follow_run(warehouse.settings.home, Run(), lambda message: None)
     assert done.is_ok, done.errors
-    return Ended(time.perf_counter() - began, {})
+    return TimedRun(time.perf_counter() - started, {})
 
 
 def _cold_runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]], facts: dict[str, Any]) -> None:
     """Without a worker, `ladder run` does everything itself."""
 
-    def run() -> Ended:
-        began = time.perf_counter()
+    def run() -> TimedRun:
+        started = time.perf_counter()
         done = subprocess.run([_LADDER, "run"], check=True, capture_output=True, text=True)
-        elapsed = time.perf_counter() - began
+        elapsed = time.perf_counter() - started
         facts["requests of `ladder run` with nothing new"] = int(re.findall(r"(\d+) requests", done.stdout)[-1])
-        return Ended(elapsed, {})
+        return TimedRun(elapsed, {})
 
-    for _ in range(min(rounds, BESIDE)):
+    for _ in range(min(rounds, MAX_EXTRA_ROUNDS)):
         seconds.setdefault(LADDER_RUN, []).append(_with_nothing_new(warehouse, run).seconds)
 
 
@@ -187,13 +187,13 @@ def _builds(
     (matches,) = (definition for definition in PASSES if definition.name == "player_matches")
 
     def build(what: str, *, full_refresh: bool = False) -> None:
-        began = time.perf_counter()
+        started = time.perf_counter()
         done = transform(warehouse, prepared, full_refresh=full_refresh)
-        seconds.setdefault(what, []).append(time.perf_counter() - began)
+        seconds.setdefault(what, []).append(time.perf_counter() - started)
         assert done.is_built, what
         assert done.failure is None, done.failure
 
-    for _ in range(min(rounds, BESIDE)):
+    for _ in range(min(rounds, MAX_EXTRA_ROUNDS)):
         build(FULL, full_refresh=True)
         sandbox.advance(days=1)
         with open_session(warehouse, READER) as session:
@@ -201,9 +201,9 @@ def _builds(
         facts.setdefault("new matches of each day", []).append(loaded.inserted)
         build(SOME)
         # The other colour lacks the day; built once, both stand at the newest batch.
-        _make_needed(warehouse)
+        _require_build(warehouse)
         transform(warehouse, prepared)
-        _make_needed(warehouse)
+        _require_build(warehouse)
         build(NOTHING)
 
 

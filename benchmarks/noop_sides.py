@@ -35,10 +35,10 @@ from orchestration.runs.execution import create_run, opened_instance
 from orchestration.warehouse_access import Warehouse
 from orchestration.worker.client import is_running
 from serving.run import reserve_port
-from warehouse.database.connections import libpq_environment, parameters
+from warehouse.database.connections import connection_parameters, libpq_environment
 from warehouse.embedded import Servers
 
-__all__ = ["Ended", "Ours", "Peer", "opened_ours", "opened_peer"]
+__all__ = ["Ours", "Peer", "TimedRun", "open_ours", "open_peer"]
 
 _LOCAL = "127.0.0.1"
 _LOCATION = "peer"
@@ -54,7 +54,7 @@ _COUNTED = {
 
 
 @dataclass(frozen=True)
-class Ended:
+class TimedRun:
     """A run that succeeded.
 
     Args:
@@ -77,7 +77,7 @@ class Ours:
         """A run that brings the marts to what is loaded: nothing is fetched."""
         return create_run(self.instance, self.repository, "transform")
 
-    def launch(self) -> Ended:
+    def launch(self) -> TimedRun:
         """Have the warm worker execute one, as the web UI and schedules do."""
 
         def start() -> str:
@@ -96,7 +96,7 @@ class Peer:
     repository: RepositoryDefinition
     workspace: WorkspaceProcessContext
 
-    def execute(self) -> Ended:
+    def execute(self) -> TimedRun:
         """Execute a run in this process, where everything but dbt's command line is loaded already."""
 
         def start() -> str:
@@ -107,7 +107,7 @@ class Peer:
 
         return timed_run(self.instance, start)
 
-    def launch(self) -> Ended:
+    def launch(self) -> TimedRun:
         """Launch a run as the web UI and schedules do: Dagster's launcher gives it a process."""
 
         def start() -> str:
@@ -125,23 +125,23 @@ class Peer:
         return timed_run(self.instance, start)
 
 
-def timed_run(instance: DagsterInstance, start: Callable[[], str]) -> Ended:
+def timed_run(instance: DagsterInstance, start: Callable[[], str]) -> TimedRun:
     """Time a run from before its creation to its recorded end; one that fails ends the benchmark."""
-    began = time.time()
+    started = time.time()
     run_id = start()
     while (run := instance.get_run_by_id(run_id)) is None or not run.is_finished:
-        assert time.time() - began < _RUN_S, f"run {run_id} does not end"
+        assert time.time() - started < _RUN_S, f"run {run_id} does not end"
         time.sleep(_POLL_S)
     assert run.status == DagsterRunStatus.SUCCESS, f"run {run_id}: {run.status}"
     record = instance.get_run_record_by_id(run_id)
     assert record is not None
     assert record.end_time is not None
     logs = {kind: instance.all_logs(run_id, of_type=type_) for kind, type_ in _COUNTED.items()}
-    return Ended(record.end_time - began, {kind: len(found) for kind, found in logs.items()})
+    return TimedRun(record.end_time - started, {kind: len(found) for kind, found in logs.items()})
 
 
 @contextmanager
-def opened_ours(warehouse: Warehouse) -> Iterator[Ours]:
+def open_ours(warehouse: Warehouse) -> Iterator[Ours]:
     """Start our warm worker."""
     graph = prepare(warehouse.settings, warehouse.servers.database_url).graph
     home = warehouse.settings.home
@@ -149,12 +149,12 @@ def opened_ours(warehouse: Warehouse) -> Iterator[Ours]:
         opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance,
         Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True) as worker,
     ):
-        _await(worker, lambda: is_running(home))
+        _wait_until_ready(worker, lambda: is_running(home))
         yield Ours(instance, build_definitions(graph).get_repository_def())
 
 
 @contextmanager
-def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
+def open_peer(warehouse: Warehouse) -> Iterator[Peer]:
     """Copy database and project, prepare the manifest, and start a code server; nobody may use the database now.
 
     The peer has the same configuration of Dagster, in PostgreSQL too, but Dagster's own launcher.
@@ -181,7 +181,7 @@ def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
     with ExitStack() as stack:
         instance = stack.enter_context(opened_instance(dagster_home, storage_url(copy)))
         child = stack.enter_context(Child("code", server, home / "logs"))
-        _await(child, lambda: _listens(port))
+        _wait_until_ready(child, lambda: _listens(port))
         target = GrpcServerTarget(host=_LOCAL, port=port, socket=None, location_name=_LOCATION)
         workspace = stack.enter_context(WorkspaceProcessContext(instance, target))
         repository = dagster_dbt_peer.build_definitions(project).get_repository_def()
@@ -192,7 +192,7 @@ def _copied_database(warehouse: Warehouse, home: Path) -> Warehouse:
     """The same data, roles and passwords, without what Dagster has recorded."""
     shutil.copytree(warehouse.settings.home / "secrets", home / "secrets")
     admin = warehouse.servers.database_url
-    found = parameters(admin)
+    found = connection_parameters(admin)
     place = f"{found['host']}:{found['port']}"
     url = f"postgresql://{found['user']}:{found['password']}@{place}/{_DATABASE}"
     with closing(psycopg.connect(conninfo.make_conninfo(admin, dbname="postgres"), autocommit=True)) as connection:
@@ -212,7 +212,7 @@ def _copied_project(home: Path) -> Path:
     return folder
 
 
-def _await(child: Child, is_ready: Callable[[], bool]) -> None:
+def _wait_until_ready(child: Child, is_ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_S
     while not is_ready():
         assert child.exit_code is None, f"the {child.name} ended, see {child.log}"

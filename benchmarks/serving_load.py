@@ -15,7 +15,7 @@ from dataclasses import dataclass
 __all__ = ["Load", "Paced", "closed_load", "open_load", "request"]
 
 _CHUNK = 1 << 18
-_SETTLE_S = 0.2
+_WARM_UP_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Load:
     own_cpu_s: float
 
     @property
-    def a_second(self) -> float:
+    def per_second(self) -> float:
         """Responses a second."""
         return self.responses / self.seconds
 
@@ -71,17 +71,17 @@ class _Connection:
 
     __slots__ = ("due", "left", "length", "socket", "start")
 
-    def __init__(self, port: int, sent: bytes, status: int) -> None:
+    def __init__(self, port: int, payload: bytes, status: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.start = b"HTTP/1.1 %d" % status
-        self.length = self._length(sent)
+        self.length = self._length(payload)
         self.left = 0
         self.due = 0.0
 
-    def _length(self, sent: bytes) -> int:
+    def _length(self, payload: bytes) -> int:
         """Bytes of a response, head and body."""
-        self.socket.sendall(sent)
+        self.socket.sendall(payload)
         received = b""
         while b"\r\n\r\n" not in received:
             received += self._receive()
@@ -99,8 +99,8 @@ class _Connection:
         assert received, "the server closed the connection"
         return received
 
-    def send(self, sent: bytes) -> None:
-        self.socket.send(sent)
+    def send(self, payload: bytes) -> None:
+        self.socket.send(payload)
         self.left = self.length
 
     def has_received(self) -> bool:
@@ -115,8 +115,8 @@ class _Connection:
 
 
 class _Connections:
-    def __init__(self, port: int, sent: bytes, count: int, status: int) -> None:
-        self.all = [_Connection(port, sent, status) for _ in range(count)]
+    def __init__(self, port: int, payload: bytes, count: int, status: int) -> None:
+        self.all = [_Connection(port, payload, status) for _ in range(count)]
         self.by_number = {connection.socket.fileno(): connection for connection in self.all}
         self.poll = select.epoll()
         for connection in self.all:
@@ -129,25 +129,25 @@ class _Connections:
             connection.socket.close()
 
 
-def closed_load(port: int, sent: bytes, *, connections: int, seconds: float, status: int = 200) -> Load:
+def closed_load(port: int, payload: bytes, *, connections: int, seconds: float, status: int = 200) -> Load:
     """Ask over each connection as soon as it was answered.
 
     Raises:
         RuntimeError: a response has another status or length than the first one.
     """
-    opened = _Connections(port, sent, connections, status)
+    opened = _Connections(port, payload, connections, status)
     try:
         for connection in opened.all:
-            connection.send(sent)
-        _keep_asking(opened, sent, _SETTLE_S)
-        began, cpu = time.perf_counter(), time.process_time()
-        responses = _keep_asking(opened, sent, seconds)
-        return Load(responses, time.perf_counter() - began, time.process_time() - cpu)
+            connection.send(payload)
+        _send_repeatedly(opened, payload, _WARM_UP_S)
+        started, cpu = time.perf_counter(), time.process_time()
+        responses = _send_repeatedly(opened, payload, seconds)
+        return Load(responses, time.perf_counter() - started, time.process_time() - cpu)
     finally:
         opened.close()
 
 
-def _keep_asking(opened: _Connections, sent: bytes, seconds: float) -> int:
+def _send_repeatedly(opened: _Connections, payload: bytes, seconds: float) -> int:
     by_number, poll, clock = opened.by_number, opened.poll.poll, time.perf_counter
     until = clock() + seconds
     responses = 0
@@ -156,31 +156,31 @@ def _keep_asking(opened: _Connections, sent: bytes, seconds: float) -> int:
             connection = by_number[number]
             if connection.has_received():
                 responses += 1
-                connection.send(sent)
+                connection.send(payload)
     return responses
 
 
-def open_load(port: int, sent: bytes, *, connections: int, seconds: float, a_second: float) -> Paced:
+def open_load(port: int, payload: bytes, *, connections: int, seconds: float, per_second: float) -> Paced:
     """Ask at a pace, over whichever connection is free; a request that finds none waits, and its wait counts.
 
     Raises:
         RuntimeError: a response has another status or length than the first one.
     """
-    opened = _Connections(port, sent, connections, 200)
+    opened = _Connections(port, payload, connections, 200)
     free, waiting = deque(opened.all), deque[float]()
     latencies: list[float] = []
     clock = time.perf_counter
     try:
-        cpu, began = time.process_time(), clock()
-        due = began
-        while (now := clock()) < began + seconds:
+        cpu, started = time.process_time(), clock()
+        due = started
+        while (now := clock()) < started + seconds:
             while due <= now:
                 waiting.append(due)
-                due += 1 / a_second
+                due += 1 / per_second
             while waiting and free:
                 connection = free.popleft()
                 connection.due = waiting.popleft()
-                connection.send(sent)
+                connection.send(payload)
             for number, _ in opened.poll.poll(max(0.0, due - clock())):
                 connection = opened.by_number[number]
                 if connection.has_received():
@@ -188,8 +188,8 @@ def open_load(port: int, sent: bytes, *, connections: int, seconds: float, a_sec
                     free.append(connection)
         # Whoever still waits is among the slowest.
         ended = clock()
-        latencies += [ended - moment for moment in waiting]
+        latencies += [ended - due for due in waiting]
         latencies += [ended - connection.due for connection in opened.all if connection not in free]
-        return Paced(latencies, ended - began, time.process_time() - cpu)
+        return Paced(latencies, ended - started, time.process_time() - cpu)
     finally:
         opened.close()

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from tests import kept
+from tests import build_cache
 from tests.costs import Costs
 from warehouse.core.settings import Settings
 from warehouse.database.connections import role_url
@@ -28,10 +28,10 @@ from warehouse.embedded import Servers, running
 from warehouse.lake.files import Lake
 
 COSTS = pytest.StashKey[Costs]()
-_GIVEN = ("database_url", "redis_url")
+_SERVER_URLS = ("database_url", "redis_url")
 #: Files whose tests share what takes long to make, by how their paths begin: the first that fits counts. Two processes
 #: load `ladder` to fork commands from it, whatever else they do.
-_SHARING = {
+_FILE_GROUPS = {
     "tests/orchestration/test_transform.py": "transform",
     "tests/orchestration/test_sources.py": "pages and sources",
     "tests/orchestration/": "commands",
@@ -87,7 +87,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return next((group for beginning, group in _SHARING.items() if file.startswith(beginning)), file)
+            return next((group for beginning, group in _FILE_GROUPS.items() if file.startswith(beginning)), file)
 
     return Scheduling(config, log)
 
@@ -110,15 +110,21 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[tuple[Servers, Settings]]:
     `TEST_DATABASE_URL` and `TEST_REDIS_URL` name servers to be used instead of the embedded ones.
     """
     given = {
-        name: SecretStr(os.environ[f"TEST_{name.upper()}"]) for name in _GIVEN if f"TEST_{name.upper()}" in os.environ
+        name: SecretStr(os.environ[f"TEST_{name.upper()}"])
+        for name in _SERVER_URLS
+        if f"TEST_{name.upper()}" in os.environ
     }
     is_embedded = "database_url" not in given
-    with kept.copied_home(kept.cluster()) if is_embedded else kept.dropped_home("ladder-tests-") as home:
+    with (
+        build_cache.home_with_cluster(build_cache.cached_cluster())
+        if is_embedded
+        else build_cache.temporary_home("ladder-tests-") as home
+    ):
         settings = Settings(home=home, **given)
         with running(settings) as servers:
             watch_servers(pytestconfig, home)
             if not is_embedded:
-                kept.make_template(settings, servers)
+                build_cache.create_template(settings, servers)
             yield servers, settings
 
 
@@ -135,7 +141,7 @@ def create_database(
     """A context manager that makes a migrated database, for fixtures of a wider scope than one test."""
     servers, settings = cluster
     numbers = count(1)
-    prepared = kept.prepared()
+    prepared = build_cache.prepared_projects()
 
     @contextmanager
     def create() -> Iterator[Database]:
@@ -155,7 +161,7 @@ def create_database(
             connection.execute(
                 # For a database this small, file by file is three times as fast as through the log.
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                    sql.Identifier(name), sql.Identifier(kept.TEMPLATE)
+                    sql.Identifier(name), sql.Identifier(build_cache.TEMPLATE)
                 )
             )
             try:

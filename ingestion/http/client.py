@@ -28,7 +28,7 @@ from ingestion.http.bodies import ENCODING, Bodies, BodyTooLargeError, Received
 from ingestion.http.rate_limits import CallBudget, Clock, Limiter, Turn
 from ingestion.http.refusals import Refused, Upstream, as_blocked, in_short, refusal, wrong_address
 from ingestion.parsing import error_message
-from warehouse.core.json_text import NotJsonError, check_json
+from warehouse.core.json_text import InvalidJsonError, validate_json
 from warehouse.core.masking import Mask
 
 __all__ = ["Answer", "Client", "Patience", "check_address"]
@@ -285,8 +285,8 @@ class Client:
                 request=request,
             )
         try:
-            check_json(response.body)
-        except NotJsonError as error:
+            validate_json(response.body)
+        except InvalidJsonError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
                 raise wrong_address(self.upstream, f"{request} is a web page", response.status, response.body) from None
             raise BrokenAnswer(

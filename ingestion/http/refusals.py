@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, WrongAddressError, WrongKeyError
 from ingestion.parsing import ABSENT, message_of
-from warehouse.core.json_text import NotJsonError, read_json
+from warehouse.core.json_text import InvalidJsonError, read_json
 from warehouse.core.masking import Mask
 
 __all__ = ["BodyKind", "Refused", "Upstream", "as_blocked", "in_short", "refusal", "wrong_address"]
@@ -81,7 +81,7 @@ class Refused:
         is_page = "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
         try:
             message = message_of(read_json(self.body))
-        except NotJsonError:
+        except InvalidJsonError:
             return ("a web page" if is_page else "text"), ""
         if message is not None:
             return "the API's JSON", message

@@ -129,7 +129,7 @@ async def read_match(
     elif main not in parsed.frames or not parsed.frames[main].height:
         reason = "unreadable"
     else:
-        reason = unsettled(item, parsed) or ("flawed" if parsed.is_flawed else None)
+        reason = unsettled(item, parsed) or ("flawed" if parsed.has_rejects else None)
     note = reread_note(
         endpoint, item.id, reason, item.facts["before"], at=page.observed_at, played_at=_played_at(item, parsed, main)
     )

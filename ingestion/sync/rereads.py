@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from warehouse.model.source import CursorMove
-from warehouse.ops.state import REREADS, Reread
+from warehouse.model.source import CursorUpdate
+from warehouse.ops.state import REREAD_PREFIX, Reread
 
 __all__ = [
     "DEEP_WALKS",
@@ -106,7 +106,7 @@ def due_after(
 
 def reread_note(
     endpoint: str, id_: str, reason: Reason | None, before: Reread | None, *, at: datetime, played_at: datetime | None
-) -> CursorMove | None:
+) -> CursorUpdate | None:
     """What the books are to hold of something that was read, landed with its page; None where there is nothing to note.
 
     Args:
@@ -129,4 +129,4 @@ def reread_note(
         "first_at": first_at.isoformat(),
         "due_at": None if due_at is None else due_at.isoformat(),
     }
-    return CursorMove(f"{REREADS}{endpoint}/{id_}", value)
+    return CursorUpdate(f"{REREAD_PREFIX}{endpoint}/{id_}", value)

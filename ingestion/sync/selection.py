@@ -12,7 +12,7 @@ import psycopg
 
 from ingestion.sync.reports import Failure
 from warehouse.core.settings import Settings
-from warehouse.ops.state import Cursor, cursors, tracked
+from warehouse.ops.state import Cursor, read_cursors, tracked_entities
 
 __all__ = ["Choice", "Item", "Situation", "TrackedThings", "in_turn", "is_due", "is_walking"]
 
@@ -103,7 +103,7 @@ class TrackedThings:
     def ids(self, situation: Situation, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
         """Tracked ids of a kind, longest tracked first, and a failure for each that is no id of the source."""
         ids, failures = [], []
-        for thing in tracked(situation.connection, self.source, kind):
+        for thing in tracked_entities(situation.connection, self.source, kind):
             if self.is_id(kind, thing.id):
                 ids.append(thing.id)
             else:
@@ -133,7 +133,7 @@ class TrackedThings:
             every: a thing is due this long after it was read, or a little earlier.
         """
         ids, failures = self.ids(situation, kind)
-        known = cursors(situation.connection, self.source, cursor_prefix)
+        known = read_cursors(situation.connection, self.source, cursor_prefix)
         items = [
             Item(
                 f"{kind} {id_}",

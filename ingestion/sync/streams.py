@@ -42,10 +42,10 @@ from ingestion.sync.selection import Choice, Item, Situation
 from warehouse.core.errors import DatabaseError, LadderError, LakeError
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect
-from warehouse.database.refused import refused
+from warehouse.database.error_messages import to_database_error
 from warehouse.lake.files import Lake
-from warehouse.model.source import CursorMove, Page, Parsed, Source
-from warehouse.ops.state import failed_at, failed_before, finish_pass, start_pass
+from warehouse.model.source import CursorUpdate, Page, Parsed, Source
+from warehouse.ops.state import failed_in_last_sync, finish_sync, last_failures, start_sync
 from warehouse.staging.decode import parse_page
 
 __all__ = ["Context", "PassDefinition", "Run", "plan_pass", "run_pass"]
@@ -151,7 +151,7 @@ class Run:
         return page, parse_page(self.context.source.endpoints[endpoint], page)
 
     async def land(
-        self, page: Page, parsed: Parsed, cursor: CursorMove | None = None, *, if_unusable: CursorMove | None = None
+        self, page: Page, parsed: Parsed, cursor: CursorUpdate | None = None, *, if_unusable: CursorUpdate | None = None
     ) -> None:
         """Land a page, and with it the move of a cursor.
 
@@ -259,10 +259,10 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     """
     source = context.source.name
     with _database(context) as connection:
-        opened = start_pass(connection, source, definition.name)
+        opened = start_sync(connection, source, definition.name)
         situation = Situation(connection, context.settings, context.clock.now())
         choice = definition.choose(_with_failures(situation, source, definition))
-        failed = failed_before(connection, source, definition.name)
+        failed = failed_in_last_sync(connection, source, definition.name)
     items = [item for item in choice.items if item.name not in context.unknown]
     items.sort(key=lambda item: item.name in failed)
     if opened.is_resumed:
@@ -277,7 +277,7 @@ async def run_pass(context: Context, definition: PassDefinition) -> PassReport:
     with _database(context) as connection:
         if definition.conclude is not None and run.found:
             definition.conclude(Situation(connection, context.settings, context.clock.now()), run.found)
-        finish_pass(connection, opened, report.as_json())
+        finish_sync(connection, opened, report.as_json())
     return report
 
 
@@ -296,7 +296,7 @@ def plan_pass(situation: Situation, source: str, definition: PassDefinition) -> 
 
 
 def _with_failures(situation: Situation, source: str, definition: PassDefinition) -> Situation:
-    return replace(situation, failed_at=failed_at(situation.connection, source, definition.name))
+    return replace(situation, failed_at=last_failures(situation.connection, source, definition.name))
 
 
 async def _read_all(run: Run, items: Sequence[Item]) -> Stop | None:
@@ -366,7 +366,7 @@ def _database(context: Context) -> Iterator[psycopg.Connection]:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    return refused(
+    return to_database_error(
         error,
         (
             "the warehouse cannot be read or written",

@@ -21,7 +21,7 @@ from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings, load_settings
 from warehouse.database.connections import connect
 from warehouse.lake.files import Lake
-from warehouse.lake.worlds import REAL, UNNAMED, address_set, holds_data, record_world, recorded_world, set_address
+from warehouse.lake.worlds import REAL, UNNAMED, has_data, record_world, recorded_world, save_address, saved_address
 
 __all__ = ["Address", "addresses", "change_address", "settled"]
 
@@ -75,7 +75,7 @@ async def settled(reader: Reader, settings: Settings, database_url: str, lake: L
         if address.origin == "set" and home == REAL:
             return settings
         world = await _world_of(reader, reader.upstream(settings))
-        if home not in (None, world) and holds_data(connection, lake):
+        if home not in (None, world) and has_data(connection, lake):
             raise _other_world(reader, address, world, str(home))
         record_world(connection, lake, world)
     return settings
@@ -119,10 +119,10 @@ async def change_address(
         world = await _world_of(reader, upstream)
         if world == UNNAMED and (is_real or home == REAL):
             world = REAL
-        if home not in (None, world) and holds_data(connection, lake):
+        if home not in (None, world) and has_data(connection, lake):
             raise _other_world(reader, Address(reader.source.name, upstream.url, "set"), world, str(home))
         record_world(connection, lake, world)
-        set_address(connection, reader.source.name, upstream.url)
+        save_address(connection, reader.source.name, upstream.url)
     return world
 
 
@@ -130,7 +130,7 @@ def _address(connection: psycopg.Connection, reader: Reader, settings: Settings)
     source, name = reader.source.name, _field(reader)
     if name in settings.model_fields_set:
         return Address(source, getattr(settings, name), "variable")
-    url = address_set(connection, source)
+    url = saved_address(connection, source)
     return Address(source, getattr(settings, name), "default") if url is None else Address(source, url, "set")
 
 

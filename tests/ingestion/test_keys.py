@@ -61,7 +61,7 @@ def test_a_key_that_an_answer_repeats_is_in_no_message_no_body_no_header_and_no_
     key = "c4nary-9f2e7d1b" if name == "200" else CANARY
     settings = Settings(home=tmp_path, opendota_key=SecretStr(key), log_level="debug")
     before = logging.getLogger().handlers[:], logging.getLogger().level
-    logs.configure(settings, "test")
+    logs.configure_logging(settings, "test")
     try:
         [result], _ = ask(lambda path, n: REPLIES[name], key=key, open_path="/open")
     finally:

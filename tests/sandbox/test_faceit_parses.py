@@ -92,9 +92,9 @@ def test_a_malformed_field_costs_itself_and_the_record_only_where_it_is_of_the_k
         spoiled = Counter(one.field for one in sandbox.faceit.plan.malformed)
         in_key = {"Match Round"} & spoiled.keys()
         assert len(wrong.rejects) == sum(spoiled[name] for name in in_key)
-        assert sorted(len(places) for places in wrong.odd.values()) == sorted(
+        assert sorted(len(places) for places in wrong.field_rejects.values()) == sorted(
             count for name, count in spoiled.items() if name not in in_key
         )
         assert len(spoiled) > 1
-        assert (right.rejects, right.odd) == ([], {})
+        assert (right.rejects, right.field_rejects) == ([], {})
         assert wrong.frames[table].height + len(wrong.rejects) == right.frames[table].height

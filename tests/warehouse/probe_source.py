@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from warehouse.model.source import CursorMove, Endpoint, Page, Source
+from warehouse.model.source import CursorUpdate, Endpoint, Page, Source
 from warehouse.model.tables import Column, Table
 from warehouse.staging.decode import decode_records
 
@@ -46,7 +46,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def page(
-    endpoint: str, records: Sequence[Any], *, hour: int = 0, player: int = 1, cursor: CursorMove | None = None
+    endpoint: str, records: Sequence[Any], *, hour: int = 0, player: int = 1, cursor: CursorUpdate | None = None
 ) -> Page:
     """An answer observed some hours after the start."""
     return Page(

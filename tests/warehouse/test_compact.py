@@ -103,8 +103,8 @@ from datetime import date
 from pathlib import Path
 from psycopg import Transaction
 from tests.warehouse.probe_source import SOURCE
-from warehouse.lake.files.compaction import compact
-from warehouse.lake.files.files import Lake
+from warehouse.lake.compaction import compact
+from warehouse.lake.files import Lake
 
 left = int(sys.argv[3])
 

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from warehouse.core.errors import ConfigurationError
 from warehouse.database.connection_forms import Form, render_connection, render_variables
-from warehouse.database.connections import parameters
+from warehouse.database.connections import connection_parameters
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20)
 HOSTS = st.sampled_from(["127.0.0.1", "db.example.org", "::1", "/var/run/postgresql", "a.example.org,b.example.org"])
@@ -38,8 +38,8 @@ def each_port(login: dict[str, str]) -> dict[str, str]:
 @given(LOGINS)
 @settings(deadline=None)
 def test_url_and_dsn_are_the_login(login: dict[str, str]) -> None:
-    assert parameters(written(login, "url")) == {**login, **each_port(login)}
-    assert parameters(written(login, "dsn")) == login
+    assert connection_parameters(written(login, "url")) == {**login, **each_port(login)}
+    assert connection_parameters(written(login, "dsn")) == login
 
 
 @given(LOGINS)

@@ -15,17 +15,10 @@ from orchestration.dbt.sessions import session_name
 from tests.conftest import Database
 from warehouse.core.errors import PublicationError
 from warehouse.database.connections import connect
-from warehouse.publication.damage import damaged_marts, is_dbt_gone
-from warehouse.publication.publication import (
-    begin_build,
-    building,
-    current_generation,
-    plan_build,
-    record_build,
-    restore_views,
-    rollback,
-    turn,
-)
+from warehouse.publication.damage import damaged_marts, dbt_sessions_ended
+from warehouse.publication.generations import current_generation
+from warehouse.publication.plan import begin_build, build_session, plan_build, record_build
+from warehouse.publication.promote import promote, restore_views, rollback
 
 MARTS = ("ranks", "scores")
 
@@ -40,7 +33,7 @@ def published(create_database: Callable[[], AbstractContextManager[Database]]) -
 
 
 def _publish(database: Database, colour: str) -> None:
-    with building(database.url("transform")) as connection:
+    with build_session(database.url("transform")) as connection:
         plan = plan_build(connection, models_digest="m", as_of_date=None)
         assert plan.colour == colour
         begin_build(connection, plan, is_full=False)
@@ -54,7 +47,7 @@ def _publish(database: Database, colour: str) -> None:
                 )
         _until(lambda: _written(database, colour) == 3 * len(MARTS))
         record_build(connection, plan, as_of_date=None)
-        turn(connection, plan.colour, MARTS)
+        promote(connection, plan.colour, MARTS)
 
 
 def _written(database: Database, colour: str) -> int:
@@ -154,13 +147,13 @@ def test_a_publication_at_the_time_of_a_look_is_no_damage(database: Database) ->
                 looks += 1
         return looks
 
-    with ThreadPoolExecutor(2) as threads, building(database.url("transform")) as connection:
+    with ThreadPoolExecutor(2) as threads, build_session(database.url("transform")) as connection:
         for colour in ("blue", "green"):
-            turn(connection, colour, MARTS)
+            promote(connection, colour, MARTS)
         looking = [threads.submit(look) for _ in range(2)]
         try:
             for colour in ("blue", "green") * 20:
-                turn(connection, colour, MARTS)
+                promote(connection, colour, MARTS)
         finally:
             is_over.set()
         assert min(one.result() for one in looking) > 40
@@ -194,8 +187,8 @@ def test_rows_are_counted_after_the_sessions_of_dbt_are_over(published: Database
     url = published.url("transform")
     with connect(url, autocommit=True) as looking:
         with psycopg.connect(url, application_name=session_name()):
-            assert not is_dbt_gone(looking)
-        assert is_dbt_gone(looking)
+            assert not dbt_sessions_ended(looking)
+        assert dbt_sessions_ended(looking)
 
 
 def test_serving_and_every_command_may_look(published: Database) -> None:
@@ -207,9 +200,9 @@ def test_serving_and_every_command_may_look(published: Database) -> None:
 def test_a_view_is_mended_without_a_build(published: Database) -> None:
     with connect(published.admin_url, autocommit=True) as admin:
         admin.execute("DROP VIEW marts.scores")
-    with building(published.url("transform")) as connection:
+    with build_session(published.url("transform")) as connection:
         (damage,) = damaged_marts(connection)
-        assert damage.is_view_alone
+        assert damage.is_view_only
         live = current_generation(connection)
         assert live is not None
         restored = restore_views(connection, live)
@@ -241,7 +234,7 @@ def test_a_rollback_to_what_somebody_changed_is_refused(published: Database) -> 
         assert _found(admin, "green") == [("scores", "emptied")]
         assert _found(admin) == []
     with (
-        building(published.url("transform")) as connection,
+        build_session(published.url("transform")) as connection,
         pytest.raises(PublicationError, match="scores: its rows were removed"),
     ):
         rollback(connection, MARTS)

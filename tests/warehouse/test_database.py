@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from warehouse.core.errors import DatabaseError
+from warehouse.database.connection_hints import connection_hint
 from warehouse.database.connections import connect, libpq_environment
-from warehouse.database.server_hints import server_hint
 
 _NOBODY = "postgresql://ann:secret@127.0.0.1:9/games"
 
@@ -32,13 +32,13 @@ def test_a_variable_is_blamed_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DatabaseError) as raised:
         connect(_NOBODY)
     assert raised.value.hint == "check LADDER_DATABASE_URL and that the server accepts this login"
-    assert "LADDER_REDIS_URL" in server_hint("valkey")
+    assert "LADDER_REDIS_URL" in connection_hint("valkey")
 
 
 def test_no_variable_is_blamed_for_an_embedded_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LADDER_HOME", str(tmp_path))
     with pytest.raises(DatabaseError) as raised:
         connect(_NOBODY)
-    for server, hint in (("postgres", raised.value.hint), ("valkey", server_hint("valkey"))):
+    for server, hint in (("postgres", raised.value.hint), ("valkey", connection_hint("valkey"))):
         assert "embedded" in hint
         assert hint.endswith(f"see {tmp_path}/servers/{server}.log")

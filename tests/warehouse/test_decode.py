@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.model.source import OddField
-from warehouse.model.tables import Column, Table, Timeline
+from warehouse.model.source import FieldReject
+from warehouse.model.tables import Column, Table, TimestampFormat
 from warehouse.staging.decode import decode_records, decode_rows, frame_schema
 
 FLAT = Table(
@@ -45,7 +45,7 @@ TIMED = Table(
     "timed",
     key=("id",),
     description="times",
-    columns=(Column("id", "bigint", "id"), Column("at", "bigint", "start", time=Timeline(1, 1_262_304_000))),
+    columns=(Column("id", "bigint", "id"), Column("at", "bigint", "start", time=TimestampFormat(1, 1_262_304_000))),
 )
 
 json_values = st.recursive(
@@ -97,9 +97,9 @@ def test_a_bad_field_becomes_null_and_is_counted_by_its_path() -> None:
     parsed = decode_records(FLAT, body, {"owner": 1})
     assert parsed.frames["flat"].select("id", "kills").rows() == [(1, None), (2, None), (3, None)]
     assert parsed.rejects == []
-    assert parsed.odd == {
-        OddField("flat", "$.kills", "expected an integer, got text"): [1],
-        OddField("flat", "$.kills", "expected an integer, got a fraction"): [2],
+    assert parsed.field_rejects == {
+        FieldReject("flat", "$.kills", "expected an integer, got text"): [1],
+        FieldReject("flat", "$.kills", "expected an integer, got a fraction"): [2],
     }
 
 
@@ -109,7 +109,7 @@ def test_a_bad_key_costs_its_record_alone_and_is_named() -> None:
     (reject,) = parsed.rejects
     assert (reject.record_index, reject.field_path) == (1, "$.id")
     assert '"two"' in reject.record
-    assert parsed.odd == {}
+    assert parsed.field_rejects == {}
 
 
 def test_a_result_that_cannot_be_read_costs_its_record_but_one_that_is_not_known_does_not() -> None:
@@ -121,7 +121,7 @@ def test_a_result_that_cannot_be_read_costs_its_record_but_one_that_is_not_known
         columns=(
             Column("id", "bigint", "id"),
             Column("won", "boolean", "won", decides_result=True),
-            Column("side", "text", "side", decides_result=True, spellings=frozenset(("a", "b"))),
+            Column("side", "text", "side", decides_result=True, accepted_values=frozenset(("a", "b"))),
         ),
     )
     records = [{"id": 1}, {"id": 2, "won": None, "side": "a"}, {"id": 3, "won": "perhaps"}, {"id": 4, "side": "c"}]
@@ -139,7 +139,7 @@ def test_numbers_out_of_range_never_wrap() -> None:
     body = b'[{"id":1,"start":5,"kills":2147483648},{"id":99999999999999999999,"start":5}]'
     parsed = decode_records(FLAT, body, {"owner": 1})
     assert parsed.frames["flat"].select("id", "kills").rows() == [(1, None)]
-    assert parsed.odd == {OddField("flat", "$.kills", "the number is out of range"): [0]}
+    assert parsed.field_rejects == {FieldReject("flat", "$.kills", "the number is out of range"): [0]}
     assert [reject.field_path for reject in parsed.rejects] == ["$.id"]
 
 
@@ -174,7 +174,7 @@ def test_an_integer_is_read_however_it_is_written_and_nothing_else_is(sent: str,
     body = f'[{{"id":1,"start":5,"kills":{sent}}},{{"id":2,"start":5,"kills":3}}]'.encode()
     parsed = decode_records(FLAT, body, {"owner": 1})
     assert parsed.frames["flat"]["kills"].to_list() == [read, 3]
-    assert (len(parsed.odd), parsed.rejects) == (0 if read is not None else 1, [])
+    assert (len(parsed.field_rejects), parsed.rejects) == (0 if read is not None else 1, [])
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_integer_is_read_however_it_is_written_and_nothing_else_is(sent: str,
 def test_a_text_keeps_what_can_be_read_of_it(sent: bytes, read: str | None, is_odd: bool) -> None:
     parsed = decode_records(MIXED, b'[{"id":1,"profile":{"name":' + sent + b'}},{"id":2}]', {})
     assert parsed.frames["mixed"].select("id", "name").rows() == [(1, read), (2, None)]
-    assert [odd.field_path for odd in parsed.odd] == (["$.profile.name"] if is_odd else [])
+    assert [odd.field_path for odd in parsed.field_rejects] == (["$.profile.name"] if is_odd else [])
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_part_that_is_no_object_is_counted_once_and_its_fields_are_null() -> N
     )
     parsed = decode_rows(table, [{"id": 1, "profile": "none"}, {"id": 2, "profile": None}], {})
     assert parsed.frames["nested"].rows() == [(1, None, None), (2, None, None)]
-    assert parsed.odd == {OddField("nested", "$.profile", "expected an object"): [0]}
+    assert parsed.field_rejects == {FieldReject("nested", "$.profile", "expected an object"): [0]}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_time_is_read_in_any_unit_and_what_cannot_be_one_is_null(sent: str, re
     body = f'[{{"id":1,"at":{sent}}},{{"id":2,"at":1753000000}}]'.encode()
     parsed = decode_records(TIMED, body, {}, observed_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert parsed.frames["timed"].rows() == [(1, read), (2, 1753000000)]
-    assert [odd.field_path for odd in parsed.odd] == ([] if read is not None else ["$.at"])
+    assert [odd.field_path for odd in parsed.field_rejects] == ([] if read is not None else ["$.at"])
 
 
 def test_a_time_in_milliseconds_may_be_sent_in_seconds_and_0_may_mean_none() -> None:
@@ -266,9 +266,9 @@ def test_a_time_in_milliseconds_may_be_sent_in_seconds_and_0_may_mean_none() -> 
         description="times",
         columns=(
             Column("id", "bigint", "id"),
-            Column("at", "bigint", "end", time=Timeline(1000, 1_262_304_000)),
-            Column("last", "bigint", "last", time=Timeline(1, 1_262_304_000, zero_is_none=True)),
-            Column("seen", "text", "seen", time=Timeline(1, 0)),
+            Column("at", "bigint", "end", time=TimestampFormat(1000, 1_262_304_000)),
+            Column("last", "bigint", "last", time=TimestampFormat(1, 1_262_304_000, is_zero_null=True)),
+            Column("seen", "text", "seen", time=TimestampFormat(1, 0)),
         ),
     )
     records = [
@@ -282,7 +282,7 @@ def test_a_time_in_milliseconds_may_be_sent_in_seconds_and_0_may_mean_none() -> 
         (2, 1753000000123, 1753000000, "2026-01-01T00:00:00.000Z"),
         (3, None, None, "2026-01-01T00:00:00.000Z"),
     ]
-    assert parsed.odd == {}
+    assert parsed.field_rejects == {}
 
 
 def test_texts_of_keys_and_indexes_are_no_longer_than_an_index_holds() -> None:
@@ -302,7 +302,7 @@ def test_texts_of_keys_and_indexes_are_no_longer_than_an_index_holds() -> None:
     long = "\u5531" * 200
     parsed = decode_rows(table, [{"id": "1", "account": long, "team": long, "name": long}, {"id": long}], {})
     assert parsed.frames["keyed"].rows() == [("1", None, None, long)]
-    assert [odd.field_path for odd in parsed.odd] == ["$.account", "$.team"]
+    assert [odd.field_path for odd in parsed.field_rejects] == ["$.account", "$.team"]
     assert [reject.field_path for reject in parsed.rejects] == ["$.id"]
 
 
@@ -325,7 +325,7 @@ def test_empty_text_is_none_where_a_number_may_be_text_and_odd_elsewhere() -> No
     )
     parsed = decode_rows(table, [{"id": "", "level": "", "place": ""}, {"id": "b", "level": "7", "place": "7"}], {})
     assert parsed.frames["levels"].rows() == [("", None, None), ("b", 7, 7)]
-    assert [odd.field_path for odd in parsed.odd] == ["$.place"]
+    assert [odd.field_path for odd in parsed.field_rejects] == ["$.place"]
     (reject,) = decode_rows(MIXED, [{"id": ""}], {}).rejects
     assert (reject.field_path, reject.reason) == ("$.id", "missing")
 

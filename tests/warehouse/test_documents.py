@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.spellings import SPELLINGS, Spelling
+from tests.value_formats import VALUE_FORMATS, ValueFormat
 from warehouse.core.json_text import read_json
-from warehouse.model.source import OddField
-from warehouse.model.tables import Column, Table, parts
+from warehouse.model.source import FieldReject
+from warehouse.model.tables import Column, Table, document_fields
 from warehouse.staging.decode import decode_rows
 
 _TABLE = Table(
@@ -26,22 +26,22 @@ _TABLE = Table(
             "texts",
             ("shown", "stats"),
             is_lenient=True,
-            parts=(
-                *parts("integer", "Kills", "Deaths"),
-                *parts("double precision", "Rate %"),
-                *parts("boolean", "Won"),
+            document_fields=(
+                *document_fields("integer", "Kills", "Deaths"),
+                *document_fields("double precision", "Rate %"),
+                *document_fields("boolean", "Won"),
             ),
         ),
         Column(
             "draft",
             "jsonb",
             "a list",
-            parts=(
-                *parts("integer", "[].hero", "[].sides.left.score"),
-                *parts("boolean", "[].is_pick"),
+            document_fields=(
+                *document_fields("integer", "[].hero", "[].sides.left.score"),
+                *document_fields("boolean", "[].is_pick"),
             ),
         ),
-        Column("entry", "jsonb", "any", parts=parts("boolean", "balanced"), has_other_forms=True),
+        Column("entry", "jsonb", "any", document_fields=document_fields("boolean", "balanced"), is_scalar_allowed=True),
     ),
 )
 
@@ -56,7 +56,7 @@ def _odd(**record: Any) -> dict[str, str]:
         # The empty text says that there is no document where texts are sent for numbers.
         if sent.get(name) not in (None, ""):
             assert msgspec.json.decode(row[name]) == sent[name]
-    return {odd.field_path: odd.reason for odd in parsed.odd}
+    return {odd.field_path: odd.reason for odd in parsed.field_rejects}
 
 
 def test_a_value_within_a_document_that_cannot_be_read_is_counted_by_its_path() -> None:
@@ -108,12 +108,14 @@ def test_what_stands_in_place_of_an_object_or_a_list_is_counted(record: dict[str
     assert _odd(**record) == odd
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.sent)
-def test_what_is_readable_does_not_depend_on_its_spelling(spelling: Spelling) -> None:
+@pytest.mark.parametrize("spelling", VALUE_FORMATS, ids=lambda spelling: spelling.sent)
+def test_what_is_readable_does_not_depend_on_its_spelling(spelling: ValueFormat) -> None:
     value = read_json(spelling.sent.encode())
     stats = {"Kills": value, "Rate %": value, "Won": value}
     parsed = decode_rows(_TABLE, [{"id": 1, "shown": {"stats": stats}}], {})
-    counted = {odd.field_path.removeprefix("$.shown.stats.") for odd in parsed.odd if "stats." in odd.field_path}
+    counted = {
+        odd.field_path.removeprefix("$.shown.stats.") for odd in parsed.field_rejects if "stats." in odd.field_path
+    }
     unreadable = {
         "Kills": spelling.integer is None,
         "Rate %": spelling.decimal is None,
@@ -130,9 +132,9 @@ def test_columns_and_documents_are_read_alike() -> None:
         description="columns",
         columns=(Column("id", "bigint", "id"), Column("kills", "integer", "kills"), Column("won", "boolean", "won")),
     )
-    values = [read_json(spelling.sent.encode()) for spelling in SPELLINGS]
+    values = [read_json(spelling.sent.encode()) for spelling in VALUE_FORMATS]
     records = [{"id": index, "kills": value, "won": value} for index, value in enumerate(values)]
     parsed = decode_rows(table, records, {})
-    assert parsed.frames["columns"]["kills"].to_list() == [spelling.integer for spelling in SPELLINGS]
-    assert parsed.frames["columns"]["won"].to_list() == [spelling.boolean for spelling in SPELLINGS]
-    assert OddField("columns", "$.kills", "expected an integer, got a fraction") in parsed.odd
+    assert parsed.frames["columns"]["kills"].to_list() == [spelling.integer for spelling in VALUE_FORMATS]
+    assert parsed.frames["columns"]["won"].to_list() == [spelling.boolean for spelling in VALUE_FORMATS]
+    assert FieldReject("columns", "$.kills", "expected an integer, got a fraction") in parsed.field_rejects

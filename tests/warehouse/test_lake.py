@@ -13,12 +13,18 @@ import pytest
 from tests.warehouse.probe_source import SOURCE, START, page
 from warehouse.core.errors import LakeError
 from warehouse.lake.files import Lake
-from warehouse.model.source import CursorMove, Page
+from warehouse.model.source import CursorUpdate, Page
 
 
 def test_a_page_comes_back_as_it_was_fetched(lake: Lake) -> None:
     given = Page(
-        "scores", "/scores/1?limit=2", {"player": 1}, 200, START, b'[ {"game": 1} ]\n', cursor=CursorMove("c", {"n": 1})
+        "scores",
+        "/scores/1?limit=2",
+        {"player": 1},
+        200,
+        START,
+        b'[ {"game": 1} ]\n',
+        cursor=CursorUpdate("c", {"n": 1}),
     )
     path = lake.land(SOURCE, "scores", [given])
     assert list(lake.read(path)) == [given]
@@ -83,7 +89,7 @@ import resource, signal, sys
 from pathlib import Path
 from tests.warehouse.probe_source import SOURCE, page
 from warehouse.core.errors import LakeError
-from warehouse.lake.files.files import Lake
+from warehouse.lake.files import Lake
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:

@@ -17,8 +17,8 @@ from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, START, contents, deletion, empty, page, written
 from warehouse.database.connections import connect, role_url
 from warehouse.lake.files import Lake
-from warehouse.model.source import CursorMove, Page, Parsed
-from warehouse.ops.state import cursors
+from warehouse.model.source import CursorUpdate, Page, Parsed
+from warehouse.ops.state import read_cursors
 from warehouse.schema.migrate import migrate
 from warehouse.staging.load import load_files, load_pending, pending_files
 from warehouse.staging.prepare import GROUP_BYTES
@@ -39,13 +39,13 @@ def connection(ingest_url: str) -> Iterator[psycopg.Connection]:
 def test_a_landed_page_becomes_rows_books_and_cursor_in_one_batch(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
-    move = CursorMove("scores/1", {"newest": 2})
+    move = CursorUpdate("scores/1", {"newest": 2})
     lake.land(SOURCE, "scores", [page("scores", [{"game": 1, "points": 5}, {"game": 2, "won": True}], cursor=move)])
     report = load_pending(ingest_url, lake, SOURCE)
     assert (report.files, report.pages, report.records, report.inserted) == (1, 1, 2, 2)
     assert report.changed == {"scores": 2}
     assert [row[:4] for row in contents(connection)["scores"]] == [(1, 1, 5, None), (1, 2, None, True)]
-    assert cursors(connection, "probe", "scores/")["scores/1"].value == {"newest": 2}
+    assert read_cursors(connection, "probe", "scores/")["scores/1"].value == {"newest": 2}
     assert connection.execute("SELECT source, files, inserted FROM ops.batches").fetchall() == [("probe", 1, 2)]
 
 
@@ -58,7 +58,7 @@ def test_loading_the_same_pages_again_writes_nothing(
     before, count = contents(connection), written(connection)
     path = lake.land(SOURCE, "scores", pages)
     assert load_pending(ingest_url, lake, SOURCE).files == 1
-    load_files(connection, lake, SOURCE, [path], again=True)
+    load_files(connection, lake, SOURCE, [path], is_reload=True)
     assert contents(connection) == before
     assert written(connection) == count
 
@@ -260,9 +260,9 @@ def test_rejects_are_kept_with_their_place_and_counted(
 
 def test_an_older_page_never_moves_a_cursor_back(ingest_url: str, connection: psycopg.Connection, lake: Lake) -> None:
     for hour in (3, 1):
-        lake.land(SOURCE, "scores", [page("scores", [], hour=hour, cursor=CursorMove("c", {"hour": hour}))])
+        lake.land(SOURCE, "scores", [page("scores", [], hour=hour, cursor=CursorUpdate("c", {"hour": hour}))])
         load_pending(ingest_url, lake, SOURCE)
-    assert cursors(connection, "probe", "c")["c"].value == {"hour": 3}
+    assert read_cursors(connection, "probe", "c")["c"].value == {"hour": 3}
 
 
 def test_unknown_fields_are_named_up_to_a_number_and_counted_together_beyond(
@@ -286,7 +286,7 @@ def test_a_page_that_the_database_refuses_is_a_reject_and_every_other_page_is_lo
             page(
                 "scores",
                 [{"game": number, "points": 13 if number in (3, 17) else 0}],
-                cursor=CursorMove(f"scores/{number}", {}),
+                cursor=CursorUpdate(f"scores/{number}", {}),
             )
             for number in range(first, first + 10)
         ]
@@ -301,7 +301,7 @@ def test_a_page_that_the_database_refuses_is_a_reject_and_every_other_page_is_lo
     assert [(number, index) for number, index, _ in rejects] == [(3, -1), (7, -1)]
     assert all(reason.startswith("not stored: ") and "check constraint" in reason for _, _, reason in rejects)
     # It is requested again, as everything is that could not be used.
-    assert "scores/3" not in cursors(connection, "probe", "scores/")
+    assert "scores/3" not in read_cursors(connection, "probe", "scores/")
 
 
 def test_a_page_that_its_parser_cannot_take_is_a_reject_and_every_other_page_is_loaded(

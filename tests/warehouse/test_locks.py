@@ -14,10 +14,10 @@ from psycopg import sql
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, page
 from warehouse.database.connections import connect
-from warehouse.database.locks import await_builds
+from warehouse.database.locks import share_build_lock
 from warehouse.database.role_names import LoginRole
 from warehouse.lake.files import Lake
-from warehouse.publication.publication import building
+from warehouse.publication.plan import build_session
 from warehouse.schema.migrate import migrate
 from warehouse.staging.load import load_pending
 
@@ -44,7 +44,7 @@ def test_a_reader_that_holds_every_lock_it_can_get_holds_up_no_work(
     def work() -> None:
         migrate(database.settings, database.admin_url, [SOURCE])
         load_pending(database.url("ingest"), lake, SOURCE)
-        with building(database.url("transform")):
+        with build_session(database.url("transform")):
             pass
 
     with psycopg.connect(database.url(reader), options="-c default_transaction_read_only=off") as connection:
@@ -58,8 +58,8 @@ def test_a_wait_for_a_lock_is_announced_after_two_seconds_with_its_holders(
     database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with connect(database.url("ingest")) as waiting:
-        with building(database.url("transform")):
-            waiter = threading.Thread(target=await_builds, args=(waiting,))
+        with build_session(database.url("transform")):
+            waiter = threading.Thread(target=share_build_lock, args=(waiting,))
             waiter.start()
             waiter.join(2.5 + _LIMIT_S / 10)
             assert waiter.is_alive()
@@ -71,10 +71,10 @@ def test_a_wait_for_a_lock_is_announced_after_two_seconds_with_its_holders(
 
 
 def test_a_wait_that_is_short_says_nothing(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
-    with building(database.url("transform")):
+    with build_session(database.url("transform")):
         pass
     with connect(database.url("ingest")) as waiting:
-        await_builds(waiting)
+        share_build_lock(waiting)
     assert capfd.readouterr().err == ""
 
 

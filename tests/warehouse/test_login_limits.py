@@ -16,7 +16,7 @@ from psycopg import conninfo
 from tests.conftest import Database
 from warehouse.core.errors import DatabaseError
 from warehouse.database.connections import connect, role_url
-from warehouse.database.login_limits import end_long_sessions, missing_limits, watching_logins
+from warehouse.database.login_limits import missing_limits, terminate_long_sessions, watch_logins
 from warehouse.database.role_names import LoginRole
 from warehouse.schema.migrate import migrate
 
@@ -65,7 +65,7 @@ def test_what_a_login_changed_of_itself_is_noticed_and_set_back(meddled: Databas
 
 
 def test_a_warehouse_that_is_kept_up_sets_a_changed_password_back_by_itself(meddled: Database) -> None:
-    with watching_logins(meddled.settings, meddled.admin_url, every_s=0.1):
+    with watch_logins(meddled.settings, meddled.admin_url, interval_s=0.1):
         assert _becomes(lambda: _can_connect(meddled.url("analyst")))
 
 
@@ -89,9 +89,9 @@ def test_sessions_that_last_for_too_long_are_ended_whatever_they_have_set(databa
         waiting.execute("SELECT 1")
         for connection in (long, other):
             connection.execute("SET idle_in_transaction_session_timeout = 0")
-        assert end_long_sessions(admin, "") == 0
+        assert terminate_long_sessions(admin, "") == 0
         time.sleep(0.2)
-        assert end_long_sessions(admin, "", idle_limit=timedelta(seconds=0.1)) == 1
+        assert terminate_long_sessions(admin, "", idle_limit=timedelta(seconds=0.1)) == 1
         with pytest.raises(psycopg.errors.AdminShutdown):
             long.execute("SELECT 1")
         waiting.execute("SELECT 1")
@@ -99,7 +99,7 @@ def test_sessions_that_last_for_too_long_are_ended_whatever_they_have_set(databa
         running = threading.Thread(target=_sleep, args=(database.url("analyst"),))
         running.start()
         limit = timedelta(seconds=0.1)
-        assert _becomes(lambda: end_long_sessions(admin, "", transaction_limit=limit) == 1)
+        assert _becomes(lambda: terminate_long_sessions(admin, "", transaction_limit=limit) == 1)
         running.join(_LIMIT_S)
         assert not running.is_alive()
 

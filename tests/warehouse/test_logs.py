@@ -8,16 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from warehouse.core.logs import VisibleFormatter
+from warehouse.core.logs import EscapingFormatter
 
 _SCRIPT = """
 import logging, sys
 from pathlib import Path
-from warehouse.core.logs import bound, configure
+from warehouse.core.logs import configure_logging, log_context
 from warehouse.core.settings import Settings
-configure(Settings(home=Path(sys.argv[1]), log_level="INFO"), "probe")
+configure_logging(Settings(home=Path(sys.argv[1]), log_level="INFO"), "probe")
 log = logging.getLogger("ladder.probe")
-with bound(run_id="r1"):
+with log_context(run_id="r1"):
     log.info("fetched %s pages", 3, extra={"source": "opendota"})
 log.debug("not told at this level")
 try:
@@ -45,4 +45,4 @@ def test_control_characters_are_shown_in_lines_of_json_and_of_text(tmp_path: Pat
     written = (tmp_path / "logs" / "probe.log").read_text()
     assert r"failed \u001b[2J\u009b2J\u202e" in written
     record = logging.makeLogRecord({"msg": "failed \x1b[2J\x9b2J\u202e\n"})
-    assert VisibleFormatter().format(record) == "failed \\x1b[2J\\x9b2J\\u202e\n"
+    assert EscapingFormatter().format(record) == "failed \\x1b[2J\\x9b2J\\u202e\n"

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, page
 from warehouse.database.connections import connect, role_url
-from warehouse.database.locks import holding_builds
+from warehouse.database.locks import hold_build_lock
 from warehouse.lake.compaction import compact, compact_when_due
 from warehouse.lake.files import Lake
 from warehouse.schema.migrate import migrate
@@ -67,28 +67,28 @@ def test_a_step_lists_nothing_but_what_is_pending_however_long_the_lake_is(inges
         assert load_pending(ingest_url, lake, SOURCE).files == 1
     raw = str(lake.root / "raw")
     assert [folder for folder in (*idle, *loading) if folder.startswith(raw)] == []
-    assert lake.noted_pending("probe") == []
+    assert lake.marked_pending("probe") == []
     assert path.exists()
 
 
 def test_a_load_that_was_killed_after_its_commit_loads_nothing_twice(ingest_url: str, lake: Lake) -> None:
     paths = land_days(lake, 0, 1)
     load_pending(ingest_url, lake, SOURCE)
-    lake.note_pending(paths)
+    lake.mark_pending(paths)
     assert load_pending(ingest_url, lake, SOURCE).files == 0
-    assert lake.noted_pending("probe") == []
+    assert lake.marked_pending("probe") == []
 
 
 def test_a_writer_that_was_killed_before_its_file_was_whole_leaves_nothing_to_load(ingest_url: str, lake: Lake) -> None:
     (path,) = land_days(lake, 0)
     load_pending(ingest_url, lake, SOURCE)
     lost = path.with_name("killed.parquet")
-    lake.note_pending([lost])
+    lake.mark_pending([lost])
     assert load_pending(ingest_url, lake, SOURCE).files == 0
     # It may be about to be renamed: its note is removed only when it is old.
-    assert lake.noted_pending("probe") == [lost]
-    lake.sweep_pending("probe", older_than_s=0)
-    assert lake.noted_pending("probe") == []
+    assert lake.marked_pending("probe") == [lost]
+    lake.remove_stale_markers("probe", older_than_s=0)
+    assert lake.marked_pending("probe") == []
 
 
 @pytest.mark.parametrize("reason", ["another lake", "notes gone", "a day later", "another database"])
@@ -135,7 +135,7 @@ def test_closed_days_are_compacted_once_a_day_by_themselves(database: Database, 
         lake.land(SOURCE, "scores", [replace(page("scores", [{"game": 1}]), observed_at=observed)])
     compact_when_due(database.admin_url, lake, SOURCE)  # before anything was loaded: nothing to do
     load_pending(ingest_url, lake, SOURCE)
-    with holding_builds(database.admin_url):
+    with hold_build_lock(database.admin_url):
         compact_when_due(database.admin_url, lake, SOURCE)
         assert len(lake.files("probe")) == 4
     compact_when_due(database.admin_url, lake, SOURCE)
@@ -150,7 +150,7 @@ def test_closed_days_are_compacted_once_a_day_by_themselves(database: Database, 
 def test_what_a_compaction_has_no_time_for_is_done_by_the_next(database: Database, ingest_url: str, lake: Lake) -> None:
     land_days(lake, 0, 0, 1, 1)
     load_pending(ingest_url, lake, SOURCE)
-    compact(database.admin_url, lake, SOURCE, limit_s=0)
+    compact(database.admin_url, lake, SOURCE, time_budget_s=0)
     assert len(lake.files("probe")) == 3
     compact_when_due(database.admin_url, lake, SOURCE)
     assert len(lake.files("probe")) == 2

@@ -18,7 +18,7 @@ from psycopg import conninfo
 
 from tests.conftest import Database
 from warehouse.core.errors import DatabaseError
-from warehouse.database.connections import connect, parameters
+from warehouse.database.connections import connect, connection_parameters
 from warehouse.schema.migrate import migrate
 
 _LIMIT_S = 15.0
@@ -49,7 +49,7 @@ def pooled(database: Database) -> Iterator[Pooled]:
 
     @contextmanager
     def start(**settings: str) -> Iterator[str]:
-        found = parameters(database.admin_url)
+        found = connection_parameters(database.admin_url)
         port = _free_port()
         if os.geteuid() == 0:
             settings["user"] = "nobody"

@@ -68,7 +68,7 @@ def test_unreadable_fields_are_counted_by_page_and_never_twice(database: Databas
     ingest = role_url(database.settings, database.admin_url, "ingest")
     records = [{"game": 1, "points": 1}, {"game": 2, "points": 2.5}, {"game": 3, "points": 3.5, "won": "?"}]
     path = lake.land(SOURCE, "scores", [page("scores", [{"game": 9}]), page("scores", records, hour=1)])
-    assert load_pending(ingest, lake, SOURCE).odd_fields == 3
+    assert load_pending(ingest, lake, SOURCE).field_rejects == 3
     with connect(ingest) as connection:
         found = field_rejects(connection)
         assert [(each.field_path, each.reason, each.records, each.page, each.record_index) for each in found] == [

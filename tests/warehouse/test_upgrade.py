@@ -17,9 +17,9 @@ from ingestion.registry import readers
 from tests.conftest import Database
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, role_suffix, role_url
-from warehouse.database.role_names import ACT_AS_MARTS_OWNER, LOGIN_ROLES
+from warehouse.database.role_names import LOGIN_ROLES, SET_ROLE_MARTS_OWNER
 from warehouse.embedded import Servers
-from warehouse.publication.publication import plan_build
+from warehouse.publication.plan import plan_build
 from warehouse.schema.migrate import migrate
 
 #: As they were applied in existing warehouses: a later change is another migration.
@@ -139,7 +139,7 @@ def test_two_warehouses_on_one_server_share_no_role_also_where_they_did_so_befor
         with psycopg.connect(role_url(homes[0][0], two, "analyst")) as connection:
             assert connection.execute("SELECT has_schema_privilege('marts', 'USAGE')").fetchone() == (False,)
         with psycopg.connect(one) as connection:
-            connection.execute(ACT_AS_MARTS_OWNER)
+            connection.execute(SET_ROLE_MARTS_OWNER)
             assert connection.execute("SELECT current_user").fetchone() == ("ladder_marts_owner_one",)
 
 

@@ -11,7 +11,7 @@ LadderError               says what is wrong and what to do next, in one line; t
 
 from __future__ import annotations
 
-from warehouse.core.visible import visible
+from warehouse.core.control_characters import escape_control_characters
 
 __all__ = [
     "BuildError",
@@ -33,8 +33,8 @@ class LadderError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message = visible(message, has_lines=True)
-        self.hint = visible(hint, has_lines=True)
+        self.message = escape_control_characters(message, is_multiline=True)
+        self.hint = escape_control_characters(hint, is_multiline=True)
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -10,33 +10,33 @@ from pathlib import Path
 
 from warehouse.core.errors import ConfigurationError
 
-__all__ = ["as_requested", "become_owner", "create_home", "create_private_file", "keep_private"]
+__all__ = ["create_home", "create_private_file", "drop_privileges_to_owner", "original_umask", "set_private_umask"]
 
-_PRIVATE = 0o077
-_requested: list[int] = []
+_PRIVATE_UMASK = 0o077
+_saved_umask: list[int] = []
 
 
-def keep_private() -> None:
+def set_private_umask() -> None:
     """Make what this process and its children create readable for their user alone, from here on."""
-    before = os.umask(_PRIVATE)
-    if not _requested:
-        _requested.append(before)
+    before = os.umask(_PRIVATE_UMASK)
+    if not _saved_umask:
+        _saved_umask.append(before)
 
 
 @contextmanager
-def as_requested() -> Iterator[None]:
+def original_umask() -> Iterator[None]:
     """Create files as the umask says with which the process was started: those that a user has named."""
-    if not _requested:
+    if not _saved_umask:
         yield
         return
-    before = os.umask(_requested[0])
+    before = os.umask(_saved_umask[0])
     try:
         yield
     finally:
         os.umask(before)
 
 
-def become_owner(home: Path) -> None:
+def drop_privileges_to_owner(home: Path) -> None:
     """As root in another user's home, go on as that user: the owner of a folder decides where its links lead.
 
     Raises:
@@ -44,7 +44,7 @@ def become_owner(home: Path) -> None:
     """
     if os.geteuid() != 0 or not home.exists():
         return
-    _refuse_links_of_others(home)
+    _reject_links_of_other_users(home)
     owner = home.stat()
     if owner.st_uid == 0:
         return
@@ -68,9 +68,9 @@ def create_home(path: Path) -> None:
         ConfigurationError: it cannot be made, or another user decides where it is.
     """
     if os.geteuid() == 0:
-        _refuse_links_of_others(path)
+        _reject_links_of_other_users(path)
     try:
-        with as_requested():
+        with original_umask():
             path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.mkdir(exist_ok=True)
@@ -113,7 +113,7 @@ def _is_readable_for(uid: int, gid: int, paths: Sequence[Path]) -> bool:
         os.setgroups(groups)
 
 
-def _refuse_links_of_others(path: Path) -> None:
+def _reject_links_of_other_users(path: Path) -> None:
     """Root would write wherever another user lets a link lead."""
     absolute = Path(os.path.abspath(path))
     for part in (*reversed(absolute.parents), absolute):

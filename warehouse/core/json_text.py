@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["NotJsonError", "check_json", "json_text", "read_json", "without_fields"]
+__all__ = ["InvalidJsonError", "encode_json", "read_json", "remove_fields", "validate_json"]
 
 #: Levels of lists and objects that are kept of a body that is nested beyond what can be read.
-_MOST_LEVELS = 200
-_MOST_DIGITS = 400
-_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_MAX_DEPTH = 200
+_MAX_DIGITS = 400
+_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _ESCAPE = re.compile(
     r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F]).)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}",
     re.DOTALL,
@@ -27,7 +27,7 @@ _ESCAPE = re.compile(
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
-class NotJsonError(ValueError):
+class InvalidJsonError(ValueError):
     """A body that is no JSON."""
 
 
@@ -42,12 +42,12 @@ def read_json(body: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(body)
-    except _REFUSED as error:
+    except _DECODE_ERRORS as error:
         reason = _reason(error)
-    return _read_mended(body, reason)
+    return _read_leniently(body, reason)
 
 
-def check_json(body: bytes) -> None:
+def validate_json(body: bytes) -> None:
     """Refuse a body that `read_json` refuses, at less cost where nothing in it is odd.
 
     Raises:
@@ -55,35 +55,39 @@ def check_json(body: bytes) -> None:
     """
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
-    except _REFUSED as error:
+    except _DECODE_ERRORS as error:
         reason = _reason(error)
     else:
         return
-    _read_mended(body, reason)
+    _read_leniently(body, reason)
 
 
 def _reason(error: Exception) -> str:
     return str(error).split(" - at")[0]
 
 
-def _read_mended(body: bytes, reason: str) -> Any:
+def _read_leniently(body: bytes, reason: str) -> Any:
     """Decode a body that msgspec refused, in one pass over it.
 
     Raises:
         NotJsonError: it is no JSON.
     """
     if not body.strip():
-        raise NotJsonError("the body is empty")
+        raise InvalidJsonError("the body is empty")
     text = _ESCAPE.sub(lambda match: match[1] or r"\ufffd", body.decode("utf-8-sig", "replace"))
     try:
         return json.loads(
-            _cut(text), parse_int=_integer, parse_float=_number, parse_constant=lambda name: name, strict=False
+            _truncate_nesting(text),
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=lambda name: name,
+            strict=False,
         )
     except (ValueError, RecursionError):
-        raise NotJsonError(f"not JSON: {reason}") from None
+        raise InvalidJsonError(f"not JSON: {reason}") from None
 
 
-def json_text(value: Any) -> str:
+def encode_json(value: Any) -> str:
     """A decoded value as JSON text, with U+FFFD in place of NUL, which PostgreSQL stores in no text.
 
     Raises:
@@ -100,7 +104,7 @@ def json_text(value: Any) -> str:
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def without_fields(body: bytes, names: frozenset[str]) -> bytes:
+def remove_fields(body: bytes, names: frozenset[str]) -> bytes:
     """A body that is no JSON without what follows the names of these fields, as far as can be known.
 
     What may not be stored weighs more than the rest: where a value has no end, everything from its name on is left
@@ -128,24 +132,24 @@ def _end_of_value(text: str, start: int) -> int:
     return len(text)
 
 
-def _cut(text: str) -> str:
+def _truncate_nesting(text: str) -> str:
     """Text of JSON with null in place of what is nested too deeply."""
     kept: list[str] = []
     depth = position = 0
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":
             depth += 1
-            if depth == _MOST_LEVELS + 1:
+            if depth == _MAX_DEPTH + 1:
                 kept += (text[position : token.start()], "null")
         elif token[0] in "]}":
             depth -= 1
-            if depth == _MOST_LEVELS:
+            if depth == _MAX_DEPTH:
                 position = token.end()
     return text if not kept else "".join([*kept, text[position:]])
 
 
 def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
 def _number(digits: str) -> float | str:

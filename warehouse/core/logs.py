@@ -14,25 +14,25 @@ from typing import Any
 
 import structlog
 
+from warehouse.core.control_characters import escape_control_characters
 from warehouse.core.masking import Mask
 from warehouse.core.settings import Settings
-from warehouse.core.visible import visible
 
-__all__ = ["VisibleFormatter", "bound", "configure"]
+__all__ = ["EscapingFormatter", "configure_logging", "log_context"]
 
 _MAX_BYTES = 10 << 20
-_KEPT_FILES = 3
+_BACKUP_COUNT = 3
 
 
-class VisibleFormatter(logging.Formatter):
+class EscapingFormatter(logging.Formatter):
     """For logs that are text: control characters in a line are shown as escapes. JSON has them escaped by itself."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        return visible(super().format(record), has_lines=True)
+        return escape_control_characters(super().format(record), is_multiline=True)
 
 
-def configure(settings: Settings, process: str) -> None:
+def configure_logging(settings: Settings, process: str) -> None:
     """Send this process's log lines to its file; called once, by whoever starts the process.
 
     Args:
@@ -43,7 +43,7 @@ def configure(settings: Settings, process: str) -> None:
     logging.raiseExceptions = False
     folder = settings.home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(folder / f"{process}.log", maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, delay=True)
+    handler = RotatingFileHandler(folder / f"{process}.log", maxBytes=_MAX_BYTES, backupCount=_BACKUP_COUNT, delay=True)
     handler.setFormatter(
         _MaskingFormatter(
             masks=[Mask(key) for key in (settings.opendota_key, settings.faceit_key) if key is not None],
@@ -82,7 +82,7 @@ class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
 
 
 @contextmanager
-def bound(**context: str) -> Iterator[None]:
+def log_context(**context: str) -> Iterator[None]:
     """Put names and values, e.g. `run_id`, into every line that is logged meanwhile by this thread or task."""
     with structlog.contextvars.bound_contextvars(**context):
         yield

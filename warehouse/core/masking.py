@@ -12,7 +12,7 @@ __all__ = ["MASKED", "Mask"]
 
 MASKED = "***"
 #: A shorter one may be a word of any answer, and is no key of these sources.
-_LEAST_CHARACTERS = 8
+_MIN_KEY_LENGTH = 8
 
 
 class Mask:
@@ -31,7 +31,7 @@ class Mask:
 
     def body(self, body: bytes) -> bytes:
         """A body without the key as JSON usually writes it; costs little, whatever the size."""
-        if len(self._key) < _LEAST_CHARACTERS:
+        if len(self._key) < _MIN_KEY_LENGTH:
             return body
         escaped = json.dumps(self._key)[1:-1]
         for form in {self._key, escaped, escaped.replace("/", "\\/")}:
@@ -53,14 +53,14 @@ class Mask:
 
     @cached_property
     def _escaped(self) -> re.Pattern[str]:
-        return re.compile(self._forms, re.IGNORECASE)
+        return re.compile(self._pattern, re.IGNORECASE)
 
     @cached_property
     def _escaped_bytes(self) -> re.Pattern[bytes]:
-        return re.compile(self._forms.encode(), re.IGNORECASE)
+        return re.compile(self._pattern.encode(), re.IGNORECASE)
 
     @property
-    def _forms(self) -> str:
+    def _pattern(self) -> str:
         """A pattern of the key in which each character may be escaped."""
         return "".join(
             rf"(?:\\?{re.escape(character)}|%{ord(character):02x}|\\u{ord(character):04x}"

@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     @field_validator("faceit_ranking_regions")
     @classmethod
     def _regions(cls, value: str) -> str:
-        names = [name.upper() for name in _parts(value)]
+        names = [name.upper() for name in _split_list(value)]
         if not all(name.isascii() and name.isalpha() for name in names):
             raise ValueError("must be names of regions with commas between, e.g. EU,NA")
         return ",".join(dict.fromkeys(names))
@@ -150,14 +150,14 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: str | None) -> str | None:
         try:
-            return value and ",".join(str(ip_network(part, strict=False)) for part in _parts(value))
+            return value and ",".join(str(ip_network(part, strict=False)) for part in _split_list(value))
         except ValueError:
             raise ValueError("must be addresses or networks with commas between, e.g. 10.0.0.7,fd00::/8") from None
 
     @field_validator("api_cors_origins")
     @classmethod
     def _origins(cls, value: str | None) -> str | None:
-        parts = _parts(value or "")
+        parts = _split_list(value or "")
         if parts != ["*"] and not all(re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", part) for part in parts):
             raise ValueError("must be origins with commas between, e.g. https://example.org, or * alone")
         return ",".join(parts) or None
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     @field_validator("api_hosts", "dagster_hosts")
     @classmethod
     def _hosts(cls, value: str | None) -> str | None:
-        parts = [part.lower() for part in _parts(value or "")]
+        parts = [part.lower() for part in _split_list(value or "")]
         if parts != ["*"] and not all(re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?", part) for part in parts):
             raise ValueError(
                 "must be host names without a port, with commas between, e.g. ladder.example.org, or * alone"
@@ -219,6 +219,6 @@ def load_settings(**given: str) -> Settings:
     return settings
 
 
-def _parts(value: str) -> list[str]:
+def _split_list(value: str) -> list[str]:
     """What stands between commas."""
     return [part.strip() for part in value.split(",") if part.strip()]

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from psycopg import conninfo
 
 from warehouse.core.errors import ConfigurationError
-from warehouse.database.connections import libpq_environment, parameters
+from warehouse.database.connections import connection_parameters, libpq_environment
 
 __all__ = ["Form", "render_connection", "render_variables"]
 
@@ -36,7 +36,7 @@ def render_connection(database_url: str, form: Form, *, with_password: bool) -> 
     Raises:
         ConfigurationError: the form cannot say it.
     """
-    found = parameters(database_url)
+    found = connection_parameters(database_url)
     found.pop("require_auth", None)  # an older client refuses a parameter that it does not know
     if not with_password:
         found.pop("password", None)

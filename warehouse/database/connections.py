@@ -12,29 +12,30 @@ import psycopg
 from psycopg import conninfo, pq, sql
 
 from warehouse.core.errors import DatabaseError
+from warehouse.core.files import write_atomically
 from warehouse.core.settings import Settings
-from warehouse.database.pooler import refuse_shared_sessions
-from warehouse.database.refused import advice_on
+from warehouse.database.connection_hints import connection_hint
+from warehouse.database.error_messages import hint_for
+from warehouse.database.pooler import reject_shared_sessions
 from warehouse.database.role_names import LoginRole, role_name
-from warehouse.database.server_hints import server_hint
 
 __all__ = [
     "address",
     "connect",
+    "connection_parameters",
     "first_line",
     "libpq_environment",
-    "parameters",
     "password_verifier",
-    "remember_suffix",
     "role_password",
     "role_suffix",
     "role_url",
+    "save_role_suffix",
     "secrets_path",
 ]
 
 _OLDEST_SERVER = 150000
 #: Servers behind which this process has found sessions of its own.
-_looked_at: set[str] = set()
+_checked_servers: set[str] = set()
 #: Name, among those of roles, of the suffix in the file of passwords.
 _SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
@@ -57,7 +58,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
             autocommit=autocommit,
             connect_timeout=_CONNECT_TIMEOUT_S,
             options="-c timezone=UTC",
-            application_name=_own_name(),
+            application_name=_application_name(),
         )
 
     try:
@@ -68,12 +69,12 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
                 "LADDER_DATABASE_URL leads to a connection pooler that refuses how sessions begin (`options`)",
                 "let it name PostgreSQL itself",
             ) from None
-        advice = server_hint("postgres")
-        if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error):
+        advice = connection_hint("postgres")
+        if connection_parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error):
             advice = "run `ladder doctor`, which sets the passwords of its logins again"
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
-            advice_on(str(error)) or advice,
+            hint_for(str(error)) or advice,
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(
@@ -85,24 +86,24 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
         connection.close()
         raise DatabaseError(f"PostgreSQL {version} is too old", "use PostgreSQL 15 to 18")
     place = address(database_url)
-    if place not in _looked_at:
+    if place not in _checked_servers:
         try:
-            refuse_shared_sessions(connection, open_connection)
+            reject_shared_sessions(connection, open_connection)
         except BaseException:
             connection.close()
             raise
-        _looked_at.add(place)
+        _checked_servers.add(place)
     return connection
 
 
-def parameters(database_url: str) -> dict[str, str]:
+def connection_parameters(database_url: str) -> dict[str, str]:
     """Connection parameters of a URL: host, port, user, password, dbname and the rest."""
     return {key: str(value) for key, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
 
 
 def address(database_url: str) -> str:
     """Where a URL leads, `host:port/database`, without the login."""
-    found = parameters(database_url)
+    found = connection_parameters(database_url)
     return f"{found.get('host', 'localhost')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
 
 
@@ -111,7 +112,7 @@ def libpq_environment(database_url: str) -> dict[str, str]:
 
     What the URL leaves open is not in it.
     """
-    found = parameters(database_url)
+    found = connection_parameters(database_url)
     names = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
     return {variable.decode(): found[key] for key, variable in names.items() if variable and key in found}
 
@@ -158,7 +159,7 @@ def role_suffix(settings: Settings) -> str | None:
     return _secrets(settings).get(_SUFFIX)
 
 
-def remember_suffix(settings: Settings, suffix: str) -> None:
+def save_role_suffix(settings: Settings, suffix: str) -> None:
     """Note in the home's secrets what its roles are called."""
     known = _secrets(settings)
     if known.get(_SUFFIX) != suffix:
@@ -170,7 +171,7 @@ def secrets_path(settings: Settings) -> Path:
     return settings.home / "secrets" / "roles.json"
 
 
-def _own_name() -> str:
+def _application_name() -> str:
     """What sessions of this process are called, in PostgreSQL's views and for those who wait for them."""
     return f"ladderhouse {os.getpid()}@{socket.gethostname()}"[:_LONGEST_NAME]
 
@@ -185,11 +186,7 @@ def _write_secrets(settings: Settings, known: dict[str, str]) -> None:
     """Replace the file as a whole; only the home's owner can read it."""
     path = secrets_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(known, stream)
-    fresh.replace(path)
+    write_atomically(path, json.dumps(known).encode(), mode=0o600)
 
 
 def first_line(error: BaseException) -> str:

@@ -25,19 +25,19 @@ from warehouse.core.errors import DatabaseError
 from warehouse.database.connections import connect
 
 __all__ = [
-    "AWAIT_VIEWS",
-    "await_builds",
-    "holding_builds",
-    "lock_build",
-    "lock_load",
-    "lock_migrations",
-    "lock_views",
-    "registered",
+    "SHARE_VIEW_LOCK",
+    "acquire_build_lock",
+    "acquire_load_lock",
+    "acquire_migration_lock",
+    "acquire_view_lock",
+    "hold_build_lock",
+    "registered_build",
+    "share_build_lock",
 ]
 
 #: Checks for damage run this in their transaction: one during the replacement of the views would find half of them.
-AWAIT_VIEWS: LiteralString = "LOCK TABLE ops.turn_lock IN ACCESS SHARE MODE"
-_ANNOUNCED_AFTER_S = 2.0
+SHARE_VIEW_LOCK: LiteralString = "LOCK TABLE ops.turn_lock IN ACCESS SHARE MODE"
+_LOG_WAIT_AFTER_S = 2.0
 #: Who blocks a session: what it calls itself, and since when it is connected where this login may see that.
 _BLOCKERS = """
 SELECT DISTINCT coalesce(nullif(application_name, ''), usename::text, 'a session'), pid
@@ -46,36 +46,38 @@ FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s)) ORDER BY pid
 _log = logging.getLogger(__name__)
 
 
-def lock_migrations(connection: psycopg.Connection) -> None:
+def acquire_migration_lock(connection: psycopg.Connection) -> None:
     """Change roles, schemas and definitions alone, until the transaction ends."""
-    _take(connection, "LOCK TABLE public.ladder_migrations IN EXCLUSIVE MODE", "another set-up of the warehouse")
+    _acquire(connection, "LOCK TABLE public.ladder_migrations IN EXCLUSIVE MODE", "another set-up of the warehouse")
 
 
-def lock_build(connection: psycopg.Connection) -> None:
+def acquire_build_lock(connection: psycopg.Connection) -> None:
     """Build alone, until the transaction ends: loads in flight end first, later ones wait, and so do other builds."""
-    _take(connection, "LOCK TABLE ops.build_lock IN EXCLUSIVE MODE", "a load or a build")
+    _acquire(connection, "LOCK TABLE ops.build_lock IN EXCLUSIVE MODE", "a load or a build")
 
 
-def await_builds(connection: psycopg.Connection) -> None:
+def share_build_lock(connection: psycopg.Connection) -> None:
     """Keep builds away until the transaction ends, beside others that do so."""
-    _take(connection, "LOCK TABLE ops.build_lock IN SHARE MODE", "a build")
+    _acquire(connection, "LOCK TABLE ops.build_lock IN SHARE MODE", "a build")
 
 
-def lock_load(connection: psycopg.Connection, source: str) -> None:
+def acquire_load_lock(connection: psycopg.Connection, source: str) -> None:
     """Load a source alone, until the transaction ends, so that no file is loaded twice even if it fills no table."""
-    found = _take(connection, "SELECT FROM ops.load_locks WHERE source = %s FOR UPDATE", f"a load of {source}", source)
+    found = _acquire(
+        connection, "SELECT FROM ops.load_locks WHERE source = %s FOR UPDATE", f"a load of {source}", source
+    )
     if found != 1:
         raise DatabaseError(f"the tables of {source} are not set up", "run `ladder doctor`")
 
 
-def lock_views(connection: psycopg.Connection) -> None:
+def acquire_view_lock(connection: psycopg.Connection) -> None:
     """Replace views alone, until the transaction ends: checks for damage wait."""
     connection.execute("LOCK TABLE ops.turn_lock IN ACCESS EXCLUSIVE MODE")
 
 
 @contextmanager
-def holding_builds(
-    database_url: str, *, source: str | None = None, limit_s: float | None = None
+def hold_build_lock(
+    database_url: str, *, source: str | None = None, timeout_s: float | None = None
 ) -> Iterator[psycopg.Connection]:
     """A transaction of its own that holds a lock while another connection works, in as many transactions as it likes.
 
@@ -93,13 +95,13 @@ def holding_builds(
             "SELECT set_config(name, '0', true) FROM pg_settings "
             "WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
         )
-        if limit_s is not None:
-            holder.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(limit_s * 1000)}ms"])
+        if timeout_s is not None:
+            holder.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(timeout_s * 1000)}ms"])
         if source is None:
-            lock_build(holder)
+            acquire_build_lock(holder)
         else:
-            await_builds(holder)
-            lock_load(holder, source)
+            share_build_lock(holder)
+            acquire_load_lock(holder, source)
         yield holder
         try:
             holder.rollback()
@@ -108,13 +110,13 @@ def holding_builds(
 
 
 @contextmanager
-def registered(connection: psycopg.Connection, place: str) -> Iterator[str]:
+def registered_build(connection: psycopg.Connection, place: str) -> Iterator[str]:
     """Register a build of dbt, which builds nowhere but in a developer's schema without; what to pass to it.
 
     It is the name of a session, so that it ends with the process that builds, however that ends.
 
     Args:
-        connection: what `warehouse.publication.publication.building` yields.
+        connection: what `warehouse.publication.plan.build_session` yields.
         place: the target: a colour, or `scratch`.
     """
     token = secrets.token_hex(8)
@@ -127,9 +129,9 @@ def registered(connection: psycopg.Connection, place: str) -> Iterator[str]:
             connection.execute("SELECT set_config('application_name', %s, false)", [name])
 
 
-def _take(connection: psycopg.Connection, statement: LiteralString, what: str, *values: str) -> int:
+def _acquire(connection: psycopg.Connection, statement: LiteralString, what: str, *values: str) -> int:
     """Wait for a lock; after two seconds log which sessions hold it. Returns how many rows were locked."""
-    timer = threading.Timer(_ANNOUNCED_AFTER_S, _announce, (connection, what))
+    timer = threading.Timer(_LOG_WAIT_AFTER_S, _log_holders, (connection, what))
     timer.daemon = True
     timer.start()
     try:
@@ -138,7 +140,7 @@ def _take(connection: psycopg.Connection, statement: LiteralString, what: str, *
         timer.cancel()
 
 
-def _announce(waiting: psycopg.Connection, what: str) -> None:
+def _log_holders(waiting: psycopg.Connection, what: str) -> None:
     """One line about which sessions hold the lock, from another session: the waiting one takes no statement."""
     info = waiting.info
     try:

@@ -12,14 +12,14 @@ import psycopg
 
 from warehouse.core.errors import DatabaseError
 
-__all__ = ["refuse_shared_sessions"]
+__all__ = ["reject_shared_sessions"]
 
 _HINT = "let LADDER_DATABASE_URL name PostgreSQL itself, or a pool in session mode that passes `options` on"
 #: Another client of the pool may come between two looks, so that one look finds nothing.
-_LOOKS = 5
+_ATTEMPTS = 5
 
 
-def refuse_shared_sessions(connection: psycopg.Connection, connect_again: Callable[[], psycopg.Connection]) -> None:
+def reject_shared_sessions(connection: psycopg.Connection, connect_again: Callable[[], psycopg.Connection]) -> None:
     """Look whether the connection is alone in its session, and in UTC.
 
     A pooler gives its clients a process number of its own. Where that is not the server's, a second connection shows
@@ -39,7 +39,7 @@ def refuse_shared_sessions(connection: psycopg.Connection, connect_again: Callab
         return
     with connect_again() as other:
         own, others = {process}, set[int]()
-        for _ in range(_LOOKS):
+        for _ in range(_ATTEMPTS):
             others.add(_session(other)[0])
             own.add(_session(connection)[0])
             if len(own) > 1 or len(others) > 1 or own & others:

@@ -15,28 +15,28 @@ import psycopg
 from psycopg import sql
 
 __all__ = [
-    "ACT_AS_MARTS_OWNER",
-    "ACT_AS_OWNER",
     "LOGIN_ROLES",
     "OWNERS",
-    "Kind",
+    "SET_ROLE_MARTS_OWNER",
+    "SET_ROLE_OWNER",
     "LoginRole",
+    "RoleKind",
+    "find_suffix",
+    "qualify_role_names",
     "role_name",
-    "suffix_for",
-    "suffix_in",
-    "with_role_names",
+    "suffix_for_database",
 ]
 
 LoginRole = Literal["ingest", "transform", "developer", "analyst", "serving"]
 Owner = Literal["owner", "marts_owner"]
-Kind = Literal[LoginRole, Owner, "dagster"]
+RoleKind = Literal[LoginRole, Owner, "dagster"]
 
 LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "developer", "analyst", "serving")
 OWNERS: tuple[Owner, ...] = ("owner", "marts_owner")
 
 #: Until the transaction ends, the session acts as the owner of staging and `ops`, or of the marts.
-ACT_AS_OWNER = "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'ops'"
-ACT_AS_MARTS_OWNER = (
+SET_ROLE_OWNER = "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'ops'"
+SET_ROLE_MARTS_OWNER = (
     "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'marts'"
 )
 
@@ -47,12 +47,12 @@ _DIGEST_LENGTH = 8
 _IN_TEXT = re.compile(r"\bladder_(" + "|".join((*OWNERS, *LOGIN_ROLES)) + r")\b")
 
 
-def role_name(kind: Kind, suffix: str) -> str:
+def role_name(kind: RoleKind, suffix: str) -> str:
     """Name of a role, with the suffix of its database's roles."""
     return f"ladder_{kind}{suffix}"
 
 
-def suffix_for(database: str) -> str:
+def suffix_for_database(database: str) -> str:
     """What the roles of a new warehouse in a database end in; a long name is cut, and a digest keeps it distinct."""
     if database == _PLAIN_DATABASE:
         return ""
@@ -64,13 +64,13 @@ def suffix_for(database: str) -> str:
     return f"{beginning}_{digest}"
 
 
-def suffix_in(connection: psycopg.Connection) -> str | None:
+def find_suffix(connection: psycopg.Connection) -> str | None:
     """What the roles of this database end in; None where no warehouse is set up."""
     row = connection.execute("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'ops'").fetchone()
     return None if row is None or not row[0].startswith("ladder_owner") else row[0].removeprefix("ladder_owner")
 
 
-def with_role_names(statements: str, suffix: str) -> str:
+def qualify_role_names(statements: str, suffix: str) -> str:
     """SQL with the short names of roles replaced by those of one database."""
     return _IN_TEXT.sub(
         lambda found: sql.Identifier(f"{found[0]}{suffix}").as_string(None) if suffix else found[0], statements

@@ -7,9 +7,9 @@ from psycopg import sql
 
 from warehouse.core.settings import Settings
 from warehouse.database.connections import password_verifier, role_password
-from warehouse.database.role_names import LOGIN_ROLES, OWNERS, role_name, with_role_names
+from warehouse.database.role_names import LOGIN_ROLES, OWNERS, qualify_role_names, role_name
 
-__all__ = ["create_roles", "let_admin_act_as"]
+__all__ = ["create_roles", "grant_to_admin"]
 
 #: Version from which acting as a role is a privilege of its own.
 _SET_PRIVILEGE_SINCE = 160000
@@ -31,7 +31,7 @@ def create_roles(settings: Settings, connection: psycopg.Connection, suffix: str
         if name not in existing:
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
             _describe(connection, name)
-        let_admin_act_as(connection, name)
+        grant_to_admin(connection, name)
     database = sql.Identifier(connection.info.dbname)
     for role in LOGIN_ROLES:
         name = role_name(role, suffix)
@@ -43,16 +43,16 @@ def create_roles(settings: Settings, connection: psycopg.Connection, suffix: str
             )
             _describe(connection, name)
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(name)))
-    builder_may_act = with_role_names("GRANT ladder_marts_owner TO ladder_transform", suffix)
+    builder_may_act = qualify_role_names("GRANT ladder_marts_owner TO ladder_transform", suffix)
     connection.execute(builder_may_act.encode())
     # It owns the schemas of developers, which an administrator makes.
-    let_admin_act_as(connection, role_name("developer", suffix))
+    grant_to_admin(connection, role_name("developer", suffix))
     # Its sessions are ended where they last for too long.
-    let_admin_act_as(connection, role_name("analyst", suffix))
+    grant_to_admin(connection, role_name("analyst", suffix))
     return set(names) - existing
 
 
-def let_admin_act_as(connection: psycopg.Connection, name: str) -> None:
+def grant_to_admin(connection: psycopg.Connection, name: str) -> None:
     """A superuser may act as anybody; another administrator must be a member to create what the role will own.
 
     From PostgreSQL 16 on, who creates a role may administer it but not yet act as it.

@@ -10,17 +10,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from warehouse.core.errors import ConfigurationError
-from warehouse.core.file_modes import keep_private
+from warehouse.core.file_modes import set_private_umask
 from warehouse.core.settings import Settings
 from warehouse.embedded.binaries import postgres_bin
-from warehouse.embedded.held import HeldServer
 from warehouse.embedded.home import Home
-from warehouse.embedded.lease import hold_leases
+from warehouse.embedded.lease import acquire_leases
+from warehouse.embedded.leased_server import LeasedServer
 from warehouse.embedded.postgres import Postgres
-from warehouse.embedded.termination import unwinding_on_termination
+from warehouse.embedded.termination import exit_on_termination
 from warehouse.embedded.valkey import Valkey
 
-__all__ = ["HeldServer", "Servers", "find_dead", "find_running", "postgres_bin", "running"]
+__all__ = ["LeasedServer", "Servers", "find_running", "find_stopped", "postgres_bin", "running"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Servers:
     redis_url: str
     is_embedded_database: bool
     is_embedded_redis: bool
-    held: tuple[HeldServer, ...] = field(default=(), compare=False, repr=False)
+    leased: tuple[LeasedServer, ...] = field(default=(), compare=False, repr=False)
 
 
 @contextmanager
@@ -58,21 +58,21 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
         yield _addresses(settings, postgres, valkey)
         return
     home = Home(settings.home)
-    keep_private()
-    with unwinding_on_termination(), ExitStack() as stack:
+    set_private_umask()
+    with exit_on_termination(), ExitStack() as stack:
         try:
             home.create()
-            leases = stack.enter_context(hold_leases(home, servers))
+            leases = stack.enter_context(acquire_leases(home, servers))
             with home.start_lock() as lock:
                 # Launched together and then waited for: they come up side by side.
                 for server, lease in leases:
                     server.start(lock, lease)
                 for server, lease in leases:
-                    server.await_ready(lock, lease)
+                    server.wait_until_ready(lock, lease)
             addresses = _addresses(settings, postgres, valkey)
         except OSError as error:
             raise _unusable(settings, error) from error
-        yield replace(addresses, held=tuple(HeldServer(server, lease) for server, lease in leases))
+        yield replace(addresses, leased=tuple(LeasedServer(server, lease) for server, lease in leases))
 
 
 def find_running(settings: Settings, *, redis: bool = True) -> Servers | None:
@@ -88,7 +88,7 @@ def find_running(settings: Settings, *, redis: bool = True) -> Servers | None:
         raise _unusable(settings, error) from error
 
 
-def find_dead(settings: Settings) -> list[str]:
+def find_stopped(settings: Settings) -> list[str]:
     """Names of the embedded servers that no URL replaces and of which no process runs. Starts nothing."""
     servers = _embedded(settings, database=True, redis=True)
     return [server.product for server in servers if server is not None and server.process() is None]

@@ -16,7 +16,6 @@ import fcntl
 import os
 import pwd
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,11 +24,12 @@ from pathlib import Path
 
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.core.file_modes import create_home
+from warehouse.core.files import write_atomically
 
-__all__ = ["Account", "Home", "cannot_become", "try_lock"]
+__all__ = ["Account", "Home", "try_lock", "user_switch_error"]
 
 # A first start runs initdb and a last stop may write a long checkpoint, both under the lock.
-LOCK_LIMIT_S = 180.0
+LOCK_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Home:
         self.folder(self.postgres, 0o711)
 
     @property
-    def keeper(self) -> Account:
+    def owner_account(self) -> Account:
         """Whoever owns the home: its files stay his, even when root runs a command in it."""
         status = self.path.stat()
         return Account(status.st_uid, status.st_gid)
 
     @property
-    def account(self) -> Account:
+    def server_account(self) -> Account:
         """The user that the servers run as: ourselves; for root the home's owner or an unprivileged account.
 
         Raises:
@@ -78,8 +78,8 @@ class Home:
         """
         if os.geteuid() != 0:
             return Account(os.geteuid(), os.getegid())
-        if self.keeper.uid != 0:
-            return self.keeper
+        if self.owner_account.uid != 0:
+            return self.owner_account
         for name in ("nobody", "daemon"):
             try:
                 entry = pwd.getpwnam(name)
@@ -101,9 +101,9 @@ class Home:
             os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
-        self.give(path, owner or self.keeper)
+        self.chown(path, owner or self.owner_account)
 
-    def give(self, path: Path, owner: Account) -> None:
+    def chown(self, path: Path, owner: Account) -> None:
         """Hand a path, and all below it where the owner changes, to `owner`; only root has anything to do."""
         if os.geteuid() != 0 or path.is_symlink() or path.lstat().st_uid == owner.uid:
             return
@@ -114,22 +114,19 @@ class Home:
             os.lchown(path, owner.uid, owner.gid)
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.EPERM):  # root of a container that knows no other user
-                raise cannot_become(owner) from error
+                raise user_switch_error(owner) from error
             raise
 
     def write(self, path: Path, text: str, owner: Account | None = None) -> None:
         """Write a 0600 file whole or not at all."""
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            self.give(Path(name), owner or self.keeper)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        account = owner or self.owner_account
+        write_atomically(
+            path,
+            text.encode(),
+            mode=0o600,
+            durable=True,
+            before_rename=lambda temporary: self.chown(temporary, account),
+        )
 
     def password(self, name: str, *, create: bool) -> str:
         """The password of a server, made at its first start.
@@ -143,7 +140,7 @@ class Home:
         return path.read_text(encoding="utf-8").strip()
 
     @contextmanager
-    def start_lock(self, limit_s: float = LOCK_LIMIT_S) -> Iterator[int]:
+    def start_lock(self, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[int]:
         """Hold the lock under which servers start and stop; yields its descriptor.
 
         A program that is given the descriptor keeps the lock alive: an initdb whose starter was killed is
@@ -156,14 +153,14 @@ class Home:
             LadderError: another process held the lock for longer.
         """
         path = self.servers / "lock"
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + timeout_s
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self.give(path, self.keeper)
+            self.chown(path, self.owner_account)
             while not try_lock(descriptor):
                 if time.monotonic() > deadline:
                     raise LadderError(
-                        f"another process has been starting or stopping the servers for {limit_s:.0f} s",
+                        f"another process has been starting or stopping the servers for {timeout_s:.0f} s",
                         f"end the process that holds {path}",
                     )
                 time.sleep(0.01)
@@ -172,7 +169,7 @@ class Home:
             os.close(descriptor)
 
 
-def cannot_become(account: Account) -> ConfigurationError:
+def user_switch_error(account: Account) -> ConfigurationError:
     """Root is not allowed to use another account, and PostgreSQL refuses to run as root."""
     return ConfigurationError(
         f"root may not use user id {account.uid} here, and PostgreSQL refuses to run as root",

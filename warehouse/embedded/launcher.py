@@ -18,8 +18,8 @@ import os
 import struct
 import sys
 
-CANNOT_BECOME = 71
-CANNOT_REACH = 77
+CANNOT_SWITCH_USER = 71
+CANNOT_ACCESS = 77
 CANNOT_EXECUTE = 69
 
 PR_SET_KEEPCAPS = 8
@@ -52,11 +52,11 @@ def main(arguments: list[str]) -> int:
     mode, uid, gid, lock, port, folder, program = arguments[:7]
     if int(uid) >= 0:
         try:
-            become(int(uid), int(gid))
+            switch_user(int(uid), int(gid))
         except OSError:
-            return CANNOT_BECOME
-        if not _reach(folder, program):
-            return CANNOT_REACH
+            return CANNOT_SWITCH_USER
+        if not _enter_folder(folder, program):
+            return CANNOT_ACCESS
     else:
         os.chdir(folder)
     if mode == "serve":
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
         return CANNOT_EXECUTE
 
 
-def become(uid: int, gid: int) -> None:
+def switch_user(uid: int, gid: int) -> None:
     """Change the user for good; on Linux the rights of root are still there to be cut down."""
     os.setgroups([])
     os.setresgid(gid, gid, gid)
@@ -82,7 +82,7 @@ def become(uid: int, gid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _reach(folder: str, program: str) -> bool:
+def _enter_folder(folder: str, program: str) -> bool:
     """Enter the folder; below a closed directory such as /root, keep the right to pass through and to read.
 
     That right (CAP_DAC_READ_SEARCH) adds nothing to what may be written, and Landlock bounds what may be read with it
@@ -90,13 +90,17 @@ def _reach(folder: str, program: str) -> bool:
     not needed it goes with the rest; where the kernel has no Landlock the folder cannot be reached.
     """
     if sys.platform != "linux":
-        return _enter(folder, program)
-    if _enter(folder, program):
+        return _change_directory(folder, program)
+    if _change_directory(folder, program):
         return set_capabilities(0, 0)
-    return keep_passage() and _enter(folder, program) and bound_reading(_own_places(folder, program))
+    return (
+        keep_read_capability()
+        and _change_directory(folder, program)
+        and restrict_reading(_readable_paths(folder, program))
+    )
 
 
-def _enter(folder: str, program: str) -> bool:
+def _change_directory(folder: str, program: str) -> bool:
     try:
         os.chdir(folder)
     except PermissionError:
@@ -104,7 +108,7 @@ def _enter(folder: str, program: str) -> bool:
     return os.access(program, os.X_OK)
 
 
-def bound_reading(places: list[str]) -> bool:
+def restrict_reading(places: list[str]) -> bool:
     """Let this process and its children read below these folders and the system's alone; false where nothing can."""
     libc = ctypes.CDLL(None)
     version = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION)
@@ -133,7 +137,7 @@ def bound_reading(places: list[str]) -> bool:
     return bool(bounded)
 
 
-def _own_places(folder: str, program: str) -> list[str]:
+def _readable_paths(folder: str, program: str) -> list[str]:
     """What a server reads of the home: the folder that it works in and its configuration; and its own installation.
 
     The folder is `postgres/data`, `postgres/initialising-*/data` or `valkey`. A program of a wheel is in
@@ -151,7 +155,7 @@ def _own_places(folder: str, program: str) -> list[str]:
     return places
 
 
-def keep_passage() -> bool:
+def keep_read_capability() -> bool:
     """Cut the process down to CAP_DAC_READ_SEARCH, carried through exec; false where root lacks it too."""
     libc = ctypes.CDLL(None)
     passage = 1 << CAP_DAC_READ_SEARCH

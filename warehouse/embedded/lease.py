@@ -13,7 +13,7 @@ from warehouse.embedded.home import Home, try_lock
 if TYPE_CHECKING:
     from warehouse.embedded.server import Server
 
-__all__ = ["Lease", "hold_leases"]
+__all__ = ["Lease", "acquire_leases"]
 
 
 class Lease:
@@ -22,7 +22,7 @@ class Lease:
     def __init__(self, home: Home, name: str) -> None:
         self._path = home.servers / f"{name}.leases"
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        home.give(self._path, home.keeper)
+        home.chown(self._path, home.owner_account)
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def is_last(self) -> bool:
@@ -31,7 +31,7 @@ class Lease:
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         return is_alone
 
-    def is_void(self) -> bool:
+    def is_orphaned(self) -> bool:
         """Whether the home was removed (and perhaps made anew) since the lease was taken."""
         try:
             return not os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
@@ -44,7 +44,7 @@ class Lease:
 
 
 @contextmanager
-def hold_leases(home: Home, servers: Sequence[Server]) -> Iterator[Sequence[tuple[Server, Lease]]]:
+def acquire_leases(home: Home, servers: Sequence[Server]) -> Iterator[Sequence[tuple[Server, Lease]]]:
     """Count this process in; on the way out stop the servers that nobody else uses."""
     holder = os.getpid()
     leases: list[tuple[Server, Lease]] = []
@@ -57,20 +57,20 @@ def hold_leases(home: Home, servers: Sequence[Server]) -> Iterator[Sequence[tupl
         try:
             # A fork of the holder shares its leases, and must not stop anything when it leaves.
             if os.getpid() == holder:
-                _leave(home, leases)
+                _release(home, leases)
         finally:
             for _, lease in leases:
                 lease.close()
 
 
-def _leave(home: Home, leases: Sequence[tuple[Server, Lease]]) -> None:
+def _release(home: Home, leases: Sequence[tuple[Server, Lease]]) -> None:
     for server, lease in leases:
-        if lease.is_void():
+        if lease.is_orphaned():
             server.stop_without_home()
-    standing = [(server, lease) for server, lease in leases if not lease.is_void()]
-    if standing:
+    valid = [(server, lease) for server, lease in leases if not lease.is_orphaned()]
+    if valid:
         with home.start_lock():
             # Valkey takes milliseconds; PostgreSQL's checkpoint may tempt somebody to interrupt, so it comes last.
-            for server, lease in reversed(standing):
+            for server, lease in reversed(valid):
                 if lease.is_last():
                     server.stop()

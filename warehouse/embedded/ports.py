@@ -12,7 +12,7 @@ from warehouse.embedded.home import Home
 __all__ = ["choose_port", "is_free"]
 
 # Below the range that systems hand to outgoing connections: a kept port must not be lost to one of those.
-AUTOMATIC = range(15000, 30000)
+PORT_RANGE = range(15000, 30000)
 
 
 def is_free(port: int) -> bool:
@@ -28,7 +28,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose_port(home: Home, *, asked: int, kept: Path, product: str, variable: str) -> int:
+def choose_port(home: Home, *, configured: int, port_file: Path, product: str, variable: str) -> int:
     """The port to listen on.
 
     An automatic port stays the same from start to start, so that the bookmarks of SQL clients stay good,
@@ -37,17 +37,17 @@ def choose_port(home: Home, *, asked: int, kept: Path, product: str, variable: s
     Raises:
         ConfigurationError: the port that was requested is taken.
     """
-    if asked:
-        if not is_free(asked):
+    if configured:
+        if not is_free(configured):
             raise ConfigurationError(
-                f"port {asked} for {product} is in use or not allowed",
+                f"port {configured} for {product} is in use or not allowed",
                 f"set {variable} to a free port, or to 0",
             )
-        return asked
-    if kept.exists():
-        text = kept.read_text(encoding="utf-8").strip()
-        if text.isdigit() and int(text) in AUTOMATIC and is_free(int(text)):
+        return configured
+    if port_file.exists():
+        text = port_file.read_text(encoding="utf-8").strip()
+        if text.isdigit() and int(text) in PORT_RANGE and is_free(int(text)):
             return int(text)
-    port = next(port for port in random.sample(AUTOMATIC, len(AUTOMATIC)) if is_free(port))
-    home.write(kept, f"{port}\n")
+    port = next(port for port in random.sample(PORT_RANGE, len(PORT_RANGE)) if is_free(port))
+    home.write(port_file, f"{port}\n")
     return port

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import psutil
 
 from warehouse.core.errors import DatabaseError
+from warehouse.core.files import sync_folder
 from warehouse.embedded.binaries import postgres_bin
 from warehouse.embedded.launch import run_tool
 from warehouse.embedded.postgres_configuration import ACCESS, render_configuration
@@ -33,9 +33,9 @@ class Postgres(Server):
     name = "postgres"
     product = "PostgreSQL"
     port_variable = "LADDER_POSTGRES_PORT"
-    start_limit_s = 300.0  # recovery after a crash replays up to max_wal_size
+    start_timeout_s = 300.0  # recovery after a crash replays up to max_wal_size
     # Fast shutdown first: it rolls back, writes a checkpoint and ends. Immediate leaves recovery for later.
-    endings = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
+    stop_signals = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 
     @property
     def folder(self) -> Path:
@@ -43,7 +43,7 @@ class Postgres(Server):
         return self.home.postgres / "data"
 
     @property
-    def mark(self) -> str:
+    def command_line_marker(self) -> str:
         """The argument of `-D`."""
         return str(self.folder)
 
@@ -53,7 +53,7 @@ class Postgres(Server):
 
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
         """Create the cluster at the first start, and write the configuration at each."""
-        account = self.home.account
+        account = self.home.server_account
         self.home.folder(self._logs, 0o700, account)
         if not self.folder.exists():
             self._create(lock)
@@ -62,8 +62,8 @@ class Postgres(Server):
                 f"the password of {self.folder} is gone",
                 f"restore {self.password_file}, or move {self.folder} away to begin anew",
             )
-        self.home.give(self.folder, account)
-        self._forget_stale_pid()
+        self.home.chown(self.folder, account)
+        self._remove_stale_postmaster_pid()
         configuration = self.home.servers / "postgresql.conf"
         access = self.home.servers / "pg_hba.conf"
         self.home.write(access, ACCESS, account)
@@ -81,7 +81,7 @@ class Postgres(Server):
             return False
         lines = self._postmaster_lines()
         is_up = len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready"
-        return is_up and _takes_connections(self.port())
+        return is_up and _accepts_connections(self.port())
 
     def address(self) -> str:
         """`postgresql://` URL of the administrator, password percent-encoded."""
@@ -92,7 +92,7 @@ class Postgres(Server):
         """What the server says before it has a log of its own, and its logs by day of the week."""
         return [*super().logs(), *self._logs.glob("*.log")]
 
-    def leftovers(self) -> list[psutil.Process]:
+    def orphaned_processes(self) -> list[psutil.Process]:
         """Children that a killed postmaster left behind: a busy one goes on until its query ends."""
         return [
             process
@@ -102,7 +102,7 @@ class Postgres(Server):
 
     def _create(self, lock: int) -> None:
         """Initialise in a folder of its own and rename, so that `data` is a whole cluster or is not there."""
-        account = self.home.account
+        account = self.home.server_account
         for abandoned in self.home.postgres.glob("initialising-*"):
             shutil.rmtree(abandoned)
         place = Path(tempfile.mkdtemp(dir=self.home.postgres, prefix="initialising-"))
@@ -111,7 +111,7 @@ class Postgres(Server):
             place.chmod(0o711)
             self.home.folder(cluster, 0o700, account)
             self.home.write(password, self.home.password(self.name, create=True) + "\n", account)
-            self._tool(
+            self._run_tool(
                 cluster,
                 lock,
                 *("initdb", "-D", cluster, "--username", ADMIN, "--pwfile", password),
@@ -119,7 +119,7 @@ class Postgres(Server):
                 # Collation by code point, from PostgreSQL itself: the same on every machine, for ever.
                 *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
             )
-            self._tool(
+            self._run_tool(
                 cluster,
                 lock,
                 "postgres",
@@ -130,22 +130,22 @@ class Postgres(Server):
                 text=f"CREATE DATABASE {DATABASE}\n",
             )
             cluster.rename(self.folder)
-            _sync(self.home.postgres)
+            sync_folder(self.home.postgres)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    def _tool(self, folder: Path, lock: int, name: str, *arguments: str | Path, text: str = "") -> None:
+    def _run_tool(self, folder: Path, lock: int, name: str, *arguments: str | Path, text: str = "") -> None:
         command = (postgres_bin(name), *arguments)
-        code, said = run_tool(self.home, command, folder=folder, lock=lock, text=text)
+        code, output = run_tool(self.home, command, folder=folder, lock=lock, text=text)
         if code != 0:
-            self.home.write(self.log, said)
-            complaints = [line for line in said.splitlines() if "FATAL" in line or "error:" in line or "PANIC" in line]
+            self.home.write(self.log, output)
+            errors = [line for line in output.splitlines() if "FATAL" in line or "error:" in line or "PANIC" in line]
             raise DatabaseError(
-                f"PostgreSQL could not be set up: {complaints[-1] if complaints else f'{name} failed'}",
+                f"PostgreSQL could not be set up: {errors[-1] if errors else f'{name} failed'}",
                 f"see {self.log}",
             )
 
-    def _forget_stale_pid(self) -> None:
+    def _remove_stale_postmaster_pid(self) -> None:
         """Remove the pid file of a dead server.
 
         PostgreSQL refuses to start when that pid exists, be it a zombie that nobody reaps (containers) or a
@@ -157,7 +157,7 @@ class Postgres(Server):
             return
         try:
             process = psutil.Process(int(lines[0]))
-            if process.name() == "postgres" and self.mark in process.cmdline():
+            if process.name() == "postgres" and self.command_line_marker in process.cmdline():
                 raise DatabaseError(
                     f"process {process.pid}, which ladder did not start, already serves {self.folder}",
                     "stop it first",
@@ -173,7 +173,7 @@ class Postgres(Server):
             return []
 
 
-def _takes_connections(port: int) -> bool:
+def _accepts_connections(port: int) -> bool:
     """Whether PostgreSQL goes on to ask for a password, as it does not while it starts, recovers or stops."""
     words = b"".join(word.encode() + b"\0" for word in ("user", ADMIN, "database", DATABASE)) + b"\0"
     hello = struct.pack("!ii", 8 + len(words), PROTOCOL_3) + words
@@ -184,11 +184,3 @@ def _takes_connections(port: int) -> bool:
             return connection.recv(4096).startswith(b"R")
     except OSError:
         return False
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

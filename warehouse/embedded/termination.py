@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["unwinding_on_termination"]
+__all__ = ["exit_on_termination"]
 
 
 @contextmanager
-def unwinding_on_termination() -> Iterator[None]:
+def exit_on_termination() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into SystemExit, where nobody else handles them and as far as a thread may."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -45,8 +45,8 @@ class Valkey(Server):
     name = "valkey"
     product = "Valkey"
     port_variable = "LADDER_VALKEY_PORT"
-    start_limit_s = 30.0
-    endings = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
+    start_timeout_s = 30.0
+    stop_signals = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
 
     @property
     def folder(self) -> Path:
@@ -54,7 +54,7 @@ class Valkey(Server):
         return self.home.valkey
 
     @property
-    def mark(self) -> str:
+    def command_line_marker(self) -> str:
         """Valkey is started with its configuration only."""
         return str(self._configuration)
 
@@ -64,7 +64,7 @@ class Valkey(Server):
 
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
         """Write the configuration, which also keeps the password off the command line."""
-        account = self.home.account
+        account = self.home.server_account
         self.home.folder(self.folder, 0o700, account)
         text = CONFIGURATION.format(
             port=port, password=self.home.password(self.name, create=True), folder=_quoted(self.folder)

@@ -29,10 +29,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.core.errors import LakeError
-from warehouse.core.json_text import json_text, read_json, without_fields
-from warehouse.model.source import CursorMove, Page, Source
+from warehouse.core.files import sync_folder, write_atomically
+from warehouse.core.json_text import encode_json, read_json, remove_fields
+from warehouse.model.source import CursorUpdate, Page, Source
 
-__all__ = ["Lake", "write_whole"]
+__all__ = ["Lake", "write_lake_file"]
 
 _SCHEMA = pa.schema(
     [
@@ -73,7 +74,7 @@ class Lake:
         folder = self.root / "raw" / source.name / endpoint / f"date={day}"
         path = folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}.parquet"
         unfinished = path.with_suffix(".unfinished")
-        table = _to_table(pages, source.endpoints[endpoint].never)
+        table = _to_table(pages, source.endpoints[endpoint].excluded_fields)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as stream:
@@ -88,9 +89,9 @@ class Lake:
                 )
                 stream.flush()
                 os.fsync(stream.fileno())
-            self.note_pending([path])
+            self.mark_pending([path])
             unfinished.rename(path)
-            _sync_folder(folder)
+            sync_folder(folder)
         except OSError as error:
             with suppress(OSError):  # what keeps the file from being written may keep it from being removed
                 unfinished.unlink()
@@ -103,7 +104,7 @@ class Lake:
         pattern = f"{endpoint or '*'}/date=*/*.parquet"
         return sorted(folder.glob(pattern), key=lambda path: path.name)
 
-    def note_pending(self, paths: Sequence[Path]) -> None:
+    def mark_pending(self, paths: Sequence[Path]) -> None:
         """Note files of one source that are not loaded yet; lasts once this returns.
 
         Raises:
@@ -114,30 +115,30 @@ class Lake:
         folder = self._pending_folder(paths[0].parents[2].name)
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
-            (folder / _note_name(path)).touch()
-        _sync_folder(folder)
+            (folder / _marker_name(path)).touch()
+        sync_folder(folder)
 
-    def noted_pending(self, source: str) -> list[Path]:
+    def marked_pending(self, source: str) -> list[Path]:
         """Files that are noted as not loaded, in the order of their landing; one that is being written is not there."""
         folder = self._pending_folder(source)
         try:
             names = [entry.name for entry in os.scandir(folder)]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        found = (self._noted_path(source, name) for name in names)
+        found = (self._marked_path(source, name) for name in names)
         return sorted((path for path in found if path is not None), key=lambda path: path.name)
 
-    def begin_notes(self, source: str, pending: Sequence[Path], token: str) -> None:
+    def start_markers(self, source: str, pending: Sequence[Path], token: str) -> None:
         """Note all that is pending, and by a token who has found that out.
 
         Raises:
             LakeError: the lake cannot be written.
         """
         try:
-            self.note_pending(pending)
+            self.mark_pending(pending)
         except OSError as error:
             raise _lake_error(error, "write", self._pending_folder(source)) from None
-        write_whole(self._pending_folder(source) / _TOKEN, token.encode())
+        write_lake_file(self._pending_folder(source) / _TOKEN, token.encode())
 
     def listing_token(self, source: str) -> str | None:
         """The token of the listing that the notes go on from; None where there was none."""
@@ -146,35 +147,35 @@ class Lake:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def forget_pending(self, paths: Sequence[Path]) -> None:
+    def clear_pending(self, paths: Sequence[Path]) -> None:
         """Remove the notes of files that are loaded, or were never finished."""
         for path in paths:
             # One that stays is looked up in vain the next time.
             with suppress(OSError):
-                (self._pending_folder(path.parents[2].name) / _note_name(path)).unlink()
+                (self._pending_folder(path.parents[2].name) / _marker_name(path)).unlink()
 
-    def sweep_pending(self, source: str, *, older_than_s: float) -> None:
+    def remove_stale_markers(self, source: str, *, older_than_s: float) -> None:
         """Remove old notes of files that were never finished, or are gone."""
-        for path in self.noted_pending(source):
-            note = self._pending_folder(source) / _note_name(path)
+        for path in self.marked_pending(source):
+            marker = self._pending_folder(source) / _marker_name(path)
             with suppress(OSError):
-                if time.time() - note.stat().st_mtime > older_than_s and not path.exists():
-                    note.unlink()
+                if time.time() - marker.stat().st_mtime > older_than_s and not path.exists():
+                    marker.unlink()
 
     def _pending_folder(self, source: str) -> Path:
         return self.root / "pending" / source
 
-    def _noted_path(self, source: str, note: str) -> Path | None:
-        endpoint, _, rest = note.partition("~")
+    def _marked_path(self, source: str, marker: str) -> Path | None:
+        endpoint, _, rest = marker.partition("~")
         day, _, batch = rest.partition("~")
         # What else lies there, such as the token, has no batch.
         return self.root / "raw" / source / endpoint / f"date={day}" / f"{batch}.parquet" if batch else None
 
-    def holds_files(self) -> bool:
+    def has_files(self) -> bool:
         """Whether anything was ever landed, by any source."""
         return next((self.root / "raw").glob("*/*/date=*/*.parquet"), None) is not None
 
-    def unfinished(self, source: str) -> list[Path]:
+    def unfinished_files(self, source: str) -> list[Path]:
         """Files of a source that are being written, or were when their writer was killed."""
         return sorted((self.root / "raw" / source).glob("*/date=*/*.unfinished"))
 
@@ -215,32 +216,24 @@ class Lake:
             raise _lake_error(error, "read", path) from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_lake_file(path: Path, content: bytes) -> None:
     """Write a small file of the lake whole or not at all, and to the disk.
 
     Raises:
         LakeError: the lake cannot be written.
     """
-    unfinished = path.with_suffix(f".{secrets.token_hex(4)}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
-        _sync_folder(path.parent)
+        write_atomically(path, content, durable=True)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise _lake_error(error, "write", path) from None
 
 
-def _note_name(path: Path) -> str:
+def _marker_name(path: Path) -> str:
     return "~".join((path.parents[1].name, path.parent.name.removeprefix("date="), path.stem))
 
 
-def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
+def _to_table(pages: Sequence[Page], excluded_fields: frozenset[str]) -> pa.Table:
     rows: dict[str, list[Any]] = {
         "page": list(range(len(pages))),
         "kind": [page.kind for page in pages],
@@ -249,7 +242,7 @@ def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
         "status": [page.status for page in pages],
         "observed_at": [page.observed_at for page in pages],
         "cursor": [None if page.cursor is None else _cursor_text(page.cursor) for page in pages],
-        "body": [_strip(page.body, never) for page in pages],
+        "body": [_strip(page.body, excluded_fields) for page in pages],
     }
     described = zip(
         *(rows[name] for name in ("kind", "request", "params", "status", "observed_at", "cursor")), strict=True
@@ -264,7 +257,7 @@ def _digest(about: tuple[Any, ...], body: bytes) -> bytes:
     return digest.digest()
 
 
-def _cursor_text(cursor: CursorMove) -> str:
+def _cursor_text(cursor: CursorUpdate) -> str:
     return json.dumps({"name": cursor.name, "value": cursor.value}, sort_keys=True)
 
 
@@ -272,7 +265,7 @@ def _to_page(endpoint: str, row: dict[str, Any]) -> Page:
     cursor = None
     if row["cursor"] is not None:
         stored = json.loads(row["cursor"])
-        cursor = CursorMove(stored["name"], stored["value"])
+        cursor = CursorUpdate(stored["name"], stored["value"])
     return Page(
         endpoint=endpoint,
         request=row["request"],
@@ -285,31 +278,22 @@ def _to_page(endpoint: str, row: dict[str, Any]) -> Page:
     )
 
 
-def _strip(body: bytes, never: frozenset[str]) -> bytes:
+def _strip(body: bytes, excluded_fields: frozenset[str]) -> bytes:
     """Remove keys that may not be stored, wherever in the payload; an untouched payload keeps its bytes."""
-    if not any(f'"{key}"'.encode() in body for key in never):
+    if not any(f'"{key}"'.encode() in body for key in excluded_fields):
         return body
     try:
-        return json_text(_without(read_json(body), never)).encode()
+        return encode_json(_without(read_json(body), excluded_fields)).encode()
     except (ValueError, RecursionError):
-        return without_fields(body, never)
+        return remove_fields(body, excluded_fields)
 
 
-def _without(value: Any, never: frozenset[str]) -> Any:
+def _without(value: Any, excluded_fields: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without(item, never) for key, item in value.items() if key not in never}
+        return {key: _without(item, excluded_fields) for key, item in value.items() if key not in excluded_fields}
     if isinstance(value, list):
-        return [_without(item, never) for item in value]
+        return [_without(item, excluded_fields) for item in value]
     return value
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last: the directory entry is on the disk only after this."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lake_error(error: Exception, verb: str, path: Path) -> LakeError:

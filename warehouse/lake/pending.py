@@ -16,7 +16,7 @@ import psycopg
 from warehouse.core.errors import LakeError
 from warehouse.lake.files import Lake
 
-__all__ = ["needs_listing", "note_listing"]
+__all__ = ["needs_listing", "record_listing"]
 
 # The database's own id is in the token: a copy of a database shares the table's rows, and not the notes.
 _IS_LISTED = """
@@ -42,13 +42,13 @@ def needs_listing(connection: psycopg.Connection, lake: Lake, source: str) -> bo
     return row is None or not row[0]
 
 
-def note_listing(connection: psycopg.Connection, lake: Lake, source: str, pending: Sequence[Path]) -> None:
+def record_listing(connection: psycopg.Connection, lake: Lake, source: str, pending: Sequence[Path]) -> None:
     """Where the lake had to be listed, note what is pending: from now on the notes are enough."""
     if not needs_listing(connection, lake, source):
         return
     token = secrets.token_hex(8)
     try:
-        lake.begin_notes(source, pending, token)
+        lake.start_markers(source, pending, token)
     except LakeError:
         return  # a lake that cannot be written is listed each time
     connection.execute(_LISTED, {"source": source, "token": token})

@@ -12,11 +12,11 @@ import polars as pl
 
 from warehouse.model.tables import Table
 
-__all__ = ["CursorMove", "Endpoint", "OddField", "Page", "Parsed", "Reject", "Source"]
+__all__ = ["CursorUpdate", "Endpoint", "FieldReject", "Page", "Parsed", "Reject", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
-class CursorMove:
+class CursorUpdate:
     """A cursor that moves when its page is loaded.
 
     Args:
@@ -50,7 +50,7 @@ class Page:
     observed_at: datetime
     body: bytes
     kind: Literal["answer", "deletion"] = "answer"
-    cursor: CursorMove | None = None
+    cursor: CursorUpdate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class OddField:
+class FieldReject:
     """A field that could not be read as it was sent, in records that became rows all the same.
 
     Args:
@@ -102,12 +102,12 @@ class Parsed:
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     drift: Counter[str] = field(default_factory=Counter)
-    odd: dict[OddField, list[int]] = field(default_factory=dict)
+    field_rejects: dict[FieldReject, list[int]] = field(default_factory=dict)
 
     @property
-    def is_flawed(self) -> bool:
+    def has_rejects(self) -> bool:
         """Whether a record or a field could not be read: the page may have been wrong for a short time."""
-        return bool(self.rejects or self.odd)
+        return bool(self.rejects or self.field_rejects)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Endpoint:
     name: str
     tables: tuple[Table, ...]
     parse: Callable[[Page], Parsed]
-    never: frozenset[str] = frozenset()
+    excluded_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -8,29 +8,29 @@ from typing import Literal
 from psycopg import sql
 
 __all__ = [
-    "BOOKKEEPING",
-    "MOST_KEY_BYTES",
+    "MAX_KEY_BYTES",
+    "METADATA_COLUMNS",
     "Column",
     "ColumnType",
-    "Part",
-    "PartType",
+    "DocumentField",
+    "DocumentFieldType",
     "Privacy",
     "Table",
-    "Timeline",
-    "parts",
+    "TimestampFormat",
+    "document_fields",
 ]
 
 ColumnType = Literal["bigint", "integer", "boolean", "double precision", "text", "jsonb"]
-PartType = Literal["integer", "double precision", "boolean"]
+DocumentFieldType = Literal["integer", "double precision", "boolean"]
 Privacy = Literal["public", "pseudonymous"]
 
 #: Bytes of a text in a key or an index: PostgreSQL's B-trees hold some 2,700 bytes an entry, and no key has more than
 #: six texts, here and in marts.
-MOST_KEY_BYTES = 400
+MAX_KEY_BYTES = 400
 
 #: Columns that every staging table carries besides the source's own.
 #: The defaults let a load COPY straight into the table, which knows its batch from the transaction's settings.
-BOOKKEEPING: tuple[tuple[str, str], ...] = (
+METADATA_COLUMNS: tuple[tuple[str, str], ...] = (
     ("_batch_id", "bigint NOT NULL DEFAULT current_setting('ladder.batch_id')::bigint"),
     ("_observed_at", "timestamptz NOT NULL"),
     ("_loaded_at", "timestamptz NOT NULL DEFAULT now()"),
@@ -39,7 +39,7 @@ BOOKKEEPING: tuple[tuple[str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class TimestampFormat:
     """What a number can be that names a time.
 
     Args:
@@ -48,13 +48,13 @@ class Timeline:
         zero_is_none: 0 is how the source writes that there is no time.
     """
 
-    per_second: int
-    earliest: int
-    zero_is_none: bool = False
+    units_per_second: int
+    min_time: int
+    is_zero_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DocumentField:
     """A value within a document that models read.
 
     Args:
@@ -63,7 +63,7 @@ class Part:
     """
 
     path: str
-    type: PartType
+    type: DocumentFieldType
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -71,9 +71,9 @@ class Part:
         return tuple(self.path.split("."))
 
 
-def parts(type_: PartType, *paths: str) -> tuple[Part, ...]:
+def document_fields(type_: DocumentFieldType, *paths: str) -> tuple[DocumentField, ...]:
     """Values of one type within a document."""
-    return tuple(Part(path, type_) for path in paths)
+    return tuple(DocumentField(path, type_) for path in paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ class Column:
     is_lenient: bool = False
     is_required: bool = False
     decides_result: bool = False
-    limits: tuple[int, int] | None = None
-    time: Timeline | None = None
-    spellings: frozenset[str] | None = None
+    value_range: tuple[int, int] | None = None
+    time: TimestampFormat | None = None
+    accepted_values: frozenset[str] | None = None
     is_identifier: bool = False
-    parts: tuple[Part, ...] = ()
-    has_other_forms: bool = False
+    document_fields: tuple[DocumentField, ...] = ()
+    is_scalar_allowed: bool = False
     from_request: bool = False
     privacy: Privacy = "public"
 
@@ -199,15 +199,15 @@ class Table:
             )
             for column in self.columns
         ]
-        bookkeeping = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in BOOKKEEPING]
-        feed_bookkeeping = [
-            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.split(" ")[0])) for n, t in BOOKKEEPING
+        metadata = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in METADATA_COLUMNS]
+        feed_metadata = [
+            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.split(" ")[0])) for n, t in METADATA_COLUMNS
         ]
         comma = sql.SQL(", ")
         return [
             sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
                 self.identifier,
-                comma.join(columns + bookkeeping),
+                comma.join(columns + metadata),
                 comma.join(map(sql.Identifier, self.key)),
             ),
             # A batch's rows stand together on disk, so a block-range index finds them at next to no cost a row.
@@ -217,7 +217,7 @@ class Table:
             *self.index_statements().values(),
             sql.SQL(
                 "CREATE TABLE IF NOT EXISTS {} (_feed_batch_id bigint NOT NULL, _operation text NOT NULL, {})"
-            ).format(self.feed_identifier, comma.join(columns + feed_bookkeeping)),
+            ).format(self.feed_identifier, comma.join(columns + feed_metadata)),
             sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_feed_batch_id)").format(
                 sql.Identifier(f"{self.feed_name}__batch"), self.feed_identifier
             ),

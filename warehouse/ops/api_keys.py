@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from warehouse.core.errors import ConfigurationError
-from warehouse.database.role_names import ACT_AS_OWNER
+from warehouse.database.role_names import SET_ROLE_OWNER
 
 __all__ = ["KEY_LENGTH", "SCOPES", "ApiKey", "KeyScope", "create_key", "digest_of", "id_of", "list_keys", "revoke_key"]
 
@@ -112,7 +112,7 @@ def create_key(
     key = f"{_PREFIX}{key_id}_" + "".join(secrets.choice(_SECRET_LETTERS) for _ in range(_SECRET_LENGTH))
     try:
         with connection.transaction():
-            connection.execute(ACT_AS_OWNER)
+            connection.execute(SET_ROLE_OWNER)
             connection.execute(
                 "INSERT INTO ops.api_keys (key_id, name, digest, scopes, requests_per_minute, rows_per_minute, "
                 "expires_at, created_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -135,7 +135,7 @@ def create_key(
 def list_keys(connection: psycopg.Connection) -> list[ApiKey]:
     """Every key that was ever made, the newest first."""
     with connection.transaction(), connection.cursor(row_factory=class_row(ApiKey)) as cursor:
-        cursor.execute(ACT_AS_OWNER)
+        cursor.execute(SET_ROLE_OWNER)
         return cursor.execute(
             "SELECT key_id, name, scopes, requests_per_minute, rows_per_minute, created_at, created_by, expires_at, "
             "revoked_at, revoked_by, last_used_at FROM ops.api_keys LEFT JOIN ops.api_key_uses USING (key_id) "
@@ -155,7 +155,7 @@ def revoke_key(connection: psycopg.Connection, named: str, *, by: str) -> ApiKey
         ConfigurationError: no key that is not revoked is called so.
     """
     with connection.transaction():
-        connection.execute(ACT_AS_OWNER)
+        connection.execute(SET_ROLE_OWNER)
         live = [key for key in list_keys(connection) if key.revoked_at is None]
         found = [key for key in live if key.key_id == named] or [key for key in live if key.name == named]
         if not found:

@@ -11,32 +11,32 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 __all__ = [
-    "REREADS",
+    "REREAD_PREFIX",
     "Cursor",
-    "Pass",
     "Reread",
-    "Tracked",
-    "confirm",
-    "cursors",
-    "failed_at",
-    "failed_before",
-    "finish_pass",
-    "start_pass",
+    "Sync",
+    "TrackedEntity",
+    "confirm_tables",
+    "failed_in_last_sync",
+    "finish_sync",
+    "last_failures",
+    "read_cursors",
+    "start_sync",
     "track",
-    "tracked",
+    "tracked_entities",
     "untrack",
 ]
 
 #: Beginning of the name of a cursor that is a note of something to be read again: `ops.rereads` holds these.
-REREADS = "reread/"
+REREAD_PREFIX = "reread/"
 #: An unfinished pass older than this is not resumed: what it fetched is stale anyway.
-_RESUME_WITHIN = timedelta(hours=6)
+_MAX_RESUME_AGE = timedelta(hours=6)
 #: Passes whose failures count for the order in which things take turns.
-_PASSES_LOOKED_AT = 100
+_FAILURE_HISTORY = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedEntity:
     """A thing that is tracked."""
 
     id: str
@@ -69,7 +69,7 @@ class Reread:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class Sync:
     """A pass over a source. What a cursor has observed since `started_at` is done already."""
 
     pass_id: int
@@ -77,14 +77,14 @@ class Pass:
     is_resumed: bool
 
 
-def tracked(connection: psycopg.Connection, source: str, kind: str) -> list[Tracked]:
+def tracked_entities(connection: psycopg.Connection, source: str, kind: str) -> list[TrackedEntity]:
     """Things of a kind that are tracked now, longest tracked first."""
     rows = connection.execute(
         "SELECT id, added_at FROM ops.tracked WHERE source = %s AND kind = %s AND removed_at IS NULL "
         "ORDER BY added_at, id",
         [source, kind],
     )
-    return [Tracked(id_, added_at) for id_, added_at in rows]
+    return [TrackedEntity(id_, added_at) for id_, added_at in rows]
 
 
 def track(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[str]) -> int:
@@ -113,7 +113,7 @@ def untrack(connection: psycopg.Connection, source: str, kind: str, ids: Sequenc
     return count
 
 
-def cursors(connection: psycopg.Connection, source: str, prefix: str) -> dict[str, Cursor]:
+def read_cursors(connection: psycopg.Connection, source: str, prefix: str) -> dict[str, Cursor]:
     """Cursors of a source whose name begins with a prefix, by name."""
     rows = connection.execute(
         "SELECT name, value, observed_at FROM ops.cursors WHERE source = %s AND starts_with(name, %s)",
@@ -122,16 +122,16 @@ def cursors(connection: psycopg.Connection, source: str, prefix: str) -> dict[st
     return {name: Cursor(value, observed_at) for name, value, observed_at in rows}
 
 
-def start_pass(connection: psycopg.Connection, source: str, name: str) -> Pass:
+def start_sync(connection: psycopg.Connection, source: str, name: str) -> Sync:
     """Begin a pass, or resume the newest one that did not end."""
     row = connection.execute(
         "SELECT pass_id, started_at FROM ops.passes WHERE source = %s AND name = %s AND finished_at IS NULL "
         "AND started_at > %s ORDER BY started_at DESC LIMIT 1",
-        [source, name, datetime.now(UTC) - _RESUME_WITHIN],
+        [source, name, datetime.now(UTC) - _MAX_RESUME_AGE],
     ).fetchone()
     if row is not None:
         connection.commit()
-        return Pass(row[0], row[1], is_resumed=True)
+        return Sync(row[0], row[1], is_resumed=True)
     row = connection.execute(
         "INSERT INTO ops.passes (source, name, started_at) VALUES (%s, %s, clock_timestamp()) "
         "RETURNING pass_id, started_at",
@@ -139,10 +139,10 @@ def start_pass(connection: psycopg.Connection, source: str, name: str) -> Pass:
     ).fetchone()
     connection.commit()
     assert row is not None  # an INSERT with RETURNING always answers
-    return Pass(row[0], row[1], is_resumed=False)
+    return Sync(row[0], row[1], is_resumed=False)
 
 
-def failed_before(connection: psycopg.Connection, source: str, name: str) -> set[str]:
+def failed_in_last_sync(connection: psycopg.Connection, source: str, name: str) -> set[str]:
     """What could not be read in the newest ended pass of a name, e.g. `player 7`."""
     rows = connection.execute(
         "SELECT failure ->> 'item' FROM jsonb_array_elements((SELECT report -> 'failures' FROM ops.passes "
@@ -152,29 +152,29 @@ def failed_before(connection: psycopg.Connection, source: str, name: str) -> set
     return {item for (item,) in rows}
 
 
-def failed_at(connection: psycopg.Connection, source: str, name: str) -> dict[str, datetime]:
+def last_failures(connection: psycopg.Connection, source: str, name: str) -> dict[str, datetime]:
     """When things could not be read last, in the newest hundred ended passes of a name, by name, e.g. `player 7`."""
     rows = connection.execute(
         "SELECT failure ->> 'item', max(newest.finished_at) FROM (SELECT finished_at, report -> 'failures' AS failures "
         "FROM ops.passes WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT %s) "
         "AS newest CROSS JOIN LATERAL jsonb_array_elements(newest.failures) AS failure GROUP BY 1",
-        [source, name, _PASSES_LOOKED_AT],
+        [source, name, _FAILURE_HISTORY],
     )
     return dict(rows.fetchall())
 
 
-def finish_pass(connection: psycopg.Connection, pass_: Pass, report: Mapping[str, Any]) -> None:
+def finish_sync(connection: psycopg.Connection, sync: Sync, report: Mapping[str, Any]) -> None:
     """End a pass, and with it any older one of its name that never ended."""
     connection.execute(
         "UPDATE ops.passes SET finished_at = clock_timestamp(), report = CASE WHEN pass_id = %(pass_id)s "
         "THEN %(report)s::jsonb END WHERE finished_at IS NULL AND (source, name) = "
         "(SELECT source, name FROM ops.passes WHERE pass_id = %(pass_id)s) AND started_at <= %(started_at)s",
-        {"pass_id": pass_.pass_id, "report": Jsonb(dict(report)), "started_at": pass_.started_at},
+        {"pass_id": sync.pass_id, "report": Jsonb(dict(report)), "started_at": sync.started_at},
     )
     connection.commit()
 
 
-def confirm(
+def confirm_tables(
     connection: psycopg.Connection, source: str, tables: Sequence[str], *, is_awaited: bool, is_confirmed: bool
 ) -> None:
     """Record what a pass found about the tables that it fills.

@@ -14,16 +14,16 @@ from typing import Any
 
 import psycopg
 
-from warehouse.database.locks import AWAIT_VIEWS
+from warehouse.database.locks import SHARE_VIEW_LOCK
 
-__all__ = ["DAMAGE_QUERY", "DamagedMart", "damaged_marts", "is_dbt_gone", "record_marts"]
+__all__ = ["DAMAGE_QUERY", "DamagedMart", "damaged_marts", "dbt_sessions_ended", "record_marts"]
 
 _SQL = resources.files("warehouse.publication") / "damage_queries"
 #: Selects mart and problem, for the colour `%(colour)s` or, where that is null, for what readers see.
 DAMAGE_QUERY = (_SQL / "damaged.sql").read_bytes()
 _RECORD = (_SQL / "record.sql").read_bytes()
-_LOOKS = 3
-_WAIT_FOR_DBT_S = 2.0
+_MAX_ATTEMPTS = 3
+_DBT_TIMEOUT_S = 2.0
 
 _PROBLEMS = {
     "table_missing": "its table is gone",
@@ -50,7 +50,7 @@ class DamagedMart:
     problem: str
 
     @property
-    def is_view_alone(self) -> bool:
+    def is_view_only(self) -> bool:
         """Whether its table is sound, so that a new view mends it."""
         return self.problem.startswith("view_")
 
@@ -72,14 +72,14 @@ def damaged_marts(connection: psycopg.Connection, colour: str | None = None) -> 
         connection: any login that reads `ops.published_marts`.
         colour: whose tables to look at; by default those of the published generation, and its views.
     """
-    for look in range(_LOOKS):
+    for attempt in range(_MAX_ATTEMPTS):
         try:
             with connection.transaction():
-                connection.execute(AWAIT_VIEWS)
+                connection.execute(SHARE_VIEW_LOCK)
                 return [DamagedMart(*row) for row in connection.execute(DAMAGE_QUERY, {"colour": colour}).fetchall()]
         except psycopg.errors.InternalError_:
             # A view was removed by hand at that very time: its definition is read later than its name.
-            if look == _LOOKS - 1:
+            if attempt == _MAX_ATTEMPTS - 1:
                 raise
     raise AssertionError("the last look returns or raises")
 
@@ -92,17 +92,17 @@ def record_marts(connection: psycopg.Connection, colour: str, marts: Sequence[st
         colour: where they are.
         marts: their names.
     """
-    values: dict[str, Any] = {"colour": colour, "marts": list(marts), "is_settled": is_dbt_gone(connection)}
+    values: dict[str, Any] = {"colour": colour, "marts": list(marts), "is_settled": dbt_sessions_ended(connection)}
     connection.execute("DELETE FROM ops.published_marts WHERE colour = %(colour)s", values)
     connection.execute(_RECORD, values)
 
 
-def is_dbt_gone(connection: psycopg.Connection) -> bool:
+def dbt_sessions_ended(connection: psycopg.Connection) -> bool:
     """Whether the sessions that built are over, after two seconds at the latest: then what they wrote is counted.
 
     dbt's profile names its sessions `dbt`, with an id of the command after it.
     """
-    deadline = time.monotonic() + _WAIT_FOR_DBT_S
+    deadline = time.monotonic() + _DBT_TIMEOUT_S
     while True:
         connection.execute("SELECT pg_stat_clear_snapshot()")
         row = connection.execute(

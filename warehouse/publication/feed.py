@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from warehouse.database.role_names import ACT_AS_MARTS_OWNER
+from warehouse.database.role_names import SET_ROLE_MARTS_OWNER
 
 __all__ = ["trim_feeds"]
 
@@ -21,7 +21,7 @@ def trim_feeds(connection: psycopg.Connection) -> int:
     """
     trimmed = 0
     with connection.transaction():
-        connection.execute(ACT_AS_MARTS_OWNER)
+        connection.execute(SET_ROLE_MARTS_OWNER)
         feeds = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables "
             "WHERE schemaname LIKE 'staging\\_%' AND tablename LIKE '%\\_\\_feed' ORDER BY schemaname, tablename"

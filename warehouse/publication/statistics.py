@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from warehouse.database.connections import connect
-from warehouse.database.role_names import ACT_AS_OWNER
+from warehouse.database.role_names import SET_ROLE_OWNER
 
 __all__ = ["refresh_statistics"]
 
@@ -32,6 +32,6 @@ def refresh_statistics(admin_url: str) -> list[str]:
         ).fetchall()
         for schema, table in changed:
             with connection.transaction():
-                connection.execute(ACT_AS_OWNER)
+                connection.execute(SET_ROLE_OWNER)
                 connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
     return [f"{schema}.{table}" for schema, table in changed]

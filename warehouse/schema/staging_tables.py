@@ -8,9 +8,9 @@ import psycopg
 from psycopg import sql
 
 from warehouse.core.errors import DatabaseError
-from warehouse.database.role_names import role_name, with_role_names
+from warehouse.database.role_names import qualify_role_names, role_name
 from warehouse.model.source import Source
-from warehouse.model.tables import BOOKKEEPING, Table
+from warehouse.model.tables import METADATA_COLUMNS, Table
 
 __all__ = ["set_up_staging"]
 
@@ -47,8 +47,8 @@ def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) 
             for statement in table.create_statements():
                 connection.execute(statement)
         else:
-            _widen(connection, table, found.columns)
-            _index(connection, table, found)
+            _add_missing_columns(connection, table, found.columns)
+            _add_missing_indexes(connection, table, found)
     grants = """
         GRANT USAGE ON SCHEMA {schema} TO ladder_ingest, ladder_transform, ladder_developer, ladder_marts_owner;
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {schema} TO ladder_ingest;
@@ -57,7 +57,7 @@ def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) 
         REVOKE UPDATE ON {feeds} FROM ladder_ingest;
     """
     feeds = sql.SQL(", ").join(table.feed_identifier for table in source.tables)
-    connection.execute(sql.SQL(with_role_names(grants, suffix)).format(schema=schema, feeds=feeds))
+    connection.execute(sql.SQL(qualify_role_names(grants, suffix)).format(schema=schema, feeds=feeds))
     connection.execute(
         "INSERT INTO ops.load_locks (source) SELECT %s WHERE NOT EXISTS (SELECT FROM ops.load_locks WHERE source = %s)",
         [source.name, source.name],
@@ -86,7 +86,7 @@ def _existing_tables(connection: psycopg.Connection, source: Source) -> dict[str
     }
 
 
-def _index(connection: psycopg.Connection, table: Table, found: _Existing) -> None:
+def _add_missing_indexes(connection: psycopg.Connection, table: Table, found: _Existing) -> None:
     """Make indexes that a newer definition has, and the key anew where its columns have another order."""
     if found.key != table.key and sorted(found.key) == sorted(table.key):
         connection.execute(
@@ -101,7 +101,7 @@ def _index(connection: psycopg.Connection, table: Table, found: _Existing) -> No
             connection.execute(statement)
 
 
-def _widen(connection: psycopg.Connection, table: Table, existing: dict[str, str]) -> None:
+def _add_missing_columns(connection: psycopg.Connection, table: Table, existing: dict[str, str]) -> None:
     """Add the columns that a newer definition has; nothing else is changed behind a user's back."""
     for column in table.columns:
         if column.name not in existing:
@@ -120,7 +120,7 @@ def _widen(connection: psycopg.Connection, table: Table, existing: dict[str, str
                 f"{table}.{column.name} is {existing[column.name]}, expected {column.type}",
                 "restore its type, or set up a new database and run `ladder replay`",
             )
-    missing = {name for name, _ in BOOKKEEPING} - existing.keys()
+    missing = {name for name, _ in METADATA_COLUMNS} - existing.keys()
     if missing:
         raise DatabaseError(
             f"{table} lacks {', '.join(sorted(missing))}", "set up a new database and run `ladder replay`"

@@ -19,28 +19,28 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from warehouse.core.json_text import NotJsonError, json_text, read_json
-from warehouse.model.documents import Check, check_of
-from warehouse.model.source import Endpoint, OddField, Page, Parsed, Reject
+from warehouse.core.json_text import InvalidJsonError, encode_json, read_json
+from warehouse.model.documents import DocumentCheck, document_check
+from warehouse.model.source import Endpoint, FieldReject, Page, Parsed, Reject
 from warehouse.model.tables import Column, Table
-from warehouse.model.values import OddValueError, Reader, readable_range, reader_of
+from warehouse.model.values import UnreadableValueError, ValueParser, valid_range, value_parser
 
-__all__ = ["all_unknown", "decode_records", "decode_rows", "frame_schema", "page_reject", "parse_page"]
+__all__ = ["decode_records", "decode_rows", "frame_schema", "page_reject", "parse_page", "unknown_fields_key"]
 
 _logger = logging.getLogger(__name__)
 
 _MAX_RECORD_CHARS = 10_000
 #: Rejects of a page that are noted one by one.
-_MOST_REJECTS = 10_000
+_MAX_REJECTS = 10_000
 #: Of a field's name, by which drift is counted.
 _MAX_NAME_CHARS = 100
 #: Unknown fields of one record that are counted by name; more of them are counted together.
-_MOST_UNKNOWN = 100
+_MAX_UNKNOWN = 100
 #: How far (s) ahead of the answer a time may lie: 90 days, since either clock may be wrong. What lies nearer is left to
 #: the models, whose windows end on the present day.
 _CLOCK_SLACK_S = 90 * 86_400
 #: The end of 2099, where it is not known when an answer came.
-_LATEST_S = 4_102_444_799
+_MAX_TIME_S = 4_102_444_799
 
 _POLARS: dict[str, pl.DataType | type[pl.DataType]] = {
     "bigint": pl.Int64,
@@ -68,7 +68,7 @@ def decode_records(
     params: Mapping[str, Any],
     *,
     observed_at: datetime | None = None,
-    mend: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    normalise: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Parsed:
     """Decode a JSON array of flat records into rows of one table.
 
@@ -82,19 +82,19 @@ def decode_records(
     Returns:
         The rows, and a reject for each record that does not fit. A body that is not an array of objects is one reject.
     """
-    latest = _latest(observed_at)
+    max_time = _max_time(observed_at)
     if _is_flat(table):
-        frame = _read_flat(table, body, params, latest)
+        frame = _read_flat(table, body, params, max_time)
         if frame is not None:
-            return Parsed(frames={table.name: frame}, drift=_drift_of_first(table, body))
+            return Parsed(frames={table.name: frame}, drift=_drift_of_first_record(table, body))
     try:
         records = read_json(body)
-    except NotJsonError as error:
+    except InvalidJsonError as error:
         return Parsed(rejects=[page_reject(table, body, str(error))])
     if not isinstance(records, list):
         return Parsed(rejects=[page_reject(table, body, f"expected an array, got {type(records).__name__}")])
-    if mend is not None:
-        records = [mend(record) if isinstance(record, dict) else record for record in records]
+    if normalise is not None:
+        records = [normalise(record) if isinstance(record, dict) else record for record in records]
     return decode_rows(table, records, params, observed_at=observed_at)
 
 
@@ -113,23 +113,23 @@ def decode_rows(
         TooManyRejectsError: so many records are rejects that the page is one; `parse_page` makes it that.
     """
     parsed = Parsed()
-    latest = _latest(observed_at)
+    max_time = _max_time(observed_at)
     rows: list[list[Any]] = []
     for index, record in enumerate(records):
-        if len(parsed.rejects) > _MOST_REJECTS:
+        if len(parsed.rejects) > _MAX_REJECTS:
             raise TooManyRejectsError
         if not isinstance(record, dict):
             parsed.rejects.append(_reject(table, index, "$", "expected an object", record))
             continue
         parsed.drift.update(_drift(table, record))
-        odd: dict[str, str] = {}
-        row = _convert(table, index, record, params, latest, odd)
+        field_rejects: dict[str, str] = {}
+        row = _convert(table, index, record, params, max_time, field_rejects)
         if isinstance(row, Reject):
             parsed.rejects.append(row)
             continue
         rows.append(row)
-        for path, reason in odd.items():
-            parsed.odd.setdefault(OddField(table.name, path, reason), []).append(index)
+        for path, reason in field_rejects.items():
+            parsed.field_rejects.setdefault(FieldReject(table.name, path, reason), []).append(index)
     parsed.frames[table.name] = pl.DataFrame(rows, schema=frame_schema(table), strict=True, orient="row")
     return parsed
 
@@ -139,7 +139,7 @@ def parse_page(endpoint: Endpoint, page: Page) -> Parsed:
     try:
         return endpoint.parse(page)
     except TooManyRejectsError:
-        reason = f"more than {_MOST_REJECTS} of its records cannot be read"
+        reason = f"more than {_MAX_REJECTS} of its records cannot be read"
         return Parsed(rejects=[page_reject(endpoint.tables[0], page.body, reason)])
     except Exception as error:
         _logger.exception("a page of %s cannot be parsed", endpoint.name, extra={"request": page.request})
@@ -152,15 +152,15 @@ def page_reject(table: Table, body: bytes, reason: str, field_path: str = "$") -
     return Reject(table=table.name, record_index=-1, field_path=field_path, reason=reason, record=text)
 
 
-def _latest(observed_at: datetime | None) -> int:
-    return _LATEST_S if observed_at is None else int(observed_at.timestamp()) + _CLOCK_SLACK_S
+def _max_time(observed_at: datetime | None) -> int:
+    return _MAX_TIME_S if observed_at is None else int(observed_at.timestamp()) + _CLOCK_SLACK_S
 
 
 def _is_flat(table: Table) -> bool:
     return not any(column.type in ("jsonb", "text") or column.is_lenient or column.path for column in table.columns)
 
 
-def _read_flat(table: Table, body: bytes, params: Mapping[str, Any], latest: int) -> pl.DataFrame | None:
+def _read_flat(table: Table, body: bytes, params: Mapping[str, Any], max_time: int) -> pl.DataFrame | None:
     """Read a whole page at once, or return None where the careful way has to find out why it cannot be done."""
     body = body.strip()
     if not (body.startswith(b"[{") and body.endswith(b"}]")):
@@ -177,10 +177,10 @@ def _read_flat(table: Table, body: bytes, params: Mapping[str, Any], latest: int
         ).select(table.column_names)
     except (pl.exceptions.PolarsError, KeyError):
         return None
-    return frame if _is_plain(table, frame, latest) else None
+    return frame if _is_valid(table, frame, max_time) else None
 
 
-def _is_plain(table: Table, frame: pl.DataFrame, latest: int) -> bool:
+def _is_valid(table: Table, frame: pl.DataFrame, max_time: int) -> bool:
     """Whether nothing is missing and every number lies in its column's range."""
     wrong = []
     for column in table.columns:
@@ -188,14 +188,14 @@ def _is_plain(table: Table, frame: pl.DataFrame, latest: int) -> bool:
         if _is_required(table, column):
             wrong.append(values.is_null().any())
         if column.time is not None:
-            per_second = column.time.per_second
-            wrong.append(~values.is_between(column.time.earliest * per_second, latest * per_second).all())
+            units_per_second = column.time.units_per_second
+            wrong.append(~values.is_between(column.time.min_time * units_per_second, max_time * units_per_second).all())
         elif column.type in ("bigint", "integer", "double precision"):
-            wrong.append(~values.is_between(*readable_range(column)).all())
+            wrong.append(~values.is_between(*valid_range(column)).all())
     return not any(frame.select(expression.alias(str(place)) for place, expression in enumerate(wrong)).row(0))
 
 
-def _drift_of_first(table: Table, body: bytes) -> Counter[str]:
+def _drift_of_first_record(table: Table, body: bytes) -> Counter[str]:
     """Unknown fields of a page's first record; one look a page keeps the fast way fast."""
     body = body.strip()
     unreadable = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -212,12 +212,12 @@ def _drift_of_first(table: Table, body: bytes) -> Counter[str]:
 
 def _drift(table: Table, record: Mapping[str, Any]) -> Counter[str]:
     unknown = record.keys() - _known_keys(table)
-    if len(unknown) > _MOST_UNKNOWN:
-        return Counter({all_unknown(table.name): len(unknown)})
+    if len(unknown) > _MAX_UNKNOWN:
+        return Counter({unknown_fields_key(table.name): len(unknown)})
     return Counter(f"{table.name}.{key[:_MAX_NAME_CHARS]}".replace("\x00", "\ufffd") for key in unknown)
 
 
-def all_unknown(table: str) -> str:
+def unknown_fields_key(table: str) -> str:
     """The name by which unknown fields of a table are counted together, where they are too many for a row each."""
     return f"{table}.*"
 
@@ -245,11 +245,11 @@ class _Field:
     name: str
     keys: tuple[str, ...]
     path: str
-    read: Reader
+    parse: ValueParser
     is_required: bool
-    is_decisive: bool
-    none: tuple[Any, ...]
-    check: Check | None
+    rejects_record: bool
+    null_values: tuple[Any, ...]
+    check: DocumentCheck | None
 
 
 @cache
@@ -260,18 +260,18 @@ def _fields(table: Table) -> tuple[_Field, ...]:
             column.name,
             () if column.from_request else column.record_path,
             f"request.{column.name}" if column.from_request else "$." + ".".join(column.record_path),
-            reader_of(column, is_indexed=column.name in indexed),
+            value_parser(column, is_indexed=column.name in indexed),
             _is_required(table, column),
             column.decides_result or _is_required(table, column),
-            _none_values(column),
-            check_of(column),
+            _null_values(column),
+            document_check(column),
         )
         for column in table.columns
     )
 
 
-def _none_values(column: Column) -> tuple[Any, ...]:
-    zero = (0,) if column.time is not None and column.time.zero_is_none else ()
+def _null_values(column: Column) -> tuple[Any, ...]:
+    zero = (0,) if column.time is not None and column.time.is_zero_null else ()
     return ("", *zero) if column.is_lenient and column.type != "text" else zero
 
 
@@ -280,7 +280,12 @@ def _is_required(table: Table, column: Column) -> bool:
 
 
 def _convert(
-    table: Table, index: int, record: dict[str, Any], params: Mapping[str, Any], latest: int, odd: dict[str, str]
+    table: Table,
+    index: int,
+    record: dict[str, Any],
+    params: Mapping[str, Any],
+    max_time: int,
+    field_rejects: dict[str, str],
 ) -> list[Any] | Reject:
     """The row of a record, or why there is none; fields that could not be read are noted in `odd` with the reason."""
     row: list[Any] = []
@@ -291,30 +296,30 @@ def _convert(
             if not isinstance(value, dict):
                 if value is not None:
                     path = "$." + ".".join(field.keys[:depth])
-                    odd[path] = "expected an object"
+                    field_rejects[path] = "expected an object"
                 value = None
                 break
             value = value.get(key)
-        if value is None or (field.none and type(value) in (str, int) and value in field.none):
+        if value is None or (field.null_values and type(value) in (str, int) and value in field.null_values):
             if field.is_required:
-                return _reject(table, index, path, odd.get(path, "missing"), record)
+                return _reject(table, index, path, field_rejects.get(path, "missing"), record)
             row.append(None)
             continue
         try:
-            row.append(field.read(value, latest))
-        except OddValueError as error:
-            if field.is_decisive and error.kept is None:
+            row.append(field.parse(value, max_time))
+        except UnreadableValueError as error:
+            if field.rejects_record and error.replacement is None:
                 return _reject(table, index, path, error.reason, record)
-            odd[path] = error.reason
-            row.append(error.kept)
+            field_rejects[path] = error.reason
+            row.append(error.replacement)
         if field.check is not None:
-            field.check(value, odd)
+            field.check(value, field_rejects)
     return row
 
 
 def _reject(table: Table, index: int, path: str, reason: str, record: Any) -> Reject:
     try:
-        text = json_text(record)
+        text = encode_json(record)
     except ValueError:
         text = repr(record).encode("utf-8", "replace").decode()
     return Reject(table=table.name, record_index=index, field_path=path, reason=reason, record=text[:_MAX_RECORD_CHARS])

@@ -21,7 +21,7 @@ _COMMA = sql.SQL(", ")
 #: From this many rows on, rows that seem to be new are copied straight into the table.
 _BULK_ROWS = 10_000
 #: Share of known keys from which it pays to look for what is not newer first.
-_MOSTLY = 0.5
+_PREFILTER_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def merge(connection: psycopg.Connection, rows: Rows) -> MergeCounts:
             return MergeCounts(inserted=rows.count)
     _create_incoming(connection, rows.table)
     _copy(connection, rows, _incoming(rows.table))
-    return _merge_incoming(connection, rows, mostly_known=known > _MOSTLY)
+    return _merge_incoming(connection, rows, is_mostly_known=known > _PREFILTER_SHARE)
 
 
 def _known_share(connection: psycopg.Connection, rows: Rows) -> float:
@@ -114,7 +114,7 @@ def _copy(connection: psycopg.Connection, rows: Rows, target: sql.Identifier) ->
             copy.write_rows(stream, rows.frame, [type_ for _, type_ in columns])
 
 
-def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, mostly_known: bool) -> MergeCounts:
+def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, is_mostly_known: bool) -> MergeCounts:
     """Merge the session's temporary table into the staging table."""
     table = rows.table
     names = _names(table)
@@ -129,7 +129,7 @@ def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, mostly_known:
                 "FROM {incoming} AS n) AS ranked WHERE place > 1)"
             ).format(**names)
         ).rowcount
-    if mostly_known:
+    if is_mostly_known:
         count -= connection.execute(
             sql.SQL("DELETE FROM {incoming} AS n USING {target} AS t WHERE {same_key} AND NOT {is_newer}").format(
                 **names
@@ -166,7 +166,7 @@ def _merge_known(connection: psycopg.Connection, table: Table, names: dict[str, 
 
 
 def _apply_newer(connection: psycopg.Connection, table: Table, names: dict[str, sql.Composable]) -> MergeCounts:
-    fed = connection.execute(
+    fed_rows = connection.execute(
         sql.SQL(
             "INSERT INTO {feed} "
             "(_feed_batch_id, _operation, {columns}, _batch_id, _observed_at, _loaded_at, _deleted_at) "
@@ -176,14 +176,14 @@ def _apply_newer(connection: psycopg.Connection, table: Table, names: dict[str, 
             "RETURNING (_operation = 'delete')::integer"
         ).format(**names, old_columns=_COMMA.join(sql.Identifier("t", name) for name in table.column_names))
     )
-    is_deletion = [row[0] for row in fed]
-    changing = [*table.content_names, "_observed_at", "_deleted_at"]
+    is_deletion = [row[0] for row in fed_rows]
+    assigned = [*table.content_names, "_observed_at", "_deleted_at"]
     connection.execute(
         sql.SQL(
             "UPDATE {target} AS t SET {assignments}, _batch_id = {batch}, _loaded_at = now() "
             "FROM newer AS n WHERE t.ctid = n.standing AND n.is_changed"
         ).format(
-            **names, assignments=_COMMA.join(sql.SQL("{0} = n.{0}").format(sql.Identifier(name)) for name in changing)
+            **names, assignments=_COMMA.join(sql.SQL("{0} = n.{0}").format(sql.Identifier(name)) for name in assigned)
         )
     )
     reobserved = connection.execute(

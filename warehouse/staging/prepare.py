@@ -13,12 +13,12 @@ import msgspec
 import polars as pl
 
 from warehouse.lake.files import Lake
-from warehouse.model.source import Endpoint, OddField, Page, Parsed, Reject, Source
+from warehouse.model.source import Endpoint, FieldReject, Page, Parsed, Reject, Source
 from warehouse.model.tables import Table
 from warehouse.staging import copy
 from warehouse.staging.decode import decode_rows, frame_schema, page_reject, parse_page
 
-__all__ = ["LocatedOddField", "LocatedReject", "Prepared", "Rows", "prepare"]
+__all__ = ["LocatedFieldReject", "LocatedReject", "PreparedGroup", "Rows", "prepare"]
 
 _TIME = pl.Datetime("us", "UTC")
 #: Payload bytes after which a group of files is closed: bounds memory, and is large enough that the cost of a
@@ -45,7 +45,7 @@ class LocatedReject:
 
 
 @dataclass(frozen=True)
-class LocatedOddField:
+class LocatedFieldReject:
     """A field that could not be read as it was sent, in one page.
 
     Args:
@@ -60,7 +60,7 @@ class LocatedOddField:
     path: str
     page: int
     endpoint: str
-    field: OddField
+    field: FieldReject
     records: int
     record_index: int
 
@@ -87,7 +87,7 @@ class Rows:
 
 
 @dataclass
-class Prepared:
+class PreparedGroup:
     """A group of lake files, decoded.
 
     Args:
@@ -106,7 +106,7 @@ class Prepared:
     rejects: list[LocatedReject] = field(default_factory=list)
     cursors: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
     drift: Counter[str] = field(default_factory=Counter)
-    odd: list[LocatedOddField] = field(default_factory=list)
+    field_rejects: list[LocatedFieldReject] = field(default_factory=list)
 
 
 def prepare(
@@ -114,8 +114,8 @@ def prepare(
     source: Source,
     files: Sequence[Path],
     known: frozenset[Path] = frozenset(),
-    refused: Mapping[tuple[Path, int], str] | None = None,
-) -> Iterator[Prepared]:
+    rejected_pages: Mapping[tuple[Path, int], str] | None = None,
+) -> Iterator[PreparedGroup]:
     """Decode files, a group at a time; a file is never split over groups.
 
     Args:
@@ -128,17 +128,17 @@ def prepare(
     Raises:
         LakeError: a file cannot be read.
     """
-    group = Prepared()
+    group = PreparedGroup()
     frames: dict[str, list[pl.DataFrame]] = {}
     size = 0
     for path in files:
         if path in known:
             group.files.append((lake.name_of(path), lake.endpoint_of(path), len(lake.digests(path))))
             continue
-        size += _add_file(lake, source, path, group, frames, refused or {})
+        size += _add_file(lake, source, path, group, frames, rejected_pages or {})
         if size >= GROUP_BYTES:
             yield _close(source, group, frames)
-            group, frames, size = Prepared(), {}, 0
+            group, frames, size = PreparedGroup(), {}, 0
     if group.files:
         yield _close(source, group, frames)
 
@@ -147,16 +147,16 @@ def _add_file(
     lake: Lake,
     source: Source,
     path: Path,
-    group: Prepared,
+    group: PreparedGroup,
     frames: dict[str, list[pl.DataFrame]],
-    refused: Mapping[tuple[Path, int], str],
+    rejected_pages: Mapping[tuple[Path, int], str],
 ) -> int:
     name = lake.name_of(path)
     endpoint = source.endpoints[lake.endpoint_of(path)]
     size = number = 0
     for number, page in enumerate(lake.read(path), start=1):
         size += len(page.body)
-        reason = refused.get((path, number - 1))
+        reason = rejected_pages.get((path, number - 1))
         if reason is not None:
             parsed = Parsed(rejects=[page_reject(endpoint.tables[0], page.body, reason)])
         else:
@@ -170,9 +170,9 @@ def _add_file(
                 )
                 frames.setdefault(table, []).append(stamped)
         group.rejects += [LocatedReject(name, number - 1, endpoint.name, reject) for reject in parsed.rejects]
-        group.odd += [
-            LocatedOddField(name, number - 1, endpoint.name, odd, len(places), min(places))
-            for odd, places in parsed.odd.items()
+        group.field_rejects += [
+            LocatedFieldReject(name, number - 1, endpoint.name, field_reject, len(places), min(places))
+            for field_reject, places in parsed.field_rejects.items()
         ]
         group.drift += parsed.drift
         if page.cursor is not None and reason is None:
@@ -211,7 +211,7 @@ def _parse_deletion(endpoint: Endpoint, page: Page) -> Parsed:
     return parsed
 
 
-def _close(source: Source, group: Prepared, frames: dict[str, list[pl.DataFrame]]) -> Prepared:
+def _close(source: Source, group: PreparedGroup, frames: dict[str, list[pl.DataFrame]]) -> PreparedGroup:
     for table in source.tables:
         if table.name not in frames:
             continue

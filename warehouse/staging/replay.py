@@ -11,14 +11,14 @@ import psycopg
 from psycopg import sql
 
 from warehouse.database.connections import connect
-from warehouse.database.locks import holding_builds
+from warehouse.database.locks import hold_build_lock
 from warehouse.lake.files import Lake
 from warehouse.model.source import Source
 from warehouse.staging.ledger import LoadReport
 from warehouse.staging.load import load_files, pending_files
 
 __all__ = [
-    "FieldReject",
+    "FieldRejectSummary",
     "OpenReject",
     "count_field_rejects",
     "count_open_rejects",
@@ -45,7 +45,7 @@ class OpenReject:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldReject:
+class FieldRejectSummary:
     """A field that could not be read as it was sent, over all that is loaded, and where one such record lies.
 
     Args:
@@ -94,7 +94,7 @@ def replay(
         on_batch: called with the report of each committed batch.
     """
     # In a transaction of its own, so that no build sees half-filled tables between two batches.
-    with holding_builds(database_url), connect(database_url) as connection:
+    with hold_build_lock(database_url), connect(database_url) as connection:
         with connection.transaction():
             for table in source.tables:
                 for identifier in (table.identifier, table.feed_identifier):
@@ -111,7 +111,7 @@ def replay(
             connection.execute("DELETE FROM ops.build_state")
             connection.execute("DELETE FROM ops.watermarks")
         files = pending_files(connection, lake, source)
-        report = load_files(connection, lake, source, files, on_batch=on_batch, builds_wait=True)
+        report = load_files(connection, lake, source, files, on_batch=on_batch, has_build_lock=True)
         with connection.transaction():
             connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
         return report
@@ -127,7 +127,7 @@ def open_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[Open
     return [OpenReject(*row) for row in rows]
 
 
-def field_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[FieldReject]:
+def field_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[FieldRejectSummary]:
     """Fields that could not be read as they were sent, those with most records first."""
     rows = connection.execute(
         "SELECT source, table_name, field_path, reason, sum(field_rejects.records)::bigint AS all_records, "
@@ -139,7 +139,7 @@ def field_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[Fie
         "ORDER BY all_records DESC, source, table_name, field_path, reason LIMIT %s",
         [limit],
     )
-    return [FieldReject(*row) for row in rows]
+    return [FieldRejectSummary(*row) for row in rows]
 
 
 def count_field_rejects(connection: psycopg.Connection, source: Source) -> int:
@@ -171,4 +171,4 @@ def replay_rejects(database_url: str, lake: Lake, source: Source) -> LoadReport:
         )
         files: Sequence[Path] = [lake.root / row[0] for row in rows]
         connection.commit()
-        return load_files(connection, lake, source, files, again=True)
+        return load_files(connection, lake, source, files, is_reload=True)

@@ -11,7 +11,7 @@ from ingestion.sources.faceit.selection import stalest_first
 from ingestion.sources.faceit.source import MATCH_GAMES, RANKED_GAMES, SOURCE
 from ingestion.sync.selection import Choice, Item, Situation, in_turn
 from ingestion.sync.streams import PassDefinition, Run
-from warehouse.ops.state import cursors
+from warehouse.ops.state import read_cursors
 
 __all__ = ["CHAMPIONSHIPS", "HUBS", "HUB_MEMBERS", "RANKINGS"]
 
@@ -53,7 +53,7 @@ def _choose_rankings(situation: Situation) -> Choice:
     """Rankings of the regions in the settings, in each game that has them."""
     if situation.settings.faceit_ranking_top == 0:
         return Choice([])
-    known = cursors(situation.connection, SOURCE.name, "ranking/")
+    known = read_cursors(situation.connection, SOURCE.name, "ranking/")
     items = [
         Item(
             f"ranking {game}/{region}",

@@ -10,7 +10,7 @@ import msgspec
 
 from ingestion.sync.selection import Item
 from ingestion.sync.streams import Run
-from warehouse.core.json_text import NotJsonError, read_json
+from warehouse.core.json_text import InvalidJsonError, read_json
 from warehouse.model.source import Page, Parsed
 
 __all__ = ["Listing", "Seen", "Walk"]
@@ -133,7 +133,7 @@ def _start(body: bytes) -> int | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         try:
             content = read_json(body)
-        except NotJsonError:
+        except InvalidJsonError:
             return None
     start = content.get("start") if isinstance(content, Mapping) else None
     return start if type(start) is int else None

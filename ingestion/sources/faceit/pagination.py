@@ -27,7 +27,7 @@ from ingestion.errors import NotFoundError, PermanentError, UnusableAnswer
 from ingestion.sources.faceit.listing import Listing, Seen, Walk
 from ingestion.sync.selection import Choice, Item, is_due, is_walking
 from ingestion.sync.streams import Run
-from warehouse.model.source import CursorMove, Page, Parsed
+from warehouse.model.source import CursorUpdate, Page, Parsed
 from warehouse.ops.state import Cursor
 
 __all__ = ["newest", "to_walk", "walk"]
@@ -143,10 +143,10 @@ async def _finish(
                     value.pop("deep_at", None)
                 if walk.is_whole:
                     value.pop("whole_at", None)
-            await run.land(page, parsed, CursorMove(name, value))
+            await run.land(page, parsed, CursorUpdate(name, value))
             return value
         unfinished = {"newest": walk.known, "walk": asdict(after), "is_flawed": is_again}
-        await run.land(page, parsed, CursorMove(name, unfinished))
+        await run.land(page, parsed, CursorUpdate(name, unfinished))
         walk = after
 
 

@@ -20,8 +20,8 @@ from ingestion.sync.rereads import due_after
 from ingestion.sync.selection import Choice, Item, Situation, in_turn, is_due, is_walking
 from ingestion.sync.streams import PassDefinition, Run
 from ingestion.sync.totals import compare, is_due_for_comparison, open_differences, read_whole_at
-from warehouse.model.source import CursorMove, Reject
-from warehouse.ops.state import Cursor, cursors
+from warehouse.model.source import CursorUpdate, Reject
+from warehouse.ops.state import Cursor, read_cursors
 
 __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
 
@@ -90,7 +90,7 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     """Read a profile, which is also an observation of the elo in each game."""
     answer = await run.get(f"/players/{item.segment}")
     page, parsed = run.parse("player", {"player_id": item.id}, answer)
-    await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
+    await run.land(page, parsed, CursorUpdate(f"player/{item.id}", {}))
     lost = [reject for reject in parsed.rejects if _is_needed(reject)]
     if lost:
         raise UnusableAnswer(
@@ -192,7 +192,7 @@ async def _fetch_totals(run: Run, item: Item) -> None:
         answer = run.absent(error)
     page, parsed = run.parse("player_stats", {"player_id": item.id, "game": game}, answer)
     cursor = f"{_cursor_of('player_stats', game)}/{item.id}"
-    await run.land(page, parsed, CursorMove(cursor, {"history": item.facts["history"]}))
+    await run.land(page, parsed, CursorUpdate(cursor, {"history": item.facts["history"]}))
     segments = parsed.frames.get("player_segments")
     counted = [
         (_count(row["stats"], "Matches"), _count(row["stats"], "Wins"))
@@ -229,7 +229,7 @@ def _whole_at(situation: Situation, game: str) -> dict[str, datetime]:
     """When both a player's history and statistics of a game were read whole."""
     prefixes = [f"{listings[game].cursor}/" for listings in (_HISTORIES, _STATISTICS)]
     history, statistics = (
-        read_whole_at(cursors(situation.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
+        read_whole_at(read_cursors(situation.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
     )
     return {id_: min(history[id_], statistics[id_]) for id_ in history.keys() & statistics.keys()}
 
@@ -264,7 +264,7 @@ def _of_those_who_play(
         choice = stalest_first(situation, "player", f"{_cursor_of(endpoint, game)}/", endpoints=(endpoint,))
         players = players_of(situation, [item.id for item in choice.items], game)
         history = f"{_HISTORIES[game].cursor}/"
-        histories = cursors(situation.connection, SOURCE.name, history)
+        histories = read_cursors(situation.connection, SOURCE.name, history)
         playing = [item for item in choice.items if item.id in players]
         for item in playing:
             seen = newest(histories.get(history + item.id))

@@ -306,19 +306,23 @@ _OF_MATCH = (tables.MATCHES, tables.MATCH_FACTIONS, tables.MATCH_ROSTERS)
 _OF_STATS = (tables.MATCH_ROUNDS, tables.MATCH_ROUND_TEAMS, tables.MATCH_ROUND_PLAYERS)
 
 _ENDPOINTS = (
-    Endpoint("player", (tables.PLAYERS, tables.PLAYER_GAMES, tables.PLAYER_ELOS), _parse_player, never=_OF_A_PERSON),
-    Endpoint("player_history", (tables.HISTORY_MATCHES, tables.HISTORY_PLAYERS), _parse_history, never=_OF_PEOPLE),
+    Endpoint(
+        "player", (tables.PLAYERS, tables.PLAYER_GAMES, tables.PLAYER_ELOS), _parse_player, excluded_fields=_OF_A_PERSON
+    ),
+    Endpoint(
+        "player_history", (tables.HISTORY_MATCHES, tables.HISTORY_PLAYERS), _parse_history, excluded_fields=_OF_PEOPLE
+    ),
     Endpoint("player_match_stats", (tables.PLAYER_MATCH_STATS,), _parse_player_match_stats),
     Endpoint("player_stats", (tables.PLAYER_STATS, tables.PLAYER_SEGMENTS), _parse_player_stats),
     Endpoint("player_bans", (tables.PLAYER_BANS,), _parse_items(tables.PLAYER_BANS)),
-    Endpoint("match", (*_OF_MATCH, tables.MATCH_ABSENCES), _parse_match, never=_OF_PEOPLE),
+    Endpoint("match", (*_OF_MATCH, tables.MATCH_ABSENCES), _parse_match, excluded_fields=_OF_PEOPLE),
     Endpoint("match_stats", (*_OF_STATS, tables.MATCH_ABSENCES), _parse_match_stats),
-    Endpoint("ranking", (tables.RANKINGS, tables.PLAYER_ELOS), _parse_ranking, never=_OF_PEOPLE),
+    Endpoint("ranking", (tables.RANKINGS, tables.PLAYER_ELOS), _parse_ranking, excluded_fields=_OF_PEOPLE),
     Endpoint("hub", (tables.HUBS,), _parse_one(tables.HUBS)),
-    Endpoint("hub_matches", _OF_MATCH, _parse_matches, never=_OF_PEOPLE),
-    Endpoint("hub_members", (tables.HUB_MEMBERS,), _parse_items(tables.HUB_MEMBERS), never=_OF_PEOPLE),
+    Endpoint("hub_matches", _OF_MATCH, _parse_matches, excluded_fields=_OF_PEOPLE),
+    Endpoint("hub_members", (tables.HUB_MEMBERS,), _parse_items(tables.HUB_MEMBERS), excluded_fields=_OF_PEOPLE),
     Endpoint("championship", (tables.CHAMPIONSHIPS,), _parse_one(tables.CHAMPIONSHIPS)),
-    Endpoint("championship_matches", _OF_MATCH, _parse_matches, never=_OF_PEOPLE),
+    Endpoint("championship_matches", _OF_MATCH, _parse_matches, excluded_fields=_OF_PEOPLE),
 )
 
 SOURCE = Source(name="faceit", endpoints={endpoint.name: endpoint for endpoint in _ENDPOINTS})

@@ -14,8 +14,8 @@ from ingestion.sources.opendota.selection import stalest_first
 from ingestion.sources.opendota.source import CONSTANT_RESOURCES, SOURCE
 from ingestion.sync.selection import Choice, Item, Situation, in_turn, is_due
 from ingestion.sync.streams import PassDefinition, Run
-from warehouse.model.source import CursorMove
-from warehouse.ops.state import cursors
+from warehouse.model.source import CursorUpdate
+from warehouse.ops.state import read_cursors
 
 __all__ = ["CONSTANTS", "HERO_STATS", "LEAGUES", "LEAGUE_MATCHES", "TEAMS", "TEAM_MATCHES"]
 
@@ -30,7 +30,7 @@ def _catalogue(name: str, every: timedelta, paths: Mapping[str, str]) -> PassDef
     """
 
     def choose(situation: Situation) -> Choice:
-        known = cursors(situation.connection, SOURCE.name, name)
+        known = read_cursors(situation.connection, SOURCE.name, name)
         names = {resource: f"{name}/{resource}" if resource else name for resource in paths}
         items = [Item(full, resource, known.get(full), (name,)) for resource, full in names.items()]
         due = [item for item in items if is_due(item.cursor, every, situation.now)]
@@ -39,7 +39,7 @@ def _catalogue(name: str, every: timedelta, paths: Mapping[str, str]) -> PassDef
     async def fetch(run: Run, item: Item) -> None:
         params = {"resource": item.id} if item.id else {}
         page, parsed = run.parse(name, params, await run.get(paths[item.id]))
-        await run.land(page, parsed, CursorMove(item.name, {}))
+        await run.land(page, parsed, CursorUpdate(item.name, {}))
 
     return PassDefinition(name, (name,), choose, fetch)
 
@@ -68,7 +68,7 @@ def _matches_of(kind: Literal["team", "league"], table: str, column: str) -> Pas
         page, parsed = run.parse(
             endpoint, {f"{kind}_id": int(item.id)}, await run.get(f"/{table}/{item.segment}/matches")
         )
-        await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", {}))
+        await run.land(page, parsed, CursorUpdate(f"{endpoint}/{item.id}", {}))
 
     return PassDefinition(endpoint, (kind, endpoint), choose, fetch, share=0.3)
 

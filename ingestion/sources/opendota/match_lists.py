@@ -15,8 +15,8 @@ from ingestion.sources.opendota.source import SOURCE
 from ingestion.sync.rereads import DEEP_WALKS
 from ingestion.sync.selection import Choice, Item, Situation, is_walking
 from ingestion.sync.streams import PassDefinition, Run
-from warehouse.model.source import CursorMove, Parsed
-from warehouse.ops.state import Cursor, cursors
+from warehouse.model.source import CursorUpdate, Parsed
+from warehouse.ops.state import Cursor, read_cursors
 
 __all__ = ["PRO_MATCHES", "PUBLIC_MATCHES"]
 
@@ -52,7 +52,7 @@ class _Walk:
 
 def _choose(name: str, *, is_sample: bool) -> Callable[[Situation], Choice]:
     def choose(situation: Situation) -> Choice:
-        cursor = cursors(situation.connection, SOURCE.name, name).get(name)
+        cursor = read_cursors(situation.connection, SOURCE.name, name).get(name)
         walk = _Walk(**cursor.value["walk"]) if cursor and is_walking(cursor, situation.now) else None
         # A list in the middle of a walk is not read, however short ago its cursor moved.
         item = Item(
@@ -112,7 +112,7 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Aw
             ids = _match_ids(parsed, name)
             after = walk.past(ids)
             # A walk that meets what it cannot use begins anew.
-            anew = None if walk.oldest is None else CursorMove(name, {"newest_match_id": walk.known})
+            anew = None if walk.oldest is None else CursorUpdate(name, {"newest_match_id": walk.known})
             has_no_older = not ids or (walk.oldest is not None and min(ids) >= walk.oldest)
             is_known = walk.known is not None and bool(ids) and min(ids) <= walk.known
             is_deep_enough = after.pages >= walk.least_pages
@@ -120,13 +120,13 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[Run, Item], Aw
             is_enough = is_deep_enough and (is_known or is_sample or walk.known is None)
             if is_enough or is_short or (has_no_older and walk.known is None):
                 ended = {"newest_match_id": after.newest, "deep": dict(walk.deep)}
-                await run.land(page, parsed, CursorMove(name, ended), if_unusable=anew)
+                await run.land(page, parsed, CursorUpdate(name, ended), if_unusable=anew)
                 return after.newest
             if has_no_older:
                 await run.land(page, parsed, anew)
                 raise UnusableAnswer("the same page came twice", "run again; the list is read from its start")
             unfinished = {"newest_match_id": walk.known, "walk": asdict(after)}
-            await run.land(page, parsed, CursorMove(name, unfinished))
+            await run.land(page, parsed, CursorUpdate(name, unfinished))
             walk = after
 
     return fetch

@@ -14,8 +14,8 @@ from ingestion.sources.opendota.source import SOURCE
 from ingestion.sync.selection import Choice, Item, Situation
 from ingestion.sync.streams import PassDefinition, Run
 from ingestion.sync.totals import compare, is_due_for_comparison, open_differences, read_whole_at
-from warehouse.model.source import CursorMove, Page, Parsed
-from warehouse.ops.state import cursors
+from warehouse.model.source import CursorUpdate, Page, Parsed
+from warehouse.ops.state import read_cursors
 
 __all__ = ["HEROES", "MATCHES", "PROFILES", "RATINGS", "TOTALS"]
 
@@ -31,7 +31,7 @@ async def _fetch_profile(run: Run, item: Item) -> None:
     """Read a profile, which is also an observation of the rank."""
     answer = await run.get(f"/players/{item.segment}")
     page, parsed = run.parse("player", {"account_id": int(item.id)}, answer)
-    await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
+    await run.land(page, parsed, CursorUpdate(f"player/{item.id}", {}))
     if parsed.rejects:
         first = parsed.rejects[0]
         raise UnusableAnswer(
@@ -72,15 +72,15 @@ async def _fetch_matches(run: Run, item: Item) -> None:
         ids = _match_ids(parsed)
         if _reaches(before["newest_match_id"], ids) or len(ids) + len(parsed.rejects) < _RECENT:
             after = {**before, "newest_match_id": newest(ids, before)}
-            await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
+            await run.land(page, parsed, CursorUpdate(f"player_matches/{item.id}", after))
             return
         await run.land(page, parsed)
     page, parsed = await _ask_matches(run, item, {})
     after = {"newest_match_id": newest(_match_ids(parsed), before), "rescanned_at": page.observed_at.isoformat()}
-    if parsed.is_flawed and not before.get("is_read_again"):
+    if parsed.has_rejects and not before.get("is_read_again"):
         # Something may have been wrong for a short time: the next pass reads the history once more, only once.
         after |= {"rescanned_at": None, "is_read_again": True}
-    await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
+    await run.land(page, parsed, CursorUpdate(f"player_matches/{item.id}", after))
 
 
 async def _ask_matches(run: Run, item: Item, query: dict[str, str | int]) -> tuple[Page, Parsed]:
@@ -115,7 +115,7 @@ def _choose_after_matches(endpoint: str) -> Callable[[Situation], Choice]:
 
     def choose(situation: Situation) -> Choice:
         choice = stalest_first(situation, "player", f"{endpoint}/", endpoints=(endpoint,))
-        read = cursors(situation.connection, SOURCE.name, "player_matches/")
+        read = read_cursors(situation.connection, SOURCE.name, "player_matches/")
         due = []
         for item in choice.items:
             matches = read.get(f"player_matches/{item.id}")
@@ -138,7 +138,7 @@ async def _fetch_heroes(run: Run, item: Item) -> None:
 async def _fetch_part(run: Run, item: Item, endpoint: str, part: str) -> None:
     answer = await run.get(f"/players/{item.segment}/{part}")
     page, parsed = run.parse(endpoint, {"account_id": int(item.id)}, answer)
-    await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", dict(item.facts)))
+    await run.land(page, parsed, CursorUpdate(f"{endpoint}/{item.id}", dict(item.facts)))
 
 
 def _choose_totals(situation: Situation) -> Choice:
@@ -152,7 +152,7 @@ async def _fetch_totals(run: Run, item: Item) -> None:
     """Read OpenDota's own totals over significant matches."""
     answer = await run.get(f"/players/{item.segment}/wl")
     page, parsed = run.parse("player_totals", {"account_id": int(item.id)}, answer)
-    await run.land(page, parsed, CursorMove(f"player_totals/{item.id}", {}))
+    await run.land(page, parsed, CursorUpdate(f"player_totals/{item.id}", {}))
     for row in parsed.frames["player_totals"].iter_rows(named=True):
         if row["win"] is not None and row["lose"] is not None:
             run.found[item.id] = {"matches": row["win"] + row["lose"], "wins": row["win"]}
@@ -170,7 +170,7 @@ def _compare_totals(situation: Situation, found: Mapping[str, Mapping[str, int]]
 
 def _whole_at(situation: Situation) -> dict[str, datetime]:
     prefix = "player_matches/"
-    return read_whole_at(cursors(situation.connection, SOURCE.name, prefix), prefix)
+    return read_whole_at(read_cursors(situation.connection, SOURCE.name, prefix), prefix)
 
 
 PROFILES = PassDefinition("players", ("player",), _choose_profiles, _fetch_profile, share=0.3, tells_unknown=True)

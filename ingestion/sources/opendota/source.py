@@ -54,7 +54,7 @@ def _parse_list(table: Table) -> Callable[[Page], Parsed]:
             page.body,
             page.params,
             observed_at=page.observed_at,
-            mend=with_slot if table is tables.PLAYER_MATCHES else None,
+            normalise=with_slot if table is tables.PLAYER_MATCHES else None,
         )
 
     return parse
@@ -159,12 +159,12 @@ def _endpoints() -> tuple[Endpoint, ...]:
         "hero_stats": tables.HERO_STATS,
     }
     return (
-        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, never=_OF_PEOPLE),
+        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, excluded_fields=_OF_PEOPLE),
         Endpoint(
             "match",
             (tables.MATCHES, tables.MATCH_PLAYERS, tables.MATCH_ABSENCES),
             _parse_match,
-            never=_CHAT | _OF_PEOPLE,
+            excluded_fields=_CHAT | _OF_PEOPLE,
         ),
         Endpoint("player_totals", (tables.PLAYER_TOTALS,), _parse_totals),
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),
@@ -172,7 +172,9 @@ def _endpoints() -> tuple[Endpoint, ...]:
         Endpoint("constants", (tables.CONSTANTS,), _parse_constants),
         # A league's matches are rows of the service's own table, which may hold the chat.
         *(
-            Endpoint(name, (table,), _parse_list(table), never=_CHAT if name == "league_matches" else frozenset())
+            Endpoint(
+                name, (table,), _parse_list(table), excluded_fields=_CHAT if name == "league_matches" else frozenset()
+            )
             for name, table in lists.items()
         ),
     )

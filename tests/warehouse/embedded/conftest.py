@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.embedded.holders import Holder, processes_of, settings_for
+from tests.warehouse.embedded.lease_holders import LeaseHolder, processes_of, settings_for
 from warehouse.core.settings import Settings
 from warehouse.embedded import running
 
@@ -49,12 +49,12 @@ def settings(home: Path) -> Settings:
 
 
 @pytest.fixture
-def hold(home: Path) -> Iterator[Callable[..., Holder]]:
+def hold(home: Path) -> Iterator[Callable[..., LeaseHolder]]:
     """Start other processes that hold leases on the home."""
-    holders: list[Holder] = []
+    holders: list[LeaseHolder] = []
 
-    def start(**options: bool) -> Holder:
-        holders.append(Holder(home, **options))
+    def start(**options: bool) -> LeaseHolder:
+        holders.append(LeaseHolder(home, **options))
         return holders[-1]
 
     yield start

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.warehouse.embedded.holders import HOLD, processes_of, server_process, settings_for
+from tests.warehouse.embedded.lease_holders import HOLD_SCRIPT, processes_of, server_process, settings_for
 from warehouse.embedded import running
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
@@ -81,7 +81,7 @@ def test_programs_in_a_closed_directory_run_too(open_directory: Path) -> None:
         if libraries.exists():
             shutil.copytree(libraries, closed / libraries.name)
     done = subprocess.run(
-        [sys.executable, "-c", HOLD, closed / "home", "{}"],
+        [sys.executable, "-c", HOLD_SCRIPT, closed / "home", "{}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -98,7 +98,7 @@ def test_where_root_may_use_no_other_user_the_next_step_is_told(open_directory: 
     if not unshare or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("needs user namespaces")
     done = subprocess.run(
-        [*alone, sys.executable, "-c", HOLD, open_directory / "home", "{}"],
+        [*alone, sys.executable, "-c", HOLD_SCRIPT, open_directory / "home", "{}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -117,7 +117,7 @@ def test_below_a_closed_directory_without_that_right_the_next_step_is_told(open_
     closed.mkdir(mode=0o700)
     limited = [setpriv, "--bounding-set", "-dac_read_search", "--inh-caps", "-dac_read_search"]
     done = subprocess.run(
-        [*limited, sys.executable, "-c", HOLD, closed / "home", "{}"],
+        [*limited, sys.executable, "-c", HOLD_SCRIPT, closed / "home", "{}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.warehouse.embedded.holders import Holder, processes_of, server_process, settings_for
+from tests.warehouse.embedded.lease_holders import LeaseHolder, processes_of, server_process, settings_for
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings
 from warehouse.embedded import Servers, find_running, postgres_bin, running
@@ -183,7 +183,9 @@ def test_a_nested_use_does_not_stop_what_the_outer_one_needs(settings: Settings)
 
 
 @pytest.mark.usefixtures("settled")
-def test_the_starter_may_leave_before_the_others(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
+def test_the_starter_may_leave_before_the_others(
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
+) -> None:
     starter = hold()
     servers = starter.servers()
     with running(settings) as joined:
@@ -194,7 +196,9 @@ def test_the_starter_may_leave_before_the_others(settings: Settings, home: Path,
 
 
 @pytest.mark.usefixtures("settled")
-def test_a_child_process_takes_a_lease_of_its_own(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
+def test_a_child_process_takes_a_lease_of_its_own(
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
+) -> None:
     with running(settings) as servers:
         child = hold()
         assert child.servers() == servers
@@ -219,7 +223,7 @@ def test_a_fork_that_leaves_stops_nothing(settings: Settings) -> None:
         assert find_running(settings) == servers
 
 
-def test_processes_that_start_at_once_share_one_server(home: Path, hold: Callable[..., Holder]) -> None:
+def test_processes_that_start_at_once_share_one_server(home: Path, hold: Callable[..., LeaseHolder]) -> None:
     holders = [hold() for _ in range(4)]
     addresses = {holder.servers() for holder in holders}
     assert len(addresses) == 1

@@ -316,7 +316,10 @@ def test_text_that_postgresql_cannot_store_is_stored_without_it_and_counted() ->
         (2, None, "\ufffd"),
         (3, '"\\\\u0000"', None),
     ]
-    assert [(odd.field_path, places) for odd, places in parsed.odd.items()] == [("$.roles", [0]), ("$.name", [1])]
+    assert [(odd.field_path, places) for odd, places in parsed.field_rejects.items()] == [
+        ("$.roles", [0]),
+        ("$.name", [1]),
+    ]
     assert not any("\x00" in name for name in parse("hero_stats", [{"id": 3, "n\x00": 1}]).drift)
 
 

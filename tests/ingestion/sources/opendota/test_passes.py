@@ -24,7 +24,7 @@ from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error
 from tests.ingestion.sources.opendota.conftest import QUICK, Warehouse
 from warehouse.core.errors import DatabaseError
-from warehouse.ops.state import start_pass
+from warehouse.ops.state import start_sync
 
 Asked = Callable[[], list[str]]
 
@@ -71,7 +71,7 @@ def test_a_resumed_pass_does_not_read_again_what_was_landed(
 ) -> None:
     warehouse.track("player", *players)
     with warehouse.connection() as connection:
-        start_pass(connection, SOURCE.name, "player_matches")  # and is killed
+        start_sync(connection, SOURCE.name, "player_matches")  # and is killed
 
     async def until_some_are_read() -> None:
         enough = asyncio.Event()

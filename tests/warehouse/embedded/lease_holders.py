@@ -15,7 +15,7 @@ import psutil
 from warehouse.core.settings import Settings
 from warehouse.embedded import Servers
 
-HOLD = """
+HOLD_SCRIPT = """
 import dataclasses, json, os, signal, sys
 from pathlib import Path
 from warehouse.embedded import running
@@ -35,12 +35,12 @@ except LadderError as error:
 """
 
 
-class Holder:
+class LeaseHolder:
     """Another process that holds a lease until its input ends."""
 
     def __init__(self, home: Path, **options: bool) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, home, json.dumps(options)],
+            [sys.executable, "-c", HOLD_SCRIPT, home, json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

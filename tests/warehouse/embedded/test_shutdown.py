@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.warehouse.embedded.holders import Holder, kill_server, processes_of, server_process, wait_until
+from tests.warehouse.embedded.lease_holders import LeaseHolder, kill_server, processes_of, server_process, wait_until
 from warehouse.core.settings import Settings
 from warehouse.embedded import find_running, running
 
@@ -29,7 +29,7 @@ def test_an_exception_in_the_body_stops_the_servers_and_passes(settings: Setting
 
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., Holder], number: signal.Signals) -> None:
+def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., LeaseHolder], number: signal.Signals) -> None:
     holder = hold()
     holder.servers()
     assert holder.kill(number) != 0
@@ -37,7 +37,7 @@ def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., Holder], num
 
 
 @pytest.mark.usefixtures("settled")
-def test_impatient_signals_do_not_interrupt_the_stopping(home: Path, hold: Callable[..., Holder]) -> None:
+def test_impatient_signals_do_not_interrupt_the_stopping(home: Path, hold: Callable[..., LeaseHolder]) -> None:
     holder = hold()
     holder.servers()
     for _ in range(20):
@@ -48,7 +48,7 @@ def test_impatient_signals_do_not_interrupt_the_stopping(home: Path, hold: Calla
     assert not processes_of(home)
 
 
-def test_a_terminated_starter_leaves_no_half_made_cluster(home: Path, hold: Callable[..., Holder]) -> None:
+def test_a_terminated_starter_leaves_no_half_made_cluster(home: Path, hold: Callable[..., LeaseHolder]) -> None:
     holder = hold()
     wait_until(lambda: any(home.glob("postgres/initialising-*/data/base")))
     assert holder.kill(signal.SIGTERM) == 128 + signal.SIGTERM
@@ -58,7 +58,7 @@ def test_a_terminated_starter_leaves_no_half_made_cluster(home: Path, hold: Call
 
 @pytest.mark.usefixtures("settled")
 def test_ctrl_c_in_the_terminal_passes_the_servers_by(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
 ) -> None:
     holder = hold(ignore_interrupt=True)
     servers = holder.servers()
@@ -102,7 +102,9 @@ def test_open_transactions_do_not_hold_up_the_end(settings: Settings, home: Path
 
 
 @pytest.mark.usefixtures("settled")
-def test_a_killed_holder_does_not_keep_its_lease(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
+def test_a_killed_holder_does_not_keep_its_lease(
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
+) -> None:
     holder = hold()
     servers = holder.servers()
     with running(settings) as joined:
@@ -113,7 +115,7 @@ def test_a_killed_holder_does_not_keep_its_lease(settings: Settings, home: Path,
 
 @pytest.mark.usefixtures("settled")
 def test_servers_whose_only_holder_was_killed_are_joined_and_stopped(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
 ) -> None:
     holder = hold()
     servers = holder.servers()
@@ -127,7 +129,7 @@ def test_servers_whose_only_holder_was_killed_are_joined_and_stopped(
 
 
 def test_a_starter_killed_while_it_initialises_does_no_harm(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
 ) -> None:
     holder = hold()
     wait_until(lambda: any(home.glob("postgres/initialising-*/data/base")))
@@ -141,7 +143,7 @@ def test_a_starter_killed_while_it_initialises_does_no_harm(
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("milliseconds", [0, 5, 15, 30, 60, 90])
 def test_a_starter_killed_at_any_moment_does_no_harm(
-    settings: Settings, home: Path, hold: Callable[..., Holder], milliseconds: int
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder], milliseconds: int
 ) -> None:
     with running(settings):
         pass
@@ -216,7 +218,9 @@ def test_a_killed_backend_is_recovered_from(settings: Settings, home: Path) -> N
 
 
 @pytest.mark.usefixtures("settled")
-def test_everything_killed_at_once_starts_again(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
+def test_everything_killed_at_once_starts_again(
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
+) -> None:
     holder = hold()
     holder.servers()
     holder.process.kill()
@@ -238,7 +242,7 @@ def test_a_home_removed_under_a_command_leaves_no_server(settings: Settings, hom
 
 @pytest.mark.usefixtures("settled")
 def test_a_home_removed_and_made_anew_keeps_its_new_servers(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+    settings: Settings, home: Path, hold: Callable[..., LeaseHolder]
 ) -> None:
     with running(settings):
         shutil.rmtree(home)

@@ -8,14 +8,14 @@ from pathlib import Path
 from warehouse.embedded.lease import Lease
 from warehouse.embedded.server import Server
 
-__all__ = ["HeldServer"]
+__all__ = ["LeasedServer"]
 
 #: Whoever supervises several servers must not wait for one of them for long.
-_LOCK_LIMIT_S = 2.0
+_LOCK_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
-class HeldServer:
+class LeasedServer:
     """An embedded server that is not stopped while this process lives, but may die.
 
     Args:
@@ -47,7 +47,7 @@ class HeldServer:
         except (FileNotFoundError, ValueError):
             return False  # it ended meanwhile
         if is_ready:
-            self.server.join()
+            self.server.remember_process()
         return is_ready
 
     def address(self) -> str:
@@ -65,5 +65,5 @@ class HeldServer:
             LadderError: it cannot be launched, or another command is starting or stopping the servers.
             OSError: the home cannot be written.
         """
-        with self.server.home.start_lock(_LOCK_LIMIT_S) as lock:
+        with self.server.home.start_lock(_LOCK_TIMEOUT_S) as lock:
             self.server.start(lock, self.lease)

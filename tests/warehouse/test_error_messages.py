@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Database
 from warehouse.core.errors import DatabaseError
 from warehouse.database.connections import connect
-from warehouse.database.refused import SERVER_AWAY, advice_on, refused
+from warehouse.database.error_messages import SERVER_UNAVAILABLE, hint_for, to_database_error
 
 #: What a server says when it has run out of something, as it is raised by one.
 _RUN_OUT = [
@@ -35,13 +35,13 @@ def test_what_has_run_out_is_named_with_what_to_do_for_each_driver(
     with closing(psycopg2.connect(database.admin_url)) as dagsters, pytest.raises(psycopg2.Error) as again:
         dagsters.cursor().execute(statement)
     for error in (raised.value, again.value):
-        line = str(refused(error, SERVER_AWAY))
+        line = str(to_database_error(error, SERVER_UNAVAILABLE))
         assert what in line
         assert said in line
         assert advice in line
         assert "\n" not in line
     # dbt passes on the text alone.
-    assert advice in (advice_on(f"Database Error in model dim_players {said} HINT: two lines") or "")
+    assert advice in (hint_for(f"Database Error in model dim_players {said} HINT: two lines") or "")
 
 
 def test_a_session_that_finds_no_place_is_told_so(database: Database) -> None:
@@ -58,7 +58,7 @@ def test_a_session_that_finds_no_place_is_told_so(database: Database) -> None:
 def test_other_errors_keep_their_own_advice(database: Database) -> None:
     with psycopg.connect(database.admin_url) as connection, pytest.raises(psycopg.Error) as raised:
         connection.execute("SELECT nothing")
-    assert str(refused(raised.value, ("it was refused", "ask otherwise"))) == (
+    assert str(to_database_error(raised.value, ("it was refused", "ask otherwise"))) == (
         'it was refused: column "nothing" does not exist; ask otherwise'
     )
-    assert advice_on("the test failed (3 rows)") is None
+    assert hint_for("the test failed (3 rows)") is None

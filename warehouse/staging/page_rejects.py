@@ -14,12 +14,12 @@ from warehouse.database.connections import first_line
 from warehouse.lake.files import Lake
 from warehouse.model.source import Source
 from warehouse.staging.ledger import LoadReport
-from warehouse.staging.prepare import Prepared, prepare
+from warehouse.staging.prepare import PreparedGroup, prepare
 
-__all__ = ["OF_DATA", "load_apart"]
+__all__ = ["DATA_ERRORS", "load_without_rejected_pages"]
 
 #: Errors of what a page holds, which would come again each time it is loaded.
-OF_DATA = (
+DATA_ERRORS = (
     psycopg.DataError,
     psycopg.IntegrityError,
     ProgramLimitExceeded,
@@ -32,12 +32,12 @@ OF_DATA = (
 _logger = logging.getLogger(__name__)
 
 
-def load_apart(
+def load_without_rejected_pages(
     connection: psycopg.Connection,
     lake: Lake,
     source: Source,
-    prepared: Prepared,
-    load: Callable[[Prepared], LoadReport | None],
+    prepared: PreparedGroup,
+    load: Callable[[PreparedGroup], LoadReport | None],
 ) -> LoadReport:
     """Load the files of a group that failed for its data, each by itself, without the pages that are at fault.
 
@@ -51,37 +51,37 @@ def load_apart(
     total = LoadReport()
     for name, _, count in prepared.files:
         path = lake.root / name
-        refused = _refused(connection, lake, source, path, range(count), range(count), load)
-        for (_, page), reason in refused.items():
+        rejected_pages = _find_rejected_pages(connection, lake, source, path, range(count), range(count), load)
+        for (_, page), reason in rejected_pages.items():
             _logger.warning("page %s of %s is left out: %s", page, name, reason)
-        [group] = prepare(lake, source, [path], refused=refused)
+        [group] = prepare(lake, source, [path], rejected_pages=rejected_pages)
         with connection.transaction():
             total += load(group) or LoadReport()
     return total
 
 
-def _refused(
+def _find_rejected_pages(
     connection: psycopg.Connection,
     lake: Lake,
     source: Source,
     path: Path,
-    tried: Sequence[int],
-    every: Sequence[int],
-    load: Callable[[Prepared], LoadReport | None],
+    candidates: Sequence[int],
+    all_pages: Sequence[int],
+    load: Callable[[PreparedGroup], LoadReport | None],
 ) -> dict[tuple[Path, int], str]:
     """Which of some pages of a file the database refuses, and why; found by halves, in transactions that are undone."""
-    left_out = {(path, page): "" for page in every if page not in tried}
-    [group] = prepare(lake, source, [path], refused=left_out)
+    excluded = {(path, page): "" for page in all_pages if page not in candidates}
+    [group] = prepare(lake, source, [path], rejected_pages=excluded)
     try:
         with connection.transaction(force_rollback=True):
             load(group)
-    except OF_DATA as error:
-        if len(tried) == 1:
+    except DATA_ERRORS as error:
+        if len(candidates) == 1:
             reason = first_line(error) if isinstance(error, psycopg.Error) else type(error).__name__
-            return {(path, tried[0]): f"not stored: {reason}"}
-        half = len(tried) // 2
+            return {(path, candidates[0]): f"not stored: {reason}"}
+        half = len(candidates) // 2
         found: dict[tuple[Path, int], str] = {}
-        for part in (tried[:half], tried[half:]):
-            found |= _refused(connection, lake, source, path, part, every, load)
+        for part in (candidates[:half], candidates[half:]):
+            found |= _find_rejected_pages(connection, lake, source, path, part, all_pages, load)
         return found
     return {}

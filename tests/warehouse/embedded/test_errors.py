@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.warehouse.embedded.holders import (
+from tests.warehouse.embedded.lease_holders import (
     kill_server,
     processes_of,
     server_process,

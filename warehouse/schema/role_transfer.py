@@ -12,17 +12,17 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
-from warehouse.database.role_names import LOGIN_ROLES, OWNERS, Kind, role_name
-from warehouse.database.roles import let_admin_act_as
+from warehouse.database.role_names import LOGIN_ROLES, OWNERS, RoleKind, role_name
+from warehouse.database.roles import grant_to_admin
 
-__all__ = ["take_over"]
+__all__ = ["transfer_roles"]
 
 #: Logins first: they are members of owners.
-_KINDS: tuple[Kind, ...] = (*LOGIN_ROLES, "dagster", *OWNERS)
-_GRANTS = resources.files("warehouse.schema") / "takeover_grants.sql"
+_KINDS: tuple[RoleKind, ...] = (*LOGIN_ROLES, "dagster", *OWNERS)
+_GRANTS = resources.files("warehouse.schema") / "role_transfer_grants.sql"
 
 
-def take_over(connection: psycopg.Connection, former: str, suffix: str) -> None:
+def transfer_roles(connection: psycopg.Connection, former: str, suffix: str) -> None:
     """Let the roles of one suffix have all that those of another have in this database.
 
     Args:
@@ -37,8 +37,8 @@ def take_over(connection: psycopg.Connection, former: str, suffix: str) -> None:
     for old, new in names.items():
         if new not in existing:
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(new)))
-        let_admin_act_as(connection, old)
-        let_admin_act_as(connection, new)
+        grant_to_admin(connection, old)
+        grant_to_admin(connection, new)
         connection.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(sql.Identifier(old), sql.Identifier(new)))
     statements = connection.execute(_GRANTS.read_text(), {"old": list(names), "new": list(names.values())}).fetchall()
     for owner, grant, revoke in statements:
@@ -58,6 +58,6 @@ def _drop(connection: psycopg.Connection, name: str) -> None:
         [sql.Identifier(name).as_string(None)],
     ).fetchone()
     if row is None:
-        refused = (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege)
-        with suppress(*refused), connection.transaction():
+        ignored = (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege)
+        with suppress(*ignored), connection.transaction():
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))

@@ -6,7 +6,7 @@ clipboard or reverse the order of what follows. Joiners that scripts and emoji n
 
 from __future__ import annotations
 
-__all__ = ["visible"]
+__all__ = ["escape_control_characters"]
 
 #: C0 and C1 controls, line and paragraph separators, surrogates, and what changes the direction of text.
 _CONTROLS = (
@@ -23,11 +23,11 @@ _ESCAPED = {point: chr(point).encode("unicode_escape").decode() for point in _CO
 _ESCAPED_IN_LINES = {point: text for point, text in _ESCAPED.items() if chr(point) not in "\n\t"}
 
 
-def visible(text: str, *, has_lines: bool = False) -> str:
+def escape_control_characters(text: str, *, is_multiline: bool = False) -> str:
     """The text with its control characters as escapes.
 
     Args:
         text: any text.
         has_lines: line ends and tabs are layout, and stay.
     """
-    return text.translate(_ESCAPED_IN_LINES if has_lines else _ESCAPED)
+    return text.translate(_ESCAPED_IN_LINES if is_multiline else _ESCAPED)

@@ -6,12 +6,12 @@ from typing import Literal
 
 from warehouse.core.settings import load_settings
 
-__all__ = ["server_hint"]
+__all__ = ["connection_hint"]
 
 _VARIABLES = {"postgres": "database_url", "valkey": "redis_url"}
 
 
-def server_hint(server: Literal["postgres", "valkey"]) -> str:
+def connection_hint(server: Literal["postgres", "valkey"]) -> str:
     """The next step, as the end of a message.
 
     Args:
