@@ -68,7 +68,7 @@ def test_a_name_that_cannot_be_shown_is_refused(admin: psycopg.Connection, name:
 def test_what_is_no_valid_key_cannot_be_revoked(admin: psycopg.Connection) -> None:
     create_key(admin, "dashboard", by="ann")
     revoke_key(admin, "dashboard", by="ann")
-    with pytest.raises(ConfigurationError, match="no key that is not revoked is called 'dashboard'"):
+    with pytest.raises(ConfigurationError, match="there is no active key with the id or name 'dashboard'"):
         revoke_key(admin, "dashboard", by="ann")
 
 

@@ -52,11 +52,11 @@ def meddled(database: Database) -> Iterator[Database]:
 
 
 def test_what_a_login_changed_of_itself_is_noticed_and_set_back(meddled: Database) -> None:
-    with pytest.raises(DatabaseError, match="run `ladder doctor`, which sets the passwords"):
+    with pytest.raises(DatabaseError, match="run `ladder doctor`, which resets the passwords"):
         connect(meddled.url("analyst"))
     assert migrate(meddled.settings, meddled.admin_url, []) == [
-        "the password of ladder_analyst had been changed, or is another home's",
-        "settings or limits of ladder_analyst were not those of this version",
+        "the password of ladder_analyst was changed or belongs to another home",
+        "settings or limits of ladder_analyst differed from those of this version",
     ]
     with connect(meddled.url("analyst")) as connection:
         for setting, value in {"statement_timeout": "15min", "search_path": "marts", "work_mem": "32MB"}.items():

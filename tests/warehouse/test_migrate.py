@@ -57,7 +57,7 @@ def test_a_login_without_rights_is_told_what_to_grant(database: Database) -> Non
         connection.execute("DROP ROLE IF EXISTS powerless")
         connection.execute("CREATE ROLE powerless LOGIN PASSWORD 'powerless'")
     url = conninfo.make_conninfo(database.admin_url, user="powerless", password="powerless")
-    with pytest.raises(DatabaseError, match=r"powerless lacks rights.*GRANT CREATE ON DATABASE"):
+    with pytest.raises(DatabaseError, match=r"powerless lacks privileges.*GRANT CREATE ON DATABASE"):
         migrate(database.settings, url, [SOURCE])
 
 

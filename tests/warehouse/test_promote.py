@@ -146,7 +146,7 @@ def test_a_rollback_counts_up_and_is_refused_once_its_colour_was_built_over(conn
     assert rolled_back.confirmed_at == first.confirmed_at
     assert _values(connection) == [1, 1]
     _build(connection, "green", 4)
-    with pytest.raises(PublicationError, match="built over"):
+    with pytest.raises(PublicationError, match="overwritten"):
         rollback(connection, MARTS)
 
 
@@ -156,7 +156,7 @@ def test_a_rollback_is_refused_once_a_build_has_begun_even_if_it_failed(connecti
     _build(connection, "green", 2)
     promote(connection, "green", MARTS)
     begin_build(connection, _plan("blue", 3), is_full=False)
-    with pytest.raises(PublicationError, match="built over"):
+    with pytest.raises(PublicationError, match="overwritten"):
         rollback(connection, MARTS)
 
 

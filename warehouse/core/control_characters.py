@@ -1,14 +1,14 @@
-r"""Text of others as a terminal may have it: control characters are shown (`\x1b`), not sent.
+r"""Escape control characters (`\x1b`) in text from outside before it is printed on a terminal.
 
-A nickname, an upstream's message or a value of a table may hold sequences that move the cursor, set the title, fill the
-clipboard or reverse the order of what follows. Joiners that scripts and emoji need stay.
+A nickname, an upstream's message or a value of a table may contain sequences that move the cursor, set the title, write
+to the clipboard or reverse the direction of the following text. Joiners that scripts and emoji need are kept.
 """
 
 from __future__ import annotations
 
 __all__ = ["escape_control_characters"]
 
-#: C0 and C1 controls, line and paragraph separators, surrogates, and what changes the direction of text.
+#: C0 and C1 controls, line and paragraph separators, surrogates, and characters that change the direction of text.
 _CONTROLS = (
     *range(0x20),
     *range(0x7F, 0xA0),
@@ -24,10 +24,10 @@ _ESCAPED_IN_LINES = {point: text for point, text in _ESCAPED.items() if chr(poin
 
 
 def escape_control_characters(text: str, *, is_multiline: bool = False) -> str:
-    """The text with its control characters as escapes.
+    """Replace control characters by their escapes.
 
     Args:
         text: any text.
-        has_lines: line ends and tabs are layout, and stay.
+        is_multiline: keep line breaks and tabs.
     """
     return text.translate(_ESCAPED_IN_LINES if is_multiline else _ESCAPED)

@@ -1,4 +1,4 @@
-"""Modes of files: a home is for its owner alone, whatever the umask; files that a user names follow the user's own."""
+"""Permissions of files: a home is private to its owner; files that a user names follow the user's own umask."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _saved_umask: list[int] = []
 
 
 def set_private_umask() -> None:
-    """Make what this process and its children create readable for their user alone, from here on."""
+    """Make files that this process and its children create from now on readable by their owner only."""
     before = os.umask(_PRIVATE_UMASK)
     if not _saved_umask:
         _saved_umask.append(before)
@@ -25,7 +25,7 @@ def set_private_umask() -> None:
 
 @contextmanager
 def original_umask() -> Iterator[None]:
-    """Create files as the umask says with which the process was started: those that a user has named."""
+    """Restore the umask that the process was started with, for files whose path the user has given."""
     if not _saved_umask:
         yield
         return
@@ -37,7 +37,7 @@ def original_umask() -> Iterator[None]:
 
 
 def drop_privileges_to_owner(home: Path) -> None:
-    """As root in another user's home, go on as that user: the owner of a folder decides where its links lead.
+    """If root runs a command in another user's home, switch to that user, who controls the links in that folder.
 
     Raises:
         ConfigurationError: that user cannot read the program.
@@ -51,7 +51,7 @@ def drop_privileges_to_owner(home: Path) -> None:
     needed = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve()]
     if not _is_readable_for(owner.st_uid, owner.st_gid, needed):
         raise ConfigurationError(
-            f"{home} belongs to user id {owner.st_uid}, who cannot read the program at {sys.prefix}",
+            f"{home} belongs to user id {owner.st_uid}, which cannot read the program at {sys.prefix}",
             "run ladder as that user, from an installation that all users can read",
         )
     os.setgroups([])
@@ -60,12 +60,12 @@ def drop_privileges_to_owner(home: Path) -> None:
 
 
 def create_home(path: Path) -> None:
-    """Make the data directory, unless it is there. Folders above it are the user's own.
+    """Create the data directory if it does not exist, and its parents with the user's own umask.
 
-    Root's can be passed through, since its servers run as another user; what is in it cannot be read.
+    Other users may traverse root's data directory but not list it, since root's servers run as another user.
 
     Raises:
-        ConfigurationError: it cannot be made, or another user decides where it is.
+        ConfigurationError: it cannot be created, or its path contains another user's link.
     """
     if os.geteuid() == 0:
         _reject_links_of_other_users(path)
@@ -83,15 +83,15 @@ def create_home(path: Path) -> None:
 
 
 def create_private_file(path: Path) -> int:
-    """A new 0600 file, open for writing.
+    """Create a file with mode 0600 and return its descriptor, open for writing.
 
     Raises:
-        ConfigurationError: something is there already, or it cannot be made.
+        ConfigurationError: the path exists, or the file cannot be created.
     """
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        raise ConfigurationError(f"{path} is there already", "choose another file") from None
+        raise ConfigurationError(f"{path} already exists", "choose another file") from None
     except OSError as error:
         raise ConfigurationError(
             f"cannot write {path}: {(error.strerror or str(error)).lower()}", "choose another file"
@@ -114,7 +114,11 @@ def _is_readable_for(uid: int, gid: int, paths: Sequence[Path]) -> bool:
 
 
 def _reject_links_of_other_users(path: Path) -> None:
-    """Root would write wherever another user lets a link lead."""
+    """Reject links that another user could point at files of root.
+
+    Raises:
+        ConfigurationError: a part of the path is a link that another user owns.
+    """
     absolute = Path(os.path.abspath(path))
     for part in (*reversed(absolute.parents), absolute):
         if part.is_symlink() and part.lstat().st_uid != 0:

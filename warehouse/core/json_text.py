@@ -1,7 +1,8 @@
-"""JSON as sources send it, to Python objects: only a body that is no JSON is refused, never for one odd value in it.
+"""Decode JSON as sources send it: a body is rejected only if it is not JSON, not because of one invalid value.
 
-Parsers differ about lone surrogates, bytes that are not UTF-8, numbers beyond any range, `NaN`, control characters in
-texts and nesting without end. The usual body goes through msgspec alone; one that it refuses is mended and read again.
+Parsers differ about lone surrogates, bytes that are not UTF-8, numbers out of range, `NaN`, control characters in
+strings and unlimited nesting. Most bodies are decoded by msgspec alone; a body that it rejects is repaired and decoded
+a second time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 
 __all__ = ["InvalidJsonError", "encode_json", "read_json", "remove_fields", "validate_json"]
 
-#: Levels of lists and objects that are kept of a body that is nested beyond what can be read.
+#: Levels of lists and objects that are kept of a body that is nested too deeply to be decoded.
 _MAX_DEPTH = 200
 _MAX_DIGITS = 400
 _DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -22,23 +23,23 @@ _ESCAPE = re.compile(
     r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F]).)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}",
     re.DOTALL,
 )
-#: A text ends where the body does when nothing ends it. It is never tried again from within, at an escaped quote: that
-#: would cost the square of its length.
+#: A string without a closing quote ends at the end of the body. The pattern never restarts within a string, at an
+#: escaped quote: that would take time quadratic in its length.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 class InvalidJsonError(ValueError):
-    """A body that is no JSON."""
+    """The body is not JSON."""
 
 
 def read_json(body: bytes) -> Any:
     """Decode a body.
 
-    Half of a surrogate pair, and bytes that are not UTF-8, become U+FFFD. A number that no float holds, and `NaN`,
-    become the text that was sent. What lies deeper than 200 levels becomes null where not all of it can be read.
+    Lone surrogates and bytes that are not UTF-8 become U+FFFD. A number that is out of a float's range, and `NaN`,
+    become the text that was sent. If the body is nested too deeply to be decoded, values below 200 levels become null.
 
     Raises:
-        NotJsonError: it is no JSON; the message says why in a few words.
+        InvalidJsonError: the body is not JSON; the message is a short reason.
     """
     try:
         return msgspec.json.decode(body)
@@ -48,10 +49,10 @@ def read_json(body: bytes) -> Any:
 
 
 def validate_json(body: bytes) -> None:
-    """Refuse a body that `read_json` refuses, at less cost where nothing in it is odd.
+    """Check that `read_json` can decode a body; cheaper than decoding if msgspec accepts the body.
 
     Raises:
-        NotJsonError: it is no JSON.
+        InvalidJsonError: the body is not JSON.
     """
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
@@ -67,10 +68,10 @@ def _reason(error: Exception) -> str:
 
 
 def _read_leniently(body: bytes, reason: str) -> Any:
-    """Decode a body that msgspec refused, in one pass over it.
+    """Decode a body that msgspec rejected, in one pass over it.
 
     Raises:
-        NotJsonError: it is no JSON.
+        InvalidJsonError: the body is not JSON.
     """
     if not body.strip():
         raise InvalidJsonError("the body is empty")
@@ -88,10 +89,10 @@ def _read_leniently(body: bytes, reason: str) -> Any:
 
 
 def encode_json(value: Any) -> str:
-    """A decoded value as JSON text, with U+FFFD in place of NUL, which PostgreSQL stores in no text.
+    """Encode a decoded value as JSON text, with U+FFFD in place of NUL, which PostgreSQL cannot store in text.
 
     Raises:
-        ValueError: it cannot be written.
+        ValueError: the value cannot be encoded.
     """
     try:
         text = msgspec.json.encode(value).decode()
@@ -100,15 +101,15 @@ def encode_json(value: Any) -> str:
     return _NUL.sub(r"\1\\ufffd", text) if r"\u0000" in text else text
 
 
-#: The escape of a NUL, and not an escaped backslash before the same letters.
+#: The escape of a NUL, but not an escaped backslash followed by the same letters.
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def remove_fields(body: bytes, names: frozenset[str]) -> bytes:
-    """A body that is no JSON without what follows the names of these fields, as far as can be known.
+    """Remove fields and their values from a body that is not JSON, as far as they can be recognised.
 
-    What may not be stored weighs more than the rest: where a value has no end, everything from its name on is left
-    out.
+    Removing the fields takes precedence over keeping the rest: if a value has no end, everything from the field's name
+    on is removed.
     """
     text = body.decode("utf-8", "surrogateescape")
     field = re.compile(r'"(?:' + "|".join(map(re.escape, sorted(names))) + r')"\s*:?\s*')
@@ -120,7 +121,7 @@ def remove_fields(body: bytes, names: frozenset[str]) -> bytes:
 
 
 def _end_of_value(text: str, start: int) -> int:
-    """Where the value that begins here ends; the end of the text where it does not."""
+    """End of the value that begins at `start`; the end of the text if the value is not terminated."""
     if text[start : start + 1] not in ("[", "{", '"'):
         scalar = re.compile(r"[\w.+-]*").match(text, start)
         return scalar.end() if scalar else start
@@ -133,7 +134,7 @@ def _end_of_value(text: str, start: int) -> int:
 
 
 def _truncate_nesting(text: str) -> str:
-    """Text of JSON with null in place of what is nested too deeply."""
+    """JSON text with null in place of values that are nested too deeply."""
     kept: list[str] = []
     depth = position = 0
     for token in _TOKEN.finditer(text):

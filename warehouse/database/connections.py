@@ -34,12 +34,12 @@ __all__ = [
 ]
 
 _OLDEST_SERVER = 150000
-#: Servers behind which this process has found sessions of its own.
+#: Servers on which this process has checked that its sessions are not shared.
 _checked_servers: set[str] = set()
-#: Name, among those of roles, of the suffix in the file of passwords.
+#: Key of the suffix in the file of passwords, beside the names of roles.
 _SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
-#: Version of libpq from which a client may require a way to log in.
+#: Version of libpq from which a client can require an authentication method.
 _REQUIRE_AUTH_SINCE = 160000
 _LONGEST_NAME = 63
 
@@ -48,7 +48,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
     """Open a connection in UTC.
 
     Raises:
-        DatabaseError: the server cannot be reached, refuses the login, is older than PostgreSQL 15, or is behind a
+        DatabaseError: the server cannot be reached, rejects the login, is older than PostgreSQL 15, or is behind a
             pooler that shares sessions.
     """
 
@@ -66,15 +66,15 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
     except psycopg.OperationalError as error:
         if "unsupported startup parameter" in str(error):
             raise DatabaseError(
-                "LADDER_DATABASE_URL leads to a connection pooler that refuses how sessions begin (`options`)",
-                "let it name PostgreSQL itself",
+                "LADDER_DATABASE_URL points to a connection pooler that rejects the startup parameter `options`",
+                "set it to the address of PostgreSQL itself",
             ) from None
-        advice = connection_hint("postgres")
+        hint = connection_hint("postgres")
         if connection_parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error):
-            advice = "run `ladder doctor`, which sets the passwords of its logins again"
+            hint = "run `ladder doctor`, which resets the passwords of its logins"
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
-            hint_for(str(error)) or advice,
+            hint_for(str(error)) or hint,
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(
@@ -97,20 +97,20 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
 
 
 def connection_parameters(database_url: str) -> dict[str, str]:
-    """Connection parameters of a URL: host, port, user, password, dbname and the rest."""
+    """Connection parameters of a URL: host, port, user, password, dbname and any others."""
     return {key: str(value) for key, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
 
 
 def address(database_url: str) -> str:
-    """Where a URL leads, `host:port/database`, without the login."""
+    """The server and database of a URL as `host:port/database`, without the login."""
     found = connection_parameters(database_url)
     return f"{found.get('host', 'localhost')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
 
 
 def libpq_environment(database_url: str) -> dict[str, str]:
-    """The variables (`PGHOST`, `PGSSLMODE`, ...) by which psql, dbt and whatever else uses libpq connects like a URL.
+    """Environment variables (`PGHOST`, `PGSSLMODE`, ...) with which psql, dbt and other libpq clients use a URL.
 
-    What the URL leaves open is not in it.
+    Parameters that the URL does not set are left out.
     """
     found = connection_parameters(database_url)
     names = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
@@ -118,7 +118,7 @@ def libpq_environment(database_url: str) -> dict[str, str]:
 
 
 def password_verifier(connection: psycopg.Connection, role: str, password: str | None) -> sql.Literal:
-    """What the server stores of a password, so that the password itself stands in no statement and no log."""
+    """The SCRAM verifier that the server stores, so that no statement or log contains the password itself."""
     encrypted = connection.pgconn.encrypt_password((password or "").encode(), role.encode(), b"scram-sha-256")
     return sql.Literal(encrypted.decode())
 
@@ -127,13 +127,13 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole, suffix: str | 
     """Connection string for a login role on the server of `admin_url`.
 
     Args:
-        settings: the home, which knows what its roles are called and their passwords.
+        settings: the home, which stores the suffix of the role names and the passwords.
         admin_url: the administrator's login.
-        role: the login.
-        suffix: what its name ends in, where the home does not know it yet.
+        role: the login role.
+        suffix: suffix of the role's name; by default the one that the home has stored.
 
     Raises:
-        DatabaseError: the role's password is not known yet, because the warehouse was never set up from this home.
+        DatabaseError: the home has no password of the role, because the warehouse was never set up from this home.
     """
     password = role_password(settings, role)
     if password is None:
@@ -141,12 +141,12 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole, suffix: str | 
     if suffix is None:
         suffix = role_suffix(settings) or ""
     url = conninfo.make_conninfo(admin_url, user=role_name(role, suffix), password=password)
-    # The password itself is never sent, whatever a server in the place of ours says.
+    # The client never sends the password itself, even if another server requests it in clear text.
     return conninfo.make_conninfo(url, require_auth="scram-sha-256") if pq.version() >= _REQUIRE_AUTH_SINCE else url
 
 
 def role_password(settings: Settings, role: LoginRole, *, create: bool = False) -> str | None:
-    """Password of a login role, from the home's secrets."""
+    """Password of a login role from the home's secrets; None if there is none and `create` is false."""
     known = _secrets(settings)
     if role not in known and create:
         known[role] = secrets.token_urlsafe(24)
@@ -155,24 +155,24 @@ def role_password(settings: Settings, role: LoginRole, *, create: bool = False) 
 
 
 def role_suffix(settings: Settings) -> str | None:
-    """What the names of the home's roles end in; None for a home that knows none, or is older than such suffixes."""
+    """Suffix of the home's role names; None if the home has stored none, or is older than these suffixes."""
     return _secrets(settings).get(_SUFFIX)
 
 
 def save_role_suffix(settings: Settings, suffix: str) -> None:
-    """Note in the home's secrets what its roles are called."""
+    """Store the suffix of the role names in the home's secrets."""
     known = _secrets(settings)
     if known.get(_SUFFIX) != suffix:
         _write_secrets(settings, {**known, _SUFFIX: suffix})
 
 
 def secrets_path(settings: Settings) -> Path:
-    """The file that keeps the login roles' passwords, and what their names end in; 0600."""
+    """The file, with mode 0600, of the login roles' passwords and the suffix of their names."""
     return settings.home / "secrets" / "roles.json"
 
 
 def _application_name() -> str:
-    """What sessions of this process are called, in PostgreSQL's views and for those who wait for them."""
+    """`application_name` of this process's sessions, as shown in PostgreSQL's views and to processes that wait."""
     return f"ladderhouse {os.getpid()}@{socket.gethostname()}"[:_LONGEST_NAME]
 
 
@@ -183,13 +183,13 @@ def _secrets(settings: Settings) -> dict[str, str]:
 
 
 def _write_secrets(settings: Settings, known: dict[str, str]) -> None:
-    """Replace the file as a whole; only the home's owner can read it."""
+    """Replace the file atomically; only the home's owner can read it."""
     path = secrets_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_atomically(path, json.dumps(known).encode(), mode=0o600)
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in its first line that says anything."""
+    """First line of an error message that is not blank; the type of the error if there is none."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0].strip() if lines else type(error).__name__

@@ -1,7 +1,7 @@
-"""What PostgreSQL could not do, in one line that says what to do: above all that it has run out of something.
+"""Convert errors of PostgreSQL into one line with a hint, especially for exhausted resources.
 
-Errors come as psycopg's, as psycopg2's (Dagster's storage) and as text (dbt). The class 53 of SQLSTATE, insufficient
-resources, is what a person can mend without looking into the warehouse.
+Errors come from psycopg, from psycopg2 (Dagster's storage) and as text (dbt). Users can fix errors of SQLSTATE class
+53, insufficient resources, without knowing the warehouse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from warehouse.core.errors import DatabaseError
 
 __all__ = ["SERVER_UNAVAILABLE", "hint_for", "to_database_error"]
 
-#: What to say of a session that the server ended, or that could not begin.
+#: Message and hint for a session that the server ended, or that could not be opened.
 SERVER_UNAVAILABLE = (
     "PostgreSQL",
     "check that it runs, has free disk space and grants the needed rights, then try again",
@@ -25,14 +25,14 @@ _SESSIONS = "end other sessions of this login, and run again; nothing is lost"
 _LOCKS = "raise max_locks_per_transaction, and run again; nothing is lost"
 _SEGMENTS = "give /dev/shm more room, and run again; nothing is lost"
 _NO_CONNECTION = "PostgreSQL has no connection left"
-#: By SQLSTATE: what has run out, and what to do.
+#: Message and hint by SQLSTATE.
 _EXHAUSTED = {
     "53100": ("PostgreSQL has no space left", _ROOM),
     "53200": ("PostgreSQL is out of memory", _MEMORY),
     "53300": (_NO_CONNECTION, _CONNECTIONS),
 }
-#: The same by what the server says, which tells apart what shares a SQLSTATE, and is all there is of errors that come
-#: as text or before a session has begun. The first that fits counts.
+#: The same by the server's message, which distinguishes errors with the same SQLSTATE, and which is all that is known
+#: of errors that come as text or before a session has begun. The first match counts.
 _MESSAGE_PATTERNS = (
     (r"could not resize shared memory", ("PostgreSQL has no shared memory left", _SEGMENTS)),
     (r"no space left on device|disk full|could not extend file", _EXHAUSTED["53100"]),
@@ -43,25 +43,25 @@ _MESSAGE_PATTERNS = (
 )
 
 
-def to_database_error(error: Any, otherwise: tuple[str, str]) -> DatabaseError:
-    """An error of psycopg or psycopg2 as one line.
+def to_database_error(error: Any, fallback: tuple[str, str]) -> DatabaseError:
+    """Convert an error of psycopg or psycopg2 into a `DatabaseError` with a one-line message.
 
     Args:
-        error: what was raised.
-        otherwise: what to put before its text, and what to do, where nothing has run out.
+        error: the exception.
+        fallback: prefix of the message, and hint, if no resource is exhausted.
     """
-    said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
-    reason = " ".join(said.split())
+    message = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    reason = " ".join(message.split())
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    what, advice = _find_exhausted(reason) or _EXHAUSTED.get(state or "", otherwise)
-    return DatabaseError(f"{what}: {reason}", advice)
+    summary, hint = _find_exhausted(reason) or _EXHAUSTED.get(state or "", fallback)
+    return DatabaseError(f"{summary}: {reason}", hint)
 
 
-def hint_for(said: str) -> str | None:
-    """What to do about a text that says that the server has run out of something; None about any other."""
-    found = _find_exhausted(said)
+def hint_for(message: str) -> str | None:
+    """The hint for a message about an exhausted resource; None for any other message."""
+    found = _find_exhausted(message)
     return found[1] if found else None
 
 
-def _find_exhausted(said: str) -> tuple[str, str] | None:
-    return next((found for pattern, found in _MESSAGE_PATTERNS if re.search(pattern, said, re.IGNORECASE)), None)
+def _find_exhausted(message: str) -> tuple[str, str] | None:
+    return next((found for pattern, found in _MESSAGE_PATTERNS if re.search(pattern, message, re.IGNORECASE)), None)

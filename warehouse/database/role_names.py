@@ -1,8 +1,8 @@
-"""Names of the warehouse's roles, which carry the database's name: two warehouses on one server share none.
+"""Names of the warehouse's roles. They contain the database's name, so that two warehouses on a server share no role.
 
-A role is `ladder_<kind>_<database>`, and `ladder_<kind>` in a database that is named `ladder`, as the embedded one is.
-Code, migrations and documents write `ladder_<kind>` for short. What a database's roles are called is read from it (who
-owns its schemas), or from the home's secrets: a database that was copied or renamed keeps its roles.
+A role is named `ladder_<kind>_<database>`, or `ladder_<kind>` if the database is named `ladder`, as the embedded one
+is. Code, migrations and documents use the short form `ladder_<kind>`. The suffix is read from the owner of the
+database's schemas or from the home's secrets, so that a copied or renamed database keeps its roles.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RoleKind = Literal[LoginRole, Owner, "dagster"]
 LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "developer", "analyst", "serving")
 OWNERS: tuple[Owner, ...] = ("owner", "marts_owner")
 
-#: Until the transaction ends, the session acts as the owner of staging and `ops`, or of the marts.
+#: Set the role to the owner of staging and `ops`, or of the marts, until the transaction ends.
 SET_ROLE_OWNER = "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'ops'"
 SET_ROLE_MARTS_OWNER = (
     "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'marts'"
@@ -48,12 +48,12 @@ _IN_TEXT = re.compile(r"\bladder_(" + "|".join((*OWNERS, *LOGIN_ROLES)) + r")\b"
 
 
 def role_name(kind: RoleKind, suffix: str) -> str:
-    """Name of a role, with the suffix of its database's roles."""
+    """Name of a role, with the suffix of its database."""
     return f"ladder_{kind}{suffix}"
 
 
 def suffix_for_database(database: str) -> str:
-    """What the roles of a new warehouse in a database end in; a long name is cut, and a digest keeps it distinct."""
+    """Suffix of the role names of a new warehouse; a long database name is truncated and made unique by a digest."""
     if database == _PLAIN_DATABASE:
         return ""
     suffix = f"_{database}"
@@ -65,13 +65,13 @@ def suffix_for_database(database: str) -> str:
 
 
 def find_suffix(connection: psycopg.Connection) -> str | None:
-    """What the roles of this database end in; None where no warehouse is set up."""
+    """Suffix of the role names of this database; None if it contains no warehouse."""
     row = connection.execute("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'ops'").fetchone()
     return None if row is None or not row[0].startswith("ladder_owner") else row[0].removeprefix("ladder_owner")
 
 
 def qualify_role_names(statements: str, suffix: str) -> str:
-    """SQL with the short names of roles replaced by those of one database."""
+    """Replace the short role names in SQL by those of one database."""
     return _IN_TEXT.sub(
         lambda found: sql.Identifier(f"{found[0]}{suffix}").as_string(None) if suffix else found[0], statements
     )

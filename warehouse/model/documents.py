@@ -1,7 +1,7 @@
-"""Values within documents that models read: those that cannot be read are counted as columns are.
+"""Check the fields within JSON documents that models read: unreadable values are counted like those of columns.
 
-The document itself is stored as it was sent. A list of usual spellings lets a clean document pass at the cost of a
-look-up a value.
+The document itself is stored as it was sent. A set of common values makes the check of a valid document cheap: one
+lookup per value.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from warehouse.model.values import UnreadableValueError, ValueParser, value_pars
 
 __all__ = ["DocumentCheck", "document_check"]
 
-#: Notes in a mapping of paths to reasons what of a document cannot be read.
+#: Adds the unreadable values of a document to a mapping of paths to reasons.
 DocumentCheck = Callable[[Any, dict[str, str]], None]
 
-#: What a decimal number in a document may be, so that models can square and add it.
+#: Largest decimal number in a document, so that models can square and add it.
 _DECIMAL = 10**18
 _LIMITS = {"double precision": (-_DECIMAL, _DECIMAL)}
-#: Usual values, by the type that they are read as. The numbers 0 and 1 are left to the reader, since False and True
-#: equal them.
+#: Common values by the type that they are parsed as. The numbers 0 and 1 are left to the parser, since they equal False
+#: and True.
 _COUNTS = frozenset((None, *map(str, range(10_000)), *range(2, 1_000)))
 _RATES = _COUNTS.union((f"{n / 10:.1f}" for n in range(2_000)), (f"{n / 100:.2f}" for n in range(1_000)))
 _COMMON_VALUES: Mapping[str, frozenset[Any]] = {
@@ -36,14 +36,14 @@ _COMMON_VALUES: Mapping[str, frozenset[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Values of one type in the same objects.
+    """Fields of one type in the same objects.
 
     Args:
-        parent: keys that lead to the objects; `[]` for each element of a list.
-        path: the same as text, with the column's.
+        parent: keys of the path to the objects; `[]` for each element of a list.
+        path: the same path as text, with the column's.
         names: keys of the values.
-        usual: values that need no closer look.
-        read: reads any other.
+        common_values: values that need no parsing.
+        parse: parses any other value.
     """
 
     parent: tuple[str, ...]
@@ -54,7 +54,7 @@ class _Group:
 
 
 def document_check(column: Column) -> DocumentCheck | None:
-    """The check of a column's documents; None where models read no number or boolean in them."""
+    """The check of a column's documents; None if models read no number or boolean in them."""
     if not column.document_fields:
         return None
     groups = _groups(column)
@@ -96,7 +96,7 @@ def _groups(column: Column) -> list[_Group]:
 
 
 def _objects(document: Any, keys: tuple[str, ...], path: str, field_rejects: dict[str, str]) -> list[dict[str, Any]]:
-    """The objects to which keys lead; what is there in place of one is noted."""
+    """The objects at the end of a path; a value of another type is added to `field_rejects`."""
     found = [document]
     for key in keys:
         if key == "[]":
@@ -119,7 +119,7 @@ def _are_common(group: _Group, values: Iterable[Any]) -> bool:
     try:
         return group.common_values.issuperset(values)
     except TypeError:
-        return False  # a list or an object is among them
+        return False  # a list or an object is not hashable
 
 
 def _check_each(group: _Group, values: list[Any], field_rejects: dict[str, str]) -> None:

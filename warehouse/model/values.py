@@ -1,7 +1,7 @@
-"""One value of a record as its column holds it.
+"""Parse a value of a record into the type of its column.
 
-What can be read in one way only is read, however it is written: 3.0 and "3" as the integer 3, milliseconds as seconds.
-Whatever else does not fit is an odd value, which the caller counts.
+A value with only one possible meaning is parsed in any notation: 3.0 and "3" as the integer 3, milliseconds as seconds.
+Any other value is unreadable, and the caller counts it.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from warehouse.model.tables import MAX_KEY_BYTES, Column, TimestampFormat
 
 __all__ = ["UnreadableValueError", "ValueParser", "valid_range", "value_parser"]
 
-#: Reads a value, given the greatest time (s since 1970) that it may name; raises `OddValueError`.
+#: Parses a value, given the latest valid timestamp (s since 1970); raises `UnreadableValueError`.
 ValueParser = Callable[[Any, int], Any]
 
-#: What an integer of 32 bits may hold here: two of them can be added, and one be negated, without leaving the type.
+#: Largest 32-bit integer that is accepted: two of them can be added, and one negated, without an overflow.
 _INTEGER = 1_000_000_000
 _BIGINT = 2**63 - 1
-#: As the macros of models have it, which read numbers and booleans within documents.
+#: The same patterns as in the dbt macros that parse numbers and booleans within documents.
 _BLANK = "[\t-\r \u00a0\u2000-\u200a\u202f\u3000]*"
 _INTEGER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,19})(?:\.0{1,20})?" + _BLANK)
 _NUMBER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,40}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,2})?)" + _BLANK)
 _BOOLEAN_TEXT = re.compile(_BLANK + r"(?:(true|1(?:\.0{1,20})?)|false|0(?:\.0{1,20})?)" + _BLANK)
-#: The forms that models read, too.
+#: The formats that models parse, too.
 _STANDARD_ISO = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[T ]([0-9]{2}:){2}[0-9]{2}([.][0-9]{1,9})?(Z|[+]00:?00)")
 _UNITS: tuple[int, ...] = (1, 1_000, 1_000_000, 1_000_000_000)
 _TYPE_NAMES = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
-_UNREADABLE_CHARACTER = "holds a character that cannot be read (U+FFFD)"
+_UNREADABLE_CHARACTER = "contains an unreadable character (U+FFFD)"
 
 
 class UnreadableValueError(ValueError):
-    """A value that its column cannot hold as it is.
+    """The value cannot be stored in its column as it was sent.
 
     Args:
-        reason: why, in a few words that are the same for all values of the kind.
-        kept: what is stored in its place.
+        reason: a short reason, the same for all values with the same problem.
+        replacement: the value that is stored in its place.
     """
 
     def __init__(self, reason: str, replacement: Any = None) -> None:
@@ -52,17 +52,17 @@ class UnreadableValueError(ValueError):
 
 
 def value_parser(column: Column, *, is_indexed: bool) -> ValueParser:
-    """The function that reads values of a column.
+    """The parser for values of a column.
 
     Args:
         column: the column.
-        is_indexed: the table's key or an index of it holds the column, so that its texts may not be long.
+        is_indexed: the column is in the table's key or an index, so that the length of its texts is limited.
     """
     if column.time is not None:
-        timeline = column.time
+        format_ = column.time
         if column.type == "text":
             return _parse_iso_time
-        return lambda value, max_time: _time(timeline, value, max_time)
+        return lambda value, max_time: _time(format_, value, max_time)
     if column.type in ("bigint", "integer"):
         minimum, maximum = valid_range(column)
         return lambda value, _: _integer(value, minimum, maximum)
@@ -78,7 +78,7 @@ def value_parser(column: Column, *, is_indexed: bool) -> ValueParser:
 
 
 def valid_range(column: Column) -> tuple[float, float]:
-    """Least and greatest value of a column of numbers that hold no time."""
+    """Smallest and largest valid number of a numeric column that is not a timestamp."""
     maximum: float = {"integer": _INTEGER, "bigint": _BIGINT}.get(column.type, sys.float_info.max)
     return column.value_range or (-maximum, maximum)
 
@@ -143,7 +143,7 @@ def _text(value: Any, max_bytes: int | None, accepted_values: frozenset[str] | N
     if max_bytes is not None and len(text.encode()) > max_bytes:
         raise UnreadableValueError(f"the text is longer than {max_bytes} bytes")
     if accepted_values is not None and text not in accepted_values:
-        raise UnreadableValueError("an unknown spelling")
+        raise UnreadableValueError("the text is not an accepted value")
     return _readable(text)
 
 
@@ -158,39 +158,37 @@ def _document(value: Any) -> str:
 
 
 def _readable(text: str) -> str:
-    """Text without the character that PostgreSQL cannot store; what could not be read in it is counted."""
+    """The text, if it contains neither NUL, which PostgreSQL cannot store, nor U+FFFD."""
     if "\x00" in text or "\ufffd" in text:
         raise UnreadableValueError(_UNREADABLE_CHARACTER, text.replace("\x00", "\ufffd"))
     return text
 
 
-def _time(timeline: TimestampFormat, value: Any, max_time: int) -> int:
-    """A time in the column's unit, which is recognised by what can be a time of the source."""
+def _time(format_: TimestampFormat, value: Any, max_time: int) -> int:
+    """A timestamp in the column's unit; the unit of the value is the one that gives a valid timestamp."""
     if type(value) is str and not _INTEGER_TEXT.fullmatch(value):
         seconds = _parse_iso(value)
         if seconds is None:
-            raise UnreadableValueError("expected a time, got text")
+            raise UnreadableValueError("expected a timestamp, got text")
         number, units = seconds, _UNITS[:1]
     else:
         number = _integer(int(value) if type(value) is float and math.isfinite(value) else value, -_BIGINT, _BIGINT)
         units = _UNITS
-    for units_per_second in (timeline.units_per_second, *units):
-        if timeline.min_time <= number // units_per_second <= max_time:
-            return (
-                number
-                if units_per_second == timeline.units_per_second
-                else number * timeline.units_per_second // units_per_second
-            )
-    raise UnreadableValueError("the time cannot be one")
+    for unit in (format_.units_per_second, *units):
+        if format_.min_time <= number // unit <= max_time:
+            return number if unit == format_.units_per_second else number * format_.units_per_second // unit
+    raise UnreadableValueError("the timestamp is out of range")
 
 
 def _parse_iso_time(value: Any, max_time: int) -> str:
-    """A text that is an ISO 8601 time in UTC as it was sent; any other way to write a time becomes one."""
+    """An ISO 8601 timestamp in UTC as it was sent; any other notation of a timestamp is converted to it."""
     if type(value) is str and not _INTEGER_TEXT.fullmatch(value):
         seconds = _parse_iso(value)
         if seconds is not None and 0 <= seconds <= max_time:
             return value if _STANDARD_ISO.fullmatch(value) else _format_iso(seconds)
-        raise UnreadableValueError("expected a time, got text" if seconds is None else "the time cannot be one")
+        raise UnreadableValueError(
+            "expected a timestamp, got text" if seconds is None else "the timestamp is out of range"
+        )
     return _format_iso(_time(TimestampFormat(1, 0), value, max_time))
 
 

@@ -1,4 +1,4 @@
-"""What the warehouse remembers of its sources: tracked things, cursors, passes."""
+"""State of sources in `ops`: tracked entities, cursors and syncs."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ __all__ = [
     "untrack",
 ]
 
-#: Beginning of the name of a cursor that is a note of something to be read again: `ops.rereads` holds these.
+#: Prefix of the names of cursors that record work items to be read again; they are stored in `ops.rereads`.
 REREAD_PREFIX = "reread/"
-#: An unfinished pass older than this is not resumed: what it fetched is stale anyway.
+#: An unfinished sync older than this is not resumed, since its data is stale.
 _MAX_RESUME_AGE = timedelta(hours=6)
-#: Passes whose failures count for the order in which things take turns.
+#: Number of syncs whose failures determine the order of work items.
 _FAILURE_HISTORY = 100
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedEntity:
-    """A thing that is tracked."""
+    """An entity that is tracked."""
 
     id: str
     added_at: datetime
@@ -45,7 +45,7 @@ class TrackedEntity:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far something has been read, and when that was observed."""
+    """How far a work item has been read, and when that was observed."""
 
     value: Mapping[str, Any]
     observed_at: datetime
@@ -53,13 +53,13 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What the books hold of something that was not settled when it was read.
+    """The row in `ops.rereads` of a work item that was incomplete when it was read.
 
     Args:
-        reason: why; None once it is settled.
-        tries: how often it was read for this reason.
-        first_at: when it was first read for this reason, UTC.
-        last_at: when it was read last, UTC.
+        reason: why it is incomplete; None once it is complete.
+        tries: number of reads for this reason.
+        first_at: first read for this reason, UTC.
+        last_at: last read, UTC.
     """
 
     reason: str | None
@@ -70,7 +70,7 @@ class Reread:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """A pass over a source. What a cursor has observed since `started_at` is done already."""
+    """A sync of a stream. Work items with a cursor that was observed since `started_at` are complete."""
 
     pass_id: int
     started_at: datetime
@@ -78,7 +78,7 @@ class Sync:
 
 
 def tracked_entities(connection: psycopg.Connection, source: str, kind: str) -> list[TrackedEntity]:
-    """Things of a kind that are tracked now, longest tracked first."""
+    """Entities of a kind that are tracked now, ordered by the time since they are tracked, longest first."""
     rows = connection.execute(
         "SELECT id, added_at FROM ops.tracked WHERE source = %s AND kind = %s AND removed_at IS NULL "
         "ORDER BY added_at, id",
@@ -88,7 +88,7 @@ def tracked_entities(connection: psycopg.Connection, source: str, kind: str) -> 
 
 
 def track(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[str]) -> int:
-    """Begin to track things; returns how many were not tracked before."""
+    """Track entities; returns how many were not tracked before."""
     with connection.cursor() as cursor:
         added = 0
         for id_ in ids:
@@ -103,7 +103,7 @@ def track(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[
 
 
 def untrack(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[str]) -> int:
-    """Stop tracking things, keeping what is stored; returns how many were tracked."""
+    """Stop tracking entities, whose stored data is kept; returns how many were tracked."""
     count = connection.execute(
         "UPDATE ops.tracked SET removed_at = now() "
         "WHERE source = %s AND kind = %s AND id = ANY(%s) AND removed_at IS NULL",
@@ -123,7 +123,7 @@ def read_cursors(connection: psycopg.Connection, source: str, prefix: str) -> di
 
 
 def start_sync(connection: psycopg.Connection, source: str, name: str) -> Sync:
-    """Begin a pass, or resume the newest one that did not end."""
+    """Start a sync of a stream, or resume the newest unfinished one."""
     row = connection.execute(
         "SELECT pass_id, started_at FROM ops.passes WHERE source = %s AND name = %s AND finished_at IS NULL "
         "AND started_at > %s ORDER BY started_at DESC LIMIT 1",
@@ -138,12 +138,12 @@ def start_sync(connection: psycopg.Connection, source: str, name: str) -> Sync:
         [source, name],
     ).fetchone()
     connection.commit()
-    assert row is not None  # an INSERT with RETURNING always answers
+    assert row is not None  # an INSERT with RETURNING always returns a row
     return Sync(row[0], row[1], is_resumed=False)
 
 
 def failed_in_last_sync(connection: psycopg.Connection, source: str, name: str) -> set[str]:
-    """What could not be read in the newest ended pass of a name, e.g. `player 7`."""
+    """Names of work items, e.g. `player 7`, that failed in the newest finished sync of a stream."""
     rows = connection.execute(
         "SELECT failure ->> 'item' FROM jsonb_array_elements((SELECT report -> 'failures' FROM ops.passes "
         "WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT 1)) AS failure",
@@ -153,7 +153,7 @@ def failed_in_last_sync(connection: psycopg.Connection, source: str, name: str) 
 
 
 def last_failures(connection: psycopg.Connection, source: str, name: str) -> dict[str, datetime]:
-    """When things could not be read last, in the newest hundred ended passes of a name, by name, e.g. `player 7`."""
+    """Time of the last failure by work item, e.g. `player 7`, in the newest 100 finished syncs of a stream."""
     rows = connection.execute(
         "SELECT failure ->> 'item', max(newest.finished_at) FROM (SELECT finished_at, report -> 'failures' AS failures "
         "FROM ops.passes WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT %s) "
@@ -164,7 +164,7 @@ def last_failures(connection: psycopg.Connection, source: str, name: str) -> dic
 
 
 def finish_sync(connection: psycopg.Connection, sync: Sync, report: Mapping[str, Any]) -> None:
-    """End a pass, and with it any older one of its name that never ended."""
+    """Finish a sync, and any older unfinished sync of the same stream."""
     connection.execute(
         "UPDATE ops.passes SET finished_at = clock_timestamp(), report = CASE WHEN pass_id = %(pass_id)s "
         "THEN %(report)s::jsonb END WHERE finished_at IS NULL AND (source, name) = "
@@ -177,14 +177,14 @@ def finish_sync(connection: psycopg.Connection, sync: Sync, report: Mapping[str,
 def confirm_tables(
     connection: psycopg.Connection, source: str, tables: Sequence[str], *, is_awaited: bool, is_confirmed: bool
 ) -> None:
-    """Record what a pass found about the tables that it fills.
+    """Record whether a sync confirmed that the tables which it fills are up to date.
 
     Args:
         connection: a login that may write `ops` (`ladder_ingest`).
-        source: their source.
-        tables: their names.
-        is_awaited: whether there was anything to read; tables for which there is nothing are not late.
-        is_confirmed: whether the source answered and everything landed is loaded.
+        source: source of the tables.
+        tables: names of the tables.
+        is_awaited: whether there was anything to read; otherwise the tables are not late.
+        is_confirmed: whether the source responded and all landed files are loaded.
     """
     connection.execute(
         "INSERT INTO ops.confirmations AS known (source, table_name, confirmed_at, awaited_since) "

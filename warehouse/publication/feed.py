@@ -1,4 +1,4 @@
-"""The change feed of staging tables: old images of changed rows, kept until both colours have read them."""
+"""The change feed of staging tables: old images of changed rows, which are kept until both colours have read them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["trim_feeds"]
 
 
 def trim_feeds(connection: psycopg.Connection) -> int:
-    """Forget the old images that no build will ask for; returns how many.
+    """Delete the old images that no build needs any more; returns their number.
 
-    A finished build has read every batch up to the one it is recorded with, so what the slower of the two colours has
-    read is done with. Until both have been built, everything stays.
+    A finished build has read all batches up to the one that is recorded for it, so images up to the older of the two
+    colours' batches can be deleted. Until both colours have been built, nothing is deleted.
 
     Args:
         connection: a login of `ladder_transform`, in autocommit, that holds the build lock.

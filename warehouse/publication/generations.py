@@ -18,15 +18,15 @@ Colour = Literal["blue", "green"]
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A publication.
+    """A published state of the marts.
 
     Args:
-        generation: its number, counting up; a rollback counts up too.
-        colour: where its marts stand.
-        as_of_date: the date that its windows hang on; None without any play.
-        head_batch_id: the newest batch that it holds.
-        published_at: when readers began to see it.
-        confirmed_at: when a run last found that it holds everything that is loaded.
+        generation: its number, which increases with every publication, also with a rollback.
+        colour: the colour of its marts.
+        as_of_date: the anchor date of its rolling windows; None if there are no matches.
+        head_batch_id: the newest batch that it contains.
+        published_at: when it was published.
+        confirmed_at: when a run last confirmed that it contains all loaded data.
     """
 
     generation: int
@@ -47,7 +47,7 @@ def current_generation(connection: psycopg.Connection) -> Generation | None:
 
 
 def confirm_generation(connection: psycopg.Connection, generation: Generation) -> Generation:
-    """Record that a generation holds everything that is loaded; call it under the build lock, in autocommit."""
+    """Record that a generation contains all loaded data; call it under the build lock, in autocommit."""
     with connection.transaction():
         connection.execute(SET_ROLE_MARTS_OWNER)
         row = connection.execute(
@@ -61,9 +61,9 @@ def write_generation(connection: psycopg.Connection, colour: Colour, confirmed_a
     """Insert the next generation of a colour, inside the caller's transaction.
 
     Args:
-        connection: acts as the owner of the marts.
+        connection: a transaction with the role of the owner of the marts.
         colour: the colour that is promoted.
-        confirmed_at: when a run last found that the colour holds everything that is loaded; None means now.
+        confirmed_at: when a run last confirmed that the colour contains all loaded data; None means now.
 
     Raises:
         PublicationError: the colour was never built.
@@ -77,5 +77,5 @@ def write_generation(connection: psycopg.Connection, colour: Colour, confirmed_a
         [confirmed_at, colour],
     ).fetchone()
     if row is None:
-        raise PublicationError(f"{colour} was never built to the end", "run `ladder run`")
+        raise PublicationError(f"the build of {colour} was never finished", "run `ladder run`")
     return Generation(*row)

@@ -22,16 +22,16 @@ __all__ = ["Build", "begin_build", "build_session", "plan_build", "record_build"
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a build is about to do.
+    """The plan of a build.
 
     Args:
-        colour: the idle colour, where it builds.
-        as_of_date: the date that windows hang on, or None for the newest play date.
-        head_batch_id: the newest batch that changed anything.
-        inputs_digest: identifies everything else that marts depend on: models, settings, what is tracked.
-        models_digest: identifies the models alone.
-        is_needed: whether the live colour lacks something, or what both colours share is not whole.
-        is_full: the colour was never built, or not since a replay, or with other models: it has to be built in full.
+        colour: the idle colour, which is built.
+        as_of_date: the anchor date of the rolling windows, or None for the newest play date.
+        head_batch_id: the newest batch that changed a row.
+        inputs_digest: identifies all other inputs of the marts: models, settings, tracked entities.
+        models_digest: identifies the models.
+        is_needed: whether the live colour is out of date, or relations that both colours share are incomplete.
+        is_full: a full build is required: the colour was not built since the last replay, or with other models.
     """
 
     colour: Colour
@@ -45,9 +45,10 @@ class Build:
 
 @contextmanager
 def build_session(transform_url: str) -> Iterator[psycopg.Connection]:
-    """Hold the build lock: loads in flight end first, later ones wait, a second build waits for this one.
+    """Hold the build lock: running loads finish first, later loads and builds wait.
 
-    Yields a connection in autocommit. Another one holds the lock, and has the first one's process in its name.
+    Yields a connection in autocommit. Another connection holds the lock; its application name contains the process id
+    of the first one.
     """
     with hold_build_lock(transform_url) as holder, connect(transform_url, autocommit=True) as connection:
         name = f"building with {connection.info.backend_pid}: {connection.info.parameter_status('application_name')}"
@@ -56,15 +57,15 @@ def build_session(transform_url: str) -> Iterator[psycopg.Connection]:
 
 
 def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date: date | None) -> Build:
-    """Decide where the next build goes and whether there is anything to do; call it under the build lock.
+    """Plan the next build: its colour, and whether it is needed; call it under the build lock.
 
     Args:
-        connection: the connection that holds the lock.
-        models_digest: changes whenever the dbt project does.
-        as_of_date: the date that windows hang on, or None for the newest play date.
+        connection: the connection of the build session.
+        models_digest: digest of the dbt project.
+        as_of_date: the anchor date of the rolling windows, or None for the newest play date.
 
     Raises:
-        PublicationError: a replay was not finished, so that staging tables are not whole.
+        PublicationError: a replay was not finished, so that staging tables are incomplete.
     """
     replaying = connection.execute("SELECT min(source) FROM ops.replays").fetchone()
     if replaying is not None and replaying[0] is not None:
@@ -84,8 +85,8 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         row[0]: (row[1], row[2])
         for row in connection.execute("SELECT colour, head_batch_id, inputs_digest FROM ops.build_state")
     }
-    # Whatever a build with other models left behind, in this colour or in what both share, is not built on.
-    standing = connection.execute(
+    # An incremental build requires that the colour and the shared relations were built with the same models.
+    current = connection.execute(
         "SELECT 1 FROM ops.build_state AS s JOIN ops.build_inputs AS i USING (colour) "
         "WHERE colour = %(colour)s AND s.models_digest = %(digest)s AND i.models_digest = %(digest)s",
         {"colour": colour, "digest": models_digest},
@@ -98,12 +99,12 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         inputs_digest=digest,
         models_digest=models_digest,
         is_needed=live is None or states.get(live.colour) != (head, digest) or not are_shared_relations_current,
-        is_full=standing is None or not are_shared_relations_current,
+        is_full=current is None or not are_shared_relations_current,
     )
 
 
 def _shared_relations_current(connection: psycopg.Connection, models_digest: str) -> bool:
-    """Whether what both colours share, views and seeds, is whole and made with these models."""
+    """Whether the views and seeds that both colours share are complete and were built with these models."""
     last_begun = connection.execute(
         "SELECT models_digest FROM ops.build_inputs WHERE begun_at IS NOT NULL ORDER BY begun_at DESC LIMIT 1"
     ).fetchone()
@@ -111,10 +112,10 @@ def _shared_relations_current(connection: psycopg.Connection, models_digest: str
 
 
 def begin_build(connection: psycopg.Connection, build: Build, *, is_full: bool) -> None:
-    """Note that a build begins: from here on its colour is not what it was when it was published.
+    """Record that a build begins: from now on its colour differs from what was published.
 
-    A full build replaces views and seeds, which both colours read, one after another. Until it is recorded, no models
-    stand whole, and every build is a full one.
+    A full build replaces views and seeds, which both colours read, one after another. Until it is recorded as finished,
+    the shared relations are incomplete, and every build is a full one.
     """
     with connection.transaction():
         connection.execute(SET_ROLE_MARTS_OWNER)
@@ -129,13 +130,13 @@ def begin_build(connection: psycopg.Connection, build: Build, *, is_full: bool) 
 def record_build(
     connection: psycopg.Connection, build: Build, *, as_of_date: date | None, is_other_colour_stale: bool = False
 ) -> None:
-    """Note that a colour has been built and tested.
+    """Record that a colour has been built and tested.
 
     Args:
-        connection: the connection that holds the build lock.
-        build: what was built.
-        as_of_date: the date that its windows hang on.
-        is_other_refreshed: whether the other colour is not to be built on either, but in full.
+        connection: the connection of the build session.
+        build: the plan of the build.
+        as_of_date: the anchor date of its rolling windows.
+        is_other_colour_stale: whether the next build of the other colour must be a full one.
     """
     with connection.transaction():
         connection.execute(SET_ROLE_MARTS_OWNER)
@@ -155,5 +156,5 @@ def record_build(
 
 def _scalar(connection: psycopg.Connection, query: LiteralString) -> Any:
     row = connection.execute(query).fetchone()
-    assert row is not None  # an aggregate without GROUP BY always answers
+    assert row is not None  # an aggregate without GROUP BY always returns a row
     return row[0]

@@ -27,16 +27,16 @@ _PROMOTE_LOCK_TIMEOUT_MS = 500
 def promote(
     connection: psycopg.Connection, colour: Colour, marts: Sequence[str], *, confirmed_at: datetime | None = None
 ) -> Generation:
-    """Turn the views of `marts` to a colour and write the new generation, in one transaction.
+    """Promote a colour: replace the views of `marts` and write the new generation, in one transaction.
 
     Args:
         connection: a login of `ladder_transform`, in autocommit, that holds the build lock.
-        colour: where to turn.
-        marts: names of all marts; a view of any other name is dropped.
-        confirmed_at: when a run last found that the colour holds everything that is loaded; None means now.
+        colour: the colour to promote.
+        marts: names of all marts; views with other names are dropped.
+        confirmed_at: when a run last confirmed that the colour contains all loaded data; None means now.
 
     Raises:
-        PublicationError: a mart is missing, the colour was never built, or readers hold the views for too long.
+        PublicationError: a mart is missing, the colour was never built, or readers lock the views for too long.
     """
     for attempt in range(_PROMOTE_ATTEMPTS):
         try:
@@ -47,22 +47,22 @@ def promote(
                 _promote_views(connection, colour, marts)
                 generation = write_generation(connection, colour, confirmed_at)
         except psycopg.errors.LockNotAvailable:
-            # A view cannot turn behind a long reader without making every later reader wait; let them pass first.
+            # Waiting for a long reader would block every later reader of the view; let them run, then try again.
             time.sleep(0.05 * (attempt + 1))
             continue
-        # In a transaction of its own: readers wait as long as the views turn.
+        # In a separate transaction, since readers wait while the views are promoted.
         with connection.transaction():
             connection.execute(SET_ROLE_MARTS_OWNER)
             record_marts(connection, colour, marts)
         return generation
-    raise PublicationError("a reader holds the marts for too long", "end long queries, then try this again")
+    raise PublicationError("a reader locks the marts for too long", "end long queries and try again")
 
 
 def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation:
-    """Turn back to the generation before, under a new number.
+    """Roll back to the previous generation, under a new number.
 
     Raises:
-        PublicationError: there is none, or its colour has been built on since.
+        PublicationError: there is none, its colour has been rebuilt since, or its marts are damaged.
     """
     row = connection.execute(
         "SELECT g.colour, i.begun_at <= g.published_at, g.confirmed_at FROM (SELECT colour, "
@@ -72,23 +72,25 @@ def rollback(connection: psycopg.Connection, marts: Sequence[str]) -> Generation
         "WHERE colour <> (SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1)"
     ).fetchone()
     if row is None:
-        raise PublicationError("there is no earlier generation to return to", "run `ladder run` to build a newer one")
+        raise PublicationError(
+            "there is no earlier generation to roll back to", "run `ladder run` to build a newer one"
+        )
     if not row[1]:
-        raise PublicationError("the earlier generation has been built over", "run `ladder run` to build a newer one")
+        raise PublicationError("the earlier generation has been overwritten", "run `ladder run` to build a newer one")
     damaged = damaged_marts(connection, row[0])
     if damaged:
         raise PublicationError(
             f"the earlier generation is damaged ({damaged[0].message})", "run `ladder run` to build a newer one"
         )
-    # What has come since is not in it: its age goes on.
+    # Data that was loaded since is not in it, so its confirmation time does not change.
     return promote(connection, row[0], marts, confirmed_at=row[2])
 
 
 def restore_views(connection: psycopg.Connection, live: Generation) -> Generation:
-    """Make the views of the published generation anew, under a new number; its tables are sound.
+    """Recreate the views of the published generation, whose tables are intact, under a new number.
 
     Raises:
-        PublicationError: a table is missing after all, or readers hold the views for too long.
+        PublicationError: a table is missing, or readers lock the views for too long.
     """
     marts = connection.execute("SELECT mart FROM ops.published_marts WHERE colour = %s", [live.colour]).fetchall()
     return promote(connection, live.colour, [mart for (mart,) in marts], confirmed_at=live.confirmed_at)
@@ -100,8 +102,7 @@ def _promote_views(connection: psycopg.Connection, colour: Colour, marts: Sequen
     missing = sorted(set(marts) - tables.keys())
     if missing:
         raise PublicationError(f"{schema} lacks {', '.join(missing)}", "run `ladder run --full-refresh`")
-    standing = _columns(connection, "marts")
-    for name, columns in standing.items():
+    for name, columns in _columns(connection, "marts").items():
         if name not in marts or columns != tables[name]:
             connection.execute(sql.SQL("DROP VIEW {}").format(sql.Identifier("marts", name)))
     for name in sorted(marts):
@@ -114,7 +115,7 @@ def _promote_views(connection: psycopg.Connection, colour: Colour, marts: Sequen
 
 
 def _columns(connection: psycopg.Connection, schema: str) -> dict[str, list[tuple[str, str]]]:
-    """Names and types of the columns of every table or view in a schema."""
+    """Names and types of the columns of each table and view in a schema."""
     found: dict[str, list[tuple[str, str]]] = {}
     rows = connection.execute(
         "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class AS c "
@@ -128,7 +129,7 @@ def _columns(connection: psycopg.Connection, schema: str) -> dict[str, list[tupl
 
 
 def _copy_comments(connection: psycopg.Connection, schema: str) -> None:
-    """Give the views the descriptions of their tables, where these differ."""
+    """Copy the descriptions of tables and columns to the views, where they differ."""
     rows = connection.execute(
         "SELECT v.relname, a.attname, d.description FROM pg_class AS v "
         "JOIN pg_class AS t ON t.relname = v.relname AND t.relnamespace = to_regnamespace(%s) "

@@ -1,4 +1,4 @@
-"""Bring a database to this version: roles, `ops`, staging tables. Running it again changes nothing."""
+"""Migrate a database to this version: roles, `ops` and staging tables. The migration is idempotent."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ __all__ = ["migrate"]
 
 
 def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> list[str]:
-    """Bring the database to this version, under a lock, in one transaction.
+    """Migrate the database to this version, under a lock, in one transaction.
 
     Args:
-        settings: the home, which holds the login roles' passwords and learns what they are called.
+        settings: the home, which stores the login roles' passwords and the suffix of their names.
         admin_url: a login that may create roles and schemas.
-        sources: whose staging tables are created or widened.
+        sources: sources whose staging tables are created or extended.
 
     Returns:
-        What of the logins was not as it should be and has been set back, a line each.
+        A line for each password, setting or limit of a login that was reset.
 
     Raises:
-        DatabaseError: the login lacks rights, or a table stands there in another shape.
+        DatabaseError: the login lacks privileges, or an existing table has another structure.
     """
     with connect(admin_url) as connection:
         try:
             _create_migrations_table(connection)
             acquire_migration_lock(connection)
             former = find_suffix(connection)
-            # A database that was renamed, or copied for this home, keeps the roles that the home knows.
+            # A database that was renamed, or copied for this home, keeps the roles that the home has stored.
             is_known = former is not None and former == role_suffix(settings)
             suffix = former if is_known and former is not None else suffix_for_database(connection.info.dbname)
             made = create_roles(settings, connection, suffix)
@@ -61,8 +61,8 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> li
         except psycopg.errors.InsufficientPrivilege as error:
             user = connection_parameters(admin_url).get("user", "this login")
             raise DatabaseError(
-                f"{user} lacks rights to set up the warehouse: {error.diag.message_primary}",
-                f'let an administrator run `ALTER ROLE "{user}" CREATEROLE; '
+                f"{user} lacks privileges to set up the warehouse: {error.diag.message_primary}",
+                f'ask an administrator to run `ALTER ROLE "{user}" CREATEROLE; '
                 f'GRANT CREATE ON DATABASE "{connection.info.dbname}" TO "{user}"`',
             ) from None
     save_role_suffix(settings, suffix)
@@ -70,7 +70,7 @@ def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> li
 
 
 def _create_migrations_table(connection: psycopg.Connection) -> None:
-    """Make the list of applied migrations, which is locked before anything else is looked at."""
+    """Create the table of applied migrations, which is locked before any other table is read."""
     create = (
         "CREATE TABLE IF NOT EXISTS public.ladder_migrations "
         "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -79,7 +79,7 @@ def _create_migrations_table(connection: psycopg.Connection) -> None:
         with connection.transaction():
             connection.execute(create)
     except psycopg.errors.UniqueViolation:
-        connection.execute(create)  # another process has made it meanwhile
+        connection.execute(create)  # another process has created it since
 
 
 def _apply_migrations(connection: psycopg.Connection, suffix: str) -> None:

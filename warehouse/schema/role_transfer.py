@@ -1,7 +1,7 @@
-"""Hand a database from the roles that it had to others: what they own in it, and what they may do there.
+"""Transfer ownership and privileges in a database from its former roles to new ones.
 
-For a warehouse that was set up before roles carried the database's name, or that was copied from another one. The
-former roles stay as they are in every other database of the server, where they may be another warehouse's.
+This is needed for a warehouse that was set up before role names contained the database's name, or that was copied from
+another one. The former roles do not change in other databases of the server, where they may belong to other warehouses.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from warehouse.database.roles import grant_to_admin
 
 __all__ = ["transfer_roles"]
 
-#: Logins first: they are members of owners.
+#: Logins first, since they are members of owners.
 _KINDS: tuple[RoleKind, ...] = (*LOGIN_ROLES, "dagster", *OWNERS)
 _GRANTS = resources.files("warehouse.schema") / "role_transfer_grants.sql"
 
 
 def transfer_roles(connection: psycopg.Connection, former: str, suffix: str) -> None:
-    """Let the roles of one suffix have all that those of another have in this database.
+    """Transfer everything that the roles with one suffix own and may do in this database to the roles with another.
 
     Args:
-        connection: the administrator's, in a transaction; the new roles are there, but for Dagster's.
-        former: suffix of the roles that the database had.
-        suffix: suffix of the roles that it gets.
+        connection: the administrator's, in a transaction; the new roles exist, except Dagster's.
+        former: suffix of the former roles.
+        suffix: suffix of the new roles.
     """
     names = {role_name(kind, former): role_name(kind, suffix) for kind in _KINDS}
     rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[*names, *names.values()]])
@@ -52,7 +52,7 @@ def transfer_roles(connection: psycopg.Connection, former: str, suffix: str) -> 
 
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
-    """Drop a role that nothing on the server depends on; otherwise it is another database's, and stays."""
+    """Drop a role that nothing on the server depends on; otherwise another database uses it."""
     row = connection.execute(
         "SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = to_regrole(%s)",
         [sql.Identifier(name).as_string(None)],

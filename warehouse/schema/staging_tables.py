@@ -1,4 +1,4 @@
-"""Staging tables in the database: made from their definitions, and widened where a definition has grown."""
+"""Create staging tables from their definitions, and add the columns and indexes of newer definitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["set_up_staging"]
 
 @dataclass
 class _Existing:
-    """A staging table as it is in the database: types of its columns by name, its key, names of its indexes."""
+    """An existing staging table: types of its columns by name, its key, names of its indexes."""
 
     columns: dict[str, str] = field(default_factory=dict)
     key: tuple[str, ...] = ()
@@ -26,15 +26,15 @@ class _Existing:
 
 
 def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) -> None:
-    """Make the staging tables of a source, or bring them to their definitions, and grant what roles need of them.
+    """Create or extend the staging tables of a source, and grant the privileges that roles need.
 
     Args:
         connection: the administrator's, in a transaction.
-        source: whose tables.
-        suffix: what the names of the database's roles end in.
+        source: the source.
+        suffix: suffix of the role names.
 
     Raises:
-        DatabaseError: a table has another shape, which cannot be brought to its definition without a loss.
+        DatabaseError: a table has another structure, which cannot be changed to its definition without data loss.
     """
     schema = sql.Identifier(f"staging_{source.name}")
     owner = sql.Identifier(role_name("owner", suffix))
@@ -66,7 +66,7 @@ def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) 
 
 
 def _existing_tables(connection: psycopg.Connection, source: Source) -> dict[str, _Existing]:
-    """The staging tables of a source that are already there, by name."""
+    """Existing staging tables of a source, by name."""
     rows = connection.execute(
         "SELECT c.relname, jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), "
         "(SELECT array_agg(x.relname::text) FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid "
@@ -87,7 +87,7 @@ def _existing_tables(connection: psycopg.Connection, source: Source) -> dict[str
 
 
 def _add_missing_indexes(connection: psycopg.Connection, table: Table, found: _Existing) -> None:
-    """Make indexes that a newer definition has, and the key anew where its columns have another order."""
+    """Create the indexes of a newer definition, and recreate the key if its columns have another order."""
     if found.key != table.key and sorted(found.key) == sorted(table.key):
         connection.execute(
             sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}, ADD PRIMARY KEY ({})").format(
@@ -102,7 +102,11 @@ def _add_missing_indexes(connection: psycopg.Connection, table: Table, found: _E
 
 
 def _add_missing_columns(connection: psycopg.Connection, table: Table, existing: dict[str, str]) -> None:
-    """Add the columns that a newer definition has; nothing else is changed behind a user's back."""
+    """Add the columns of a newer definition; no other change is made without the user.
+
+    Raises:
+        DatabaseError: a column has another type, or a key or metadata column is missing.
+    """
     for column in table.columns:
         if column.name not in existing:
             if column.name in table.key:

@@ -1,8 +1,8 @@
-"""Payload to typed rows, by the table's definition.
+"""Decode payloads into typed rows, by the table's definition.
 
-A flat list of records goes through polars' strict NDJSON reader, a column at a time. Whatever that reader refuses goes
-record by record: a field that cannot be read becomes null and is counted, and only a record whose key or result cannot
-be read becomes a reject.
+A flat list of records is read column by column with polars' strict NDJSON reader. Payloads that it rejects are decoded
+record by record: an unreadable field becomes null and is counted, and a record becomes a reject only if its key or
+result is unreadable.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ __all__ = ["decode_records", "decode_rows", "frame_schema", "page_reject", "pars
 _logger = logging.getLogger(__name__)
 
 _MAX_RECORD_CHARS = 10_000
-#: Rejects of a page that are noted one by one.
+#: Rejects of a page that are stored individually.
 _MAX_REJECTS = 10_000
-#: Of a field's name, by which drift is counted.
+#: Length of a field name in the counts of drift.
 _MAX_NAME_CHARS = 100
-#: Unknown fields of one record that are counted by name; more of them are counted together.
+#: Unknown fields of one record that are counted by name; if there are more, they are counted together.
 _MAX_UNKNOWN = 100
-#: How far (s) ahead of the answer a time may lie: 90 days, since either clock may be wrong. What lies nearer is left to
-#: the models, whose windows end on the present day.
+#: How far (s) after the response a timestamp may be: 90 days, since either clock may be wrong. Models handle timestamps
+#: in this range; their windows end on the current day.
 _CLOCK_SLACK_S = 90 * 86_400
-#: The end of 2099, where it is not known when an answer came.
+#: The end of 2099, if the time of the response is unknown.
 _MAX_TIME_S = 4_102_444_799
 
 _POLARS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -53,12 +53,12 @@ _POLARS: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 class TooManyRejectsError(ValueError):
-    """Hardly anything in a page is a record of its table."""
+    """Almost no record of a page can be decoded."""
 
 
 @cache
 def frame_schema(table: Table) -> pl.Schema:
-    """Polars schema of the table's rows; `jsonb` columns hold JSON text."""
+    """Polars schema of the table's rows; `jsonb` columns contain JSON text."""
     return pl.Schema({column.name: _POLARS[column.type] for column in table.columns})
 
 
@@ -76,11 +76,11 @@ def decode_records(
         table: definition of the rows.
         body: a JSON array of objects.
         params: the request's parameters; fill the columns marked `from_request`.
-        observed_at: when the answer came, after which nothing in it can have been.
-        mend: brings records of another form into the table's, where the page cannot be read as it is.
+        observed_at: time of the response, which limits the timestamps in it.
+        normalise: converts a record to the table's structure if the fast path cannot read the page.
 
     Returns:
-        The rows, and a reject for each record that does not fit. A body that is not an array of objects is one reject.
+        The rows, and a reject for each record that cannot be loaded. A body that is not an array is one reject.
     """
     max_time = _max_time(observed_at)
     if _is_flat(table):
@@ -101,16 +101,16 @@ def decode_records(
 def decode_rows(
     table: Table, records: Sequence[Any], params: Mapping[str, Any], *, observed_at: datetime | None = None
 ) -> Parsed:
-    """Decode records that are already Python objects, one by one.
+    """Decode records that are Python objects, one by one.
 
     Args:
         table: definition of the rows.
         records: decoded JSON objects.
         params: the request's parameters; fill the columns marked `from_request`.
-        observed_at: when the answer came, after which nothing in it can have been.
+        observed_at: time of the response, which limits the timestamps in it.
 
     Raises:
-        TooManyRejectsError: so many records are rejects that the page is one; `parse_page` makes it that.
+        TooManyRejectsError: too many records are rejects; `parse_page` rejects the whole page.
     """
     parsed = Parsed()
     max_time = _max_time(observed_at)
@@ -135,7 +135,7 @@ def decode_rows(
 
 
 def parse_page(endpoint: Endpoint, page: Page) -> Parsed:
-    """What a page becomes; one that its parser cannot take is a reject as a whole, and keeps no other page waiting."""
+    """Parse a page; if its parser fails, the whole page becomes a reject, so that other pages can be loaded."""
     try:
         return endpoint.parse(page)
     except TooManyRejectsError:
@@ -147,7 +147,7 @@ def parse_page(endpoint: Endpoint, page: Page) -> Parsed:
 
 
 def page_reject(table: Table, body: bytes, reason: str, field_path: str = "$") -> Reject:
-    """A reject for a page as a whole; text that PostgreSQL cannot store is replaced in the excerpt of the body."""
+    """A reject for a whole page; text that PostgreSQL cannot store is replaced in the excerpt of the body."""
     text = body[:_MAX_RECORD_CHARS].decode("utf-8", "replace").replace("\x00", "\ufffd")
     return Reject(table=table.name, record_index=-1, field_path=field_path, reason=reason, record=text)
 
@@ -161,12 +161,12 @@ def _is_flat(table: Table) -> bool:
 
 
 def _read_flat(table: Table, body: bytes, params: Mapping[str, Any], max_time: int) -> pl.DataFrame | None:
-    """Read a whole page at once, or return None where the careful way has to find out why it cannot be done."""
+    """Read a whole page at once; None if it has to be decoded record by record."""
     body = body.strip()
     if not (body.startswith(b"[{") and body.endswith(b"}]")):
         return None
     in_record = {column.name: _POLARS[column.type] for column in table.columns if not column.from_request}
-    # A "},{" inside a text would leave two broken lines, which the strict reader refuses: never a wrong row.
+    # A "},{" within a string gives two invalid lines, which the strict reader rejects: never a wrong row.
     lines = body[1:-1].replace(b"},{", b"}\n{")
     try:
         frame = pl.read_ndjson(io.BytesIO(lines), schema=in_record)
@@ -181,7 +181,7 @@ def _read_flat(table: Table, body: bytes, params: Mapping[str, Any], max_time: i
 
 
 def _is_valid(table: Table, frame: pl.DataFrame, max_time: int) -> bool:
-    """Whether nothing is missing and every number lies in its column's range."""
+    """Whether no required value is missing and every number is in its column's range."""
     wrong = []
     for column in table.columns:
         values = pl.col(column.name)
@@ -196,13 +196,13 @@ def _is_valid(table: Table, frame: pl.DataFrame, max_time: int) -> bool:
 
 
 def _drift_of_first_record(table: Table, body: bytes) -> Counter[str]:
-    """Unknown fields of a page's first record; one look a page keeps the fast way fast."""
+    """Unknown fields of a page's first record only, which keeps the fast path fast."""
     body = body.strip()
     unreadable = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
     try:
         first = msgspec.json.decode(body[1 : body.index(b"}") + 1])
     except unreadable:
-        # The record holds objects of its own, so that it does not end where the first of them does.
+        # The record contains objects, so it does not end at the first closing brace.
         try:
             first = msgspec.json.decode(body, type=list[dict[str, msgspec.Raw]])[0]
         except unreadable:
@@ -218,7 +218,7 @@ def _drift(table: Table, record: Mapping[str, Any]) -> Counter[str]:
 
 
 def unknown_fields_key(table: str) -> str:
-    """The name by which unknown fields of a table are counted together, where they are too many for a row each."""
+    """The name under which unknown fields of a table are counted together if there are too many to name each."""
     return f"{table}.*"
 
 
@@ -229,17 +229,17 @@ def _known_keys(table: Table) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """How a column is read from a record.
+    """How to decode a column of a record.
 
     Args:
         name: the column.
-        keys: keys that lead to the value; none where the request names it.
-        path: the same as text.
-        read: reads the value.
-        is_required: without it a record is a reject.
-        is_decisive: a record in which it cannot be read is a reject.
-        none: values that say there is none.
-        check: notes values within a document that cannot be read.
+        keys: keys of the path to the value; empty if the value comes from the request.
+        path: the same path as text.
+        parse: parses the value.
+        is_required: a record without the value is rejected.
+        rejects_record: a record with an unreadable value is rejected.
+        null_values: values that mean null.
+        check: checks the fields within a document.
     """
 
     name: str
@@ -287,7 +287,7 @@ def _convert(
     max_time: int,
     field_rejects: dict[str, str],
 ) -> list[Any] | Reject:
-    """The row of a record, or why there is none; fields that could not be read are noted in `odd` with the reason."""
+    """The row of a record, or its reject; unreadable fields are added to `field_rejects` with the reason."""
     row: list[Any] = []
     for field in _fields(table):
         path = field.path

@@ -1,4 +1,4 @@
-"""The books of a load: batch, files, rejects, odd fields, cursors, rereads and drift, in the load's own transaction."""
+"""The load ledger: batch, files, rejects, field rejects, cursors, rereads and drift, in the load's own transaction."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["LoadReport", "write_ledger"]
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did, summed over its batches.
+    """Counts of a load, summed over its batches.
 
     Args:
         batches: transactions committed.
         files: lake files loaded.
-        pages: pages in them.
-        records: rows that were offered to the merge.
-        inserted: rows that are new.
+        pages: pages in these files.
+        records: rows passed to the merge.
+        inserted: new rows.
         updated: rows whose content changed.
         deleted: rows that became tombstones.
-        reobserved: rows seen again unchanged, at a later time.
-        rejected: records that could not become rows.
-        odd_fields: fields that could not be read as they were sent, in records that became rows.
-        changed: rows inserted, updated or deleted, by table; tables without any are left out.
+        reobserved: rows that were observed again, unchanged, at a later time.
+        rejected: records that could not be loaded as rows.
+        field_rejects: unreadable fields in records that were loaded.
+        changed: rows inserted, updated or deleted, by table; tables without changes are left out.
     """
 
     batches: int = 0
@@ -57,11 +57,11 @@ class LoadReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Its numbers, by name."""
+        """The counts by name, without those by table."""
         return {name: value for name, value in asdict(self).items() if name != "changed"}
 
 
-#: Unknown fields of a table that `ops.drift` holds by name.
+#: Unknown fields of a table that `ops.drift` stores by name.
 _MAX_DRIFT_FIELDS = 200
 
 _BATCH = """
@@ -125,10 +125,10 @@ def write_ledger(
     batch_id: int,
     loaded_at: datetime,
 ) -> None:
-    """Write what a load leaves in `ops`.
+    """Write the ledger of a load to `ops`.
 
-    A reject of these files that is no reject any more is marked as mended; odd fields of these files are those that the
-    load has found, whatever an earlier one did.
+    Rejects of these files that no longer occur are marked as replayed. Field rejects of these files are replaced by
+    those of this load.
     """
     with connection.cursor() as cursor:
         cursor.execute(_BATCH, {**report.counts, "batch_id": batch_id, "source": source.name, "loaded_at": loaded_at})
@@ -202,7 +202,7 @@ def write_ledger(
 
 
 def _limit_names(known: Set[str], found: Counter[str]) -> Counter[str]:
-    """Unknown fields by name as long as a table has few of them; what comes beyond is counted together."""
+    """Counts of unknown fields by name, up to a limit for each table; further fields are counted together."""
     named = Counter(name.partition(".")[0] for name in known)
     limited: Counter[str] = Counter()
     for name, times in sorted(found.items()):

@@ -1,7 +1,8 @@
-"""The load: landed files into staging tables, exactly once in effect.
+"""Load landed files into staging tables, exactly once in effect.
 
-One transaction a group of files: wait for a running build, lock the tables in name order, take a batch id, COPY, merge,
-write rejects, feed, cursors and books. While one group is merged by the server, the next is decoded here.
+Each group of files is loaded in one transaction: wait for a running build, lock the tables in name order, take a batch
+id, COPY, merge, and write feed, cursors and load ledger. While the server merges one group, this process decodes the
+next.
 """
 
 from __future__ import annotations
@@ -32,20 +33,20 @@ __all__ = ["LoadReport", "load_files", "load_pending", "pending_files"]
 
 
 def load_pending(database_url: str, lake: Lake, source: Source, endpoints: Sequence[str] | None = None) -> LoadReport:
-    """Load every landed file of a source that is not loaded yet. Its cost does not follow the length of the lake.
+    """Load all landed files of a source that are not loaded yet. Its cost does not depend on the size of the lake.
 
     Args:
         database_url: a login that may write staging tables (`ladder_ingest`).
-        lake: where the files are.
-        source: their source.
+        lake: the lake.
+        source: the source of the files.
         endpoints: only these endpoints; all by default.
 
     Raises:
-        DatabaseError: the database cannot be reached or written; what is committed stays, the rest stays pending.
+        DatabaseError: the database cannot be reached or written; committed batches stay, other files stay pending.
         LakeError: a file cannot be read.
     """
     with connect(database_url) as connection:
-        # Read before what is loaded: whatever is landed meanwhile stays noted.
+        # Read the markers first, so that those of files that are landed meanwhile are kept.
         marked = lake.marked_pending(source.name)
         files = pending_files(connection, lake, source)
         record_listing(connection, lake, source.name, files)
@@ -56,14 +57,14 @@ def load_pending(database_url: str, lake: Lake, source: Source, endpoints: Seque
         with connection.transaction():
             loaded = _loaded_files(connection, [lake.name_of(path) for path in seen])
             if endpoints is None:
-                # Whatever a replay that was killed had still to load is loaded now.
+                # All files that a killed replay had not loaded yet are loaded now.
                 connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
         lake.clear_pending([path for path in seen if lake.name_of(path) in loaded])
         return report
 
 
 def pending_files(connection: psycopg.Connection, lake: Lake, source: Source) -> list[Path]:
-    """Landed files that are not loaded yet, in the order of their landing. Nothing is written."""
+    """Landed files that are not loaded yet, in landing order. Writes nothing."""
     if needs_listing(connection, lake, source.name):
         landed = [path for endpoint in source.endpoints for path in lake.files(source.name, endpoint)]
         landed.sort(key=lambda path: path.name)
@@ -85,15 +86,15 @@ def load_files(
     has_build_lock: bool = False,
     on_batch: Callable[[LoadReport], None] | None = None,
 ) -> LoadReport:
-    """Load files, a group a transaction.
+    """Load files, one transaction per group.
 
     Args:
         connection: a connection outside a transaction.
-        lake: where the files are.
-        source: their source.
-        files: what to load.
-        again: also load files that are already loaded (their rejects are tried once more).
-        builds_wait: the caller holds the build lock, in another connection.
+        lake: the lake.
+        source: the source of the files.
+        files: the files to load.
+        is_reload: also load files that are already loaded, to try their rejects again.
+        has_build_lock: the caller holds the build lock, in another connection.
         on_batch: called with the report of each committed batch.
     """
     if connection.info.transaction_status != TransactionStatus.IDLE:
@@ -112,7 +113,7 @@ def load_files(
         except psycopg.Error as error:
             raise _load_error(error) from error
         if report is None:
-            # Another process loaded some of these files meanwhile; what it left is prepared anew.
+            # Another process has loaded some of these files since; the other files are prepared again.
             names = [name for name, _, _ in prepared.files]
             with connection.transaction():
                 loaded = _loaded_files(connection, names)
@@ -121,14 +122,14 @@ def load_files(
         total += report
         if on_batch is not None:
             on_batch(report)
-    # A build that follows at once must find how much has changed, to know what to analyse.
+    # A build that starts immediately needs the counts of changed rows, to decide which tables to analyse.
     connection.execute("SELECT pg_stat_force_next_flush()")
     connection.commit()
     return total
 
 
 def _prefetch(groups: Iterator[PreparedGroup]) -> Iterator[PreparedGroup]:
-    """Prepare one group in a thread while the one before is used: memory stays bounded at two."""
+    """Prepare the next group in a thread while the current one is loaded: at most two groups are in memory."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare") as executor:
         upcoming = executor.submit(next, groups, None)
         while (group := upcoming.result()) is not None:
@@ -145,7 +146,7 @@ def _load_or_reject_pages(
     is_reload: bool,
     has_build_lock: bool,
 ) -> LoadReport | None:
-    """Load a group in a transaction; where its data are at fault, without the pages that they are in."""
+    """Load a group in a transaction; if its data cause an error, without the pages that contain them."""
 
     def load(group: PreparedGroup) -> LoadReport | None:
         return _load_group(connection, source, group, is_reload=is_reload, has_build_lock=has_build_lock)
@@ -160,7 +161,7 @@ def _load_or_reject_pages(
 def _load_group(
     connection: psycopg.Connection, source: Source, prepared: PreparedGroup, *, is_reload: bool, has_build_lock: bool
 ) -> LoadReport | None:
-    """Load a group inside the caller's transaction; None when some of its files are loaded already."""
+    """Load a group inside the caller's transaction; None if some of its files are already loaded."""
     if not has_build_lock:
         share_build_lock(connection)
     acquire_load_lock(connection, source.name)
@@ -185,7 +186,7 @@ def _load_group(
         changed=changed,
     )
     if is_reload:
-        prepared.drift.clear()  # It was counted when the pages came first.
+        prepared.drift.clear()  # It was counted when the pages were first loaded.
     write_ledger(connection, source, prepared, report, batch_id=batch_id, loaded_at=loaded_at)
     return report
 
@@ -196,9 +197,9 @@ def _loaded_files(connection: psycopg.Connection, names: Sequence[str]) -> set[s
 
 
 def _known_files(connection: psycopg.Connection, lake: Lake, source: Source, files: Sequence[Path]) -> frozenset[Path]:
-    """Files that hold nothing but pages which were loaded before, from other files.
+    """Files whose pages have all been loaded before, from other files.
 
-    The same answer observed at the same moment cannot change what stands, so these need not even be decoded.
+    The same response with the same observation time cannot change any row, so these files need not be decoded.
     """
     digests = {path: set(lake.digests(path)) for path in files}
     rows = connection.execute(
@@ -211,17 +212,17 @@ def _known_files(connection: psycopg.Connection, lake: Lake, source: Source, fil
 
 
 def _begin_batch(connection: psycopg.Connection) -> tuple[int, datetime]:
-    """Take the batch id and tell it to the transaction, where the staging tables' defaults find it."""
+    """Take a batch id and set it in the transaction, from where the defaults of staging tables read it."""
     row = connection.execute(
         "SELECT set_config('ladder.batch_id', nextval('ops.batch_ids')::text, true)::bigint, now()"
     ).fetchone()
-    assert row is not None  # a SELECT without FROM always answers
+    assert row is not None  # a SELECT without FROM always returns a row
     return row
 
 
 def _load_error(error: psycopg.Error) -> DatabaseError:
     if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable):
-        return to_database_error(error, ("the load was refused", "run `ladder doctor`"))
+        return to_database_error(error, ("the load was not permitted", "run `ladder doctor`"))
     return to_database_error(
         error, ("the load stopped", "run again; what was landed is in the lake and is loaded then")
     )

@@ -1,4 +1,4 @@
-"""A page that the database refuses becomes a reject as a whole, so that it keeps no other page from being loaded."""
+"""Turn pages that the database rejects into rejects, so that all other pages can be loaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from warehouse.staging.prepare import PreparedGroup, prepare
 
 __all__ = ["DATA_ERRORS", "load_without_rejected_pages"]
 
-#: Errors of what a page holds, which would come again each time it is loaded.
+#: Errors caused by the content of a page, which would occur at every load.
 DATA_ERRORS = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -39,21 +39,21 @@ def load_without_rejected_pages(
     prepared: PreparedGroup,
     load: Callable[[PreparedGroup], LoadReport | None],
 ) -> LoadReport:
-    """Load the files of a group that failed for its data, each by itself, without the pages that are at fault.
+    """Load the files of a group that failed because of its data, one by one, without the pages that cause the error.
 
     Args:
         connection: a connection outside a transaction.
-        lake: where the files are.
-        source: their source.
+        lake: the lake.
+        source: the source of the files.
         prepared: the group.
-        load: loads a group inside a transaction; returns None where another process has loaded it.
+        load: loads a group inside a transaction; returns None if another process has loaded it.
     """
     total = LoadReport()
     for name, _, count in prepared.files:
         path = lake.root / name
         rejected_pages = _find_rejected_pages(connection, lake, source, path, range(count), range(count), load)
         for (_, page), reason in rejected_pages.items():
-            _logger.warning("page %s of %s is left out: %s", page, name, reason)
+            _logger.warning("page %s of %s is rejected: %s", page, name, reason)
         [group] = prepare(lake, source, [path], rejected_pages=rejected_pages)
         with connection.transaction():
             total += load(group) or LoadReport()
@@ -69,7 +69,17 @@ def _find_rejected_pages(
     all_pages: Sequence[int],
     load: Callable[[PreparedGroup], LoadReport | None],
 ) -> dict[tuple[Path, int], str]:
-    """Which of some pages of a file the database refuses, and why; found by halves, in transactions that are undone."""
+    """Find the pages of a file that the database rejects, by bisection in transactions that are rolled back.
+
+    Args:
+        connection: a connection outside a transaction.
+        lake: the lake.
+        source: the source of the file.
+        path: the file.
+        candidates: positions of the pages to try.
+        all_pages: positions of all pages of the file.
+        load: loads a group inside a transaction.
+    """
     excluded = {(path, page): "" for page in all_pages if page not in candidates}
     [group] = prepare(lake, source, [path], rejected_pages=excluded)
     try:

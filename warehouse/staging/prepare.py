@@ -1,4 +1,4 @@
-"""Lake files to rows that are ready to be copied: everything about a load that needs no database."""
+"""Decode lake files into rows that are ready for COPY: the part of a load that needs no database."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from warehouse.staging.decode import decode_rows, frame_schema, page_reject, par
 __all__ = ["LocatedFieldReject", "LocatedReject", "PreparedGroup", "Rows", "prepare"]
 
 _TIME = pl.Datetime("us", "UTC")
-#: Payload bytes after which a group of files is closed: bounds memory, and is large enough that the cost of a
-#: transaction does not show.
+#: Payload bytes after which a group of files is complete: limits memory, and is large enough that the cost of a
+#: transaction is negligible.
 GROUP_BYTES = 8 << 20
 _SAMPLE_KEYS = 200
 
 
 class _Deletion(msgspec.Struct):
-    """Body of a page that tells of deleted rows."""
+    """Body of a page that lists deleted rows."""
 
     table: str
     keys: list[dict[str, Any]]
@@ -36,7 +36,7 @@ class _Deletion(msgspec.Struct):
 
 @dataclass(frozen=True)
 class LocatedReject:
-    """A reject and where its payload lies."""
+    """A reject and the position of its page."""
 
     path: str
     page: int
@@ -46,15 +46,15 @@ class LocatedReject:
 
 @dataclass(frozen=True)
 class LocatedFieldReject:
-    """A field that could not be read as it was sent, in one page.
+    """An unreadable field in one page.
 
     Args:
         path: lake file of the page.
-        page: place of the page in the file.
+        page: position of the page in the file.
         endpoint: endpoint of the page.
-        field: the field, and why.
-        records: how many records have such a value.
-        record_index: position of the first of them.
+        field: the field and the reason.
+        records: number of records with such a value.
+        record_index: position of the first of these records.
     """
 
     path: str
@@ -74,8 +74,8 @@ class Rows:
         count: number of rows.
         has_duplicates: a key occurs more than once.
         sample: up to some hundred keys, spread over the rows.
-        encoded: binary COPY data where every column has a fixed width, else None.
-        frame: the rows where they are not encoded.
+        encoded: binary COPY data if every column has a fixed width, else None.
+        frame: the rows if they are not encoded, else None.
     """
 
     table: Table
@@ -94,10 +94,10 @@ class PreparedGroup:
         files: path below the lake, endpoint and number of pages of each file.
         digests: digest of each page.
         rows: rows by table name.
-        rejects: records that could not become rows.
-        cursors: newest move of each cursor, and when it was observed.
-        drift: unknown fields, with the number of times they were seen.
-        odd: fields that could not be read as they were sent.
+        rejects: records that cannot be loaded as rows.
+        cursors: newest value of each cursor, and when it was observed.
+        drift: number of occurrences of each unknown field.
+        field_rejects: unreadable fields.
     """
 
     files: list[tuple[str, str, int]] = field(default_factory=list)
@@ -116,14 +116,14 @@ def prepare(
     known: frozenset[Path] = frozenset(),
     rejected_pages: Mapping[tuple[Path, int], str] | None = None,
 ) -> Iterator[PreparedGroup]:
-    """Decode files, a group at a time; a file is never split over groups.
+    """Decode files in groups; a file is never split into several groups.
 
     Args:
-        lake: where the files are.
-        source: their source.
-        files: what to decode, in order.
-        known: files of which every page was loaded before, as it is; these are only noted.
-        refused: pages, by file and place in it, that are rejects as a whole, and why; their cursors do not move.
+        lake: the lake.
+        source: the source of the files.
+        files: the files to decode, in order.
+        known: files whose pages have all been loaded before; they are recorded but not decoded.
+        rejected_pages: reasons of pages that are rejected as a whole, by file and position; their cursors are ignored.
 
     Raises:
         LakeError: a file cannot be read.
@@ -185,7 +185,7 @@ def _add_file(
 
 
 def _parse_deletion(endpoint: Endpoint, page: Page) -> Parsed:
-    """Tombstones: the keys of deleted rows, everything else null; all of it is in the body, nothing in the request."""
+    """Parse a deletion into tombstones: rows with a key and null in all other columns. Everything is in the body."""
     try:
         deletion = msgspec.json.decode(page.body, type=_Deletion)
         table = next(table for table in endpoint.tables if table.name == deletion.table)

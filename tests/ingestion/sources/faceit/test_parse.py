@@ -240,7 +240,7 @@ def test_a_winner_that_is_no_side_is_a_reject_and_never_a_match_without_one(sent
 def test_a_name_of_both_sides_is_no_winner() -> None:
     teams = {side: {**team, "name": "Mix"} for side, team in _TEAMS.items()}
     parsed = parse("hub_matches", {"items": [{"match_id": "1", "teams": teams, "results": {"winner": "Mix"}}]})
-    assert [reject.reason for reject in parsed.rejects] == ["an unknown spelling"]
+    assert [reject.reason for reject in parsed.rejects] == ["the text is not an accepted value"]
 
 
 @pytest.mark.parametrize(
