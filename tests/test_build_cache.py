@@ -1,4 +1,4 @@
-"""What sessions of tests share is made once, whole or not at all, and never out of date."""
+"""Shared artifacts of test sessions are created once and atomically, and are never stale."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests import build_cache
 
 
-def test_whoever_comes_while_it_is_made_waits_and_finds_it_whole(tmp_path: Path) -> None:
+def test_processes_that_arrive_during_the_creation_wait_and_get_the_complete_folder(tmp_path: Path) -> None:
     made: list[Path] = []
 
     def make(place: Path) -> None:
@@ -29,7 +29,7 @@ def test_whoever_comes_while_it_is_made_waits_and_finds_it_whole(tmp_path: Path)
     assert len(made) == 1
 
 
-def test_what_could_not_be_made_leaves_nothing_and_is_made_again(tmp_path: Path) -> None:
+def test_a_failed_creation_leaves_nothing_and_is_repeated(tmp_path: Path) -> None:
     def fail(place: Path) -> None:
         (place / "half").touch()
         raise RuntimeError
@@ -40,7 +40,7 @@ def test_what_could_not_be_made_leaves_nothing_and_is_made_again(tmp_path: Path)
     assert [path.name for path in place.iterdir()] == ["whole"]
 
 
-def test_a_digest_changes_with_every_source_and_its_place_and_with_nothing_else(tmp_path: Path) -> None:
+def test_a_digest_depends_on_the_content_and_path_of_every_source_and_on_nothing_else(tmp_path: Path) -> None:
     def write(name: str, text: str) -> str:
         (tmp_path / "sources" / name).write_text(text)
         return build_cache.source_digest("sources", root=tmp_path)
@@ -54,7 +54,7 @@ def test_a_digest_changes_with_every_source_and_its_place_and_with_nothing_else(
     assert build_cache.source_digest("sources", root=tmp_path) not in digests
 
 
-def test_a_migration_a_table_and_a_setting_make_another_cluster(tmp_path: Path) -> None:
+def test_a_change_of_a_migration_a_table_or_a_setting_requires_another_cluster(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     for name in ("warehouse", "ingestion"):
         shutil.copytree(root / name, tmp_path / name)

@@ -1,4 +1,4 @@
-"""Answers of both sources in short, and one value of an answer replaced by another."""
+"""Short sample responses of both sources, and unexpected values to put into them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 MISSING = object()
 _OBSERVED_AT = datetime(2026, 3, 1, tzinfo=UTC)
 
-#: Parts of an answer on which rows hang, besides the columns that say so themselves.
+#: Structural keys of a response: a change of their values may remove rows.
 _STRUCTURE = {
     "faction1",
     "faction2",
@@ -46,7 +46,7 @@ _STRUCTURE = {
     "stats",
     "teams",
 }
-#: Columns that are read from fields of another name.
+#: Columns that are read from fields with another name.
 _READ_FROM: dict[str, frozenset[str]] = {
     "faction": frozenset(("faction1", "faction2")),
     "finished_at": frozenset(("Match Finished At",)),
@@ -63,7 +63,7 @@ _READ_FROM: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class SampleResponse:
-    """An answer of a source, and what was requested."""
+    """A sample response of a source, with the parameters of its request."""
 
     source: Source
     endpoint: str
@@ -71,12 +71,12 @@ class SampleResponse:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def page(self, body: Any) -> Page:
-        """The answer with another body."""
+        """The response as a page with another body."""
         raw = json.dumps(body).encode()
         return Page(self.endpoint, f"/{self.endpoint}", self.params, 200, _OBSERVED_AT, raw)
 
     def parse(self, body: Any) -> Parsed:
-        """What a body in its place becomes."""
+        """Parse the response with another body."""
         return self.source.endpoints[self.endpoint].parse(self.page(body))
 
     def __str__(self) -> str:
@@ -199,7 +199,7 @@ SAMPLE_RESPONSES = (
     ),
 )
 
-#: What stands in for a value: its absence, another type, what no column holds, odd characters, or any JSON.
+#: Replacements of a value: missing, another type, out of every column's range, invalid characters, or any JSON.
 unexpected_values = st.one_of(
     st.just(MISSING),
     st.none(),
@@ -217,46 +217,46 @@ unexpected_values = st.one_of(
 ValuePath = tuple[str | int, ...]
 
 
-def value_paths(body: Any, place: ValuePath = ()) -> Iterator[ValuePath]:
-    """Where in an answer values are, itself left out."""
+def value_paths(body: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
+    """Paths of all values within a response, without the empty path."""
     items = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
     for key, value in items:
-        yield (*place, key)
-        yield from value_paths(value, (*place, key))
+        yield (*path, key)
+        yield from value_paths(value, (*path, key))
 
 
-def with_value(body: Any, place: ValuePath, value: Any) -> Any:
-    """An answer with another value in one place."""
-    made = copy.deepcopy(body)
-    holder = made
-    for key in place[:-1]:
+def with_value(body: Any, path: ValuePath, value: Any) -> Any:
+    """A copy of a response with another value at one path."""
+    copied = copy.deepcopy(body)
+    holder = copied
+    for key in path[:-1]:
         holder = holder[key]
     if value is MISSING:
-        del holder[place[-1]]
+        del holder[path[-1]]
     else:
-        holder[place[-1]] = value
-    return made
+        holder[path[-1]] = value
+    return copied
 
 
-def unexpected_effects(answer: SampleResponse, place: ValuePath, value: Any) -> list[str]:
-    """What the change of one value did to rows beyond what it may do; nothing, if all is well.
+def unexpected_effects(response: SampleResponse, path: ValuePath, value: Any) -> list[str]:
+    """Effects of changing one value that are not allowed; an empty list if there are none.
 
-    No row may be lost but for its key or its result, no other column may change, and where a value is lost it has to be
+    A row may only be lost because of its key or its result, no other column may change, and a lost value must be
     counted with its path.
     """
-    before, after = answer.parse(answer.body), answer.parse(with_value(answer.body, place, value))
-    names = {key for key in place if isinstance(key, str)}
-    last = next((key for key in reversed(place) if isinstance(key, str)), None)
+    before, after = response.parse(response.body), response.parse(with_value(response.body, path, value))
+    names = {key for key in path if isinstance(key, str)}
+    last = next((key for key in reversed(path) if isinstance(key, str)), None)
     wrong = []
-    for table in answer.source.endpoints[answer.endpoint].tables:
+    for table in response.source.endpoints[response.endpoint].tables:
         old, new = _rows(table, before), _rows(table, after)
         lost = sum(map(len, old.values())) - sum(map(len, new.values()))
-        if lost > 0 and not (_may_cost_rows(table, last) or _is_whole_record(place)):
+        if lost > 0 and not (_may_remove_rows(table, last) or _is_whole_record(path)):
             wrong.append(f"{table.name}: {lost} rows lost")
         if lost > 0 and not (
             after.rejects or after.field_rejects or value is MISSING or value is None or isinstance(value, dict | list)
         ):
-            wrong.append(f"{table.name}: rows lost without a trace")
+            wrong.append(f"{table.name}: rows lost without a reject")
         for key in old.keys() & new.keys():
             if len(old[key]) == len(new[key]) == 1:
                 wrong += _changes(table, old[key][0], new[key][0], names, value, after)
@@ -271,7 +271,7 @@ def _rows(table: Table, parsed: Parsed) -> dict[Any, list[dict[str, Any]]]:
     return found
 
 
-def _may_cost_rows(table: Table, name: str | None) -> bool:
+def _may_remove_rows(table: Table, name: str | None) -> bool:
     needed = {
         key
         for column in table.columns
@@ -281,8 +281,8 @@ def _may_cost_rows(table: Table, name: str | None) -> bool:
     return name in needed | _STRUCTURE
 
 
-def _is_whole_record(place: ValuePath) -> bool:
-    return isinstance(place[-1], int) or len(place) == 1
+def _is_whole_record(path: ValuePath) -> bool:
+    return isinstance(path[-1], int) or len(path) == 1
 
 
 def _changes(

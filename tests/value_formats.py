@@ -1,4 +1,4 @@
-"""How numbers and booleans are spelled within documents, as JSON, and what ingestion and models read."""
+"""Notations of numbers and booleans within JSON documents, and the values that ingestion and models parse them as."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["VALUE_FORMATS", "ValueFormat"]
 
 
 class ValueFormat(NamedTuple):
-    """A value as it is sent, and what it is read as by type; None where it cannot be read."""
+    """A value as it is sent, and the parsed value by type; None if it is unreadable."""
 
     sent: str
     integer: int | None = None

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     )
     show_people: Literal["tracked", "all"] = Field(
         default="tracked",
-        description="players shown with names, countries, avatars and Steam ids: `tracked` (and professionals) or `all`",
+        description="players shown by name, country, avatar and Steam id: `tracked` (and professionals) or `all`",
     )
     dev_schema: str | None = Field(
         default=None, description="schema in which `ladder dbt` builds (default: `dev_` and the name of the user)"
