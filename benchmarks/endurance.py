@@ -1,8 +1,8 @@
-"""`ladder up` while its servers, its processes and the upstream are killed, stopped and ended, one after the other.
+"""`ladder up` while its servers, its processes and the upstream are killed, suspended and stopped, one after another.
 
-Readers request a handful of answers a second meanwhile. Each must be fresh, or marked as stale. After each event all
-parts must be up and a run must succeed within half a minute, and in the end `ladder verify` must find no difference.
-Half of the events happen in the middle of a run, which may fail.
+Meanwhile readers send a few requests per second. Each response must be fresh, or marked as stale. After each event all
+parts must be up and a run must succeed within half a minute, and at the end `ladder verify` must find no difference.
+Half of the events happen during a run, which may fail.
 
     python -m benchmarks.endurance --events 20 --minutes 10
 """
@@ -43,16 +43,16 @@ DOWNTIME_S = 5.0
 RECOVERY_LIMIT_S = 30.0
 RUN_STARTED_S = 2.0
 TIMEOUT_S = 300.0
-#: What happens to each: a crash, a hang, and an orderly end.
-FAULTS = ("killed", "stopped for 10 s", "ended")
+#: Faults of each target: a crash, a hang, and an orderly stop.
+FAULTS = ("killed", "suspended for 10 s", "stopped")
 TARGETS = ("PostgreSQL", "Valkey", "daemon", "worker", "upstream")
 MODULES = {"daemon": "dagster._daemon", "worker": "orchestration.worker.server"}
 SERVERS = {"PostgreSQL": "postgres", "Valkey": "valkey"}
-STOP_SIGNALS = {"PostgreSQL": signal.SIGINT}  # a fast shutdown; SIGTERM would wait for its clients
+STOP_SIGNALS = {"PostgreSQL": signal.SIGINT}  # a fast shutdown; on SIGTERM it would wait for its clients
 
 
 class Upstream:
-    """The simulated sources as a process that can be started again on its port, on the same day of its world."""
+    """The simulated sources as a process that can be restarted with the same port and the same date of its world."""
 
     def __init__(self) -> None:
         self._port = reserve_port("127.0.0.1", 0)
@@ -71,17 +71,17 @@ class Upstream:
             self._advance(self._days)
 
     def advance(self) -> None:
-        """Let a day pass."""
+        """Advance the simulated date by a day."""
         self._days += 1
         self._advance(1)
 
     def players(self, path: str, count: int) -> list[str]:
-        """Ids of players who can be tracked."""
+        """Ids of players that can be tracked."""
         found = httpx.get(self._control(path), params={"count": count}, timeout=30).json()
         return [str(player) for player in found]
 
     def end(self) -> None:
-        """End it for good."""
+        """Kill the process."""
         self.process.kill()
         self.process.communicate()
 
@@ -93,7 +93,7 @@ class Upstream:
 
 
 class Installation:
-    """`ladder up` on a home of its own."""
+    """`ladder up` with its own home."""
 
     def __init__(self, home: Path, upstream: Upstream) -> None:
         self.home = home
@@ -124,13 +124,13 @@ class Installation:
         )
 
     def ladder(self, *arguments: str) -> tuple[int, str]:
-        """Run a command to its end: its exit code and all that it wrote."""
+        """Run a command to its end; returns its exit code and output."""
         command = self.start(*arguments)
         output, errors = command.communicate(timeout=TIMEOUT_S)
         return command.returncode, (output + errors).decode(errors="replace")
 
     def processes(self, target: str) -> list[psutil.Process]:
-        """The processes of a part, its main one first."""
+        """The processes of a part, the main process first."""
         if target == "upstream":
             return [psutil.Process(self.upstream.process.pid)]
         if target in SERVERS:
@@ -141,7 +141,7 @@ class Installation:
         return [child for child in children if MODULES[target] in child.cmdline()]
 
     def is_up(self) -> bool:
-        """Whether all parts are up, as `ladder up` says."""
+        """Whether all parts are up, as reported by `ladder up`."""
         states = read_states(self.home)
         return states is not None and not states.troubled
 
@@ -152,7 +152,7 @@ class Installation:
 
 
 class Readers:
-    """Threads that request answers, one after the other, and count them."""
+    """Threads that send requests one after another and count the responses."""
 
     def __init__(self, api: str, paths: Sequence[str]) -> None:
         self.counts: Counter[str] = Counter()
@@ -165,13 +165,13 @@ class Readers:
         self._threads = [threading.Thread(target=self._read) for _ in range(READERS)]
 
     def __enter__(self) -> Readers:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for the answers under way."""
+        """Stop the threads after their current requests."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
@@ -196,9 +196,9 @@ class Readers:
 
 
 def inject_fault(installation: Installation, target: str, fault: str) -> None:
-    """Do something to a part; when this returns, nothing but `ladder up` has to be waited for."""
+    """Inject a fault into a part, and restart the upstream, which `ladder up` does not supervise."""
     processes = installation.processes(target)
-    if fault == "stopped for 10 s":
+    if fault == "suspended for 10 s":
         for process in processes:
             process.suspend()
         time.sleep(SUSPENDED_S)
@@ -219,11 +219,11 @@ def inject_fault(installation: Installation, target: str, fault: str) -> None:
 
 
 def measure_recovery(installation: Installation) -> tuple[float, float]:
-    """Wait until all parts are up and then a run has succeeded; seconds until both, and until the parts were up."""
+    """Wait until all parts are up and a run succeeds; returns the seconds until then and until the parts were up."""
     started = time.monotonic()
     parts_s = None
     output = "some parts are not up"
-    time.sleep(1.0)  # `ladder up` looks five times a second
+    time.sleep(1.0)  # `ladder up` checks its parts five times a second
     while time.monotonic() - started < TIMEOUT_S:
         if installation.is_up():
             parts_s = parts_s or time.monotonic() - started
@@ -231,12 +231,12 @@ def measure_recovery(installation: Installation) -> tuple[float, float]:
             if code == 0 and installation.is_up():
                 return time.monotonic() - started, parts_s
         time.sleep(0.2)
-    print(f"error: not back within {TIMEOUT_S:.0f} s: {output}", file=sys.stderr)
+    print(f"error: no recovery within {TIMEOUT_S:.0f} s: {output}", file=sys.stderr)
     return time.monotonic() - started, parts_s or TIMEOUT_S
 
 
 def fill(installation: Installation) -> list[str]:
-    """Track players and build both colours, of which the first build is from nothing; paths that readers request."""
+    """Track players and build both colours, the first one in full; returns the paths that readers request."""
     upstream = installation.upstream
     players = upstream.players("players", OPENDOTA_PLAYERS)
     done = [
@@ -256,7 +256,7 @@ def fill(installation: Installation) -> list[str]:
 
 
 def has_data(url: str) -> bool:
-    """Whether there is an answer at all, waiting until the first publication is served."""
+    """Whether a URL has data, after waiting until the first publication is served."""
     deadline = time.monotonic() + 10
     while (status := httpx.get(url, timeout=30).status_code) >= 500 and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -265,7 +265,7 @@ def has_data(url: str) -> bool:
 
 @contextmanager
 def running_installation() -> Iterator[Installation]:
-    """`ladder up` and its upstream, until the end of the block."""
+    """Run `ladder up` and its upstream until the block ends."""
     home = Path(tempfile.mkdtemp(prefix="ladder-endurance-"))
     home.chmod(0o755)
     upstream = Upstream()
@@ -282,10 +282,10 @@ def running_installation() -> Iterator[Installation]:
 
 
 def main() -> int:
-    """Let everything happen; 1 when something did not hold."""
+    """Inject all faults; returns 1 if a requirement was not met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endurance", description=__doc__)
-    parser.add_argument("--events", type=int, default=20, help="how many things happen")
-    parser.add_argument("--minutes", type=float, default=10.0, help="for how long, at least")
+    parser.add_argument("--events", type=int, default=20, help="number of faults")
+    parser.add_argument("--minutes", type=float, default=10.0, help="minimum duration")
     given = parser.parse_args()
     recovery_times: defaultdict[str, list[float]] = defaultdict(list)
     parts: list[float] = []
@@ -297,7 +297,7 @@ def main() -> int:
             for number, (fault, target) in enumerate(islice(cycle(product(FAULTS, TARGETS)), given.events)):
                 sleep_until(started + number * given.minutes * 60 / given.events)
                 installation.upstream.advance()
-                # Every other event finds a run that has begun, and the rest an idle worker.
+                # Every other fault is injected during a run, the others while the worker is idle.
                 run = installation.start("run")
                 if number % 2:
                     time.sleep(RUN_STARTED_S)
@@ -338,17 +338,17 @@ def main() -> int:
             "verify": output.strip().splitlines()[-1] if output.strip() else "",
             "minutes": round(lasted / 60, 1),
             "`ladder up` lived": is_alive,
-            "said by `ladder up`": installation.events,
+            "messages of `ladder up`": installation.events,
             "stack traces of runs": traces,
         },
     )
     holds = other == 0 and longest <= RECOVERY_LIMIT_S and code == 0 and is_alive and traces == 0
-    print("everything held" if holds else "error: something did not hold; see the figures above")
+    print("all requirements met" if holds else "error: a requirement was not met; see the figures above")
     return 0 if holds else 1
 
 
 def sleep_until(deadline: float) -> None:
-    """Sleep until a moment of the monotonic clock."""
+    """Sleep until a time of the monotonic clock."""
     time.sleep(max(0.0, deadline - time.monotonic()))
 
 

@@ -1,12 +1,11 @@
-"""A run with nothing new through Dagster and dbt: our warm worker against dagster-dbt through dbt's command line.
+"""A run without new data through Dagster and dbt: our warm worker compared with dagster-dbt, which runs dbt's CLI.
 
-Both have the same models, seeds, tests and data. dagster-dbt builds everything, and leaves a materialization for each
-model and a result for each test. Ours sees that the published marts stand at the newest batch, and leaves one check
-result that carries the state of all, beside those of the freshness of sources. It is therefore timed as well when it
-builds: then it leaves a result for each test, and a materialization for each model that differs from the generation
-before, of which there is none but those of what is tracked. The events of each are counted in the report.
-dagster-dbt is timed in a process that is as warm as ours, and as Dagster launches it; the ratio is taken against the
-faster of the two.
+Both have the same models, seeds, tests and data. dagster-dbt builds everything, and records a materialization for each
+model and a result for each test. Our worker detects that the published marts contain the newest batch, and records one
+check result with the state of all marts, besides those of the freshness of sources. Our worker is therefore also timed
+with a build: then it records a result for each test, and a materialization for each model that differs from the
+previous generation, which are only those of tracked entities. The report counts the events of each.
+dagster-dbt is timed in a warm process like ours, and as launched by Dagster; the ratio uses the faster of the two.
 
     ROUNDS=5 python -m benchmarks.noop
 """
@@ -45,9 +44,9 @@ from warehouse.publication.generations import current_generation
 
 PEOPLE, TRACKED, SEED = 120, 40, 7
 NO_LIMIT = 1_000_000
-#: Rounds at most of what only stands beside.
+#: Most rounds of the measurements that are not used in a ratio with a bar.
 MAX_EXTRA_ROUNDS = 3
-#: Tracked and untracked again: marts depend on what is tracked, so that a build is needed although no row will differ.
+#: Tracked and untracked in turn: marts depend on tracked entities, so that a build is needed although no row changes.
 UNKNOWN_TEAM = "1"
 
 _LADDER = Path(sys.executable).with_name("ladder")
@@ -63,7 +62,7 @@ FULL, SOME, NOTHING = "dbt build, full", "dbt build, a day's new matches", "dbt 
 
 
 def main() -> None:
-    """Fill a warehouse, run all rounds, interleaved, and report."""
+    """Fill a warehouse, run all rounds, interleaved, and write the report."""
     rounds = int(os.environ.get("ROUNDS", "5"))
     home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
     home.chmod(0o755)
@@ -76,7 +75,7 @@ def main() -> None:
             _use_empty_environment(home, sandbox.url)
             warehouse = stack.enter_context(open_warehouse(load_settings()))
             _fill(warehouse, sandbox)
-            # Details of older matches would be something new for each run.
+            # Otherwise each run would fetch details of older matches.
             os.environ["LADDER_OPENDOTA_MATCH_BUDGET"] = "0"
             facts |= _sizes(warehouse)
             _runs(warehouse, rounds, seconds, facts)
@@ -89,7 +88,7 @@ def main() -> None:
 
 
 def _use_empty_environment(home: Path, url: str) -> None:
-    """Leave everything that the environment says of a real warehouse behind."""
+    """Remove all LADDER_* variables of a real warehouse from the environment."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
     os.environ.update(LADDER_HOME=str(home), LADDER_OPENDOTA_URL=url)
@@ -111,7 +110,7 @@ def _runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]], fa
             COLD: lambda: _with_nothing_new(warehouse, lambda: _in_new_process(ours)),
             WHOLE: lambda: _with_nothing_new(warehouse, lambda: _whole(warehouse)),
         }
-        # The first round is not counted: it fills caches, and the second colour.
+        # The first round is not counted: it fills caches and builds the second colour.
         for number in range(rounds + 1):
             for what, run in ways.items():
                 if number > MAX_EXTRA_ROUNDS and what in (COLD, WHOLE):
@@ -140,7 +139,7 @@ def _building(warehouse: Warehouse, ours: Ours) -> TimedRun:
 
 
 def _require_build(warehouse: Warehouse) -> None:
-    """Make the next build needed, though no row will differ."""
+    """Make the next build necessary without changing any row."""
     with connect(warehouse.url("ingest")) as connection:
         untracked = untrack(connection, "opendota", "team", [UNKNOWN_TEAM])
         if not untracked:
@@ -164,7 +163,7 @@ def _whole(warehouse: Warehouse) -> TimedRun:
 
 
 def _cold_runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]], facts: dict[str, Any]) -> None:
-    """Without a worker, `ladder run` does everything itself."""
+    """Time `ladder run` without a worker, so that it executes the run itself."""
 
     def run() -> TimedRun:
         started = time.perf_counter()
@@ -180,7 +179,7 @@ def _cold_runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]
 def _builds(
     warehouse: Warehouse, sandbox: Sandbox, rounds: int, seconds: dict[str, list[float]], facts: dict[str, Any]
 ) -> None:
-    """dbt in this process, warm, in the idle colour; the turn of the views is in the figure."""
+    """Time builds of the idle colour with a warm dbt in this process, including the promotion."""
     url = warehouse.servers.database_url
     prepared = prepare(warehouse.settings, url)
     warm_up(prepared, warehouse.settings, url)
@@ -200,7 +199,7 @@ def _builds(
             loaded = session.run(matches).loaded
         facts.setdefault("new matches of each day", []).append(loaded.inserted)
         build(SOME)
-        # The other colour lacks the day; built once, both stand at the newest batch.
+        # The other colour lacks the day; after one more build both contain the newest batch.
         _require_build(warehouse)
         transform(warehouse, prepared)
         _require_build(warehouse)
@@ -248,8 +247,8 @@ def _report(seconds: dict[str, list[float]], facts: dict[str, Any]) -> None:
             "compared with": fastest,
             "dagster-dbt": "prepared manifest, partial parse and target folder kept, 4 threads, tests as asset checks, "
             "in PostgreSQL storage; builds everything each time",
-            "ours": "checks that the published marts stand at the newest batch and confirms all of them by one check "
-            "result; besides: the cache, freshness of sources",
+            "ours": "checks that the published marts contain the newest batch and confirms all of them with one check "
+            "result; also: the cache, freshness of sources",
         },
     )
 

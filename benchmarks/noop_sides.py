@@ -1,6 +1,6 @@
-"""The two sides of `benchmarks.noop`: our warm worker, and dagster-dbt over a copy of the same database.
+"""The two systems of `benchmarks.noop`: our warm worker, and dagster-dbt with a copy of the same database.
 
-Each launches a run and says when Dagster's own record has it ended.
+Each launches a run and returns the end time that Dagster has recorded.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class TimedRun:
     """A run that succeeded.
 
     Args:
-        seconds: from before it was created to the end that Dagster recorded.
-        events: how many asset events of each kind it left.
+        seconds: time from before its creation to the end that Dagster recorded.
+        events: number of asset events by kind.
     """
 
     seconds: float
@@ -68,17 +68,17 @@ class TimedRun:
 
 @dataclass(frozen=True)
 class Ours:
-    """Our instance and definitions; a warm worker listens."""
+    """Our instance and definitions, with a running warm worker."""
 
     instance: DagsterInstance
     repository: RepositoryDefinition
 
     def create(self) -> DagsterRun:
-        """A run that brings the marts to what is loaded: nothing is fetched."""
+        """Create a run that brings the marts up to date with loaded data and fetches nothing."""
         return create_run(self.instance, self.repository, "transform")
 
     def launch(self) -> TimedRun:
-        """Have the warm worker execute one, as the web UI and schedules do."""
+        """Execute a run in the warm worker, as the web UI and schedules do."""
 
         def start() -> str:
             run = self.create()
@@ -97,18 +97,18 @@ class Peer:
     workspace: WorkspaceProcessContext
 
     def execute(self) -> TimedRun:
-        """Execute a run in this process, where everything but dbt's command line is loaded already."""
+        """Execute a run in this process, where everything except dbt's CLI is already loaded."""
 
         def start() -> str:
             job = self.repository.get_job(dagster_dbt_peer.JOB)
-            # It passes on what dbt prints.
+            # dagster-dbt prints dbt's output.
             with redirect_stdout(io.StringIO()):
                 return job.execute_in_process(instance=self.instance).run_id
 
         return timed_run(self.instance, start)
 
     def launch(self) -> TimedRun:
-        """Launch a run as the web UI and schedules do: Dagster's launcher gives it a process."""
+        """Launch a run as the web UI and schedules do: Dagster's launcher starts a process for it."""
 
         def start() -> str:
             request = self.workspace.create_request_context()
@@ -126,7 +126,7 @@ class Peer:
 
 
 def timed_run(instance: DagsterInstance, start: Callable[[], str]) -> TimedRun:
-    """Time a run from before its creation to its recorded end; one that fails ends the benchmark."""
+    """Time a run from before its creation to its recorded end; a failed run ends the benchmark."""
     started = time.time()
     run_id = start()
     while (run := instance.get_run_by_id(run_id)) is None or not run.is_finished:
@@ -155,9 +155,9 @@ def open_ours(warehouse: Warehouse) -> Iterator[Ours]:
 
 @contextmanager
 def open_peer(warehouse: Warehouse) -> Iterator[Peer]:
-    """Copy database and project, prepare the manifest, and start a code server; nobody may use the database now.
+    """Copy database and project, prepare the manifest, and start a code server; no other session may use the database.
 
-    The peer has the same configuration of Dagster, in PostgreSQL too, but Dagster's own launcher.
+    The peer has the same configuration of Dagster, also in PostgreSQL, but Dagster's own launcher.
     """
     home = warehouse.settings.home / "peer"
     home.mkdir()
@@ -165,9 +165,9 @@ def open_peer(warehouse: Warehouse) -> Iterator[Peer]:
     project = dagster_dbt_peer.project_at(_copied_project(home))
     os.environ.update(libpq_environment(copy.url("transform")), DO_NOT_TRACK="1")
     os.environ[dagster_dbt_peer.PROJECT_VARIABLE] = str(project.project_dir)
-    # dagster-dbt looks for `dbt` as an activated environment has it.
+    # dagster-dbt looks for `dbt` on the PATH, as in an activated environment.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # Parsed as runs will be, so that the first one finds dbt's partial parse.
+    # Parsed with the same options as in runs, so that the first run finds dbt's partial parse.
     project.preparer.prepare(project)
     dagster_home = prepare_instance(copy)
     configuration = dagster_home / "dagster.yaml"
@@ -189,7 +189,7 @@ def open_peer(warehouse: Warehouse) -> Iterator[Peer]:
 
 
 def _copied_database(warehouse: Warehouse, home: Path) -> Warehouse:
-    """The same data, roles and passwords, without what Dagster has recorded."""
+    """A copy of the database with the same roles and passwords, without Dagster's storage."""
     shutil.copytree(warehouse.settings.home / "secrets", home / "secrets")
     admin = warehouse.servers.database_url
     found = connection_parameters(admin)
@@ -205,7 +205,7 @@ def _copied_database(warehouse: Warehouse, home: Path) -> Warehouse:
 
 
 def _copied_project(home: Path) -> Path:
-    """The project with its seeds beside it; dbt writes into it."""
+    """A copy of the project and its seeds, since dbt writes into its folder."""
     folder = home / PROJECT.name
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(PROJECT.parent / "seeds", home / "seeds")

@@ -1,9 +1,8 @@
-"""A hit of the API, with a key, its limits and the counts, against applications that do less, and against those that
-people write instead.
+"""A cache hit of the API, with key, rate limits and metrics, compared with simpler and with conventional applications.
 
-All run on the same server with the same settings, one process each, and answer with the same bytes: the first page of
-a board, compressed, about a kilobyte. The no-op sends two bytes, and SQL the page as it is. Each round asks all of them
-in turn, beginning with another one each time; the ratios are medians of the rounds' ratios.
+All run on the same server with the same settings, one process each, and respond with the same bytes: the first page of
+a board, compressed, about a kilobyte. The no-op sends two bytes, and SQL the uncompressed page. Each round measures all
+of them, starting with a different one; the ratios are medians of the rounds' ratios.
 
     ROUNDS=9 SECONDS=2 python -m benchmarks.serving
 """
@@ -44,9 +43,9 @@ CONNECTIONS = 32
 KEY = "bench:answer"
 PACED_ROUNDS, PACED_S = 3, 5.0
 RESPONSES = 10_000
-#: A limit that is counted down and never met.
+#: A limit that is accounted for but never reached.
 UNREACHABLE_LIMIT = 2_000_000_000
-#: Ratios: what is set against what, and the bar.
+#: Ratios: the two targets, and the bar.
 HIT, UNCOMPRESSED, NOT_MODIFIED = "hit", "hit, not compressed", "304"
 RATIOS = {
     "hit_vs_noop": (HIT, "no-op", ">= 0.6"),
@@ -85,14 +84,14 @@ ANALYZE leaderboard_entries;
 
 @dataclass
 class Target:
-    """Something that answers.
+    """A server that is measured.
 
     Args:
-        port: where.
-        sent: what it is asked.
-        status: what it answers.
-        loads: what it did in each round.
-        busy: share of both cores that was busy in each round, whoever kept it so.
+        port: its port.
+        payload: the request.
+        status: the expected status.
+        loads: results of each round.
+        busy: share of all cores that was busy in each round, by any process.
     """
 
     port: int
@@ -103,7 +102,7 @@ class Target:
 
 
 def main() -> None:
-    """Measure and report."""
+    """Measure and write the report."""
     rounds, seconds = int(os.environ.get("ROUNDS", "9")), float(os.environ.get("SECONDS", "2"))
     home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
     home.chmod(0o755)
@@ -175,7 +174,7 @@ def _publish(warehouse: Warehouse) -> None:
 def _get(port: int, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        for _ in range(2):  # the second time it is a hit
+        for _ in range(2):  # the second request is a hit
             connection.request("GET", PATH, headers=dict(headers))
             response = connection.getresponse()
             body = response.read()
@@ -192,7 +191,7 @@ def _wait_until_ready(port: int) -> None:
             return
         except (OSError, http.client.HTTPException):
             time.sleep(0.1)
-    raise RuntimeError(f"nothing answers on port {port}")
+    raise RuntimeError(f"no response on port {port}")
 
 
 def _measure(target: Target, seconds: float) -> None:
@@ -204,7 +203,7 @@ def _measure(target: Target, seconds: float) -> None:
 
 
 def _at_half_load(targets: Mapping[str, Target]) -> dict[str, list[float]]:
-    """99th percentile in milliseconds, of each round, each at half of what the side did."""
+    """99th percentile (ms) of each round, at half of each target's throughput."""
     found: dict[str, list[float]] = {}
     for _ in range(PACED_ROUNDS):
         for name in (HIT, "no-op", "redis get"):

@@ -1,7 +1,7 @@
-"""The load generator of `benchmarks.serving`: one thread over raw sockets, so that little of the two cores is its own.
+"""The load generator of `benchmarks.serving`: one thread with raw sockets, so that it uses little CPU itself.
 
-Each connection sends the same request again and again. A response is told from the next one by its length, which the
-first one shows; its status is looked at each time.
+Each connection sends the same request repeatedly. The end of a response is recognised by the length of the first one;
+the status is checked each time.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _WARM_UP_S = 0.2
 
 @dataclass(frozen=True)
 class Load:
-    """What a server answered when each connection asked as soon as it was answered.
+    """Result of a closed loop, in which each connection sends a request after each response.
 
     Args:
-        responses: how many.
-        seconds: in how long.
-        own_cpu_s: seconds of a core that the generator took.
+        responses: number of responses.
+        seconds: elapsed time.
+        own_cpu_s: CPU seconds of the load generator.
     """
 
     responses: int
@@ -34,18 +34,18 @@ class Load:
 
     @property
     def per_second(self) -> float:
-        """Responses a second."""
+        """Responses per second."""
         return self.responses / self.seconds
 
 
 @dataclass(frozen=True)
 class Paced:
-    """What a server answered at a pace that was given.
+    """Result of an open loop, in which requests are sent at a fixed rate.
 
     Args:
-        latencies: seconds from when each request was due, whether or not a connection was free.
-        seconds: how long it took.
-        own_cpu_s: seconds of a core that the generator took.
+        latencies: seconds from the time at which each request was due, including the wait for a free connection.
+        seconds: elapsed time.
+        own_cpu_s: CPU seconds of the load generator.
     """
 
     latencies: list[float]
@@ -54,7 +54,7 @@ class Paced:
 
 
 def request(target: str, **headers: str) -> bytes:
-    """A GET as programs send it."""
+    """A GET request with the headers that HTTP clients send."""
     lines = {
         "Host": "127.0.0.1",
         "User-Agent": "ladder-bench/1",
@@ -67,7 +67,7 @@ def request(target: str, **headers: str) -> bytes:
 
 
 class _Connection:
-    """A connection on which one request at a time is under way."""
+    """A connection with one outstanding request at a time."""
 
     __slots__ = ("due", "left", "length", "socket", "start")
 
@@ -80,7 +80,7 @@ class _Connection:
         self.due = 0.0
 
     def _length(self, payload: bytes) -> int:
-        """Bytes of a response, head and body."""
+        """Length of a response in bytes, with headers."""
         self.socket.sendall(payload)
         received = b""
         while b"\r\n\r\n" not in received:
@@ -104,7 +104,7 @@ class _Connection:
         self.left = self.length
 
     def has_received(self) -> bool:
-        """Take what came; whether the response is whole."""
+        """Receive available bytes; returns whether the response is complete."""
         received = self.socket.recv(_CHUNK)
         if self.left == self.length and not received.startswith(self.start):
             raise RuntimeError(f"unexpected response: {received[:200]!r}")
@@ -130,10 +130,10 @@ class _Connections:
 
 
 def closed_load(port: int, payload: bytes, *, connections: int, seconds: float, status: int = 200) -> Load:
-    """Ask over each connection as soon as it was answered.
+    """Send requests on each connection, the next one after each response.
 
     Raises:
-        RuntimeError: a response has another status or length than the first one.
+        RuntimeError: a response differs from the first one in status or length.
     """
     opened = _Connections(port, payload, connections, status)
     try:
@@ -161,10 +161,10 @@ def _send_repeatedly(opened: _Connections, payload: bytes, seconds: float) -> in
 
 
 def open_load(port: int, payload: bytes, *, connections: int, seconds: float, per_second: float) -> Paced:
-    """Ask at a pace, over whichever connection is free; a request that finds none waits, and its wait counts.
+    """Send requests at a fixed rate on free connections; the wait for a free connection counts as latency.
 
     Raises:
-        RuntimeError: a response has another status or length than the first one.
+        RuntimeError: a response differs from the first one in status or length.
     """
     opened = _Connections(port, payload, connections, 200)
     free, waiting = deque(opened.all), deque[float]()
@@ -186,7 +186,7 @@ def open_load(port: int, payload: bytes, *, connections: int, seconds: float, pe
                 if connection.has_received():
                     latencies.append(clock() - connection.due)
                     free.append(connection)
-        # Whoever still waits is among the slowest.
+        # Requests that still wait are among the slowest.
         ended = clock()
         latencies += [ended - due for due in waiting]
         latencies += [ended - connection.due for connection in opened.all if connection not in free]

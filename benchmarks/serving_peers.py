@@ -1,13 +1,13 @@
-"""What `benchmarks.serving` compares with: each an application on the server that ours runs on, with its settings.
+"""Peers of `benchmarks.serving`: applications on the same server as ours, with the same settings.
 
     no-op       sends two bytes
-    no-op body  sends the very bytes of our answer
-    redis get   a bare application, and one GET through redis-py for each request
+    no-op body  sends the same bytes as our response
+    redis get   a minimal application with one GET through redis-py for each request
     multiplexed the same through our own connection
-    fastapi     FastAPI, the same GET, sent as bytes
-    sql         a bare application, and one prepared, indexed query that makes the JSON in PostgreSQL
+    fastapi     FastAPI with the same GET, sent as bytes
+    sql         a minimal application with one prepared, indexed query that builds the JSON in PostgreSQL
 
-Told on standard input what to be, and ends with it.
+A peer reads its configuration from standard input, and exits when that is closed.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ _MAX_HEAD_BYTES = 32 * 1024
 
 
 class PeerConfig(msgspec.Struct):
-    """What a peer needs.
+    """Configuration of a peer.
 
     Args:
         redis_url: the cache.
         database_url: login of `ladder_serving`.
-        key: where the answer's bytes are.
-        headers: of the answer.
-        query: makes the answer's JSON; takes `board`.
-        board: its parameter.
+        key: Redis key of the response's bytes.
+        headers: headers of the response.
+        query: SQL that builds the response's JSON; takes `board`.
+        board: parameter of the query.
     """
 
     redis_url: str
@@ -70,7 +70,7 @@ class _Assignment(msgspec.Struct):
 
 @contextmanager
 def peer(name: str, config: PeerConfig) -> Iterator[int]:
-    """Run a peer in a process of its own; yields its port."""
+    """Run a peer in a separate process; yields its port."""
     port = reserve_port("127.0.0.1", 0)
     process = Popen([sys.executable, "-m", "benchmarks.serving_peers"], stdin=PIPE)
     assert process.stdin is not None
@@ -201,7 +201,7 @@ def _exit_with_stdin() -> None:
 
 
 def _main() -> None:
-    """As `serving.run.serve` sets its server up."""
+    """Serve the peer with the same settings as `serving.run.serve`."""
     assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Assignment)
     logging.basicConfig(level="WARNING")
     threading.Thread(target=_exit_with_stdin, daemon=True).start()

@@ -113,10 +113,10 @@ class Seen:
         refused = sum(reject.table == table.name for reject in parsed.rejects)
         start = _start(page.body)
         if frame is None:
-            return cls(refused, (), None, start, parsed.is_flawed)
+            return cls(refused, (), None, start, parsed.has_rejects)
         times = () if listing.time_column is None else tuple(frame[listing.time_column].drop_nulls().to_list())
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + refused, times, first, start, parsed.is_flawed)
+        return cls(frame.height + refused, times, first, start, parsed.has_rejects)
 
 
 class _OfPage(msgspec.Struct):
