@@ -215,8 +215,8 @@ def _copied_project(home: Path) -> Path:
 def _wait_until_ready(child: Child, is_ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_S
     while not is_ready():
-        assert child.exit_code is None, f"the {child.name} ended, see {child.log}"
-        assert time.monotonic() < deadline, f"the {child.name} does not start, see {child.log}"
+        assert child.exit_code is None, f"the {child.log.stem} process ended, see {child.log}"
+        assert time.monotonic() < deadline, f"the {child.log.stem} process does not start, see {child.log}"
         time.sleep(_POLL_S)
 
 

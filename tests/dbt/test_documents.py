@@ -60,7 +60,7 @@ def test_every_value_that_models_read_from_documents_is_declared_and_no_other() 
         for source in (FACEIT, OPENDOTA)
         for table in source.tables
         for column in table.columns
-        for part in column.parts
+        for part in column.document_fields
     }
     assert set(_read_by_models()) == declared
 
