@@ -18,7 +18,7 @@ help:
 	@echo "make bench   figures of speed, as tables and in benchmarks/out"
 	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"
 	@echo "make bench-serving  the one of the API alone: a hit against a no-op, Redis, FastAPI and SQL"
-	@echo "make endurance  ten minutes of \`ladder up\` while its parts are killed, stopped and ended"
+	@echo "make endurance  ten minutes of \`ladder up\` while its parts are killed, suspended and stopped"
 	@echo "make clean   remove the environment and caches; data in .ladder stays"
 
 setup: $(STAMP)

@@ -1,1 +1,1 @@
-"""Speed, measured as ratios against a peer in the same run. `make bench` runs all of them."""
+"""Benchmarks: speed as ratios against peers measured in the same run. `make bench` runs all of them."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all benchmarks, one after the other, each in a process of its own."""
+"""`python -m benchmarks`: run all benchmarks sequentially, each in its own process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ALL = ("ingest", "noop", "marts", "serving")
 
 
 def main() -> int:
-    """Run all of them, whatever becomes of one; 1 when one failed."""
+    """Run all benchmarks, even if one fails; returns 1 if any failed."""
     failed = [
         name for name in ALL if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
     ]

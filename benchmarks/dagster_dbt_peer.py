@@ -1,7 +1,7 @@
-"""The same dbt project under dagster-dbt, as its documentation has it: what `benchmarks.noop` compares with.
+"""The same dbt project under dagster-dbt, set up as in its documentation: the peer of `benchmarks.noop`.
 
-The manifest is prepared beforehand, dbt's partial parse is kept from run to run, tests are asset checks, and as with
-ours dbt's unit tests are left out, since they promise something of the code and not of the data.
+The manifest is prepared beforehand, dbt's partial parse is kept between runs, tests are asset checks, and dbt's unit
+tests are excluded as in our builds, since they test the code and not the data.
 """
 
 import os
@@ -21,27 +21,27 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 
 __all__ = ["COLOUR", "JOB", "PROJECT_VARIABLE", "build_definitions", "load", "project_at"]
 
-#: Where the code server finds the project.
+#: Environment variable with the project's folder, for the code server.
 PROJECT_VARIABLE = "PEER_DBT_PROJECT"
-#: It builds where nobody reads, as ours does.
+#: The idle colour, as in our builds.
 COLOUR = "green"
-#: Its one job.
+#: Name of its job.
 JOB = "build"
 
 
 def project_at(folder: Path) -> DbtProject:
-    """The project in a folder; `preparer.prepare` parses it."""
+    """The dbt project in a folder; `preparer.prepare` parses it."""
     return DbtProject(folder, target=COLOUR)
 
 
 def build_definitions(project: DbtProject) -> Definitions:
-    """One step that runs `dbt build`, in the run's own process: Dagster's default executor would start another."""
+    """One step that runs `dbt build` in the run's own process; Dagster's default executor would start another one."""
     translator = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
 
     @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=translator)
     def build_marts(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         arguments = ["build", "--exclude-resource-type", "unit_test"]
-        # A folder of its own for each run would be the default; this one keeps what dbt has parsed.
+        # The default is a new folder for each run; this one keeps dbt's partial parse.
         kept = project.project_dir / project.target_path
         yield from dbt.cli(arguments, context=context, target_path=kept).stream()
 
@@ -55,5 +55,5 @@ def build_definitions(project: DbtProject) -> Definitions:
 
 @definitions
 def load() -> Definitions:
-    """What a code server loads."""
+    """The definitions that a code server loads."""
     return build_definitions(project_at(Path(os.environ[PROJECT_VARIABLE])))

@@ -1,8 +1,8 @@
-"""`ladder up` while its servers, its processes and the upstream are killed, stopped and ended, one after the other.
+"""`ladder up` while its servers, its processes and the upstream are killed, suspended and stopped, one after another.
 
-Readers request a handful of answers a second meanwhile. Each must be fresh, or marked as stale. After each event all
-parts must be up and a run must succeed within half a minute, and in the end `ladder verify` must find no difference.
-Half of the events happen in the middle of a run, which may fail.
+Meanwhile readers send a few requests per second. Each response must be fresh, or marked as stale. After each event all
+parts must be up and a run must succeed within half a minute, and at the end `ladder verify` must find no difference.
+Half of the events happen during a run, which may fail.
 
     python -m benchmarks.endurance --events 20 --minutes 10
 """
@@ -31,28 +31,28 @@ import psutil
 from benchmarks import report
 from orchestration.processes.part_states import read_states
 from serving.run import reserve_port
-from warehouse.embedded.termination import unwinding_on_termination
+from warehouse.embedded.termination import exit_on_termination
 
 LADDER = Path(sys.executable).with_name("ladder")
 PEOPLE, OPENDOTA_PLAYERS, FACEIT_PLAYERS = 120, 40, 10
 KEY = "endurance"
 NO_LIMIT = "1000000"
 READERS, PAUSE_S = 2, 0.4
-STOPPED_S = 10.0
-AWAY_S = 5.0
-BACK_WITHIN_S = 30.0
-RUN_BEGUN_S = 2.0
-LIMIT_S = 300.0
-#: What happens to each: a crash, a hang, and an orderly end.
-WAYS = ("killed", "stopped for 10 s", "ended")
+SUSPENDED_S = 10.0
+DOWNTIME_S = 5.0
+RECOVERY_LIMIT_S = 30.0
+RUN_STARTED_S = 2.0
+TIMEOUT_S = 300.0
+#: Faults of each target: a crash, a hang, and an orderly stop.
+FAULTS = ("killed", "suspended for 10 s", "stopped")
 TARGETS = ("PostgreSQL", "Valkey", "daemon", "worker", "upstream")
 MODULES = {"daemon": "dagster._daemon", "worker": "orchestration.worker.server"}
 SERVERS = {"PostgreSQL": "postgres", "Valkey": "valkey"}
-ENDING = {"PostgreSQL": signal.SIGINT}  # a fast shutdown; SIGTERM would wait for its clients
+STOP_SIGNALS = {"PostgreSQL": signal.SIGINT}  # a fast shutdown; on SIGTERM it would wait for its clients
 
 
 class Upstream:
-    """The simulated sources as a process that can be started again on its port, on the same day of its world."""
+    """The simulated sources as a process that can be restarted with the same port and the same date of its world."""
 
     def __init__(self) -> None:
         self._port = reserve_port("127.0.0.1", 0)
@@ -71,17 +71,17 @@ class Upstream:
             self._advance(self._days)
 
     def advance(self) -> None:
-        """Let a day pass."""
+        """Advance the simulated date by a day."""
         self._days += 1
         self._advance(1)
 
     def players(self, path: str, count: int) -> list[str]:
-        """Ids of players who can be tracked."""
+        """Ids of players that can be tracked."""
         found = httpx.get(self._control(path), params={"count": count}, timeout=30).json()
         return [str(player) for player in found]
 
     def end(self) -> None:
-        """End it for good."""
+        """Kill the process."""
         self.process.kill()
         self.process.communicate()
 
@@ -93,7 +93,7 @@ class Upstream:
 
 
 class Installation:
-    """`ladder up` on a home of its own."""
+    """`ladder up` with its own home."""
 
     def __init__(self, home: Path, upstream: Upstream) -> None:
         self.home = home
@@ -124,13 +124,13 @@ class Installation:
         )
 
     def ladder(self, *arguments: str) -> tuple[int, str]:
-        """Run a command to its end: its exit code and all that it wrote."""
+        """Run a command to its end; returns its exit code and output."""
         command = self.start(*arguments)
-        output, errors = command.communicate(timeout=LIMIT_S)
+        output, errors = command.communicate(timeout=TIMEOUT_S)
         return command.returncode, (output + errors).decode(errors="replace")
 
     def processes(self, target: str) -> list[psutil.Process]:
-        """The processes of a part, its main one first."""
+        """The processes of a part, the main process first."""
         if target == "upstream":
             return [psutil.Process(self.upstream.process.pid)]
         if target in SERVERS:
@@ -141,7 +141,7 @@ class Installation:
         return [child for child in children if MODULES[target] in child.cmdline()]
 
     def is_up(self) -> bool:
-        """Whether all parts are up, as `ladder up` says."""
+        """Whether all parts are up, as reported by `ladder up`."""
         states = read_states(self.home)
         return states is not None and not states.troubled
 
@@ -152,7 +152,7 @@ class Installation:
 
 
 class Readers:
-    """Threads that request answers, one after the other, and count them."""
+    """Threads that send requests one after another and count the responses."""
 
     def __init__(self, api: str, paths: Sequence[str]) -> None:
         self.counts: Counter[str] = Counter()
@@ -161,27 +161,27 @@ class Readers:
         self._api = api
         self._paths = cycle(paths)
         self._lock = threading.Lock()
-        self._is_over = threading.Event()
+        self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._read) for _ in range(READERS)]
 
     def __enter__(self) -> Readers:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for the answers under way."""
-        self._is_over.set()
+        """Stop the threads after their current requests."""
+        self._stopped.set()
         for thread in self._threads:
             thread.join()
 
     def _read(self) -> None:
         with httpx.Client(timeout=30) as client:
-            while not self._is_over.wait(PAUSE_S):
+            while not self._stopped.wait(PAUSE_S):
                 with self._lock:
                     path = next(self._paths)
-                began = time.monotonic()
+                started = time.monotonic()
                 try:
                     answer = client.get(self._api + path)
                     is_stale = answer.headers.get("x-ladder-stale") == "1"
@@ -190,53 +190,53 @@ class Readers:
                     kind = type(error).__name__
                 with self._lock:
                     self.counts[kind] += 1
-                    self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+                    self.slowest_s = max(self.slowest_s, time.monotonic() - started)
                     if not kind.startswith("200"):
                         self.others.append(f"{time.strftime('%H:%M:%S')} {path}: {kind}")
 
 
-def strike(installation: Installation, target: str, way: str) -> None:
-    """Do something to a part; when this returns, nothing but `ladder up` has to be waited for."""
+def inject_fault(installation: Installation, target: str, fault: str) -> None:
+    """Inject a fault into a part, and restart the upstream, which `ladder up` does not supervise."""
     processes = installation.processes(target)
-    if way == "stopped for 10 s":
+    if fault == "suspended for 10 s":
         for process in processes:
             process.suspend()
-        time.sleep(STOPPED_S)
+        time.sleep(SUSPENDED_S)
         for process in processes:
             process.resume()
         return
-    if way == "killed":
+    if fault == "killed":
         for process in processes:
             process.kill()
     else:
-        processes[0].send_signal(ENDING.get(target, signal.SIGTERM))
+        processes[0].send_signal(STOP_SIGNALS.get(target, signal.SIGTERM))
     if target == "upstream":
         installation.upstream.process.communicate()
-        time.sleep(AWAY_S)
+        time.sleep(DOWNTIME_S)
         installation.upstream.start()
     else:
         psutil.wait_procs(processes[:1], timeout=60)
 
 
-def seconds_until_back(installation: Installation) -> tuple[float, float]:
-    """Wait until all parts are up and then a run has succeeded; seconds until both, and until the parts were up."""
-    began = time.monotonic()
+def measure_recovery(installation: Installation) -> tuple[float, float]:
+    """Wait until all parts are up and a run succeeds; returns the seconds until then and until the parts were up."""
+    started = time.monotonic()
     parts_s = None
-    said = "some parts are not up"
-    time.sleep(1.0)  # `ladder up` looks five times a second
-    while time.monotonic() - began < LIMIT_S:
+    output = "some parts are not up"
+    time.sleep(1.0)  # `ladder up` checks its parts five times a second
+    while time.monotonic() - started < TIMEOUT_S:
         if installation.is_up():
-            parts_s = parts_s or time.monotonic() - began
-            code, said = installation.ladder("run")
+            parts_s = parts_s or time.monotonic() - started
+            code, output = installation.ladder("run")
             if code == 0 and installation.is_up():
-                return time.monotonic() - began, parts_s
+                return time.monotonic() - started, parts_s
         time.sleep(0.2)
-    print(f"error: not back within {LIMIT_S:.0f} s: {said}", file=sys.stderr)
-    return time.monotonic() - began, parts_s or LIMIT_S
+    print(f"error: no recovery within {TIMEOUT_S:.0f} s: {output}", file=sys.stderr)
+    return time.monotonic() - started, parts_s or TIMEOUT_S
 
 
 def fill(installation: Installation) -> list[str]:
-    """Track players and build both colours, of which the first build is from nothing; paths that readers request."""
+    """Track players and build both colours, the first one in full; returns the paths that readers request."""
     upstream = installation.upstream
     players = upstream.players("players", OPENDOTA_PLAYERS)
     done = [
@@ -246,17 +246,17 @@ def fill(installation: Installation) -> list[str]:
     ]
     upstream.advance()
     done.append(installation.ladder("run"))
-    for code, said in done:
+    for code, output in done:
         if code != 0:
-            sys.exit(f"error: the first run failed: {said}")
+            sys.exit(f"error: the first run failed: {output}")
     paths = ["/leaderboards", "/leaderboards/dota2_win_rate?limit=10", "/leaderboards/cs2_elo?limit=5"]
     paths += ["/heroes/meta-trends?window_days=30&rank_bracket=all"]
     paths += [f"/players/dota2/{player}/rank-progression?ladder=dota2_rank_tier" for player in players[:4]]
-    return [path for path in paths if is_answered(installation.api + path)]
+    return [path for path in paths if has_data(installation.api + path)]
 
 
-def is_answered(url: str) -> bool:
-    """Whether there is an answer at all, waiting until the first publication is served."""
+def has_data(url: str) -> bool:
+    """Whether a URL has data, after waiting until the first publication is served."""
     deadline = time.monotonic() + 10
     while (status := httpx.get(url, timeout=30).status_code) >= 500 and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -264,8 +264,8 @@ def is_answered(url: str) -> bool:
 
 
 @contextmanager
-def installed() -> Iterator[Installation]:
-    """`ladder up` and its upstream, until the end of the block."""
+def running_installation() -> Iterator[Installation]:
+    """Run `ladder up` and its upstream until the block ends."""
     home = Path(tempfile.mkdtemp(prefix="ladder-endurance-"))
     home.chmod(0o755)
     upstream = Upstream()
@@ -282,74 +282,74 @@ def installed() -> Iterator[Installation]:
 
 
 def main() -> int:
-    """Let everything happen; 1 when something did not hold."""
+    """Inject all faults; returns 1 if a requirement was not met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endurance", description=__doc__)
-    parser.add_argument("--events", type=int, default=20, help="how many things happen")
-    parser.add_argument("--minutes", type=float, default=10.0, help="for how long, at least")
+    parser.add_argument("--events", type=int, default=20, help="number of faults")
+    parser.add_argument("--minutes", type=float, default=10.0, help="minimum duration")
     given = parser.parse_args()
-    back: defaultdict[str, list[float]] = defaultdict(list)
+    recovery_times: defaultdict[str, list[float]] = defaultdict(list)
     parts: list[float] = []
     traces = 0
-    with unwinding_on_termination(), installed() as installation:
+    with exit_on_termination(), running_installation() as installation:
         paths = fill(installation)
-        began = time.monotonic()
+        started = time.monotonic()
         with Readers(installation.api, paths) as readers:
-            for number, (way, target) in enumerate(islice(cycle(product(WAYS, TARGETS)), given.events)):
-                pause_until(began + number * given.minutes * 60 / given.events)
+            for number, (fault, target) in enumerate(islice(cycle(product(FAULTS, TARGETS)), given.events)):
+                sleep_until(started + number * given.minutes * 60 / given.events)
                 installation.upstream.advance()
-                # Every other event finds a run that has begun, and the rest an idle worker.
+                # Every other fault is injected during a run, the others while the worker is idle.
                 run = installation.start("run")
                 if number % 2:
-                    time.sleep(RUN_BEGUN_S)
+                    time.sleep(RUN_STARTED_S)
                 else:
-                    run.wait(LIMIT_S)
-                strike(installation, target, way)
-                seconds, parts_s = seconds_until_back(installation)
-                _, errors = run.communicate(timeout=LIMIT_S)
+                    run.wait(TIMEOUT_S)
+                inject_fault(installation, target, fault)
+                seconds, parts_s = measure_recovery(installation)
+                _, errors = run.communicate(timeout=TIMEOUT_S)
                 traces += errors.count(b"Traceback")
-                back[f"{target} {way}"].append(seconds)
+                recovery_times[f"{target} {fault}"].append(seconds)
                 parts.append(parts_s)
                 during = " during a run" if number % 2 else ""
-                said = f"parts are up after {parts_s:.1f} s, a run has succeeded after {seconds:.1f} s"
-                print(f"{number + 1}. {target} {way}{during}: {said}", flush=True)
-        code, said = installation.ladder("verify")
+                output = f"parts are up after {parts_s:.1f} s, a run has succeeded after {seconds:.1f} s"
+                print(f"{number + 1}. {target} {fault}{during}: {output}", flush=True)
+        code, output = installation.ladder("verify")
         is_alive = installation.up.poll() is None
-        lasted = time.monotonic() - began
+        lasted = time.monotonic() - started
     fresh, stale = readers.counts["200"], readers.counts["200, stale"]
     other = readers.counts.total() - fresh - stale
-    longest = max(max(seconds) for seconds in back.values())
+    longest = max(max(seconds) for seconds in recovery_times.values())
     report.write(
         "endurance",
-        seconds=back,
+        seconds=recovery_times,
         ratios={
             "answers_fresh": fresh,
             "answers_stale": stale,
             "answers_other": other,
             "longest_until_back_s": longest,
             "longest_until_parts_are_up_s": max(parts),
-            "median_until_back_s": median(value for seconds in back.values() for value in seconds),
+            "median_until_back_s": median(value for seconds in recovery_times.values() for value in seconds),
             "slowest_answer_s": readers.slowest_s,
             "verify_exit_code": code,
         },
-        bars={"answers_other": "0", "longest_until_back_s": f"<= {BACK_WITHIN_S:.0f}", "verify_exit_code": "0"},
+        bars={"answers_other": "0", "longest_until_back_s": f"<= {RECOVERY_LIMIT_S:.0f}", "verify_exit_code": "0"},
         facts={
             "answers": dict(readers.counts),
             "not 200": readers.others,
-            "verify": said.strip().splitlines()[-1] if said.strip() else "",
+            "verify": output.strip().splitlines()[-1] if output.strip() else "",
             "minutes": round(lasted / 60, 1),
             "`ladder up` lived": is_alive,
-            "said by `ladder up`": installation.events,
+            "messages of `ladder up`": installation.events,
             "stack traces of runs": traces,
         },
     )
-    holds = other == 0 and longest <= BACK_WITHIN_S and code == 0 and is_alive and traces == 0
-    print("everything held" if holds else "error: something did not hold; see the figures above")
+    holds = other == 0 and longest <= RECOVERY_LIMIT_S and code == 0 and is_alive and traces == 0
+    print("all requirements met" if holds else "error: a requirement was not met; see the figures above")
     return 0 if holds else 1
 
 
-def pause_until(moment: float) -> None:
-    """Sleep until a moment of the monotonic clock."""
-    time.sleep(max(0.0, moment - time.monotonic()))
+def sleep_until(deadline: float) -> None:
+    """Sleep until a time of the monotonic clock."""
+    time.sleep(max(0.0, deadline - time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Keyed load of JSON records against bare binary COPY and against dlt, in one run.
+"""Load of JSON records with a key, compared with plain binary COPY and with dlt, in one run.
 
-Ours is timed whole: landing, validation, rejects, merge, feed and books. Bare COPY gets the same ready rows, into an
-empty table of the same definition, keys included. dlt gets the same JSON pages, once as records, which it validates and
-normalises itself, and once as Arrow tables made by polars' strict reader, which its documentation names as the fast way
-and which it does not look into; each through loader formats that its PostgreSQL destination takes. `load_vs_dlt_merge`
-is its merge of the same input, JSON records; that of ready Arrow tables stands beside it. The append is its fastest.
+Our time includes all steps: landing, validation, rejects, merge, feed and load ledger. Plain COPY loads the same
+encoded rows into an empty table of the same definition with its key. dlt loads the same JSON pages, once as records,
+which it validates and normalises itself, and once as Arrow tables from polars' strict reader, which its documentation
+recommends as the fast way and which it does not validate; each in file formats that its PostgreSQL destination
+supports. `load_vs_dlt_merge` compares the merge of the same input, JSON records; the merge of Arrow tables is reported
+separately. For append the fastest variant counts.
 
     ROWS=1000000 ROUNDS=3 python -m benchmarks.ingest
 """
@@ -50,7 +51,7 @@ TABLE = "staging_opendota.player_matches"
 
 
 def main() -> None:
-    """Run all rounds, interleaved, and report."""
+    """Run all rounds, interleaved, and write the report."""
     rows, rounds = int(os.environ.get("ROWS", "1000000")), int(os.environ.get("ROUNDS", "3"))
     home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
     home.chmod(0o755)
@@ -76,7 +77,7 @@ def main() -> None:
 def _round(settings: Settings, admin: str, pages: list[bytes], number: int) -> dict[str, float]:
     found: dict[str, float] = {}
     url = role_url(settings, admin, "ingest")
-    _empty(admin)
+    _truncate(admin)
     lake = Lake(settings.home / f"lake-{number}")
     _timed(found, "ours, first time", lambda: _ours(lake, url, pages, START))
     ready = _ready_rows(admin)
@@ -89,7 +90,7 @@ def _round(settings: Settings, admin: str, pages: list[bytes], number: int) -> d
         _timed(found, "bare binary COPY", lambda: _copy(connection, ready))
         connection.execute("DROP TABLE public.bare")
     for what, disposition, file_format, as_arrow in _DLT:
-        if number and what in _DROPPED:
+        if number and what in _FIRST_ROUND_ONLY:
             continue
         name = "".join(letter for letter in what if letter.isalnum()).lower()
         _timed(found, what, lambda: _dlt(settings.home, admin, name, pages, disposition, file_format, as_arrow))  # noqa: B023
@@ -111,14 +112,14 @@ _DLT: tuple[tuple[str, Any, Any, bool], ...] = (
     ("dlt merge, Arrow, upsert, csv", _UPSERT, "csv", True),
     ("dlt merge, Arrow, delete-insert, csv", _DELETE_INSERT, "csv", True),
 )
-#: These take minutes; their one round is long enough to be steady.
-_DROPPED = {"dlt append, JSON, csv", "dlt merge, JSON, upsert, csv"}
+#: These take minutes, so that one round is sufficient.
+_FIRST_ROUND_ONLY = {"dlt append, JSON, csv", "dlt merge, JSON, upsert, csv"}
 
 
 def _timed(found: dict[str, float], what: str, work: Any) -> None:
-    began = time.perf_counter()
+    started = time.perf_counter()
     work()
-    found[what] = time.perf_counter() - began
+    found[what] = time.perf_counter() - started
 
 
 def _ours(lake: Lake, url: str, pages: Iterator[bytes] | list[bytes], observed_at: datetime) -> None:
@@ -184,15 +185,15 @@ def _dlt(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _empty(admin: str) -> None:
+def _truncate(admin: str) -> None:
     with psycopg.connect(admin) as connection:
         connection.execute(f"TRUNCATE {TABLE}, {TABLE}__feed")
         connection.execute("DELETE FROM ops.lake_pages")
 
 
 def _peak_mib(settings: Settings, admin: str, rows: int) -> float:
-    """Peak memory of a process of its own that lands and loads the rows."""
-    _empty(admin)
+    """Peak memory (MiB) of a separate process that lands and loads the rows."""
+    _truncate(admin)
     url = role_url(settings, admin, "ingest")
     done = subprocess.run(
         [
@@ -214,7 +215,7 @@ def _peak_mib(settings: Settings, admin: str, rows: int) -> float:
 
 def _load_alone(rows: int, url: str, lake: Path) -> None:
     _ours(Lake(lake), url, benchmark_pages(SEED, rows, PAGE_ROWS), START)
-    # Not getrusage(): its peak begins with that of the process that started this one.
+    # Not getrusage(), whose peak includes that of the parent process.
     print(int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024)  # type: ignore[index]
 
 

@@ -1,12 +1,12 @@
-"""Marts kept up to date: 10,000 changed rows on histories of different length, ours against ordinary dbt models.
+"""Incremental refresh of the marts after 10,000 changed rows, by length of the history, compared with plain dbt models.
 
-Each size of history stands in a warehouse of its own. In each round the same changes are loaded, and then
-  - the blue colour is built as a run builds it, models and tests over four threads: the whole build;
-  - the models of the green colour run one after another, without tests, so that no model's time holds another's:
+Each size of history has its own warehouse. In each round the same changes are loaded, and then
+  - the blue colour is built as in a run, models and tests with four threads: the whole build;
+  - the models of the green colour run sequentially, without tests, so that their times do not overlap:
     `refresh` is the sum of dbt's times of all of them, `additive` that of the additive layer;
-  - the peers run one after another, over green's fact, right after it: its feed tells them the touched keys.
-At the end a build has nothing new to do, another has a new day, which moves every window, and at the smallest size an
-analyst reads during a full refresh.
+  - the peers run sequentially after them, over green's fact, whose feed contains the touched keys.
+At the end there is a build without changes and a build on the next day, which moves every window. At the smallest size
+an analyst reads during a full refresh.
 
     SIZES=2000000,8000000 ROUNDS=3 python -m benchmarks.marts
 """
@@ -21,16 +21,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.marts_figures import ADDITIVE, MODELS, TOTALS, WHOLE, Measured, label_of, report_sizes
-from benchmarks.marts_history import History, settle
-from benchmarks.marts_peers import OneByOne, first_built_peers, wrong_rows
-from benchmarks.marts_readers import READS_A_SECOND, reading
+from benchmarks.marts_history import History, vacuum
+from benchmarks.marts_peers import SequentialModels, first_built_peers, wrong_rows
+from benchmarks.marts_readers import READS_PER_SECOND, reading
 from orchestration.dbt.graph import PROJECT
 from orchestration.dbt.runner import NodeResult, Prepared, build, prepare, warm_up
 from orchestration.pipeline.transform import failed_build, transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
-from warehouse.publication.publication import building
+from warehouse.publication.plan import build_session
 from warehouse.publication.statistics import refresh_statistics
 
 IDLE_S = 20.0
@@ -42,14 +42,14 @@ LAYERS = {
 
 
 def main() -> None:
-    """Measure all sizes, the smallest first, and report after each."""
+    """Measure all sizes, the smallest first, and write the report after each."""
     sizes = sorted(int(size) for size in os.environ.get("SIZES", "2000000,8000000").split(","))
     rounds = int(os.environ.get("ROUNDS", "3"))
     found: dict[int, Measured] = {}
     for size in sizes:
         home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
         home.chmod(0o755)
-        _become(home)
+        _use_empty_environment(home)
         found[size] = Measured()
         try:
             with open_warehouse(load_settings(), redis=False) as warehouse:
@@ -59,8 +59,8 @@ def main() -> None:
         report_sizes(found, rounds)
 
 
-def _become(home: Path) -> None:
-    """Leave everything that the environment says of a real warehouse behind."""
+def _use_empty_environment(home: Path) -> None:
+    """Remove all LADDER_* variables of a real warehouse from the environment."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
     os.environ["LADDER_HOME"] = str(home)
@@ -70,18 +70,18 @@ def _measure(warehouse: Warehouse, size: int, rounds: int, found: Measured, *, w
     url = warehouse.servers.database_url
     history = History(warehouse, size)
     print(f"{label_of(size)} rows", flush=True)
-    began = time.perf_counter()
+    started = time.perf_counter()
     found.facts["rows of all staging tables"] = history.fill()
-    found.add("fill", time.perf_counter() - began)
+    found.add("fill", time.perf_counter() - started)
     prepared = prepare(warehouse.settings, url)
     warm_up(prepared, warehouse.settings, url)
     for _ in ("blue", "green"):
         _full_build(warehouse, prepared, found)
-    ours, peers = OneByOne(warehouse, PROJECT, "green"), first_built_peers(warehouse, "green")
+    ours, peers = SequentialModels(warehouse, PROJECT, "green"), first_built_peers(warehouse, "green")
     for number in range(1, rounds + 1):
         print(f" round {number}", flush=True)
-        # Hours lie between two runs in life, and PostgreSQL has done this meanwhile.
-        settle(warehouse, "marts", "prep", "peer")
+        # In production hours pass between two runs, in which autovacuum does this.
+        vacuum(warehouse, "marts", "prep", "peer")
         history.change(number)
         refresh_statistics(url)
         _whole_build(warehouse, prepared, found)
@@ -91,15 +91,15 @@ def _measure(warehouse: Warehouse, size: int, rounds: int, found: Measured, *, w
         found.facts.setdefault("touched in each round", []).append(_touched(warehouse))
     _compare(warehouse, found)
     _build_nothing(warehouse, prepared, found)
-    _build_a_day_later(warehouse, prepared, history, ours, rounds + 1, found)
+    _build_next_day(warehouse, prepared, history, ours, rounds + 1, found)
     if with_readers:
         _read_during_full_refresh(warehouse, prepared, found)
 
 
 def _full_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
-    began = time.perf_counter()
+    started = time.perf_counter()
     done = transform(warehouse, prepared, full_refresh=True)
-    found.add("full build, with the turn", time.perf_counter() - began)
+    found.add("full build, with the promotion", time.perf_counter() - started)
     assert done.is_built
     if done.failure is not None:
         raise done.failure
@@ -109,11 +109,11 @@ def _full_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> No
 
 
 def _whole_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
-    """Bring blue up to date as a run does."""
-    began = time.perf_counter()
-    with building(warehouse.url("transform")) as lock:
+    """Build blue incrementally as in a run."""
+    started = time.perf_counter()
+    with build_session(warehouse.url("transform")) as lock:
         results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
-    found.add(WHOLE, time.perf_counter() - began)
+    found.add(WHOLE, time.perf_counter() - started)
     failure = failed_build(results)
     if failure is not None:
         raise failure
@@ -126,7 +126,7 @@ def _whole_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> N
 
 
 def _one_by_one(models: Mapping[str, float], found: Measured) -> None:
-    """Note green's models."""
+    """Record the times of green's models."""
     for layer, names in LAYERS.items():
         found.add(layer, sum(seconds for name, seconds in models.items() if name in names))
     found.add(MODELS, sum(models.values()))
@@ -137,7 +137,7 @@ def _one_by_one(models: Mapping[str, float], found: Measured) -> None:
 
 
 def _split(results: Sequence[NodeResult]) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds of models and of tests, by name."""
+    """Seconds of models and of tests by name."""
     models, tests = (
         {result.name: result.duration_s for result in results if result.unique_id.startswith(kind)}
         for kind in ("model.", "test.")
@@ -146,7 +146,7 @@ def _split(results: Sequence[NodeResult]) -> tuple[dict[str, float], dict[str, f
 
 
 def _touched(warehouse: Warehouse) -> dict[str, int]:
-    """What the changes of a round came to in green."""
+    """Counts of the entities that the changes of a round touched in green."""
     with connect(warehouse.servers.database_url) as connection:
         row = connection.execute(
             "SELECT count(*), count(DISTINCT match_id), count(DISTINCT player_id), count(DISTINCT played_date), "
@@ -157,7 +157,7 @@ def _touched(warehouse: Warehouse) -> dict[str, int]:
 
 
 def _compare(warehouse: Warehouse, found: Measured) -> None:
-    """Count the rows that came out wrong over all rounds."""
+    """Count the wrong rows after all rounds."""
     with connect(warehouse.servers.database_url) as connection:
         found.ratios |= {
             "wrong_rows_ours": wrong_rows(connection, f"prep.{TOTALS}_blue", "blue")
@@ -177,11 +177,12 @@ def _compare(warehouse: Warehouse, found: Measured) -> None:
 
 
 def _build_nothing(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
-    """Count the tuples that a build without anything new writes."""
+    """Count the tuples that a build without changes writes."""
     before = _tuples_written(warehouse)
-    began = time.perf_counter()
-    results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue")
-    found.add("whole build with nothing new", time.perf_counter() - began)
+    started = time.perf_counter()
+    with build_session(warehouse.url("transform")) as lock:
+        results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
+    found.add("whole build with nothing new", time.perf_counter() - started)
     assert failed_build(results) is None
     after = _tuples_written(warehouse)
     written = {table: count - before.get(table, 0) for table, count in after.items()}
@@ -189,21 +190,23 @@ def _build_nothing(warehouse: Warehouse, prepared: Prepared, found: Measured) ->
     found.facts["tuples written with nothing new"] = {table[1]: count for table, count in written.items() if count}
 
 
-def _build_a_day_later(
-    warehouse: Warehouse, prepared: Prepared, history: History, ours: OneByOne, number: int, found: Measured
+def _build_next_day(
+    warehouse: Warehouse, prepared: Prepared, history: History, ours: SequentialModels, number: int, found: Measured
 ) -> None:
-    """The changes of a round, of which the newest are a day newer: days enter windows and leave them."""
-    settle(warehouse, "marts", "prep")
+    """Load the changes of a round with matches of the next day, so that days enter and leave the windows."""
+    vacuum(warehouse, "marts", "prep")
     history.change(number, days_after=1)
     refresh_statistics(warehouse.servers.database_url)
-    began = time.perf_counter()
-    assert failed_build(build(prepared, warehouse.settings, warehouse.url("transform"), "blue")) is None
-    found.add("whole build, a day later", time.perf_counter() - began)
+    started = time.perf_counter()
+    with build_session(warehouse.url("transform")) as lock:
+        results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
+    found.add("whole build, a day later", time.perf_counter() - started)
+    assert failed_build(results) is None
     found.add("models, one by one, a day later", sum(ours.run().values()))
 
 
 def _tuples_written(warehouse: Warehouse) -> dict[tuple[int, str], int]:
-    """Tuples written so far, by table; one that was made anew is another table. Waits until they are all reported."""
+    """Tuples written so far, by table (a recreated table counts as another one), once all statistics are reported."""
     found: dict[tuple[int, str], int] | None = None
     with connect(warehouse.servers.database_url, autocommit=True) as connection:
         while True:
@@ -215,23 +218,23 @@ def _tuples_written(warehouse: Warehouse) -> dict[tuple[int, str], int]:
             before, found = found, {(relid, name): written for relid, name, written in rows}
             if found == before:
                 return found
-            # A process reports at the latest a second after its transaction.
+            # A process reports its statistics at the latest a second after its transaction.
             time.sleep(1.5)
 
 
 def _read_during_full_refresh(warehouse: Warehouse, prepared: Prepared, found: Measured) -> None:
-    settle(warehouse, "marts", "prep")
+    vacuum(warehouse, "marts", "prep")
     with reading(warehouse.url("analyst")) as take:
         time.sleep(IDLE_S)
         idle = take()
-        began = time.perf_counter()
+        started = time.perf_counter()
         done = transform(warehouse, prepared, full_refresh=True)
-        building = take()
-        found.add("full build, while an analyst reads", time.perf_counter() - began)
+        during_build = take()
+        found.add("full build, while an analyst reads", time.perf_counter() - started)
     assert done.failure is None, done.failure
-    errors = [*idle.errors, *building.errors]
-    found.ratios["reader_p99_full_refresh_vs_idle"] = building.percentile(99) / idle.percentile(99)
-    found.ratios["reader_p50_full_refresh_vs_idle"] = building.percentile(50) / idle.percentile(50)
+    errors = [*idle.errors, *during_build.errors]
+    found.ratios["reader_p99_full_refresh_vs_idle"] = during_build.percentile(99) / idle.percentile(99)
+    found.ratios["reader_p50_full_refresh_vs_idle"] = during_build.percentile(50) / idle.percentile(50)
     found.ratios["reader_errors"] = len(errors)
     found.facts["reads"] = {
         what: {
@@ -240,8 +243,8 @@ def _read_during_full_refresh(warehouse: Warehouse, prepared: Prepared, found: M
             "p99 ms": round(1000 * reads.percentile(99), 2),
             "longest ms": round(1000 * max(reads.seconds), 2),
         }
-        for what, reads in (("idle", idle), ("during a full refresh", building))
-    } | {"a second": READS_A_SECOND, "errors": errors[:5]}
+        for what, reads in (("idle", idle), ("during a full refresh", during_build))
+    } | {"a second": READS_PER_SECOND, "errors": errors[:5]}
 
 
 if __name__ == "__main__":

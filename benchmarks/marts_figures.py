@@ -1,4 +1,4 @@
-"""What `benchmarks.marts` measured, size by size, and its report."""
+"""Measurements of `benchmarks.marts` by size of the history, and their report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.marts_history import CHANGES
 
 __all__ = ["ADDITIVE", "MODELS", "TOTALS", "WHOLE", "Measured", "label_of", "report_sizes"]
 
-#: What ratios are taken of.
+#: Names of the measurements that ratios are computed from.
 WHOLE, MODELS, ADDITIVE = "whole build", "all models", "additive layer"
 #: Our model that the peers are compared with.
 TOTALS = "int_player_character_totals"
@@ -22,14 +22,14 @@ TOTALS = "int_player_character_totals"
 
 @dataclass
 class Measured:
-    """What one size of history showed.
+    """Measurements with one size of the history.
 
     Args:
-        seconds: seconds of each round, by what was timed.
-        models: the same of each model, one after another.
-        tests: the same of each test, within the whole build.
-        ratios: figures that belong to this size alone.
-        facts: what is needed to read the figures.
+        seconds: seconds of each round, by name of the measurement.
+        models: seconds of each round by model, run sequentially.
+        tests: seconds of each round by test, within the whole build.
+        ratios: ratios of this size.
+        facts: context of the figures.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Measured:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def add(self, what: str, seconds: float) -> None:
-        """Note the seconds of a round."""
+        """Record the seconds of a round."""
         self.seconds.setdefault(what, []).append(seconds)
         print(f"  {what}: {seconds:.2f} s", flush=True)
 
@@ -49,7 +49,7 @@ class Measured:
 
 
 def report_sizes(found: Mapping[int, Measured], rounds: int) -> None:
-    """Report what there is; a later size adds to it."""
+    """Write the report of the sizes that were measured so far."""
     sizes = sorted(found)
     least, most = label_of(sizes[0]), label_of(sizes[-1])
     ratios: dict[str, float] = {}
@@ -86,7 +86,7 @@ def report_sizes(found: Mapping[int, Measured], rounds: int) -> None:
 
 
 def _slowest(nodes: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Median seconds of the ten slowest."""
+    """Median seconds of the ten slowest nodes."""
     middle = {name: round(median(seconds), 3) for name, seconds in nodes.items()}
     return dict(sorted(middle.items(), key=lambda item: -item[1])[:10])
 

@@ -1,6 +1,6 @@
-"""Histories of any length in the staging tables, and changes of them through the real door: `benchmarks.marts`'s data.
+"""Data of `benchmarks.marts`: histories of any length in the staging tables, and changes that are landed and loaded.
 
-The rows are drawn in the database, see `marts_history.sql`.
+The rows are generated in the database, see `marts_history.sql`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from warehouse.database.connections import connect
 from warehouse.model.source import Page
 from warehouse.staging.load import LoadReport, load_pending
 
-__all__ = ["CHANGES", "History", "settle"]
+__all__ = ["CHANGES", "History", "vacuum"]
 
-#: What a round changes: new rows, corrected ones, deleted ones.
+#: Changes of a round: numbers of new, corrected and deleted rows.
 CHANGES = (7_000, 2_000, 1_000)
-#: Rows that are young enough to be corrected, see `bench.oldest_change`.
+#: Number of rows that are recent enough to be corrected, see `bench.oldest_change`.
 _ROWS_IN_REACH = 2_000_000
 _ENDS_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ class History:
     """The history of a warehouse.
 
     Args:
-        warehouse: an open warehouse with nothing in it.
+        warehouse: an open, empty warehouse.
         rows: rows of `staging_opendota.player_matches`, at least 10,000.
     """
 
@@ -39,28 +39,28 @@ class History:
     rows: int
 
     def fill(self) -> int:
-        """Write it; the number of rows of all staging tables."""
+        """Write the history; returns the number of rows of all staging tables."""
         with connect(self.warehouse.servers.database_url) as connection:
             connection.execute(Path(__file__).with_suffix(".sql").read_bytes())
             row = connection.execute("SELECT bench.fill(%s)", [self._matches]).fetchone()
-        settle(self.warehouse, "staging")
+        vacuum(self.warehouse, "staging")
         assert row is not None
         return int(row[0])
 
     def change(self, number: int, days_after: int = 0) -> LoadReport:
-        """Land and load the changes of a round, from 1 on: what is new, late, corrected or gone.
+        """Land and load the new, late, corrected and deleted rows of a round.
 
-        Rounds follow each other, since each changes what those before left.
+        Rounds must be called in order, since each changes the result of the previous ones.
 
         Args:
-            number: of the round.
-            days_after: how many days after the end of the history the newest matches are played.
+            number: number of the round, from 1.
+            days_after: number of days after the end of the history on which the newest matches are played.
         """
         share = 1.5 * sum(CHANGES[1:]) / min(self.rows, _ROWS_IN_REACH)
         observed_at = _ENDS_AT + timedelta(days=number)
         with connect(self.warehouse.servers.database_url) as connection:
             answers = connection.execute(
-                "SELECT * FROM bench.answers(%s, %s, %s, %s)", [number, self._matches, share, days_after]
+                "SELECT * FROM bench.responses(%s, %s, %s, %s)", [number, self._matches, share, days_after]
             ).fetchall()
             deletion = connection.execute("SELECT bench.deletion(%s, %s)", [number, share]).fetchone()
         assert deletion is not None
@@ -80,8 +80,8 @@ class History:
         return self.rows // 14 * 4
 
 
-def settle(warehouse: Warehouse, *prefixes: str) -> None:
-    """Vacuum and analyze what was just filled, as PostgreSQL would in the minutes to come, amid what is timed."""
+def vacuum(warehouse: Warehouse, *prefixes: str) -> None:
+    """Vacuum and analyse tables now, so that autovacuum does not do it during the measurements."""
     with connect(warehouse.servers.database_url, autocommit=True) as connection:
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE split_part(schemaname, '_', 1) = ANY(%s)",

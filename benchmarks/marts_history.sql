@@ -1,20 +1,20 @@
--- A history of matches of any length in the staging tables, and changes of it. Everything is drawn from numbers by
+-- A history of matches of any length in the staging tables, and changes of it. All values are computed from numbers by
 -- hashes, so that the same arguments give the same rows.
 --
--- 2,000 tracked players in 20 circles; 2 to 5 of a circle meet in a match, one match every 110 seconds. A longer
--- history begins earlier: players, heroes, pairs who meet and matches a day stay the same.
+-- 2,000 tracked players in 20 groups; 2 to 5 players of a group play a match together, one match every 110 seconds. A
+-- longer history begins earlier: players, heroes, pairs of players and matches per day are the same.
 CREATE SCHEMA bench;
 
--- A number from 0 to below a bound.
+-- A pseudo-random number from 0 to bound - 1.
 CREATE FUNCTION bench.draw(number bigint, seed bigint, bound bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
 RETURN (hashint8extended(number, seed) & 2147483647) % bound;
 
--- The moment that every history ends.
+-- The time at which every history ends.
 CREATE FUNCTION bench.ends_at() RETURNS bigint LANGUAGE sql IMMUTABLE
 RETURN 1767225600; -- 2026-01-01
 
--- The oldest start of a match that a round corrects or takes away: as old in a long history as in one of 2,000,000 rows,
--- so that the same is changed in all of them.
+-- The earliest start of a match that a round corrects or deletes: the same in a long history as in one of 2,000,000
+-- rows, so that the changes are the same for all lengths.
 CREATE FUNCTION bench.oldest_change() RETURNS bigint LANGUAGE sql IMMUTABLE
 RETURN bench.ends_at() - 727 * 86400;
 
@@ -31,7 +31,7 @@ RETURNS TABLE (
             7000000000 + number AS match_id,
             bench.draw(number, 1, 20) AS circle,
             bench.draw(number, 2, 100) AS first_member,
-            -- Prime to 100, so that members are distinct.
+            -- Coprime to 100, so that members are distinct.
             1 + 10 * bench.draw(number, 3, 10) AS step,
             bench.draw(number, 4, 10) AS first_place,
             CASE WHEN bench.draw(number, 5, 330) > 0 THEN bench.draw(number, 6, 100) < 51 END AS radiant_win,
@@ -59,7 +59,7 @@ RETURNS TABLE (
         duration::integer,
         CASE WHEN is_turbo THEN 23 ELSE 22 END,
         CASE WHEN is_turbo THEN 0 ELSE 7 END,
-        -- What everybody plays, or what the player does.
+        -- A generally popular hero, or a favourite of the player.
         (
             CASE
                 WHEN bench.draw(slot, 20, 2) = 0 THEN 1 + floor(125 * (bench.draw(slot, 21, 1000000) / 1e6) ^ 2)
@@ -77,8 +77,8 @@ RETURNS TABLE (
     FROM slots
 $$;
 
--- Fill empty staging tables with a history of `total` matches, as one batch; rows written. Histories are read player
--- by player, so they lie like that.
+-- Fill empty staging tables with a history of `total` matches, as one batch; returns the number of rows. Rows are
+-- ordered by player, since histories are fetched by player.
 CREATE FUNCTION bench.fill(total bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     batch bigint := set_config('ladder.batch_id', nextval('ops.batch_ids')::text, true);
@@ -123,7 +123,7 @@ BEGIN
     GET DIAGNOSTICS count = ROW_COUNT;
     written := written + count;
 
-    -- Details of one match in a hundred, a draft with one of ten.
+    -- Details of one match in a hundred, with a draft for one of ten.
     INSERT INTO staging_opendota.matches (
         match_id, start_time, radiant_win, duration, game_mode, lobby_type, version, radiant_score, dire_score,
         picks_bans, _observed_at
@@ -152,7 +152,7 @@ BEGIN
         match_id,
         player_slot,
         coalesce(h.account_id, CASE WHEN draw % 2 = 0 THEN 200000000 + place * 500 + draw / 2 % 500 END),
-        'Somebody',
+        'A player',
         coalesce(h.hero_id, 1 + draw % 125),
         coalesce(h.kills, draw % 15), coalesce(h.deaths, draw % 12), coalesce(h.assists, draw % 25), 0,
         50 + draw % 200, draw % 20, 250 + draw % 400, 300 + draw % 500, 15 + draw % 15, 9000 + draw % 20000,
@@ -213,9 +213,8 @@ BEGIN
 END
 $$;
 
--- Rows of histories to change in a round, out of a sample of this share, in an order that has nothing to do with where
--- they lie.
-CREATE FUNCTION bench.standing(round bigint, share double precision, count bigint)
+-- Rows to change in a round, from a sample of this share, in an order that is independent of their position on disk.
+CREATE FUNCTION bench.sample_rows(round bigint, share double precision, count bigint)
 RETURNS SETOF staging_opendota.player_matches LANGUAGE sql STABLE AS $$
     SELECT * FROM staging_opendota.player_matches TABLESAMPLE BERNOULLI (least(100, 100 * share)) REPEATABLE (round)
     WHERE _deleted_at IS NULL AND start_time >= bench.oldest_change()
@@ -223,9 +222,9 @@ RETURNS SETOF staging_opendota.player_matches LANGUAGE sql STABLE AS $$
     LIMIT count
 $$;
 
--- Answers to ask for again, a player each: 7,000 slots of new matches, one in seven of them up to a year late and the
+-- Responses of a round, one per player: 7,000 slots of new matches, one in seven of them up to a year late and the
 -- others of the last day or of days after it, and 2,000 corrections of a result, of kills, or of the hero.
-CREATE FUNCTION bench.answers(round bigint, total bigint, share double precision, days_after bigint)
+CREATE FUNCTION bench.responses(round bigint, total bigint, share double precision, days_after bigint)
 RETURNS TABLE (account_id bigint, body text) LANGUAGE sql STABLE AS $$
     WITH fresh AS (
         SELECT
@@ -237,7 +236,7 @@ RETURNS TABLE (account_id bigint, body text) LANGUAGE sql STABLE AS $$
         FROM bench.slots(total + (round - 1) * 2000 + 1, total + round * 2000, total) AS slots
     ),
     numbered AS (
-        SELECT standing.*, row_number() OVER () AS place FROM bench.standing(round, share, 2000) AS standing
+        SELECT sampled.*, row_number() OVER () AS place FROM bench.sample_rows(round, share, 2000) AS sampled
     ),
     corrected AS (
         SELECT
@@ -253,11 +252,11 @@ RETURNS TABLE (account_id bigint, body text) LANGUAGE sql STABLE AS $$
     GROUP BY 1 ORDER BY 1
 $$;
 
--- 1,000 slots to take away, none of them corrected in the same round.
+-- 1,000 slots to delete, none of them corrected in the same round.
 CREATE FUNCTION bench.deletion(round bigint, share double precision) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
         'table', 'player_matches',
         'keys', jsonb_agg(jsonb_build_object('account_id', account_id, 'match_id', match_id))
     )::text
-    FROM (SELECT * FROM bench.standing(round, share, 3000) OFFSET 2000) AS gone
+    FROM (SELECT * FROM bench.sample_rows(round, share, 3000) OFFSET 2000) AS deleted
 $$;

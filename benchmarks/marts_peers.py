@@ -1,4 +1,4 @@
-"""Models timed one at a time in a warm dbt: ours, and ordinary ones of the lifetime totals by player and hero."""
+"""Models timed sequentially in a warm dbt: ours, and plain dbt models of the lifetime totals by player and hero."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from psycopg import Connection, sql
 
 from orchestration.warehouse_access import Warehouse
 from warehouse.database.connections import connect, libpq_environment
-from warehouse.publication.publication import Colour
+from warehouse.publication.generations import Colour
 
-__all__ = ["OneByOne", "first_built_peers", "wrong_rows"]
+__all__ = ["SequentialModels", "first_built_peers", "wrong_rows"]
 
 _PEERS = Path(__file__).with_name("peer_marts")
 
 
-class OneByOne:
-    """A dbt project in this process, parsed once, whose models run one after another, without tests.
+class SequentialModels:
+    """A dbt project in this process, parsed once, whose models run sequentially, without tests.
 
     Args:
         warehouse: the open warehouse.
@@ -28,7 +28,7 @@ class OneByOne:
     """
 
     def __init__(self, warehouse: Warehouse, project: Path, colour: Colour) -> None:
-        # The only place where dbt's profiles look; every home has addresses of its own.
+        # dbt's profiles read the connection from the environment only; every home has its own addresses.
         os.environ.update(libpq_environment(warehouse.url("transform")))
         folder = warehouse.settings.home / "dbt" / f"one-by-one-{project.name}"
         self._options = ["--no-send-anonymous-usage-stats", "--no-write-json", "--no-partial-parse"]
@@ -38,7 +38,7 @@ class OneByOne:
         self._manifest = self._invoke(["parse"]).result
 
     def run(self, *options: str) -> dict[str, float]:
-        """Run all models; dbt's seconds for each, by name."""
+        """Run all models; returns dbt's seconds by model name."""
         outcome = self._invoke(["run", *options], self._manifest.deepcopy())
         results = list(outcome.result.results)
         broken = [f"{found.node.name}: {found.message}" for found in results if found.status != "success"]
@@ -52,22 +52,22 @@ class OneByOne:
         return outcome
 
 
-def first_built_peers(warehouse: Warehouse, colour: Colour) -> OneByOne:
-    """The peers, built in full over a colour's fact, in the schema `peer`."""
+def first_built_peers(warehouse: Warehouse, colour: Colour) -> SequentialModels:
+    """Build the peers in full over a colour's fact, in the schema `peer`."""
     with connect(warehouse.servers.database_url) as connection:
         connection.execute("CREATE SCHEMA peer AUTHORIZATION ladder_marts_owner")
-    peers = OneByOne(warehouse, _PEERS, colour)
+    peers = SequentialModels(warehouse, _PEERS, colour)
     peers.run("--full-refresh")
     return peers
 
 
 def wrong_rows(connection: Connection, table: str, colour: Colour, *, by: tuple[str, ...] = ()) -> int:
-    """Rows of lifetime totals that are missing, surplus or different from what the colour's fact says.
+    """Number of rows of lifetime totals that are missing, surplus or different from those of the colour's fact.
 
     Args:
         connection: the administrator's.
-        table: name, with schema.
-        colour: where the fact stands.
+        table: qualified name of the totals.
+        colour: colour of the fact.
         by: columns of the key besides game, player and character.
     """
     key = sql.SQL(", ").join(map(sql.Identifier, ("game", "player_id", "character_id", *by)))

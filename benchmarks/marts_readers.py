@@ -1,4 +1,4 @@
-"""An analyst who reads the marts at a fixed pace, in a process of its own: `benchmarks.marts`'s reader."""
+"""The reader of `benchmarks.marts`: a process that queries the marts at a fixed rate."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import LiteralString
 
 import psycopg
 
-__all__ = ["READS_A_SECOND", "Reads", "reading"]
+__all__ = ["READS_PER_SECOND", "Reads", "reading"]
 
-#: The pace.
-READS_A_SECOND = 50
-#: What is read, one after another.
+#: Rate of the queries.
+READS_PER_SECOND = 50
+#: The queries, in turn.
 _QUERIES: tuple[LiteralString, ...] = (
     "SELECT * FROM marts.player_character_win_rates WHERE game = 'dota2' AND player_id = %(player)s "
     "ORDER BY matches DESC, character_id LIMIT 20",
@@ -27,30 +27,30 @@ _QUERIES: tuple[LiteralString, ...] = (
     "AND played_date > date '2026-01-01' - 30 ORDER BY played_date, patch_id, rank_bracket",
 )
 _BOARDS = ("dota2_win_rate", "dota2_matches", "dota2_rank")
-#: Until everything that is read has been read once, and stands in memory.
+#: Time until all queried data has been read once and is cached.
 _UNCOUNTED_S = 45.0
 
 
 @dataclass(frozen=True)
 class Reads:
-    """What readers met with over some time.
+    """Results of the reader over some time.
 
     Args:
-        seconds: how long each read took.
-        errors: what went wrong, a line each.
+        seconds: duration of each query.
+        errors: messages of failed queries.
     """
 
     seconds: list[float]
     errors: list[str]
 
     def percentile(self, percent: int) -> float:
-        """Seconds that so many in a hundred reads stay within."""
+        """A percentile of the durations, in seconds."""
         return quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
 
 
 @contextmanager
 def reading(url: str) -> Iterator[Callable[[], Reads]]:
-    """Read all the while; the function yielded takes what was met with since it was called last."""
+    """Read until the block ends; yields a function that returns the results since its last call."""
     context = get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_read, args=(url, there), daemon=True)
@@ -71,10 +71,9 @@ def reading(url: str) -> Iterator[Callable[[], Reads]]:
 
 
 def _read(url: str, pipe: Pipe) -> None:
-    """Read at the pace, and hand over what was met with when asked.
+    """Run the queries at the fixed rate, and send the results on request.
 
-    A read that is due while the one before still waits counts from when it was due: a reader who stands in line waits
-    as well.
+    The duration of a query that is delayed by the previous one is measured from the time at which it was due.
     """
     seconds: list[float] = []
     errors: list[str] = []
@@ -82,7 +81,7 @@ def _read(url: str, pipe: Pipe) -> None:
     first = time.perf_counter()
     number = 0
     while True:
-        due = first + number / READS_A_SECOND
+        due = first + number / READS_PER_SECOND
         now = time.perf_counter()
         if now < due:
             time.sleep(due - now)

@@ -1,12 +1,11 @@
-"""A run with nothing new through Dagster and dbt: our warm worker against dagster-dbt through dbt's command line.
+"""A run without new data through Dagster and dbt: our warm worker compared with dagster-dbt, which runs dbt's CLI.
 
-Both have the same models, seeds, tests and data. dagster-dbt builds everything, and leaves a materialization for each
-model and a result for each test. Ours sees that the published marts stand at the newest batch, and leaves one check
-result that carries the state of all, beside those of the freshness of sources. It is therefore timed as well when it
-builds: then it leaves a result for each test, and a materialization for each model that differs from the generation
-before, of which there is none but those of what is tracked. The events of each are counted in the report.
-dagster-dbt is timed in a process that is as warm as ours, and as Dagster launches it; the ratio is taken against the
-faster of the two.
+Both have the same models, seeds, tests and data. dagster-dbt builds everything, and records a materialization for each
+model and a result for each test. Our worker detects that the published marts contain the newest batch, and records one
+check result with the state of all marts, besides those of the freshness of sources. Our worker is therefore also timed
+with a build: then it records a result for each test, and a materialization for each model that differs from the
+previous generation, which are only those of tracked entities. The report counts the events of each.
+dagster-dbt is timed in a warm process like ours, and as launched by Dagster; the ratio uses the faster of the two.
 
     ROUNDS=5 python -m benchmarks.noop
 """
@@ -28,7 +27,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import report
-from benchmarks.noop_sides import Ended, Ours, opened_ours, opened_peer, timed_run
+from benchmarks.noop_sides import Ours, TimedRun, open_ours, open_peer, timed_run
 from ingestion.sources.opendota.connector import CONNECTOR, STREAMS
 from orchestration.dbt.runner import prepare, warm_up
 from orchestration.pipeline.sync import open_session
@@ -41,13 +40,13 @@ from sandbox.world import World
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
 from warehouse.ops.state import track, untrack
-from warehouse.publication.publication import current_generation
+from warehouse.publication.generations import current_generation
 
 PEOPLE, TRACKED, SEED = 120, 40, 7
 NO_LIMIT = 1_000_000
-#: Rounds at most of what only stands beside.
-BESIDE = 3
-#: Tracked and untracked again: marts depend on what is tracked, so that a build is needed although no row will differ.
+#: Most rounds of the measurements that are not used in a ratio with a bar.
+MAX_EXTRA_ROUNDS = 3
+#: Tracked and untracked in turn: marts depend on tracked entities, so that a build is needed although no row changes.
 UNKNOWN_TEAM = "1"
 
 _LADDER = Path(sys.executable).with_name("ladder")
@@ -63,7 +62,7 @@ FULL, SOME, NOTHING = "dbt build, full", "dbt build, a day's new matches", "dbt 
 
 
 def main() -> None:
-    """Fill a warehouse, run all rounds, interleaved, and report."""
+    """Fill a warehouse, run all rounds, interleaved, and write the report."""
     rounds = int(os.environ.get("ROUNDS", "5"))
     home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
     home.chmod(0o755)
@@ -72,11 +71,11 @@ def main() -> None:
     limits = RequestLimits(per_minute=NO_LIMIT, per_day=NO_LIMIT)
     try:
         with ExitStack() as stack:
-            sandbox = stack.enter_context(serve(World(SEED, PEOPLE), limits=limits))
-            _become(home, sandbox.url)
+            sandbox = stack.enter_context(serve(World(SEED, PEOPLE), rate_limits=limits))
+            _use_empty_environment(home, sandbox.url)
             warehouse = stack.enter_context(open_warehouse(load_settings()))
             _fill(warehouse, sandbox)
-            # Details of older matches would be something new for each run.
+            # Otherwise each run would fetch details of older matches.
             os.environ["LADDER_OPENDOTA_MATCH_BUDGET"] = "0"
             facts |= _sizes(warehouse)
             _runs(warehouse, rounds, seconds, facts)
@@ -88,8 +87,8 @@ def main() -> None:
     _report(seconds, facts)
 
 
-def _become(home: Path, url: str) -> None:
-    """Leave everything that the environment says of a real warehouse behind."""
+def _use_empty_environment(home: Path, url: str) -> None:
+    """Remove all LADDER_* variables of a real warehouse from the environment."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
     os.environ.update(LADDER_HOME=str(home), LADDER_OPENDOTA_URL=url)
@@ -102,52 +101,52 @@ def _fill(warehouse: Warehouse, sandbox: Sandbox) -> None:
 
 
 def _runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]], facts: dict[str, Any]) -> None:
-    with opened_peer(warehouse) as peer, opened_ours(warehouse) as ours:
-        ways: dict[str, Callable[[], Ended]] = {
+    with open_peer(warehouse) as peer, open_ours(warehouse) as ours:
+        ways: dict[str, Callable[[], TimedRun]] = {
             WARM: lambda: _with_nothing_new(warehouse, ours.launch),
             PEER_WARM: peer.execute,
             PEER_LAUNCHED: peer.launch,
             BUILDING: lambda: _building(warehouse, ours),
-            COLD: lambda: _with_nothing_new(warehouse, lambda: _in_a_process(ours)),
+            COLD: lambda: _with_nothing_new(warehouse, lambda: _in_new_process(ours)),
             WHOLE: lambda: _with_nothing_new(warehouse, lambda: _whole(warehouse)),
         }
-        # The first round is not counted: it fills caches, and the second colour.
+        # The first round is not counted: it fills caches and builds the second colour.
         for number in range(rounds + 1):
             for what, run in ways.items():
-                if number > BESIDE and what in (COLD, WHOLE):
+                if number > MAX_EXTRA_ROUNDS and what in (COLD, WHOLE):
                     continue
-                ended = run()
-                print(f"round {number}: {what}: {ended.seconds:.2f} s", flush=True)
+                timed = run()
+                print(f"round {number}: {what}: {timed.seconds:.2f} s", flush=True)
                 if number:
-                    seconds.setdefault(what, []).append(ended.seconds)
-                if ended.events:
-                    facts.setdefault("asset events of a run", {})[what] = ended.events
+                    seconds.setdefault(what, []).append(timed.seconds)
+                if timed.events:
+                    facts.setdefault("asset events of a run", {})[what] = timed.events
 
 
-def _with_nothing_new(warehouse: Warehouse, run: Callable[[], Ended]) -> Ended:
+def _with_nothing_new(warehouse: Warehouse, run: Callable[[], TimedRun]) -> TimedRun:
     before = _generation(warehouse)
-    ended = run()
+    timed = run()
     assert _generation(warehouse) == before, "something was built, although nothing was new"
-    return ended
+    return timed
 
 
-def _building(warehouse: Warehouse, ours: Ours) -> Ended:
-    _make_needed(warehouse)
+def _building(warehouse: Warehouse, ours: Ours) -> TimedRun:
+    _require_build(warehouse)
     before = _generation(warehouse)
-    ended = ours.launch()
+    timed = ours.launch()
     assert _generation(warehouse) == before + 1, "nothing was built"
-    return ended
+    return timed
 
 
-def _make_needed(warehouse: Warehouse) -> None:
-    """Make the next build needed, though no row will differ."""
+def _require_build(warehouse: Warehouse) -> None:
+    """Make the next build necessary without changing any row."""
     with connect(warehouse.url("ingest")) as connection:
         untracked = untrack(connection, "opendota", "team", [UNKNOWN_TEAM])
         if not untracked:
             track(connection, "opendota", "team", [UNKNOWN_TEAM])
 
 
-def _in_a_process(ours: Ours) -> Ended:
+def _in_new_process(ours: Ours) -> TimedRun:
     def start() -> str:
         run_id = ours.create().run_id
         subprocess.run([sys.executable, "-m", "orchestration.worker.server", run_id], check=True)
@@ -156,54 +155,54 @@ def _in_a_process(ours: Ours) -> Ended:
     return timed_run(ours.instance, start)
 
 
-def _whole(warehouse: Warehouse) -> Ended:
-    began = time.perf_counter()
+def _whole(warehouse: Warehouse) -> TimedRun:
+    started = time.perf_counter()
     done = follow_run(warehouse.settings.home, Run(), lambda message: None)
     assert done.is_ok, done.errors
-    return Ended(time.perf_counter() - began, {})
+    return TimedRun(time.perf_counter() - started, {})
 
 
 def _cold_runs(warehouse: Warehouse, rounds: int, seconds: dict[str, list[float]], facts: dict[str, Any]) -> None:
-    """Without a worker, `ladder run` does everything itself."""
+    """Time `ladder run` without a worker, so that it executes the run itself."""
 
-    def run() -> Ended:
-        began = time.perf_counter()
+    def run() -> TimedRun:
+        started = time.perf_counter()
         done = subprocess.run([_LADDER, "run"], check=True, capture_output=True, text=True)
-        elapsed = time.perf_counter() - began
+        elapsed = time.perf_counter() - started
         facts["requests of `ladder run` with nothing new"] = int(re.findall(r"(\d+) requests", done.stdout)[-1])
-        return Ended(elapsed, {})
+        return TimedRun(elapsed, {})
 
-    for _ in range(min(rounds, BESIDE)):
+    for _ in range(min(rounds, MAX_EXTRA_ROUNDS)):
         seconds.setdefault(LADDER_RUN, []).append(_with_nothing_new(warehouse, run).seconds)
 
 
 def _builds(
     warehouse: Warehouse, sandbox: Sandbox, rounds: int, seconds: dict[str, list[float]], facts: dict[str, Any]
 ) -> None:
-    """dbt in this process, warm, in the idle colour; the turn of the views is in the figure."""
+    """Time builds of the idle colour with a warm dbt in this process, including the promotion."""
     url = warehouse.servers.database_url
     prepared = prepare(warehouse.settings, url)
     warm_up(prepared, warehouse.settings, url)
     (matches,) = (definition for definition in STREAMS if definition.name == "player_matches")
 
     def build(what: str, *, full_refresh: bool = False) -> None:
-        began = time.perf_counter()
+        started = time.perf_counter()
         done = transform(warehouse, prepared, full_refresh=full_refresh)
-        seconds.setdefault(what, []).append(time.perf_counter() - began)
+        seconds.setdefault(what, []).append(time.perf_counter() - started)
         assert done.is_built, what
         assert done.failure is None, done.failure
 
-    for _ in range(min(rounds, BESIDE)):
+    for _ in range(min(rounds, MAX_EXTRA_ROUNDS)):
         build(FULL, full_refresh=True)
         sandbox.advance(days=1)
         with open_session(warehouse, CONNECTOR) as session:
             loaded = session.run(matches).loaded
         facts.setdefault("new matches of each day", []).append(loaded.inserted)
         build(SOME)
-        # The other colour lacks the day; built once, both stand at the newest batch.
-        _make_needed(warehouse)
+        # The other colour lacks the day; after one more build both contain the newest batch.
+        _require_build(warehouse)
         transform(warehouse, prepared)
-        _make_needed(warehouse)
+        _require_build(warehouse)
         build(NOTHING)
 
 
@@ -248,8 +247,8 @@ def _report(seconds: dict[str, list[float]], facts: dict[str, Any]) -> None:
             "compared with": fastest,
             "dagster-dbt": "prepared manifest, partial parse and target folder kept, 4 threads, tests as asset checks, "
             "in PostgreSQL storage; builds everything each time",
-            "ours": "checks that the published marts stand at the newest batch and confirms all of them by one check "
-            "result; besides: the cache, freshness of sources",
+            "ours": "checks that the published marts contain the newest batch and confirms all of them with one check "
+            "result; also: the cache, freshness of sources",
         },
     )
 

@@ -1,6 +1,6 @@
-"""The two sides of `benchmarks.noop`: our warm worker, and dagster-dbt over a copy of the same database.
+"""The two systems of `benchmarks.noop`: our warm worker, and dagster-dbt with a copy of the same database.
 
-Each launches a run and says when Dagster's own record has it ended.
+Each launches a run and returns the end time that Dagster has recorded.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from orchestration.runs.execution import create_run, opened_instance
 from orchestration.warehouse_access import Warehouse
 from orchestration.worker.client import is_running
 from serving.run import reserve_port
-from warehouse.database.connections import libpq_environment, parameters
+from warehouse.database.connections import connection_parameters, libpq_environment
 from warehouse.embedded import Servers
 
-__all__ = ["Ended", "Ours", "Peer", "opened_ours", "opened_peer"]
+__all__ = ["Ours", "Peer", "TimedRun", "open_ours", "open_peer"]
 
 _LOCAL = "127.0.0.1"
 _LOCATION = "peer"
@@ -54,12 +54,12 @@ _COUNTED = {
 
 
 @dataclass(frozen=True)
-class Ended:
+class TimedRun:
     """A run that succeeded.
 
     Args:
-        seconds: from before it was created to the end that Dagster recorded.
-        events: how many asset events of each kind it left.
+        seconds: time from before its creation to the end that Dagster recorded.
+        events: number of asset events by kind.
     """
 
     seconds: float
@@ -68,17 +68,17 @@ class Ended:
 
 @dataclass(frozen=True)
 class Ours:
-    """Our instance and definitions; a warm worker listens."""
+    """Our instance and definitions, with a running warm worker."""
 
     instance: DagsterInstance
     repository: RepositoryDefinition
 
     def create(self) -> DagsterRun:
-        """A run that brings the marts to what is loaded: nothing is fetched."""
+        """Create a run that brings the marts up to date with loaded data and fetches nothing."""
         return create_run(self.instance, self.repository, "transform")
 
-    def launch(self) -> Ended:
-        """Have the warm worker execute one, as the web UI and schedules do."""
+    def launch(self) -> TimedRun:
+        """Execute a run in the warm worker, as the web UI and schedules do."""
 
         def start() -> str:
             run = self.create()
@@ -96,19 +96,19 @@ class Peer:
     repository: RepositoryDefinition
     workspace: WorkspaceProcessContext
 
-    def execute(self) -> Ended:
-        """Execute a run in this process, where everything but dbt's command line is loaded already."""
+    def execute(self) -> TimedRun:
+        """Execute a run in this process, where everything except dbt's CLI is already loaded."""
 
         def start() -> str:
             job = self.repository.get_job(dagster_dbt_peer.JOB)
-            # It passes on what dbt prints.
+            # dagster-dbt prints dbt's output.
             with redirect_stdout(io.StringIO()):
                 return job.execute_in_process(instance=self.instance).run_id
 
         return timed_run(self.instance, start)
 
-    def launch(self) -> Ended:
-        """Launch a run as the web UI and schedules do: Dagster's launcher gives it a process."""
+    def launch(self) -> TimedRun:
+        """Launch a run as the web UI and schedules do: Dagster's launcher starts a process for it."""
 
         def start() -> str:
             request = self.workspace.create_request_context()
@@ -125,23 +125,23 @@ class Peer:
         return timed_run(self.instance, start)
 
 
-def timed_run(instance: DagsterInstance, start: Callable[[], str]) -> Ended:
-    """Time a run from before its creation to its recorded end; one that fails ends the benchmark."""
-    began = time.time()
+def timed_run(instance: DagsterInstance, start: Callable[[], str]) -> TimedRun:
+    """Time a run from before its creation to its recorded end; a failed run ends the benchmark."""
+    started = time.time()
     run_id = start()
     while (run := instance.get_run_by_id(run_id)) is None or not run.is_finished:
-        assert time.time() - began < _RUN_S, f"run {run_id} does not end"
+        assert time.time() - started < _RUN_S, f"run {run_id} does not end"
         time.sleep(_POLL_S)
     assert run.status == DagsterRunStatus.SUCCESS, f"run {run_id}: {run.status}"
     record = instance.get_run_record_by_id(run_id)
     assert record is not None
     assert record.end_time is not None
     logs = {kind: instance.all_logs(run_id, of_type=type_) for kind, type_ in _COUNTED.items()}
-    return Ended(record.end_time - began, {kind: len(found) for kind, found in logs.items()})
+    return TimedRun(record.end_time - started, {kind: len(found) for kind, found in logs.items()})
 
 
 @contextmanager
-def opened_ours(warehouse: Warehouse) -> Iterator[Ours]:
+def open_ours(warehouse: Warehouse) -> Iterator[Ours]:
     """Start our warm worker."""
     graph = prepare(warehouse.settings, warehouse.servers.database_url).graph
     home = warehouse.settings.home
@@ -149,15 +149,15 @@ def opened_ours(warehouse: Warehouse) -> Iterator[Ours]:
         opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance,
         Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True) as worker,
     ):
-        _await(worker, lambda: is_running(home))
+        _wait_until_ready(worker, lambda: is_running(home))
         yield Ours(instance, build_definitions(graph).get_repository_def())
 
 
 @contextmanager
-def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
-    """Copy database and project, prepare the manifest, and start a code server; nobody may use the database now.
+def open_peer(warehouse: Warehouse) -> Iterator[Peer]:
+    """Copy database and project, prepare the manifest, and start a code server; no other session may use the database.
 
-    The peer has the same configuration of Dagster, in PostgreSQL too, but Dagster's own launcher.
+    The peer has the same configuration of Dagster, also in PostgreSQL, but Dagster's own launcher.
     """
     home = warehouse.settings.home / "peer"
     home.mkdir()
@@ -165,9 +165,9 @@ def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
     project = dagster_dbt_peer.project_at(_copied_project(home))
     os.environ.update(libpq_environment(copy.url("transform")), DO_NOT_TRACK="1")
     os.environ[dagster_dbt_peer.PROJECT_VARIABLE] = str(project.project_dir)
-    # dagster-dbt looks for `dbt` as an activated environment has it.
+    # dagster-dbt looks for `dbt` on the PATH, as in an activated environment.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # Parsed as runs will be, so that the first one finds dbt's partial parse.
+    # Parsed with the same options as in runs, so that the first run finds dbt's partial parse.
     project.preparer.prepare(project)
     dagster_home = prepare_instance(copy)
     configuration = dagster_home / "dagster.yaml"
@@ -181,7 +181,7 @@ def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
     with ExitStack() as stack:
         instance = stack.enter_context(opened_instance(dagster_home, storage_url(copy)))
         child = stack.enter_context(Child("code", server, home / "logs"))
-        _await(child, lambda: _listens(port))
+        _wait_until_ready(child, lambda: _listens(port))
         target = GrpcServerTarget(host=_LOCAL, port=port, socket=None, location_name=_LOCATION)
         workspace = stack.enter_context(WorkspaceProcessContext(instance, target))
         repository = dagster_dbt_peer.build_definitions(project).get_repository_def()
@@ -189,10 +189,10 @@ def opened_peer(warehouse: Warehouse) -> Iterator[Peer]:
 
 
 def _copied_database(warehouse: Warehouse, home: Path) -> Warehouse:
-    """The same data, roles and passwords, without what Dagster has recorded."""
+    """A copy of the database with the same roles and passwords, without Dagster's storage."""
     shutil.copytree(warehouse.settings.home / "secrets", home / "secrets")
     admin = warehouse.servers.database_url
-    found = parameters(admin)
+    found = connection_parameters(admin)
     place = f"{found['host']}:{found['port']}"
     url = f"postgresql://{found['user']}:{found['password']}@{place}/{_DATABASE}"
     with closing(psycopg.connect(conninfo.make_conninfo(admin, dbname="postgres"), autocommit=True)) as connection:
@@ -205,18 +205,18 @@ def _copied_database(warehouse: Warehouse, home: Path) -> Warehouse:
 
 
 def _copied_project(home: Path) -> Path:
-    """The project with its seeds beside it; dbt writes into it."""
+    """A copy of the project and its seeds, since dbt writes into its folder."""
     folder = home / PROJECT.name
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(PROJECT.parent / "seeds", home / "seeds")
     return folder
 
 
-def _await(child: Child, is_ready: Callable[[], bool]) -> None:
+def _wait_until_ready(child: Child, is_ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_S
     while not is_ready():
-        assert child.exit_code is None, f"the {child.name} ended, see {child.log}"
-        assert time.monotonic() < deadline, f"the {child.name} does not start, see {child.log}"
+        assert child.exit_code is None, f"the {child.log.stem} process ended, see {child.log}"
+        assert time.monotonic() < deadline, f"the {child.log.stem} process does not start, see {child.log}"
         time.sleep(_POLL_S)
 
 

@@ -1,4 +1,4 @@
-"""What every benchmark leaves: a table on the screen and a JSON file with raw figures and ratios."""
+"""The report of a benchmark: a table on the terminal and a JSON file with raw figures and ratios."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def write(
     """Print the figures and write `benchmarks/out/<name>.json`.
 
     Args:
-        name: of the benchmark.
-        seconds: seconds of each round, by what was timed.
-        ratios: plain numbers that stand at the top level of the file.
-        bars: the bar of each ratio, as the design has it.
-        facts: what is needed to read the figures: sizes, versions, configurations.
+        name: name of the benchmark.
+        seconds: seconds of each round, by name of the measurement.
+        ratios: numbers at the top level of the file.
+        bars: the required value of each ratio, from the design.
+        facts: context of the figures: sizes, versions, configurations.
     """
     table = Table(title=name, title_justify="left")
-    for heading in ("what", "median s", "least s", "most s"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for heading in ("measurement", "median s", "min s", "max s"):
+        table.add_column(heading, justify="left" if heading == "measurement" else "right")
     for what, rounds in seconds.items():
         table.add_row(what, *(f"{value:.3f}" for value in (median(rounds), min(rounds), max(rounds))))
     judged = Table()

@@ -1,9 +1,8 @@
-"""A hit of the API, with a key, its limits and the counts, against applications that do less, and against those that
-people write instead.
+"""A cache hit of the API, with key, rate limits and metrics, compared with simpler and with conventional applications.
 
-All run on the same server with the same settings, one process each, and answer with the same bytes: the first page of
-a board, compressed, about a kilobyte. The no-op sends two bytes, and SQL the page as it is. Each round asks all of them
-in turn, beginning with another one each time; the ratios are medians of the rounds' ratios.
+All run on the same server with the same settings, one process each, and respond with the same bytes: the first page of
+a board, compressed, about a kilobyte. The no-op sends two bytes, and SQL the uncompressed page. Each round measures all
+of them, starting with a different one; the ratios are medians of the rounds' ratios.
 
     ROUNDS=9 SECONDS=2 python -m benchmarks.serving
 """
@@ -28,24 +27,25 @@ import redis
 
 from benchmarks import report
 from benchmarks.serving_load import Load, closed_load, open_load, request
-from benchmarks.serving_peers import PEERS, Wiring, peer
+from benchmarks.serving_peers import PEERS, PeerConfig, peer
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from serving.cache.publish import publish_cache
 from serving.run import background
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
 from warehouse.ops.api_keys import create_key
-from warehouse.publication.publication import Build, building, record_build, turn
+from warehouse.publication.plan import Build, build_session, record_build
+from warehouse.publication.promote import promote
 
 BOARD, PLAYERS = "dota2_matches", 20_000
-TARGET = f"/api/v1/leaderboards/{BOARD}"
+PATH = f"/api/v1/leaderboards/{BOARD}"
 CONNECTIONS = 32
 KEY = "bench:answer"
 PACED_ROUNDS, PACED_S = 3, 5.0
-ANSWERS = 10_000
-#: A limit that is counted down and never met.
-A_MINUTE = 2_000_000_000
-#: Ratios: what is set against what, and the bar.
+RESPONSES = 10_000
+#: A limit that is accounted for but never reached.
+UNREACHABLE_LIMIT = 2_000_000_000
+#: Ratios: the two targets, and the bar.
 HIT, UNCOMPRESSED, NOT_MODIFIED = "hit", "hit, not compressed", "304"
 RATIOS = {
     "hit_vs_noop": (HIT, "no-op", ">= 0.6"),
@@ -71,7 +71,8 @@ FROM (
 _ROWS = """
 CREATE TABLE leaderboard_entries (
     board text, game text, player_id text, display_name text, rank integer, score numeric(18, 6), matches integer,
-    wins integer, draws integer, losses integer, win_rate numeric(8, 6), is_qualified boolean, PRIMARY KEY (board, player_id)
+    wins integer, draws integer, losses integer, win_rate numeric(8, 6), is_qualified boolean,
+    PRIMARY KEY (board, player_id)
 );
 INSERT INTO leaderboard_entries
     SELECT board, 'dota2', (100000000 + n * 7919)::text, 'Player ' || n * 31, 1 + n / 4 * 4, 100000 - n / 4 * 4, 100,
@@ -83,26 +84,26 @@ ANALYZE leaderboard_entries;
 
 
 @dataclass
-class Side:
-    """Something that answers.
+class Target:
+    """A server that is measured.
 
     Args:
-        port: where.
-        sent: what it is asked.
-        status: what it answers.
-        loads: what it did in each round.
-        busy: share of both cores that was busy in each round, whoever kept it so.
+        port: its port.
+        payload: the request.
+        status: the expected status.
+        loads: results of each round.
+        busy: share of all cores that was busy in each round, by any process.
     """
 
     port: int
-    sent: bytes
+    payload: bytes
     status: int = 200
     loads: list[Load] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
 
 
 def main() -> None:
-    """Measure and report."""
+    """Measure and write the report."""
     rounds, seconds = int(os.environ.get("ROUNDS", "9")), float(os.environ.get("SECONDS", "2"))
     home = Path(tempfile.mkdtemp(prefix="ladder-bench-"))
     home.chmod(0o755)
@@ -111,23 +112,25 @@ def main() -> None:
     os.environ["LADDER_HOME"] = str(home)
     try:
         with open_warehouse(load_settings()) as warehouse, ExitStack() as stack:
-            sides, facts = _stand_up(warehouse, stack)
+            targets, facts = _start_targets(warehouse, stack)
             for number in range(rounds):
-                names = list(sides)
+                names = list(targets)
                 for name in names[number % len(names) :] + names[: number % len(names)]:
-                    _measure(sides[name], seconds)
+                    _measure(targets[name], seconds)
                 print(f"round {number + 1} of {rounds}", flush=True)
-            paced = _at_half_load(sides)
+            paced = _at_half_load(targets)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    _report(sides, paced, {"rounds": rounds, "seconds of each": seconds, **facts})
+    _report(targets, paced, {"rounds": rounds, "seconds of each": seconds, **facts})
 
 
-def _stand_up(warehouse: Warehouse, stack: ExitStack) -> tuple[dict[str, Side], dict[str, object]]:
+def _start_targets(warehouse: Warehouse, stack: ExitStack) -> tuple[dict[str, Target], dict[str, object]]:
     redis_url, serving_url = warehouse.servers.redis_url, warehouse.url("serving")
     _publish(warehouse)
     with connect(warehouse.servers.database_url) as admin:
-        key = create_key(admin, "bench", requests_per_minute=A_MINUTE, rows_per_minute=A_MINUTE, by="bench")
+        key = create_key(
+            admin, "bench", requests_per_minute=UNREACHABLE_LIMIT, rows_per_minute=UNREACHABLE_LIMIT, by="bench"
+        )
     base = stack.enter_context(background(warehouse.settings, serving_url, redis_url))
     port = urlsplit(base).port
     assert port is not None
@@ -135,21 +138,21 @@ def _stand_up(warehouse: Warehouse, stack: ExitStack) -> tuple[dict[str, Side], 
     _, content = _get(port, {})
     with redis.Redis.from_url(redis_url) as cache:
         cache.set(KEY, body)
-    sides = {
-        HIT: Side(port, request(TARGET, x_api_key=key)),
-        NOT_MODIFIED: Side(port, request(TARGET, x_api_key=key, if_none_match=headers["etag"]), status=304),
-        UNCOMPRESSED: Side(port, request(TARGET, x_api_key=key, accept_encoding="identity")),
+    targets = {
+        HIT: Target(port, request(PATH, x_api_key=key)),
+        NOT_MODIFIED: Target(port, request(PATH, x_api_key=key, if_none_match=headers["etag"]), status=304),
+        UNCOMPRESSED: Target(port, request(PATH, x_api_key=key, accept_encoding="identity")),
     }
     kept = [(name, value) for name, value in headers.items() if name not in ("date", "server")]
     for name in PEERS:
-        wiring = Wiring(redis_url, serving_url, KEY, kept, QUERY, BOARD)
-        sides[name] = Side(stack.enter_context(peer(name, wiring)), sides[HIT].sent)
-        _await(sides[name].port)
-    return sides, {"bytes of a body": len(content), "compressed": len(body), "headers": headers}
+        wiring = PeerConfig(redis_url, serving_url, KEY, kept, QUERY, BOARD)
+        targets[name] = Target(stack.enter_context(peer(name, wiring)), targets[HIT].payload)
+        _wait_until_ready(targets[name].port)
+    return targets, {"bytes of a body": len(content), "compressed": len(body), "headers": headers}
 
 
 def _publish(warehouse: Warehouse) -> None:
-    with building(warehouse.url("transform")) as connection:
+    with build_session(warehouse.url("transform")) as connection:
         connection.execute("SET ROLE ladder_marts_owner")
         connection.execute("SET search_path = marts_blue")
         connection.execute(_ROWS.format(players=PLAYERS, board=BOARD).encode())
@@ -165,15 +168,15 @@ def _publish(warehouse: Warehouse) -> None:
             is_full=False,
         )
         record_build(connection, build, as_of_date=None)
-        generation = turn(connection, "blue", ["leaderboard_entries"])
+        generation = promote(connection, "blue", ["leaderboard_entries"])
     publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
 
 
 def _get(port: int, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        for _ in range(2):  # the second time it is a hit
-            connection.request("GET", TARGET, headers=dict(headers))
+        for _ in range(2):  # the second request is a hit
+            connection.request("GET", PATH, headers=dict(headers))
             response = connection.getresponse()
             body = response.read()
             assert response.status == 200, body
@@ -182,45 +185,49 @@ def _get(port: int, headers: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
         connection.close()
 
 
-def _await(port: int) -> None:
+def _wait_until_ready(port: int) -> None:
     for _ in range(300):
         try:
             _get(port, {})
             return
         except (OSError, http.client.HTTPException):
             time.sleep(0.1)
-    raise RuntimeError(f"nothing answers on port {port}")
+    raise RuntimeError(f"no response on port {port}")
 
 
-def _measure(side: Side, seconds: float) -> None:
+def _measure(target: Target, seconds: float) -> None:
     psutil.cpu_percent()
-    side.loads.append(closed_load(side.port, side.sent, connections=CONNECTIONS, seconds=seconds, status=side.status))
-    side.busy.append(psutil.cpu_percent() / 100)
+    target.loads.append(
+        closed_load(target.port, target.payload, connections=CONNECTIONS, seconds=seconds, status=target.status)
+    )
+    target.busy.append(psutil.cpu_percent() / 100)
 
 
-def _at_half_load(sides: Mapping[str, Side]) -> dict[str, list[float]]:
-    """99th percentile in milliseconds, of each round, each at half of what the side did."""
+def _at_half_load(targets: Mapping[str, Target]) -> dict[str, list[float]]:
+    """99th percentile (ms) of each round, at half of each target's throughput."""
     found: dict[str, list[float]] = {}
     for _ in range(PACED_ROUNDS):
         for name in (HIT, "no-op", "redis get"):
-            side = sides[name]
-            pace = median(load.a_second for load in side.loads) / 2
-            paced = open_load(side.port, side.sent, connections=CONNECTIONS, seconds=PACED_S, a_second=pace)
+            target = targets[name]
+            pace = median(load.per_second for load in target.loads) / 2
+            paced = open_load(target.port, target.payload, connections=CONNECTIONS, seconds=PACED_S, per_second=pace)
             found.setdefault(name, []).append(1000 * quantiles(paced.latencies, n=100, method="inclusive")[98])
     return found
 
 
-def _report(sides: Mapping[str, Side], paced: Mapping[str, list[float]], facts: Mapping[str, object]) -> None:
+def _report(targets: Mapping[str, Target], paced: Mapping[str, list[float]], facts: Mapping[str, object]) -> None:
     each = {
-        ratio: [ours.a_second / theirs.a_second for ours, theirs in zip(sides[a].loads, sides[b].loads, strict=True)]
+        ratio: [
+            ours.per_second / theirs.per_second for ours, theirs in zip(targets[a].loads, targets[b].loads, strict=True)
+        ]
         for ratio, (a, b, _) in RATIOS.items()
     }
-    own = {name: median(load.own_cpu_s / load.seconds for load in side.loads) for name, side in sides.items()}
+    own = {name: median(load.own_cpu_s / load.seconds for load in target.loads) for name, target in targets.items()}
     report.write(
         "serving",
         seconds={
-            f"{name}: {ANSWERS:,} answers": [ANSWERS / load.a_second for load in side.loads]
-            for name, side in sides.items()
+            f"{name}: {RESPONSES:,} answers": [RESPONSES / load.per_second for load in target.loads]
+            for name, target in targets.items()
         },
         ratios={ratio: median(values) for ratio, values in each.items()}
         | {f"p99_at_half_load_ms_{name.replace(' ', '_').replace('-', '')}": median(v) for name, v in paced.items()},
@@ -229,11 +236,13 @@ def _report(sides: Mapping[str, Side], paced: Mapping[str, list[float]], facts: 
             **facts,
             "spread of the ratios": {ratio: [round(min(v), 2), round(max(v), 2)] for ratio, v in each.items()},
             "answers a second": {
-                name: round(median(load.a_second for load in side.loads)) for name, side in sides.items()
+                name: round(median(load.per_second for load in target.loads)) for name, target in targets.items()
             },
             "p99 at half load, ms, each round": {name: [round(v, 2) for v in values] for name, values in paced.items()},
             "load generator's own share of a core": {name: round(value, 2) for name, value in own.items()},
-            "share of all cores that was busy": {name: round(median(side.busy), 2) for name, side in sides.items()},
+            "share of all cores that was busy": {
+                name: round(median(target.busy), 2) for name, target in targets.items()
+            },
             "connections": CONNECTIONS,
             "versions": {name: metadata.version(name) for name in ("granian", "fastapi", "redis", "psycopg", "uvloop")},
             "load average": [round(value, 2) for value in os.getloadavg()],

@@ -1,7 +1,7 @@
-"""The load generator of `benchmarks.serving`: one thread over raw sockets, so that little of the two cores is its own.
+"""The load generator of `benchmarks.serving`: one thread with raw sockets, so that it uses little CPU itself.
 
-Each connection sends the same request again and again. A response is told from the next one by its length, which the
-first one shows; its status is looked at each time.
+Each connection sends the same request repeatedly. The end of a response is recognised by the length of the first one;
+the status is checked each time.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dataclasses import dataclass
 __all__ = ["Load", "Paced", "closed_load", "open_load", "request"]
 
 _CHUNK = 1 << 18
-_SETTLE_S = 0.2
+_WARM_UP_S = 0.2
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a server answered when each connection asked as soon as it was answered.
+    """Result of a closed loop, in which each connection sends a request after each response.
 
     Args:
-        responses: how many.
-        seconds: in how long.
-        own_cpu_s: seconds of a core that the generator took.
+        responses: number of responses.
+        seconds: elapsed time.
+        own_cpu_s: CPU seconds of the load generator.
     """
 
     responses: int
@@ -33,19 +33,19 @@ class Load:
     own_cpu_s: float
 
     @property
-    def a_second(self) -> float:
-        """Responses a second."""
+    def per_second(self) -> float:
+        """Responses per second."""
         return self.responses / self.seconds
 
 
 @dataclass(frozen=True)
 class Paced:
-    """What a server answered at a pace that was given.
+    """Result of an open loop, in which requests are sent at a fixed rate.
 
     Args:
-        latencies: seconds from when each request was due, whether or not a connection was free.
-        seconds: how long it took.
-        own_cpu_s: seconds of a core that the generator took.
+        latencies: seconds from the time at which each request was due, including the wait for a free connection.
+        seconds: elapsed time.
+        own_cpu_s: CPU seconds of the load generator.
     """
 
     latencies: list[float]
@@ -54,7 +54,7 @@ class Paced:
 
 
 def request(target: str, **headers: str) -> bytes:
-    """A GET as programs send it."""
+    """A GET request with the headers that HTTP clients send."""
     lines = {
         "Host": "127.0.0.1",
         "User-Agent": "ladder-bench/1",
@@ -67,21 +67,21 @@ def request(target: str, **headers: str) -> bytes:
 
 
 class _Connection:
-    """A connection on which one request at a time is under way."""
+    """A connection with one outstanding request at a time."""
 
     __slots__ = ("due", "left", "length", "socket", "start")
 
-    def __init__(self, port: int, sent: bytes, status: int) -> None:
+    def __init__(self, port: int, payload: bytes, status: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.start = b"HTTP/1.1 %d" % status
-        self.length = self._length(sent)
+        self.length = self._length(payload)
         self.left = 0
         self.due = 0.0
 
-    def _length(self, sent: bytes) -> int:
-        """Bytes of a response, head and body."""
-        self.socket.sendall(sent)
+    def _length(self, payload: bytes) -> int:
+        """Length of a response in bytes, with headers."""
+        self.socket.sendall(payload)
         received = b""
         while b"\r\n\r\n" not in received:
             received += self._receive()
@@ -99,12 +99,12 @@ class _Connection:
         assert received, "the server closed the connection"
         return received
 
-    def send(self, sent: bytes) -> None:
-        self.socket.send(sent)
+    def send(self, payload: bytes) -> None:
+        self.socket.send(payload)
         self.left = self.length
 
     def has_received(self) -> bool:
-        """Take what came; whether the response is whole."""
+        """Receive available bytes; returns whether the response is complete."""
         received = self.socket.recv(_CHUNK)
         if self.left == self.length and not received.startswith(self.start):
             raise RuntimeError(f"unexpected response: {received[:200]!r}")
@@ -115,8 +115,8 @@ class _Connection:
 
 
 class _Connections:
-    def __init__(self, port: int, sent: bytes, count: int, status: int) -> None:
-        self.all = [_Connection(port, sent, status) for _ in range(count)]
+    def __init__(self, port: int, payload: bytes, count: int, status: int) -> None:
+        self.all = [_Connection(port, payload, status) for _ in range(count)]
         self.by_number = {connection.socket.fileno(): connection for connection in self.all}
         self.poll = select.epoll()
         for connection in self.all:
@@ -129,25 +129,25 @@ class _Connections:
             connection.socket.close()
 
 
-def closed_load(port: int, sent: bytes, *, connections: int, seconds: float, status: int = 200) -> Load:
-    """Ask over each connection as soon as it was answered.
+def closed_load(port: int, payload: bytes, *, connections: int, seconds: float, status: int = 200) -> Load:
+    """Send requests on each connection, the next one after each response.
 
     Raises:
-        RuntimeError: a response has another status or length than the first one.
+        RuntimeError: a response differs from the first one in status or length.
     """
-    opened = _Connections(port, sent, connections, status)
+    opened = _Connections(port, payload, connections, status)
     try:
         for connection in opened.all:
-            connection.send(sent)
-        _keep_asking(opened, sent, _SETTLE_S)
-        began, cpu = time.perf_counter(), time.process_time()
-        responses = _keep_asking(opened, sent, seconds)
-        return Load(responses, time.perf_counter() - began, time.process_time() - cpu)
+            connection.send(payload)
+        _send_repeatedly(opened, payload, _WARM_UP_S)
+        started, cpu = time.perf_counter(), time.process_time()
+        responses = _send_repeatedly(opened, payload, seconds)
+        return Load(responses, time.perf_counter() - started, time.process_time() - cpu)
     finally:
         opened.close()
 
 
-def _keep_asking(opened: _Connections, sent: bytes, seconds: float) -> int:
+def _send_repeatedly(opened: _Connections, payload: bytes, seconds: float) -> int:
     by_number, poll, clock = opened.by_number, opened.poll.poll, time.perf_counter
     until = clock() + seconds
     responses = 0
@@ -156,40 +156,40 @@ def _keep_asking(opened: _Connections, sent: bytes, seconds: float) -> int:
             connection = by_number[number]
             if connection.has_received():
                 responses += 1
-                connection.send(sent)
+                connection.send(payload)
     return responses
 
 
-def open_load(port: int, sent: bytes, *, connections: int, seconds: float, a_second: float) -> Paced:
-    """Ask at a pace, over whichever connection is free; a request that finds none waits, and its wait counts.
+def open_load(port: int, payload: bytes, *, connections: int, seconds: float, per_second: float) -> Paced:
+    """Send requests at a fixed rate on free connections; the wait for a free connection counts as latency.
 
     Raises:
-        RuntimeError: a response has another status or length than the first one.
+        RuntimeError: a response differs from the first one in status or length.
     """
-    opened = _Connections(port, sent, connections, 200)
+    opened = _Connections(port, payload, connections, 200)
     free, waiting = deque(opened.all), deque[float]()
     latencies: list[float] = []
     clock = time.perf_counter
     try:
-        cpu, began = time.process_time(), clock()
-        due = began
-        while (now := clock()) < began + seconds:
+        cpu, started = time.process_time(), clock()
+        due = started
+        while (now := clock()) < started + seconds:
             while due <= now:
                 waiting.append(due)
-                due += 1 / a_second
+                due += 1 / per_second
             while waiting and free:
                 connection = free.popleft()
                 connection.due = waiting.popleft()
-                connection.send(sent)
+                connection.send(payload)
             for number, _ in opened.poll.poll(max(0.0, due - clock())):
                 connection = opened.by_number[number]
                 if connection.has_received():
                     latencies.append(clock() - connection.due)
                     free.append(connection)
-        # Whoever still waits is among the slowest.
+        # Requests that still wait are among the slowest.
         ended = clock()
-        latencies += [ended - moment for moment in waiting]
+        latencies += [ended - due for due in waiting]
         latencies += [ended - connection.due for connection in opened.all if connection not in free]
-        return Paced(latencies, ended - began, time.process_time() - cpu)
+        return Paced(latencies, ended - started, time.process_time() - cpu)
     finally:
         opened.close()

@@ -1,13 +1,13 @@
-"""What `benchmarks.serving` compares with: each an application on the server that ours runs on, with its settings.
+"""Peers of `benchmarks.serving`: applications on the same server as ours, with the same settings.
 
     no-op       sends two bytes
-    no-op body  sends the very bytes of our answer
-    redis get   a bare application, and one GET through redis-py for each request
+    no-op body  sends the same bytes as our response
+    redis get   a minimal application with one GET through redis-py for each request
     multiplexed the same through our own connection
-    fastapi     FastAPI, the same GET, sent as bytes
-    sql         a bare application, and one prepared, indexed query that makes the JSON in PostgreSQL
+    fastapi     FastAPI with the same GET, sent as bytes
+    sql         a minimal application with one prepared, indexed query that builds the JSON in PostgreSQL
 
-Told on standard input what to be, and ends with it.
+A peer reads its configuration from standard input, and exits when that is closed.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.cache.multiplexed import Multiplexed
 from serving.run import reserve_port
 
-__all__ = ["PEERS", "Wiring", "peer"]
+__all__ = ["PEERS", "PeerConfig", "peer"]
 
 PEERS = ("no-op", "no-op body", "redis get", "multiplexed", "fastapi", "sql")
 _SQL_CONNECTIONS = 8
 _MAX_HEAD_BYTES = 32 * 1024
 
 
-class Wiring(msgspec.Struct):
-    """What a peer needs.
+class PeerConfig(msgspec.Struct):
+    """Configuration of a peer.
 
     Args:
         redis_url: the cache.
         database_url: login of `ladder_serving`.
-        key: where the answer's bytes are.
-        headers: of the answer.
-        query: makes the answer's JSON; takes `board`.
-        board: its parameter.
+        key: Redis key of the response's bytes.
+        headers: headers of the response.
+        query: SQL that builds the response's JSON; takes `board`.
+        board: parameter of the query.
     """
 
     redis_url: str
@@ -65,17 +65,17 @@ class Wiring(msgspec.Struct):
 class _Assignment(msgspec.Struct):
     name: str
     port: int
-    wiring: Wiring
+    config: PeerConfig
 
 
 @contextmanager
-def peer(name: str, wiring: Wiring) -> Iterator[int]:
-    """Run a peer in a process of its own; yields its port."""
+def peer(name: str, config: PeerConfig) -> Iterator[int]:
+    """Run a peer in a separate process; yields its port."""
     port = reserve_port("127.0.0.1", 0)
     process = Popen([sys.executable, "-m", "benchmarks.serving_peers"], stdin=PIPE)
     assert process.stdin is not None
     try:
-        process.stdin.write(msgspec.json.encode(_Assignment(name, port, wiring)) + b"\n")
+        process.stdin.write(msgspec.json.encode(_Assignment(name, port, config)) + b"\n")
         process.stdin.flush()
         yield port
     finally:
@@ -85,30 +85,30 @@ def peer(name: str, wiring: Wiring) -> Iterator[int]:
 
 
 def _app(assignment: _Assignment) -> ASGIApp:
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    wiring = assignment.wiring
-    headers = [(name.encode(), value.encode()) for name, value in wiring.headers]
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+    config = assignment.config
+    headers = [(name.encode(), value.encode()) for name, value in config.headers]
     start = {"type": "http.response.start", "status": 200, "headers": headers}
     if assignment.name == "fastapi":
-        return _fastapi(wiring)
+        return _fastapi(config)
     if assignment.name == "sql":
-        return _sql(wiring)
+        return _sql(config)
     if assignment.name == "no-op":
-        return _bare(None, {**start, "headers": [(b"content-length", b"2")]}, b"ok")
+        return _static(None, {**start, "headers": [(b"content-length", b"2")]}, b"ok")
     if assignment.name == "no-op body":
-        return _bare(wiring, start, b"")
-    return _getting(wiring, start, is_multiplexed=assignment.name == "multiplexed")
+        return _static(config, start, b"")
+    return _redis_get(config, start, is_multiplexed=assignment.name == "multiplexed")
 
 
-def _bare(wiring: Wiring | None, start: dict[str, object], content: bytes) -> ASGIApp:
+def _static(config: PeerConfig | None, start: dict[str, object], content: bytes) -> ASGIApp:
     body = {"type": "http.response.body", "body": content}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            if wiring is not None:
-                async with redis.asyncio.Redis.from_url(wiring.redis_url) as client:
-                    body["body"] = await client.get(wiring.key)
-            await _live(receive, send)
+            if config is not None:
+                async with redis.asyncio.Redis.from_url(config.redis_url) as client:
+                    body["body"] = await client.get(config.key)
+            await _run_lifespan(receive, send)
             return
         await send(start)
         await send(body)
@@ -116,47 +116,47 @@ def _bare(wiring: Wiring | None, start: dict[str, object], content: bytes) -> AS
     return app
 
 
-def _getting(wiring: Wiring, start: dict[str, object], *, is_multiplexed: bool) -> ASGIApp:
+def _redis_get(config: PeerConfig, start: dict[str, object], *, is_multiplexed: bool) -> ASGIApp:
     clients: dict[str, redis.asyncio.Redis | Multiplexed] = {}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             if is_multiplexed:
-                line = clients["it"] = Multiplexed(wiring.redis_url, 5.0)
-                await _live(receive, send)
+                line = clients["it"] = Multiplexed(config.redis_url, 5.0)
+                await _run_lifespan(receive, send)
                 await line.close()
             else:
-                async with redis.asyncio.Redis.from_url(wiring.redis_url, max_connections=64) as client:
+                async with redis.asyncio.Redis.from_url(config.redis_url, max_connections=64) as client:
                     clients["it"] = client
-                    await _live(receive, send)
+                    await _run_lifespan(receive, send)
             return
         client = clients["it"]
-        found = await (client.execute("GET", wiring.key) if isinstance(client, Multiplexed) else client.get(wiring.key))
+        found = await (client.execute("GET", config.key) if isinstance(client, Multiplexed) else client.get(config.key))
         await send(start)
         await send({"type": "http.response.body", "body": found})
 
     return app
 
 
-def _fastapi(wiring: Wiring) -> ASGIApp:
-    client = redis.asyncio.Redis.from_url(wiring.redis_url, max_connections=64)
-    headers = {name: value for name, value in wiring.headers if name != "content-length"}
+def _fastapi(config: PeerConfig) -> ASGIApp:
+    client = redis.asyncio.Redis.from_url(config.redis_url, max_connections=64)
+    headers = {name: value for name, value in config.headers if name != "content-length"}
     app = FastAPI(openapi_url=None)
 
     @app.get("/api/v1/leaderboards/{board}")
     async def entries(board: str) -> Response:
-        return Response(await client.get(wiring.key), headers=headers)
+        return Response(await client.get(config.key), headers=headers)
 
     return app
 
 
-def _sql(wiring: Wiring) -> ASGIApp:
+def _sql(config: PeerConfig) -> ASGIApp:
     pools: list[AsyncConnectionPool] = []
 
     @asynccontextmanager
     async def pool() -> AsyncIterator[None]:
         async with AsyncConnectionPool(
-            wiring.database_url,
+            config.database_url,
             min_size=_SQL_CONNECTIONS,
             max_size=_SQL_CONNECTIONS,
             kwargs={"autocommit": True, "prepare_threshold": 0},
@@ -168,10 +168,10 @@ def _sql(wiring: Wiring) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             async with pool():
-                await _live(receive, send)
+                await _run_lifespan(receive, send)
             return
         async with pools[0].connection() as connection:
-            row = await (await connection.execute(wiring.query, {"board": wiring.board})).fetchone()
+            row = await (await connection.execute(config.query, {"board": config.board})).fetchone()
         assert row is not None
         body = row[0].encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
@@ -181,30 +181,30 @@ def _sql(wiring: Wiring) -> ASGIApp:
     return app
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _run_lifespan(receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})
 
 
-def _end_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         threading.Event().wait(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _end_with_input() -> None:
+def _exit_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _main() -> None:
-    """As `serving.run.serve` sets its server up."""
+    """Serve the peer with the same settings as `serving.run.serve`."""
     assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Assignment)
     logging.basicConfig(level="WARNING")
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    threading.Thread(target=_exit_with_stdin, daemon=True).start()
     server = Server(
         "peer",
         address="127.0.0.1",

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from warehouse.core.json_text import NotJsonError, read_json
-from warehouse.model.source import OddField, Page, Parsed
+from warehouse.core.json_text import InvalidJsonError, read_json
+from warehouse.model.source import FieldReject, Page, Parsed
 from warehouse.model.tables import Table
 from warehouse.staging.decode import decode_rows, page_reject
 
@@ -36,7 +36,7 @@ def read_body(table: Table, page: Page) -> Any:
         return Parsed(rejects=[page_reject(table, page.body, f"status {page.status}")])
     try:
         return read_json(page.body)
-    except NotJsonError as error:
+    except InvalidJsonError as error:
         return Parsed(rejects=[page_reject(table, page.body, str(error))])
 
 
@@ -52,7 +52,7 @@ def error_message(body: bytes) -> str | None:
     """The message in the body of an error response, if there is one; see `message_in`."""
     try:
         return message_in(read_json(body))
-    except NotJsonError:
+    except InvalidJsonError:
         return None
 
 
@@ -76,8 +76,8 @@ def add_parsed(parsed: Parsed, more: Parsed) -> None:
     parsed.frames.update(more.frames)
     parsed.rejects.extend(more.rejects)
     parsed.drift.update(more.drift)
-    for odd, places in more.odd.items():
-        parsed.odd.setdefault(odd, []).extend(places)
+    for odd, places in more.field_rejects.items():
+        parsed.field_rejects.setdefault(odd, []).extend(places)
 
 
 def to_rows(table: Table, records: Sequence[Any], page: Page, **more: Any) -> Parsed:
@@ -87,14 +87,14 @@ def to_rows(table: Table, records: Sequence[Any], page: Page, **more: Any) -> Pa
 
 def count_odd_field(parsed: Parsed, table: Table, field_path: str, reason: str, record_index: int) -> None:
     """Count a nested field that cannot be read, so that its records are missing."""
-    parsed.odd.setdefault(OddField(table.name, field_path, reason), []).append(record_index)
+    parsed.field_rejects.setdefault(FieldReject(table.name, field_path, reason), []).append(record_index)
 
 
 def objects_in(parsed: Parsed, table: Table, field_path: str, value: Any, record_index: int) -> list[dict[str, Any]]:
-    """The objects in a list of a record; other values are counted as odd fields.
+    """The objects in a list of a record; other values are counted as rejected fields.
 
     Args:
-        parsed: the result that counts odd fields.
+        parsed: the result that counts rejected fields.
         table: table of the objects.
         field_path: path of the list in the record.
         value: the list; None counts as empty.

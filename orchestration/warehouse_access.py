@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from ingestion.registry import connectors
 from orchestration.progress import LeftOut
 from warehouse.core.errors import ConfigurationError, LadderError
-from warehouse.core.file_modes import create_home, keep_private
+from warehouse.core.file_modes import create_home, set_private_umask
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, role_url
 from warehouse.database.role_names import LoginRole
 from warehouse.embedded import Servers, running
-from warehouse.embedded.termination import unwinding_on_termination
+from warehouse.embedded.termination import exit_on_termination
 from warehouse.lake.files import Lake
 from warehouse.model.source import Source
 from warehouse.ops import state
@@ -67,10 +67,10 @@ def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = Tru
     Raises:
         LadderError: a server cannot be started or reached, or rights are missing.
     """
-    keep_private()
+    set_private_umask()
     create_home(settings.home)
     # Also where the servers are not ours to stop, what this process has started must not outlive a SIGTERM.
-    with unwinding_on_termination(), running(settings, redis=redis) as servers:
+    with exit_on_termination(), running(settings, redis=redis) as servers:
         restored = migrate(settings, servers.database_url, list(SOURCES.values())) if set_up else []
         yield Warehouse(settings, servers, tuple(restored))
 
@@ -91,6 +91,6 @@ def left_out(warehouse: Warehouse) -> list[LeftOut]:
             try:
                 reader.require_key(warehouse.settings)
             except ConfigurationError as error:
-                tracked = [len(state.tracked(connection, name, kind)) for kind in reader.kinds]
+                tracked = [len(state.tracked_entities(connection, name, kind)) for kind in reader.kinds]
                 found.append(LeftOut(str(error), sum(tracked)))
     return found

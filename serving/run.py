@@ -32,9 +32,9 @@ from serving.policy.rules import Rules
 from serving.telemetry.counts import counts_directory
 from serving.web.catalog import CATALOG_FILE
 from warehouse.core.errors import ConfigurationError
-from warehouse.core.logs import VisibleFormatter
+from warehouse.core.logs import EscapingFormatter
 from warehouse.core.settings import Settings
-from warehouse.database.connections import parameters
+from warehouse.database.connections import connection_parameters
 from warehouse.embedded.home import Account
 
 __all__ = ["BackgroundApi", "api_log", "background", "reserve_port", "serve"]
@@ -258,7 +258,7 @@ def _load(connections: Connections, parent: int, account: Account | None, port: 
 
 def _readable(connections: Connections) -> list[Path]:
     """What a worker reads beside its code: counts, the catalogue, and certificates that its connections name."""
-    named = parameters(connections.database_url)
+    named = connection_parameters(connections.database_url)
     certificates = [Path(named[key]) for key in ("sslrootcert", "sslcert", "sslkey") if key in named]
     return [connections.metrics_directory, connections.catalog_file.parent, *certificates]
 
@@ -274,7 +274,7 @@ def _serve_assignment() -> None:
     """Body of a background process."""
     assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Assignment)
     handler = logging.StreamHandler()
-    handler.setFormatter(VisibleFormatter(logging.BASIC_FORMAT))
+    handler.setFormatter(EscapingFormatter(logging.BASIC_FORMAT))
     logging.basicConfig(level=assignment.log_level.upper(), handlers=[handler])
     threading.Thread(target=_end_with_input, daemon=True).start()
     serve(

@@ -1,4 +1,4 @@
-"""One embedded PostgreSQL and Valkey for the whole session; a database of its own for each test that wants one."""
+"""One embedded PostgreSQL and Valkey for the whole session, and a separate database for each test that needs one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from tests import kept
+from tests import build_cache
 from tests.costs import Costs
 from warehouse.core.settings import Settings
 from warehouse.database.connections import role_url
@@ -28,10 +28,10 @@ from warehouse.embedded import Servers, running
 from warehouse.lake.files import Lake
 
 COSTS = pytest.StashKey[Costs]()
-_GIVEN = ("database_url", "redis_url")
-#: Files whose tests share what takes long to make, by how their paths begin: the first that fits counts. Two processes
-#: load `ladder` to fork commands from it, whatever else they do.
-_SHARING = {
+_SERVER_URLS = ("database_url", "redis_url")
+#: Groups of files that share expensive fixtures, by path prefix; the first match counts. Two groups are processes that
+#: load `ladder` and fork commands from it.
+_FILE_GROUPS = {
     "tests/orchestration/test_transform.py": "transform",
     "tests/orchestration/test_sources.py": "pages and sources",
     "tests/orchestration/": "commands",
@@ -43,11 +43,11 @@ _RECORDINGS = Path(__file__).parents[2] / "shared" / "real"
 
 @dataclass(frozen=True)
 class Database:
-    """A fresh, migrated database and a home of its own that knows the roles' passwords.
+    """A new, migrated database and its home, which stores the roles' passwords.
 
     Attributes:
         admin_url: a superuser's login.
-        settings: its home; `database_url` and `redis_url` name the session's servers, the cache is empty.
+        settings: settings of the home; `database_url` and `redis_url` name the session's servers; the cache is empty.
     """
 
     admin_url: str
@@ -59,7 +59,7 @@ class Database:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process of its own must find in its environment to use this database and home."""
+        """Environment of a child process that uses this database and home."""
         assert self.settings.database_url is not None
         assert self.settings.redis_url is not None
         return {
@@ -71,30 +71,30 @@ class Database:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep books of what each file costs."""
+    """Record the cost of each file."""
     config.stash[COSTS] = Costs()
     config.pluginmanager.register(config.stash[COSTS], "costs")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is slow runs last, so that a mistake shows early."""
+    """Run slow tests last, so that failures show early."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    """One process runs a file's tests, and those of all files that share a built project or a filled warehouse."""
+    """Run all tests of a file, or of a group of files with shared fixtures, in one process."""
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return next((group for beginning, group in _SHARING.items() if file.startswith(beginning)), file)
+            return next((group for beginning, group in _FILE_GROUPS.items() if file.startswith(beginning)), file)
 
     return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> Iterator[None]:
-    """The developer's own LADDER_* variables must not reach the tests, which ask more than an API lets anybody."""
+    """Unset the developer's LADDER_* variables, and disable the rate limits, which the tests exceed."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("LADDER_")]:
             patch.delenv(name)
@@ -105,20 +105,26 @@ def _own_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Iterator[tuple[Servers, Settings]]:
-    """The session's servers, the settings of their home, and a migrated database to copy.
+    """The session's servers with a migrated template database, and the settings of their home.
 
-    `TEST_DATABASE_URL` and `TEST_REDIS_URL` name servers to be used instead of the embedded ones.
+    `TEST_DATABASE_URL` and `TEST_REDIS_URL` name servers to use instead of the embedded ones.
     """
     given = {
-        name: SecretStr(os.environ[f"TEST_{name.upper()}"]) for name in _GIVEN if f"TEST_{name.upper()}" in os.environ
+        name: SecretStr(os.environ[f"TEST_{name.upper()}"])
+        for name in _SERVER_URLS
+        if f"TEST_{name.upper()}" in os.environ
     }
     is_embedded = "database_url" not in given
-    with kept.copied_home(kept.cluster()) if is_embedded else kept.dropped_home("ladder-tests-") as home:
+    with (
+        build_cache.home_with_cluster(build_cache.cached_cluster())
+        if is_embedded
+        else build_cache.temporary_home("ladder-tests-") as home
+    ):
         settings = Settings(home=home, **given)
         with running(settings) as servers:
             watch_servers(pytestconfig, home)
             if not is_embedded:
-                kept.make_template(settings, servers)
+                build_cache.create_template(settings, servers)
             yield servers, settings
 
 
@@ -132,10 +138,10 @@ def servers(cluster: tuple[Servers, Settings]) -> Servers:
 def create_database(
     cluster: tuple[Servers, Settings], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], AbstractContextManager[Database]]:
-    """A context manager that makes a migrated database, for fixtures of a wider scope than one test."""
+    """A context manager that creates a migrated database, for fixtures of a wider scope than one test."""
     servers, settings = cluster
     numbers = count(1)
-    prepared = kept.prepared()
+    prepared = build_cache.prepared_projects()
 
     @contextmanager
     def create() -> Iterator[Database]:
@@ -143,7 +149,7 @@ def create_database(
         name = f"test_{number}"
         home = tmp_path_factory.mktemp("home")
         shutil.copytree(settings.home / "secrets", home / "secrets")
-        # The dbt project is prepared once for all databases, also of other sessions.
+        # The dbt project is prepared once for all databases and sessions.
         (home / "dbt").mkdir()
         (home / "dbt" / "prepared").symlink_to(prepared)
         parts = conninfo.conninfo_to_dict(servers.database_url)
@@ -153,9 +159,9 @@ def create_database(
             cache.flushdb()
         with psycopg.connect(servers.database_url, autocommit=True) as connection:
             connection.execute(
-                # For a database this small, file by file is three times as fast as through the log.
+                # For a small database, copying files is three times as fast as writing the log.
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                    sql.Identifier(name), sql.Identifier(kept.TEMPLATE)
+                    sql.Identifier(name), sql.Identifier(build_cache.TEMPLATE)
                 )
             )
             try:
@@ -171,7 +177,7 @@ def create_database(
 
 @pytest.fixture
 def database(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
-    """A fresh, migrated database."""
+    """A new, migrated database."""
     with create_database() as fresh:
         yield fresh
 
@@ -184,9 +190,9 @@ def lake(database: Database) -> Lake:
 
 @pytest.fixture(params=[pytest.param(15.0, id="busy"), pytest.param(1.0, id="idle", marks=pytest.mark.long)])
 def patience(request: pytest.FixtureRequest) -> float:
-    """By what factor a promised time may be exceeded: by none on an idle machine, where the long tests run.
+    """Factor by which a promised time may be exceeded: 1 on an idle machine, where the long tests run.
 
-    Elsewhere a test sees that what is promised happens, and not by a limit that comes later.
+    With the larger factor a test only checks that the promised event happens, and not at a later timeout.
     """
     factor: float = request.param
     return factor
@@ -194,9 +200,9 @@ def patience(request: pytest.FixtureRequest) -> float:
 
 @pytest.fixture(scope="session")
 def recorded() -> Path:
-    """Answers of the real upstreams, recorded."""
+    """Recorded responses of the real upstreams."""
     if not _RECORDINGS.is_dir():
-        reason = f"the recordings are not at {_RECORDINGS}"
+        reason = f"there are no recordings at {_RECORDINGS}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -204,6 +210,6 @@ def recorded() -> Path:
 
 
 def watch_servers(config: pytest.Config, home: Path) -> None:
-    """Count what the embedded servers of a home cost, which are no children of this process."""
+    """Count the cost of a home's embedded servers, which are not children of this process."""
     for record in (home / "servers").glob("*.server"):
         config.stash[COSTS].watch(psutil.Process(int(record.read_text().split()[0])))

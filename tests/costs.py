@@ -1,7 +1,7 @@
-"""What the suite costs, by file: printed at the end of each run, and compared with `budget.toml`.
+"""CPU cost of the test suite by file: printed at the end of each run, and compared with `budget.toml`.
 
-Costs are seconds of CPU: of the process that runs the tests, of the processes that it starts and of the session's
-servers. Elapsed time is shown beside them and compared with nothing, since it grows with all that the machine does.
+Costs are CPU seconds of the process that runs the tests, of its children and of the session's servers. Elapsed time is
+also shown but not compared, since it depends on the load of the machine.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ import pytest
 __all__ = ["Budget", "Cost", "Costs"]
 
 _BUDGET = Path(__file__).with_name("budget.toml")
-#: What costs less is summed up in one line of the report.
+#: Cheaper files are summed up in one line of the report.
 _SHOWN_FROM_S = 4.0
 
 
 @dataclass
 class Cost:
-    """What a file, or a fixture of the session, cost.
+    """Cost of a file, or of a fixture of the session.
 
     Args:
-        tests: how many were run.
-        elapsed_s: seconds between their beginning and their end.
-        cpu_s: seconds of CPU.
+        tests: number of tests.
+        elapsed_s: elapsed seconds.
+        cpu_s: CPU seconds.
     """
 
     tests: int = 0
@@ -49,14 +49,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Budget:
-    """What the suite may cost, in seconds of CPU.
+    """Budget of the suite in CPU seconds.
 
     Args:
-        total_s: all of it.
-        file_s: a file that is not named.
-        files: those that are, and fixtures of the session.
-        tolerance: by what factor a cost may exceed its budget: the same instructions take longer beside other
-            programs, which share caches and cores with them.
+        total_s: budget of the whole suite.
+        file_s: budget of a file without an entry.
+        files: budgets by file, or by fixture of the session.
+        tolerance: factor by which a cost may exceed its budget: the same instructions take longer if other programs
+            share caches and cores.
     """
 
     total_s: float
@@ -66,26 +66,26 @@ class Budget:
 
     @classmethod
     def read(cls, path: Path = _BUDGET) -> Budget:
-        """The budget as it is kept."""
+        """Read the budget from its file."""
         kept = tomllib.loads(path.read_text(encoding="utf-8"))
         return cls(kept["total_cpu_s"], kept["file_cpu_s"], kept["files"], kept["tolerance"])
 
     def exceeded_by(self, costs: Mapping[str, Cost]) -> list[str]:
         """One line for each budget that was exceeded."""
         found = [
-            f"{name} took {cost.cpu_s:.0f} s of CPU; its budget is {self.files.get(name, self.file_s):.0f} s"
+            f"{name} took {cost.cpu_s:.0f} CPU seconds; its budget is {self.files.get(name, self.file_s):.0f}"
             for name, cost in costs.items()
             if cost.cpu_s > self.files.get(name, self.file_s) * self.tolerance
         ]
         total = sum(cost.cpu_s for cost in costs.values())
         if total > self.total_s * self.tolerance:
-            found.append(f"the suite took {total:.0f} s of CPU; its budget is {self.total_s:.0f} s")
+            found.append(f"the suite took {total:.0f} CPU seconds; its budget is {self.total_s:.0f}")
         return found
 
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
 class Costs:
-    """Books of one process that runs tests, or of all of them."""
+    """Costs of one process that runs tests, or of all of them."""
 
     by_name: defaultdict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
     _current: str = ""
@@ -93,14 +93,14 @@ class Costs:
     _cpu_s: float = 0.0
 
     def watch(self, server: psutil.Process) -> None:
-        """Count a server from its start on, which is no child of this process."""
+        """Count a server, which is not a child of this process, from its start on."""
         self._seen_s[server] = 0.0
 
     def enter(self, name: str) -> str:
-        """Book the CPU since the last call for what was current, and make `name` current; returns what was."""
+        """Add the CPU time since the last call to the current name, and make `name` current; returns the former one."""
         self._seen_s.setdefault(psutil.Process(), 0.0)
         for root, seen_s in self._seen_s.items():
-            # What has ended has cost what was seen last.
+            # A process that has ended keeps its last observed cost.
             self._seen_s[root] = max(seen_s, _cpu_s(root))
         now, before = sum(self._seen_s.values()), self._current
         if before:
@@ -120,7 +120,7 @@ class Costs:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        """What the session shares is booked apart from the file that happens to want it first."""
+        """Count fixtures of the session separately from the file that uses them first."""
         if fixturedef.scope != "session" or not self._current:
             return (yield)
         name = f"fixture {fixturedef.argname}"
@@ -177,7 +177,7 @@ def _line(cost: Cost, name: str) -> str:
 
 
 def _cpu_s(root: psutil.Process) -> float:
-    """Seconds of CPU of a process and of all that it started, be it over or not; 0 when it has ended itself."""
+    """CPU seconds of a process and of all its children, including those that have ended; 0 if the process has ended."""
     seconds = 0.0
     try:
         for process in (root, *root.children(recursive=True)):

@@ -1,4 +1,4 @@
-"""The books of what the suite costs, and its budget."""
+"""Costs of the test suite, and its budget."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import psutil
 from tests.costs import Budget, Cost, Costs
 
 _SPEND = "import time\nwhile time.process_time() < 0.7: pass"
-#: Its output is closed, so that nobody waits for it.
+#: It closes its output, so that no process waits for it.
 _SPEND_AND_STAY = f"import os\nos.close(1)\n{_SPEND}\ntime.sleep(60)"
 
 
-def test_what_a_file_its_processes_and_servers_compute_is_booked_to_it() -> None:
+def test_the_cpu_time_of_a_file_its_children_and_servers_is_added_to_the_file() -> None:
     costs = Costs()
     costs.enter("own")
     ends_at = time.process_time() + 0.5
@@ -31,23 +31,23 @@ def test_what_a_file_its_processes_and_servers_compute_is_booked_to_it() -> None
     costs.watch(server)
     while sum(server.cpu_times()[:2]) < 0.5:
         time.sleep(0.01)
-    costs.enter("of nobody")
+    costs.enter("idle")
     server.kill()
     costs.enter("")
     assert all(costs.by_name[name].cpu_s >= 0.45 for name in ("own", "of a child", "of a server"))
-    assert costs.by_name["of nobody"].cpu_s < 0.45
+    assert costs.by_name["idle"].cpu_s < 0.45
 
 
-def test_a_file_beyond_its_budget_and_the_tolerance_is_named_and_so_is_the_suite() -> None:
+def test_files_and_suites_that_exceed_their_budget_by_more_than_the_tolerance_are_named() -> None:
     budget = Budget(total_s=100, file_s=10, files={"tests/long.py": 50}, tolerance=1.5)
     within = {"tests/a.py": Cost(1, 99, 15), "tests/long.py": Cost(1, 99, 75)}
     assert budget.exceeded_by(within) == []
     beyond = {"tests/a.py": Cost(1, 0, 15.1), "tests/long.py": Cost(1, 0, 75.1), "fixture all": Cost(0, 0, 14)}
     assert [line.split(" took ")[0] for line in budget.exceeded_by(beyond)] == ["tests/a.py", "tests/long.py"]
     many = {f"tests/{number}.py": Cost(1, 0, 10) for number in range(16)}
-    assert budget.exceeded_by(many) == ["the suite took 160 s of CPU; its budget is 100 s"]
+    assert budget.exceeded_by(many) == ["the suite took 160 CPU seconds; its budget is 100"]
 
 
-def test_every_budget_belongs_to_something_that_exists() -> None:
+def test_every_budget_belongs_to_an_existing_file() -> None:
     files = [name for name in Budget.read().files if not name.startswith("fixture ")]
     assert [name for name in files if not (Path(__file__).parents[1] / name).exists()] == []

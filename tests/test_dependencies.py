@@ -1,4 +1,4 @@
-"""What a running product needs is what it imports; all is locked, its licences known, its advisories read right."""
+"""Dependencies: exactly the imported packages, with locked versions, known licences and checked advisories."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 _RUNNING = ("ingestion", "warehouse", "orchestration", "serving")
-#: Needed without an import: started as a module, and what dbt loads by its name.
+#: Needed without an import: a module that is started, and an adapter that dbt loads by name.
 _STARTED = {"dagster-webserver", "dbt-postgres"}
 
 
@@ -47,19 +47,19 @@ def _imported(*folders: str) -> set[str]:
 
 
 def _modules_of(package: str) -> set[str]:
-    """Top modules of a package; of one that shares a namespace, such as dbt-core, those below it."""
+    """Top-level modules of a package; for a namespace package such as dbt-core, the modules below the namespace."""
     files = metadata.files(package) or []
     parts = [path.parts for path in files if path.suffix in (".py", ".so") and ".dist-info" not in path.parts[0]]
     return {part[0].removesuffix(".py").split(".")[0] for part in parts}
 
 
-def test_a_running_product_needs_nothing_that_it_does_not_import() -> None:
+def test_every_declared_dependency_is_imported() -> None:
     imported = _imported(*_RUNNING)
     unused = {name for name in _names(PROJECT["dependencies"]) if not _modules_of(name) & imported}
     assert unused - _STARTED == set()
 
 
-def test_a_running_product_imports_nothing_of_an_extra() -> None:
+def test_the_product_imports_no_package_of_an_extra() -> None:
     for module in ("duckdb", "dlt", "pytest", "dagster_dbt"):
         assert module not in _imported(*_RUNNING)
 
@@ -68,7 +68,7 @@ def _locked(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
 
 
-def test_the_lock_of_a_running_product_has_the_versions_that_are_tested_and_nothing_of_development() -> None:
+def test_the_run_lock_has_the_tested_versions_and_no_development_tools() -> None:
     running, whole, embedded = _locked("run.lock"), _locked("dev.lock"), PROJECT["optional-dependencies"]["embedded"]
     assert running.items() < whole.items()
     assert _names([*PROJECT["dependencies"], *embedded]) <= running.keys()
@@ -82,7 +82,7 @@ def test_every_locked_version_has_a_hash(lock: str) -> None:
     assert [block.splitlines()[0] for block in blocks if "==" in block and "--hash=sha256:" not in block] == []
 
 
-def test_the_page_of_licences_is_of_what_is_locked() -> None:
+def test_the_page_of_licences_matches_the_locked_packages() -> None:
     ended = subprocess.run([sys.executable, ROOT / ".ci" / "licences.py", "--check"], capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
@@ -99,11 +99,11 @@ def test_the_page_of_licences_is_of_what_is_locked() -> None:
         ("MPL-2.0 AND (AGPL-3.0-only OR GPL-2.0-only)", False),
     ],
 )
-def test_a_licence_that_asks_for_more_is_refused(expression: str, known: bool) -> None:
+def test_a_licence_with_further_obligations_is_rejected(expression: str, known: bool) -> None:
     assert _script("licences").is_known(expression) is known
 
 
-def test_an_audit_ends_with_1_on_a_weakness_and_says_where_it_had_no_data() -> None:
+def test_an_audit_exits_with_1_on_a_vulnerability_and_reports_missing_data() -> None:
     audit = _script("audit")
     weak = {"name": "x", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}
     sound = {"name": "y", "version": "1", "vulns": []}

@@ -1,4 +1,4 @@
-"""Promises of the documents: what they name exists, and the table of variables is whole."""
+"""Documents: every path that they name exists, and the table of variables is complete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_readme_documents_every_variable_and_its_default() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_and_every_folder_that_a_document_names_exists(document: Path) -> None:
+def test_every_link_and_folder_in_a_document_exists(document: Path) -> None:
     text = document.read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if not link.startswith("http")]
     missing = [link for link in links if not (document.parent / link).exists()]
@@ -34,7 +34,7 @@ def test_every_link_and_every_folder_that_a_document_names_exists(document: Path
     assert missing == []
 
 
-def test_no_document_names_a_package_index_or_a_lock_with_one() -> None:
+def test_no_document_or_lock_names_a_package_index() -> None:
     for path in [*DOCUMENTS, *(ROOT / "requirements").iterdir()]:
         assert not re.search(
             r"--(extra-)?index-url|--find-links", path.read_text().replace("--no-emit-index-url", "")

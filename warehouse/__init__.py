@@ -1,1 +1,1 @@
-"""The warehouse: lake, staging tables, books, publication."""
+"""The warehouse: lake, staging tables, load ledger and publication."""

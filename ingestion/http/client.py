@@ -35,7 +35,7 @@ from ingestion.http.refusals import (
     wrong_address_error,
 )
 from ingestion.parsing import error_message
-from warehouse.core.json_text import NotJsonError, check_json
+from warehouse.core.json_text import InvalidJsonError, validate_json
 from warehouse.core.masking import Mask
 
 __all__ = ["Client", "Response", "RetryPolicy", "check_address"]
@@ -317,8 +317,8 @@ class Client:
                 request=request,
             )
         try:
-            check_json(response.body)
-        except NotJsonError as error:
+            validate_json(response.body)
+        except InvalidJsonError as error:
             if "html" in response.headers.get("content-type", "") and not self._has_succeeded:
                 raise wrong_address_error(
                     self.upstream, f"{request} is a web page", response.status, response.body

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from ingestion.errors import BlockedError, NotFoundError, PermanentError, WrongAddressError, WrongKeyError
 from ingestion.parsing import ABSENT_STATUSES, message_in
-from warehouse.core.json_text import NotJsonError, read_json
+from warehouse.core.json_text import InvalidJsonError, read_json
 from warehouse.core.masking import Mask
 
 __all__ = [
@@ -89,7 +89,7 @@ class RefusedResponse:
         is_page = "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
         try:
             message = message_in(read_json(self.body))
-        except NotJsonError:
+        except InvalidJsonError:
             return ("a web page" if is_page else "text"), ""
         if message is not None:
             return "the API's JSON", message

@@ -38,8 +38,8 @@ from ingestion.sync.selection import SelectionContext, WorkItem
 from ingestion.sync.streams import Stream
 from warehouse.core.errors import DatabaseError, LadderError, LakeError
 from warehouse.database.connections import connect
-from warehouse.database.refused import refused
-from warehouse.ops.state import failed_at, failed_before, finish_pass, start_pass
+from warehouse.database.error_messages import to_database_error
+from warehouse.ops.state import failed_in_last_sync, finish_sync, last_failures, start_sync
 
 __all__ = ["plan_stream", "sync_stream"]
 
@@ -57,10 +57,10 @@ async def sync_stream(context: SyncContext, stream: Stream) -> SyncReport:
     """
     source = context.source.name
     with _database(context) as connection:
-        opened = start_pass(connection, source, stream.name)
+        opened = start_sync(connection, source, stream.name)
         selection_context = SelectionContext(connection, context.settings, context.clock.now())
         selection = stream.select(_with_failure_times(selection_context, source, stream))
-        failed = failed_before(connection, source, stream.name)
+        failed = failed_in_last_sync(connection, source, stream.name)
     items = [item for item in selection.items if item.name not in context.unknown_items]
     items.sort(key=lambda item: item.name in failed)
     if opened.is_resumed:
@@ -75,7 +75,7 @@ async def sync_stream(context: SyncContext, stream: Stream) -> SyncReport:
     with _database(context) as connection:
         if stream.on_finish is not None and run.reported_totals:
             stream.on_finish(SelectionContext(connection, context.settings, context.clock.now()), run.reported_totals)
-        finish_pass(connection, opened, report.as_json())
+        finish_sync(connection, opened, report.as_json())
     return report
 
 
@@ -217,7 +217,7 @@ def _stop(error: LadderError) -> Stop:
 
 
 def _with_failure_times(selection_context: SelectionContext, source: str, stream: Stream) -> SelectionContext:
-    return replace(selection_context, failed_at=failed_at(selection_context.connection, source, stream.name))
+    return replace(selection_context, failed_at=last_failures(selection_context.connection, source, stream.name))
 
 
 def _is_synced_since(item: WorkItem, since: datetime) -> bool:
@@ -234,7 +234,7 @@ def _database(context: SyncContext) -> Iterator[psycopg.Connection]:
 
 
 def _database_error(error: psycopg.Error) -> DatabaseError:
-    return refused(
+    return to_database_error(
         error,
         (
             "the warehouse cannot be read or written",

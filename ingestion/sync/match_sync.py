@@ -131,7 +131,7 @@ async def sync_match(
     elif main_table not in parsed.frames or not parsed.frames[main_table].height:
         reason = "unreadable"
     else:
-        reason = reread_reason(item, parsed) or ("flawed" if parsed.is_flawed else None)
+        reason = reread_reason(item, parsed) or ("flawed" if parsed.has_rejects else None)
     played_at = _played_at(item, parsed, main_table)
     cursor_move = reread_cursor(
         endpoint, item.id, reason, item.facts["before"], at=page.observed_at, played_at=played_at

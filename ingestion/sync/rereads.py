@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from warehouse.model.source import CursorMove
-from warehouse.ops.state import REREADS, Reread
+from warehouse.model.source import CursorUpdate
+from warehouse.ops.state import REREAD_PREFIX, Reread
 
 __all__ = [
     "OLD_MATCH_AGE",
@@ -106,7 +106,7 @@ def next_due_at(
 
 def reread_cursor(
     endpoint: str, id_: str, reason: Reason | None, before: Reread | None, *, at: datetime, played_at: datetime | None
-) -> CursorMove | None:
+) -> CursorUpdate | None:
     """The cursor move that records in `ops.rereads` whether an entity is settled; it lands with the entity's page.
 
     Args:
@@ -132,4 +132,4 @@ def reread_cursor(
         "first_at": first_at.isoformat(),
         "due_at": None if due_at is None else due_at.isoformat(),
     }
-    return CursorMove(f"{REREADS}{endpoint}/{id_}", value)
+    return CursorUpdate(f"{REREAD_PREFIX}{endpoint}/{id_}", value)

@@ -14,7 +14,7 @@ from ingestion.sync.reports import Failure, SyncReport
 from ingestion.sync.selection import WorkItem
 from warehouse.core.settings import Settings
 from warehouse.lake.files import Lake
-from warehouse.model.source import CursorMove, Page, Parsed, Source
+from warehouse.model.source import CursorUpdate, Page, Parsed, Source
 from warehouse.staging.decode import parse_page
 
 __all__ = ["SyncContext", "SyncRun"]
@@ -95,7 +95,7 @@ class SyncRun:
         return page, parse_page(self.context.source.endpoints[endpoint], page)
 
     async def land(
-        self, page: Page, parsed: Parsed, cursor: CursorMove | None = None, *, if_unusable: CursorMove | None = None
+        self, page: Page, parsed: Parsed, cursor: CursorUpdate | None = None, *, if_unusable: CursorUpdate | None = None
     ) -> None:
         """Land a page together with the move of a cursor.
 

@@ -1,4 +1,4 @@
-"""The selection of work items: mostly tracked entities, by how long ago they were requested."""
+"""The selection of work items: mostly tracked_entities entities, by how long ago they were requested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 
 from ingestion.sync.reports import Failure
 from warehouse.core.settings import Settings
-from warehouse.ops.state import Cursor, cursors, tracked
+from warehouse.ops.state import Cursor, read_cursors, tracked_entities
 
 __all__ = [
     "Selection",
@@ -95,7 +95,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class TrackedEntities:
-    """The tracked entities of one source.
+    """The tracked_entities entities of one source.
 
     Args:
         source: name of the source.
@@ -112,7 +112,7 @@ class TrackedEntities:
     def ids(self, context: SelectionContext, kind: str) -> tuple[list[str], tuple[Failure, ...]]:
         """Tracked ids of a kind, longest tracked first, and a failure for each id that the source cannot have."""
         ids, failures = [], []
-        for entity in tracked(context.connection, self.source, kind):
+        for entity in tracked_entities(context.connection, self.source, kind):
             if self.is_id(kind, entity.id):
                 ids.append(entity.id)
             else:
@@ -143,7 +143,7 @@ class TrackedEntities:
             every: an entity is due this long after it was read, or a little earlier.
         """
         ids, failures = self.ids(context, kind)
-        known = cursors(context.connection, self.source, cursor_prefix)
+        known = read_cursors(context.connection, self.source, cursor_prefix)
         items = [
             WorkItem(
                 f"{kind} {id_}",

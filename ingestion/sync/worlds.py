@@ -21,7 +21,7 @@ from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings, load_settings
 from warehouse.database.connections import connect
 from warehouse.lake.files import Lake
-from warehouse.lake.worlds import REAL, UNNAMED, address_set, holds_data, record_world, recorded_world, set_address
+from warehouse.lake.worlds import REAL, UNNAMED, has_data, record_world, recorded_world, save_address, saved_address
 
 __all__ = ["SourceAddress", "change_address", "list_addresses", "resolve_settings"]
 
@@ -75,7 +75,7 @@ async def resolve_settings(connector: SourceConnector, settings: Settings, datab
         if address.origin == "set" and home == REAL:
             return settings
         world = await _fetch_world(connector, connector.upstream(settings))
-        if home not in (None, world) and holds_data(connection, lake):
+        if home not in (None, world) and has_data(connection, lake):
             raise _wrong_world_error(connector, address, world, str(home))
         record_world(connection, lake, world)
     return settings
@@ -120,12 +120,12 @@ async def change_address(
         world = await _fetch_world(connector, upstream)
         if world == UNNAMED and (is_real or home == REAL):
             world = REAL
-        if home not in (None, world) and holds_data(connection, lake):
+        if home not in (None, world) and has_data(connection, lake):
             raise _wrong_world_error(
                 connector, SourceAddress(connector.source.name, upstream.url, "set"), world, str(home)
             )
         record_world(connection, lake, world)
-        set_address(connection, connector.source.name, upstream.url)
+        save_address(connection, connector.source.name, upstream.url)
     return world
 
 
@@ -133,7 +133,7 @@ def _current_address(connection: psycopg.Connection, connector: SourceConnector,
     source, name = connector.source.name, _url_setting(connector)
     if name in settings.model_fields_set:
         return SourceAddress(source, getattr(settings, name), "variable")
-    url = address_set(connection, source)
+    url = saved_address(connection, source)
     return (
         SourceAddress(source, getattr(settings, name), "default") if url is None else SourceAddress(source, url, "set")
     )

@@ -18,7 +18,7 @@ from orchestration.pipeline.transform import Transformed
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
-from warehouse.publication.publication import current_generation
+from warehouse.publication.generations import current_generation
 
 __all__ = ["CACHE_KEY", "CONFIRMED", "state_of_all"]
 

@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 import typer
 
 from ingestion.registry import NAMES
+from warehouse.core.control_characters import escape_control_characters
 from warehouse.core.errors import ConfigurationError, LadderError
-from warehouse.core.visible import visible
 
 __all__ = ["app", "main"]
 
@@ -379,7 +379,7 @@ def main() -> int:
     except OSError as error:
         place = f" at {error.filename}" if error.filename else ""
         line = f"{(error.strerror or str(error)).lower()}{place}; make room or give rights there"
-        sys.stderr.write(f"error: {visible(line)}\n")
+        sys.stderr.write(f"error: {escape_control_characters(line)}\n")
         return trouble
     except Exception as error:
         return _refused(error, trouble)
@@ -390,16 +390,16 @@ def main() -> int:
 
 def _settle_user() -> None:
     """What is written is for its owner alone, and root does not work in the home of another user."""
-    from warehouse.core.file_modes import become_owner, keep_private
+    from warehouse.core.file_modes import drop_privileges_to_owner, set_private_umask
     from warehouse.core.settings import load_settings
 
-    keep_private()
+    set_private_umask()
     if os.geteuid() == 0:
         try:
             home = load_settings().home
         except ConfigurationError:
             return  # the command itself names what is wrong, where it needs it
-        become_owner(home)
+        drop_privileges_to_owner(home)
 
 
 def _refused(error: Exception, trouble: int) -> int:
@@ -411,18 +411,18 @@ def _refused(error: Exception, trouble: int) -> int:
         from psycopg import OperationalError
         from psycopg.errors import InsufficientPrivilege
 
-        from warehouse.database.refused import SERVER_AWAY, refused
+        from warehouse.database.error_messages import SERVER_UNAVAILABLE, to_database_error
 
         if isinstance(error, OperationalError | InsufficientPrivilege):
-            sys.stderr.write(f"error: {refused(error, SERVER_AWAY)}\n")
+            sys.stderr.write(f"error: {to_database_error(error, SERVER_UNAVAILABLE)}\n")
             return trouble
     if "sqlalchemy" in sys.modules:
         from sqlalchemy.exc import OperationalError as StorageError
 
-        from warehouse.database.refused import SERVER_AWAY, refused
+        from warehouse.database.error_messages import SERVER_UNAVAILABLE, to_database_error
 
         if isinstance(error, StorageError):
-            sys.stderr.write(f"error: {refused(error.orig, SERVER_AWAY)}\n")
+            sys.stderr.write(f"error: {to_database_error(error.orig, SERVER_UNAVAILABLE)}\n")
             return trouble
     show = getattr(error, "show", None)
     if show is None:

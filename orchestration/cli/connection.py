@@ -12,7 +12,7 @@ from orchestration.processes.log_rotation import rotating_logs
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings, load_settings
 from warehouse.database.connection_forms import Form, render_connection, render_variables
-from warehouse.database.connections import connect, parameters, role_url, secrets_path
+from warehouse.database.connections import connect, connection_parameters, role_url, secrets_path
 from warehouse.database.role_names import LoginRole
 from warehouse.embedded import Servers, find_running, running
 
@@ -88,7 +88,7 @@ def _say(line: str) -> None:
 
 
 def _show(settings: Settings, login: Login, url: str, *, with_password: bool) -> None:
-    found = parameters(url)
+    found = connection_parameters(url)
     kept = f"kept in {secrets_path(settings)}, shown by --password"
     lines = {
         "login": f"{found['user']}, which {_WORK[login]}",

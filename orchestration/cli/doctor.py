@@ -32,13 +32,13 @@ from warehouse.core.errors import (
 )
 from warehouse.core.file_modes import create_home
 from warehouse.core.settings import Settings, load_settings
-from warehouse.database.connections import connect, parameters, role_suffix
+from warehouse.database.connection_hints import connection_hint
+from warehouse.database.connections import connect, connection_parameters, role_suffix
 from warehouse.database.login_limits import missing_limits
 from warehouse.database.role_names import LOGIN_ROLES
-from warehouse.database.server_hints import server_hint
-from warehouse.embedded import find_dead
+from warehouse.embedded import find_stopped
 from warehouse.publication.damage import damaged_marts
-from warehouse.publication.publication import current_generation
+from warehouse.publication.generations import current_generation
 
 __all__ = ["examine"]
 
@@ -101,7 +101,7 @@ def _parts(settings: Settings) -> str:
     lines = [f"{part.name} is {describe(part)}" for part in states.troubled] if states is not None else []
     named = {part.name for part in states.troubled} if states is not None else set()
     lines += [
-        f"{product} was not running, and is started now" for product in find_dead(settings) if product not in named
+        f"{product} was not running, and is started now" for product in find_stopped(settings) if product not in named
     ]
     if lines:
         raise LadderError("; ".join(lines), "look again in a minute, and at the log of what is still down")
@@ -133,7 +133,7 @@ def _describe_servers(warehouse: Warehouse) -> str:
         with redis.Redis.from_url(warehouse.servers.redis_url, socket_timeout=5) as client:
             facts = client.info("server")
     except redis.RedisError as error:
-        raise ConfigurationError(f"Redis does not answer: {error}", server_hint("valkey")) from None
+        raise ConfigurationError(f"Redis does not answer: {error}", connection_hint("valkey")) from None
     product = "Valkey" if "valkey_version" in facts else "Redis"
     return f"{database}, {product} {facts.get('valkey_version', facts['redis_version'])}"
 
@@ -149,7 +149,7 @@ def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
             with connect(warehouse.url(role)) as connection:  # type: ignore[arg-type]
                 return _rights(connection, role)
 
-        yield f"role {parameters(warehouse.url(role))['user']}", log_in
+        yield f"role {connection_parameters(warehouse.url(role))['user']}", log_in
     yield "limits", lambda: _limits(warehouse)
     yield "lake", lambda: _lake(warehouse)
     yield "marts", lambda: _marts(warehouse)

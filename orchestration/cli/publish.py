@@ -24,24 +24,26 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
     from orchestration.dbt.state import follow_publication
     from orchestration.pipeline.publish import build_and_publish
     from serving.cache.publish import publish_cache
-    from warehouse.publication import publication as publish
+    from warehouse.publication import promote
+    from warehouse.publication.generations import current_generation
+    from warehouse.publication.plan import build_session
 
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
-        with publish.building(warehouse.url("transform")) as connection:
-            generation = publish.current_generation(connection)
+        with build_session(warehouse.url("transform")) as connection:
+            generation = current_generation(connection)
             if generation is None:
                 raise PublicationError("nothing is published yet", "run `ladder run`")
             before = generation
             if rollback:
                 marts = prepare(settings, warehouse.servers.database_url).graph.marts
-                generation = publish.rollback(connection, marts)
+                generation = promote.rollback(connection, marts)
             damaged = damaged_marts(connection)
             if damaged and not repair:
                 others = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
                 raise PublicationError(f"{damaged[0].message}{others}", "run `ladder publish --repair`")
-            if damaged and all(mart.is_view_alone for mart in damaged):
-                generation = publish.restore_views(connection, generation)
+            if damaged and all(mart.is_view_only for mart in damaged):
+                generation = promote.restore_views(connection, generation)
                 damaged = []
         if damaged:
             outcome = build_and_publish(warehouse)

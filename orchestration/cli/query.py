@@ -18,10 +18,10 @@ import psycopg
 from orchestration.cli.terminal import console, errors, output_stream, table
 from orchestration.processes.children import run_in_front
 from warehouse.core.errors import ConfigurationError, DatabaseError, LadderError
-from warehouse.core.file_modes import as_requested
+from warehouse.core.file_modes import original_umask
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect, libpq_environment, role_url
-from warehouse.database.refused import refused
+from warehouse.database.error_messages import to_database_error
 from warehouse.embedded import postgres_bin, running
 
 __all__ = ["open_psql", "run_query"]
@@ -81,7 +81,7 @@ def _stream(output: Path | None) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     try:
-        with as_requested():
+        with original_umask():
             stream = output.open("wb")
         with stream:
             yield stream
@@ -201,4 +201,4 @@ def _refused(error: psycopg.Error) -> DatabaseError:
         hint = "the analyst reads the schema marts and changes nothing"
     if isinstance(error, psycopg.errors.QueryCanceled):
         hint = "ask for less, or set statement_timeout higher in `ladder psql`"
-    return refused(error, ("the query was refused", hint.rstrip(".")))
+    return to_database_error(error, ("the query was refused", hint.rstrip(".")))

@@ -24,7 +24,7 @@ __all__ = ["do_run", "run_pipeline", "show_plan"]
 def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
     """Run everything, or some passes and the marts; ends with 1 when something failed."""
     settings = load_settings()
-    logs.configure(settings, "ladder")
+    logs.configure_logging(settings, "ladder")
     started = time.monotonic()
     view = RunView()
     with view.shown():
@@ -95,7 +95,7 @@ def show_plan() -> None:
     from orchestration.warehouse_access import left_out, open_warehouse
     from warehouse.database.connections import connect
     from warehouse.publication.damage import damaged_marts
-    from warehouse.publication.publication import plan_build
+    from warehouse.publication.plan import plan_build
     from warehouse.staging.load import pending_files
 
     settings = load_settings()

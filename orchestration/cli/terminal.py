@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from orchestration.progress import FailingTest, LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
-from warehouse.core.visible import visible
+from warehouse.core.control_characters import escape_control_characters
 
 __all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "table", "warn", "write_json"]
 
@@ -32,14 +32,19 @@ class VisibleConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print; line ends in a text stay, since our own texts have them. What is no text, as a table, is fitted in."""
         options.setdefault("soft_wrap", all(isinstance(one, str) for one in objects))
-        super().print(*(visible(one, has_lines=True) if isinstance(one, str) else one for one in objects), **options)
+        super().print(
+            *(escape_control_characters(one, is_multiline=True) if isinstance(one, str) else one for one in objects),
+            **options,
+        )
 
 
 class _VisibleTable(Table):
     """A table whose cells are a line each, with control characters shown."""
 
     def add_row(self, *cells: Any, **options: Any) -> None:
-        super().add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+        super().add_row(
+            *(escape_control_characters(cell) if isinstance(cell, str) else cell for cell in cells), **options
+        )
 
 
 class _VisibleStream(io.RawIOBase):
@@ -53,7 +58,7 @@ class _VisibleStream(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        self._stream.write(visible(self._decoder.decode(data), has_lines=True).encode())
+        self._stream.write(escape_control_characters(self._decoder.decode(data), is_multiline=True).encode())
         return len(data)
 
 
@@ -63,7 +68,7 @@ errors = VisibleConsole(stderr=True)
 
 def warn(line: str) -> None:
     """One line about something that failed while the rest was done."""
-    sys.stderr.write(f"failed: {visible(line, has_lines=True)}\n")
+    sys.stderr.write(f"failed: {escape_control_characters(line, is_multiline=True)}\n")
 
 
 def output_stream() -> IO[bytes]:
@@ -81,7 +86,9 @@ def table(columns: Sequence[str], *, numbers: Sequence[str] = ()) -> Table:
     """A plain table; columns of numbers are set to the right."""
     made = _VisibleTable(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        made.add_column(visible(column), justify="right" if column in numbers else "left", overflow="fold")
+        made.add_column(
+            escape_control_characters(column), justify="right" if column in numbers else "left", overflow="fold"
+        )
     return made
 
 

@@ -70,7 +70,7 @@ def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
             _look_up(warehouse, reader, read)
             if read.ids:
                 added = state.track(connection, source, kind, read.ids)
-                total = len(state.tracked(connection, source, kind))
+                total = len(state.tracked_entities(connection, source, kind))
                 console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them")
                 if not reader.is_readable(settings):
                     variable = f"{reader.upstream(settings).variable_prefix}_KEY"
@@ -91,7 +91,7 @@ def untrack_things(source: str, kind: str, texts: Sequence[str]) -> int:
     """
     settings, reader, read = load_settings(), _reader(source, kind), _Read()
     with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
-        tracked = {thing.id for thing in state.tracked(connection, source, kind)}
+        tracked = {thing.id for thing in state.tracked_entities(connection, source, kind)}
         for text in texts:
             # An id that is tracked is taken as it is, even where it is no id of the source.
             if text in tracked:
@@ -101,7 +101,7 @@ def untrack_things(source: str, kind: str, texts: Sequence[str]) -> int:
         _look_up(warehouse, reader, read)
         if read.ids:
             removed = state.untrack(connection, source, kind, read.ids)
-            total = len(state.tracked(connection, source, kind))
+            total = len(state.tracked_entities(connection, source, kind))
             console.print(f"{removed} removed, {total} {kind}s tracked; what is stored stays")
     return _report(read)
 

@@ -21,11 +21,11 @@ from orchestration.processes.supervision import ProcessPart, ServerPart, Supervi
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker.client import is_running
 from serving.run import BackgroundApi, api_log, reserve_port
+from warehouse.core.control_characters import escape_control_characters
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.core.settings import Settings, load_settings
-from warehouse.core.visible import visible
 from warehouse.database.connection_forms import render_connection
-from warehouse.database.login_limits import watching_logins
+from warehouse.database.login_limits import watch_logins
 from warehouse.embedded.ports import is_free
 
 __all__ = ["keep_up"]
@@ -98,7 +98,7 @@ class _Installation:
         """The embedded servers."""
         servers = self.warehouse.servers
         addresses = {_DATABASE: servers.database_url, _CACHE: servers.redis_url}
-        return [ServerPart(server, addresses[server.product], self._follow) for server in servers.held]
+        return [ServerPart(server, addresses[server.product], self._follow) for server in servers.leased]
 
     def add(self, part: ProcessPart) -> None:
         """Start a part for the first time."""
@@ -125,7 +125,7 @@ class _Installation:
     def _watch_logins(self) -> None:
         self._logins.close()
         url = self.warehouse.servers.database_url
-        self._logins.enter_context(watching_logins(self.warehouse.settings, url))
+        self._logins.enter_context(watch_logins(self.warehouse.settings, url))
 
 
 def _dagster_port(settings: Settings) -> int:
@@ -215,7 +215,7 @@ def _await(awaited: ProcessPart, parts: Iterable[ProcessPart]) -> None:
 def _say(line: str) -> None:
     # Whoever read standard error may be gone, which is no reason to stop everything.
     with suppress(OSError):
-        sys.stderr.write(f"{visible(line)}\n")
+        sys.stderr.write(f"{escape_control_characters(line)}\n")
         sys.stderr.flush()
 
 

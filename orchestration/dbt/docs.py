@@ -8,13 +8,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt.graph import write_whole
 from orchestration.dbt.runner import describe, prepare
 from orchestration.warehouse_access import Warehouse
 from serving.web.catalog import CATALOG_FILE
 from warehouse.core.errors import PublicationError
+from warehouse.core.files import write_atomically
 from warehouse.database.connections import connect
-from warehouse.publication.publication import current_generation
+from warehouse.publication.generations import current_generation
 
 __all__ = ["write_documentation"]
 
@@ -55,7 +55,7 @@ def write_documentation(warehouse: Warehouse) -> Path:
     page = page.replace('"CATALOG.JSON INLINE DATA"', _script(catalog))
     path = settings.home / CATALOG_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, gzip.compress(page.encode(), compresslevel=9))
+    write_atomically(path, gzip.compress(page.encode(), compresslevel=9))
     return path
 
 

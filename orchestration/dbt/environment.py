@@ -10,9 +10,9 @@ from psycopg import sql
 from orchestration.dbt.graph import PROJECT, model_variables
 from orchestration.dbt.state import keep_state
 from warehouse.core.settings import Settings
-from warehouse.database.connections import connect, libpq_environment, parameters, role_url
+from warehouse.database.connections import connect, connection_parameters, libpq_environment, role_url
 from warehouse.embedded import Servers
-from warehouse.publication.publication import current_generation
+from warehouse.publication.generations import current_generation
 
 __all__ = ["developer_environment", "developer_schema"]
 
@@ -40,7 +40,7 @@ def developer_environment(settings: Settings, servers: Servers) -> dict[str, str
     with connect(servers.database_url) as connection:
         connection.execute(
             sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(
-                sql.Identifier(schema), sql.Identifier(parameters(developer_url)["user"])
+                sql.Identifier(schema), sql.Identifier(connection_parameters(developer_url)["user"])
             )
         )
         live = current_generation(connection)

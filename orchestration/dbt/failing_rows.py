@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from warehouse.core.visible import visible
-from warehouse.database.role_names import ACT_AS_MARTS_OWNER
+from warehouse.core.control_characters import escape_control_characters
+from warehouse.database.role_names import SET_ROLE_MARTS_OWNER
 
 __all__ = ["FailingRows", "first_rows"]
 
@@ -67,7 +67,7 @@ def first_rows(connection: psycopg.Connection, test: str) -> FailingRows | None:
     try:
         with connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")
-            connection.execute(ACT_AS_MARTS_OWNER)
+            connection.execute(SET_ROLE_MARTS_OWNER)
             connection.execute(f"SET LOCAL statement_timeout = {_TIMEOUT_MS}".encode())
             found = connection.execute(query.encode()).fetchall()
     except psycopg.Error as error:
@@ -76,7 +76,7 @@ def first_rows(connection: psycopg.Connection, test: str) -> FailingRows | None:
         return None
     rows: dict[int, dict[str, str]] = {}
     for place, name, value in found:
-        rows.setdefault(place, {})[visible(name)] = _cut(value or "")
+        rows.setdefault(place, {})[escape_control_characters(name)] = _cut(value or "")
     if not rows:
         return None
     columns = tuple(next(iter(rows.values())))
@@ -84,4 +84,4 @@ def first_rows(connection: psycopg.Connection, test: str) -> FailingRows | None:
 
 
 def _cut(value: str) -> str:
-    return visible(value if len(value) <= _LONGEST_VALUE else f"{value[: _LONGEST_VALUE - 1]}\u2026")
+    return escape_control_characters(value if len(value) <= _LONGEST_VALUE else f"{value[: _LONGEST_VALUE - 1]}\u2026")

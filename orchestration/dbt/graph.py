@@ -7,7 +7,6 @@ dbt takes seconds: definitions, a plan or a build that turns out not to be neede
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from importlib import metadata
@@ -17,6 +16,7 @@ from typing import Any
 import msgspec
 
 from orchestration.project_files import PROJECT
+from warehouse.core.files import write_atomically
 from warehouse.core.settings import Settings
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "model_variables",
     "models_digest",
     "prepared_folder",
-    "write_whole",
 ]
 
 COLOURS = ("blue", "green")
@@ -123,7 +122,7 @@ class Graph(msgspec.Struct, frozen=True):
 
     def write(self, folder: Path) -> None:
         """Leave the graph in a folder."""
-        write_whole(folder / GRAPH_FILE, msgspec.json.encode(self))
+        write_atomically(folder / GRAPH_FILE, msgspec.json.encode(self))
 
     @classmethod
     def from_manifest(cls, manifest: Any) -> Graph:
@@ -162,13 +161,6 @@ def model_variables(settings: Settings) -> Mapping[str, str]:
 def prepared_folder(settings: Settings, digest: str) -> Path:
     """Where the prepared manifests of a state of the project lie."""
     return settings.home / "dbt" / "prepared" / digest[:24]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, whoever else writes it at the same time."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_bytes(content)
-    fresh.replace(path)
 
 
 def _upstream_first(models: Sequence[Model]) -> tuple[Model, ...]:

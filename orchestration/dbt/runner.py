@@ -32,15 +32,15 @@ from orchestration.dbt.graph import (
     model_variables,
     models_digest,
     prepared_folder,
-    write_whole,
 )
 from orchestration.dbt.sessions import ended_when_interrupted, session_name
 from orchestration.processes.foreign_interrupts import raised_at_the_end
 from warehouse.core.errors import BuildError
+from warehouse.core.files import write_atomically
 from warehouse.core.settings import Settings
-from warehouse.database.connections import libpq_environment, parameters
-from warehouse.database.locks import registered
-from warehouse.publication.publication import Colour
+from warehouse.database.connections import connection_parameters, libpq_environment
+from warehouse.database.locks import registered_build
+from warehouse.publication.generations import Colour
 
 __all__ = ["NodeResult", "Prepared", "build", "describe", "prepare", "warm_up", "write_published_manifest"]
 
@@ -154,7 +154,7 @@ def build(
         BuildError: dbt could not run at all, or a mart would stand in another colour.
     """
     manifest = _decode(_manifest(prepared.project, prepared.folder, settings, transform_url, colour))
-    _move(manifest, parameters(transform_url)["dbname"])
+    _move(manifest, connection_parameters(transform_url)["dbname"])
     _refuse_other_colours(manifest, colour)
     results = [] if full_refresh or colour == "scratch" else _standing(prepared.graph)
     for result in results:
@@ -176,7 +176,7 @@ def build(
         arguments.append("--full-refresh")
     threads = max(1, min(_THREADS, (os.cpu_count() or 1) - 1)) if beside_readers else _THREADS
     arguments += ["--threads", str(threads)]
-    with registered(lock, colour) as registration:
+    with registered_build(lock, colour) as registration:
         outcome = _invoke(
             prepared.project,
             arguments,
@@ -249,7 +249,7 @@ def _published_manifest(project: Path, folder: Path, settings: Settings, transfo
     for unit_test in manifest.unit_tests.values():
         if unit_test.schema == f"marts_{colour}":
             unit_test.schema = "marts"
-    _move(manifest, parameters(transform_url)["dbname"])
+    _move(manifest, connection_parameters(transform_url)["dbname"])
     return manifest
 
 
@@ -367,7 +367,7 @@ def _manifest(project: Path, folder: Path, settings: Settings, database_url: str
         raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {project}")
     packed = _encode(outcome.result)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, packed)
+    write_atomically(path, packed)
     # Last, since it says that the folder can be used.
     Graph.from_manifest(outcome.result).write(folder)
     _forget_old_states(folder.parent)

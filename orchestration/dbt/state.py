@@ -15,8 +15,8 @@ import psycopg
 from orchestration.dbt.graph import PROJECT, models_digest, prepared_folder
 from orchestration.dbt.runner import write_published_manifest
 from warehouse.core.settings import Settings
-from warehouse.database.connections import connect, parameters
-from warehouse.publication.publication import Generation
+from warehouse.database.connections import connect, connection_parameters
+from warehouse.publication.generations import Generation
 
 __all__ = ["follow_publication", "keep_state"]
 
@@ -43,7 +43,7 @@ def keep_state(
     """
     folder = settings.home / "dbt" / "live"
     digest = _built_with(connection, live) or models_digest(settings, project)
-    kept = folder / "kept" / f"{digest[:24]}-{live.colour}-{parameters(transform_url)['dbname']}.json"
+    kept = folder / "kept" / f"{digest[:24]}-{live.colour}-{connection_parameters(transform_url)['dbname']}.json"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         prepared = prepared_folder(settings, digest)

@@ -13,8 +13,9 @@ from psycopg import sql
 from orchestration.project_files import DAGSTER_YAML
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import DatabaseError
-from warehouse.database.connections import connect, parameters, password_verifier, role_suffix
-from warehouse.database.locks import lock_migrations
+from warehouse.core.files import write_atomically
+from warehouse.database.connections import connect, connection_parameters, password_verifier, role_suffix
+from warehouse.database.locks import acquire_migration_lock
 from warehouse.database.role_names import role_name
 from warehouse.embedded.home import Home
 
@@ -39,16 +40,14 @@ def prepare_instance(warehouse: Warehouse) -> Path:
     target = home / "dagster.yaml"
     text = DAGSTER_YAML.read_text()
     if not target.exists() or target.read_text() != text:
-        fresh = target.with_suffix(f".{os.getpid()}.tmp")
-        fresh.write_text(text)
-        fresh.replace(target)
+        write_atomically(target, text.encode())
     os.environ.update(DAGSTER_HOME=str(home), DAGSTER_DISABLE_TELEMETRY="yes")
     return home
 
 
 def storage_url(warehouse: Warehouse) -> str:
     """URL of Dagster's login, with its password."""
-    found = parameters(warehouse.servers.database_url)
+    found = connection_parameters(warehouse.servers.database_url)
     password = Home(warehouse.settings.home).password("dagster", create=True)
     place = f"{found.get('host', '127.0.0.1')}:{found.get('port', '5432')}/{quote(found['dbname'], safe='')}"
     rest = {name: value for name, value in found.items() if name not in _OWN_PARAMETERS}
@@ -77,9 +76,9 @@ def create_login(warehouse: Warehouse, url: str) -> None:
     name, schema = sql.Identifier(login), sql.Identifier(_SCHEMA)
     try:
         with connect(warehouse.servers.database_url) as connection:
-            lock_migrations(connection)
+            acquire_migration_lock(connection)
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login]).fetchone()
-            password = password_verifier(connection, login, parameters(plain)["password"])
+            password = password_verifier(connection, login, connection_parameters(plain)["password"])
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, name, password))
             # Events of the last moment before a crash of the machine may be lost; what was done stands in `ops`.

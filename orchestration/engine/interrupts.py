@@ -16,7 +16,7 @@ from dagster._utils.interrupts import raise_interrupts_as
 
 from orchestration.processes.foreign_interrupts import SIGNALS
 from warehouse.core.errors import LadderError
-from warehouse.database.refused import SERVER_AWAY, refused
+from warehouse.database.error_messages import SERVER_UNAVAILABLE, to_database_error
 
 __all__ = ["exit_code", "foreign_code", "plain_failures", "run_interruptibly"]
 
@@ -53,7 +53,7 @@ def plain_failures() -> Iterator[None]:
     except LadderError as error:
         raise Failure(description=str(error), allow_retries=False) from error
     except psycopg.OperationalError as error:
-        raise Failure(description=str(refused(error, SERVER_AWAY)), allow_retries=False) from error
+        raise Failure(description=str(to_database_error(error, SERVER_UNAVAILABLE)), allow_retries=False) from error
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
         raise _Interrupted from None
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from warehouse.core.errors import ConfigurationError
+from warehouse.core.files import write_atomically
 
 __all__ = [
     "code_server",
@@ -60,10 +61,9 @@ def write_workspace(home: Path, code_socket: Path) -> Path:
     """Write Dagster's workspace file, which names the code location and its socket, below the home."""
     path = home / "dagster" / "workspace.yaml"
     location = {"socket": str(code_socket), "location_name": _LOCATION}
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
     # JSON is YAML, with quotes around whatever a path may hold.
-    fresh.write_text(json.dumps({"load_from": [{"grpc_server": location}]}, indent=2) + "\n")
-    fresh.replace(path)
+    content = json.dumps({"load_from": [{"grpc_server": location}]}, indent=2) + "\n"
+    write_atomically(path, content.encode())
     return path
 
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from orchestration.dbt.graph import Graph, Source
 from orchestration.dbt.runner import NodeResult
-from warehouse.publication.publication import Generation
+from warehouse.publication.generations import Generation
 from warehouse.publication.write_counts import WriteCount
 
 __all__ = ["changed_models", "changed_sources"]

@@ -14,7 +14,7 @@ from typing import LiteralString
 import psycopg
 
 from orchestration.dbt.graph import Source
-from warehouse.publication.publication import Generation
+from warehouse.publication.generations import Generation
 
 __all__ = ["MARTS_LATE_AFTER", "TableAge", "are_marts_late", "table_ages"]
 

@@ -17,7 +17,8 @@ from orchestration.progress import FailingTest, NodeDone, NotLoaded, Published, 
 from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
 from serving.cache.publish import publish_cache
 from warehouse.core.errors import LadderError, PublicationError
-from warehouse.database.refused import SERVER_AWAY, refused
+from warehouse.core.files import write_atomically
+from warehouse.database.error_messages import SERVER_UNAVAILABLE, to_database_error
 
 __all__ = ["build_and_publish"]
 
@@ -58,7 +59,9 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     except LadderError as error:
         outcome = Transformed(prepared.graph, None, is_built=False, failure=error)
     except psycopg.OperationalError as error:
-        outcome = Transformed(prepared.graph, None, is_built=False, failure=refused(error, SERVER_AWAY))
+        outcome = Transformed(
+            prepared.graph, None, is_built=False, failure=to_database_error(error, SERVER_UNAVAILABLE)
+        )
     outcome = replace(outcome, loaded=loaded)
     for result in outcome.results:
         if result.status == "fail" and result.sample is not None:
@@ -83,10 +86,8 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
 
 def _keep(path: Path, results: Sequence[NodeResult]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
     # Rows are shown once, and kept nowhere: what is forgotten of a person would be left in them.
-    fresh.write_bytes(msgspec.json.encode([replace(result, sample=None) for result in results]))
-    fresh.replace(path)
+    write_atomically(path, msgspec.json.encode([replace(result, sample=None) for result in results]))
 
 
 def _kept(path: Path) -> list[NodeResult]:

@@ -25,7 +25,7 @@ from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
 from warehouse.lake.compaction import compact_when_due
 from warehouse.model.source import Source
-from warehouse.ops.state import confirm
+from warehouse.ops.state import confirm_tables
 from warehouse.staging.load import LoadReport
 
 __all__ = ["PassOutcome", "SourceSession", "open_session"]
@@ -111,7 +111,7 @@ class SourceSession:
         is_answered = report.pages > 0 and not (stop and stop.is_of_source)
         is_awaited = bool(report.requests or report.skipped or report.failures or stop)
         with connect(self._warehouse.url("ingest")) as connection:
-            confirm(
+            confirm_tables(
                 connection,
                 self._reader.source.name,
                 self._tables[report.name],

@@ -16,21 +16,13 @@ from orchestration.pipeline.changes import changed_models, changed_sources
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import BuildError, ConfigurationError, LadderError
 from warehouse.core.settings import Settings
-from warehouse.database.refused import advice_on
-from warehouse.database.role_names import ACT_AS_MARTS_OWNER
-from warehouse.publication.damage import damaged_marts, is_dbt_gone
+from warehouse.database.error_messages import hint_for
+from warehouse.database.role_names import SET_ROLE_MARTS_OWNER
+from warehouse.publication.damage import damaged_marts, dbt_sessions_ended
 from warehouse.publication.feed import trim_feeds
-from warehouse.publication.publication import (
-    Build,
-    Generation,
-    begin_build,
-    building,
-    confirm_generation,
-    current_generation,
-    plan_build,
-    record_build,
-    turn,
-)
+from warehouse.publication.generations import Generation, confirm_generation, current_generation
+from warehouse.publication.plan import Build, begin_build, build_session, plan_build, record_build
+from warehouse.publication.promote import promote
 from warehouse.publication.statistics import refresh_statistics
 from warehouse.publication.write_counts import write_counts
 
@@ -84,7 +76,7 @@ def transform(
         LadderError: dbt could not run, or the views could not turn. The old generation keeps serving.
     """
     transform_url = warehouse.url("transform")
-    with building(transform_url) as connection:
+    with build_session(transform_url) as connection:
         build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
         damaged = damaged_marts(connection)
         if not build.is_needed and not full_refresh and not damaged:
@@ -93,7 +85,7 @@ def transform(
             return Transformed(prepared.graph, confirm_generation(connection, live), is_built=False)
         is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
         # A table that was changed by hand is not built on, now or later.
-        is_other_refreshed = full_refresh or not all(mart.is_view_alone for mart in damaged)
+        is_other_colour_stale = full_refresh or not all(mart.is_view_only for mart in damaged)
         before, written = current_generation(connection), write_counts(connection, build.colour)
         is_one_behind = _is_one_behind(connection, build)
         begin_build(connection, build, is_full=is_full)
@@ -113,10 +105,10 @@ def transform(
         if failure is not None:
             return Transformed(prepared.graph, before, True, results, failure)
         built_as_of = _built_as_of(connection, build)
-        record_build(connection, build, as_of_date=built_as_of, is_other_refreshed=is_other_refreshed)
-        is_counted = (is_full or is_one_behind) and is_dbt_gone(connection)
+        record_build(connection, build, as_of_date=built_as_of, is_other_colour_stale=is_other_colour_stale)
+        is_counted = (is_full or is_one_behind) and dbt_sessions_ended(connection)
         counted = write_counts(connection, build.colour) if is_counted else None
-        generation = turn(connection, build.colour, prepared.graph.marts)
+        generation = promote(connection, build.colour, prepared.graph.marts)
         sources = None
         if before is not None and not is_full and not damaged:
             sources = changed_sources(connection, prepared.graph.sources, before, generation)
@@ -167,7 +159,7 @@ def failed_build(
     others = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
     return BuildError(
         f"{failures[0]}{others}; {outcome}",
-        advice_on(failures[0]) or "see logs/dbt.log under LADDER_HOME",
+        hint_for(failures[0]) or "see logs/dbt.log under LADDER_HOME",
     )
 
 
@@ -179,6 +171,6 @@ def _built_as_of(connection: psycopg.Connection, build: Build) -> date | None:
     """The date that the marts of the build hang on, as the models decided it."""
     table = sql.Identifier("prep", f"int_as_of_date_{build.colour}")
     with connection.transaction():
-        connection.execute(ACT_AS_MARTS_OWNER)
+        connection.execute(SET_ROLE_MARTS_OWNER)
         row = connection.execute(sql.SQL("SELECT as_of_date FROM {}").format(table)).fetchone()
     return None if row is None else row[0]

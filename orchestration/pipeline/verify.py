@@ -16,9 +16,10 @@ from orchestration.dbt.runner import NodeResult, Prepared
 from orchestration.pipeline.transform import as_of_date, failed_build
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import ConfigurationError, PublicationError
-from warehouse.database.role_names import ACT_AS_MARTS_OWNER
+from warehouse.database.role_names import SET_ROLE_MARTS_OWNER
 from warehouse.publication.damage import damaged_marts
-from warehouse.publication.publication import Generation, building, current_generation, plan_build
+from warehouse.publication.generations import Generation, current_generation
+from warehouse.publication.plan import build_session, plan_build
 
 __all__ = ["Compared", "verify"]
 
@@ -78,7 +79,7 @@ def verify(
     unknown = sorted(set(marts) - set(prepared.graph.marts))
     if unknown:
         raise ConfigurationError(f"there is no mart {', '.join(unknown)}", f"marts: {', '.join(prepared.graph.marts)}")
-    with building(warehouse.url("transform")) as connection:
+    with build_session(warehouse.url("transform")) as connection:
         plan = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
         live = current_generation(connection)
         if live is None:
@@ -115,7 +116,7 @@ def _compared(graph: Graph, marts: Sequence[str]) -> list[Model]:
 def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]:
     """A place to rebuild in, with the date of what is published, and emptied afterwards."""
     with connection.transaction():
-        connection.execute(ACT_AS_MARTS_OWNER)
+        connection.execute(SET_ROLE_MARTS_OWNER)
         connection.execute("UPDATE ops.build_inputs SET as_of_date = %s WHERE colour = 'scratch'", [live.as_of_date])
     _empty_scratch(connection)
     try:
@@ -130,7 +131,7 @@ def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]
 
 def _empty_scratch(connection: psycopg.Connection) -> None:
     with connection.transaction():
-        connection.execute(ACT_AS_MARTS_OWNER)
+        connection.execute(SET_ROLE_MARTS_OWNER)
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'marts_scratch' "
             "OR (schemaname = 'prep' AND tablename LIKE '%\\_scratch')"
@@ -142,7 +143,7 @@ def _empty_scratch(connection: psycopg.Connection) -> None:
 def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Compared:
     live, rebuilt = (_table(model, place) for place in (colour, "scratch"))
     with connection.transaction():
-        connection.execute(ACT_AS_MARTS_OWNER)
+        connection.execute(SET_ROLE_MARTS_OWNER)
         row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(live)).fetchone()
         surplus_count, surplus = _except(connection, live, rebuilt, model.columns)
         missing_count, missing = _except(connection, rebuilt, live, model.columns)

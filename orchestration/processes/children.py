@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from orchestration.processes.log_rotation import rotate_when_large
+from warehouse.core.log_rotation import rotate_when_large
 
 __all__ = ["Child", "run_in_front"]
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from orchestration.processes.schedules_lock import holder_pid
+from warehouse.core.files import write_atomically
 
 __all__ = ["PartState", "PartStates", "State", "StatesFile", "describe", "parts_file", "read_states", "stating"]
 
@@ -71,7 +72,8 @@ class StatesFile:
         if tuple(parts) == self._written:
             return
         try:
-            self._replace(tuple(parts))
+            states = PartStates(os.getpid(), tuple(parts))
+            write_atomically(self._path, msgspec.json.encode(states), mode=0o600)
         except OSError:
             # Written again at the next look: a full disk must not end the command.
             self._written = ()
@@ -79,13 +81,6 @@ class StatesFile:
                 self._path.unlink(missing_ok=True)
         else:
             self._written = tuple(parts)
-
-    def _replace(self, parts: tuple[PartState, ...]) -> None:
-        fresh = self._path.with_suffix(f".{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(msgspec.json.encode(PartStates(os.getpid(), parts)))
-        fresh.replace(self._path)
 
 
 @contextmanager

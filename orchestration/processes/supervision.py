@@ -14,7 +14,7 @@ import msgspec
 
 from orchestration.processes.part_states import PartState, State
 from warehouse.core.errors import LadderError
-from warehouse.embedded import HeldServer
+from warehouse.embedded import LeasedServer
 
 __all__ = ["Part", "Process", "ProcessPart", "ServerPart", "Supervisor"]
 
@@ -135,7 +135,7 @@ class ServerPart:
 
     needs: Sequence[str] = ()
 
-    def __init__(self, server: HeldServer, address: str, on_move: Callable[[str, str], None]) -> None:
+    def __init__(self, server: LeasedServer, address: str, on_move: Callable[[str, str], None]) -> None:
         self.name = server.product
         self.log = server.log
         self._server = server

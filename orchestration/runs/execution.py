@@ -26,9 +26,9 @@ from orchestration.progress import PassDone, RunDone, listening
 from orchestration.runs.run_log import logged_run
 from warehouse.core import logs
 from warehouse.core.errors import DatabaseError, LadderError
+from warehouse.database.connection_hints import connection_hint
 from warehouse.database.connections import first_line
-from warehouse.database.refused import SERVER_AWAY, refused
-from warehouse.database.server_hints import server_hint
+from warehouse.database.error_messages import SERVER_UNAVAILABLE, to_database_error
 
 __all__ = [
     "WORKER_TAG",
@@ -82,7 +82,7 @@ def _stored() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise refused(error.orig, SERVER_AWAY) from error
+        raise to_database_error(error.orig, SERVER_UNAVAILABLE) from error
 
 
 @_stored()
@@ -145,7 +145,7 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
     Raises:
         DatabaseError: Dagster's storage cannot be written: its server is full, or ended.
     """
-    with logs.bound(run_id=run.run_id, job=run.job_name), logged_run(run) as log:
+    with logs.log_context(run_id=run.run_id, job=run.job_name), logged_run(run) as log:
         try:
             with redirect_stderr(cast(IO[str], _WithoutEvents(sys.stderr))):
                 done = _execute(instance, repository, run)
@@ -192,7 +192,7 @@ class _WithoutEvents:
 
 def _unwritten(instance: DagsterInstance, run: DagsterRun, error: OperationalError) -> DatabaseError:
     """What kept a run from being recorded; its end is recorded all the same, where that is possible."""
-    found = refused(error.orig, SERVER_AWAY)
+    found = to_database_error(error.orig, SERVER_UNAVAILABLE)
     with suppress(OperationalError):
         stored = instance.get_run_by_id(run.run_id)
         if stored is not None and not stored.is_finished:
@@ -261,7 +261,7 @@ def why(error: BaseException) -> str:
             return str(one)
     said = first_line(chain[-1])
     if any(_is_lost_connection(one) for one in chain):
-        return f"PostgreSQL cannot be reached: {said}; {server_hint('postgres')}"
+        return f"PostgreSQL cannot be reached: {said}; {connection_hint('postgres')}"
     return f"{type(chain[-1]).__name__}: {said}"
 
 

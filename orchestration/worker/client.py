@@ -18,6 +18,7 @@ import msgspec
 
 from orchestration.progress import Message, RunDone
 from warehouse.core.errors import LadderError
+from warehouse.core.files import write_atomically
 
 __all__ = ["Answer", "Launch", "Ping", "Request", "Run", "Terminate", "address_file", "ask", "follow_run", "is_running"]
 
@@ -76,11 +77,7 @@ class Address(msgspec.Struct, frozen=True):
 
     def write(self, path: Path) -> None:
         """Leave it for clients, whole or not at all."""
-        fresh = path.with_suffix(f".{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(msgspec.json.encode(self))
-        fresh.replace(path)
+        write_atomically(path, msgspec.json.encode(self), mode=0o600)
 
 
 def address_file(home: Path) -> Path:

@@ -44,8 +44,8 @@ from orchestration.runs.pipeline import Pipeline, opened_pipeline
 from orchestration.warehouse_access import open_warehouse
 from orchestration.worker.client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
 from warehouse.core import logs
+from warehouse.core.control_characters import escape_control_characters
 from warehouse.core.settings import load_settings
-from warehouse.core.visible import visible
 
 __all__ = ["main"]
 
@@ -341,7 +341,7 @@ def _execute_one(instance: DagsterInstance, pipeline: Pipeline, run_id: str) -> 
 def main() -> int:
     """Serve, or execute one run."""
     settings = load_settings()
-    logs.configure(settings, "worker")
+    logs.configure_logging(settings, "worker")
     try:
         with open_warehouse(settings, set_up=False) as warehouse, opened_pipeline(warehouse) as pipeline:
             if len(sys.argv) > 1:
@@ -351,7 +351,7 @@ def main() -> int:
         return 128 + signal.SIGINT
     except Exception as error:
         _log.exception("the worker ends")
-        sys.stderr.write(f"error: {visible(why(error))}\n")
+        sys.stderr.write(f"error: {escape_control_characters(why(error))}\n")
         return 1
     return 0
 

@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from serving.endpoints import Endpoint
 from serving.endpoints.generations import Published
 from serving.errors import Unavailable
-from warehouse.database.locks import AWAIT_VIEWS
+from warehouse.database.locks import SHARE_VIEW_LOCK
 from warehouse.publication.damage import DAMAGE_QUERY, DamagedMart
 
 __all__ = ["READ_LIMIT_S", "Database", "DatabaseDown", "Reading"]
@@ -159,7 +159,7 @@ class Database:
         # Not on the watcher's connection: a look that waits for a lock must not keep the watcher from its own.
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(_LOOK_LIMIT)
-            await connection.execute(AWAIT_VIEWS)
+            await connection.execute(SHARE_VIEW_LOCK)
             rows = await (await connection.execute(DAMAGE_QUERY, {"colour": None})).fetchall()
         return [DamagedMart(*row) for row in rows]
 

@@ -19,8 +19,8 @@ from serving.cache.warm_up import warm_up
 from serving.endpoints.generations import POINTER_SCRIPT, Published
 from serving.errors import Unavailable
 from warehouse.core.errors import PublicationError
-from warehouse.database.server_hints import server_hint
-from warehouse.publication.publication import Generation
+from warehouse.database.connection_hints import connection_hint
+from warehouse.publication.generations import Generation
 
 __all__ = ["publish_cache"]
 
@@ -53,7 +53,7 @@ def publish_cache(redis_url: str, generation: Generation, *, serving_url: str | 
     except RedisError as error:
         raise PublicationError(
             f"the marts turned to generation {published.generation}, but Redis could not be notified: {error}",
-            f"serving processes follow by themselves; {server_hint('valkey')}",
+            f"serving processes follow by themselves; {connection_hint('valkey')}",
         ) from None
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from warehouse.publication.publication import Generation
+from warehouse.publication.generations import Generation
 
 __all__ = ["POINTER_SCRIPT", "Published"]
 

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def account_of_workers(home: Path) -> Account | None:
     """The user that workers become; None where they need not, since they are no root's."""
-    return Home(home).account if os.geteuid() == 0 else None
+    return Home(home).server_account if os.geteuid() == 0 else None
 
 
 def give_up_root(account: Account, readable: Sequence[Path]) -> None:
@@ -33,9 +33,9 @@ def give_up_root(account: Account, readable: Sequence[Path]) -> None:
     """
     code = [Path(sys.prefix), Path(sys.base_prefix), *(_ROOT / package for package in _CODE)]
     places = [*map(str, (*code, *readable)), *_CERTIFICATES]
-    launcher.become(account.uid, account.gid)
+    launcher.switch_user(account.uid, account.gid)
     if sys.platform != "linux":
         return
-    if not (launcher.keep_passage() and launcher.bound_reading(places)):
+    if not (launcher.keep_read_capability() and launcher.restrict_reading(places)):
         launcher.set_capabilities(0, 0)
         _log.warning("this kernel has no Landlock: the catalogue may be missing, and code that others cannot read")

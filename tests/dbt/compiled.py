@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from tests import kept
+from tests import build_cache
 from tests.dbt.project import Project
 from warehouse.publication.feed import trim_feeds
 
@@ -105,7 +105,9 @@ class Builds:
         self._project = project
         project.parse("scratch")
         if project.state:
-            place = kept.kept("recordings", project.state, lambda fresh: self._record_all().write(fresh))
+            place = build_cache.cached_folder(
+                "recordings", project.state, lambda fresh: self._record_all().write(fresh)
+            )
             recorded = _Recorded.read(place)
         else:
             recorded = self._record_all()

@@ -11,7 +11,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from orchestration.dbt.graph import models_digest
-from tests import kept
+from tests import build_cache
 from tests.conftest import Database
 from tests.dbt.project import Project
 from warehouse.core.settings import Settings
@@ -37,9 +37,11 @@ def kept_project(
         redis_url: the cache that belongs to the project.
         watch: is given the home of the server when it has started.
     """
-    sources = f"{kept.cluster_digest()}-{models_digest(Settings())[:24]}-{kept.digest('tests/dbt')[:24]}"
-    place = kept.kept("project", sources, lambda fresh: _make(fresh, build, redis_url))
-    with kept.copied_home(place) as home, running(Settings(home=home), redis=False) as servers:
+    sources = (
+        f"{build_cache.cluster_digest()}-{models_digest(Settings())[:24]}-{build_cache.source_digest('tests/dbt')[:24]}"
+    )
+    place = build_cache.cached_folder("project", sources, lambda fresh: _make(fresh, build, redis_url))
+    with build_cache.home_with_cluster(place) as home, running(Settings(home=home), redis=False) as servers:
         watch(home)
         project = Project(
             _database(home, servers, redis_url), state=sources, _landed=int((place / _LANDED).read_text())
@@ -49,20 +51,20 @@ def kept_project(
 
 
 def _make(place: Path, build: Callable[[Create], Iterator[Project]], redis_url: str) -> None:
-    with kept.copied_home(kept.cluster()) as home:
+    with build_cache.home_with_cluster(build_cache.cached_cluster()) as home:
         with running(Settings(home=home), redis=False) as servers:
             building = build(lambda: _created(home, servers, redis_url))
             landed = next(building).landed
             # Ends where it has yielded the project, and so undoes nothing.
             building.close()  # type: ignore[attr-defined]  # a generator, written as an iterator like all fixtures
-        kept.leave(home, place)
+        build_cache.save_cluster(home, place)
     (place / _LANDED).write_text(str(landed))
 
 
 @contextmanager
 def _created(home: Path, servers: Servers, redis_url: str) -> Iterator[Database]:
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        names = (sql.Identifier(_DATABASE), sql.Identifier(kept.TEMPLATE))
+        names = (sql.Identifier(_DATABASE), sql.Identifier(build_cache.TEMPLATE))
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
     yield _database(home, servers, redis_url)
 
@@ -71,6 +73,6 @@ def _database(home: Path, servers: Servers, redis_url: str) -> Database:
     (home / "dbt").mkdir(exist_ok=True)
     prepared = home / "dbt" / "prepared"
     if not prepared.exists():
-        prepared.symlink_to(kept.prepared())
+        prepared.symlink_to(build_cache.prepared_projects())
     url = f"{servers.database_url.rpartition('/')[0]}/{_DATABASE}"
     return Database(url, Settings(home=home, database_url=SecretStr(url), redis_url=SecretStr(redis_url)))

@@ -20,14 +20,15 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingestion.sources.opendota.source import SOURCE
-from orchestration.dbt.graph import COLOURS, write_whole
+from orchestration.dbt.graph import COLOURS
 from orchestration.dbt.runner import prepare, warm_up
 from tests.conftest import Database
+from warehouse.core.files import write_atomically
 from warehouse.database.connections import libpq_environment
-from warehouse.database.locks import registered
+from warehouse.database.locks import registered_build
 from warehouse.lake.files import Lake
 from warehouse.model.source import Page, Source
-from warehouse.publication.publication import building
+from warehouse.publication.plan import build_session
 from warehouse.staging.load import LoadReport, load_pending
 
 __all__ = ["START", "Project", "match_details", "match_row"]
@@ -60,7 +61,7 @@ class Project:
         for colour in colours:
             path = prepared.folder / f"{colour}.msgpack"
             if not path.exists():
-                write_whole(path, self.parsed(colour).to_msgpack(extended_mashumaro_encoder))
+                write_atomically(path, self.parsed(colour).to_msgpack(extended_mashumaro_encoder))
             manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
             for node in (*manifest.nodes.values(), *manifest.sources.values()):
                 # Another session parsed for another database.
@@ -220,7 +221,7 @@ class Project:
 
     @contextmanager
     def _registered(self, colour: str) -> Iterator[None]:
-        with building(self.database.url("transform")) as lock, registered(lock, colour) as registration:
+        with build_session(self.database.url("transform")) as lock, registered_build(lock, colour) as registration:
             os.environ["LADDER_BUILD"] = registration
             yield
 

@@ -14,10 +14,10 @@ from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.dbt import faceit_answers
 from tests.dbt.project import Project
-from tests.spellings import SPELLINGS
-from warehouse.core.json_text import json_text, read_json
-from warehouse.model.documents import check_of
-from warehouse.model.tables import Column, parts
+from tests.value_formats import VALUE_FORMATS
+from warehouse.core.json_text import encode_json, read_json
+from warehouse.model.documents import document_check
+from warehouse.model.tables import Column, document_fields
 
 _FOLDER = Path(__file__).parents[2] / "dbt_project"
 _MACROS = {"integer": "integer", "decimal": "double precision", "boolean": "boolean"}
@@ -60,7 +60,7 @@ def test_every_value_that_models_read_from_documents_is_declared_and_no_other() 
         for source in (FACEIT, OPENDOTA)
         for table in source.tables
         for column in table.columns
-        for part in column.parts
+        for part in column.document_fields
     }
     assert set(_read_by_models()) == declared
 
@@ -84,10 +84,10 @@ def _read(project: Project, reading: str, documents: Sequence[str]) -> list[tupl
 
 
 def test_models_read_values_in_documents_however_they_are_spelled(project: Project, reading: str) -> None:
-    documents = [json_text({"value": read_json(spelling.sent.encode())}) for spelling in SPELLINGS]
+    documents = [encode_json({"value": read_json(spelling.sent.encode())}) for spelling in VALUE_FORMATS]
     found = _read(project, reading, documents)
-    assert dict(zip([each.sent for each in SPELLINGS], found, strict=True)) == {
-        each.sent: (each.integer, each.decimal, each.boolean) for each in SPELLINGS
+    assert dict(zip([each.sent for each in VALUE_FORMATS], found, strict=True)) == {
+        each.sent: (each.integer, each.decimal, each.boolean) for each in VALUE_FORMATS
     }
 
 
@@ -97,8 +97,11 @@ def test_ingestion_counts_what_models_cannot_read_and_nothing_else(project: Proj
     values: list[Any] = ["".join(numbers.choices(pieces, k=numbers.randint(1, 7))) for _ in range(4000)]
     values += ["0" * 39 + "1", "0" * 40 + "1", "1." + "0" * 400, "1." + "0" * 401, "0e99", "0e100"]
     values += [numbers.uniform(-1, 1) * 10.0 ** numbers.randint(-320, 300) for _ in range(1000)]
-    checks = [check_of(Column("document", "jsonb", "", parts=parts(type_, "value"))) for type_ in _MACROS.values()]
-    for value, row in zip(values, _read(project, reading, [json_text({"value": v}) for v in values]), strict=True):
+    checks = [
+        document_check(Column("document", "jsonb", "", document_fields=document_fields(type_, "value")))
+        for type_ in _MACROS.values()
+    ]
+    for value, row in zip(values, _read(project, reading, [encode_json({"value": v}) for v in values]), strict=True):
         for check, read in zip(checks, row, strict=True):
             odd: dict[str, str] = {}
             assert check is not None

@@ -15,8 +15,8 @@ import pytest
 from orchestration.dbt.runner import build, prepare
 from orchestration.processes.foreign_interrupts import raised_at_the_end
 from tests.dbt.project import Project
-from warehouse.embedded.termination import unwinding_on_termination
-from warehouse.publication.publication import building
+from warehouse.embedded.termination import exit_on_termination
+from warehouse.publication.plan import build_session
 
 _WAITING = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'marts_blue.player_form'::regclass"
 
@@ -25,7 +25,7 @@ def test_an_interrupt_in_the_middle_of_a_model_is_no_failure_of_dbt(project: Pro
     project.restore()
     settings, url = project.database.settings, project.database.url("transform")
     prepared = prepare(settings, url)
-    with psycopg.connect(project.database.admin_url) as holder, building(url) as lock:
+    with psycopg.connect(project.database.admin_url) as holder, build_session(url) as lock:
         holder.execute("LOCK TABLE marts_blue.player_form IN ACCESS EXCLUSIVE MODE")
         interrupting = threading.Thread(target=_interrupt_once_a_model_waits, args=(project, holder))
         interrupting.start()
@@ -56,7 +56,7 @@ def test_an_interrupt_while_dbt_parses_is_no_fault_of_the_project(
     interrupting = threading.Thread(target=_interrupt_once_dbt_has_begun, args=(tmp_path / "logs" / "dbt.log", number))
     interrupting.start()
     try:
-        with unwinding_on_termination(), pytest.raises(ending) as raised:
+        with exit_on_termination(), pytest.raises(ending) as raised:
             prepare(settings, project.database.url("transform"))
     finally:
         interrupting.join()

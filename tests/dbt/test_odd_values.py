@@ -14,7 +14,7 @@ from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
 from tests.dbt import faceit_answers
 from tests.dbt.project import Project, match_details, match_row
-from tests.odd_values import ANSWERS, MISSING, changed, places
+from tests.unexpected_values import MISSING, SAMPLE_RESPONSES, value_paths, with_value
 from warehouse.lake.files import Lake
 from warehouse.staging.load import load_pending
 
@@ -66,8 +66,8 @@ def _land(project: Project, numbers: random.Random, mutations: int) -> None:
     """Land answers of both sources, each with one value changed."""
     lake = Lake(project.database.settings.lake_path)
     for _ in range(mutations):
-        answer = numbers.choice(ANSWERS)
-        body = changed(answer.body, numbers.choice(list(places(answer.body))), numbers.choice(_ODD))
+        answer = numbers.choice(SAMPLE_RESPONSES)
+        body = with_value(answer.body, numbers.choice(list(value_paths(answer.body))), numbers.choice(_ODD))
         observed_at = project.page(answer.endpoint, []).observed_at
         lake.land(answer.source, answer.endpoint, [replace(answer.page(body), observed_at=observed_at)])
 
@@ -87,8 +87,8 @@ def _check(project: Project, seed: int, mutations: int) -> int:
     for account, (name, value) in histories.items():
         first = _FIRST_MATCH + 10 * account
         rows = [match_row(first + place) for place in range(3)]
-        answer = replace(ANSWERS[1], body=rows, params={"account_id": account})
-        page = replace(answer.page(changed(rows, (1, name), value)), observed_at=project.page("x", []).observed_at)
+        answer = replace(SAMPLE_RESPONSES[1], body=rows, params={"account_id": account})
+        page = replace(answer.page(with_value(rows, (1, name), value)), observed_at=project.page("x", []).observed_at)
         lake.land(OPENDOTA, "player_matches", [page])
     for source in (OPENDOTA, FACEIT):
         load_pending(project.database.url("ingest"), lake, source)

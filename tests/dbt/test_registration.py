@@ -6,8 +6,8 @@ import pytest
 
 from tests.dbt.project import Project
 from warehouse.database.connections import connect
-from warehouse.database.locks import registered
-from warehouse.publication.publication import building
+from warehouse.database.locks import registered_build
+from warehouse.publication.plan import build_session
 
 WRITTEN = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables WHERE schemaname ~ '^(marts|prep|ops)'"
 REFUSED = "blue is built by `ladder run` and `ladder verify` alone"
@@ -31,11 +31,11 @@ def test_a_login_that_may_build_is_refused_without_a_registration(project: Proje
 
 def test_a_registration_is_of_one_colour_and_of_the_session_that_holds_the_build_lock(project: Project) -> None:
     url = project.database.url("transform")
-    with building(url) as lock:
-        with registered(lock, "green") as registration:
+    with build_session(url) as lock:
+        with registered_build(lock, "green") as registration:
             assert REFUSED in project.refusal(["seed"], "blue", registration)
-        with connect(url, autocommit=True) as other, registered(other, "blue") as registration:
+        with connect(url, autocommit=True) as other, registered_build(other, "blue") as registration:
             assert REFUSED in project.refusal(["seed"], "blue", registration)
-        with registered(lock, "blue") as registration:
+        with registered_build(lock, "blue") as registration:
             pass
         assert REFUSED in project.refusal(["seed"], "blue", registration)

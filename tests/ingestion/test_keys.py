@@ -61,7 +61,7 @@ def test_a_key_that_a_response_repeats_is_in_no_message_no_body_no_header_and_no
     key = "c4nary-9f2e7d1b" if name == "200" else CANARY
     settings = Settings(home=tmp_path, opendota_key=SecretStr(key), log_level="debug")
     before = logging.getLogger().handlers[:], logging.getLogger().level
-    logs.configure(settings, "test")
+    logs.configure_logging(settings, "test")
     try:
         [result], _ = fetch(lambda path, n: REPLIES[name], key=key, open_path="/open")
     finally:
@@ -87,7 +87,7 @@ def test_a_key_is_masked_in_every_form_of_escaping_and_other_text_is_not() -> No
 
 @pytest.mark.parametrize("key", ["a b", "k\u00e9y", "k\ny"])
 def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(key: str) -> None:
-    with pytest.raises(ValueError, match="must be one word of ASCII") as refused:
+    with pytest.raises(ValueError, match="must be printable ASCII without spaces") as refused:
         Settings(opendota_key=SecretStr(key))
     assert key not in str(refused.value)
     assert Settings(opendota_key=SecretStr("  \n")).opendota_key is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
-from tests.odd_values import ANSWERS, Answer, odd_values, places, unexplained
+from tests.unexpected_values import SAMPLE_RESPONSES, SampleResponse, unexpected_effects, unexpected_values, value_paths
 
 _RECORDED = {
     "opendota/players/101695162.json": ("player", {"account_id": 101695162}),
@@ -25,22 +25,22 @@ _RECORDED = {
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=str)
+@pytest.mark.parametrize("answer", SAMPLE_RESPONSES, ids=str)
 @settings(max_examples=60, deadline=None)
-@given(number=st.integers(0, 10_000), value=odd_values)
-def test_one_odd_value_loses_no_row_but_its_own_and_is_counted(answer: Answer, number: int, value: Any) -> None:
-    found = list(places(answer.body))
-    assert unexplained(answer, found[number % len(found)], value) == []
+@given(number=st.integers(0, 10_000), value=unexpected_values)
+def test_one_odd_value_loses_no_row_but_its_own_and_is_counted(answer: SampleResponse, number: int, value: Any) -> None:
+    found = list(value_paths(answer.body))
+    assert unexpected_effects(answer, found[number % len(found)], value) == []
 
 
 @pytest.mark.parametrize("file", _RECORDED)
 @settings(max_examples=10, deadline=None)
-@given(number=st.integers(0, 10_000_000), value=odd_values)
+@given(number=st.integers(0, 10_000_000), value=unexpected_values)
 def test_one_odd_value_in_a_recorded_response_loses_no_row_but_its_own(
     recorded: Path, file: str, number: int, value: Any
 ) -> None:
     endpoint, params = _RECORDED[file]
     body: Any = json.loads((recorded / file).read_bytes())
-    answer = Answer(OPENDOTA if file.startswith("opendota") else FACEIT, endpoint, body, params)
-    found = list(places(body))
-    assert unexplained(answer, found[number % len(found)], value) == []
+    answer = SampleResponse(OPENDOTA if file.startswith("opendota") else FACEIT, endpoint, body, params)
+    found = list(value_paths(body))
+    assert unexpected_effects(answer, found[number % len(found)], value) == []

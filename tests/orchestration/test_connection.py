@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from tests.orchestration.conftest import CommandLine, Filled
 from tests.orchestration.test_up import processes_of
 from warehouse.database.connection_forms import render_connection
-from warehouse.database.connections import parameters
+from warehouse.database.connections import connection_parameters
 
 #: What SQL clients ask of the catalogue before they show a tree, after DBeaver, Metabase and psql's `\d`.
 _LOOKS = [
@@ -56,7 +56,7 @@ _LOOKS = [
 
 
 def test_a_person_sees_where_to_connect_and_not_the_password(filled: Filled) -> None:
-    login = parameters(filled.database.url("analyst"))
+    login = connection_parameters(filled.database.url("analyst"))
     ended = filled.ladder("connection")
     assert (ended.code, ended.errors) == (0, "")
     shown = dict(re.findall(r"^(\w+) +(.+)$", ended.output, re.M))
@@ -103,7 +103,7 @@ def test_variables_connect_whatever_reads_them(filled: Filled) -> None:
 
 
 def test_a_terminal_does_not_show_the_password_unless_it_is_meant_to(filled: Filled) -> None:
-    password = parameters(filled.database.url("analyst"))["password"]
+    password = connection_parameters(filled.database.url("analyst"))["password"]
     for arguments, is_shown in ((["--format", "url"], False), (["--password"], True)):
         ours, theirs = pty.openpty()
         command = [Path(sys.executable).with_name("ladder"), "connection", *arguments]

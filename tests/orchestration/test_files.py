@@ -94,4 +94,4 @@ def test_root_writes_nothing_as_root_in_the_home_of_another_user(ladder: Command
     ended = ladder.process("status", LADDER_HOME=str(home))
     assert list(target.iterdir()) == []
     assert {path.lstat().st_uid for path in home.rglob("*")} == {user.pw_uid}
-    assert ended.code == 0 or "who cannot read the program" in ended.errors or "logs" in ended.errors
+    assert ended.code == 0 or "which cannot read the program" in ended.errors or "logs" in ended.errors

@@ -93,7 +93,7 @@ def test_a_damaged_mart_is_named_everywhere_and_mended(filled: Filled) -> None:
     generation = _books(filled)[0][2]
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("DROP VIEW marts.team_form")
-    line = "team_form: its view is gone"
+    line = "team_form: its view is missing"
     assert json.loads(filled.ladder("status", "--json").output)["damaged"] == [
         {"mart": "team_form", "problem": "view_missing", "message": line}
     ]

@@ -29,7 +29,9 @@ from warehouse.database.connections import connect
 from warehouse.embedded import Servers
 from warehouse.model.source import Page
 from warehouse.publication.damage import damaged_marts
-from warehouse.publication.publication import begin_build, building, current_generation, plan_build, rollback
+from warehouse.publication.generations import current_generation
+from warehouse.publication.plan import begin_build, build_session, plan_build
+from warehouse.publication.promote import rollback
 from warehouse.staging.load import load_pending
 
 
@@ -144,7 +146,7 @@ def test_what_a_rollback_or_a_failed_build_leaves_in_the_idle_colour_counts_as_c
 ) -> None:
     _load_patch(warehouse, "7.98", minute=24)
     assert transform(warehouse, prepared).failure is None
-    with building(warehouse.url("transform")) as connection:
+    with build_session(warehouse.url("transform")) as connection:
         rollback(connection, prepared.graph.marts)
     turned_back = transform(warehouse, prepared)
     assert "model.ladderhouse.dim_patches" in turned_back.changed
@@ -203,7 +205,7 @@ def test_a_damaged_mart_is_built_anew_beside_and_its_colour_from_nothing_after_t
         assert damaged_marts(connection) == []
     assert not transform(warehouse, prepared).is_built
     _load(warehouse, [{"match_id": 5, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=6)
-    with building(warehouse.url("transform")) as connection:
+    with build_session(warehouse.url("transform")) as connection:
         assert plan_build(connection, models_digest=prepared.digest, as_of_date=None).is_full
     assert transform(warehouse, prepared).failure is None
     assert _rows(warehouse, _LIVE) == [(damaged,)]
@@ -230,7 +232,7 @@ def test_rows_that_somebody_wrote_into_the_idle_colour_are_not_built_on(
 def test_what_a_killed_full_refresh_left_is_built_in_full_again(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    with building(warehouse.url("transform")) as connection:
+    with build_session(warehouse.url("transform")) as connection:
         plan = plan_build(connection, models_digest=prepared.digest, as_of_date=None)
         begin_build(connection, plan, is_full=True)
     # It replaces views one after another, and was killed when it had dropped one.
@@ -248,7 +250,7 @@ def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url
     demanding = replace(
         warehouse, servers=replace(warehouse.servers, database_url=f"{warehouse.servers.database_url}?sslmode=require")
     )
-    with building(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="SSL"):
+    with build_session(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="SSL"):
         build(prepared, demanding.settings, demanding.url("transform"), "green", lock=lock)
     with pytest.raises(psycopg2.OperationalError, match="SSL"):
         psycopg2.connect(storage_url(demanding).replace("+psycopg2", ""))
@@ -296,7 +298,7 @@ def test_a_manifest_of_the_live_colour_is_refused(
     own = replace(prepared, folder=tmp_path / "prepared")
     shutil.copytree(prepared.folder, own.folder)
     (own.folder / "green.msgpack").write_bytes((own.folder / "blue.msgpack").read_bytes())
-    with building(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="_blue, not in green"):
+    with build_session(warehouse.url("transform")) as lock, pytest.raises(BuildError, match="_blue, not in green"):
         build(own, warehouse.settings, warehouse.url("transform"), "green", lock=lock)
 
 
@@ -321,7 +323,7 @@ def test_other_models_build_a_colour_anew_until_it_is_whole(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     _load(warehouse, [{"match_id": 3, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=4)
-    with building(warehouse.url("transform")) as connection:
+    with build_session(warehouse.url("transform")) as connection:
 
         def is_full(digest: str) -> bool:
             return plan_build(connection, models_digest=digest, as_of_date=None).is_full

@@ -68,9 +68,9 @@ def test_a_killed_starter_takes_its_children_along(tmp_path: Path) -> None:
 _FRONT = """
 import os, sys
 from orchestration.processes.children import run_in_front
-from warehouse.embedded.termination import unwinding_on_termination
+from warehouse.embedded.termination import exit_on_termination
 
-with unwinding_on_termination():
+with exit_on_termination():
     code = "import time; print('started', flush=True); time.sleep(600)"
     sys.exit(run_in_front([sys.executable, "-c", code], os.environ))
 """

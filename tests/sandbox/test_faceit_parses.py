@@ -94,9 +94,9 @@ def test_a_malformed_field_loses_only_itself_and_its_record_only_if_it_is_part_o
         malformed_fields = Counter(one.field for one in sandbox.faceit.fault_injector.malformed)
         in_key = {"Match Round"} & malformed_fields.keys()
         assert len(wrong.rejects) == sum(malformed_fields[name] for name in in_key)
-        assert sorted(len(places) for places in wrong.odd.values()) == sorted(
+        assert sorted(len(places) for places in wrong.field_rejects.values()) == sorted(
             count for name, count in malformed_fields.items() if name not in in_key
         )
         assert len(malformed_fields) > 1
-        assert (right.rejects, right.odd) == ([], {})
+        assert (right.rejects, right.field_rejects) == ([], {})
         assert wrong.frames[table].height + len(wrong.rejects) == right.frames[table].height

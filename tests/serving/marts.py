@@ -15,7 +15,9 @@ from psycopg import sql
 from orchestration.dbt.contracts import contracts
 from serving.endpoints import ENDPOINTS
 from tests.conftest import Database
-from warehouse.publication.publication import Build, Generation, building, current_generation, record_build, turn
+from warehouse.publication.generations import Generation, current_generation
+from warehouse.publication.plan import Build, build_session, record_build
+from warehouse.publication.promote import promote
 
 ENDPOINT_MARTS = sorted({name for endpoint in ENDPOINTS for name in endpoint.reads})
 _CONTRACTS = {contract.name: contract for contract in contracts()}
@@ -66,7 +68,7 @@ class Marts:
 
     def turn(self) -> Generation:
         """Publish the idle colour in PostgreSQL, and tell nobody else."""
-        with building(self.database.url("transform")) as connection:
+        with build_session(self.database.url("transform")) as connection:
             live = current_generation(connection)
             colour: Literal["blue", "green"] = "green" if live is not None and live.colour == "blue" else "blue"
             build = Build(
@@ -79,7 +81,7 @@ class Marts:
                 is_full=False,
             )
             record_build(connection, build, as_of_date=date(2026, 1, 7))
-            return turn(connection, colour, ENDPOINT_MARTS)
+            return promote(connection, colour, ENDPOINT_MARTS)
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:

@@ -19,7 +19,7 @@ from tests.serving.clients import generation_of, seconds_until
 from tests.serving.conftest import Pair, api_of, redis_url
 from tests.serving.marts import Marts
 from warehouse.core.errors import PublicationError
-from warehouse.publication.publication import Generation
+from warehouse.publication.generations import Generation
 
 BOARD = "/api/v1/leaderboards/dota2_matches"
 RENAME = "UPDATE leaderboard_entries SET display_name = %s"

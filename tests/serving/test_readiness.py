@@ -38,7 +38,7 @@ def test_a_missing_mart_is_named_until_it_is_published_again(
     assert seconds_until(lambda: api.get("/readyz").status_code == 503) < 3
     answer = api.get("/readyz")
     error = answer.json()["error"]
-    assert (error["code"], error["message"]) == ("mart_damaged", f"{MART}: its view is gone")
+    assert (error["code"], error["message"]) == ("mart_damaged", f"{MART}: its view is missing")
     assert error["detail"] == [{"mart": MART, "problem": "view_missing"}]
     assert int(answer.headers["retry-after"]) > 0
     assert api.get("/healthz").status_code == 200

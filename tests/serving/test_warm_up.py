@@ -15,7 +15,7 @@ from tests.conftest import Database
 from tests.serving.clients import count, generation_of, queries, seconds_until
 from tests.serving.conftest import Pair, redis_url
 from tests.serving.marts import Marts
-from warehouse.publication.publication import Generation
+from warehouse.publication.generations import Generation
 
 BOARD = "/api/v1/leaderboards/dota2_matches"
 MATCHES = "/api/v1/players/dota2/101/matches?significant=true&limit=20"

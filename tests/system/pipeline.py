@@ -164,7 +164,7 @@ class Pipeline:
 
     def _load(self, reader: SourceConnector) -> None:
         loaded = load_pending(self.database.url("ingest"), self.lake, reader.source)
-        self.unreadable += loaded.rejected + loaded.odd_fields
+        self.unreadable += loaded.rejected + loaded.field_rejects
 
 
 def marts_of(connection: psycopg.Connection) -> dict[str, list[tuple[Any, ...]]]:

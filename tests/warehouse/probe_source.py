@@ -1,4 +1,4 @@
-"""A source of the tests' own: a table of numbers and a table with text, and pages to fill them."""
+"""A source for tests: a table of numbers, a table with text, and pages that fill them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from warehouse.model.source import CursorMove, Endpoint, Page, Source
+from warehouse.model.source import CursorUpdate, Endpoint, Page, Source
 from warehouse.model.tables import Column, Table
 from warehouse.staging.decode import decode_records
 
@@ -46,9 +46,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def page(
-    endpoint: str, records: Sequence[Any], *, hour: int = 0, player: int = 1, cursor: CursorMove | None = None
+    endpoint: str, records: Sequence[Any], *, hour: int = 0, player: int = 1, cursor: CursorUpdate | None = None
 ) -> Page:
-    """An answer observed some hours after the start."""
+    """A response observed some hours after the start."""
     return Page(
         endpoint=endpoint,
         request=f"/{endpoint}/{player}",
@@ -74,7 +74,7 @@ def deletion(endpoint: str, table: str, keys: Sequence[dict[str, Any]], *, hour:
 
 
 def contents(connection: psycopg.Connection, source: Source = SOURCE) -> dict[str, list[tuple[Any, ...]]]:
-    """Rows of every staging table in key order, without what says which batch brought them and when."""
+    """Rows of every staging table in key order, without their batch and load time."""
     found = {}
     for table in source.tables:
         columns = sql.SQL(", ").join(map(sql.Identifier, [*table.column_names, "_observed_at", "_deleted_at"]))
@@ -86,7 +86,7 @@ def contents(connection: psycopg.Connection, source: Source = SOURCE) -> dict[st
 
 
 def written(connection: psycopg.Connection, source: Source = SOURCE) -> int:
-    """Tuples ever written to the source's staging tables and feeds, as the server counts them."""
+    """Number of tuples written to the source's staging tables and feeds, by the server's statistics."""
     connection.execute("SELECT pg_stat_clear_snapshot()")
     row = connection.execute(
         "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_all_tables WHERE schemaname = %s",
@@ -97,8 +97,8 @@ def written(connection: psycopg.Connection, source: Source = SOURCE) -> int:
     return int(row[0])
 
 
-def empty(admin_url: str) -> None:
-    """Forget all rows and all pages, as if nothing had ever been loaded."""
+def clear(admin_url: str) -> None:
+    """Delete all rows and page digests, as if nothing had been loaded."""
     with psycopg.connect(admin_url) as connection:
         for table in SOURCE.tables:
             connection.execute(sql.SQL("TRUNCATE {}, {}").format(table.identifier, table.feed_identifier))

@@ -1,4 +1,4 @@
-"""Keys of the API are stored as digests, have one name each while they are valid, and leave their traces."""
+"""API keys are stored as digests, have unique names while they are valid, and stay listed after they are revoked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def admin(database: Database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def test_a_key_is_random_and_of_a_form_that_scanners_know(admin: psycopg.Connection) -> None:
+def test_a_key_is_random_and_has_a_format_that_secret_scanners_recognise(admin: psycopg.Connection) -> None:
     keys = {create_key(admin, f"key {number}", by="ann") for number in range(50)}
     assert len(keys) == 50
     assert all(re.fullmatch("ldr_[a-z0-9]{8}_[A-Za-z0-9]{32}", key) and len(key) == KEY_LENGTH for key in keys)
@@ -35,7 +35,7 @@ def test_only_the_digest_of_a_key_is_stored(admin: psycopg.Connection) -> None:
     assert row[1] == digest_of(key.encode())
 
 
-def test_a_key_is_listed_with_what_it_may_and_who_made_and_revoked_it(admin: psycopg.Connection) -> None:
+def test_a_key_is_listed_with_its_scopes_its_creator_and_its_revoker(admin: psycopg.Connection) -> None:
     expires_at = datetime.now(UTC) + timedelta(days=30)
     key = create_key(admin, "billing", scopes=("business",), requests_per_minute=60, expires_at=expires_at, by="ann")
     (made,) = list_keys(admin)
@@ -49,7 +49,7 @@ def test_a_key_is_listed_with_what_it_may_and_who_made_and_revoked_it(admin: psy
     assert revoked.revoked_at is not None
 
 
-def test_a_name_belongs_to_one_valid_key_and_is_free_again_when_that_is_revoked(admin: psycopg.Connection) -> None:
+def test_a_name_is_unique_among_valid_keys_and_can_be_reused_after_a_revocation(admin: psycopg.Connection) -> None:
     first = create_key(admin, "dashboard", by="ann")
     with pytest.raises(ConfigurationError, match="there is a key named 'dashboard'; revoke it"):
         create_key(admin, "dashboard", by="ann")
@@ -59,21 +59,21 @@ def test_a_name_belongs_to_one_valid_key_and_is_free_again_when_that_is_revoked(
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "two\nlines", "bell\a"])
-def test_a_name_that_cannot_be_shown_is_refused(admin: psycopg.Connection, name: str) -> None:
+def test_a_name_that_is_empty_long_or_not_printable_is_rejected(admin: psycopg.Connection, name: str) -> None:
     with pytest.raises(ConfigurationError, match="1 to 64 printable characters"):
         create_key(admin, name, by="ann")
     assert list_keys(admin) == []
 
 
-def test_what_is_no_valid_key_cannot_be_revoked(admin: psycopg.Connection) -> None:
+def test_only_an_active_key_can_be_revoked(admin: psycopg.Connection) -> None:
     create_key(admin, "dashboard", by="ann")
     revoke_key(admin, "dashboard", by="ann")
-    with pytest.raises(ConfigurationError, match="no key that is not revoked is called 'dashboard'"):
+    with pytest.raises(ConfigurationError, match="there is no active key with the id or name 'dashboard'"):
         revoke_key(admin, "dashboard", by="ann")
 
 
 @pytest.mark.parametrize("scopes", ["{}", "{business}", "{public,everything}"])
-def test_the_database_takes_no_scopes_that_mean_nothing(admin: psycopg.Connection, scopes: str) -> None:
+def test_the_database_rejects_unknown_scopes(admin: psycopg.Connection, scopes: str) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         admin.execute(
             "INSERT INTO ops.api_keys (key_id, name, digest, scopes) VALUES ('abcdefgh', 'x', sha256('x'), %s)",

@@ -1,4 +1,4 @@
-"""A login in each form says to the program that reads it what the URL says to libpq."""
+"""Every form of a login means the same to its program as the URL means to libpq."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from warehouse.core.errors import ConfigurationError
 from warehouse.database.connection_forms import Form, render_connection, render_variables
-from warehouse.database.connections import parameters
+from warehouse.database.connections import connection_parameters
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20)
 HOSTS = st.sampled_from(["127.0.0.1", "db.example.org", "::1", "/var/run/postgresql", "a.example.org,b.example.org"])
@@ -31,20 +31,20 @@ def written(login: dict[str, str], form: Form, *, with_password: bool = True) ->
 
 
 def each_port(login: dict[str, str]) -> dict[str, str]:
-    """The port of each of several hosts, where one was given for all."""
+    """The port of each host, if one port was given for several hosts."""
     return {"port": f"{login['port']},{login['port']}"} if "," in login["host"] else {}
 
 
 @given(LOGINS)
 @settings(deadline=None)
-def test_url_and_dsn_are_the_login(login: dict[str, str]) -> None:
-    assert parameters(written(login, "url")) == {**login, **each_port(login)}
-    assert parameters(written(login, "dsn")) == login
+def test_url_and_dsn_contain_the_login(login: dict[str, str]) -> None:
+    assert connection_parameters(written(login, "url")) == {**login, **each_port(login)}
+    assert connection_parameters(written(login, "dsn")) == login
 
 
 @given(LOGINS)
 @settings(deadline=None)
-def test_sqlalchemy_hands_its_driver_the_login(login: dict[str, str]) -> None:
+def test_sqlalchemy_passes_the_login_to_its_driver(login: dict[str, str]) -> None:
     url = make_url(written(login, "sqlalchemy"))
     _, given_to_driver = url.get_dialect()().create_connect_args(url)
     assert {name: str(value) for name, value in given_to_driver.items() if name != "context"} == {
@@ -55,7 +55,7 @@ def test_sqlalchemy_hands_its_driver_the_login(login: dict[str, str]) -> None:
 
 @given(LOGINS.filter(lambda login: not login["host"].startswith("/")))
 @settings(deadline=None)
-def test_jdbc_has_hosts_database_and_every_parameter_by_its_own_name(login: dict[str, str]) -> None:
+def test_jdbc_contains_hosts_database_and_every_parameter_by_its_jdbc_name(login: dict[str, str]) -> None:
     text = written(login, "jdbc")
     assert text.isascii()
     address = urlsplit(text.removeprefix("jdbc:"))
@@ -67,14 +67,14 @@ def test_jdbc_has_hosts_database_and_every_parameter_by_its_own_name(login: dict
     assert query == {names.get(name, name): login[name] for name in login if name not in ("host", "port", "dbname")}
 
 
-def test_jdbc_refuses_a_socket() -> None:
+def test_jdbc_rejects_a_socket() -> None:
     with pytest.raises(ConfigurationError, match="Unix socket"):
         written({"host": "/var/run/postgresql", "user": "ann", "dbname": "ladder"}, "jdbc")
 
 
 @given(LOGINS, st.sampled_from(["url", "dsn", "env", "sqlalchemy", "jdbc"]))
 @settings(deadline=None)
-def test_without_the_password_nothing_else_is_missing(login: dict[str, str], form: Form) -> None:
+def test_without_the_password_all_other_parameters_are_present(login: dict[str, str], form: Form) -> None:
     login = {**login, "host": "127.0.0.1", "password": "s3cret~&word"}
     kept = {name: value for name, value in login.items() if name != "password"}
     assert written(login, form, with_password=False) == written(kept, form)
@@ -84,7 +84,7 @@ def test_without_the_password_nothing_else_is_missing(login: dict[str, str], for
 
 @given(st.lists(WORDS.filter(lambda word: not word.isspace()), min_size=1, max_size=30))
 @settings(max_examples=10, deadline=None)
-def test_variables_come_through_a_shell_as_they_are(values: list[str]) -> None:
+def test_a_shell_sets_the_variables_to_the_exact_values(values: list[str]) -> None:
     variables = {f"LADDER_{number}": value for number, value in enumerate([*values, "a'b\"c $(x) `y` \\ * ;"])}
     names = " ".join(f'"${name}"' for name in variables)
     script = f"{render_variables(variables)}\nprintf '%s\\0' {names}"
@@ -92,7 +92,7 @@ def test_variables_come_through_a_shell_as_they_are(values: list[str]) -> None:
     assert ended.stdout.decode().split("\0")[:-1] == list(variables.values())
 
 
-def test_variables_come_through_an_eval_without_quotes() -> None:
+def test_an_eval_without_quotes_sets_the_variables() -> None:
     lines = render_variables({"PGHOST": "127.0.0.1", "PGPASSWORD": "a'b;$c", "PGDATABASE": "ladder"})
     script = "eval $(cat); env; export -p"
     ended = subprocess.run(["sh", "-c", script], input=lines.encode(), capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""Promises of the COPY encoder, against a real server's reading of it."""
+"""The COPY encoder, checked against a real server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_only_numbers_have_a_fixed_width() -> None:
     assert not copy.is_fixed_width(pl.Schema({"a": pl.String()}))
 
 
-def test_json_text_arrives_as_the_json_it_is(database: Database) -> None:
+def test_json_text_is_stored_as_json(database: Database) -> None:
     texts = ['{"balanced":true}', "[1,2]", '"a"', None]
     frame = pl.DataFrame({"name": ["o", "a", "s", "n"], "value": texts})
     with psycopg.connect(database.admin_url) as connection:

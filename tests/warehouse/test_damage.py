@@ -1,4 +1,4 @@
-"""A change of a published mart by hand is noticed, whatever it was; what a build or PostgreSQL does is not."""
+"""Every change of a published mart by hand is detected; changes by builds or PostgreSQL are not damage."""
 
 from __future__ import annotations
 
@@ -15,24 +15,17 @@ from orchestration.dbt.sessions import session_name
 from tests.conftest import Database
 from warehouse.core.errors import PublicationError
 from warehouse.database.connections import connect
-from warehouse.publication.damage import damaged_marts, is_dbt_gone
-from warehouse.publication.publication import (
-    begin_build,
-    building,
-    current_generation,
-    plan_build,
-    record_build,
-    restore_views,
-    rollback,
-    turn,
-)
+from warehouse.publication.damage import damaged_marts, dbt_sessions_ended
+from warehouse.publication.generations import current_generation
+from warehouse.publication.plan import begin_build, build_session, plan_build, record_build
+from warehouse.publication.promote import promote, restore_views, rollback
 
 MARTS = ("ranks", "scores")
 
 
 @pytest.fixture(scope="module")
 def published(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
-    """Generation 1 in green, generation 2 in blue, the live one."""
+    """Two generations: the live one in blue, the previous one in green."""
     with create_database() as database:
         for colour in ("blue", "green", "blue"):
             _publish(database, colour)
@@ -40,7 +33,7 @@ def published(create_database: Callable[[], AbstractContextManager[Database]]) -
 
 
 def _publish(database: Database, colour: str) -> None:
-    with building(database.url("transform")) as connection:
+    with build_session(database.url("transform")) as connection:
         plan = plan_build(connection, models_digest="m", as_of_date=None)
         assert plan.colour == colour
         begin_build(connection, plan, is_full=False)
@@ -54,7 +47,7 @@ def _publish(database: Database, colour: str) -> None:
                 )
         _until(lambda: _written(database, colour) == 3 * len(MARTS))
         record_build(connection, plan, as_of_date=None)
-        turn(connection, plan.colour, MARTS)
+        promote(connection, plan.colour, MARTS)
 
 
 def _written(database: Database, colour: str) -> int:
@@ -73,8 +66,8 @@ def _until(holds: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def _undone(database: Database, statements: str) -> Iterator[psycopg.Connection]:
-    """A transaction with some statements, which are taken back."""
+def _rolled_back(database: Database, statements: str) -> Iterator[psycopg.Connection]:
+    """A transaction with some statements, which is rolled back."""
     with connect(database.admin_url, autocommit=True) as admin, admin.transaction(force_rollback=True):
         admin.execute(statements.encode())
         yield admin
@@ -95,7 +88,7 @@ def _found(connection: psycopg.Connection, colour: str | None = None) -> list[tu
         ("DROP TABLE marts_blue.scores CASCADE", "table_missing"),
         ("ALTER TABLE marts_blue.scores RENAME TO scores__dbt_backup", "table_missing"),
         ("ALTER TABLE marts_blue.scores SET SCHEMA prep", "table_missing"),
-        # What dbt does to rebuild a table.
+        # The statements with which dbt rebuilds a table.
         (
             "CREATE TABLE marts_blue.fresh (LIKE marts_blue.scores INCLUDING ALL); "
             "DROP TABLE marts_blue.scores CASCADE; ALTER TABLE marts_blue.fresh RENAME TO scores",
@@ -108,8 +101,8 @@ def _found(connection: psycopg.Connection, colour: str | None = None) -> list[tu
         ("TRUNCATE marts_blue.scores", "emptied"),
     ],
 )
-def test_a_change_of_a_published_mart_is_noticed(published: Database, statements: str, problem: str) -> None:
-    with _undone(published, statements) as connection:
+def test_a_change_of_a_published_mart_is_detected(published: Database, statements: str, problem: str) -> None:
+    with _rolled_back(published, statements) as connection:
         assert _found(connection) == [("scores", problem)]
 
 
@@ -122,23 +115,23 @@ def test_a_change_of_a_published_mart_is_noticed(published: Database, statements
         "CREATE INDEX ON marts_blue.scores (value)",
         "DROP TABLE marts_green.scores",
         "SELECT pg_stat_reset()",
-        # As after an upgrade of PostgreSQL, and as in a restored copy.
+        # The state after an upgrade of PostgreSQL, and in a restored copy.
         "UPDATE ops.published_marts SET view_digest = '15:other', table_oid = 1",
     ],
 )
-def test_what_changes_no_published_row_or_column_is_no_damage(published: Database, statements: str) -> None:
-    with _undone(published, statements) as connection:
+def test_statements_that_change_no_published_row_or_column_are_not_damage(published: Database, statements: str) -> None:
+    with _rolled_back(published, statements) as connection:
         assert _found(connection) == []
 
 
-def test_a_table_that_was_written_anew_by_maintenance_is_no_damage(published: Database) -> None:
+def test_a_table_rewritten_by_maintenance_is_not_damaged(published: Database) -> None:
     with connect(published.admin_url, autocommit=True) as admin:
         admin.execute("VACUUM FULL marts_blue.scores")
         assert _found(admin) == []
 
 
-def test_a_publication_at_the_time_of_a_look_is_no_damage(database: Database) -> None:
-    """Views of one mart are replaced, those of the other dropped and made anew, again and again."""
+def test_a_publication_during_a_check_is_not_damage(database: Database) -> None:
+    """The view of one mart is replaced repeatedly, that of the other dropped and recreated."""
     for colour in ("blue", "green"):
         _publish(database, colour)
     with connect(database.admin_url, autocommit=True) as admin:
@@ -154,20 +147,20 @@ def test_a_publication_at_the_time_of_a_look_is_no_damage(database: Database) ->
                 looks += 1
         return looks
 
-    with ThreadPoolExecutor(2) as threads, building(database.url("transform")) as connection:
+    with ThreadPoolExecutor(2) as threads, build_session(database.url("transform")) as connection:
         for colour in ("blue", "green"):
-            turn(connection, colour, MARTS)
+            promote(connection, colour, MARTS)
         looking = [threads.submit(look) for _ in range(2)]
         try:
             for colour in ("blue", "green") * 20:
-                turn(connection, colour, MARTS)
+                promote(connection, colour, MARTS)
         finally:
             is_over.set()
         assert min(one.result() for one in looking) > 40
     assert found == set()
 
 
-def test_a_view_that_is_made_anew_by_hand_at_the_time_of_a_look_is_no_error(published: Database) -> None:
+def test_a_view_recreated_by_hand_during_a_check_is_not_an_error(published: Database) -> None:
     is_over = threading.Event()
 
     def remake() -> None:
@@ -190,26 +183,26 @@ def test_a_view_that_is_made_anew_by_hand_at_the_time_of_a_look_is_no_error(publ
         admin.execute("GRANT SELECT ON marts.scores TO ladder_analyst, ladder_developer, ladder_serving")
 
 
-def test_rows_are_counted_after_the_sessions_of_dbt_are_over(published: Database) -> None:
+def test_rows_are_counted_after_the_sessions_of_dbt_have_ended(published: Database) -> None:
     url = published.url("transform")
     with connect(url, autocommit=True) as looking:
         with psycopg.connect(url, application_name=session_name()):
-            assert not is_dbt_gone(looking)
-        assert is_dbt_gone(looking)
+            assert not dbt_sessions_ended(looking)
+        assert dbt_sessions_ended(looking)
 
 
-def test_serving_and_every_command_may_look(published: Database) -> None:
+def test_every_login_of_commands_and_the_api_may_check_for_damage(published: Database) -> None:
     for role in ("ingest", "transform", "serving"):
         with connect(published.url(role)) as connection:  # type: ignore[arg-type]
             assert _found(connection) == []
 
 
-def test_a_view_is_mended_without_a_build(published: Database) -> None:
+def test_a_view_is_repaired_without_a_build(published: Database) -> None:
     with connect(published.admin_url, autocommit=True) as admin:
         admin.execute("DROP VIEW marts.scores")
-    with building(published.url("transform")) as connection:
+    with build_session(published.url("transform")) as connection:
         (damage,) = damaged_marts(connection)
-        assert damage.is_view_alone
+        assert damage.is_view_only
         live = current_generation(connection)
         assert live is not None
         restored = restore_views(connection, live)
@@ -220,8 +213,8 @@ def test_a_view_is_mended_without_a_build(published: Database) -> None:
         assert analyst.execute("SELECT count(*) FROM scores").fetchone() == (3,)
 
 
-def test_rows_that_somebody_writes_are_noticed_once_they_are_counted(published: Database) -> None:
-    """Last but one, since counters cannot be taken back."""
+def test_rows_written_outside_a_build_are_detected_once_they_are_counted(published: Database) -> None:
+    """Last but one, since counters cannot be rolled back."""
     with connect(published.url("transform")) as other:
         other.execute("SET ROLE ladder_marts_owner")
         other.execute("UPDATE marts_blue.ranks SET value = 0 WHERE player = '1'")
@@ -229,19 +222,19 @@ def test_rows_that_somebody_writes_are_noticed_once_they_are_counted(published: 
         _until(lambda: _found(admin) == [("ranks", "rows_changed")])
         (damage,) = damaged_marts(admin)
         assert damage.is_readable
-        # After a crash of PostgreSQL the counters begin anew: what is not known is no damage.
+        # After a crash of PostgreSQL the counters restart, so that changes are unknown and not damage.
         admin.execute("SELECT pg_stat_reset()")
         assert _found(admin) == []
 
 
-def test_a_rollback_to_what_somebody_changed_is_refused(published: Database) -> None:
+def test_a_rollback_to_a_damaged_generation_is_rejected(published: Database) -> None:
     with connect(published.admin_url, autocommit=True) as admin:
         assert _found(admin, "green") == []
         admin.execute("TRUNCATE marts_green.scores")
         assert _found(admin, "green") == [("scores", "emptied")]
         assert _found(admin) == []
     with (
-        building(published.url("transform")) as connection,
+        build_session(published.url("transform")) as connection,
         pytest.raises(PublicationError, match="scores: its rows were removed"),
     ):
         rollback(connection, MARTS)

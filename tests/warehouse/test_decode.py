@@ -1,4 +1,4 @@
-"""Promises of decoding: no exception for bad data, no record lost but for its key or result, one meaning."""
+"""Decoding raises no exception for bad data, and rejects records only because of their key or result."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.model.source import OddField
-from warehouse.model.tables import Column, Table, Timeline
+from warehouse.model.source import FieldReject
+from warehouse.model.tables import Column, Table, TimestampFormat
 from warehouse.staging.decode import decode_records, decode_rows, frame_schema
 
 FLAT = Table(
@@ -45,7 +45,7 @@ TIMED = Table(
     "timed",
     key=("id",),
     description="times",
-    columns=(Column("id", "bigint", "id"), Column("at", "bigint", "start", time=Timeline(1, 1_262_304_000))),
+    columns=(Column("id", "bigint", "id"), Column("at", "bigint", "start", time=TimestampFormat(1, 1_262_304_000))),
 )
 
 json_values = st.recursive(
@@ -68,7 +68,7 @@ def test_every_record_becomes_a_row_or_a_reject(table: Table, given_records: lis
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_end_in_rows_or_one_reject(body: bytes) -> None:
+def test_any_bytes_give_rows_or_one_reject(body: bytes) -> None:
     parsed = decode_records(FLAT, body, {"owner": 1})
     assert parsed.frames or len(parsed.rejects) == 1
 
@@ -84,7 +84,7 @@ good = st.fixed_dictionaries(
 
 
 @given(st.lists(good, min_size=1, max_size=8))
-def test_the_fast_way_and_the_careful_way_read_the_same(given_records: list[dict[str, object]]) -> None:
+def test_the_fast_and_the_careful_path_decode_the_same_rows(given_records: list[dict[str, object]]) -> None:
     fast = decode_records(FLAT, msgspec.json.encode(given_records), {"owner": 7})
     careful = decode_rows(FLAT, given_records, {"owner": 7})
     assert not fast.rejects
@@ -92,27 +92,27 @@ def test_the_fast_way_and_the_careful_way_read_the_same(given_records: list[dict
     assert fast.frames["flat"].equals(careful.frames["flat"])
 
 
-def test_a_bad_field_becomes_null_and_is_counted_by_its_path() -> None:
+def test_an_unreadable_field_becomes_null_and_is_counted_by_its_path() -> None:
     body = b'[{"id":1,"start":5},{"id":2,"start":5,"kills":"seven"},{"id":3,"start":5,"kills":53.5}]'
     parsed = decode_records(FLAT, body, {"owner": 1})
     assert parsed.frames["flat"].select("id", "kills").rows() == [(1, None), (2, None), (3, None)]
     assert parsed.rejects == []
-    assert parsed.odd == {
-        OddField("flat", "$.kills", "expected an integer, got text"): [1],
-        OddField("flat", "$.kills", "expected an integer, got a fraction"): [2],
+    assert parsed.field_rejects == {
+        FieldReject("flat", "$.kills", "expected an integer, got text"): [1],
+        FieldReject("flat", "$.kills", "expected an integer, got a fraction"): [2],
     }
 
 
-def test_a_bad_key_costs_its_record_alone_and_is_named() -> None:
+def test_an_unreadable_key_rejects_only_its_record_and_is_named() -> None:
     parsed = decode_records(FLAT, b'[{"id":1,"start":5},{"id":"two","start":5,"kills":[]}]', {"owner": 1})
     assert parsed.frames["flat"]["id"].to_list() == [1]
     (reject,) = parsed.rejects
     assert (reject.record_index, reject.field_path) == (1, "$.id")
     assert '"two"' in reject.record
-    assert parsed.odd == {}
+    assert parsed.field_rejects == {}
 
 
-def test_a_result_that_cannot_be_read_costs_its_record_but_one_that_is_not_known_does_not() -> None:
+def test_an_unreadable_result_rejects_its_record_and_a_missing_one_does_not() -> None:
     table = Table(
         "probe",
         "results",
@@ -121,7 +121,7 @@ def test_a_result_that_cannot_be_read_costs_its_record_but_one_that_is_not_known
         columns=(
             Column("id", "bigint", "id"),
             Column("won", "boolean", "won", decides_result=True),
-            Column("side", "text", "side", decides_result=True, spellings=frozenset(("a", "b"))),
+            Column("side", "text", "side", decides_result=True, accepted_values=frozenset(("a", "b"))),
         ),
     )
     records = [{"id": 1}, {"id": 2, "won": None, "side": "a"}, {"id": 3, "won": "perhaps"}, {"id": 4, "side": "c"}]
@@ -135,15 +135,15 @@ def test_a_missing_required_field_is_a_reject() -> None:
     assert [(reject.field_path, reject.reason) for reject in parsed.rejects] == [("$.start", "missing")]
 
 
-def test_numbers_out_of_range_never_wrap() -> None:
+def test_numbers_out_of_range_do_not_overflow() -> None:
     body = b'[{"id":1,"start":5,"kills":2147483648},{"id":99999999999999999999,"start":5}]'
     parsed = decode_records(FLAT, body, {"owner": 1})
     assert parsed.frames["flat"].select("id", "kills").rows() == [(1, None)]
-    assert parsed.odd == {OddField("flat", "$.kills", "the number is out of range"): [0]}
+    assert parsed.field_rejects == {FieldReject("flat", "$.kills", "the number is out of range"): [0]}
     assert [reject.field_path for reject in parsed.rejects] == ["$.id"]
 
 
-def test_two_numbers_of_a_row_can_be_added_without_leaving_their_type() -> None:
+def test_two_numbers_of_a_row_can_be_added_without_an_overflow() -> None:
     parsed = decode_records(
         FLAT, b'[{"id":1,"start":5,"kills":1000000001},{"id":2,"start":5,"kills":-2147483648}]', {"owner": 1}
     )
@@ -170,15 +170,15 @@ def test_two_numbers_of_a_row_can_be_added_without_leaving_their_type() -> None:
     ],
     ids=lambda value: str(value)[:12],
 )
-def test_an_integer_is_read_however_it_is_written_and_nothing_else_is(sent: str, read: int | None) -> None:
+def test_an_integer_is_parsed_in_any_notation_and_no_other_value_is(sent: str, read: int | None) -> None:
     body = f'[{{"id":1,"start":5,"kills":{sent}}},{{"id":2,"start":5,"kills":3}}]'.encode()
     parsed = decode_records(FLAT, body, {"owner": 1})
     assert parsed.frames["flat"]["kills"].to_list() == [read, 3]
-    assert (len(parsed.odd), parsed.rejects) == (0 if read is not None else 1, [])
+    assert (len(parsed.field_rejects), parsed.rejects) == (0 if read is not None else 1, [])
 
 
 @pytest.mark.parametrize(
-    ("sent", "read", "is_odd"),
+    ("sent", "read", "is_unreadable"),
     [
         (rb'"cut \ud83d"', "cut \ufffd", True),
         (rb'"\ude00 \ud83d\ude00 \\ud83d"', "\ufffd \U0001f600 \\ud83d", True),
@@ -194,10 +194,12 @@ def test_an_integer_is_read_however_it_is_written_and_nothing_else_is(sent: str,
     ],
     ids=lambda value: str(value)[:12],
 )
-def test_a_text_keeps_what_can_be_read_of_it(sent: bytes, read: str | None, is_odd: bool) -> None:
+def test_a_text_keeps_its_readable_characters(sent: bytes, read: str | None, is_unreadable: bool) -> None:
     parsed = decode_records(MIXED, b'[{"id":1,"profile":{"name":' + sent + b'}},{"id":2}]', {})
     assert parsed.frames["mixed"].select("id", "name").rows() == [(1, read), (2, None)]
-    assert [odd.field_path for odd in parsed.odd] == (["$.profile.name"] if is_odd else [])
+    assert [field_reject.field_path for field_reject in parsed.field_rejects] == (
+        ["$.profile.name"] if is_unreadable else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,12 +212,12 @@ def test_a_text_keeps_what_can_be_read_of_it(sent: bytes, read: str | None, is_o
     ],
     ids=["NUL", "surrogate", "huge", "long"],
 )
-def test_a_document_keeps_what_postgresql_can_store_of_it(sent: bytes, document: str) -> None:
+def test_a_document_keeps_the_characters_that_postgresql_can_store(sent: bytes, document: str) -> None:
     parsed = decode_records(MIXED, b'[{"id":1,"tags":' + sent + b"}]", {})
     assert parsed.frames["mixed"]["tags"].to_list() == [document]
 
 
-def test_a_part_that_is_no_object_is_counted_once_and_its_fields_are_null() -> None:
+def test_a_nested_value_that_is_not_an_object_is_counted_once_and_its_fields_are_null() -> None:
     table = Table(
         "probe",
         "nested",
@@ -229,7 +231,7 @@ def test_a_part_that_is_no_object_is_counted_once_and_its_fields_are_null() -> N
     )
     parsed = decode_rows(table, [{"id": 1, "profile": "none"}, {"id": 2, "profile": None}], {})
     assert parsed.frames["nested"].rows() == [(1, None, None), (2, None, None)]
-    assert parsed.odd == {OddField("nested", "$.profile", "expected an object"): [0]}
+    assert parsed.field_rejects == {FieldReject("nested", "$.profile", "expected an object"): [0]}
 
 
 @pytest.mark.parametrize(
@@ -251,14 +253,14 @@ def test_a_part_that_is_no_object_is_counted_once_and_its_fields_are_null() -> N
         ("true", None),
     ],
 )
-def test_a_time_is_read_in_any_unit_and_what_cannot_be_one_is_null(sent: str, read: int | None) -> None:
+def test_a_timestamp_is_parsed_in_any_unit_and_is_null_if_out_of_range(sent: str, read: int | None) -> None:
     body = f'[{{"id":1,"at":{sent}}},{{"id":2,"at":1753000000}}]'.encode()
     parsed = decode_records(TIMED, body, {}, observed_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert parsed.frames["timed"].rows() == [(1, read), (2, 1753000000)]
-    assert [odd.field_path for odd in parsed.odd] == ([] if read is not None else ["$.at"])
+    assert [field_reject.field_path for field_reject in parsed.field_rejects] == ([] if read is not None else ["$.at"])
 
 
-def test_a_time_in_milliseconds_may_be_sent_in_seconds_and_0_may_mean_none() -> None:
+def test_a_timestamp_in_milliseconds_may_be_sent_in_seconds_and_0_may_mean_null() -> None:
     table = Table(
         "probe",
         "ended",
@@ -266,9 +268,9 @@ def test_a_time_in_milliseconds_may_be_sent_in_seconds_and_0_may_mean_none() -> 
         description="times",
         columns=(
             Column("id", "bigint", "id"),
-            Column("at", "bigint", "end", time=Timeline(1000, 1_262_304_000)),
-            Column("last", "bigint", "last", time=Timeline(1, 1_262_304_000, zero_is_none=True)),
-            Column("seen", "text", "seen", time=Timeline(1, 0)),
+            Column("at", "bigint", "end", time=TimestampFormat(1000, 1_262_304_000)),
+            Column("last", "bigint", "last", time=TimestampFormat(1, 1_262_304_000, is_zero_null=True)),
+            Column("seen", "text", "seen", time=TimestampFormat(1, 0)),
         ),
     )
     records = [
@@ -282,10 +284,10 @@ def test_a_time_in_milliseconds_may_be_sent_in_seconds_and_0_may_mean_none() -> 
         (2, 1753000000123, 1753000000, "2026-01-01T00:00:00.000Z"),
         (3, None, None, "2026-01-01T00:00:00.000Z"),
     ]
-    assert parsed.odd == {}
+    assert parsed.field_rejects == {}
 
 
-def test_texts_of_keys_and_indexes_are_no_longer_than_an_index_holds() -> None:
+def test_texts_of_keys_and_indexes_do_not_exceed_the_size_of_an_index_entry() -> None:
     table = Table(
         "probe",
         "keyed",
@@ -302,16 +304,16 @@ def test_texts_of_keys_and_indexes_are_no_longer_than_an_index_holds() -> None:
     long = "\u5531" * 200
     parsed = decode_rows(table, [{"id": "1", "account": long, "team": long, "name": long}, {"id": long}], {})
     assert parsed.frames["keyed"].rows() == [("1", None, None, long)]
-    assert [odd.field_path for odd in parsed.odd] == ["$.account", "$.team"]
+    assert [field_reject.field_path for field_reject in parsed.field_rejects] == ["$.account", "$.team"]
     assert [reject.field_path for reject in parsed.rejects] == ["$.id"]
 
 
-def test_text_that_holds_record_borders_is_read_as_text() -> None:
+def test_text_that_contains_record_separators_is_decoded_as_text() -> None:
     body = b'[{"id":1,"profile":{"name":"a},{b"}},{"id":2,"profile":{"name":null}}]'
     assert decode_records(MIXED, body, {}).frames["mixed"]["name"].to_list() == ["a},{b", None]
 
 
-def test_empty_text_is_none_where_a_number_may_be_text_and_odd_elsewhere() -> None:
+def test_empty_text_is_null_in_a_lenient_column_and_unreadable_in_others() -> None:
     table = Table(
         "probe",
         "levels",
@@ -325,7 +327,7 @@ def test_empty_text_is_none_where_a_number_may_be_text_and_odd_elsewhere() -> No
     )
     parsed = decode_rows(table, [{"id": "", "level": "", "place": ""}, {"id": "b", "level": "7", "place": "7"}], {})
     assert parsed.frames["levels"].rows() == [("", None, None), ("b", 7, 7)]
-    assert [odd.field_path for odd in parsed.odd] == ["$.place"]
+    assert [field_reject.field_path for field_reject in parsed.field_rejects] == ["$.place"]
     (reject,) = decode_rows(MIXED, [{"id": ""}], {}).rejects
     assert (reject.field_path, reject.reason) == ("$.id", "missing")
 
@@ -335,7 +337,7 @@ def test_unknown_fields_are_counted_as_drift() -> None:
     assert decode_records(MIXED, b'[{"id":1,"new":2},{"id":2,"new":2}]', {}).drift == {"mixed.new": 2}
 
 
-def test_a_record_with_thousands_of_unknown_fields_is_one_drift_with_their_number() -> None:
+def test_thousands_of_unknown_fields_of_a_record_are_counted_together() -> None:
     record = {"id": 1, "start": 1, **{f"new_{number}": 0 for number in range(3000)}}
     assert decode_records(FLAT, msgspec.json.encode([record]), {"owner": 1}).drift == {"flat.*": 3000}
     assert decode_rows(MIXED, [record], {}).drift == {"mixed.*": 3001}
@@ -347,7 +349,7 @@ def test_a_body_that_is_not_an_array_is_one_reject() -> None:
         assert reject.record_index == -1
 
 
-def test_an_empty_array_is_no_rows_and_no_reject() -> None:
+def test_an_empty_array_gives_no_rows_and_no_reject() -> None:
     parsed = decode_records(FLAT, b"[]", {"owner": 1})
     assert parsed.frames["flat"].equals(pl.DataFrame(schema=frame_schema(FLAT)))
     assert not parsed.rejects

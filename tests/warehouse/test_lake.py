@@ -1,4 +1,4 @@
-"""Promise 1: a payload is in the lake, whole and as fetched, before anything else happens."""
+"""Promise 1: a payload is in the lake, complete and as fetched, before any other step."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ import pytest
 from tests.warehouse.probe_source import SOURCE, START, page
 from warehouse.core.errors import LakeError
 from warehouse.lake.files import Lake
-from warehouse.model.source import CursorMove, Page
+from warehouse.model.source import CursorUpdate, Page
 
 
-def test_a_page_comes_back_as_it_was_fetched(lake: Lake) -> None:
+def test_a_page_is_read_as_it_was_fetched(lake: Lake) -> None:
     given = Page(
-        "scores", "/scores/1?limit=2", {"player": 1}, 200, START, b'[ {"game": 1} ]\n', cursor=CursorMove("c", {"n": 1})
+        "scores",
+        "/scores/1?limit=2",
+        {"player": 1},
+        200,
+        START,
+        b'[ {"game": 1} ]\n',
+        cursor=CursorUpdate("c", {"n": 1}),
     )
     path = lake.land(SOURCE, "scores", [given])
     assert list(lake.read(path)) == [given]
     assert path.parent.name == f"date={START.astimezone(UTC).date()}"
 
 
-def test_an_analyst_reads_the_lake_with_duckdb_alone(lake: Lake) -> None:
+def test_duckdb_alone_can_read_the_lake(lake: Lake) -> None:
     lake.land(SOURCE, "scores", [page("scores", [{"game": 4, "points": 9}])])
     rows = duckdb.sql(
         f"SELECT params->>'player', unnest(from_json(decode(body), '[\"JSON\"]'))->>'points' "
@@ -34,7 +40,7 @@ def test_an_analyst_reads_the_lake_with_duckdb_alone(lake: Lake) -> None:
     assert rows == [("1", "9")]
 
 
-def test_what_may_not_be_stored_is_never_written(lake: Lake) -> None:
+def test_excluded_fields_are_never_written(lake: Lake) -> None:
     secret = {"id": 1, "chat": ["hello secret"], "nested": [{"chat": "secret too", "kept": 1}]}
     path = lake.land(SOURCE, "names", [page("names", [secret])])
     assert b"secret" not in next(lake.read(path)).body
@@ -53,18 +59,18 @@ def test_what_may_not_be_stored_is_never_written(lake: Lake) -> None:
     ],
     ids=["cut", "cut later", "deep", "no JSON", "not UTF-8", "surrogate"],
 )
-def test_a_broken_payload_lands_without_what_is_never_stored(lake: Lake, body: bytes, kept: bytes) -> None:
+def test_a_malformed_payload_is_landed_without_excluded_fields(lake: Lake, body: bytes, kept: bytes) -> None:
     path = lake.land(SOURCE, "names", [Page("names", "/", {}, 200, START, body)])
     assert next(lake.read(path)).body == kept
 
 
-def test_a_file_is_listed_only_once_it_is_whole(lake: Lake) -> None:
+def test_a_file_is_listed_only_when_it_is_complete(lake: Lake) -> None:
     path = lake.land(SOURCE, "scores", [page("scores", [])])
     path.with_suffix(".unfinished").write_bytes(b"PAR1")
     assert lake.files("probe") == [path]
 
 
-def test_the_same_answer_at_the_same_moment_has_the_same_digest(lake: Lake) -> None:
+def test_the_same_response_at_the_same_time_has_the_same_digest(lake: Lake) -> None:
     first = lake.land(SOURCE, "scores", [page("scores", [{"game": 1}])])
     again = lake.land(SOURCE, "scores", [page("scores", [{"game": 1}])])
     later = lake.land(SOURCE, "scores", [page("scores", [{"game": 1}], hour=1)])
@@ -83,7 +89,7 @@ import resource, signal, sys
 from pathlib import Path
 from tests.warehouse.probe_source import SOURCE, page
 from warehouse.core.errors import LakeError
-from warehouse.lake.files.files import Lake
+from warehouse.lake.files import Lake
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
@@ -94,7 +100,7 @@ except LakeError as error:
 """
 
 
-def test_a_disk_that_is_full_is_one_clear_line_and_leaves_no_half_file(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_clear_line_and_leaves_no_incomplete_file(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
     )

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Database
-from tests.warehouse.probe_source import SOURCE, START, contents, deletion, empty, page, written
+from tests.warehouse.probe_source import SOURCE, START, clear, contents, deletion, page, written
 from warehouse.database.connections import connect, role_url
 from warehouse.lake.files import Lake
-from warehouse.model.source import CursorMove, Page, Parsed
-from warehouse.ops.state import cursors
+from warehouse.model.source import CursorUpdate, Page, Parsed
+from warehouse.ops.state import read_cursors
 from warehouse.schema.migrate import migrate
 from warehouse.staging.load import load_files, load_pending, pending_files
 from warehouse.staging.prepare import GROUP_BYTES
@@ -36,16 +36,16 @@ def connection(ingest_url: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def test_a_landed_page_becomes_rows_books_and_cursor_in_one_batch(
+def test_a_landed_page_becomes_rows_ledger_and_cursor_in_one_batch(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
-    move = CursorMove("scores/1", {"newest": 2})
+    move = CursorUpdate("scores/1", {"newest": 2})
     lake.land(SOURCE, "scores", [page("scores", [{"game": 1, "points": 5}, {"game": 2, "won": True}], cursor=move)])
     report = load_pending(ingest_url, lake, SOURCE)
     assert (report.files, report.pages, report.records, report.inserted) == (1, 1, 2, 2)
     assert report.changed == {"scores": 2}
     assert [row[:4] for row in contents(connection)["scores"]] == [(1, 1, 5, None), (1, 2, None, True)]
-    assert cursors(connection, "probe", "scores/")["scores/1"].value == {"newest": 2}
+    assert read_cursors(connection, "probe", "scores/")["scores/1"].value == {"newest": 2}
     assert connection.execute("SELECT source, files, inserted FROM ops.batches").fetchall() == [("probe", 1, 2)]
 
 
@@ -58,12 +58,12 @@ def test_loading_the_same_pages_again_writes_nothing(
     before, count = contents(connection), written(connection)
     path = lake.land(SOURCE, "scores", pages)
     assert load_pending(ingest_url, lake, SOURCE).files == 1
-    load_files(connection, lake, SOURCE, [path], again=True)
+    load_files(connection, lake, SOURCE, [path], is_reload=True)
     assert contents(connection) == before
     assert written(connection) == count
 
 
-def test_content_seen_again_only_moves_its_observation(
+def test_content_observed_again_only_updates_the_observation_time(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     lake.land(SOURCE, "names", [page("names", [{"id": 1, "name": "a", "tags": [1]}])])
@@ -89,7 +89,7 @@ def test_a_change_leaves_the_old_image_in_the_feed(ingest_url: str, connection: 
     assert feed == [(2, "update", 5, 1), (3, "delete", 6, 2)]
 
 
-def test_a_deletion_of_several_keys_deletes_these_and_no_others(
+def test_a_deletion_of_several_keys_deletes_only_these_rows(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     for player in (7, 8):
@@ -102,7 +102,7 @@ def test_a_deletion_of_several_keys_deletes_these_and_no_others(
     assert rows.fetchall() == [(7, 1), (8, 2)]
 
 
-def test_a_deletion_that_cannot_be_read_is_a_reject_and_stops_nothing(
+def test_an_unreadable_deletion_is_a_reject_and_other_pages_are_loaded(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     lake.land(SOURCE, "scores", [deletion("scores", "no such table", [], hour=1), page("scores", [{"game": 1}])])
@@ -110,12 +110,12 @@ def test_a_deletion_that_cannot_be_read_is_a_reject_and_stops_nothing(
     assert (report.inserted, report.rejected) == (1, 1)
 
 
-def test_numbers_that_are_equal_but_written_otherwise_converge_in_any_order(
+def test_equal_numbers_in_different_notations_converge_in_any_order(
     ingest_url: str, connection: psycopg.Connection, database: Database, tmp_path: Path
 ) -> None:
     ends = []
     for order in (("1", "1.0"), ("1.0", "1")):
-        empty(database.admin_url)
+        clear(database.admin_url)
         lake = Lake(tmp_path / order[0])
         for number in order:
             body = f'[{{"id":1,"tags":{number}}}]'.encode()
@@ -126,7 +126,9 @@ def test_numbers_that_are_equal_but_written_otherwise_converge_in_any_order(
     assert ends[0] == ends[1]
 
 
-def test_a_late_page_cannot_raise_the_dead(ingest_url: str, connection: psycopg.Connection, lake: Lake) -> None:
+def test_a_late_page_does_not_restore_a_deleted_row(
+    ingest_url: str, connection: psycopg.Connection, lake: Lake
+) -> None:
     lake.land(SOURCE, "scores", [deletion("scores", "scores", [{"player": 1, "game": 1}], hour=5)])
     load_pending(ingest_url, lake, SOURCE)
     lake.land(SOURCE, "scores", [page("scores", [{"game": 1, "points": 5}], hour=4)])
@@ -169,7 +171,7 @@ _DELETED_TWICE = [deletion("scores", "scores", [{"player": 1, "game": 1}], hour=
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_any_order_and_any_batching_of_the_same_pages_ends_in_the_same_rows(
+def test_any_order_and_batching_of_the_same_pages_gives_the_same_rows(
     connection: psycopg.Connection,
     database: Database,
     tmp_path_factory: pytest.TempPathFactory,
@@ -181,7 +183,7 @@ def test_any_order_and_any_batching_of_the_same_pages_ends_in_the_same_rows(
     shuffled = list(pages)
     random.shuffle(shuffled)
     for order, size in ((pages, 1), (shuffled, step), (shuffled[::-1], len(pages))):
-        empty(database.admin_url)
+        clear(database.admin_url)
         lake = Lake(tmp_path_factory.mktemp("lake"))
         for group in _batched(order, size):
             paths = [lake.land(SOURCE, item.endpoint, [item]) for item in group]
@@ -203,7 +205,7 @@ def _load_in_process(url: str, root: Path, barrier) -> None:  # a multiprocessin
 def test_two_processes_at_once_load_every_page_exactly_once(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
-    # Some pages fill a group of their own, so that the processes lose races one group at a time.
+    # Some pages fill a group, so that the processes compete for several groups.
     for player in range(20):
         records = [{"game": game, "points": player} for game in range(100)]
         lake.land(SOURCE, "scores", [page("scores", records, player=player)])
@@ -222,9 +224,7 @@ def test_two_processes_at_once_load_every_page_exactly_once(
     assert connection.execute("SELECT sum(inserted), sum(files) FROM ops.batches").fetchone() == (2024, 44)
 
 
-def test_a_bulk_load_that_meets_a_known_key_still_merges(
-    ingest_url: str, connection: psycopg.Connection, lake: Lake
-) -> None:
+def test_a_bulk_load_with_a_known_key_is_merged(ingest_url: str, connection: psycopg.Connection, lake: Lake) -> None:
     count = 12_001
     lake.land(SOURCE, "scores", [page("scores", [{"game": 7_777, "points": -1}], hour=1)])
     load_pending(ingest_url, lake, SOURCE)
@@ -234,21 +234,21 @@ def test_a_bulk_load_that_meets_a_known_key_still_merges(
     assert connection.execute("SELECT points FROM staging_probe.scores WHERE game = 7777").fetchone() == (-1,)
 
 
-def test_bulk_and_small_loads_leave_the_same_rows(
+def test_bulk_and_small_loads_give_the_same_rows(
     database: Database, ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     records = [{"game": game, "points": game, "won": game % 3 == 0} for game in range(12_000)]
     lake.land(SOURCE, "scores", [page("scores", records)])
     load_pending(ingest_url, lake, SOURCE)
     bulk = contents(connection)
-    empty(database.admin_url)
+    clear(database.admin_url)
     paths = [lake.land(SOURCE, "scores", [page("scores", records[at : at + 1000])]) for at in range(0, 12_000, 1000)]
     for path in paths:
         load_files(connection, lake, SOURCE, [path])
     assert contents(connection) == bulk
 
 
-def test_rejects_are_kept_with_their_place_and_counted(
+def test_rejects_are_stored_with_their_position_and_counted(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     path = lake.land(SOURCE, "scores", [page("scores", [{"game": 1}]), page("scores", [{"game": "x"}, {"game": 2}])])
@@ -258,14 +258,14 @@ def test_rejects_are_kept_with_their_place_and_counted(
     assert rows == [(lake.name_of(path), 1, 0, "$.game", '{"game":"x"}')]
 
 
-def test_an_older_page_never_moves_a_cursor_back(ingest_url: str, connection: psycopg.Connection, lake: Lake) -> None:
+def test_an_older_page_does_not_move_a_cursor_back(ingest_url: str, connection: psycopg.Connection, lake: Lake) -> None:
     for hour in (3, 1):
-        lake.land(SOURCE, "scores", [page("scores", [], hour=hour, cursor=CursorMove("c", {"hour": hour}))])
+        lake.land(SOURCE, "scores", [page("scores", [], hour=hour, cursor=CursorUpdate("c", {"hour": hour}))])
         load_pending(ingest_url, lake, SOURCE)
-    assert cursors(connection, "probe", "c")["c"].value == {"hour": 3}
+    assert read_cursors(connection, "probe", "c")["c"].value == {"hour": 3}
 
 
-def test_unknown_fields_are_named_up_to_a_number_and_counted_together_beyond(
+def test_unknown_fields_are_named_up_to_a_limit_and_then_counted_together(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     for start in range(0, 1000, 50):
@@ -276,7 +276,7 @@ def test_unknown_fields_are_named_up_to_a_number_and_counted_together_beyond(
     assert connection.execute("SELECT pages FROM ops.drift WHERE field = 'names.*'").fetchone() == (800,)
 
 
-def test_a_page_that_the_database_refuses_is_a_reject_and_every_other_page_is_loaded(
+def test_a_page_that_the_database_rejects_becomes_a_reject_and_all_others_are_loaded(
     database: Database, ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     with psycopg.connect(database.admin_url) as admin:
@@ -286,7 +286,7 @@ def test_a_page_that_the_database_refuses_is_a_reject_and_every_other_page_is_lo
             page(
                 "scores",
                 [{"game": number, "points": 13 if number in (3, 17) else 0}],
-                cursor=CursorMove(f"scores/{number}", {}),
+                cursor=CursorUpdate(f"scores/{number}", {}),
             )
             for number in range(first, first + 10)
         ]
@@ -300,11 +300,11 @@ def test_a_page_that_the_database_refuses_is_a_reject_and_every_other_page_is_lo
     rejects = connection.execute("SELECT page, record_index, reason FROM ops.rejects ORDER BY lake_path").fetchall()
     assert [(number, index) for number, index, _ in rejects] == [(3, -1), (7, -1)]
     assert all(reason.startswith("not stored: ") and "check constraint" in reason for _, _, reason in rejects)
-    # It is requested again, as everything is that could not be used.
-    assert "scores/3" not in cursors(connection, "probe", "scores/")
+    # Its cursor does not change, so that it is requested again.
+    assert "scores/3" not in read_cursors(connection, "probe", "scores/")
 
 
-def test_a_page_that_its_parser_cannot_take_is_a_reject_and_every_other_page_is_loaded(
+def test_a_page_whose_parser_fails_becomes_a_reject_and_all_others_are_loaded(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     def parse(answer: Page) -> Parsed:
@@ -320,7 +320,7 @@ def test_a_page_that_its_parser_cannot_take_is_a_reject_and_every_other_page_is_
     assert connection.execute("SELECT reason FROM ops.rejects").fetchone() == ("not parsed: RecursionError",)
 
 
-def test_a_page_of_countless_bad_records_is_one_reject(
+def test_a_page_with_too_many_bad_records_is_one_reject(
     ingest_url: str, connection: psycopg.Connection, lake: Lake
 ) -> None:
     lake.land(SOURCE, "scores", [page("scores", [0] * 20_000), page("scores", [{"game": 1}], hour=1)])

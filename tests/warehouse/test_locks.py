@@ -1,4 +1,4 @@
-"""Promises of locks: readers hold up no work, and a command that waits names the sessions that hold the lock."""
+"""Locks: readers block no load, build or migration, and a waiting command names the sessions that hold the lock."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from psycopg import sql
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, page
 from warehouse.database.connections import connect
-from warehouse.database.locks import await_builds
+from warehouse.database.locks import share_build_lock
 from warehouse.database.role_names import LoginRole
 from warehouse.lake.files import Lake
-from warehouse.publication.publication import building
+from warehouse.publication.plan import build_session
 from warehouse.schema.migrate import migrate
 from warehouse.staging.load import load_pending
 
@@ -27,7 +27,7 @@ _RELATIONS = """
 SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'v') AND n.nspname ~ '^(ops|staging_|marts|prep|public)'
 """
-#: Keys that earlier code waited for.
+#: Advisory locks that earlier versions used.
 _ADVISORY = [
     *(f"pg_advisory_lock({key})" for key in (0x1ADDE2, 0x1ADDE3)),
     f"pg_advisory_lock({0x1ADDE4}, hashtext('probe'))",
@@ -35,7 +35,7 @@ _ADVISORY = [
 
 
 @pytest.mark.parametrize("reader", ["analyst", "serving", "developer"])
-def test_a_reader_that_holds_every_lock_it_can_get_holds_up_no_work(
+def test_a_reader_that_holds_every_possible_lock_blocks_no_work(
     database: Database, lake: Lake, reader: LoginRole
 ) -> None:
     migrate(database.settings, database.admin_url, [SOURCE])
@@ -44,7 +44,7 @@ def test_a_reader_that_holds_every_lock_it_can_get_holds_up_no_work(
     def work() -> None:
         migrate(database.settings, database.admin_url, [SOURCE])
         load_pending(database.url("ingest"), lake, SOURCE)
-        with building(database.url("transform")):
+        with build_session(database.url("transform")):
             pass
 
     with psycopg.connect(database.url(reader), options="-c default_transaction_read_only=off") as connection:
@@ -54,27 +54,27 @@ def test_a_reader_that_holds_every_lock_it_can_get_holds_up_no_work(
         assert _ends(work)
 
 
-def test_a_wait_for_a_lock_is_announced_after_two_seconds_with_its_holders(
+def test_a_wait_for_a_lock_is_reported_after_two_seconds_with_the_holders(
     database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with connect(database.url("ingest")) as waiting:
-        with building(database.url("transform")):
-            waiter = threading.Thread(target=await_builds, args=(waiting,))
+        with build_session(database.url("transform")):
+            waiter = threading.Thread(target=share_build_lock, args=(waiting,))
             waiter.start()
             waiter.join(2.5 + _LIMIT_S / 10)
             assert waiter.is_alive()
         waiter.join(_LIMIT_S)
         assert not waiter.is_alive()
-    said = capfd.readouterr().err
-    assert said.startswith("waiting for a build: building with ")
-    assert f"ladderhouse {os.getpid()}@" in said
+    output = capfd.readouterr().err
+    assert output.startswith("waiting for a build: building with ")
+    assert f"ladderhouse {os.getpid()}@" in output
 
 
-def test_a_wait_that_is_short_says_nothing(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
-    with building(database.url("transform")):
+def test_a_short_wait_is_not_reported(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    with build_session(database.url("transform")):
         pass
     with connect(database.url("ingest")) as waiting:
-        await_builds(waiting)
+        share_build_lock(waiting)
     assert capfd.readouterr().err == ""
 
 
@@ -93,7 +93,7 @@ def _locking(database: Database) -> list[sql.Composed]:
 
 
 def _ends(work: Callable[[], None]) -> bool:
-    """Whether work ends in time; what hangs is left to the end of its sessions."""
+    """Whether work ends in time; a thread that hangs ends with its sessions."""
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     worker.join(_LIMIT_S)

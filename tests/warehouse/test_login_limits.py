@@ -1,4 +1,4 @@
-"""Promises of logins: they stay as they were set up, and use up no more than they should."""
+"""Logins keep their settings and passwords, and cannot exceed their limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from psycopg import conninfo
 from tests.conftest import Database
 from warehouse.core.errors import DatabaseError
 from warehouse.database.connections import connect, role_url
-from warehouse.database.login_limits import end_long_sessions, missing_limits, watching_logins
+from warehouse.database.login_limits import missing_limits, terminate_long_sessions, watch_logins
 from warehouse.database.role_names import LoginRole
 from warehouse.schema.migrate import migrate
 
@@ -26,7 +26,7 @@ _LIMIT_S = 15.0
 
 @pytest.fixture(scope="module")
 def embedded(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
-    """A database as it is on an embedded server, where `ladder` is the superuser of nothing else."""
+    """A database as on an embedded server, which only the warehouse uses."""
     with create_database() as database:
         settings = database.settings.model_copy(update={"database_url": None})
         migrate(settings, database.admin_url, [])
@@ -34,8 +34,8 @@ def embedded(create_database: Callable[[], AbstractContextManager[Database]]) ->
 
 
 @pytest.fixture
-def meddled(database: Database) -> Iterator[Database]:
-    """A warehouse whose analyst has changed its own password and settings; all of it is set back at the end."""
+def tampered(database: Database) -> Iterator[Database]:
+    """A warehouse whose analyst has changed its password and settings; they are reset at the end."""
     with psycopg.connect(database.url("analyst"), autocommit=True, options=_WRITABLE) as connection:
         name = connection.info.user
         for change in (
@@ -51,35 +51,35 @@ def meddled(database: Database) -> Iterator[Database]:
         migrate(database.settings, database.admin_url, [])
 
 
-def test_what_a_login_changed_of_itself_is_noticed_and_set_back(meddled: Database) -> None:
-    with pytest.raises(DatabaseError, match="run `ladder doctor`, which sets the passwords"):
-        connect(meddled.url("analyst"))
-    assert migrate(meddled.settings, meddled.admin_url, []) == [
-        "the password of ladder_analyst had been changed, or is another home's",
-        "settings or limits of ladder_analyst were not those of this version",
+def test_changes_of_a_login_by_itself_are_detected_and_reset(tampered: Database) -> None:
+    with pytest.raises(DatabaseError, match="run `ladder doctor`, which resets the passwords"):
+        connect(tampered.url("analyst"))
+    assert migrate(tampered.settings, tampered.admin_url, []) == [
+        "the password of ladder_analyst was changed or belongs to another home",
+        "settings or limits of ladder_analyst differed from those of this version",
     ]
-    with connect(meddled.url("analyst")) as connection:
+    with connect(tampered.url("analyst")) as connection:
         for setting, value in {"statement_timeout": "15min", "search_path": "marts", "work_mem": "32MB"}.items():
             assert connection.execute("SELECT current_setting(%s)", [setting]).fetchone() == (value,)
-    assert migrate(meddled.settings, meddled.admin_url, []) == []
+    assert migrate(tampered.settings, tampered.admin_url, []) == []
 
 
-def test_a_warehouse_that_is_kept_up_sets_a_changed_password_back_by_itself(meddled: Database) -> None:
-    with watching_logins(meddled.settings, meddled.admin_url, every_s=0.1):
-        assert _becomes(lambda: _can_connect(meddled.url("analyst")))
+def test_a_changed_password_is_reset_in_the_background(tampered: Database) -> None:
+    with watch_logins(tampered.settings, tampered.admin_url, interval_s=0.1):
+        assert _becomes_true(lambda: _can_connect(tampered.url("analyst")))
 
 
-def test_an_analyst_cannot_take_all_connections(database: Database) -> None:
+def test_an_analyst_cannot_use_all_connections(database: Database) -> None:
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(psycopg.connect(database.url("analyst")))
         with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
             psycopg.connect(database.url("analyst"))
-        # Its password is not taken for a changed one while it has no session left.
+        # At its connection limit, the password is not considered changed.
         assert migrate(database.settings, database.admin_url, []) == []
 
 
-def test_sessions_that_last_for_too_long_are_ended_whatever_they_have_set(database: Database) -> None:
+def test_sessions_that_last_too_long_are_terminated_whatever_their_settings(database: Database) -> None:
     with (
         psycopg.connect(database.url("analyst")) as long,
         psycopg.connect(database.url("analyst"), autocommit=True) as waiting,
@@ -89,9 +89,9 @@ def test_sessions_that_last_for_too_long_are_ended_whatever_they_have_set(databa
         waiting.execute("SELECT 1")
         for connection in (long, other):
             connection.execute("SET idle_in_transaction_session_timeout = 0")
-        assert end_long_sessions(admin, "") == 0
+        assert terminate_long_sessions(admin, "") == 0
         time.sleep(0.2)
-        assert end_long_sessions(admin, "", idle_limit=timedelta(seconds=0.1)) == 1
+        assert terminate_long_sessions(admin, "", idle_limit=timedelta(seconds=0.1)) == 1
         with pytest.raises(psycopg.errors.AdminShutdown):
             long.execute("SELECT 1")
         waiting.execute("SELECT 1")
@@ -99,7 +99,7 @@ def test_sessions_that_last_for_too_long_are_ended_whatever_they_have_set(databa
         running = threading.Thread(target=_sleep, args=(database.url("analyst"),))
         running.start()
         limit = timedelta(seconds=0.1)
-        assert _becomes(lambda: end_long_sessions(admin, "", transaction_limit=limit) == 1)
+        assert _becomes_true(lambda: terminate_long_sessions(admin, "", transaction_limit=limit) == 1)
         running.join(_LIMIT_S)
         assert not running.is_alive()
 
@@ -117,7 +117,7 @@ def test_sessions_that_last_for_too_long_are_ended_whatever_they_have_set(databa
     ],
 )
 @pytest.mark.parametrize("role", ["analyst", "serving"])
-def test_on_an_embedded_server_a_reader_stores_nothing(embedded: Database, role: LoginRole, statement: str) -> None:
+def test_on_an_embedded_server_a_reader_cannot_store_data(embedded: Database, role: LoginRole, statement: str) -> None:
     with (
         psycopg.connect(embedded.url(role), options=_WRITABLE) as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
@@ -125,7 +125,7 @@ def test_on_an_embedded_server_a_reader_stores_nothing(embedded: Database, role:
         connection.execute(statement)
 
 
-def test_what_a_superuser_has_not_forbidden_on_another_server_is_listed(database: Database) -> None:
+def test_missing_limits_on_another_server_are_listed(database: Database) -> None:
     with psycopg.connect(database.admin_url) as connection:
         for statement in (
             "GRANT EXECUTE ON FUNCTION lo_create(oid), pg_advisory_lock(bigint) TO PUBLIC",
@@ -138,7 +138,7 @@ def test_what_a_superuser_has_not_forbidden_on_another_server_is_listed(database
         connection.rollback()
 
 
-def test_a_password_is_not_sent_to_a_server_that_wants_it_in_clear(database: Database) -> None:
+def test_a_password_is_not_sent_to_a_server_that_requests_clear_text(database: Database) -> None:
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(_LIMIT_S)
@@ -174,7 +174,7 @@ def _can_connect(url: str) -> bool:
     return True
 
 
-def _becomes(holds: Callable[[], bool]) -> bool:
+def _becomes_true(holds: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + _LIMIT_S
     while time.monotonic() < deadline:
         if holds():

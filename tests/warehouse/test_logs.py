@@ -1,4 +1,4 @@
-"""Promises of the logs: a JSON object a line, with its context, in a file and nowhere else."""
+"""Logs are JSON objects, one per line, with their context, in a file and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from warehouse.core.logs import VisibleFormatter
+from warehouse.core.logs import EscapingFormatter
 
 _SCRIPT = """
 import logging, sys
 from pathlib import Path
-from warehouse.core.logs import bound, configure
+from warehouse.core.logs import configure_logging, log_context
 from warehouse.core.settings import Settings
-configure(Settings(home=Path(sys.argv[1]), log_level="INFO"), "probe")
+configure_logging(Settings(home=Path(sys.argv[1]), log_level="INFO"), "probe")
 log = logging.getLogger("ladder.probe")
-with bound(run_id="r1"):
+with log_context(run_id="r1"):
     log.info("fetched %s pages", 3, extra={"source": "opendota"})
-log.debug("not told at this level")
+log.debug("not logged at this level")
 try:
     raise ValueError("broken")
 except ValueError:
@@ -27,7 +27,7 @@ except ValueError:
 """
 
 
-def test_lines_are_json_with_their_context_and_go_to_the_file_alone(tmp_path: Path) -> None:
+def test_lines_are_json_with_their_context_and_are_written_only_to_the_file(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
     )
@@ -39,10 +39,10 @@ def test_lines_are_json_with_their_context_and_go_to_the_file_alone(tmp_path: Pa
     assert "ValueError: broken" in lines[1]["exception"]
 
 
-def test_control_characters_are_shown_in_lines_of_json_and_of_text(tmp_path: Path) -> None:
+def test_control_characters_are_escaped_in_json_and_text_logs(tmp_path: Path) -> None:
     script = _SCRIPT.replace('log.exception("failed")', r'log.exception("failed \x1b[2J\x9b2J\u202e")')
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, timeout=60, check=True)
     written = (tmp_path / "logs" / "probe.log").read_text()
     assert r"failed \u001b[2J\u009b2J\u202e" in written
     record = logging.makeLogRecord({"msg": "failed \x1b[2J\x9b2J\u202e\n"})
-    assert VisibleFormatter().format(record) == "failed \\x1b[2J\\x9b2J\\u202e\n"
+    assert EscapingFormatter().format(record) == "failed \\x1b[2J\\x9b2J\\u202e\n"

@@ -1,4 +1,4 @@
-"""Promises of setting up a database: in order, never twice, and refused in one line without rights."""
+"""Migrations are applied in order and once, and fail with one line without privileges."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_migrations_apply_once(database: Database) -> None:
     assert len(names) >= 2
 
 
-def test_a_wider_definition_adds_its_column_and_keeps_the_rows(database: Database) -> None:
+def test_a_new_column_of_a_definition_is_added_and_rows_are_kept(database: Database) -> None:
     migrate(database.settings, database.admin_url, [SOURCE])
     wider = Table(NAMES.source, NAMES.name, NAMES.key, (*NAMES.columns, Column("age", "integer", "age")), "wider")
     migrate(database.settings, database.admin_url, [_source(wider)])
@@ -43,7 +43,7 @@ def test_a_wider_definition_adds_its_column_and_keeps_the_rows(database: Databas
         connection.execute("SELECT age FROM staging_probe.names__feed")
 
 
-def test_a_column_of_another_type_is_refused_in_one_line(database: Database) -> None:
+def test_a_column_of_another_type_is_rejected_with_one_line(database: Database) -> None:
     migrate(database.settings, database.admin_url, [SOURCE])
     columns = tuple(
         with_changes(column, type="text") if column.name == "points" else column for column in SCORES.columns
@@ -52,17 +52,17 @@ def test_a_column_of_another_type_is_refused_in_one_line(database: Database) -> 
         migrate(database.settings, database.admin_url, [_source(Table("probe", "scores", SCORES.key, columns, ""))])
 
 
-def test_a_login_without_rights_is_told_what_to_grant(database: Database) -> None:
+def test_the_error_for_a_login_without_privileges_names_the_grants(database: Database) -> None:
     with psycopg.connect(database.admin_url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS powerless")
         connection.execute("CREATE ROLE powerless LOGIN PASSWORD 'powerless'")
     url = conninfo.make_conninfo(database.admin_url, user="powerless", password="powerless")
-    with pytest.raises(DatabaseError, match=r"powerless lacks rights.*GRANT CREATE ON DATABASE"):
+    with pytest.raises(DatabaseError, match=r"powerless lacks privileges.*GRANT CREATE ON DATABASE"):
         migrate(database.settings, url, [SOURCE])
 
 
-def test_an_administrator_who_is_no_superuser_can_set_up_a_warehouse_of_his_own(database: Database) -> None:
-    """On a server of its own, since the roles of the session's server belong to its superuser."""
+def test_an_administrator_without_superuser_can_set_up_a_warehouse(database: Database) -> None:
+    """On a separate server, since the roles of the session's server belong to its superuser."""
     home = Path(tempfile.mkdtemp(prefix="ladder-admin-"))
     home.chmod(0o755)
     try:
@@ -75,7 +75,7 @@ def test_an_administrator_who_is_no_superuser_can_set_up_a_warehouse_of_his_own(
             for _ in range(2):
                 migrate(settings, url, [SOURCE])
             connect(role_url(settings, url, "analyst")).close()
-            # Under another name, in a home that does not know its roles, it gets others.
+            # With another name, and in a home without its role suffix, the database gets new roles.
             with psycopg.connect(servers.database_url, autocommit=True) as connection:
                 connection.execute("ALTER DATABASE managed RENAME TO moved")
             url = conninfo.make_conninfo(url, dbname="moved")
@@ -120,7 +120,7 @@ def shared_database(create_database: Callable[[], AbstractContextManager[Databas
         ("transform", "DELETE FROM staging_probe.scores"),
     ],
 )
-def test_a_role_may_not_do_what_is_not_its_work(shared_database: Database, role: LoginRole, query: str) -> None:
+def test_a_role_has_no_further_privileges(shared_database: Database, role: LoginRole, query: str) -> None:
     with (
         connect(shared_database.url(role)) as connection,
         pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)),

@@ -1,4 +1,4 @@
-"""What is pending is found whatever happened, at a cost that does not follow the length of the lake."""
+"""Pending files are found after any failure, at a cost that does not depend on the size of the lake."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ import pytest
 from tests.conftest import Database
 from tests.warehouse.probe_source import SOURCE, page
 from warehouse.database.connections import connect, role_url
-from warehouse.database.locks import holding_builds
+from warehouse.database.locks import hold_build_lock
 from warehouse.lake.compaction import compact, compact_when_due
 from warehouse.lake.files import Lake
 from warehouse.schema.migrate import migrate
 from warehouse.staging.load import load_pending, pending_files
 
-_looked_at: list[str] | None = None
+_listed: list[str] | None = None
 
 
-def _note(event: str, arguments: tuple[Any, ...]) -> None:
-    """Audit hooks cannot be removed: this one notes only while it is wanted."""
-    if _looked_at is not None and event in ("os.scandir", "os.listdir") and arguments[0]:
-        _looked_at.append(str(arguments[0]))
+def _record_listing(event: str, arguments: tuple[Any, ...]) -> None:
+    """Record listed folders, if enabled; an audit hook cannot be removed."""
+    if _listed is not None and event in ("os.scandir", "os.listdir") and arguments[0]:
+        _listed.append(str(arguments[0]))
 
 
-sys.addaudithook(_note)
+sys.addaudithook(_record_listing)
 
 
 @contextmanager
 def folders_listed() -> Iterator[list[str]]:
-    """Folders that were listed meanwhile, by whatever means."""
-    global _looked_at  # noqa: PLW0603 - an audit hook has no state of its own
+    """Folders that are listed within the block, by any function."""
+    global _listed  # noqa: PLW0603 - an audit hook has no state of its own
     found: list[str] = []
-    _looked_at = found
+    _listed = found
     try:
         yield found
     finally:
-        _looked_at = None
+        _listed = None
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def land_days(lake: Lake, *days: int) -> list[Path]:
     return [lake.land(SOURCE, "scores", [page("scores", [{"game": day}], hour=24 * day)]) for day in days]
 
 
-def test_a_step_lists_nothing_but_what_is_pending_however_long_the_lake_is(ingest_url: str, lake: Lake) -> None:
+def test_a_load_lists_only_pending_files_whatever_the_size_of_the_lake(ingest_url: str, lake: Lake) -> None:
     land_days(lake, *range(40))
     assert load_pending(ingest_url, lake, SOURCE).files == 40
     with folders_listed() as idle:
@@ -67,32 +67,32 @@ def test_a_step_lists_nothing_but_what_is_pending_however_long_the_lake_is(inges
         assert load_pending(ingest_url, lake, SOURCE).files == 1
     raw = str(lake.root / "raw")
     assert [folder for folder in (*idle, *loading) if folder.startswith(raw)] == []
-    assert lake.noted_pending("probe") == []
+    assert lake.marked_pending("probe") == []
     assert path.exists()
 
 
 def test_a_load_that_was_killed_after_its_commit_loads_nothing_twice(ingest_url: str, lake: Lake) -> None:
     paths = land_days(lake, 0, 1)
     load_pending(ingest_url, lake, SOURCE)
-    lake.note_pending(paths)
+    lake.mark_pending(paths)
     assert load_pending(ingest_url, lake, SOURCE).files == 0
-    assert lake.noted_pending("probe") == []
+    assert lake.marked_pending("probe") == []
 
 
-def test_a_writer_that_was_killed_before_its_file_was_whole_leaves_nothing_to_load(ingest_url: str, lake: Lake) -> None:
+def test_a_writer_killed_before_its_file_was_complete_leaves_nothing_to_load(ingest_url: str, lake: Lake) -> None:
     (path,) = land_days(lake, 0)
     load_pending(ingest_url, lake, SOURCE)
     lost = path.with_name("killed.parquet")
-    lake.note_pending([lost])
+    lake.mark_pending([lost])
     assert load_pending(ingest_url, lake, SOURCE).files == 0
-    # It may be about to be renamed: its note is removed only when it is old.
-    assert lake.noted_pending("probe") == [lost]
-    lake.sweep_pending("probe", older_than_s=0)
-    assert lake.noted_pending("probe") == []
+    # The file may be about to be renamed: only an old marker is removed.
+    assert lake.marked_pending("probe") == [lost]
+    lake.remove_stale_markers("probe", older_than_s=0)
+    assert lake.marked_pending("probe") == []
 
 
-@pytest.mark.parametrize("reason", ["another lake", "notes gone", "a day later", "another database"])
-def test_files_without_a_note_are_found_where_the_notes_may_be_wrong(
+@pytest.mark.parametrize("reason", ["another lake", "markers removed", "a day later", "another database"])
+def test_files_without_a_marker_are_found_if_the_markers_may_be_incomplete(
     database: Database, ingest_url: str, lake: Lake, reason: str
 ) -> None:
     (path, other) = land_days(lake, 0, 1)
@@ -104,7 +104,7 @@ def test_files_without_a_note_are_found_where_the_notes_may_be_wrong(
             shutil.copytree(lake.root, lake.root.with_name("copy"))
             lake = Lake(lake.root.with_name("copy"))
             (lake.root / "pending" / "probe" / "listed.token").write_text("other")
-        case "notes gone":
+        case "markers removed":
             shutil.rmtree(lake.root / "pending")
         case "a day later":
             with psycopg.connect(database.admin_url) as connection:
@@ -120,7 +120,7 @@ def test_files_without_a_note_are_found_where_the_notes_may_be_wrong(
     assert not any("raw" in folder for folder in listed)
 
 
-def test_a_lake_that_cannot_be_noted_in_is_listed_each_time(ingest_url: str, lake: Lake) -> None:
+def test_a_lake_whose_markers_cannot_be_written_is_listed_every_time(ingest_url: str, lake: Lake) -> None:
     land_days(lake, 0)
     shutil.rmtree(lake.root / "pending")
     (lake.root / "pending").touch()
@@ -128,14 +128,14 @@ def test_a_lake_that_cannot_be_noted_in_is_listed_each_time(ingest_url: str, lak
     assert load_pending(ingest_url, lake, SOURCE).files == 0
 
 
-def test_closed_days_are_compacted_once_a_day_by_themselves(database: Database, ingest_url: str, lake: Lake) -> None:
+def test_closed_days_are_compacted_automatically_once_a_day(database: Database, ingest_url: str, lake: Lake) -> None:
     now = datetime.now(UTC)
     yesterday = now - timedelta(days=1)
     for observed in (yesterday, yesterday, now, now):
         lake.land(SOURCE, "scores", [replace(page("scores", [{"game": 1}]), observed_at=observed)])
     compact_when_due(database.admin_url, lake, SOURCE)  # before anything was loaded: nothing to do
     load_pending(ingest_url, lake, SOURCE)
-    with holding_builds(database.admin_url):
+    with hold_build_lock(database.admin_url):
         compact_when_due(database.admin_url, lake, SOURCE)
         assert len(lake.files("probe")) == 4
     compact_when_due(database.admin_url, lake, SOURCE)
@@ -147,10 +147,10 @@ def test_closed_days_are_compacted_once_a_day_by_themselves(database: Database, 
     assert compact(database.admin_url, lake, SOURCE).files_after == 1
 
 
-def test_what_a_compaction_has_no_time_for_is_done_by_the_next(database: Database, ingest_url: str, lake: Lake) -> None:
+def test_the_next_compaction_continues_after_the_time_budget(database: Database, ingest_url: str, lake: Lake) -> None:
     land_days(lake, 0, 0, 1, 1)
     load_pending(ingest_url, lake, SOURCE)
-    compact(database.admin_url, lake, SOURCE, limit_s=0)
+    compact(database.admin_url, lake, SOURCE, time_budget_s=0)
     assert len(lake.files("probe")) == 3
     compact_when_due(database.admin_url, lake, SOURCE)
     assert len(lake.files("probe")) == 2

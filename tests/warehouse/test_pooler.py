@@ -1,4 +1,4 @@
-"""Promises behind a connection pooler: it works, or is refused at the first connection in one line."""
+"""A connection pooler works, or is rejected at the first connection with one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from psycopg import conninfo
 
 from tests.conftest import Database
 from warehouse.core.errors import DatabaseError
-from warehouse.database.connections import connect, parameters
+from warehouse.database.connections import connect, connection_parameters
 from warehouse.schema.migrate import migrate
 
 _LIMIT_S = 15.0
@@ -39,7 +39,7 @@ Pooled = Callable[..., AbstractContextManager[str]]
 
 @pytest.fixture
 def pooled(database: Database) -> Iterator[Pooled]:
-    """Starts a PgBouncer before the test's database; the URL of the administrator through it."""
+    """Start a PgBouncer in front of the test's database; yields the administrator's URL through it."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         if os.environ.get("CI"):
@@ -49,7 +49,7 @@ def pooled(database: Database) -> Iterator[Pooled]:
 
     @contextmanager
     def start(**settings: str) -> Iterator[str]:
-        found = parameters(database.admin_url)
+        found = connection_parameters(database.admin_url)
         port = _free_port()
         if os.geteuid() == 0:
             settings["user"] = "nobody"
@@ -78,14 +78,14 @@ def pooled(database: Database) -> Iterator[Pooled]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_pooler_in_transaction_mode_is_refused_at_the_first_connection(database: Database, pooled: Pooled) -> None:
+def test_a_pooler_in_transaction_mode_is_rejected_at_the_first_connection(database: Database, pooled: Pooled) -> None:
     with pooled(pool_mode="transaction", ignore_startup_parameters="options") as url:
         for _ in range(2):
-            with pytest.raises(DatabaseError, match="pooler in transaction mode, which shares sessions; let LADDER_"):
+            with pytest.raises(DatabaseError, match="pooler in transaction mode, which shares sessions; set LADDER_"):
                 migrate(database.settings, url, [])
 
 
-def test_a_pooler_in_transaction_mode_is_refused_while_others_use_it(pooled: Pooled) -> None:
+def test_a_pooler_in_transaction_mode_is_rejected_while_other_clients_use_it(pooled: Pooled) -> None:
     with (
         pooled(pool_mode="transaction", ignore_startup_parameters="options") as url,
         psycopg.connect(url) as other,
@@ -95,10 +95,10 @@ def test_a_pooler_in_transaction_mode_is_refused_while_others_use_it(pooled: Poo
             connect(url)
 
 
-def test_a_pooler_that_refuses_how_sessions_begin_is_named(pooled: Pooled) -> None:
+def test_a_pooler_that_rejects_startup_parameters_is_named(pooled: Pooled) -> None:
     with (
         pooled(pool_mode="session") as url,
-        pytest.raises(DatabaseError, match="pooler that refuses how sessions begin"),
+        pytest.raises(DatabaseError, match="rejects the startup parameter"),
     ):
         connect(url)
 

@@ -1,4 +1,4 @@
-"""Promises 1 and 4: staging tables come back from the lake alone; rejects go through the same door again."""
+"""Promises 1 and 4: staging tables are rebuilt from the lake alone; rejects can be loaded again."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_replay_rebuilds_every_staging_table_from_the_lake_alone(database: Datab
         assert contents(connection) == before
 
 
-def test_a_replay_killed_half_way_is_finished_by_the_next_load(database: Database, lake: Lake) -> None:
+def test_a_killed_replay_is_finished_by_the_next_load(database: Database, lake: Lake) -> None:
     migrate(database.settings, database.admin_url, [SOURCE])
     ingest = role_url(database.settings, database.admin_url, "ingest")
     lake.land(SOURCE, "scores", [page("scores", [{"game": 1}])])
     load_pending(ingest, lake, SOURCE)
     with connect(ingest) as connection:
         before = contents(connection)
-        # What a replay leaves when it dies after its first transaction: emptied tables and books.
+        # The state after a replay is killed after its first transaction: empty tables and ledger.
         replay(database.admin_url, Lake(lake.root / "nowhere"), SOURCE)
         assert contents(connection) != before
         with connect(database.admin_url) as admin:
@@ -46,7 +46,7 @@ def test_a_replay_killed_half_way_is_finished_by_the_next_load(database: Databas
         assert connection.execute("SELECT * FROM ops.replays").fetchall() == []
 
 
-def test_after_a_fix_rejects_become_rows_and_are_marked_as_mended(database: Database, lake: Lake) -> None:
+def test_after_a_fix_rejects_become_rows_and_are_marked_as_replayed(database: Database, lake: Lake) -> None:
     migrate(database.settings, database.admin_url, [SOURCE])
     ingest = role_url(database.settings, database.admin_url, "ingest")
     lake.land(SOURCE, "scores", [page("scores", [{"game": "#7", "points": 3}, {"game": None}])])
@@ -56,19 +56,19 @@ def test_after_a_fix_rejects_become_rows_and_are_marked_as_mended(database: Data
         replay_rejects(ingest, lake, SOURCE)
         connection.commit()
         assert len(open_rejects(connection)) == 2
-        report = replay_rejects(ingest, lake, _mended())
+        report = replay_rejects(ingest, lake, _fixed_source())
         connection.commit()
         assert report.inserted == 1
         assert [reject.record_index for reject in open_rejects(connection)] == [1]
         assert contents(connection)["scores"][0][:3] == (1, 7, 3)
 
 
-def test_unreadable_fields_are_counted_by_page_and_never_twice(database: Database, lake: Lake) -> None:
+def test_unreadable_fields_are_counted_by_page_and_not_twice(database: Database, lake: Lake) -> None:
     migrate(database.settings, database.admin_url, [SOURCE])
     ingest = role_url(database.settings, database.admin_url, "ingest")
     records = [{"game": 1, "points": 1}, {"game": 2, "points": 2.5}, {"game": 3, "points": 3.5, "won": "?"}]
     path = lake.land(SOURCE, "scores", [page("scores", [{"game": 9}]), page("scores", records, hour=1)])
-    assert load_pending(ingest, lake, SOURCE).odd_fields == 3
+    assert load_pending(ingest, lake, SOURCE).field_rejects == 3
     with connect(ingest) as connection:
         found = field_rejects(connection)
         assert [(each.field_path, each.reason, each.records, each.page, each.record_index) for each in found] == [
@@ -89,13 +89,13 @@ def test_unreadable_fields_are_counted_by_page_and_never_twice(database: Databas
         replay(database.admin_url, lake, SOURCE)
         assert count_field_rejects(connection, SOURCE) == 3
         connection.commit()
-        replay_rejects(ingest, lake, _mended())
+        replay_rejects(ingest, lake, _fixed_source())
         assert [each.field_path for each in field_rejects(connection)] == ["$.won"]
         assert [row[2] for row in contents(connection)["scores"]] == [1, 2, 3, None]
 
 
-def _mended() -> Source:
-    """The fix: a parser that reads fractions and numbers with a mark before them."""
+def _fixed_source() -> Source:
+    """The fix: a parser that accepts fractions and numbers with a prefix."""
 
     def parse(found: Page) -> Parsed:
         records = [

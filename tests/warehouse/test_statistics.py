@@ -1,4 +1,4 @@
-"""Statistics: what a load brought is known to the planner before a build asks."""
+"""The planner has statistics of loaded rows before a build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises to those who have a warehouse already: it opens, and is then like one that was just set up."""
+"""Upgrades: an existing warehouse opens, and then has the same structure as a new one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ingestion.registry import connectors
 from tests.conftest import Database
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, role_suffix, role_url
-from warehouse.database.role_names import ACT_AS_MARTS_OWNER, LOGIN_ROLES
+from warehouse.database.role_names import LOGIN_ROLES, SET_ROLE_MARTS_OWNER
 from warehouse.embedded import Servers
-from warehouse.publication.publication import plan_build
+from warehouse.publication.plan import plan_build
 from warehouse.schema.migrate import migrate
 
-#: As they were applied in existing warehouses: a later change is another migration.
+#: Digests of migrations that existing warehouses have applied; a later change must be another migration.
 DIGESTS = {
     "0001_ops.sql": "5fb9cfe811fcc4bcde9715ebe80016184cbeb3a80618d3cd3d0f77753ef52186",
     "0002_marts.sql": "a74b1a6e49c7ce6f73b2a3d9a0fc4e1c78924ade455883d22f4fe4303b6cccda",
@@ -41,7 +41,7 @@ DIGESTS = {
 }
 _EARLIER = Path(__file__).parent / "earlier"
 _SOURCES = [reader.source for reader in connectors().values()]
-#: Everything that migrations make, without the names of roles that are the database's own.
+#: All objects that migrations create.
 _SHAPE = """
 WITH relations AS (
     SELECT c.*, n.nspname, n.nspname || '.' || c.relname AS name FROM pg_class AS c
@@ -75,14 +75,14 @@ SELECT concat_ws(' ', 'table of a build', colour) FROM ops.build_inputs
 
 @dataclass(frozen=True)
 class Server:
-    """Makes further databases on the session's server, and homes that have set nothing up yet."""
+    """Creates databases on the session's server, and empty homes."""
 
     admin_url: str
     folder: Path
 
     @contextmanager
     def database(self, name: str, statements: bytes = b"", template: str = "template1") -> Iterator[str]:
-        """URL of a database, which goes at the end, with the roles that have its name."""
+        """URL of a temporary database; it is dropped at the end, with the roles that contain its name."""
         url = conninfo.make_conninfo(self.admin_url, dbname=name)
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
             admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
@@ -111,7 +111,7 @@ def server(servers: Servers, tmp_path: Path) -> Server:
 
 
 @pytest.mark.parametrize("commit", ["f35033d", "eeefdc9", "1708eb7"])
-def test_a_warehouse_of_earlier_code_becomes_like_a_new_one_and_is_built_in_full(
+def test_a_warehouse_of_an_earlier_version_gets_the_structure_of_a_new_one_and_a_full_build(
     database: Database, server: Server, commit: str
 ) -> None:
     with server.database("earlier", (_EARLIER / f"{commit}.sql").read_bytes()) as url:
@@ -124,8 +124,8 @@ def test_a_warehouse_of_earlier_code_becomes_like_a_new_one_and_is_built_in_full
     assert (plan.is_needed, plan.is_full) == (True, True)
 
 
-def test_two_warehouses_on_one_server_share_no_role_also_where_they_did_so_before(server: Server) -> None:
-    """Both were set up by earlier code, by which the second one changed the passwords of the first."""
+def test_two_warehouses_on_one_server_share_no_role_even_if_they_did_before(server: Server) -> None:
+    """Both were set up by an earlier version, in which the second one changed the passwords of the first."""
     before = (_EARLIER / "eeefdc9.sql").read_bytes()
     with server.database("one", before) as one, server.database("two", before) as two:
         homes = [(server.home("of one"), one), (server.home("of two"), two)]
@@ -135,15 +135,15 @@ def test_two_warehouses_on_one_server_share_no_role_also_where_they_did_so_befor
                 for role in LOGIN_ROLES if role_suffix(known) else ():
                     connect(role_url(known, place, role)).close()
         assert [role_suffix(settings) for settings, _ in homes] == ["_one", "_two"]
-        # What one of them may open of the other: the database, as anybody, and nothing in it.
+        # A login of one may connect to the database of the other, but has no privileges in it.
         with psycopg.connect(role_url(homes[0][0], two, "analyst")) as connection:
             assert connection.execute("SELECT has_schema_privilege('marts', 'USAGE')").fetchone() == (False,)
         with psycopg.connect(one) as connection:
-            connection.execute(ACT_AS_MARTS_OWNER)
+            connection.execute(SET_ROLE_MARTS_OWNER)
             assert connection.execute("SELECT current_user").fetchone() == ("ladder_marts_owner_one",)
 
 
-def test_a_copy_or_another_name_of_a_database_keeps_its_roles_for_its_home_and_gets_others_for_another_one(
+def test_a_copied_database_keeps_its_roles_in_its_home_and_gets_new_ones_in_another_home(
     server: Server,
 ) -> None:
     with server.database("original") as original:
@@ -160,16 +160,16 @@ def test_a_copy_or_another_name_of_a_database_keeps_its_roles_for_its_home_and_g
 
 
 @pytest.mark.parametrize("name", ["Mixed-Case db", "a_long_name_that_leaves_no_room_for_the_kind_of_role", "größe"])
-def test_any_name_of_a_database_makes_names_of_roles(server: Server, name: str) -> None:
+def test_any_database_name_gives_valid_role_names(server: Server, name: str) -> None:
     with server.database(name) as url:
-        settings = server.home("odd")
+        settings = server.home("any name")
         for _ in range(2):
             migrate(settings, url, [])
         connect(role_url(settings, url, "analyst")).close()
 
 
 def test_no_migration_is_edited() -> None:
-    """A warehouse has applied them already: what a change would add, it never gets. Write another one."""
+    """Existing warehouses have applied the migrations and would not get the change: add another migration."""
     folder = resources.files("warehouse") / "migrations"
     found = {item.name: hashlib.sha256(item.read_bytes()).hexdigest() for item in folder.iterdir()}
     changed = sorted(name for name, digest in DIGESTS.items() if found.get(name) != digest)
@@ -184,7 +184,7 @@ def _shape(url: str) -> list[str]:
 
 
 def _rights_of_others(url: str, suffix: str) -> list[tuple[str, str]]:
-    """What roles of other warehouses own or may do in a database."""
+    """Objects that roles of other warehouses own or have privileges on in a database."""
     with psycopg.connect(url) as connection:
         return connection.execute(
             "SELECT refobjid::regrole::text, pg_describe_object(classid, objid, objsubid) FROM pg_shdepend "

@@ -1,1 +1,1 @@
-"""What every other room uses: settings, errors, logs, texts and files."""
+"""Modules that every other package uses: settings, errors, logs, JSON, text and files."""

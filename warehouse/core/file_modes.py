@@ -1,4 +1,4 @@
-"""Modes of files: a home is for its owner alone, whatever the umask; files that a user names follow the user's own."""
+"""Permissions of files: a home is private to its owner; files that a user names follow the user's own umask."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from pathlib import Path
 
 from warehouse.core.errors import ConfigurationError
 
-__all__ = ["as_requested", "become_owner", "create_home", "create_private_file", "keep_private"]
+__all__ = ["create_home", "create_private_file", "drop_privileges_to_owner", "original_umask", "set_private_umask"]
 
-_PRIVATE = 0o077
-_requested: list[int] = []
+_PRIVATE_UMASK = 0o077
+_saved_umask: list[int] = []
 
 
-def keep_private() -> None:
-    """Make what this process and its children create readable for their user alone, from here on."""
-    before = os.umask(_PRIVATE)
-    if not _requested:
-        _requested.append(before)
+def set_private_umask() -> None:
+    """Make files that this process and its children create from now on readable by their owner only."""
+    before = os.umask(_PRIVATE_UMASK)
+    if not _saved_umask:
+        _saved_umask.append(before)
 
 
 @contextmanager
-def as_requested() -> Iterator[None]:
-    """Create files as the umask says with which the process was started: those that a user has named."""
-    if not _requested:
+def original_umask() -> Iterator[None]:
+    """Restore the umask that the process was started with, for files whose path the user has given."""
+    if not _saved_umask:
         yield
         return
-    before = os.umask(_requested[0])
+    before = os.umask(_saved_umask[0])
     try:
         yield
     finally:
         os.umask(before)
 
 
-def become_owner(home: Path) -> None:
-    """As root in another user's home, go on as that user: the owner of a folder decides where its links lead.
+def drop_privileges_to_owner(home: Path) -> None:
+    """If root runs a command in another user's home, switch to that user, who controls the links in that folder.
 
     Raises:
         ConfigurationError: that user cannot read the program.
     """
     if os.geteuid() != 0 or not home.exists():
         return
-    _refuse_links_of_others(home)
+    _reject_links_of_other_users(home)
     owner = home.stat()
     if owner.st_uid == 0:
         return
     needed = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve()]
     if not _is_readable_for(owner.st_uid, owner.st_gid, needed):
         raise ConfigurationError(
-            f"{home} belongs to user id {owner.st_uid}, who cannot read the program at {sys.prefix}",
+            f"{home} belongs to user id {owner.st_uid}, which cannot read the program at {sys.prefix}",
             "run ladder as that user, from an installation that all users can read",
         )
     os.setgroups([])
@@ -60,17 +60,17 @@ def become_owner(home: Path) -> None:
 
 
 def create_home(path: Path) -> None:
-    """Make the data directory, unless it is there. Folders above it are the user's own.
+    """Create the data directory if it does not exist, and its parents with the user's own umask.
 
-    Root's can be passed through, since its servers run as another user; what is in it cannot be read.
+    Other users may traverse root's data directory but not list it, since root's servers run as another user.
 
     Raises:
-        ConfigurationError: it cannot be made, or another user decides where it is.
+        ConfigurationError: it cannot be created, or its path contains another user's link.
     """
     if os.geteuid() == 0:
-        _refuse_links_of_others(path)
+        _reject_links_of_other_users(path)
     try:
-        with as_requested():
+        with original_umask():
             path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.mkdir(exist_ok=True)
@@ -83,15 +83,15 @@ def create_home(path: Path) -> None:
 
 
 def create_private_file(path: Path) -> int:
-    """A new 0600 file, open for writing.
+    """Create a file with mode 0600 and return its descriptor, open for writing.
 
     Raises:
-        ConfigurationError: something is there already, or it cannot be made.
+        ConfigurationError: the path exists, or the file cannot be created.
     """
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        raise ConfigurationError(f"{path} is there already", "choose another file") from None
+        raise ConfigurationError(f"{path} already exists", "choose another file") from None
     except OSError as error:
         raise ConfigurationError(
             f"cannot write {path}: {(error.strerror or str(error)).lower()}", "choose another file"
@@ -113,8 +113,12 @@ def _is_readable_for(uid: int, gid: int, paths: Sequence[Path]) -> bool:
         os.setgroups(groups)
 
 
-def _refuse_links_of_others(path: Path) -> None:
-    """Root would write wherever another user lets a link lead."""
+def _reject_links_of_other_users(path: Path) -> None:
+    """Reject links that another user could point at files of root.
+
+    Raises:
+        ConfigurationError: a part of the path is a link that another user owns.
+    """
     absolute = Path(os.path.abspath(path))
     for part in (*reversed(absolute.parents), absolute):
         if part.is_symlink() and part.lstat().st_uid != 0:

@@ -1,7 +1,8 @@
-"""JSON as sources send it, to Python objects: only a body that is no JSON is refused, never for one odd value in it.
+"""Decode JSON as sources send it: a body is rejected only if it is not JSON, not because of one invalid value.
 
-Parsers differ about lone surrogates, bytes that are not UTF-8, numbers beyond any range, `NaN`, control characters in
-texts and nesting without end. The usual body goes through msgspec alone; one that it refuses is mended and read again.
+Parsers differ about lone surrogates, bytes that are not UTF-8, numbers out of range, `NaN`, control characters in
+strings and unlimited nesting. Most bodies are decoded by msgspec alone; a body that it rejects is repaired and decoded
+a second time.
 """
 
 from __future__ import annotations
@@ -12,82 +13,86 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["NotJsonError", "check_json", "json_text", "read_json", "without_fields"]
+__all__ = ["InvalidJsonError", "encode_json", "read_json", "remove_fields", "validate_json"]
 
-#: Levels of lists and objects that are kept of a body that is nested beyond what can be read.
-_MOST_LEVELS = 200
-_MOST_DIGITS = 400
-_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+#: Levels of lists and objects that are kept of a body that is nested too deeply to be decoded.
+_MAX_DEPTH = 200
+_MAX_DIGITS = 400
+_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _ESCAPE = re.compile(
     r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F]).)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}",
     re.DOTALL,
 )
-#: A text ends where the body does when nothing ends it. It is never tried again from within, at an escaped quote: that
-#: would cost the square of its length.
+#: A string without a closing quote ends at the end of the body. The pattern never restarts within a string, at an
+#: escaped quote: that would take time quadratic in its length.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
-class NotJsonError(ValueError):
-    """A body that is no JSON."""
+class InvalidJsonError(ValueError):
+    """The body is not JSON."""
 
 
 def read_json(body: bytes) -> Any:
     """Decode a body.
 
-    Half of a surrogate pair, and bytes that are not UTF-8, become U+FFFD. A number that no float holds, and `NaN`,
-    become the text that was sent. What lies deeper than 200 levels becomes null where not all of it can be read.
+    Lone surrogates and bytes that are not UTF-8 become U+FFFD. A number that is out of a float's range, and `NaN`,
+    become the text that was sent. If the body is nested too deeply to be decoded, values below 200 levels become null.
 
     Raises:
-        NotJsonError: it is no JSON; the message says why in a few words.
+        InvalidJsonError: the body is not JSON; the message is a short reason.
     """
     try:
         return msgspec.json.decode(body)
-    except _REFUSED as error:
+    except _DECODE_ERRORS as error:
         reason = _reason(error)
-    return _read_mended(body, reason)
+    return _read_leniently(body, reason)
 
 
-def check_json(body: bytes) -> None:
-    """Refuse a body that `read_json` refuses, at less cost where nothing in it is odd.
+def validate_json(body: bytes) -> None:
+    """Check that `read_json` can decode a body; cheaper than decoding if msgspec accepts the body.
 
     Raises:
-        NotJsonError: it is no JSON.
+        InvalidJsonError: the body is not JSON.
     """
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
-    except _REFUSED as error:
+    except _DECODE_ERRORS as error:
         reason = _reason(error)
     else:
         return
-    _read_mended(body, reason)
+    _read_leniently(body, reason)
 
 
 def _reason(error: Exception) -> str:
     return str(error).split(" - at")[0]
 
 
-def _read_mended(body: bytes, reason: str) -> Any:
-    """Decode a body that msgspec refused, in one pass over it.
+def _read_leniently(body: bytes, reason: str) -> Any:
+    """Decode a body that msgspec rejected, in one pass over it.
 
     Raises:
-        NotJsonError: it is no JSON.
+        InvalidJsonError: the body is not JSON.
     """
     if not body.strip():
-        raise NotJsonError("the body is empty")
+        raise InvalidJsonError("the body is empty")
     text = _ESCAPE.sub(lambda match: match[1] or r"\ufffd", body.decode("utf-8-sig", "replace"))
     try:
         return json.loads(
-            _cut(text), parse_int=_integer, parse_float=_number, parse_constant=lambda name: name, strict=False
+            _truncate_nesting(text),
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=lambda name: name,
+            strict=False,
         )
     except (ValueError, RecursionError):
-        raise NotJsonError(f"not JSON: {reason}") from None
+        raise InvalidJsonError(f"not JSON: {reason}") from None
 
 
-def json_text(value: Any) -> str:
-    """A decoded value as JSON text, with U+FFFD in place of NUL, which PostgreSQL stores in no text.
+def encode_json(value: Any) -> str:
+    """Encode a decoded value as JSON text, with U+FFFD in place of NUL, which PostgreSQL cannot store in text.
 
     Raises:
-        ValueError: it cannot be written.
+        ValueError: the value cannot be encoded.
     """
     try:
         text = msgspec.json.encode(value).decode()
@@ -96,15 +101,15 @@ def json_text(value: Any) -> str:
     return _NUL.sub(r"\1\\ufffd", text) if r"\u0000" in text else text
 
 
-#: The escape of a NUL, and not an escaped backslash before the same letters.
+#: The escape of a NUL, but not an escaped backslash followed by the same letters.
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def without_fields(body: bytes, names: frozenset[str]) -> bytes:
-    """A body that is no JSON without what follows the names of these fields, as far as can be known.
+def remove_fields(body: bytes, names: frozenset[str]) -> bytes:
+    """Remove fields and their values from a body that is not JSON, as far as they can be recognised.
 
-    What may not be stored weighs more than the rest: where a value has no end, everything from its name on is left
-    out.
+    Removing the fields takes precedence over keeping the rest: if a value has no end, everything from the field's name
+    on is removed.
     """
     text = body.decode("utf-8", "surrogateescape")
     field = re.compile(r'"(?:' + "|".join(map(re.escape, sorted(names))) + r')"\s*:?\s*')
@@ -116,7 +121,7 @@ def without_fields(body: bytes, names: frozenset[str]) -> bytes:
 
 
 def _end_of_value(text: str, start: int) -> int:
-    """Where the value that begins here ends; the end of the text where it does not."""
+    """End of the value that begins at `start`; the end of the text if the value is not terminated."""
     if text[start : start + 1] not in ("[", "{", '"'):
         scalar = re.compile(r"[\w.+-]*").match(text, start)
         return scalar.end() if scalar else start
@@ -128,24 +133,24 @@ def _end_of_value(text: str, start: int) -> int:
     return len(text)
 
 
-def _cut(text: str) -> str:
-    """Text of JSON with null in place of what is nested too deeply."""
+def _truncate_nesting(text: str) -> str:
+    """JSON text with null in place of values that are nested too deeply."""
     kept: list[str] = []
     depth = position = 0
     for token in _TOKEN.finditer(text):
         if token[0] in "[{":
             depth += 1
-            if depth == _MOST_LEVELS + 1:
+            if depth == _MAX_DEPTH + 1:
                 kept += (text[position : token.start()], "null")
         elif token[0] in "]}":
             depth -= 1
-            if depth == _MOST_LEVELS:
+            if depth == _MAX_DEPTH:
                 position = token.end()
     return text if not kept else "".join([*kept, text[position:]])
 
 
 def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
 def _number(digits: str) -> float | str:

@@ -1,7 +1,7 @@
-"""Logs: one JSON object a line, in `logs/<process>.log` under the home, with the run or request that a line belongs to.
+"""Logs: one JSON object per line, in `logs/<process>.log` under the home, with the id of its run or request.
 
-Modules log through the standard library. Nothing is written to standard output, which carries results, nor to standard
-error, which carries the one line for a person. The API's server logs by itself, as text, in `logs/api.log`.
+Modules log through the standard library. Nothing is logged to standard output, which is for results, nor to standard
+error, which is for messages to the user. The API's server writes its own log, as text, to `logs/api.log`.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from typing import Any
 
 import structlog
 
+from warehouse.core.control_characters import escape_control_characters
 from warehouse.core.masking import Mask
 from warehouse.core.settings import Settings
-from warehouse.core.visible import visible
 
-__all__ = ["VisibleFormatter", "bound", "configure"]
+__all__ = ["EscapingFormatter", "configure_logging", "log_context"]
 
 _MAX_BYTES = 10 << 20
-_KEPT_FILES = 3
+_BACKUP_COUNT = 3
 
 
-class VisibleFormatter(logging.Formatter):
-    """For logs that are text: control characters in a line are shown as escapes. JSON has them escaped by itself."""
+class EscapingFormatter(logging.Formatter):
+    """Escapes control characters in logs that are text. In logs that are JSON they are escaped anyway."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record as text."""
-        return visible(super().format(record), has_lines=True)
+        """Format a record as text."""
+        return escape_control_characters(super().format(record), is_multiline=True)
 
 
-def configure(settings: Settings, process: str) -> None:
-    """Send this process's log lines to its file; called once, by whoever starts the process.
+def configure_logging(settings: Settings, process: str) -> None:
+    """Write this process's log lines to its file; call it once, at the start of the process.
 
     Args:
-        settings: home and level.
+        settings: home and log level.
         process: name of the file, e.g. `ladder` or `worker`.
     """
-    # Where a line cannot be written, as on a full disk, logging would show a stack trace on the terminal.
+    # Otherwise logging would print a stack trace on the terminal if a line cannot be written, e.g. to a full disk.
     logging.raiseExceptions = False
     folder = settings.home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(folder / f"{process}.log", maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, delay=True)
+    handler = RotatingFileHandler(folder / f"{process}.log", maxBytes=_MAX_BYTES, backupCount=_BACKUP_COUNT, delay=True)
     handler.setFormatter(
         _MaskingFormatter(
             masks=[Mask(key) for key in (settings.opendota_key, settings.faceit_key) if key is not None],
@@ -67,14 +67,14 @@ def configure(settings: Settings, process: str) -> None:
 
 
 class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
-    """Lines without the keys of sources: libraries log what a source answers, where these may be repeated."""
+    """Masks the sources' API keys, which a response may repeat and libraries may log."""
 
     def __init__(self, *, masks: Sequence[Mask], **options: Any) -> None:
         super().__init__(**options)
         self._masks = masks
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
+        """Format a record as a line."""
         line = super().format(record)
         for mask in self._masks:
             line = mask.text(line)
@@ -82,7 +82,7 @@ class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
 
 
 @contextmanager
-def bound(**context: str) -> Iterator[None]:
-    """Put names and values, e.g. `run_id`, into every line that is logged meanwhile by this thread or task."""
+def log_context(**context: str) -> Iterator[None]:
+    """Add fields, e.g. `run_id`, to every line that this thread or task logs within the block."""
     with structlog.contextvars.bound_contextvars(**context):
         yield

@@ -1,4 +1,4 @@
-"""Every environment variable, in one place. Nothing is read before `Settings()` is called."""
+"""All environment variables. Nothing is read before `Settings()` is called."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Settings", "load_settings"]
 class Settings(BaseSettings):
     """The configuration, read from `LADDER_*` environment variables.
 
-    The table in the README documents each variable; a test keeps the two equal.
+    The README documents each variable; a test compares its table with the fields of this class.
     """
 
     model_config = SettingsConfigDict(env_prefix="LADDER_", env_ignore_empty=True, hide_input_in_errors=True)
@@ -28,10 +28,10 @@ class Settings(BaseSettings):
         default=Path(".ladder"), description="data directory: lake, embedded servers, Dagster home, secrets"
     )
     database_url: SecretStr | None = Field(
-        default=None, description="PostgreSQL 15 to 18 to use in place of the embedded one"
+        default=None, description="PostgreSQL 15 to 18 to use instead of the embedded one"
     )
     redis_url: SecretStr | None = Field(
-        default=None, description="Redis 7+ or Valkey 8+ to use in place of the embedded one"
+        default=None, description="Redis 7+ or Valkey 8+ to use instead of the embedded one"
     )
     lake_url: str | None = Field(default=None, description="directory of the lake (default: `lake` under home)")
     postgres_port: int = Field(
@@ -40,64 +40,70 @@ class Settings(BaseSettings):
     valkey_port: int = Field(default=0, ge=0, le=65535, description="port of the embedded Valkey (0: a free one, kept)")
     opendota_url: str = Field(default="https://api.opendota.com/api", description="base URL of OpenDota, with its path")
     opendota_key: SecretStr | None = Field(default=None, description="OpenDota API key, sent as a header")
-    opendota_call_budget: int = Field(default=1500, ge=1, description="requests one run may spend")
-    opendota_match_budget: int = Field(default=100, ge=0, description="match details one run may fetch")
-    opendota_rescan_days: int = Field(default=7, ge=1, description="a player's whole history is read again after this")
+    opendota_call_budget: int = Field(default=1500, ge=1, description="most requests to OpenDota in a run")
+    opendota_match_budget: int = Field(default=100, ge=0, description="most match details fetched in a run")
+    opendota_rescan_days: int = Field(
+        default=7, ge=1, description="days after which a player's whole history is read again"
+    )
     faceit_url: str = Field(
         default="https://open.faceit.com/data/v4", description="base URL of FACEIT's Data API, with its path"
     )
     faceit_key: SecretStr | None = Field(
-        default=None, description="FACEIT API key, sent as a header; without one FACEIT is left out"
+        default=None, description="FACEIT API key, sent as a header; without it FACEIT is skipped"
     )
-    faceit_call_budget: int = Field(default=1500, ge=1, description="requests one run may spend at FACEIT")
+    faceit_call_budget: int = Field(default=1500, ge=1, description="most requests to FACEIT in a run")
     faceit_match_budget: int = Field(
-        default=100, ge=0, description="FACEIT matches whose details, and whose statistics, one run may fetch"
+        default=100, ge=0, description="most FACEIT matches whose details and statistics are fetched in a run"
     )
     faceit_overlap_days: int = Field(
-        default=7, ge=1, description="days behind what is known that a FACEIT history is read again, for late results"
+        default=7,
+        ge=1,
+        description="days before the newest known match from which a FACEIT history is read again, for late results",
     )
     faceit_ranking_top: int = Field(
-        default=100, ge=0, description="places of each FACEIT ranking that are read (0: none is)"
+        default=100, ge=0, description="entries read from the top of each FACEIT ranking (0: none)"
     )
     faceit_ranking_regions: str = Field(
-        default="EU,NA", description="regions whose FACEIT rankings are read, with commas between"
+        default="EU,NA", description="regions whose FACEIT rankings are read, separated by commas"
     )
     answer_mb: int = Field(
-        default=64, ge=1, le=1024, description="largest answer (MB) of a source that is read, which bounds memory"
+        default=64, ge=1, le=1024, description="largest response (MB) that is read from a source, which bounds memory"
     )
-    as_of_date: str | None = Field(default=None, description="date that windows hang on (default: newest play date)")
+    as_of_date: str | None = Field(
+        default=None, description="anchor date of the rolling windows (default: newest play date)"
+    )
     show_people: Literal["tracked", "all"] = Field(
         default="tracked",
-        description="whose names, countries, avatars and Steam ids marts show: `tracked` (and professionals) or `all`",
+        description="players shown by name, country, avatar and Steam id: `tracked` (and professionals) or `all`",
     )
     dev_schema: str | None = Field(
-        default=None, description="schema where `ladder dbt` builds (default: `dev_` and the name of the user)"
+        default=None, description="schema in which `ladder dbt` builds (default: `dev_` and the name of the user)"
     )
     api_host: str = Field(default="127.0.0.1", description="address that `ladder serve` binds")
     api_port: int = Field(default=8765, ge=0, le=65535, description="port that `ladder serve` binds")
-    api_anonymous: bool = Field(default=True, description="whether public marts are read without a key")
+    api_anonymous: bool = Field(default=True, description="whether public marts can be read without a key")
     api_requests_per_minute: int = Field(
-        default=6000, ge=0, description="requests of one address, or of one key without a limit of its own (0: any)"
+        default=6000, ge=0, description="requests per address, or per key without a limit of its own (0: unlimited)"
     )
     api_rows_per_minute: int = Field(
-        default=1_000_000, ge=0, description="rows for one address, or for one key without a limit of its own (0: any)"
+        default=1_000_000, ge=0, description="rows per address, or per key without a limit of its own (0: unlimited)"
     )
     api_trusted_proxies: str | None = Field(
-        default=None, description="addresses or networks whose X-Forwarded-For is believed, with commas between"
+        default=None, description="addresses or networks whose X-Forwarded-For is trusted, separated by commas"
     )
     api_cors_origins: str | None = Field(
-        default=None, description="origins whose pages may read the API in a browser, with commas between; or `*`"
+        default=None, description="origins whose pages may read the API in a browser, separated by commas; or `*`"
     )
     api_hosts: str | None = Field(
         default=None,
-        description="names of the API beside localhost and LADDER_API_HOST, with commas between; or `*`",
+        description="host names of the API besides localhost and LADDER_API_HOST, separated by commas; or `*`",
     )
     api_https: bool = Field(
-        default=False, description="whether clients come over https, through a proxy: adds Strict-Transport-Security"
+        default=False, description="whether clients use https, through a proxy: adds Strict-Transport-Security"
     )
     dagster_port: int = Field(default=3000, ge=0, le=65535, description="port of the Dagster web UI")
     dagster_hosts: str | None = Field(
-        default=None, description="names of the Dagster web UI beside localhost, with commas between; or `*`"
+        default=None, description="host names of the Dagster web UI besides localhost, separated by commas; or `*`"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="debug, info, warning or error"
@@ -125,9 +131,9 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         if set("@?#") & set(value):
-            # Addresses are shown in messages and logs, where no secret may be.
+            # URLs are shown in messages and logs, which must not contain secrets.
             key = f"LADDER_{info.field_name}".upper().replace("_URL", "_KEY")
-            raise ValueError(f"must be an address alone, without user, password or query: the key is {key}")
+            raise ValueError(f"must be a URL without user, password or query; set the key in {key}")
         return value.rstrip("/")
 
     @field_validator("opendota_key", "faceit_key")
@@ -135,41 +141,39 @@ class Settings(BaseSettings):
     def _header(cls, value: SecretStr | None) -> SecretStr | None:
         text = "" if value is None else value.get_secret_value().strip()
         if not re.fullmatch("[!-~]*", text):
-            raise ValueError("must be one word of ASCII, since it is sent in a header")
+            raise ValueError("must be printable ASCII without spaces, since it is sent in a header")
         return SecretStr(text) if text else None
 
     @field_validator("faceit_ranking_regions")
     @classmethod
     def _regions(cls, value: str) -> str:
-        names = [name.upper() for name in _parts(value)]
+        names = [name.upper() for name in _split_list(value)]
         if not all(name.isascii() and name.isalpha() for name in names):
-            raise ValueError("must be names of regions with commas between, e.g. EU,NA")
+            raise ValueError("must be names of regions separated by commas, e.g. EU,NA")
         return ",".join(dict.fromkeys(names))
 
     @field_validator("api_trusted_proxies")
     @classmethod
     def _networks(cls, value: str | None) -> str | None:
         try:
-            return value and ",".join(str(ip_network(part, strict=False)) for part in _parts(value))
+            return value and ",".join(str(ip_network(part, strict=False)) for part in _split_list(value))
         except ValueError:
-            raise ValueError("must be addresses or networks with commas between, e.g. 10.0.0.7,fd00::/8") from None
+            raise ValueError("must be addresses or networks separated by commas, e.g. 10.0.0.7,fd00::/8") from None
 
     @field_validator("api_cors_origins")
     @classmethod
     def _origins(cls, value: str | None) -> str | None:
-        parts = _parts(value or "")
+        parts = _split_list(value or "")
         if parts != ["*"] and not all(re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", part) for part in parts):
-            raise ValueError("must be origins with commas between, e.g. https://example.org, or * alone")
+            raise ValueError("must be origins separated by commas, e.g. https://example.org, or *")
         return ",".join(parts) or None
 
     @field_validator("api_hosts", "dagster_hosts")
     @classmethod
     def _hosts(cls, value: str | None) -> str | None:
-        parts = [part.lower() for part in _parts(value or "")]
+        parts = [part.lower() for part in _split_list(value or "")]
         if parts != ["*"] and not all(re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?", part) for part in parts):
-            raise ValueError(
-                "must be host names without a port, with commas between, e.g. ladder.example.org, or * alone"
-            )
+            raise ValueError("must be host names without a port, separated by commas, e.g. ladder.example.org, or *")
         return ",".join(parts) or None
 
     @field_validator("log_level", mode="before")
@@ -181,14 +185,14 @@ class Settings(BaseSettings):
     @classmethod
     def _developers_own(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"dev_[a-z0-9_]{1,59}", value):
-            raise ValueError("must be dev_ with small letters, digits and underscores after it, 63 characters at most")
+            raise ValueError("must be dev_ followed by small letters, digits or underscores, 63 characters at most")
         return value
 
     @field_validator("lake_url")
     @classmethod
     def _local(cls, value: str | None) -> str | None:
         if value is not None and "://" in value and not value.startswith("file://"):
-            raise ValueError("must be a directory, or a file:// URL of one")
+            raise ValueError("must be a directory or its file:// URL")
         return value
 
     @property
@@ -203,10 +207,10 @@ def load_settings(**given: str) -> Settings:
     """Read the environment.
 
     Args:
-        given: values that take the place of variables, by the names of the fields.
+        given: values that override variables, by field name.
 
     Raises:
-        ConfigurationError: a variable has a value that cannot be used; names the variable.
+        ConfigurationError: a variable has an invalid value; the message names the variable.
     """
     try:
         settings = Settings.model_validate(given) if given else Settings()
@@ -219,6 +223,6 @@ def load_settings(**given: str) -> Settings:
     return settings
 
 
-def _parts(value: str) -> list[str]:
-    """What stands between commas."""
+def _split_list(value: str) -> list[str]:
+    """Items of a list that is separated by commas."""
     return [part.strip() for part in value.split(",") if part.strip()]

@@ -1,4 +1,4 @@
-"""A login to PostgreSQL in the forms in which other programs take it."""
+"""Render a login to PostgreSQL in the forms that other programs accept."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from urllib.parse import quote, urlencode
 from psycopg import conninfo
 
 from warehouse.core.errors import ConfigurationError
-from warehouse.database.connections import libpq_environment, parameters
+from warehouse.database.connections import connection_parameters, libpq_environment
 
 __all__ = ["Form", "render_connection", "render_variables"]
 
 Form = Literal["url", "dsn", "env", "sqlalchemy", "jdbc"]
 
 _LOGIN = ("host", "port", "user", "password", "dbname")
-#: Parameters of libpq that the JDBC driver has too, by its name for them (https://jdbc.postgresql.org/documentation/use/).
+#: JDBC's names of the libpq parameters that its driver supports (https://jdbc.postgresql.org/documentation/use/).
 _JDBC = {
     **{name: name for name in ("user", "password", "options", "sslmode", "sslrootcert", "sslcert", "sslkey")},
     **{"application_name": "ApplicationName", "connect_timeout": "connectTimeout", "gssencmode": "gssEncMode"},
@@ -25,19 +25,19 @@ _JDBC = {
 
 
 def render_connection(database_url: str, form: Form, *, with_password: bool) -> str:
-    """A login in one form, ready to be written; lines end with a line feed.
+    """Render a login in one form; lines end with a line feed.
 
     Args:
         database_url: the login, as a URL or in libpq's `key=value` form.
         form: `url` (`postgresql://`), `dsn` (`key=value`), `env` (lines for a shell's `eval`), `sqlalchemy` (driver
             psycopg), or `jdbc`.
-        with_password: whether the password is in it.
+        with_password: whether to include the password.
 
     Raises:
-        ConfigurationError: the form cannot say it.
+        ConfigurationError: the form cannot express the login.
     """
-    found = parameters(database_url)
-    found.pop("require_auth", None)  # an older client refuses a parameter that it does not know
+    found = connection_parameters(database_url)
+    found.pop("require_auth", None)  # older clients reject unknown parameters
     if not with_password:
         found.pop("password", None)
     if form == "env":
@@ -46,9 +46,9 @@ def render_connection(database_url: str, form: Form, *, with_password: bool) -> 
 
 
 def render_variables(variables: Mapping[str, str]) -> str:
-    """Lines that set variables in sh, bash, zsh and fish.
+    """Render lines that set variables in sh, bash, zsh and fish.
 
-    Each ends with a semicolon, so that they also come through an `eval` without quotes.
+    Each line ends with a semicolon, so that an `eval` without quotes also works.
     """
     return "".join(f"export {name}={shlex.quote(value)};\n" for name, value in variables.items())
 
@@ -59,7 +59,7 @@ def _url(found: Mapping[str, str]) -> str:
 
 
 def _sqlalchemy(found: Mapping[str, str]) -> str:
-    """Several hosts, or the folder of a socket, travel in the query: SQLAlchemy knows one host and port beside it."""
+    """URL for SQLAlchemy, which takes several hosts, or the folder of a socket, only in the query string."""
     rest = {name: value for name, value in found.items() if name not in _LOGIN}
     hosts, place = _pairs(found), ""
     if len(hosts) > 1 or _is_socket(hosts[0][0]):
@@ -89,14 +89,14 @@ def _hosts(found: Mapping[str, str]) -> str:
 
 
 def _pairs(found: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Hosts with their ports; one port may be for all of them."""
+    """Hosts with their ports; a single port applies to all hosts."""
     hosts = found.get("host", "").split(",")
     ports = found.get("port", "").split(",")
     return list(zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=True))
 
 
 def _is_socket(host: str) -> bool:
-    """Whether a host is a folder, or an abstract name, as libpq writes Unix sockets."""
+    """Whether a host is a folder or an abstract name, which libpq uses for Unix sockets."""
     return host.startswith(("/", "@"))
 
 

@@ -12,33 +12,34 @@ import psycopg
 from psycopg import conninfo, pq, sql
 
 from warehouse.core.errors import DatabaseError
+from warehouse.core.files import write_atomically
 from warehouse.core.settings import Settings
-from warehouse.database.pooler import refuse_shared_sessions
-from warehouse.database.refused import advice_on
+from warehouse.database.connection_hints import connection_hint
+from warehouse.database.error_messages import hint_for
+from warehouse.database.pooler import reject_shared_sessions
 from warehouse.database.role_names import LoginRole, role_name
-from warehouse.database.server_hints import server_hint
 
 __all__ = [
     "address",
     "connect",
+    "connection_parameters",
     "first_line",
     "libpq_environment",
-    "parameters",
     "password_verifier",
-    "remember_suffix",
     "role_password",
     "role_suffix",
     "role_url",
+    "save_role_suffix",
     "secrets_path",
 ]
 
 _OLDEST_SERVER = 150000
-#: Servers behind which this process has found sessions of its own.
-_looked_at: set[str] = set()
-#: Name, among those of roles, of the suffix in the file of passwords.
+#: Servers on which this process has checked that its sessions are not shared.
+_checked_servers: set[str] = set()
+#: Key of the suffix in the file of passwords, beside the names of roles.
 _SUFFIX = "suffix"
 _CONNECT_TIMEOUT_S = 10
-#: Version of libpq from which a client may require a way to log in.
+#: Version of libpq from which a client can require an authentication method.
 _REQUIRE_AUTH_SINCE = 160000
 _LONGEST_NAME = 63
 
@@ -47,7 +48,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
     """Open a connection in UTC.
 
     Raises:
-        DatabaseError: the server cannot be reached, refuses the login, is older than PostgreSQL 15, or is behind a
+        DatabaseError: the server cannot be reached, rejects the login, is older than PostgreSQL 15, or is behind a
             pooler that shares sessions.
     """
 
@@ -57,7 +58,7 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
             autocommit=autocommit,
             connect_timeout=_CONNECT_TIMEOUT_S,
             options="-c timezone=UTC",
-            application_name=_own_name(),
+            application_name=_application_name(),
         )
 
     try:
@@ -65,15 +66,15 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
     except psycopg.OperationalError as error:
         if "unsupported startup parameter" in str(error):
             raise DatabaseError(
-                "LADDER_DATABASE_URL leads to a connection pooler that refuses how sessions begin (`options`)",
-                "let it name PostgreSQL itself",
+                "LADDER_DATABASE_URL points to a connection pooler that rejects the startup parameter `options`",
+                "set it to the address of PostgreSQL itself",
             ) from None
-        advice = server_hint("postgres")
-        if parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error):
-            advice = "run `ladder doctor`, which sets the passwords of its logins again"
+        hint = connection_hint("postgres")
+        if connection_parameters(database_url).get("user", "").startswith("ladder_") and "password auth" in str(error):
+            hint = "run `ladder doctor`, which resets the passwords of its logins"
         raise DatabaseError(
             f"cannot connect to PostgreSQL at {address(database_url)}: {first_line(error)}",
-            advice_on(str(error)) or advice,
+            hint_for(str(error)) or hint,
         ) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseError(
@@ -85,39 +86,39 @@ def connect(database_url: str, *, autocommit: bool = False) -> psycopg.Connectio
         connection.close()
         raise DatabaseError(f"PostgreSQL {version} is too old", "use PostgreSQL 15 to 18")
     place = address(database_url)
-    if place not in _looked_at:
+    if place not in _checked_servers:
         try:
-            refuse_shared_sessions(connection, open_connection)
+            reject_shared_sessions(connection, open_connection)
         except BaseException:
             connection.close()
             raise
-        _looked_at.add(place)
+        _checked_servers.add(place)
     return connection
 
 
-def parameters(database_url: str) -> dict[str, str]:
-    """Connection parameters of a URL: host, port, user, password, dbname and the rest."""
+def connection_parameters(database_url: str) -> dict[str, str]:
+    """Connection parameters of a URL: host, port, user, password, dbname and any others."""
     return {key: str(value) for key, value in conninfo.conninfo_to_dict(database_url).items() if value is not None}
 
 
 def address(database_url: str) -> str:
-    """Where a URL leads, `host:port/database`, without the login."""
-    found = parameters(database_url)
+    """The server and database of a URL as `host:port/database`, without the login."""
+    found = connection_parameters(database_url)
     return f"{found.get('host', 'localhost')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
 
 
 def libpq_environment(database_url: str) -> dict[str, str]:
-    """The variables (`PGHOST`, `PGSSLMODE`, ...) by which psql, dbt and whatever else uses libpq connects like a URL.
+    """Environment variables (`PGHOST`, `PGSSLMODE`, ...) with which psql, dbt and other libpq clients use a URL.
 
-    What the URL leaves open is not in it.
+    Parameters that the URL does not set are left out.
     """
-    found = parameters(database_url)
+    found = connection_parameters(database_url)
     names = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
     return {variable.decode(): found[key] for key, variable in names.items() if variable and key in found}
 
 
 def password_verifier(connection: psycopg.Connection, role: str, password: str | None) -> sql.Literal:
-    """What the server stores of a password, so that the password itself stands in no statement and no log."""
+    """The SCRAM verifier that the server stores, so that no statement or log contains the password itself."""
     encrypted = connection.pgconn.encrypt_password((password or "").encode(), role.encode(), b"scram-sha-256")
     return sql.Literal(encrypted.decode())
 
@@ -126,13 +127,13 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole, suffix: str | 
     """Connection string for a login role on the server of `admin_url`.
 
     Args:
-        settings: the home, which knows what its roles are called and their passwords.
+        settings: the home, which stores the suffix of the role names and the passwords.
         admin_url: the administrator's login.
-        role: the login.
-        suffix: what its name ends in, where the home does not know it yet.
+        role: the login role.
+        suffix: suffix of the role's name; by default the one that the home has stored.
 
     Raises:
-        DatabaseError: the role's password is not known yet, because the warehouse was never set up from this home.
+        DatabaseError: the home has no password of the role, because the warehouse was never set up from this home.
     """
     password = role_password(settings, role)
     if password is None:
@@ -140,12 +141,12 @@ def role_url(settings: Settings, admin_url: str, role: LoginRole, suffix: str | 
     if suffix is None:
         suffix = role_suffix(settings) or ""
     url = conninfo.make_conninfo(admin_url, user=role_name(role, suffix), password=password)
-    # The password itself is never sent, whatever a server in the place of ours says.
+    # The client never sends the password itself, even if another server requests it in clear text.
     return conninfo.make_conninfo(url, require_auth="scram-sha-256") if pq.version() >= _REQUIRE_AUTH_SINCE else url
 
 
 def role_password(settings: Settings, role: LoginRole, *, create: bool = False) -> str | None:
-    """Password of a login role, from the home's secrets."""
+    """Password of a login role from the home's secrets; None if there is none and `create` is false."""
     known = _secrets(settings)
     if role not in known and create:
         known[role] = secrets.token_urlsafe(24)
@@ -154,24 +155,24 @@ def role_password(settings: Settings, role: LoginRole, *, create: bool = False) 
 
 
 def role_suffix(settings: Settings) -> str | None:
-    """What the names of the home's roles end in; None for a home that knows none, or is older than such suffixes."""
+    """Suffix of the home's role names; None if the home has stored none, or is older than these suffixes."""
     return _secrets(settings).get(_SUFFIX)
 
 
-def remember_suffix(settings: Settings, suffix: str) -> None:
-    """Note in the home's secrets what its roles are called."""
+def save_role_suffix(settings: Settings, suffix: str) -> None:
+    """Store the suffix of the role names in the home's secrets."""
     known = _secrets(settings)
     if known.get(_SUFFIX) != suffix:
         _write_secrets(settings, {**known, _SUFFIX: suffix})
 
 
 def secrets_path(settings: Settings) -> Path:
-    """The file that keeps the login roles' passwords, and what their names end in; 0600."""
+    """The file, with mode 0600, of the login roles' passwords and the suffix of their names."""
     return settings.home / "secrets" / "roles.json"
 
 
-def _own_name() -> str:
-    """What sessions of this process are called, in PostgreSQL's views and for those who wait for them."""
+def _application_name() -> str:
+    """`application_name` of this process's sessions, as shown in PostgreSQL's views and to processes that wait."""
     return f"ladderhouse {os.getpid()}@{socket.gethostname()}"[:_LONGEST_NAME]
 
 
@@ -182,17 +183,13 @@ def _secrets(settings: Settings) -> dict[str, str]:
 
 
 def _write_secrets(settings: Settings, known: dict[str, str]) -> None:
-    """Replace the file as a whole; only the home's owner can read it."""
+    """Replace the file atomically; only the home's owner can read it."""
     path = secrets_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(known, stream)
-    fresh.replace(path)
+    write_atomically(path, json.dumps(known).encode(), mode=0o600)
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in its first line that says anything."""
+    """First line of an error message that is not blank; the type of the error if there is none."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0].strip() if lines else type(error).__name__

@@ -1,12 +1,13 @@
-"""Locks of the warehouse, in the order in which they are taken. They are tables and rows of `ops`.
+"""Locks of the warehouse, in the order in which they are acquired. They are locks on tables and rows of `ops`.
 
-Advisory locks would be shorter, but any login may take any of them, and hold up what waits for it. A table or a row is
-locked by a login with rights to write it, and an analyst has none. A lock is of a transaction, so that it ends with its
-session, however that ends, and also where a pooler hands sessions on.
+Advisory locks would be simpler, but any login can acquire them and so block others. Locking a table or a row requires
+write privileges, which analysts do not have. Each lock belongs to a transaction, so it is released when the session
+ends for any reason, and also if a pooler reuses the session.
 
     public.ladder_migrations  one process at a time changes roles, schemas and definitions
-    ops.build_lock            held alone by a build, shared by loads: while a build runs, batches land but wait to load
-    ops.load_locks            a row for each source: one load of it at a time
+    ops.build_lock            exclusive for a build, shared by loads: while a build runs, batches land but wait to load
+    ops.load_locks            one row per source: one load of a source at a time
+    ops.turn_lock             exclusive while views are promoted, shared by checks for damage
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from warehouse.core.errors import DatabaseError
 from warehouse.database.connections import connect
 
 __all__ = [
-    "AWAIT_VIEWS",
-    "await_builds",
-    "holding_builds",
-    "lock_build",
-    "lock_load",
-    "lock_migrations",
-    "lock_views",
-    "registered",
+    "SHARE_VIEW_LOCK",
+    "acquire_build_lock",
+    "acquire_load_lock",
+    "acquire_migration_lock",
+    "acquire_view_lock",
+    "hold_build_lock",
+    "registered_build",
+    "share_build_lock",
 ]
 
-#: Checks for damage run this in their transaction: one during the replacement of the views would find half of them.
-AWAIT_VIEWS: LiteralString = "LOCK TABLE ops.turn_lock IN ACCESS SHARE MODE"
-_ANNOUNCED_AFTER_S = 2.0
-#: Who blocks a session: what it calls itself, and since when it is connected where this login may see that.
+#: Checks for damage run this in their transaction, so that they do not run while views are being replaced.
+SHARE_VIEW_LOCK: LiteralString = "LOCK TABLE ops.turn_lock IN ACCESS SHARE MODE"
+_LOG_WAIT_AFTER_S = 2.0
+#: Sessions that block a session: application name or user, and process id.
 _BLOCKERS = """
 SELECT DISTINCT coalesce(nullif(application_name, ''), usename::text, 'a session'), pid
 FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s)) ORDER BY pid
@@ -46,60 +47,62 @@ FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s)) ORDER BY pid
 _log = logging.getLogger(__name__)
 
 
-def lock_migrations(connection: psycopg.Connection) -> None:
-    """Change roles, schemas and definitions alone, until the transaction ends."""
-    _take(connection, "LOCK TABLE public.ladder_migrations IN EXCLUSIVE MODE", "another set-up of the warehouse")
+def acquire_migration_lock(connection: psycopg.Connection) -> None:
+    """Prevent other processes from changing roles, schemas and definitions until the transaction ends."""
+    _acquire(connection, "LOCK TABLE public.ladder_migrations IN EXCLUSIVE MODE", "another set-up of the warehouse")
 
 
-def lock_build(connection: psycopg.Connection) -> None:
-    """Build alone, until the transaction ends: loads in flight end first, later ones wait, and so do other builds."""
-    _take(connection, "LOCK TABLE ops.build_lock IN EXCLUSIVE MODE", "a load or a build")
+def acquire_build_lock(connection: psycopg.Connection) -> None:
+    """Acquire the build lock until the transaction ends: wait for running loads and builds, and block later ones."""
+    _acquire(connection, "LOCK TABLE ops.build_lock IN EXCLUSIVE MODE", "a load or a build")
 
 
-def await_builds(connection: psycopg.Connection) -> None:
-    """Keep builds away until the transaction ends, beside others that do so."""
-    _take(connection, "LOCK TABLE ops.build_lock IN SHARE MODE", "a build")
+def share_build_lock(connection: psycopg.Connection) -> None:
+    """Share the build lock until the transaction ends: wait for a running build, and block later builds."""
+    _acquire(connection, "LOCK TABLE ops.build_lock IN SHARE MODE", "a build")
 
 
-def lock_load(connection: psycopg.Connection, source: str) -> None:
-    """Load a source alone, until the transaction ends, so that no file is loaded twice even if it fills no table."""
-    found = _take(connection, "SELECT FROM ops.load_locks WHERE source = %s FOR UPDATE", f"a load of {source}", source)
+def acquire_load_lock(connection: psycopg.Connection, source: str) -> None:
+    """Acquire the load lock of a source until the transaction ends, so that no file is loaded twice."""
+    found = _acquire(
+        connection, "SELECT FROM ops.load_locks WHERE source = %s FOR UPDATE", f"a load of {source}", source
+    )
     if found != 1:
         raise DatabaseError(f"the tables of {source} are not set up", "run `ladder doctor`")
 
 
-def lock_views(connection: psycopg.Connection) -> None:
-    """Replace views alone, until the transaction ends: checks for damage wait."""
+def acquire_view_lock(connection: psycopg.Connection) -> None:
+    """Acquire the lock of the views until the transaction ends: checks for damage wait."""
     connection.execute("LOCK TABLE ops.turn_lock IN ACCESS EXCLUSIVE MODE")
 
 
 @contextmanager
-def holding_builds(
-    database_url: str, *, source: str | None = None, limit_s: float | None = None
+def hold_build_lock(
+    database_url: str, *, source: str | None = None, timeout_s: float | None = None
 ) -> Iterator[psycopg.Connection]:
-    """A transaction of its own that holds a lock while another connection works, in as many transactions as it likes.
+    """Hold a lock in a separate transaction while other connections work in any number of transactions.
 
     Args:
         database_url: a login that may write staging or marts.
-        source: share the build lock, and load this source alone; otherwise hold the build lock alone.
-        limit_s: seconds to wait for each lock; None for as long as it takes.
+        source: share the build lock and hold the load lock of this source; None holds the build lock exclusively.
+        timeout_s: seconds to wait for each lock; None waits without a timeout.
 
     Raises:
-        psycopg.errors.LockNotAvailable: `limit_s` is over.
+        psycopg.errors.LockNotAvailable: the timeout was exceeded.
     """
     with connect(database_url) as holder:
-        # A server may end transactions that last, or in which nothing happens; this one does its work that way.
+        # A server may end long or idle transactions; this one is meant to be both.
         holder.execute(
             "SELECT set_config(name, '0', true) FROM pg_settings "
             "WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')"
         )
-        if limit_s is not None:
-            holder.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(limit_s * 1000)}ms"])
+        if timeout_s is not None:
+            holder.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(timeout_s * 1000)}ms"])
         if source is None:
-            lock_build(holder)
+            acquire_build_lock(holder)
         else:
-            await_builds(holder)
-            lock_load(holder, source)
+            share_build_lock(holder)
+            acquire_load_lock(holder, source)
         yield holder
         try:
             holder.rollback()
@@ -108,14 +111,14 @@ def holding_builds(
 
 
 @contextmanager
-def registered(connection: psycopg.Connection, place: str) -> Iterator[str]:
-    """Register a build of dbt, which builds nowhere but in a developer's schema without; what to pass to it.
+def registered_build(connection: psycopg.Connection, place: str) -> Iterator[str]:
+    """Register a dbt build; without a registration dbt only builds in a developer's schema. Yields a token for dbt.
 
-    It is the name of a session, so that it ends with the process that builds, however that ends.
+    The registration is the `application_name` of a session, so it ends with the process that builds.
 
     Args:
-        connection: what `warehouse.publication.publication.building` yields.
-        place: the target: a colour, or `scratch`.
+        connection: the connection that `warehouse.publication.plan.build_session` yields.
+        place: the dbt target: a colour, or `scratch`.
     """
     token = secrets.token_hex(8)
     name = connection.info.parameter_status("application_name") or ""
@@ -127,9 +130,9 @@ def registered(connection: psycopg.Connection, place: str) -> Iterator[str]:
             connection.execute("SELECT set_config('application_name', %s, false)", [name])
 
 
-def _take(connection: psycopg.Connection, statement: LiteralString, what: str, *values: str) -> int:
-    """Wait for a lock; after two seconds log which sessions hold it. Returns how many rows were locked."""
-    timer = threading.Timer(_ANNOUNCED_AFTER_S, _announce, (connection, what))
+def _acquire(connection: psycopg.Connection, statement: LiteralString, what: str, *values: str) -> int:
+    """Wait for a lock; after two seconds log which sessions hold it. Returns the number of locked rows."""
+    timer = threading.Timer(_LOG_WAIT_AFTER_S, _log_holders, (connection, what))
     timer.daemon = True
     timer.start()
     try:
@@ -138,8 +141,8 @@ def _take(connection: psycopg.Connection, statement: LiteralString, what: str, *
         timer.cancel()
 
 
-def _announce(waiting: psycopg.Connection, what: str) -> None:
-    """One line about which sessions hold the lock, from another session: the waiting one takes no statement."""
+def _log_holders(waiting: psycopg.Connection, what: str) -> None:
+    """Log which sessions hold the lock, through another session, since the waiting one is blocked."""
     info = waiting.info
     try:
         with psycopg.connect(info.dsn, password=info.password, autocommit=True) as connection:

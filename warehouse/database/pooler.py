@@ -1,7 +1,7 @@
-"""Refuse a connection pooler that hands one session of PostgreSQL to several clients.
+"""Reject connection poolers that share a PostgreSQL session among clients.
 
-Builds and loads hold locks, set roles and settings, and make temporary tables for as long as they are connected. Behind
-PgBouncer in transaction mode that would be another client's session after the next statement.
+Builds and loads hold locks, set roles and settings, and create temporary tables for the length of a connection. Behind
+PgBouncer in transaction mode the session may belong to another client after the next statement.
 """
 
 from __future__ import annotations
@@ -12,45 +12,46 @@ import psycopg
 
 from warehouse.core.errors import DatabaseError
 
-__all__ = ["refuse_shared_sessions"]
+__all__ = ["reject_shared_sessions"]
 
-_HINT = "let LADDER_DATABASE_URL name PostgreSQL itself, or a pool in session mode that passes `options` on"
-#: Another client of the pool may come between two looks, so that one look finds nothing.
-_LOOKS = 5
+_HINT = "set LADDER_DATABASE_URL to PostgreSQL itself, or to a pool in session mode that passes `options` on"
+#: Another client of the pool may use the session between two checks, so that one check may find nothing.
+_ATTEMPTS = 5
 
 
-def refuse_shared_sessions(connection: psycopg.Connection, connect_again: Callable[[], psycopg.Connection]) -> None:
-    """Look whether the connection is alone in its session, and in UTC.
+def reject_shared_sessions(connection: psycopg.Connection, connect_again: Callable[[], psycopg.Connection]) -> None:
+    """Check that the connection has a session of its own, in UTC.
 
-    A pooler gives its clients a process number of its own. Where that is not the server's, a second connection shows
-    whether both are in one session. The connection is outside a transaction before and after.
+    A pooler sends its clients a process id of its own. If that differs from the server's, a second connection shows
+    whether both share a session. The connection is outside a transaction before and after.
 
     Args:
-        connection: as it was just opened.
-        connect_again: opens another one like it.
+        connection: a new connection.
+        connect_again: opens another connection with the same parameters.
 
     Raises:
-        DatabaseError: it shares its session, or its session does not begin as it should.
+        DatabaseError: the session is shared, or the pooler has dropped the startup options.
     """
     process, zone = _session(connection)
     if zone != "UTC":
-        raise DatabaseError("a connection pooler leaves out how sessions begin (`options`)", _HINT)
+        raise DatabaseError("a connection pooler drops the startup parameter `options`", _HINT)
     if process == connection.info.backend_pid:
         return
     with connect_again() as other:
         own, others = {process}, set[int]()
-        for _ in range(_LOOKS):
+        for _ in range(_ATTEMPTS):
             others.add(_session(other)[0])
             own.add(_session(connection)[0])
             if len(own) > 1 or len(others) > 1 or own & others:
                 raise DatabaseError(
-                    "LADDER_DATABASE_URL leads to a connection pooler in transaction mode, which shares sessions", _HINT
+                    "LADDER_DATABASE_URL points to a connection pooler in transaction mode, which shares sessions",
+                    _HINT,
                 )
 
 
 def _session(connection: psycopg.Connection) -> tuple[int, str]:
     row = connection.execute("SELECT pg_backend_pid(), current_setting('TimeZone')").fetchone()
-    assert row is not None  # a SELECT without FROM always answers
+    assert row is not None  # a SELECT without FROM always returns a row
     if not connection.autocommit:
         connection.rollback()
     return row

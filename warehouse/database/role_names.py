@@ -1,8 +1,8 @@
-"""Names of the warehouse's roles, which carry the database's name: two warehouses on one server share none.
+"""Names of the warehouse's roles. They contain the database's name, so that two warehouses on a server share no role.
 
-A role is `ladder_<kind>_<database>`, and `ladder_<kind>` in a database that is named `ladder`, as the embedded one is.
-Code, migrations and documents write `ladder_<kind>` for short. What a database's roles are called is read from it (who
-owns its schemas), or from the home's secrets: a database that was copied or renamed keeps its roles.
+A role is named `ladder_<kind>_<database>`, or `ladder_<kind>` if the database is named `ladder`, as the embedded one
+is. Code, migrations and documents use the short form `ladder_<kind>`. The suffix is read from the owner of the
+database's schemas or from the home's secrets, so that a copied or renamed database keeps its roles.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import psycopg
 from psycopg import sql
 
 __all__ = [
-    "ACT_AS_MARTS_OWNER",
-    "ACT_AS_OWNER",
     "LOGIN_ROLES",
     "OWNERS",
-    "Kind",
+    "SET_ROLE_MARTS_OWNER",
+    "SET_ROLE_OWNER",
     "LoginRole",
+    "RoleKind",
+    "find_suffix",
+    "qualify_role_names",
     "role_name",
-    "suffix_for",
-    "suffix_in",
-    "with_role_names",
+    "suffix_for_database",
 ]
 
 LoginRole = Literal["ingest", "transform", "developer", "analyst", "serving"]
 Owner = Literal["owner", "marts_owner"]
-Kind = Literal[LoginRole, Owner, "dagster"]
+RoleKind = Literal[LoginRole, Owner, "dagster"]
 
 LOGIN_ROLES: tuple[LoginRole, ...] = ("ingest", "transform", "developer", "analyst", "serving")
 OWNERS: tuple[Owner, ...] = ("owner", "marts_owner")
 
-#: Until the transaction ends, the session acts as the owner of staging and `ops`, or of the marts.
-ACT_AS_OWNER = "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'ops'"
-ACT_AS_MARTS_OWNER = (
+#: Set the role to the owner of staging and `ops`, or of the marts, until the transaction ends.
+SET_ROLE_OWNER = "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'ops'"
+SET_ROLE_MARTS_OWNER = (
     "SELECT set_config('role', pg_get_userbyid(nspowner), true) FROM pg_namespace WHERE nspname = 'marts'"
 )
 
@@ -47,13 +47,13 @@ _DIGEST_LENGTH = 8
 _IN_TEXT = re.compile(r"\bladder_(" + "|".join((*OWNERS, *LOGIN_ROLES)) + r")\b")
 
 
-def role_name(kind: Kind, suffix: str) -> str:
-    """Name of a role, with the suffix of its database's roles."""
+def role_name(kind: RoleKind, suffix: str) -> str:
+    """Name of a role, with the suffix of its database."""
     return f"ladder_{kind}{suffix}"
 
 
-def suffix_for(database: str) -> str:
-    """What the roles of a new warehouse in a database end in; a long name is cut, and a digest keeps it distinct."""
+def suffix_for_database(database: str) -> str:
+    """Suffix of the role names of a new warehouse; a long database name is truncated and made unique by a digest."""
     if database == _PLAIN_DATABASE:
         return ""
     suffix = f"_{database}"
@@ -64,14 +64,14 @@ def suffix_for(database: str) -> str:
     return f"{beginning}_{digest}"
 
 
-def suffix_in(connection: psycopg.Connection) -> str | None:
-    """What the roles of this database end in; None where no warehouse is set up."""
+def find_suffix(connection: psycopg.Connection) -> str | None:
+    """Suffix of the role names of this database; None if it contains no warehouse."""
     row = connection.execute("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'ops'").fetchone()
     return None if row is None or not row[0].startswith("ladder_owner") else row[0].removeprefix("ladder_owner")
 
 
-def with_role_names(statements: str, suffix: str) -> str:
-    """SQL with the short names of roles replaced by those of one database."""
+def qualify_role_names(statements: str, suffix: str) -> str:
+    """Replace the short role names in SQL by those of one database."""
     return _IN_TEXT.sub(
         lambda found: sql.Identifier(f"{found[0]}{suffix}").as_string(None) if suffix else found[0], statements
     )

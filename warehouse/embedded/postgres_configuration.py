@@ -1,4 +1,4 @@
-"""Settings of the embedded PostgreSQL: one warehouse beside Dagster and an API on a small machine."""
+"""Settings of the embedded PostgreSQL for one warehouse, beside Dagster and an API, on a small machine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import psutil
 __all__ = ["ACCESS", "render_configuration"]
 
 ACCESS = """\
-# Written by ladder at each start. Passwords for everybody, from this machine only.
+# Written by ladder at each start. Every login requires a password and comes from this machine.
 host all all 127.0.0.1/32 scram-sha-256
 """
 
 CONFIGURATION = """\
-# Written by ladder at each start; change settings with ALTER SYSTEM, which outlives this file.
+# Written by ladder at each start; change settings with ALTER SYSTEM, which this file does not overwrite.
 hba_file = {access}
 password_encryption = 'scram-sha-256'
 max_connections = 100
@@ -23,19 +23,18 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
 
-# Memory. An eighth of the machine for shared buffers: Python, Valkey and the page cache want the rest. A sort
-# or hash may use 32 MB, since many of the 100 connections may sort at once.
+# Memory. An eighth of the machine for shared buffers: Python, Valkey and the page cache need the rest. A sort
+# or hash may use 32 MB, since many of the 100 connections may sort at the same time.
 shared_buffers = {shared_buffers}MB
 effective_cache_size = {effective_cache_size}MB
 work_mem = 32MB
 maintenance_work_mem = 128MB
 dynamic_shared_memory_type = {dynamic_shared_memory_type}
 
-# Writing. Loads and builds come in bursts: room for 2 GB of log between checkpoints, and for 64 MB before a writer
-# waits for the disk. Page images are not compressed: these binaries have pglz alone, which takes ten times as
-# long as the update of a row here and there itself. What is committed stays committed (synchronous_commit). Nobody
-# replicates this server, so a table that is created and filled in one transaction, as dbt builds them, is synced
-# once in place of being written twice.
+# Writing. Loads and builds come in bursts: up to 2 GB of log between checkpoints, and 64 MB before a writer waits for
+# the disk. Page images are not compressed: these binaries support only pglz, which takes ten times as long as the
+# scattered updates themselves. Commits are durable (synchronous_commit). The server is not replicated, so a table that
+# is created and filled in one transaction, as dbt does, is synced once instead of being written twice.
 synchronous_commit = on
 wal_buffers = 64MB
 max_wal_size = 2GB
@@ -46,8 +45,8 @@ wal_level = minimal
 max_wal_senders = 0
 max_logical_replication_workers = 0
 
-# Planning. Solid-state disks read anywhere at nearly the same price; compiling a query costs more than it
-# saves on queries that last milliseconds.
+# Planning. On solid-state disks random reads cost nearly the same as sequential ones. Compiling a query costs more
+# than it saves for queries of some milliseconds.
 random_page_cost = 1.1
 jit = off
 
@@ -80,11 +79,11 @@ def render_configuration(*, logs: Path, access: Path) -> str:
 
 
 def _has_shared_memory() -> bool:
-    """Whether parallel hash joins fit into /dev/shm; containers often give it 64 MB, and they fail."""
+    """Whether /dev/shm is large enough for parallel hash joins; the 64 MB of many containers are not."""
     try:
         status = os.statvfs("/dev/shm")
     except OSError:
-        return True  # no such folder: shared memory does not live in a file system here
+        return True  # no such folder: shared memory is not in a file system here
     return status.f_frsize * status.f_blocks >= 512 * MEGABYTE
 
 

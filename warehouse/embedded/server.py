@@ -1,7 +1,7 @@
-"""What PostgreSQL and Valkey share: one process per home, leases, start, stop.
+"""Start and stop an embedded server: one process per home, used through leases.
 
-A server is *ours* when the record file is locked: the server inherits the lock when it is launched, so the
-kernel keeps it exactly as long as the process (and PostgreSQL's children) live.
+A server runs if its pid file is locked: it inherits the lock when it is launched, so the kernel holds the lock exactly
+as long as the process (and PostgreSQL's children) run.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from typing import ClassVar
 import psutil
 
 from warehouse.core.errors import ConfigurationError, DatabaseError
+from warehouse.core.log_rotation import rotate_when_large
 from warehouse.embedded.home import Home, try_lock
-from warehouse.embedded.launch import serve
+from warehouse.embedded.launch import launch_server
 from warehouse.embedded.lease import Lease
 from warehouse.embedded.ports import choose_port, is_free
 
 __all__ = ["Server"]
 
 POLL_S = 0.005
-LOG_LIMIT_BYTES = 1_000_000
-ATTEMPTS = 3  # a free port may be taken by somebody else before the server has it
-FAREWELL_S = 2.0  # idle children of a killed postmaster leave at once
+MAX_LOG_BYTES = 1_000_000
+MAX_LAUNCHES = 3  # another program may take a free port before the server binds it
+ORPHAN_EXIT_S = 2.0  # idle children of a killed postmaster exit immediately
 
 
 class Server(ABC):
@@ -37,61 +38,61 @@ class Server(ABC):
     name: ClassVar[str]
     product: ClassVar[str]
     port_variable: ClassVar[str]
-    start_limit_s: ClassVar[float]
-    #: signals that end the server, each with the seconds it gets before the next; the last one is SIGKILL
-    endings: ClassVar[Sequence[tuple[signal.Signals, float]]]
+    start_timeout_s: ClassVar[float]
+    #: signals that stop the server, each with the seconds until the next one is sent; the last one is SIGKILL
+    stop_signals: ClassVar[Sequence[tuple[signal.Signals, float]]]
 
-    def __init__(self, home: Home, asked_port: int) -> None:
+    def __init__(self, home: Home, configured_port: int) -> None:
         self.home = home
         self.log = home.servers / f"{self.name}.log"
         self.password_file = home.secrets / self.name
-        self._asked_port = asked_port
-        self._record = home.servers / f"{self.name}.server"
-        self._kept_port = home.servers / f"{self.name}.port"
+        self._configured_port = configured_port
+        self._pid_file = home.servers / f"{self.name}.server"
+        self._port_file = home.servers / f"{self.name}.port"
         self._launches = 0
         self._launched_port = 0
         self._log_sizes: dict[Path, int] = {}
-        self._joined: psutil.Process | None = None
+        self._used_process: psutil.Process | None = None
 
     @property
     @abstractmethod
     def folder(self) -> Path:
-        """Where the server works."""
+        """The server's working directory."""
 
     @property
     @abstractmethod
-    def mark(self) -> str:
-        """The argument on its command line that belongs to this home only."""
+    def command_line_marker(self) -> str:
+        """The argument on its command line that identifies this home."""
 
     @abstractmethod
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
-        """Write what the server needs before it starts; returns its command line."""
+        """Write the files that the server needs; returns its command line."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether our process runs and takes requests."""
+        """Whether the server runs and accepts requests."""
 
     @abstractmethod
     def address(self) -> str:
         """URL of the running server, with its password."""
 
     def logs(self) -> list[Path]:
-        """Every file that the server may complain in."""
+        """All files that may contain errors of the server."""
         return [self.log] if self.log.exists() else []
 
-    def leftovers(self) -> list[psutil.Process]:
-        """Processes of ours that may outlive the server."""
+    def orphaned_processes(self) -> list[psutil.Process]:
+        """Children of the server that may outlive it."""
         return []
 
     def process(self) -> psutil.Process | None:
-        """Our running process: alive by its record, and started for this home by its command line.
+        """The running process: the one in the pid file, if its command line belongs to this home.
 
-        psutil remembers its start time and refuses to signal another process that got the same pid.
+        psutil stores its start time and does not signal another process that got the same pid.
         """
         try:
-            pid, _ = self._record.read_text(encoding="utf-8").split()
+            pid, _ = self._pid_file.read_text(encoding="utf-8").split()
             process = psutil.Process(int(pid))
-            if process.status() != psutil.STATUS_ZOMBIE and self.mark in process.cmdline():
+            if process.status() != psutil.STATUS_ZOMBIE and self.command_line_marker in process.cmdline():
                 return process
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             pass
@@ -101,173 +102,175 @@ class Server(ABC):
         """Port of the running server.
 
         Raises:
-            ValueError: it has just gone.
+            ValueError: the server has just exited.
         """
-        _, port = self._record.read_text(encoding="utf-8").split()
+        _, port = self._pid_file.read_text(encoding="utf-8").split()
         return int(port)
 
     def start(self, lock: int, lease: Lease) -> None:
         """Launch the server unless it runs.
 
         Raises:
-            ConfigurationError: the port that is set cannot be had.
-            DatabaseError: something that is not our server holds its record.
+            ConfigurationError: the configured port is in use, or the server runs on another one.
+            DatabaseError: an unknown process holds the lock of the pid file.
         """
-        if self.process() and self._asked_port not in (0, self.port()):
+        if self.process() and self._configured_port not in (0, self.port()):
             if not lease.is_last():
                 raise ConfigurationError(
-                    f"{self.product} of {self.home.path} already runs on port {self.port()}, not {self._asked_port}",
+                    f"{self.product} of {self.home.path} already runs on port {self.port()},"
+                    f" not {self._configured_port}",
                     f"unset {self.port_variable}, or end the other ladder commands first",
                 )
             self.stop()
-        record = self._lock_record()
-        if record is None:
+        pid_file = self._lock_pid_file()
+        if pid_file is None:
             return
         try:
-            self._launch(lock, record)
+            self._launch(lock, pid_file)
         finally:
-            os.close(record)
+            os.close(pid_file)
 
-    def await_ready(self, lock: int, lease: Lease) -> None:
-        """Wait until the server that `start` launched or found takes requests.
+    def wait_until_ready(self, lock: int, lease: Lease) -> None:
+        """Wait until the server that `start` launched or found accepts requests.
 
         Raises:
-            DatabaseError: it did not come up; names the log.
+            DatabaseError: the server did not start; the message names the log.
         """
-        deadline = time.monotonic() + self.start_limit_s
+        deadline = time.monotonic() + self.start_timeout_s
         while not self.is_ready():
-            if self._is_gone():
-                found_leaving = self._launches == 0
-                lost_port = not self._asked_port and not is_free(self._launched_port)
-                if found_leaving or (lost_port and self._launches < ATTEMPTS):
+            if self._has_exited():
+                found_exiting = self._launches == 0
+                lost_port = not self._configured_port and not is_free(self._launched_port)
+                if found_exiting or (lost_port and self._launches < MAX_LAUNCHES):
                     self.start(lock, lease)
                     continue
-                log, complaint = self._complaint()
-                raise DatabaseError(f"{self.product} did not start: {complaint}", f"see {log}")
+                log, reason = self._last_error()
+                raise DatabaseError(f"{self.product} did not start: {reason}", f"see {log}")
             if time.monotonic() > deadline:
-                raise DatabaseError(f"{self.product} is not ready after {self.start_limit_s:.0f} s", f"see {self.log}")
+                raise DatabaseError(
+                    f"{self.product} is not ready after {self.start_timeout_s:.0f} s", f"see {self.log}"
+                )
             time.sleep(POLL_S)
-        self.join()
+        self.remember_process()
 
-    def join(self) -> None:
-        """Remember the process that runs now, which is ended where somebody removes the home below it."""
-        self._joined = self.process()
+    def remember_process(self) -> None:
+        """Store the process that runs now, to stop it if the home is removed while it runs."""
+        self._used_process = self.process()
 
     def stop(self) -> None:
-        """Ask the server to end, press it where it does not, and wait until it is gone.
+        """Send the stop signals one after another until the server has exited.
 
         Raises:
-            DatabaseError: it outlived even that.
+            DatabaseError: the server still runs after the last signal.
         """
-        for ending, seconds in self.endings:
+        for ending, seconds in self.stop_signals:
             process = self.process()
             if process is None:
-                self._end_leftovers()
+                self._stop_orphans()
             else:
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(ending)
-            if self._await_gone(seconds):
+            if self._wait_until_exited(seconds):
                 return
         raise DatabaseError(f"{self.product} cannot be stopped", f"see {self.log}")
 
     def stop_without_home(self) -> None:
-        """End the process we used after somebody removed its data under it: there is nothing left to save."""
-        if self._joined is not None:
-            quick_ending, _ = self.endings[-2]
+        """Stop the stored process after its home was removed, without writing data."""
+        if self._used_process is not None:
+            quick_ending, _ = self.stop_signals[-2]
             with suppress(psutil.NoSuchProcess):
-                self._joined.send_signal(quick_ending)
+                self._used_process.send_signal(quick_ending)
 
-    def _launch(self, lock: int, record: int) -> None:
+    def _launch(self, lock: int, pid_file: int) -> None:
         self._launches += 1
         self._launched_port = choose_port(
             self.home,
-            asked=self._asked_port,
-            kept=self._kept_port,
+            configured=self._configured_port,
+            port_file=self._port_file,
             product=self.product,
             variable=self.port_variable,
         )
         command = self.prepare(self._launched_port, lock)
-        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
-            self.log.replace(self.log.with_suffix(".log.old"))
+        rotate_when_large(self.log, max_bytes=MAX_LOG_BYTES)
         self._log_sizes = {log: log.stat().st_size for log in self.logs()}
-        serve(
+        launch_server(
             self.home,
             command,
             folder=self.folder,
-            record=record,
+            pid_file=pid_file,
             port=self._launched_port,
             log=self.log,
         )
 
-    def _lock_record(self) -> int | None:
-        """Lock the record for a new server; None when a running one holds it."""
-        record = os.open(self._record, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _lock_pid_file(self) -> int | None:
+        """Lock the pid file for a new server; None if a running server holds the lock."""
+        pid_file = os.open(self._pid_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         is_ours = False
         try:
-            self.home.give(self._record, self.home.keeper)
-            is_ours = self._await_lock(record)
+            self.home.chown(self._pid_file, self.home.owner_account)
+            is_ours = self._wait_for_lock(pid_file)
             if is_ours:
-                os.ftruncate(record, 0)
+                os.ftruncate(pid_file, 0)
         except BaseException:
-            os.close(record)
+            os.close(pid_file)
             raise
         if is_ours:
-            return record
-        os.close(record)
+            return pid_file
+        os.close(pid_file)
         return None
 
-    def _await_lock(self, record: int) -> bool:
-        """Whether the record could be locked; false as soon as a running server turns up.
+    def _wait_for_lock(self, pid_file: int) -> bool:
+        """Whether the pid file could be locked; false as soon as a running server is found.
 
-        It is held without a live process where the starter was killed before its server said its pid, and
-        where a server was killed and its children have not left.
+        The lock may be held without a running server: if the starting process was killed before its server wrote the
+        pid, or if a server was killed and its children have not exited.
         """
-        for _ in range(ATTEMPTS):
-            deadline = time.monotonic() + FAREWELL_S
+        for _ in range(MAX_LAUNCHES):
+            deadline = time.monotonic() + ORPHAN_EXIT_S
             while time.monotonic() < deadline:
-                if try_lock(record):
+                if try_lock(pid_file):
                     return True
                 if self.process():
                     return False
                 time.sleep(POLL_S)
-            self._end_leftovers()
+            self._stop_orphans()
         raise DatabaseError(
-            f"a process that ladder does not know holds {self._record}",
-            "end it (it may be a server whose directory was moved while it ran)",
+            f"an unknown process holds the lock of {self._pid_file}",
+            "stop it (it may be a server whose directory was moved while it ran)",
         )
 
-    def _end_leftovers(self) -> None:
-        for process in self.leftovers():
+    def _stop_orphans(self) -> None:
+        for process in self.orphaned_processes():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGQUIT)
 
-    def _await_gone(self, seconds: float) -> bool:
+    def _wait_until_exited(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while not self._is_gone():
+        while not self._has_exited():
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_S)
         return True
 
-    def _is_gone(self) -> bool:
+    def _has_exited(self) -> bool:
         try:
-            record = os.open(self._record, os.O_RDWR | os.O_CLOEXEC)
+            pid_file = os.open(self._pid_file, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return True  # never launched
         try:
-            return try_lock(record)
+            return try_lock(pid_file)
         finally:
-            os.close(record)
+            os.close(pid_file)
 
-    def _complaint(self) -> tuple[Path, str]:
-        """The last fatal message since the launch (or the last one of any kind), with its log."""
-        said: list[tuple[Path, str]] = []
+    def _last_error(self) -> tuple[Path, str]:
+        """The last fatal message since the launch, or the last message of any level, with its log."""
+        lines: list[tuple[Path, str]] = []
         for log in self.logs():
             with open(log, encoding="utf-8", errors="replace") as file:
                 file.seek(min(self._log_sizes.get(log, 0), log.stat().st_size))
-                said += [(log, line.strip()) for line in file if line.strip()]
-        for log, line in reversed(said):
+                lines += [(log, line.strip()) for line in file if line.strip()]
+        for log, line in reversed(lines):
             for level in ("FATAL:", "PANIC:"):
                 if level in line:
                     return log, line.partition(level)[2].strip()
-        return said[-1] if said else (self.log, "it left no message")
+        return lines[-1] if lines else (self.log, "it wrote no message")

@@ -1,4 +1,4 @@
-"""Let SIGTERM and SIGHUP unwind the stack, so that the last one out stops the servers."""
+"""Raise SystemExit on SIGTERM and SIGHUP, so that leases are released and the servers are stopped."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["unwinding_on_termination"]
+__all__ = ["exit_on_termination"]
 
 
 @contextmanager
-def unwinding_on_termination() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into SystemExit, where nobody else handles them and as far as a thread may."""
+def exit_on_termination() -> Iterator[None]:
+    """Convert SIGTERM and SIGHUP into SystemExit, in the main thread and if no other handler is installed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -30,5 +30,5 @@ def unwinding_on_termination() -> Iterator[None]:
 
 
 def _exit(number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)  # once is enough: a second one would interrupt the stopping
+    signal.signal(number, signal.SIG_IGN)  # a second signal would interrupt the shutdown
     raise SystemExit(128 + number)

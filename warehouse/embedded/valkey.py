@@ -1,4 +1,4 @@
-"""The embedded Valkey: a cache on 127.0.0.1, with a password."""
+"""The embedded Valkey: a cache that listens on 127.0.0.1 and requires a password."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ port {port}
 requirepass {password}
 dir {folder}
 daemonize no
-# The command line names this file; ladder knows its process by that.
+# The command line contains the path of this file, by which ladder identifies the process.
 set-proc-title no
 loglevel notice
 
-# A cache: everything here is published again from PostgreSQL.
+# A cache: all of its content can be published again from PostgreSQL.
 save ""
 appendonly no
 
 maxmemory 256mb
-# Answers and boards carry a time to live and cost one query to refill. The pointer to the published generation carries
-# none: evicting it would cost every answer, so it is left out.
+# Responses and boards have a time to live and can be refilled with one query each. The pointer to the published
+# generation has none, so that it is not evicted: without it every response would be a miss.
 maxmemory-policy volatile-lru
-# Old boards are large; their memory is given back off the request path.
+# Old boards are large; their memory is freed in the background.
 lazyfree-lazy-user-del yes
 lazyfree-lazy-expire yes
 lazyfree-lazy-eviction yes
@@ -45,8 +45,8 @@ class Valkey(Server):
     name = "valkey"
     product = "Valkey"
     port_variable = "LADDER_VALKEY_PORT"
-    start_limit_s = 30.0
-    endings = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
+    start_timeout_s = 30.0
+    stop_signals = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
 
     @property
     def folder(self) -> Path:
@@ -54,8 +54,8 @@ class Valkey(Server):
         return self.home.valkey
 
     @property
-    def mark(self) -> str:
-        """Valkey is started with its configuration only."""
+    def command_line_marker(self) -> str:
+        """The path of the configuration, the only argument."""
         return str(self._configuration)
 
     @property
@@ -63,8 +63,8 @@ class Valkey(Server):
         return self.home.servers / "valkey.conf"
 
     def prepare(self, port: int, lock: int) -> Sequence[str | Path]:
-        """Write the configuration, which also keeps the password off the command line."""
-        account = self.home.account
+        """Write the configuration, which contains the password so that the command line does not."""
+        account = self.home.server_account
         self.home.folder(self.folder, 0o700, account)
         text = CONFIGURATION.format(
             port=port, password=self.home.password(self.name, create=True), folder=_quoted(self.folder)
@@ -73,7 +73,7 @@ class Valkey(Server):
         return [valkey_bin(), self._configuration]
 
     def is_ready(self) -> bool:
-        """Whether our process answers."""
+        """Whether the server runs and responds."""
         if self.process() is None:
             return False
         password = self.home.password(self.name, create=False)

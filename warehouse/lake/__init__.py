@@ -1,1 +1,1 @@
-"""The lake: received pages, as files."""
+"""The lake: fetched pages as files."""

@@ -1,8 +1,9 @@
-"""Small lake files of a closed day into one, without a moment at which a page is lost, doubled or pointed at wrongly.
+"""Compact the small lake files of a closed day into one, so that at no time a page is lost or a reference is wrong.
 
-The pages of a day's small files are appended to the first of them, under its own name and in one rename; its own pages
-keep their places. Then the books follow in one transaction, and only then the other files go, each before its row. A
-page that stands in two files, because a compaction was killed in between, is written once the next time.
+The pages of a day's small files are appended to the first of them, in one rename of a file with the same name; its own
+pages keep their positions. Then one transaction updates the references in `ops`, and only then the other files are
+removed, each before its row. If a compaction is killed in between, some pages are in two files; the next compaction
+writes them once.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import pyarrow.parquet as pq
 from psycopg import sql
 
 from warehouse.core.errors import LakeError
+from warehouse.core.files import sync_folder
 from warehouse.database.connections import connect
-from warehouse.database.locks import holding_builds
+from warehouse.database.locks import hold_build_lock
 from warehouse.lake.files import Lake
 from warehouse.model.source import Source
 
@@ -33,17 +35,17 @@ __all__ = ["CompactReport", "compact", "compact_when_due"]
 #: A file of this size is not worth moving.
 _SMALL_BYTES = 64 << 20
 #: A compacted file grows no larger than this.
-_TARGET_BYTES = 256 << 20
+_MAX_FILE_BYTES = 256 << 20
 _ROW_GROUP_PAGES = 16
 _ABANDONED_S = 3600
-#: What a run spends on it at most, and waits for other processes before it leaves it to the next run.
-_DAILY_LIMIT_S = 20.0
-_LOCK_LIMIT_S = 1.0
+#: Seconds that a run spends on compaction, and that it waits for locks before it leaves it to the next run.
+_DAILY_BUDGET_S = 20.0
+_LOCK_TIMEOUT_S = 1.0
 
 _logger = logging.getLogger(__name__)
 
-#: Books that point at pages: table in `ops`, and its columns besides source, path and page.
-_BOOKS = {
+#: Tables in `ops` that reference pages, with their columns besides source, path and page.
+_PAGE_REFERENCES = {
     "rejects": (
         "table_name",
         "record_index",
@@ -60,15 +62,15 @@ _BOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class CompactReport:
-    """Files of closed days before and after."""
+    """Number of files of closed days before and after."""
 
     files_before: int = 0
     files_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a page stood and stands."""
+class _PageMove:
+    """Old and new position of a page."""
 
     old_path: str
     old_page: int
@@ -76,12 +78,12 @@ class _Place:
 
 
 def compact_when_due(database_url: str, lake: Lake, source: Source) -> None:
-    """Compact once a day, for a bounded time, while nothing loads or builds; the next run does what is left.
+    """Compact once a day, for a limited time, unless a load or build runs; the next run continues.
 
     Args:
         database_url: the administrator's login.
-        lake: where the files are.
-        source: whose files.
+        lake: the lake.
+        source: the source whose files are compacted.
 
     Raises:
         LakeError: a file cannot be read or written; nothing is lost.
@@ -91,11 +93,11 @@ def compact_when_due(database_url: str, lake: Lake, source: Source) -> None:
             "SELECT compacted_at >= date_trunc('day', now(), 'UTC') FROM ops.lake_listings WHERE source = %s",
             [source.name],
         ).fetchone()
-    # Without a row nothing was loaded yet.
+    # Without a row nothing has been loaded yet.
     if row is None or row[0]:
         return
     try:
-        compact(database_url, lake, source, limit_s=_DAILY_LIMIT_S, lock_limit_s=_LOCK_LIMIT_S)
+        compact(database_url, lake, source, time_budget_s=_DAILY_BUDGET_S, lock_timeout_s=_LOCK_TIMEOUT_S)
     except psycopg.errors.LockNotAvailable:
         _logger.info("not compacted: the lake of %s is being loaded or built from", source.name)
 
@@ -106,39 +108,39 @@ def compact(
     source: Source,
     *,
     today: date | None = None,
-    limit_s: float = inf,
-    lock_limit_s: float | None = None,
+    time_budget_s: float = inf,
+    lock_timeout_s: float | None = None,
 ) -> CompactReport:
     """Compact the loaded files of every endpoint and closed day of a source. Loads and builds wait meanwhile.
 
     Args:
         database_url: the administrator's login.
-        lake: where the files are.
-        source: whose files.
-        today: the day that is not closed yet, UTC; today's by default.
-        limit_s: seconds after which no further files are begun with.
-        lock_limit_s: seconds to wait for loads and builds that run; None for as long as they take.
+        lake: the lake.
+        source: the source whose files are compacted.
+        today: the day that is not closed yet, in UTC; the current day by default.
+        time_budget_s: seconds after which no further group of files is started.
+        lock_timeout_s: seconds to wait for running loads and builds; None waits without a timeout.
 
     Raises:
-        LakeError: a file cannot be read or written; what is done stays done, and nothing is lost.
-        psycopg.errors.LockNotAvailable: `lock_limit_s` is over.
+        LakeError: a file cannot be read or written; completed groups stay compacted, and nothing is lost.
+        psycopg.errors.LockNotAvailable: `lock_timeout_s` was exceeded.
     """
-    deadline = time.monotonic() + limit_s
+    deadline = time.monotonic() + time_budget_s
     today = today or datetime.now(UTC).date()
-    _sweep(lake, source)
+    _remove_abandoned(lake, source)
     before = after = 0
     with (
-        holding_builds(database_url, source=source.name, limit_s=lock_limit_s),
+        hold_build_lock(database_url, source=source.name, timeout_s=lock_timeout_s),
         connect(database_url, autocommit=True) as connection,
     ):
         rows = connection.execute("SELECT path FROM ops.lake_files WHERE source = %s", [source.name])
         loaded = {row[0] for row in rows}
         present = {lake.name_of(path): path for path in lake.files(source.name)}
-        # Only where the folder is there: a lake that is not mounted has lost nothing.
+        # Only if the folder exists: the lake may not be mounted.
         folders = {path.parent for path in present.values()}
-        _forget_missing(connection, {name for name in loaded - set(present) if (lake.root / name).parent in folders})
+        _delete_file_rows(connection, {name for name in loaded - set(present) if (lake.root / name).parent in folders})
         closed = [path for name, path in present.items() if name in loaded and _day(path) < today]
-        for group in _groups(closed):
+        for group in _group_files(closed):
             before += len(group)
             after += 1
             if len(group) > 1:
@@ -149,17 +151,17 @@ def compact(
     return CompactReport(before, after)
 
 
-def _sweep(lake: Lake, source: Source) -> None:
-    """Remove what writers left that were killed; a file is written in seconds, and noted before."""
-    lake.sweep_pending(source.name, older_than_s=_ABANDONED_S)
-    for path in lake.unfinished(source.name):
+def _remove_abandoned(lake: Lake, source: Source) -> None:
+    """Remove files and markers that killed writers left behind; writing a file takes seconds."""
+    lake.remove_stale_markers(source.name, older_than_s=_ABANDONED_S)
+    for path in lake.unfinished_files(source.name):
         with _lake_errors(path):
             if time.time() - path.stat().st_mtime > _ABANDONED_S:
                 path.unlink(missing_ok=True)
 
 
-def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
-    """Files that go together: of one folder, small, in the order of their landing."""
+def _group_files(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Group small files of one folder in landing order."""
     folders: dict[Path, list[Path]] = {}
     for path in sorted(files, key=lambda path: path.name):
         folders.setdefault(path.parent, []).append(path)
@@ -168,7 +170,7 @@ def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
         size = 0
         for path in paths:
             bytes_ = path.stat().st_size
-            if group and (bytes_ > _SMALL_BYTES or size + bytes_ > _TARGET_BYTES):
+            if group and (bytes_ > _SMALL_BYTES or size + bytes_ > _MAX_FILE_BYTES):
                 yield group
                 group, size = [], 0
             group.append(path)
@@ -177,53 +179,55 @@ def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def _compact_group(connection: psycopg.Connection, lake: Lake, group: Sequence[Path]) -> None:
-    kept, others = group[0], group[1:]
-    unfinished = kept.with_suffix(".unfinished")
-    with _lake_errors(kept):
-        places, pages = _append(lake, group, unfinished)
-        unfinished.replace(kept)
-        _sync(kept.parent)
-    name = lake.name_of(kept)
-    gone = [lake.name_of(path) for path in others]
+    target, others = group[0], group[1:]
+    unfinished = target.with_suffix(".unfinished")
+    with _lake_errors(target):
+        moves, pages = _append(lake, group, unfinished)
+        unfinished.replace(target)
+        sync_folder(target.parent)
+    name = lake.name_of(target)
+    removed = [lake.name_of(path) for path in others]
     with connection.transaction(), connection.cursor() as cursor:
-        for book, columns in _BOOKS.items():
-            _move(cursor, book, columns, places, name, gone)
+        for table, columns in _PAGE_REFERENCES.items():
+            _update_references(cursor, table, columns, moves, name, removed)
         cursor.execute("UPDATE ops.lake_files SET pages = %s WHERE path = %s", [pages, name])
-    with _lake_errors(kept):
+    with _lake_errors(target):
         for path in others:
             path.unlink()
-        _sync(kept.parent)
-    _forget_missing(connection, set(gone))
+        sync_folder(target.parent)
+    _delete_file_rows(connection, set(removed))
 
 
-def _move(
+def _update_references(
     cursor: psycopg.Cursor,
-    book: str,
+    table: str,
     columns: Sequence[str],
-    places: Sequence[_Place],
+    moves: Sequence[_PageMove],
     name: str,
-    gone: Sequence[str],
+    removed: Sequence[str],
 ) -> None:
-    """Let a book that points at pages follow them into the file that is kept."""
+    """Update the rows of a table that reference pages of removed files."""
     names: dict[str, sql.Composable] = {
-        "book": sql.Identifier("ops", book),
+        "table": sql.Identifier("ops", table),
         "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
     }
-    cursor.execute(sql.SQL("SELECT DISTINCT lake_path FROM {book} WHERE lake_path = ANY(%s)").format(**names), [gone])
-    noted = {row[0] for row in cursor}
+    cursor.execute(
+        sql.SQL("SELECT DISTINCT lake_path FROM {table} WHERE lake_path = ANY(%s)").format(**names), [removed]
+    )
+    referenced = {row[0] for row in cursor}
     cursor.executemany(
         sql.SQL(
-            "INSERT INTO {book} (source, lake_path, page, {columns}) SELECT source, %s, %s, {columns} FROM {book} "
+            "INSERT INTO {table} (source, lake_path, page, {columns}) SELECT source, %s, %s, {columns} FROM {table} "
             "WHERE lake_path = %s AND page = %s ON CONFLICT DO NOTHING"
         ).format(**names),
-        [(name, place.new_page, place.old_path, place.old_page) for place in places if place.old_path in noted],
+        [(name, move.new_page, move.old_path, move.old_page) for move in moves if move.old_path in referenced],
     )
-    cursor.execute(sql.SQL("DELETE FROM {book} WHERE lake_path = ANY(%s)").format(**names), [gone])
+    cursor.execute(sql.SQL("DELETE FROM {table} WHERE lake_path = ANY(%s)").format(**names), [removed])
 
 
-def _append(lake: Lake, group: Sequence[Path], target: Path) -> tuple[list[_Place], int]:
-    """Write the pages of all files, each page once; returns where each went and how many there are."""
-    places: list[_Place] = []
+def _append(lake: Lake, group: Sequence[Path], target: Path) -> tuple[list[_PageMove], int]:
+    """Write the pages of all files, each page once; returns the new positions and the number of pages."""
+    moves: list[_PageMove] = []
     known: dict[bytes, int] = {}
     written = 0
     with target.open("wb") as stream:
@@ -234,18 +238,18 @@ def _append(lake: Lake, group: Sequence[Path], target: Path) -> tuple[list[_Plac
                 for batch in _batches(path):
                     rows: list[int] = []
                     for row, digest in enumerate(batch["digest"].to_pylist()):
-                        # The first file keeps even its own doubles, and so the places of all its pages: what points
-                        # at them is right also before the books follow.
+                        # The first file keeps even its duplicates, and so the positions of all its pages: references
+                        # to them are correct also before the transaction.
                         if path == group[0] or digest not in known:
                             known.setdefault(digest, written + len(rows))
                             rows.append(row)
-                        places.append(_Place(name, batch["page"][row].as_py(), known[digest]))
+                        moves.append(_PageMove(name, batch["page"][row].as_py(), known[digest]))
                     if rows:
                         writer.write_batch(_renumbered(batch.take(pa.array(rows)), written))
                         written += len(rows)
         stream.flush()
         os.fsync(stream.fileno())
-    return places, written
+    return moves, written
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -258,22 +262,13 @@ def _renumbered(batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index("page"), batch.schema.field("page"), numbers)
 
 
-def _forget_missing(connection: psycopg.Connection, names: set[str]) -> None:
-    """Remove the rows of files that a compaction has removed."""
+def _delete_file_rows(connection: psycopg.Connection, names: set[str]) -> None:
+    """Delete the rows of files that no longer exist."""
     connection.execute("DELETE FROM ops.lake_files WHERE path = ANY(%s)", [sorted(names)])
 
 
 def _day(path: Path) -> date:
     return date.fromisoformat(path.parent.name.removeprefix("date="))
-
-
-def _sync(folder: Path) -> None:
-    """Make renames and removals last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

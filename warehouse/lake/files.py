@@ -1,14 +1,14 @@
-"""The lake: every answer as it was fetched, in Parquet, written before anything else can fail.
+"""The lake: every response as it was fetched, in Parquet, written before any other step can fail.
 
     <root>/raw/<source>/<endpoint>/date=YYYY-MM-DD/<batch>.parquet
 
-A file holds one or more pages, one a row. It is written under another name, flushed to the disk and renamed, so that a
-file under its final name is always whole. File names sort by the time of landing.
+A file contains one or more pages, one per row. It is written under a temporary name, flushed to the disk and renamed,
+so that a file with its final name is always complete. File names sort by landing time.
 
     <root>/pending/<source>/<endpoint>~YYYY-MM-DD~<batch>
 
-An empty file for each file that was landed and is not loaded yet, written before the file is renamed: what is pending
-is found without listing the lake (`warehouse.lake.pending`).
+An empty marker for each file that was landed and is not loaded yet, written before the file is renamed, so that pending
+files are found without listing the lake (`warehouse.lake.pending`).
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.core.errors import LakeError
-from warehouse.core.json_text import json_text, read_json, without_fields
-from warehouse.model.source import CursorMove, Page, Source
+from warehouse.core.files import sync_folder, write_atomically
+from warehouse.core.json_text import encode_json, read_json, remove_fields
+from warehouse.model.source import CursorUpdate, Page, Source
 
-__all__ = ["Lake", "write_whole"]
+__all__ = ["Lake", "write_lake_file"]
 
 _SCHEMA = pa.schema(
     [
@@ -55,16 +56,16 @@ class Lake:
     """A directory of landed pages.
 
     Args:
-        root: the lake's directory; created when the first page lands.
+        root: the lake's directory; created when the first page is landed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def land(self, source: Source, endpoint: str, pages: Sequence[Page]) -> Path:
-        """Write pages of one endpoint into a new file and return its path once they are on the disk.
+        """Write pages of one endpoint into a new file and return its path once it is on the disk.
 
-        Fields that may not be stored (`Endpoint.never`) are removed first.
+        Fields that must not be stored (`Endpoint.excluded_fields`) are removed first.
 
         Raises:
             LakeError: the disk is full, or the lake cannot be written.
@@ -73,7 +74,7 @@ class Lake:
         folder = self.root / "raw" / source.name / endpoint / f"date={day}"
         path = folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}.parquet"
         unfinished = path.with_suffix(".unfinished")
-        table = _to_table(pages, source.endpoints[endpoint].never)
+        table = _to_table(pages, source.endpoints[endpoint].excluded_fields)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as stream:
@@ -88,23 +89,23 @@ class Lake:
                 )
                 stream.flush()
                 os.fsync(stream.fileno())
-            self.note_pending([path])
+            self.mark_pending([path])
             unfinished.rename(path)
-            _sync_folder(folder)
+            sync_folder(folder)
         except OSError as error:
-            with suppress(OSError):  # what keeps the file from being written may keep it from being removed
+            with suppress(OSError):  # the reason why the file cannot be written may also keep it from being removed
                 unfinished.unlink()
             raise _lake_error(error, "write", path) from None
         return path
 
     def files(self, source: str, endpoint: str | None = None) -> list[Path]:
-        """Finished files of a source, or of one of its endpoints, in the order of their landing."""
+        """Complete files of a source, or of one of its endpoints, in landing order."""
         folder = self.root / "raw" / source
         pattern = f"{endpoint or '*'}/date=*/*.parquet"
         return sorted(folder.glob(pattern), key=lambda path: path.name)
 
-    def note_pending(self, paths: Sequence[Path]) -> None:
-        """Note files of one source that are not loaded yet; lasts once this returns.
+    def mark_pending(self, paths: Sequence[Path]) -> None:
+        """Write markers for files of one source that are not loaded yet, and flush them to the disk.
 
         Raises:
             OSError: the lake cannot be written.
@@ -114,80 +115,80 @@ class Lake:
         folder = self._pending_folder(paths[0].parents[2].name)
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
-            (folder / _note_name(path)).touch()
-        _sync_folder(folder)
+            (folder / _marker_name(path)).touch()
+        sync_folder(folder)
 
-    def noted_pending(self, source: str) -> list[Path]:
-        """Files that are noted as not loaded, in the order of their landing; one that is being written is not there."""
+    def marked_pending(self, source: str) -> list[Path]:
+        """Files with a marker, in landing order; a file that is still being written does not exist yet."""
         folder = self._pending_folder(source)
         try:
             names = [entry.name for entry in os.scandir(folder)]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        found = (self._noted_path(source, name) for name in names)
+        found = (self._marked_path(source, name) for name in names)
         return sorted((path for path in found if path is not None), key=lambda path: path.name)
 
-    def begin_notes(self, source: str, pending: Sequence[Path], token: str) -> None:
-        """Note all that is pending, and by a token who has found that out.
+    def start_markers(self, source: str, pending: Sequence[Path], token: str) -> None:
+        """Write markers for all pending files, and a token that identifies the listing that found them.
 
         Raises:
             LakeError: the lake cannot be written.
         """
         try:
-            self.note_pending(pending)
+            self.mark_pending(pending)
         except OSError as error:
             raise _lake_error(error, "write", self._pending_folder(source)) from None
-        write_whole(self._pending_folder(source) / _TOKEN, token.encode())
+        write_lake_file(self._pending_folder(source) / _TOKEN, token.encode())
 
     def listing_token(self, source: str) -> str | None:
-        """The token of the listing that the notes go on from; None where there was none."""
+        """Token of the listing that the markers continue; None if there was none."""
         try:
             return (self._pending_folder(source) / _TOKEN).read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError):
             return None
 
-    def forget_pending(self, paths: Sequence[Path]) -> None:
-        """Remove the notes of files that are loaded, or were never finished."""
+    def clear_pending(self, paths: Sequence[Path]) -> None:
+        """Remove the markers of files that are loaded or were never completed."""
         for path in paths:
-            # One that stays is looked up in vain the next time.
+            # A marker that cannot be removed costs one lookup in the next load.
             with suppress(OSError):
-                (self._pending_folder(path.parents[2].name) / _note_name(path)).unlink()
+                (self._pending_folder(path.parents[2].name) / _marker_name(path)).unlink()
 
-    def sweep_pending(self, source: str, *, older_than_s: float) -> None:
-        """Remove old notes of files that were never finished, or are gone."""
-        for path in self.noted_pending(source):
-            note = self._pending_folder(source) / _note_name(path)
+    def remove_stale_markers(self, source: str, *, older_than_s: float) -> None:
+        """Remove old markers of files that were never completed or no longer exist."""
+        for path in self.marked_pending(source):
+            marker = self._pending_folder(source) / _marker_name(path)
             with suppress(OSError):
-                if time.time() - note.stat().st_mtime > older_than_s and not path.exists():
-                    note.unlink()
+                if time.time() - marker.stat().st_mtime > older_than_s and not path.exists():
+                    marker.unlink()
 
     def _pending_folder(self, source: str) -> Path:
         return self.root / "pending" / source
 
-    def _noted_path(self, source: str, note: str) -> Path | None:
-        endpoint, _, rest = note.partition("~")
+    def _marked_path(self, source: str, marker: str) -> Path | None:
+        endpoint, _, rest = marker.partition("~")
         day, _, batch = rest.partition("~")
-        # What else lies there, such as the token, has no batch.
+        # Other files in the folder, such as the token, have no batch in their name.
         return self.root / "raw" / source / endpoint / f"date={day}" / f"{batch}.parquet" if batch else None
 
-    def holds_files(self) -> bool:
-        """Whether anything was ever landed, by any source."""
+    def has_files(self) -> bool:
+        """Whether any source has landed a file."""
         return next((self.root / "raw").glob("*/*/date=*/*.parquet"), None) is not None
 
-    def unfinished(self, source: str) -> list[Path]:
-        """Files of a source that are being written, or were when their writer was killed."""
+    def unfinished_files(self, source: str) -> list[Path]:
+        """Incomplete files of a source: their writer is still writing, or was killed."""
         return sorted((self.root / "raw" / source).glob("*/date=*/*.unfinished"))
 
     def endpoint_of(self, path: Path) -> str:
-        """Endpoint of a file, from its folder."""
+        """Endpoint of a file, by its folder."""
         return path.parent.parent.name
 
     def name_of(self, path: Path) -> str:
-        """Path of a file below the lake, as `ops.lake_files` has it."""
+        """Path of a file relative to the lake, as stored in `ops.lake_files`."""
         return path.relative_to(self.root).as_posix()
 
     def digests(self, path: Path) -> list[bytes]:
-        """Digest of each page of a file: equal for the same answer to the same request at the same moment.
+        """Digest of each page of a file: equal for the same response to the same request at the same time.
 
         Raises:
             LakeError: the file cannot be read or is damaged.
@@ -215,32 +216,24 @@ class Lake:
             raise _lake_error(error, "read", path) from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file of the lake whole or not at all, and to the disk.
+def write_lake_file(path: Path, content: bytes) -> None:
+    """Write a small file of the lake atomically and flush it to the disk.
 
     Raises:
         LakeError: the lake cannot be written.
     """
-    unfinished = path.with_suffix(f".{secrets.token_hex(4)}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
-        _sync_folder(path.parent)
+        write_atomically(path, content, durable=True)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise _lake_error(error, "write", path) from None
 
 
-def _note_name(path: Path) -> str:
+def _marker_name(path: Path) -> str:
     return "~".join((path.parents[1].name, path.parent.name.removeprefix("date="), path.stem))
 
 
-def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
+def _to_table(pages: Sequence[Page], excluded_fields: frozenset[str]) -> pa.Table:
     rows: dict[str, list[Any]] = {
         "page": list(range(len(pages))),
         "kind": [page.kind for page in pages],
@@ -249,7 +242,7 @@ def _to_table(pages: Sequence[Page], never: frozenset[str]) -> pa.Table:
         "status": [page.status for page in pages],
         "observed_at": [page.observed_at for page in pages],
         "cursor": [None if page.cursor is None else _cursor_text(page.cursor) for page in pages],
-        "body": [_strip(page.body, never) for page in pages],
+        "body": [_strip(page.body, excluded_fields) for page in pages],
     }
     described = zip(
         *(rows[name] for name in ("kind", "request", "params", "status", "observed_at", "cursor")), strict=True
@@ -264,7 +257,7 @@ def _digest(about: tuple[Any, ...], body: bytes) -> bytes:
     return digest.digest()
 
 
-def _cursor_text(cursor: CursorMove) -> str:
+def _cursor_text(cursor: CursorUpdate) -> str:
     return json.dumps({"name": cursor.name, "value": cursor.value}, sort_keys=True)
 
 
@@ -272,7 +265,7 @@ def _to_page(endpoint: str, row: dict[str, Any]) -> Page:
     cursor = None
     if row["cursor"] is not None:
         stored = json.loads(row["cursor"])
-        cursor = CursorMove(stored["name"], stored["value"])
+        cursor = CursorUpdate(stored["name"], stored["value"])
     return Page(
         endpoint=endpoint,
         request=row["request"],
@@ -285,31 +278,22 @@ def _to_page(endpoint: str, row: dict[str, Any]) -> Page:
     )
 
 
-def _strip(body: bytes, never: frozenset[str]) -> bytes:
-    """Remove keys that may not be stored, wherever in the payload; an untouched payload keeps its bytes."""
-    if not any(f'"{key}"'.encode() in body for key in never):
+def _strip(body: bytes, excluded_fields: frozenset[str]) -> bytes:
+    """Remove fields that must not be stored, at any depth; a payload without them keeps its bytes."""
+    if not any(f'"{key}"'.encode() in body for key in excluded_fields):
         return body
     try:
-        return json_text(_without(read_json(body), never)).encode()
+        return encode_json(_without(read_json(body), excluded_fields)).encode()
     except (ValueError, RecursionError):
-        return without_fields(body, never)
+        return remove_fields(body, excluded_fields)
 
 
-def _without(value: Any, never: frozenset[str]) -> Any:
+def _without(value: Any, excluded_fields: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without(item, never) for key, item in value.items() if key not in never}
+        return {key: _without(item, excluded_fields) for key, item in value.items() if key not in excluded_fields}
     if isinstance(value, list):
-        return [_without(item, never) for item in value]
+        return [_without(item, excluded_fields) for item in value]
     return value
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last: the directory entry is on the disk only after this."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lake_error(error: Exception, verb: str, path: Path) -> LakeError:
@@ -319,5 +303,5 @@ def _lake_error(error: Exception, verb: str, path: Path) -> LakeError:
             f"no space left for the lake at {path.parent}", "free some space and run again; nothing is lost"
         )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return LakeError(f"no right to {verb} the lake at {path.parent}", "check LADDER_HOME or LADDER_LAKE_URL")
+        return LakeError(f"no permission to {verb} the lake at {path.parent}", "check LADDER_HOME or LADDER_LAKE_URL")
     return LakeError(f"cannot {verb} {path}: {error}", "restore the file from a backup or move it away")

@@ -1,8 +1,8 @@
-"""When the notes of pending files are enough, and when the whole lake is listed.
+"""Decide whether the markers of pending files are sufficient or the whole lake has to be listed.
 
-Each file is noted before it is landed, so that the notes name all that is pending, as long as it is the same database
-that loads from the same lake. The lake is listed once a day all the same, since files may be put there by hand, for
-instance from a backup; and whenever a replay has still to load, or another database loaded from this lake.
+A marker is written before its file, so that the markers name all pending files as long as the same database loads from
+the same lake. The lake is also listed once a day, since files may be added by hand, for instance from a backup; and
+while a replay is not finished, or if another database has loaded from this lake.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import psycopg
 from warehouse.core.errors import LakeError
 from warehouse.lake.files import Lake
 
-__all__ = ["needs_listing", "note_listing"]
+__all__ = ["needs_listing", "record_listing"]
 
-# The database's own id is in the token: a copy of a database shares the table's rows, and not the notes.
+# The token contains the database's oid, since a copy of a database has the same rows but not the same markers.
 _IS_LISTED = """
 SELECT EXISTS (
     SELECT FROM ops.lake_listings
@@ -35,20 +35,20 @@ ON CONFLICT (source) DO UPDATE SET token = excluded.token, listed_at = now()
 
 
 def needs_listing(connection: psycopg.Connection, lake: Lake, source: str) -> bool:
-    """Whether the whole lake of a source has to be listed to find what is pending."""
+    """Whether the whole lake of a source has to be listed to find pending files."""
     token = lake.listing_token(source)
     row = None if token is None else connection.execute(_IS_LISTED, {"source": source, "token": token}).fetchone()
     connection.commit()
     return row is None or not row[0]
 
 
-def note_listing(connection: psycopg.Connection, lake: Lake, source: str, pending: Sequence[Path]) -> None:
-    """Where the lake had to be listed, note what is pending: from now on the notes are enough."""
+def record_listing(connection: psycopg.Connection, lake: Lake, source: str, pending: Sequence[Path]) -> None:
+    """If the lake had to be listed, write markers for the pending files, which are sufficient from now on."""
     if not needs_listing(connection, lake, source):
         return
     token = secrets.token_hex(8)
     try:
-        lake.begin_notes(source, pending, token)
+        lake.start_markers(source, pending, token)
     except LakeError:
         return  # a lake that cannot be written is listed each time
     connection.execute(_LISTED, {"source": source, "token": token})

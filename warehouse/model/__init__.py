@@ -1,1 +1,1 @@
-"""What a source declares: tables, columns, endpoints, and the values of their types."""
+"""Declarations of sources: tables, columns and endpoints, and the parsers of their values."""

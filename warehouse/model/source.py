@@ -1,4 +1,4 @@
-"""What the warehouse must know of a source to load its lake: its tables, and how a page becomes rows."""
+"""The declaration of a source that the warehouse needs to load its lake: tables, endpoints and parsers of pages."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import polars as pl
 
 from warehouse.model.tables import Table
 
-__all__ = ["CursorMove", "Endpoint", "OddField", "Page", "Parsed", "Reject", "Source"]
+__all__ = ["CursorUpdate", "Endpoint", "FieldReject", "Page", "Parsed", "Reject", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
-class CursorMove:
-    """A cursor that moves when its page is loaded.
+class CursorUpdate:
+    """The new value of a cursor, which is stored when its page is loaded.
 
     Args:
-        name: what the cursor belongs to, e.g. `player_matches/101695162`.
+        name: name of the cursor, e.g. `player_matches/101695162`.
         value: JSON-ready value.
     """
 
@@ -30,17 +30,17 @@ class CursorMove:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of a source, as fetched, or one deletion.
+    """One response of a source, as fetched, or one deletion.
 
     Args:
         endpoint: name of the endpoint; the folder in the lake.
         request: path and query, without any key.
-        params: what the request was about, JSON-ready, e.g. `{"account_id": 7}`.
+        params: parameters of the request, JSON-ready, e.g. `{"account_id": 7}`.
         status: HTTP status.
-        observed_at: when the answer was complete, UTC.
+        observed_at: when the response was complete, UTC.
         body: the payload.
-        kind: `answer`; or `deletion`, whose body is `{"table": name, "keys": [{column: value}]}`.
-        cursor: a cursor that moves when the page is loaded.
+        kind: `answer` for a response; or `deletion`, whose body is `{"table": name, "keys": [{column: value}]}`.
+        cursor: the cursor to update when the page is loaded.
     """
 
     endpoint: str
@@ -50,19 +50,19 @@ class Page:
     observed_at: datetime
     body: bytes
     kind: Literal["answer", "deletion"] = "answer"
-    cursor: CursorMove | None = None
+    cursor: CursorUpdate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that could not become a row.
+    """A record that cannot be loaded as a row.
 
     Args:
-        table: name of the staging table it was meant for.
-        record_index: position of the record in its page, from 0; -1 for the page as a whole.
-        field_path: where in the record, e.g. `$.kills`.
-        reason: why, in a few words.
-        record: the record as JSON text, shortened to 10,000 characters.
+        table: name of the staging table.
+        record_index: position of the record in its page, from 0; -1 for the whole page.
+        field_path: path of the field in the record, e.g. `$.kills`.
+        reason: a short reason.
+        record: the record as JSON text, truncated to 10,000 characters.
     """
 
     table: str
@@ -73,13 +73,13 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class OddField:
-    """A field that could not be read as it was sent, in records that became rows all the same.
+class FieldReject:
+    """An unreadable field of records that are loaded nevertheless, with null or a replacement in its place.
 
     Args:
         table: name of the staging table.
-        field_path: where in the record, e.g. `$.kills`.
-        reason: why, in a few words that are the same for all values of the kind.
+        field_path: path of the field in the record, e.g. `$.kills`.
+        reason: a short reason, the same for all values with the same problem.
     """
 
     table: str
@@ -89,25 +89,25 @@ class OddField:
 
 @dataclass
 class Parsed:
-    """What a page became.
+    """The result of parsing a page.
 
     Args:
-        frames: for each table the rows of the page: the table's columns, in order, with the types of
+        frames: rows of the page by table: the table's columns, in order, with the types of
             `warehouse.staging.decode.frame_schema`.
-        rejects: records that could not become rows.
-        drift: fields that the table definitions do not know, counted.
-        odd: fields that could not be read as they were sent, each with the positions of the records in the page.
+        rejects: records that cannot be loaded as rows.
+        drift: number of occurrences of each field that is not in the table definitions.
+        field_rejects: unreadable fields, each with the positions of its records in the page.
     """
 
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     drift: Counter[str] = field(default_factory=Counter)
-    odd: dict[OddField, list[int]] = field(default_factory=dict)
+    field_rejects: dict[FieldReject, list[int]] = field(default_factory=dict)
 
     @property
-    def is_flawed(self) -> bool:
-        """Whether a record or a field could not be read: the page may have been wrong for a short time."""
-        return bool(self.rejects or self.odd)
+    def has_rejects(self) -> bool:
+        """Whether a record or a field could not be read; the source may have sent a faulty page temporarily."""
+        return bool(self.rejects or self.field_rejects)
 
 
 @dataclass(frozen=True)
@@ -117,15 +117,14 @@ class Endpoint:
     Args:
         name: the folder in the lake.
         tables: tables that its pages fill.
-        parse: turns an answer into rows; pure, never raises for bad data.
-        never: top-level keys (also of each record of a list answer) that may not be stored anywhere;
-            stripped before landing.
+        parse: parses a response into rows; pure, never raises for bad data.
+        excluded_fields: fields that must not be stored; removed before landing.
     """
 
     name: str
     tables: tuple[Table, ...]
     parse: Callable[[Page], Parsed]
-    never: frozenset[str] = frozenset()
+    excluded_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,6 @@ class Source:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All staging tables of the source, each once, by name."""
+        """All staging tables of the source, sorted by name."""
         found = {table.name: table for endpoint in self.endpoints.values() for table in endpoint.tables}
         return tuple(found[name] for name in sorted(found))

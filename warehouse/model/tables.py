@@ -1,4 +1,4 @@
-"""Staging tables as data: one definition drives decoding, DDL, COPY and merge."""
+"""Definitions of staging tables, from which decoding, DDL, COPY and merge are derived."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Literal
 from psycopg import sql
 
 __all__ = [
-    "BOOKKEEPING",
-    "MOST_KEY_BYTES",
+    "MAX_KEY_BYTES",
+    "METADATA_COLUMNS",
     "Column",
     "ColumnType",
-    "Part",
-    "PartType",
+    "DocumentField",
+    "DocumentFieldType",
     "Privacy",
     "Table",
-    "Timeline",
-    "parts",
+    "TimestampFormat",
+    "document_fields",
 ]
 
 ColumnType = Literal["bigint", "integer", "boolean", "double precision", "text", "jsonb"]
-PartType = Literal["integer", "double precision", "boolean"]
+DocumentFieldType = Literal["integer", "double precision", "boolean"]
 Privacy = Literal["public", "pseudonymous"]
 
-#: Bytes of a text in a key or an index: PostgreSQL's B-trees hold some 2,700 bytes an entry, and no key has more than
-#: six texts, here and in marts.
-MOST_KEY_BYTES = 400
+#: Bytes of a text in a key or an index: an entry of a PostgreSQL B-tree has 2,700 bytes at most, and no key, here or in
+#: marts, has more than six texts.
+MAX_KEY_BYTES = 400
 
-#: Columns that every staging table carries besides the source's own.
-#: The defaults let a load COPY straight into the table, which knows its batch from the transaction's settings.
-BOOKKEEPING: tuple[tuple[str, str], ...] = (
+#: Columns of every staging table besides the source's own.
+#: With the defaults a load can COPY directly into the table; the batch id comes from a setting of the transaction.
+METADATA_COLUMNS: tuple[tuple[str, str], ...] = (
     ("_batch_id", "bigint NOT NULL DEFAULT current_setting('ladder.batch_id')::bigint"),
     ("_observed_at", "timestamptz NOT NULL"),
     ("_loaded_at", "timestamptz NOT NULL DEFAULT now()"),
@@ -39,31 +39,31 @@ BOOKKEEPING: tuple[tuple[str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """What a number can be that names a time.
+class TimestampFormat:
+    """How a source encodes a timestamp as a number.
 
     Args:
-        per_second: what the source counts in a second: 1, or 1000 for milliseconds.
-        earliest: Unix time (s) before which the source has no times.
-        zero_is_none: 0 is how the source writes that there is no time.
+        units_per_second: 1 for seconds, 1000 for milliseconds.
+        min_time: Unix time (s) of the earliest valid timestamp.
+        is_zero_null: the source sends 0 if there is no timestamp.
     """
 
-    per_second: int
-    earliest: int
-    zero_is_none: bool = False
+    units_per_second: int
+    min_time: int
+    is_zero_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A value within a document that models read.
+class DocumentField:
+    """A field within a document that models read.
 
     Args:
-        path: keys that lead to it, `[]` for each element of a list: `Kills`, `[].factions.faction1.score`.
-        type: what it is read as.
+        path: keys separated by dots, `[]` for each element of a list: `Kills`, `[].factions.faction1.score`.
+        type: the type that it is parsed as.
     """
 
     path: str
-    type: PartType
+    type: DocumentFieldType
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -71,9 +71,9 @@ class Part:
         return tuple(self.path.split("."))
 
 
-def parts(type_: PartType, *paths: str) -> tuple[Part, ...]:
-    """Values of one type within a document."""
-    return tuple(Part(path, type_) for path in paths)
+def document_fields(type_: DocumentFieldType, *paths: str) -> tuple[DocumentField, ...]:
+    """Fields of one type within a document."""
+    return tuple(DocumentField(path, type_) for path in paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +81,24 @@ class Column:
     """A column of a staging table, under the source's own name and type.
 
     Args:
-        name: column name; also where the value stands in a record, unless `path` says otherwise.
+        name: column name; also the key of the value in a record, unless `path` is set.
         type: PostgreSQL type.
-        description: what it holds, with its unit.
-        path: keys that lead to the value inside a record, e.g. `("profile", "account_id")`.
-        is_lenient: the source has sent this number, or the numbers in this document, as text, and empty text for none.
-        is_required: a record without it, or with one that cannot be read, is a reject. Key columns always are.
-        decides_result: a record in which it is there and cannot be read is a reject, since null would say something:
-            that a match has no winner, that a rank is gone. In any other column an unreadable value becomes null and is
-            counted.
-        limits: least and greatest value of a number, where the type holds more than can be meant.
-        time: the value names a time, in a number or, of type text, in ISO 8601; what cannot be one is unreadable.
-        spellings: the texts that can be meant, where there are few; any other is unreadable.
-        is_identifier: a text by which models key their rows, and which cannot be long.
-        parts: values within a document that models read; one that cannot be read is counted.
-        has_other_forms: a document of texts or numbers alone is none of those that have the parts.
+        description: the meaning of the value, with its unit.
+        path: keys of the path to the value in a record, e.g. `("profile", "account_id")`.
+        is_lenient: the source sends this number, or the numbers in this document, also as text, and empty text for
+            null.
+        is_required: a record is rejected if the value is missing or unreadable. Key columns are always required.
+        decides_result: a record is rejected if the value is present but unreadable, since null would have a meaning:
+            a match without a winner, or a player without a rank. In any other column an unreadable value becomes null
+            and is counted.
+        value_range: smallest and largest valid number, if the type allows more.
+        time: the value is a timestamp, as a number or, in a column of type text, in ISO 8601; others are unreadable.
+        accepted_values: the valid texts, if there are few; any other is unreadable.
+        is_identifier: a text that models use in keys, whose length is limited.
+        document_fields: fields within a document that models read; unreadable ones are counted.
+        is_scalar_allowed: a document that is neither an object nor a list is valid and has no fields.
         from_request: the value comes from the request's parameters, not from the record.
-        privacy: `public`, or `pseudonymous` for what identifies a person who may ask to be forgotten.
+        privacy: `public`, or `pseudonymous` for values that identify a person, who may request their deletion.
     """
 
     name: str
@@ -107,18 +108,18 @@ class Column:
     is_lenient: bool = False
     is_required: bool = False
     decides_result: bool = False
-    limits: tuple[int, int] | None = None
-    time: Timeline | None = None
-    spellings: frozenset[str] | None = None
+    value_range: tuple[int, int] | None = None
+    time: TimestampFormat | None = None
+    accepted_values: frozenset[str] | None = None
     is_identifier: bool = False
-    parts: tuple[Part, ...] = ()
-    has_other_forms: bool = False
+    document_fields: tuple[DocumentField, ...] = ()
+    is_scalar_allowed: bool = False
     from_request: bool = False
     privacy: Privacy = "public"
 
     @property
     def record_path(self) -> tuple[str, ...]:
-        """Keys that lead to the value inside a record."""
+        """Keys of the path to the value in a record."""
         return self.path or (self.name,)
 
 
@@ -131,8 +132,8 @@ class Table:
         name: table name, e.g. `player_matches`.
         key: names of the columns that identify a row.
         columns: the source's columns, key columns included.
-        description: what one row is.
-        indexes: further lists of columns by which models look rows up.
+        description: what one row represents.
+        indexes: further lists of columns by which models look up rows.
         ignored: top-level keys of a record that are known and deliberately not stored as columns;
             they stay in the lake and do not count as drift.
     """
@@ -146,13 +147,13 @@ class Table:
     ignored: frozenset[str] = field(default=frozenset())
 
     def __post_init__(self) -> None:
-        """Refuse a key that is not a column."""
+        """Check that the key consists of columns."""
         missing = set(self.key) - set(self.column_names)
         if missing:
             raise ValueError(f"{self.source}.{self.name}: key columns {sorted(missing)} are not defined")
 
     def __hash__(self) -> int:
-        """By the name alone: what is cached by table is looked up for each record."""
+        """Hash the name only, since caches by table are read for each record."""
         return hash((self.source, self.name))
 
     @property
@@ -162,7 +163,7 @@ class Table:
 
     @property
     def feed_name(self) -> str:
-        """Name of the table, in the same schema, that holds old images of changed rows."""
+        """Name of the change feed, a table in the same schema with the old images of changed rows."""
         return f"{self.name}__feed"
 
     @property
@@ -172,17 +173,17 @@ class Table:
 
     @property
     def content_names(self) -> tuple[str, ...]:
-        """Names of the columns outside the key."""
+        """Names of the columns that are not in the key."""
         return tuple(name for name in self.column_names if name not in self.key)
 
     @property
     def identifier(self) -> sql.Identifier:
-        """Qualified name for use in a query."""
+        """Qualified name for SQL."""
         return sql.Identifier(self.schema, self.name)
 
     @property
     def feed_identifier(self) -> sql.Identifier:
-        """Qualified name of the feed for use in a query."""
+        """Qualified name of the feed for SQL."""
         return sql.Identifier(self.schema, self.feed_name)
 
     def __str__(self) -> str:
@@ -190,7 +191,7 @@ class Table:
         return f"{self.schema}.{self.name}"
 
     def create_statements(self) -> list[sql.Composed]:
-        """DDL of the table and its feed; running it again changes nothing."""
+        """Idempotent DDL of the table and its feed."""
         columns = [
             sql.SQL("{} {}{}").format(
                 sql.Identifier(column.name),
@@ -199,25 +200,25 @@ class Table:
             )
             for column in self.columns
         ]
-        bookkeeping = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in BOOKKEEPING]
-        feed_bookkeeping = [
-            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.split(" ")[0])) for n, t in BOOKKEEPING
+        metadata = [sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in METADATA_COLUMNS]
+        feed_metadata = [
+            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t.split(" ")[0])) for n, t in METADATA_COLUMNS
         ]
         comma = sql.SQL(", ")
         return [
             sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
                 self.identifier,
-                comma.join(columns + bookkeeping),
+                comma.join(columns + metadata),
                 comma.join(map(sql.Identifier, self.key)),
             ),
-            # A batch's rows stand together on disk, so a block-range index finds them at next to no cost a row.
+            # A batch's rows are adjacent on disk, so a block-range index finds them and costs almost nothing per row.
             sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_batch_id) WITH (pages_per_range = 16)").format(
                 sql.Identifier(f"{self.name}__batch"), self.identifier
             ),
             *self.index_statements().values(),
             sql.SQL(
                 "CREATE TABLE IF NOT EXISTS {} (_feed_batch_id bigint NOT NULL, _operation text NOT NULL, {})"
-            ).format(self.feed_identifier, comma.join(columns + feed_bookkeeping)),
+            ).format(self.feed_identifier, comma.join(columns + feed_metadata)),
             sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} USING brin (_feed_batch_id)").format(
                 sql.Identifier(f"{self.feed_name}__batch"), self.feed_identifier
             ),
@@ -231,7 +232,7 @@ class Table:
         ]
 
     def index_statements(self) -> dict[str, sql.Composed]:
-        """DDL of the indexes by which models look rows up, by their names."""
+        """DDL of the indexes for lookups by models, by index name."""
         columns = {f"{self.name}__{'_'.join(names)}": names for names in self.indexes}
         return {
             name: sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})").format(

@@ -1,7 +1,7 @@
-"""One value of a record as its column holds it.
+"""Parse a value of a record into the type of its column.
 
-What can be read in one way only is read, however it is written: 3.0 and "3" as the integer 3, milliseconds as seconds.
-Whatever else does not fit is an odd value, which the caller counts.
+A value with only one possible meaning is parsed in any notation: 3.0 and "3" as the integer 3, milliseconds as seconds.
+Any other value is unreadable, and the caller counts it.
 """
 
 from __future__ import annotations
@@ -14,113 +14,113 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from warehouse.core.json_text import json_text
-from warehouse.model.tables import MOST_KEY_BYTES, Column, Timeline
+from warehouse.core.json_text import encode_json
+from warehouse.model.tables import MAX_KEY_BYTES, Column, TimestampFormat
 
-__all__ = ["OddValueError", "Reader", "readable_range", "reader_of"]
+__all__ = ["UnreadableValueError", "ValueParser", "valid_range", "value_parser"]
 
-#: Reads a value, given the greatest time (s since 1970) that it may name; raises `OddValueError`.
-Reader = Callable[[Any, int], Any]
+#: Parses a value, given the latest valid timestamp (s since 1970); raises `UnreadableValueError`.
+ValueParser = Callable[[Any, int], Any]
 
-#: What an integer of 32 bits may hold here: two of them can be added, and one be negated, without leaving the type.
+#: Largest 32-bit integer that is accepted: two of them can be added, and one negated, without an overflow.
 _INTEGER = 1_000_000_000
 _BIGINT = 2**63 - 1
-#: As the macros of models have it, which read numbers and booleans within documents.
+#: The same patterns as in the dbt macros that parse numbers and booleans within documents.
 _BLANK = "[\t-\r \u00a0\u2000-\u200a\u202f\u3000]*"
 _INTEGER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,19})(?:\.0{1,20})?" + _BLANK)
 _NUMBER_TEXT = re.compile(_BLANK + r"([+-]?[0-9]{1,40}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,2})?)" + _BLANK)
 _BOOLEAN_TEXT = re.compile(_BLANK + r"(?:(true|1(?:\.0{1,20})?)|false|0(?:\.0{1,20})?)" + _BLANK)
-#: The forms that models read, too.
-_USUAL_ISO = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[T ]([0-9]{2}:){2}[0-9]{2}([.][0-9]{1,9})?(Z|[+]00:?00)")
+#: The formats that models parse, too.
+_STANDARD_ISO = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[T ]([0-9]{2}:){2}[0-9]{2}([.][0-9]{1,9})?(Z|[+]00:?00)")
 _UNITS: tuple[int, ...] = (1, 1_000, 1_000_000, 1_000_000_000)
-_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
-_UNREADABLE_CHARACTER = "holds a character that cannot be read (U+FFFD)"
+_TYPE_NAMES = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+_UNREADABLE_CHARACTER = "contains an unreadable character (U+FFFD)"
 
 
-class OddValueError(ValueError):
-    """A value that its column cannot hold as it is.
+class UnreadableValueError(ValueError):
+    """The value cannot be stored in its column as it was sent.
 
     Args:
-        reason: why, in a few words that are the same for all values of the kind.
-        kept: what is stored in its place.
+        reason: a short reason, the same for all values with the same problem.
+        replacement: the value that is stored in its place.
     """
 
-    def __init__(self, reason: str, kept: Any = None) -> None:
+    def __init__(self, reason: str, replacement: Any = None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.kept = kept
+        self.replacement = replacement
 
 
-def reader_of(column: Column, *, is_indexed: bool) -> Reader:
-    """The function that reads values of a column.
+def value_parser(column: Column, *, is_indexed: bool) -> ValueParser:
+    """The parser for values of a column.
 
     Args:
         column: the column.
-        is_indexed: the table's key or an index of it holds the column, so that its texts may not be long.
+        is_indexed: the column is in the table's key or an index, so that the length of its texts is limited.
     """
     if column.time is not None:
-        timeline = column.time
+        format_ = column.time
         if column.type == "text":
-            return _iso_time
-        return lambda value, latest: _time(timeline, value, latest)
+            return _parse_iso_time
+        return lambda value, max_time: _time(format_, value, max_time)
     if column.type in ("bigint", "integer"):
-        least, greatest = readable_range(column)
-        return lambda value, _: _integer(value, least, greatest)
+        minimum, maximum = valid_range(column)
+        return lambda value, _: _integer(value, minimum, maximum)
     if column.type == "text":
-        most_bytes = MOST_KEY_BYTES if is_indexed or column.is_identifier else None
-        return lambda value, _: _text(value, most_bytes, column.spellings)
+        max_bytes = MAX_KEY_BYTES if is_indexed or column.is_identifier else None
+        return lambda value, _: _text(value, max_bytes, column.accepted_values)
     if column.type == "double precision":
-        smallest, largest = readable_range(column)
-        return lambda value, _: _double(value, smallest, largest)
-    readers: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, "jsonb": _document}
-    read = readers[column.type]
+        minimum, maximum = valid_range(column)
+        return lambda value, _: _double(value, minimum, maximum)
+    parsers: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, "jsonb": _document}
+    read = parsers[column.type]
     return lambda value, _: read(value)
 
 
-def readable_range(column: Column) -> tuple[float, float]:
-    """Least and greatest value of a column of numbers that hold no time."""
-    greatest: float = {"integer": _INTEGER, "bigint": _BIGINT}.get(column.type, sys.float_info.max)
-    return column.limits or (-greatest, greatest)
+def valid_range(column: Column) -> tuple[float, float]:
+    """Smallest and largest valid number of a numeric column that is not a timestamp."""
+    maximum: float = {"integer": _INTEGER, "bigint": _BIGINT}.get(column.type, sys.float_info.max)
+    return column.value_range or (-maximum, maximum)
 
 
-def _kind(value: Any) -> str:
-    return _KINDS.get(type(value), "nothing")
+def _type_name(value: Any) -> str:
+    return _TYPE_NAMES.get(type(value), "nothing")
 
 
-def _integer(value: Any, least: float, greatest: float) -> int:
+def _integer(value: Any, minimum: float, maximum: float) -> int:
     number = value
     if type(value) is float:
         if not value.is_integer():
-            raise OddValueError("expected an integer, got a fraction")
+            raise UnreadableValueError("expected an integer, got a fraction")
         number = int(value)
     elif type(value) is str:
         digits = _INTEGER_TEXT.fullmatch(value)
         number = int(digits[1]) if digits is not None else _integer_of_number(value)
     elif type(value) is not int:
-        raise OddValueError(f"expected an integer, got {_kind(value)}")
-    if least <= number <= greatest:
+        raise UnreadableValueError(f"expected an integer, got {_type_name(value)}")
+    if minimum <= number <= maximum:
         return int(number)
-    raise OddValueError("the number is out of range")
+    raise UnreadableValueError("the number is out of range")
 
 
 def _integer_of_number(text: str) -> int:
     digits = _NUMBER_TEXT.fullmatch(text)
     if digits is None:
-        raise OddValueError("expected an integer, got text")
+        raise UnreadableValueError("expected an integer, got text")
     number = Decimal(digits[1])
     if number != number.to_integral_value():
-        raise OddValueError("expected an integer, got a fraction")
+        raise UnreadableValueError("expected an integer, got a fraction")
     return int(number)
 
 
-def _double(value: Any, least: float, greatest: float) -> float:
+def _double(value: Any, minimum: float, maximum: float) -> float:
     digits = _NUMBER_TEXT.fullmatch(value) if type(value) is str else None
     number = Decimal(digits[1]) if digits is not None else value
     if type(number) not in (int, float, Decimal):
-        raise OddValueError(f"expected a number, got {_kind(value)}")
-    if least <= number <= greatest:
+        raise UnreadableValueError(f"expected a number, got {_type_name(value)}")
+    if minimum <= number <= maximum:
         return float(number)
-    raise OddValueError("the number is out of range")
+    raise UnreadableValueError("the number is out of range")
 
 
 def _boolean(value: Any) -> bool:
@@ -130,73 +130,75 @@ def _boolean(value: Any) -> bool:
         return bool(value)
     known = _BOOLEAN_TEXT.fullmatch(value.lower()) if type(value) is str else None
     if known is None:
-        raise OddValueError(f"expected true or false, got {_kind(value)}")
+        raise UnreadableValueError(f"expected true or false, got {_type_name(value)}")
     return known[1] is not None
 
 
-def _text(value: Any, most_bytes: int | None, spellings: frozenset[str] | None) -> str:
+def _text(value: Any, max_bytes: int | None, accepted_values: frozenset[str] | None) -> str:
     if type(value) is float and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     if type(value) not in (str, int, float):
-        raise OddValueError(f"expected text, got {_kind(value)}")
+        raise UnreadableValueError(f"expected text, got {_type_name(value)}")
     text = str(value)
-    if most_bytes is not None and len(text.encode()) > most_bytes:
-        raise OddValueError(f"the text is longer than {most_bytes} bytes")
-    if spellings is not None and text not in spellings:
-        raise OddValueError("an unknown spelling")
+    if max_bytes is not None and len(text.encode()) > max_bytes:
+        raise UnreadableValueError(f"the text is longer than {max_bytes} bytes")
+    if accepted_values is not None and text not in accepted_values:
+        raise UnreadableValueError("the text is not an accepted value")
     return _readable(text)
 
 
 def _document(value: Any) -> str:
     try:
-        text = json_text(value)
+        text = encode_json(value)
     except ValueError:
-        raise OddValueError("the document cannot be stored") from None
+        raise UnreadableValueError("the document cannot be stored") from None
     if "\ufffd" in text or r"\ufffd" in text:
-        raise OddValueError(_UNREADABLE_CHARACTER, text)
+        raise UnreadableValueError(_UNREADABLE_CHARACTER, text)
     return text
 
 
 def _readable(text: str) -> str:
-    """Text without the character that PostgreSQL cannot store; what could not be read in it is counted."""
+    """The text, if it contains neither NUL, which PostgreSQL cannot store, nor U+FFFD."""
     if "\x00" in text or "\ufffd" in text:
-        raise OddValueError(_UNREADABLE_CHARACTER, text.replace("\x00", "\ufffd"))
+        raise UnreadableValueError(_UNREADABLE_CHARACTER, text.replace("\x00", "\ufffd"))
     return text
 
 
-def _time(timeline: Timeline, value: Any, latest: int) -> int:
-    """A time in the column's unit, which is recognised by what can be a time of the source."""
+def _time(format_: TimestampFormat, value: Any, max_time: int) -> int:
+    """A timestamp in the column's unit; the unit of the value is the one that gives a valid timestamp."""
     if type(value) is str and not _INTEGER_TEXT.fullmatch(value):
-        seconds = _seconds_of_iso(value)
+        seconds = _parse_iso(value)
         if seconds is None:
-            raise OddValueError("expected a time, got text")
+            raise UnreadableValueError("expected a timestamp, got text")
         number, units = seconds, _UNITS[:1]
     else:
         number = _integer(int(value) if type(value) is float and math.isfinite(value) else value, -_BIGINT, _BIGINT)
         units = _UNITS
-    for per_second in (timeline.per_second, *units):
-        if timeline.earliest <= number // per_second <= latest:
-            return number if per_second == timeline.per_second else number * timeline.per_second // per_second
-    raise OddValueError("the time cannot be one")
+    for unit in (format_.units_per_second, *units):
+        if format_.min_time <= number // unit <= max_time:
+            return number if unit == format_.units_per_second else number * format_.units_per_second // unit
+    raise UnreadableValueError("the timestamp is out of range")
 
 
-def _iso_time(value: Any, latest: int) -> str:
-    """A text that is an ISO 8601 time in UTC as it was sent; any other way to write a time becomes one."""
+def _parse_iso_time(value: Any, max_time: int) -> str:
+    """An ISO 8601 timestamp in UTC as it was sent; any other notation of a timestamp is converted to it."""
     if type(value) is str and not _INTEGER_TEXT.fullmatch(value):
-        seconds = _seconds_of_iso(value)
-        if seconds is not None and 0 <= seconds <= latest:
-            return value if _USUAL_ISO.fullmatch(value) else _iso(seconds)
-        raise OddValueError("expected a time, got text" if seconds is None else "the time cannot be one")
-    return _iso(_time(Timeline(1, 0), value, latest))
+        seconds = _parse_iso(value)
+        if seconds is not None and 0 <= seconds <= max_time:
+            return value if _STANDARD_ISO.fullmatch(value) else _format_iso(seconds)
+        raise UnreadableValueError(
+            "expected a timestamp, got text" if seconds is None else "the timestamp is out of range"
+        )
+    return _format_iso(_time(TimestampFormat(1, 0), value, max_time))
 
 
-def _seconds_of_iso(text: str) -> int | None:
+def _parse_iso(text: str) -> int | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return None if moment.tzinfo is None else math.floor(moment.timestamp())
+        parsed = datetime.fromisoformat(text)
+        return None if parsed.tzinfo is None else math.floor(parsed.timestamp())
     except (ValueError, OverflowError):
         return None
 
 
-def _iso(seconds: int) -> str:
+def _format_iso(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -1,1 +1,1 @@
-"""Tables of the schema `ops`: what is tracked, cursors, API keys."""
+"""Access to tables of the schema `ops`: tracked entities, cursors, syncs and API keys."""

@@ -1,8 +1,8 @@
-"""Keys of the API: made, listed and revoked in `ops.api_keys`.
+"""Create, list and revoke API keys in `ops.api_keys`.
 
-A key is `ldr_<id>_<secret>`: a prefix by which scanners of leaked secrets know it, an id that may be shown, and 190
-random bits. Only its SHA-256 is stored. A slow hash protects what people choose, by making each guess dear; nobody
-guesses 190 bits, and serving processes hash with every request.
+A key is `ldr_<id>_<secret>`: a prefix that secret scanners recognise, an id that is not secret, and 190 random bits.
+Only its SHA-256 is stored. A slow hash is needed for passwords, to make guesses expensive; 190 random bits cannot be
+guessed, and serving processes compute a hash for every request.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import psycopg
 from psycopg.rows import class_row
 
 from warehouse.core.errors import ConfigurationError
-from warehouse.database.role_names import ACT_AS_OWNER
+from warehouse.database.role_names import SET_ROLE_OWNER
 
 __all__ = ["KEY_LENGTH", "SCOPES", "ApiKey", "KeyScope", "create_key", "digest_of", "id_of", "list_keys", "revoke_key"]
 
 KeyScope = Literal["public", "business", "admin"]
 SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
-"""What a key may be allowed to read; every key reads what is public."""
+"""Scopes that a key may have; every key has the scope `public`."""
 
 _PREFIX = "ldr_"
 _ID_LENGTH = 8
@@ -40,20 +40,20 @@ KEY_LENGTH = len(_PREFIX) + _ID_LENGTH + 1 + _SECRET_LENGTH
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as operators see it.
+    """A key as shown to operators.
 
     Args:
-        key_id: names it; no secret.
-        name: whose it is, or what for.
+        key_id: its id, which is not secret.
+        name: its owner or purpose.
         scopes: what it may read.
-        requests_per_minute: a limit of its own, or None.
-        rows_per_minute: a limit of its own, or None.
-        created_at: when it was made.
-        created_by: by whom.
-        expires_at: when it ends by itself, or None.
+        requests_per_minute: its own limit; None for the default.
+        rows_per_minute: its own limit; None for the default.
+        created_at: when it was created.
+        created_by: who created it.
+        expires_at: when it expires; None for never.
         revoked_at: when it was revoked, or None.
-        revoked_by: by whom.
-        last_used_at: to about a minute, or None.
+        revoked_by: who revoked it, or None.
+        last_used_at: when it was last used, to about a minute, or None.
     """
 
     key_id: str
@@ -70,12 +70,12 @@ class ApiKey:
 
 
 def id_of(key: bytes) -> bytes:
-    """The part of a key that is no secret; of anything else, some bytes."""
+    """The id in a key; arbitrary bytes if the text is not a key."""
     return key[_ID]
 
 
 def digest_of(key: bytes) -> bytes:
-    """What is stored of a key."""
+    """The digest that is stored of a key."""
     return hashlib.sha256(key).digest()
 
 
@@ -89,22 +89,22 @@ def create_key(
     expires_at: datetime | None = None,
     by: str,
 ) -> str:
-    """Make a key.
+    """Create a key.
 
     Args:
         connection: the administrator's.
-        name: whose it is, or what for; unlike that of any other key that is not revoked.
-        scopes: what it may read beside what is public.
-        requests_per_minute: a limit of its own; None for the limit that an address has.
-        rows_per_minute: a limit of its own; None for the limit that an address has.
-        expires_at: when it ends by itself; None for never.
-        by: who makes it.
+        name: its owner or purpose; unique among the keys that are not revoked.
+        scopes: what it may read besides public endpoints.
+        requests_per_minute: its own limit; None for the default limit.
+        rows_per_minute: its own limit; None for the default limit.
+        expires_at: when it expires; None for never.
+        by: who creates it.
 
     Returns:
-        The key, which cannot be had again.
+        The key, which cannot be retrieved later.
 
     Raises:
-        ConfigurationError: the name is taken, or is none.
+        ConfigurationError: the name is in use or invalid.
     """
     if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable():
         raise ConfigurationError(f"a key's name has 1 to {_NAME_LENGTH} printable characters", "choose another name")
@@ -112,7 +112,7 @@ def create_key(
     key = f"{_PREFIX}{key_id}_" + "".join(secrets.choice(_SECRET_LETTERS) for _ in range(_SECRET_LENGTH))
     try:
         with connection.transaction():
-            connection.execute(ACT_AS_OWNER)
+            connection.execute(SET_ROLE_OWNER)
             connection.execute(
                 "INSERT INTO ops.api_keys (key_id, name, digest, scopes, requests_per_minute, rows_per_minute, "
                 "expires_at, created_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -133,9 +133,9 @@ def create_key(
 
 
 def list_keys(connection: psycopg.Connection) -> list[ApiKey]:
-    """Every key that was ever made, the newest first."""
+    """All keys, including expired and revoked ones, newest first."""
     with connection.transaction(), connection.cursor(row_factory=class_row(ApiKey)) as cursor:
-        cursor.execute(ACT_AS_OWNER)
+        cursor.execute(SET_ROLE_OWNER)
         return cursor.execute(
             "SELECT key_id, name, scopes, requests_per_minute, rows_per_minute, created_at, created_by, expires_at, "
             "revoked_at, revoked_by, last_used_at FROM ops.api_keys LEFT JOIN ops.api_key_uses USING (key_id) "
@@ -144,22 +144,22 @@ def list_keys(connection: psycopg.Connection) -> list[ApiKey]:
 
 
 def revoke_key(connection: psycopg.Connection, named: str, *, by: str) -> ApiKey:
-    """Revoke a key for ever.
+    """Revoke a key permanently.
 
     Args:
         connection: the administrator's.
-        named: its id, or its name.
+        named: its id or its name.
         by: who revokes it.
 
     Raises:
-        ConfigurationError: no key that is not revoked is called so.
+        ConfigurationError: there is no active key with this id or name.
     """
     with connection.transaction():
-        connection.execute(ACT_AS_OWNER)
+        connection.execute(SET_ROLE_OWNER)
         live = [key for key in list_keys(connection) if key.revoked_at is None]
         found = [key for key in live if key.key_id == named] or [key for key in live if key.name == named]
         if not found:
-            raise ConfigurationError(f"no key that is not revoked is called {named!r}", "see `ladder keys list`")
+            raise ConfigurationError(f"there is no active key with the id or name {named!r}", "see `ladder keys list`")
         connection.execute(
             "UPDATE ops.api_keys SET revoked_at = now(), revoked_by = %s WHERE key_id = %s AND revoked_at IS NULL",
             [by, found[0].key_id],

@@ -1,4 +1,4 @@
-"""What the warehouse remembers of its sources: tracked things, cursors, passes."""
+"""State of sources in `ops`: tracked entities, cursors and syncs."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 __all__ = [
-    "REREADS",
+    "REREAD_PREFIX",
     "Cursor",
-    "Pass",
     "Reread",
-    "Tracked",
-    "confirm",
-    "cursors",
-    "failed_at",
-    "failed_before",
-    "finish_pass",
-    "start_pass",
+    "Sync",
+    "TrackedEntity",
+    "confirm_tables",
+    "failed_in_last_sync",
+    "finish_sync",
+    "last_failures",
+    "read_cursors",
+    "start_sync",
     "track",
-    "tracked",
+    "tracked_entities",
     "untrack",
 ]
 
-#: Beginning of the name of a cursor that is a note of something to be read again: `ops.rereads` holds these.
-REREADS = "reread/"
-#: An unfinished pass older than this is not resumed: what it fetched is stale anyway.
-_RESUME_WITHIN = timedelta(hours=6)
-#: Passes whose failures count for the order in which things take turns.
-_PASSES_LOOKED_AT = 100
+#: Prefix of the names of cursors that record work items to be read again; they are stored in `ops.rereads`.
+REREAD_PREFIX = "reread/"
+#: An unfinished sync older than this is not resumed, since its data is stale.
+_MAX_RESUME_AGE = timedelta(hours=6)
+#: Number of syncs whose failures determine the order of work items.
+_FAILURE_HISTORY = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
-    """A thing that is tracked."""
+class TrackedEntity:
+    """An entity that is tracked."""
 
     id: str
     added_at: datetime
@@ -45,7 +45,7 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far something has been read, and when that was observed."""
+    """How far a work item has been read, and when that was observed."""
 
     value: Mapping[str, Any]
     observed_at: datetime
@@ -53,13 +53,13 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What the books hold of something that was not settled when it was read.
+    """The row in `ops.rereads` of a work item that was incomplete when it was read.
 
     Args:
-        reason: why; None once it is settled.
-        tries: how often it was read for this reason.
-        first_at: when it was first read for this reason, UTC.
-        last_at: when it was read last, UTC.
+        reason: why it is incomplete; None once it is complete.
+        tries: number of reads for this reason.
+        first_at: first read for this reason, UTC.
+        last_at: last read, UTC.
     """
 
     reason: str | None
@@ -69,26 +69,26 @@ class Reread:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """A pass over a source. What a cursor has observed since `started_at` is done already."""
+class Sync:
+    """A sync of a stream. Work items with a cursor that was observed since `started_at` are complete."""
 
     pass_id: int
     started_at: datetime
     is_resumed: bool
 
 
-def tracked(connection: psycopg.Connection, source: str, kind: str) -> list[Tracked]:
-    """Things of a kind that are tracked now, longest tracked first."""
+def tracked_entities(connection: psycopg.Connection, source: str, kind: str) -> list[TrackedEntity]:
+    """Entities of a kind that are tracked now, ordered by the time since they are tracked, longest first."""
     rows = connection.execute(
         "SELECT id, added_at FROM ops.tracked WHERE source = %s AND kind = %s AND removed_at IS NULL "
         "ORDER BY added_at, id",
         [source, kind],
     )
-    return [Tracked(id_, added_at) for id_, added_at in rows]
+    return [TrackedEntity(id_, added_at) for id_, added_at in rows]
 
 
 def track(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[str]) -> int:
-    """Begin to track things; returns how many were not tracked before."""
+    """Track entities; returns how many were not tracked before."""
     with connection.cursor() as cursor:
         added = 0
         for id_ in ids:
@@ -103,7 +103,7 @@ def track(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[
 
 
 def untrack(connection: psycopg.Connection, source: str, kind: str, ids: Sequence[str]) -> int:
-    """Stop tracking things, keeping what is stored; returns how many were tracked."""
+    """Stop tracking entities, whose stored data is kept; returns how many were tracked."""
     count = connection.execute(
         "UPDATE ops.tracked SET removed_at = now() "
         "WHERE source = %s AND kind = %s AND id = ANY(%s) AND removed_at IS NULL",
@@ -113,7 +113,7 @@ def untrack(connection: psycopg.Connection, source: str, kind: str, ids: Sequenc
     return count
 
 
-def cursors(connection: psycopg.Connection, source: str, prefix: str) -> dict[str, Cursor]:
+def read_cursors(connection: psycopg.Connection, source: str, prefix: str) -> dict[str, Cursor]:
     """Cursors of a source whose name begins with a prefix, by name."""
     rows = connection.execute(
         "SELECT name, value, observed_at FROM ops.cursors WHERE source = %s AND starts_with(name, %s)",
@@ -122,28 +122,28 @@ def cursors(connection: psycopg.Connection, source: str, prefix: str) -> dict[st
     return {name: Cursor(value, observed_at) for name, value, observed_at in rows}
 
 
-def start_pass(connection: psycopg.Connection, source: str, name: str) -> Pass:
-    """Begin a pass, or resume the newest one that did not end."""
+def start_sync(connection: psycopg.Connection, source: str, name: str) -> Sync:
+    """Start a sync of a stream, or resume the newest unfinished one."""
     row = connection.execute(
         "SELECT pass_id, started_at FROM ops.passes WHERE source = %s AND name = %s AND finished_at IS NULL "
         "AND started_at > %s ORDER BY started_at DESC LIMIT 1",
-        [source, name, datetime.now(UTC) - _RESUME_WITHIN],
+        [source, name, datetime.now(UTC) - _MAX_RESUME_AGE],
     ).fetchone()
     if row is not None:
         connection.commit()
-        return Pass(row[0], row[1], is_resumed=True)
+        return Sync(row[0], row[1], is_resumed=True)
     row = connection.execute(
         "INSERT INTO ops.passes (source, name, started_at) VALUES (%s, %s, clock_timestamp()) "
         "RETURNING pass_id, started_at",
         [source, name],
     ).fetchone()
     connection.commit()
-    assert row is not None  # an INSERT with RETURNING always answers
-    return Pass(row[0], row[1], is_resumed=False)
+    assert row is not None  # an INSERT with RETURNING always returns a row
+    return Sync(row[0], row[1], is_resumed=False)
 
 
-def failed_before(connection: psycopg.Connection, source: str, name: str) -> set[str]:
-    """What could not be read in the newest ended pass of a name, e.g. `player 7`."""
+def failed_in_last_sync(connection: psycopg.Connection, source: str, name: str) -> set[str]:
+    """Names of work items, e.g. `player 7`, that failed in the newest finished sync of a stream."""
     rows = connection.execute(
         "SELECT failure ->> 'item' FROM jsonb_array_elements((SELECT report -> 'failures' FROM ops.passes "
         "WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT 1)) AS failure",
@@ -152,39 +152,39 @@ def failed_before(connection: psycopg.Connection, source: str, name: str) -> set
     return {item for (item,) in rows}
 
 
-def failed_at(connection: psycopg.Connection, source: str, name: str) -> dict[str, datetime]:
-    """When things could not be read last, in the newest hundred ended passes of a name, by name, e.g. `player 7`."""
+def last_failures(connection: psycopg.Connection, source: str, name: str) -> dict[str, datetime]:
+    """Time of the last failure by work item, e.g. `player 7`, in the newest 100 finished syncs of a stream."""
     rows = connection.execute(
         "SELECT failure ->> 'item', max(newest.finished_at) FROM (SELECT finished_at, report -> 'failures' AS failures "
         "FROM ops.passes WHERE source = %s AND name = %s AND report IS NOT NULL ORDER BY pass_id DESC LIMIT %s) "
         "AS newest CROSS JOIN LATERAL jsonb_array_elements(newest.failures) AS failure GROUP BY 1",
-        [source, name, _PASSES_LOOKED_AT],
+        [source, name, _FAILURE_HISTORY],
     )
     return dict(rows.fetchall())
 
 
-def finish_pass(connection: psycopg.Connection, pass_: Pass, report: Mapping[str, Any]) -> None:
-    """End a pass, and with it any older one of its name that never ended."""
+def finish_sync(connection: psycopg.Connection, sync: Sync, report: Mapping[str, Any]) -> None:
+    """Finish a sync, and any older unfinished sync of the same stream."""
     connection.execute(
         "UPDATE ops.passes SET finished_at = clock_timestamp(), report = CASE WHEN pass_id = %(pass_id)s "
         "THEN %(report)s::jsonb END WHERE finished_at IS NULL AND (source, name) = "
         "(SELECT source, name FROM ops.passes WHERE pass_id = %(pass_id)s) AND started_at <= %(started_at)s",
-        {"pass_id": pass_.pass_id, "report": Jsonb(dict(report)), "started_at": pass_.started_at},
+        {"pass_id": sync.pass_id, "report": Jsonb(dict(report)), "started_at": sync.started_at},
     )
     connection.commit()
 
 
-def confirm(
+def confirm_tables(
     connection: psycopg.Connection, source: str, tables: Sequence[str], *, is_awaited: bool, is_confirmed: bool
 ) -> None:
-    """Record what a pass found about the tables that it fills.
+    """Record whether a sync confirmed that the tables which it fills are up to date.
 
     Args:
         connection: a login that may write `ops` (`ladder_ingest`).
-        source: their source.
-        tables: their names.
-        is_awaited: whether there was anything to read; tables for which there is nothing are not late.
-        is_confirmed: whether the source answered and everything landed is loaded.
+        source: source of the tables.
+        tables: names of the tables.
+        is_awaited: whether there was anything to read; otherwise the tables are not late.
+        is_confirmed: whether the source responded and all landed files are loaded.
     """
     connection.execute(
         "INSERT INTO ops.confirmations AS known (source, table_name, confirmed_at, awaited_since) "

@@ -1,1 +1,1 @@
-"""Generations: plan, promote, check, and the feed of changes."""
+"""Publication of the marts: plan builds, promote a colour, check published marts, and trim the change feed."""

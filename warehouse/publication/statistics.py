@@ -1,20 +1,20 @@
-"""Statistics of staging tables for PostgreSQL's planner, before a build asks for them."""
+"""Refresh the planner's statistics of staging tables before a build."""
 
 from __future__ import annotations
 
 from psycopg import sql
 
 from warehouse.database.connections import connect
-from warehouse.database.role_names import ACT_AS_OWNER
+from warehouse.database.role_names import SET_ROLE_OWNER
 
 __all__ = ["refresh_statistics"]
 
 
 def refresh_statistics(admin_url: str) -> list[str]:
-    """Analyse every staging table of which a tenth has changed since it was analysed last.
+    """Analyse every staging table of which a tenth has changed since its last analysis.
 
-    PostgreSQL does so by itself, but up to a minute later, and a table that it knows nothing about is joined as if it
-    were tiny: a first build of some thousand matches then takes a minute in place of a second.
+    Autovacuum does the same, but up to a minute later, and the planner assumes that a table without statistics is tiny:
+    a first build of some thousand matches then takes a minute instead of a second.
 
     Args:
         admin_url: the administrator's login.
@@ -32,6 +32,6 @@ def refresh_statistics(admin_url: str) -> list[str]:
         ).fetchall()
         for schema, table in changed:
             with connection.transaction():
-                connection.execute(ACT_AS_OWNER)
+                connection.execute(SET_ROLE_OWNER)
                 connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
     return [f"{schema}.{table}" for schema, table in changed]

@@ -1,4 +1,4 @@
-"""How many rows were ever written into each table of a colour, as PostgreSQL counts them."""
+"""Number of rows written into each table of a colour, by PostgreSQL's cumulative statistics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 
 __all__ = ["WriteCount", "write_counts"]
 
-#: Tables of the additive layer are in `prep`, with the colour at the end of their names.
+#: Tables of the additive layer are in `prep`, with the colour as the suffix of their names.
 _COUNTS = """
 SELECT
     CASE WHEN n.nspname = 'prep' THEN left(c.relname, -1 - length(%(colour)s)) ELSE c.relname END,
@@ -28,19 +28,19 @@ class WriteCount:
     """Rows inserted, updated and deleted in a table.
 
     Args:
-        table: its number in the catalogue; a table that was made anew has another.
-        rows: how many, since it was made.
+        table: its oid; a table that was recreated has another.
+        rows: number of rows since it was created.
     """
 
     table: int
     rows: int
 
     def since(self, earlier: WriteCount | None) -> int:
-        """Rows written since an earlier count; all of them where there was no such table."""
+        """Rows written since an earlier count; all rows if the table did not exist then."""
         return self.rows - earlier.rows if earlier is not None and earlier.table == self.table else self.rows
 
 
 def write_counts(connection: psycopg.Connection, colour: str) -> dict[str, WriteCount]:
-    """Rows written into the tables of a colour, by the names of their models. Sessions count when they end."""
+    """Rows written into the tables of a colour, by model name. A session's writes are counted when it ends."""
     rows = connection.execute(_COUNTS, {"colour": colour})
     return {name: WriteCount(oid, count) for name, oid, count in rows}

@@ -1,1 +1,1 @@
-"""Migrations, and the tables and grants that they leave."""
+"""Apply migrations, and create staging tables, roles and grants."""

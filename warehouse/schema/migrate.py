@@ -1,4 +1,4 @@
-"""Bring a database to this version: roles, `ops`, staging tables. Running it again changes nothing."""
+"""Migrate a database to this version: roles, `ops` and staging tables. The migration is idempotent."""
 
 from __future__ import annotations
 
@@ -9,63 +9,68 @@ import psycopg
 
 from warehouse.core.errors import DatabaseError
 from warehouse.core.settings import Settings
-from warehouse.database.connections import connect, parameters, remember_suffix, role_suffix
-from warehouse.database.locks import lock_migrations
-from warehouse.database.login_limits import end_long_sessions, forbid_storing, is_own_server, restore_logins
-from warehouse.database.role_names import suffix_for, suffix_in, with_role_names
+from warehouse.database.connections import connect, connection_parameters, role_suffix, save_role_suffix
+from warehouse.database.locks import acquire_migration_lock
+from warehouse.database.login_limits import (
+    is_embedded_superuser,
+    reconcile_logins,
+    revoke_public_privileges,
+    terminate_long_sessions,
+)
+from warehouse.database.role_names import find_suffix, qualify_role_names, suffix_for_database
 from warehouse.database.roles import create_roles
 from warehouse.model.source import Source
+from warehouse.schema.role_transfer import transfer_roles
 from warehouse.schema.staging_tables import set_up_staging
-from warehouse.schema.takeover import take_over
 
 __all__ = ["migrate"]
 
 
 def migrate(settings: Settings, admin_url: str, sources: Sequence[Source]) -> list[str]:
-    """Bring the database to this version, under a lock, in one transaction.
+    """Migrate the database to this version, under a lock, in one transaction.
 
     Args:
-        settings: the home, which holds the login roles' passwords and learns what they are called.
+        settings: the home, which stores the login roles' passwords and the suffix of their names.
         admin_url: a login that may create roles and schemas.
-        sources: whose staging tables are created or widened.
+        sources: sources whose staging tables are created or extended.
 
     Returns:
-        What of the logins was not as it should be and has been set back, a line each.
+        A line for each password, setting or limit of a login that was reset.
 
     Raises:
-        DatabaseError: the login lacks rights, or a table stands there in another shape.
+        DatabaseError: the login lacks privileges, or an existing table has another structure.
     """
     with connect(admin_url) as connection:
         try:
-            _create_book(connection)
-            lock_migrations(connection)
-            former = suffix_in(connection)
-            # A database that was renamed, or copied for this home, keeps the roles that the home knows.
+            _create_migrations_table(connection)
+            acquire_migration_lock(connection)
+            former = find_suffix(connection)
+            # A database that was renamed, or copied for this home, keeps the roles that the home has stored.
             is_known = former is not None and former == role_suffix(settings)
-            suffix = former if is_known and former is not None else suffix_for(connection.info.dbname)
+            suffix = former if is_known and former is not None else suffix_for_database(connection.info.dbname)
             made = create_roles(settings, connection, suffix)
-            restored = restore_logins(settings, admin_url, connection, suffix, made=made)
+            restored = reconcile_logins(settings, admin_url, connection, suffix, made=made)
             if former is not None and former != suffix:
-                take_over(connection, former, suffix)
+                transfer_roles(connection, former, suffix)
             _apply_migrations(connection, suffix)
             for source in sources:
                 set_up_staging(connection, source, suffix)
-            if is_own_server(settings, connection):
-                forbid_storing(connection, suffix)
-            end_long_sessions(connection, suffix)
+            if is_embedded_superuser(settings, connection):
+                revoke_public_privileges(connection, suffix)
+            terminate_long_sessions(connection, suffix)
         except psycopg.errors.InsufficientPrivilege as error:
-            user = parameters(admin_url).get("user", "this login")
+            user = connection_parameters(admin_url).get("user", "this login")
             raise DatabaseError(
-                f"{user} lacks rights to set up the warehouse: {error.diag.message_primary}",
-                f'let an administrator run `ALTER ROLE "{user}" CREATEROLE; '
+                f"{user} lacks privileges to set up the warehouse: {error.diag.message_primary}",
+                f'ask an administrator to run `ALTER ROLE "{user}" CREATEROLE; '
                 f'GRANT CREATE ON DATABASE "{connection.info.dbname}" TO "{user}"`',
             ) from None
-    remember_suffix(settings, suffix)
+    save_role_suffix(settings, suffix)
     return restored
 
 
-def _create_book(connection: psycopg.Connection) -> None:
-    """Make the list of applied migrations, which is locked before anything else is looked at."""
+def _create_migrations_table(connection: psycopg.Connection) -> None:
+    """Create the table of applied migrations, which is locked before any other table is read."""
     create = (
         "CREATE TABLE IF NOT EXISTS public.ladder_migrations "
         "(name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -74,7 +79,7 @@ def _create_book(connection: psycopg.Connection) -> None:
         with connection.transaction():
             connection.execute(create)
     except psycopg.errors.UniqueViolation:
-        connection.execute(create)  # another process has made it meanwhile
+        connection.execute(create)  # another process has created it since
 
 
 def _apply_migrations(connection: psycopg.Connection, suffix: str) -> None:
@@ -89,6 +94,6 @@ def _apply_migrations(connection: psycopg.Connection, suffix: str) -> None:
         )
     for name in available:
         if name not in applied:
-            connection.execute(with_role_names((folder / name).read_text(), suffix).encode())
+            connection.execute(qualify_role_names((folder / name).read_text(), suffix).encode())
             connection.execute("RESET ROLE")
             connection.execute("INSERT INTO public.ladder_migrations (name) VALUES (%s)", [name])

@@ -1,4 +1,4 @@
-"""Staging tables in the database: made from their definitions, and widened where a definition has grown."""
+"""Create staging tables from their definitions, and add the columns and indexes of newer definitions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import psycopg
 from psycopg import sql
 
 from warehouse.core.errors import DatabaseError
-from warehouse.database.role_names import role_name, with_role_names
+from warehouse.database.role_names import qualify_role_names, role_name
 from warehouse.model.source import Source
-from warehouse.model.tables import BOOKKEEPING, Table
+from warehouse.model.tables import METADATA_COLUMNS, Table
 
 __all__ = ["set_up_staging"]
 
 
 @dataclass
 class _Existing:
-    """A staging table as it is in the database: types of its columns by name, its key, names of its indexes."""
+    """An existing staging table: types of its columns by name, its key, names of its indexes."""
 
     columns: dict[str, str] = field(default_factory=dict)
     key: tuple[str, ...] = ()
@@ -26,15 +26,15 @@ class _Existing:
 
 
 def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) -> None:
-    """Make the staging tables of a source, or bring them to their definitions, and grant what roles need of them.
+    """Create or extend the staging tables of a source, and grant the privileges that roles need.
 
     Args:
         connection: the administrator's, in a transaction.
-        source: whose tables.
-        suffix: what the names of the database's roles end in.
+        source: the source.
+        suffix: suffix of the role names.
 
     Raises:
-        DatabaseError: a table has another shape, which cannot be brought to its definition without a loss.
+        DatabaseError: a table has another structure, which cannot be changed to its definition without data loss.
     """
     schema = sql.Identifier(f"staging_{source.name}")
     owner = sql.Identifier(role_name("owner", suffix))
@@ -47,8 +47,8 @@ def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) 
             for statement in table.create_statements():
                 connection.execute(statement)
         else:
-            _widen(connection, table, found.columns)
-            _index(connection, table, found)
+            _add_missing_columns(connection, table, found.columns)
+            _add_missing_indexes(connection, table, found)
     grants = """
         GRANT USAGE ON SCHEMA {schema} TO ladder_ingest, ladder_transform, ladder_developer, ladder_marts_owner;
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {schema} TO ladder_ingest;
@@ -57,7 +57,7 @@ def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) 
         REVOKE UPDATE ON {feeds} FROM ladder_ingest;
     """
     feeds = sql.SQL(", ").join(table.feed_identifier for table in source.tables)
-    connection.execute(sql.SQL(with_role_names(grants, suffix)).format(schema=schema, feeds=feeds))
+    connection.execute(sql.SQL(qualify_role_names(grants, suffix)).format(schema=schema, feeds=feeds))
     connection.execute(
         "INSERT INTO ops.load_locks (source) SELECT %s WHERE NOT EXISTS (SELECT FROM ops.load_locks WHERE source = %s)",
         [source.name, source.name],
@@ -66,7 +66,7 @@ def set_up_staging(connection: psycopg.Connection, source: Source, suffix: str) 
 
 
 def _existing_tables(connection: psycopg.Connection, source: Source) -> dict[str, _Existing]:
-    """The staging tables of a source that are already there, by name."""
+    """Existing staging tables of a source, by name."""
     rows = connection.execute(
         "SELECT c.relname, jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), "
         "(SELECT array_agg(x.relname::text) FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid "
@@ -86,8 +86,8 @@ def _existing_tables(connection: psycopg.Connection, source: Source) -> dict[str
     }
 
 
-def _index(connection: psycopg.Connection, table: Table, found: _Existing) -> None:
-    """Make indexes that a newer definition has, and the key anew where its columns have another order."""
+def _add_missing_indexes(connection: psycopg.Connection, table: Table, found: _Existing) -> None:
+    """Create the indexes of a newer definition, and recreate the key if its columns have another order."""
     if found.key != table.key and sorted(found.key) == sorted(table.key):
         connection.execute(
             sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}, ADD PRIMARY KEY ({})").format(
@@ -101,8 +101,12 @@ def _index(connection: psycopg.Connection, table: Table, found: _Existing) -> No
             connection.execute(statement)
 
 
-def _widen(connection: psycopg.Connection, table: Table, existing: dict[str, str]) -> None:
-    """Add the columns that a newer definition has; nothing else is changed behind a user's back."""
+def _add_missing_columns(connection: psycopg.Connection, table: Table, existing: dict[str, str]) -> None:
+    """Add the columns of a newer definition; no other change is made without the user.
+
+    Raises:
+        DatabaseError: a column has another type, or a key or metadata column is missing.
+    """
     for column in table.columns:
         if column.name not in existing:
             if column.name in table.key:
@@ -120,7 +124,7 @@ def _widen(connection: psycopg.Connection, table: Table, existing: dict[str, str
                 f"{table}.{column.name} is {existing[column.name]}, expected {column.type}",
                 "restore its type, or set up a new database and run `ladder replay`",
             )
-    missing = {name for name, _ in BOOKKEEPING} - existing.keys()
+    missing = {name for name, _ in METADATA_COLUMNS} - existing.keys()
     if missing:
         raise DatabaseError(
             f"{table} lacks {', '.join(sorted(missing))}", "set up a new database and run `ladder replay`"

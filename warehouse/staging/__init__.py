@@ -1,1 +1,1 @@
-"""From the lake into staging tables, with the load ledger."""
+"""Load files of the lake into staging tables, and write the load ledger."""

@@ -1,6 +1,6 @@
-"""Rows to PostgreSQL's binary COPY format.
+"""Encode rows in PostgreSQL's binary COPY format.
 
-Tables of numbers are encoded a column at a time with numpy; a table with text goes through psycopg, row by row.
+Tables of numbers are encoded column by column with numpy; tables with text are written row by row by psycopg.
 Format: https://www.postgresql.org/docs/current/sql-copy.html (Binary Format).
 """
 
@@ -33,23 +33,23 @@ _WIDTHS: dict[pl.DataType, tuple[str, int]] = {
 
 
 def is_fixed_width(schema: pl.Schema) -> bool:
-    """Whether every column has a binary form of one length."""
+    """Whether every column has a binary format of fixed width."""
     return all(dtype in _WIDTHS for dtype in schema.values())
 
 
 def encode(frame: pl.DataFrame) -> Iterator[bytes]:
-    """Encode rows of fixed-width columns, some thousand rows at a time, without header and trailer."""
+    """Encode rows of fixed-width columns in chunks of some thousand rows, without header and trailer."""
     for part in frame.iter_slices(_CHUNK_ROWS):
         yield _encode_part(part)
 
 
 def write_rows(copy: psycopg.Copy, frame: pl.DataFrame, types: Sequence[str]) -> None:
-    """Write rows of any columns through psycopg.
+    """Write rows with columns of any type through psycopg.
 
     Args:
         copy: an open binary COPY.
         frame: the rows.
-        types: PostgreSQL type of each column; those of `jsonb` hold JSON text.
+        types: PostgreSQL type of each column; columns of type `jsonb` contain JSON text.
     """
     copy.set_types(types)
     is_json = [type_ == "jsonb" for type_ in types]
@@ -58,7 +58,7 @@ def write_rows(copy: psycopg.Copy, frame: pl.DataFrame, types: Sequence[str]) ->
             copy.write_row(row)
         return
     for row in frame.iter_rows():
-        # Left bare, the text would be stored as one JSON string.
+        # Without the wrapper the text would be stored as one JSON string.
         copy.write_row(
             [
                 Jsonb(value, dumps=str) if json and value is not None else value
@@ -68,7 +68,7 @@ def write_rows(copy: psycopg.Copy, frame: pl.DataFrame, types: Sequence[str]) ->
 
 
 def _encode_part(part: pl.DataFrame) -> bytes:
-    """Lay the rows out at full width, then drop the bytes of absent values."""
+    """Lay the rows out at full width, then remove the bytes of null values."""
     rows = part.height
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     for index, dtype in enumerate(part.dtypes):

@@ -1,4 +1,4 @@
-"""The books of a load: batch, files, rejects, odd fields, cursors, rereads and drift, in the load's own transaction."""
+"""The load ledger: batch, files, rejects, field rejects, cursors, rereads and drift, in the load's own transaction."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from warehouse.model.source import Source
-from warehouse.ops.state import REREADS
-from warehouse.staging.decode import all_unknown
-from warehouse.staging.prepare import Prepared
+from warehouse.ops.state import REREAD_PREFIX
+from warehouse.staging.decode import unknown_fields_key
+from warehouse.staging.prepare import PreparedGroup
 
-__all__ = ["LoadReport", "write_books"]
+__all__ = ["LoadReport", "write_ledger"]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did, summed over its batches.
+    """Counts of a load, summed over its batches.
 
     Args:
         batches: transactions committed.
         files: lake files loaded.
-        pages: pages in them.
-        records: rows that were offered to the merge.
-        inserted: rows that are new.
+        pages: pages in these files.
+        records: rows passed to the merge.
+        inserted: new rows.
         updated: rows whose content changed.
         deleted: rows that became tombstones.
-        reobserved: rows seen again unchanged, at a later time.
-        rejected: records that could not become rows.
-        odd_fields: fields that could not be read as they were sent, in records that became rows.
-        changed: rows inserted, updated or deleted, by table; tables without any are left out.
+        reobserved: rows that were observed again, unchanged, at a later time.
+        rejected: records that could not be loaded as rows.
+        field_rejects: unreadable fields in records that were loaded.
+        changed: rows inserted, updated or deleted, by table; tables without changes are left out.
     """
 
     batches: int = 0
@@ -45,7 +45,7 @@ class LoadReport:
     deleted: int = 0
     reobserved: int = 0
     rejected: int = 0
-    odd_fields: int = 0
+    field_rejects: int = 0
     changed: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: LoadReport) -> LoadReport:
@@ -57,12 +57,12 @@ class LoadReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Its numbers, by name."""
+        """The counts by name, without those by table."""
         return {name: value for name, value in asdict(self).items() if name != "changed"}
 
 
-#: Unknown fields of a table that `ops.drift` holds by name.
-_MOST_FIELDS = 200
+#: Unknown fields of a table that `ops.drift` stores by name.
+_MAX_DRIFT_FIELDS = 200
 
 _BATCH = """
 INSERT INTO ops.batches (batch_id, source, loaded_at, files, pages, records, inserted, updated, deleted, reobserved,
@@ -85,13 +85,13 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (source, lake_path, page, table_name, record_index) DO UPDATE
 SET field_path = excluded.field_path, reason = excluded.reason, batch_id = excluded.batch_id, replayed_at = NULL
 """
-_READ_AGAIN = "DELETE FROM ops.field_rejects WHERE source = %s AND lake_path = ANY(%s)"
-_ODD_FIELD = """
+_DELETE_FIELD_REJECTS = "DELETE FROM ops.field_rejects WHERE source = %s AND lake_path = ANY(%s)"
+_FIELD_REJECT = """
 INSERT INTO ops.field_rejects (source, lake_path, page, table_name, field_path, reason, records, record_index, endpoint,
                                batch_id)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-_MENDED = """
+_RESOLVED_REJECTS = """
 UPDATE ops.rejects SET replayed_at = %s
 WHERE source = %s AND lake_path = ANY(%s) AND replayed_at IS NULL AND batch_id <> %s
 """
@@ -116,19 +116,19 @@ SET pages = ops.drift.pages + excluded.pages, last_batch_id = excluded.last_batc
 """
 
 
-def write_books(
+def write_ledger(
     connection: psycopg.Connection,
     source: Source,
-    prepared: Prepared,
+    prepared: PreparedGroup,
     report: LoadReport,
     *,
     batch_id: int,
     loaded_at: datetime,
 ) -> None:
-    """Write what a load leaves in `ops`.
+    """Write the ledger of a load to `ops`.
 
-    A reject of these files that is no reject any more is marked as mended; odd fields of these files are those that the
-    load has found, whatever an earlier one did.
+    Rejects of these files that no longer occur are marked as replayed. Field rejects of these files are replaced by
+    those of this load.
     """
     with connection.cursor() as cursor:
         cursor.execute(_BATCH, {**report.counts, "batch_id": batch_id, "source": source.name, "loaded_at": loaded_at})
@@ -156,10 +156,10 @@ def write_books(
             ],
         )
         names = [name for name, _, _ in prepared.files]
-        cursor.execute(_MENDED, [loaded_at, source.name, names, batch_id])
-        cursor.execute(_READ_AGAIN, [source.name, names])
+        cursor.execute(_RESOLVED_REJECTS, [loaded_at, source.name, names, batch_id])
+        cursor.execute(_DELETE_FIELD_REJECTS, [source.name, names])
         cursor.executemany(
-            _ODD_FIELD,
+            _FIELD_REJECT,
             [
                 (
                     source.name,
@@ -173,7 +173,7 @@ def write_books(
                     located.endpoint,
                     batch_id,
                 )
-                for located in prepared.odd
+                for located in prepared.field_rejects
             ],
         )
         cursor.executemany(
@@ -181,7 +181,7 @@ def write_books(
             [
                 (source.name, name, Jsonb(value), observed_at)
                 for name, (value, observed_at) in prepared.cursors.items()
-                if not name.startswith(REREADS)
+                if not name.startswith(REREAD_PREFIX)
             ],
         )
         cursor.executemany(
@@ -189,26 +189,26 @@ def write_books(
             [
                 {"source": source.name, "endpoint": endpoint, "id": id_, "last_at": observed_at, **value}
                 for name, (value, observed_at) in prepared.cursors.items()
-                if name.startswith(REREADS)
-                for endpoint, _, id_ in [name.removeprefix(REREADS).partition("/")]
+                if name.startswith(REREAD_PREFIX)
+                for endpoint, _, id_ in [name.removeprefix(REREAD_PREFIX).partition("/")]
             ],
         )
         known = {field for (field,) in cursor.execute(_KNOWN_DRIFT, [source.name])} if prepared.drift else set()
-        drift = _bounded(known, prepared.drift)
+        drift = _limit_names(known, prepared.drift)
         cursor.executemany(
             _DRIFT,
             [(source.name, field, pages, batch_id, batch_id) for field, pages in drift.items()],
         )
 
 
-def _bounded(known: Set[str], found: Counter[str]) -> Counter[str]:
-    """Unknown fields by name as long as a table has few of them; what comes beyond is counted together."""
+def _limit_names(known: Set[str], found: Counter[str]) -> Counter[str]:
+    """Counts of unknown fields by name, up to a limit for each table; further fields are counted together."""
     named = Counter(name.partition(".")[0] for name in known)
-    bounded: Counter[str] = Counter()
+    limited: Counter[str] = Counter()
     for name, times in sorted(found.items()):
         table = name.partition(".")[0]
         if name not in known:
             named[table] += 1
-        is_named = name in known or named[table] <= _MOST_FIELDS
-        bounded[name if is_named else all_unknown(table)] += times
-    return bounded
+        is_named = name in known or named[table] <= _MAX_DRIFT_FIELDS
+        limited[name if is_named else unknown_fields_key(table)] += times
+    return limited

@@ -1,7 +1,7 @@
-"""The merge: rows from a temporary table into a staging table, the newest observation of each key winning.
+"""Merge rows from a temporary table into a staging table; the newest observation of each key wins.
 
-Order does not matter: whatever way the same observations arrive, the same rows stand in the end. Of two observations of
-one moment with different content, the one with the greater content hash wins.
+The result does not depend on the order in which observations arrive. Of two observations with the same time and
+different content, the one with the greater content hash wins.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from warehouse.staging.prepare import Rows
 __all__ = ["MergeCounts", "merge"]
 
 _COMMA = sql.SQL(", ")
-#: From this many rows on, rows that seem to be new are copied straight into the table.
+#: Number of rows from which rows that appear to be new are copied directly into the table.
 _BULK_ROWS = 10_000
-#: Share of known keys from which it pays to look for what is not newer first.
-_MOSTLY = 0.5
+#: Share of known keys from which rows that are not newer are removed before the merge.
+_PREFILTER_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class MergeCounts:
-    """What a merge did: rows inserted, updated, deleted, and seen again unchanged at a later time."""
+    """Counts of a merge: rows inserted, updated, deleted, and observed again unchanged at a later time."""
 
     inserted: int = 0
     updated: int = 0
@@ -35,7 +35,7 @@ class MergeCounts:
 
     @property
     def changed(self) -> int:
-        """Rows that are not what they were."""
+        """Rows inserted, updated or deleted."""
         return self.inserted + self.updated + self.deleted
 
     def __add__(self, other: MergeCounts) -> MergeCounts:
@@ -49,9 +49,9 @@ class MergeCounts:
 
 
 def merge(connection: psycopg.Connection, rows: Rows) -> MergeCounts:
-    """Bring rows into their staging table.
+    """Merge rows into their staging table.
 
-    The caller holds a lock on the table that keeps other writers out, and has set `ladder.batch_id`.
+    The caller holds a lock on the table that blocks other writers, and has set `ladder.batch_id`.
     """
     known = _known_share(connection, rows)
     if rows.count >= _BULK_ROWS and not rows.has_duplicates and known == 0:
@@ -59,16 +59,16 @@ def merge(connection: psycopg.Connection, rows: Rows) -> MergeCounts:
             with connection.transaction():
                 _copy(connection, rows, rows.table.identifier)
         except psycopg.errors.UniqueViolation:
-            pass  # The sample missed a known key: all rows take the careful way.
+            pass  # The sample contained no known key, but the rows do: merge them.
         else:
             return MergeCounts(inserted=rows.count)
     _create_incoming(connection, rows.table)
     _copy(connection, rows, _incoming(rows.table))
-    return _merge_incoming(connection, rows, mostly_known=known > _MOSTLY)
+    return _merge_incoming(connection, rows, is_mostly_known=known > _PREFILTER_SHARE)
 
 
 def _known_share(connection: psycopg.Connection, rows: Rows) -> float:
-    """Share of a sample of keys that stand in the table already."""
+    """Share of a sample of keys that are already in the table."""
     table = rows.table
     query = sql.SQL("SELECT count(*) FROM unnest({arrays}) AS n ({key}) JOIN {target} AS t USING ({key})").format(
         arrays=_COMMA.join(
@@ -81,12 +81,12 @@ def _known_share(connection: psycopg.Connection, rows: Rows) -> float:
         target=table.identifier,
     )
     row = connection.execute(query, [rows.sample[name].to_list() for name in table.key]).fetchone()
-    assert row is not None  # an aggregate without GROUP BY always answers
+    assert row is not None  # an aggregate without GROUP BY always returns a row
     return float(row[0]) / rows.sample.height
 
 
 def _create_incoming(connection: psycopg.Connection, table: Table) -> None:
-    """Have the session's temporary table there and empty, whatever transaction used it before."""
+    """Create the session's temporary table, or empty it if it exists."""
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} ({}) ON COMMIT DELETE ROWS").format(
             _incoming(table),
@@ -114,11 +114,11 @@ def _copy(connection: psycopg.Connection, rows: Rows, target: sql.Identifier) ->
             copy.write_rows(stream, rows.frame, [type_ for _, type_ in columns])
 
 
-def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, mostly_known: bool) -> MergeCounts:
+def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, is_mostly_known: bool) -> MergeCounts:
     """Merge the session's temporary table into the staging table."""
     table = rows.table
     names = _names(table)
-    # Each incoming row is looked up by its key, so that a load costs what it brings, never what stands there.
+    # Each incoming row is looked up by its key, so that the cost of a load does not depend on the size of the table.
     connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     count = rows.count
     if rows.has_duplicates:
@@ -129,7 +129,7 @@ def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, mostly_known:
                 "FROM {incoming} AS n) AS ranked WHERE place > 1)"
             ).format(**names)
         ).rowcount
-    if mostly_known:
+    if is_mostly_known:
         count -= connection.execute(
             sql.SQL("DELETE FROM {incoming} AS n USING {target} AS t WHERE {same_key} AND NOT {is_newer}").format(
                 **names
@@ -149,11 +149,11 @@ def _merge_incoming(connection: psycopg.Connection, rows: Rows, *, mostly_known:
 
 
 def _merge_known(connection: psycopg.Connection, table: Table, names: dict[str, sql.Composable]) -> MergeCounts:
-    """Bring rows that stood before up to newer observations, keeping the old image of each changed one."""
+    """Update existing rows with newer observations, and write the old image of each changed row to the feed."""
     newer = connection.execute(
         sql.SQL(
             "CREATE TEMPORARY TABLE newer ON COMMIT DROP AS "
-            "SELECT n.*, t.ctid AS standing, {new_content} *<> {old_content} AS is_changed "
+            "SELECT n.*, t.ctid AS current_ctid, {new_content} *<> {old_content} AS is_changed "
             "FROM {incoming} AS n JOIN {target} AS t ON {same_key} WHERE t._batch_id <> {batch} AND {is_newer}"
         ).format(**names)
     ).rowcount
@@ -166,30 +166,30 @@ def _merge_known(connection: psycopg.Connection, table: Table, names: dict[str, 
 
 
 def _apply_newer(connection: psycopg.Connection, table: Table, names: dict[str, sql.Composable]) -> MergeCounts:
-    fed = connection.execute(
+    fed_rows = connection.execute(
         sql.SQL(
             "INSERT INTO {feed} "
             "(_feed_batch_id, _operation, {columns}, _batch_id, _observed_at, _loaded_at, _deleted_at) "
             "SELECT {batch}, CASE WHEN n._deleted_at IS NULL THEN 'update' ELSE 'delete' END, {old_columns}, "
             "t._batch_id, t._observed_at, t._loaded_at, t._deleted_at "
-            "FROM newer AS n JOIN {target} AS t ON t.ctid = n.standing WHERE n.is_changed "
+            "FROM newer AS n JOIN {target} AS t ON t.ctid = n.current_ctid WHERE n.is_changed "
             "RETURNING (_operation = 'delete')::integer"
         ).format(**names, old_columns=_COMMA.join(sql.Identifier("t", name) for name in table.column_names))
     )
-    is_deletion = [row[0] for row in fed]
-    changing = [*table.content_names, "_observed_at", "_deleted_at"]
+    is_deletion = [row[0] for row in fed_rows]
+    assigned = [*table.content_names, "_observed_at", "_deleted_at"]
     connection.execute(
         sql.SQL(
             "UPDATE {target} AS t SET {assignments}, _batch_id = {batch}, _loaded_at = now() "
-            "FROM newer AS n WHERE t.ctid = n.standing AND n.is_changed"
+            "FROM newer AS n WHERE t.ctid = n.current_ctid AND n.is_changed"
         ).format(
-            **names, assignments=_COMMA.join(sql.SQL("{0} = n.{0}").format(sql.Identifier(name)) for name in changing)
+            **names, assignments=_COMMA.join(sql.SQL("{0} = n.{0}").format(sql.Identifier(name)) for name in assigned)
         )
     )
     reobserved = connection.execute(
         sql.SQL(
             "UPDATE {target} AS t SET _observed_at = n._observed_at, _deleted_at = n._deleted_at "
-            "FROM newer AS n WHERE t.ctid = n.standing AND NOT n.is_changed"
+            "FROM newer AS n WHERE t.ctid = n.current_ctid AND NOT n.is_changed"
         ).format(**names)
     ).rowcount
     deleted = sum(is_deletion)
@@ -197,7 +197,7 @@ def _apply_newer(connection: psycopg.Connection, table: Table, names: dict[str, 
 
 
 def _names(table: Table) -> dict[str, sql.Composable]:
-    """The parts that the statements of a merge are made of: `n` is an incoming row, `t` the standing one."""
+    """Fragments of the statements of a merge: `n` is an incoming row, `t` the existing one."""
     new_content, old_content = _row(table, "n"), _row(table, "t")
     return {
         "target": table.identifier,
@@ -227,9 +227,9 @@ def _incoming_columns(table: Table) -> list[tuple[str, str]]:
 
 
 def _row(table: Table, alias: str) -> sql.Composed:
-    """The content of a row as a value to compare; being deleted is part of it, when it was seen is not.
+    """The content of a row as a value to compare; it includes whether the row is deleted, but not the observation time.
 
-    It is compared by image (`*<>`): 1 and 1.0 are equal numbers in JSON, but they are not what was sent twice.
+    It is compared by binary image (`*<>`), since 1 and 1.0 are equal numbers in JSON but different content.
     """
     parts: list[sql.Composable] = [sql.Identifier(alias, name) for name in table.content_names]
     parts.append(sql.SQL("({} IS NULL)").format(sql.Identifier(alias, "_deleted_at")))

@@ -1,4 +1,4 @@
-"""Lake files to rows that are ready to be copied: everything about a load that needs no database."""
+"""Decode lake files into rows that are ready for COPY: the part of a load that needs no database."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import msgspec
 import polars as pl
 
 from warehouse.lake.files import Lake
-from warehouse.model.source import Endpoint, OddField, Page, Parsed, Reject, Source
+from warehouse.model.source import Endpoint, FieldReject, Page, Parsed, Reject, Source
 from warehouse.model.tables import Table
 from warehouse.staging import copy
 from warehouse.staging.decode import decode_rows, frame_schema, page_reject, parse_page
 
-__all__ = ["LocatedOddField", "LocatedReject", "Prepared", "Rows", "prepare"]
+__all__ = ["LocatedFieldReject", "LocatedReject", "PreparedGroup", "Rows", "prepare"]
 
 _TIME = pl.Datetime("us", "UTC")
-#: Payload bytes after which a group of files is closed: bounds memory, and is large enough that the cost of a
-#: transaction does not show.
+#: Payload bytes after which a group of files is complete: limits memory, and is large enough that the cost of a
+#: transaction is negligible.
 GROUP_BYTES = 8 << 20
 _SAMPLE_KEYS = 200
 
 
 class _Deletion(msgspec.Struct):
-    """Body of a page that tells of deleted rows."""
+    """Body of a page that lists deleted rows."""
 
     table: str
     keys: list[dict[str, Any]]
@@ -36,7 +36,7 @@ class _Deletion(msgspec.Struct):
 
 @dataclass(frozen=True)
 class LocatedReject:
-    """A reject and where its payload lies."""
+    """A reject and the position of its page."""
 
     path: str
     page: int
@@ -45,22 +45,22 @@ class LocatedReject:
 
 
 @dataclass(frozen=True)
-class LocatedOddField:
-    """A field that could not be read as it was sent, in one page.
+class LocatedFieldReject:
+    """An unreadable field in one page.
 
     Args:
         path: lake file of the page.
-        page: place of the page in the file.
+        page: position of the page in the file.
         endpoint: endpoint of the page.
-        field: the field, and why.
-        records: how many records have such a value.
-        record_index: position of the first of them.
+        field: the field and the reason.
+        records: number of records with such a value.
+        record_index: position of the first of these records.
     """
 
     path: str
     page: int
     endpoint: str
-    field: OddField
+    field: FieldReject
     records: int
     record_index: int
 
@@ -74,8 +74,8 @@ class Rows:
         count: number of rows.
         has_duplicates: a key occurs more than once.
         sample: up to some hundred keys, spread over the rows.
-        encoded: binary COPY data where every column has a fixed width, else None.
-        frame: the rows where they are not encoded.
+        encoded: binary COPY data if every column has a fixed width, else None.
+        frame: the rows if they are not encoded, else None.
     """
 
     table: Table
@@ -87,17 +87,17 @@ class Rows:
 
 
 @dataclass
-class Prepared:
+class PreparedGroup:
     """A group of lake files, decoded.
 
     Args:
         files: path below the lake, endpoint and number of pages of each file.
         digests: digest of each page.
         rows: rows by table name.
-        rejects: records that could not become rows.
-        cursors: newest move of each cursor, and when it was observed.
-        drift: unknown fields, with the number of times they were seen.
-        odd: fields that could not be read as they were sent.
+        rejects: records that cannot be loaded as rows.
+        cursors: newest value of each cursor, and when it was observed.
+        drift: number of occurrences of each unknown field.
+        field_rejects: unreadable fields.
     """
 
     files: list[tuple[str, str, int]] = field(default_factory=list)
@@ -106,7 +106,7 @@ class Prepared:
     rejects: list[LocatedReject] = field(default_factory=list)
     cursors: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
     drift: Counter[str] = field(default_factory=Counter)
-    odd: list[LocatedOddField] = field(default_factory=list)
+    field_rejects: list[LocatedFieldReject] = field(default_factory=list)
 
 
 def prepare(
@@ -114,31 +114,31 @@ def prepare(
     source: Source,
     files: Sequence[Path],
     known: frozenset[Path] = frozenset(),
-    refused: Mapping[tuple[Path, int], str] | None = None,
-) -> Iterator[Prepared]:
-    """Decode files, a group at a time; a file is never split over groups.
+    rejected_pages: Mapping[tuple[Path, int], str] | None = None,
+) -> Iterator[PreparedGroup]:
+    """Decode files in groups; a file is never split into several groups.
 
     Args:
-        lake: where the files are.
-        source: their source.
-        files: what to decode, in order.
-        known: files of which every page was loaded before, as it is; these are only noted.
-        refused: pages, by file and place in it, that are rejects as a whole, and why; their cursors do not move.
+        lake: the lake.
+        source: the source of the files.
+        files: the files to decode, in order.
+        known: files whose pages have all been loaded before; they are recorded but not decoded.
+        rejected_pages: reasons of pages that are rejected as a whole, by file and position; their cursors are ignored.
 
     Raises:
         LakeError: a file cannot be read.
     """
-    group = Prepared()
+    group = PreparedGroup()
     frames: dict[str, list[pl.DataFrame]] = {}
     size = 0
     for path in files:
         if path in known:
             group.files.append((lake.name_of(path), lake.endpoint_of(path), len(lake.digests(path))))
             continue
-        size += _add_file(lake, source, path, group, frames, refused or {})
+        size += _add_file(lake, source, path, group, frames, rejected_pages or {})
         if size >= GROUP_BYTES:
             yield _close(source, group, frames)
-            group, frames, size = Prepared(), {}, 0
+            group, frames, size = PreparedGroup(), {}, 0
     if group.files:
         yield _close(source, group, frames)
 
@@ -147,16 +147,16 @@ def _add_file(
     lake: Lake,
     source: Source,
     path: Path,
-    group: Prepared,
+    group: PreparedGroup,
     frames: dict[str, list[pl.DataFrame]],
-    refused: Mapping[tuple[Path, int], str],
+    rejected_pages: Mapping[tuple[Path, int], str],
 ) -> int:
     name = lake.name_of(path)
     endpoint = source.endpoints[lake.endpoint_of(path)]
     size = number = 0
     for number, page in enumerate(lake.read(path), start=1):
         size += len(page.body)
-        reason = refused.get((path, number - 1))
+        reason = rejected_pages.get((path, number - 1))
         if reason is not None:
             parsed = Parsed(rejects=[page_reject(endpoint.tables[0], page.body, reason)])
         else:
@@ -170,9 +170,9 @@ def _add_file(
                 )
                 frames.setdefault(table, []).append(stamped)
         group.rejects += [LocatedReject(name, number - 1, endpoint.name, reject) for reject in parsed.rejects]
-        group.odd += [
-            LocatedOddField(name, number - 1, endpoint.name, odd, len(places), min(places))
-            for odd, places in parsed.odd.items()
+        group.field_rejects += [
+            LocatedFieldReject(name, number - 1, endpoint.name, field_reject, len(places), min(places))
+            for field_reject, places in parsed.field_rejects.items()
         ]
         group.drift += parsed.drift
         if page.cursor is not None and reason is None:
@@ -185,7 +185,7 @@ def _add_file(
 
 
 def _parse_deletion(endpoint: Endpoint, page: Page) -> Parsed:
-    """Tombstones: the keys of deleted rows, everything else null; all of it is in the body, nothing in the request."""
+    """Parse a deletion into tombstones: rows with a key and null in all other columns. Everything is in the body."""
     try:
         deletion = msgspec.json.decode(page.body, type=_Deletion)
         table = next(table for table in endpoint.tables if table.name == deletion.table)
@@ -211,7 +211,7 @@ def _parse_deletion(endpoint: Endpoint, page: Page) -> Parsed:
     return parsed
 
 
-def _close(source: Source, group: Prepared, frames: dict[str, list[pl.DataFrame]]) -> Prepared:
+def _close(source: Source, group: PreparedGroup, frames: dict[str, list[pl.DataFrame]]) -> PreparedGroup:
     for table in source.tables:
         if table.name not in frames:
             continue

@@ -1,4 +1,4 @@
-"""Staging tables from the lake alone, and rejects through the same door again."""
+"""Rebuild staging tables from the lake alone, and load rejects again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import psycopg
 from psycopg import sql
 
 from warehouse.database.connections import connect
-from warehouse.database.locks import holding_builds
+from warehouse.database.locks import hold_build_lock
 from warehouse.lake.files import Lake
 from warehouse.model.source import Source
 from warehouse.staging.ledger import LoadReport
 from warehouse.staging.load import load_files, pending_files
 
 __all__ = [
-    "FieldReject",
+    "FieldRejectSummary",
     "OpenReject",
     "count_field_rejects",
     "count_open_rejects",
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class OpenReject:
-    """A reject that no replay has mended yet, and where its payload lies."""
+    """A reject that has not been resolved by a replay, and the position of its page."""
 
     source: str
     endpoint: str
@@ -45,20 +45,20 @@ class OpenReject:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldReject:
-    """A field that could not be read as it was sent, over all that is loaded, and where one such record lies.
+class FieldRejectSummary:
+    """An unreadable field in all loaded data, with the position of one such record.
 
     Args:
         source: the source.
         table_name: the staging table.
-        field_path: where in the record.
-        reason: why.
-        records: how many records have such a value.
-        first_loaded_at: when the first of them was loaded, UTC.
-        last_loaded_at: when the last of them was loaded, UTC.
-        endpoint: endpoint of the newest page with one.
+        field_path: path of the field in the record.
+        reason: the reason.
+        records: number of records with such a value.
+        first_loaded_at: when the first of these records was loaded, UTC.
+        last_loaded_at: when the last of these records was loaded, UTC.
+        endpoint: endpoint of the newest page with such a record.
         lake_path: lake file of that page.
-        page: place of that page in the file.
+        page: position of that page in the file.
         record_index: position of a record in that page.
     """
 
@@ -82,43 +82,43 @@ def replay(
     *,
     on_batch: Callable[[LoadReport], None] | None = None,
 ) -> LoadReport:
-    """Empty a source's staging tables and rebuild them from the lake alone.
+    """Truncate a source's staging tables and rebuild them from the lake alone.
 
-    Killed in the middle, nothing is lost: the files not loaded again yet are pending, and the next load takes them.
-    The marts keep serving; both colours are rebuilt in full by the next build.
+    Nothing is lost if the replay is killed: files that were not loaded again are pending, and the next load takes them.
+    The published marts are not affected; the next build of each colour is a full one.
 
     Args:
         database_url: a login that owns the staging tables.
-        lake: where the files are.
-        source: whose tables are rebuilt.
+        lake: the lake.
+        source: the source whose tables are rebuilt.
         on_batch: called with the report of each committed batch.
     """
-    # In a transaction of its own, so that no build sees half-filled tables between two batches.
-    with holding_builds(database_url), connect(database_url) as connection:
+    # The build lock is held in a separate transaction, so that no build reads incomplete tables between two batches.
+    with hold_build_lock(database_url), connect(database_url) as connection:
         with connection.transaction():
             for table in source.tables:
                 for identifier in (table.identifier, table.feed_identifier):
                     connection.execute(sql.SQL("TRUNCATE {}").format(identifier))
-            for book in ("rejects", "field_rejects", "lake_files", "lake_pages", "cursors", "rereads", "drift"):
+            for ledger in ("rejects", "field_rejects", "lake_files", "lake_pages", "cursors", "rereads", "drift"):
                 connection.execute(
-                    sql.SQL("DELETE FROM {} WHERE source = %s").format(sql.Identifier("ops", book)), [source.name]
+                    sql.SQL("DELETE FROM {} WHERE source = %s").format(sql.Identifier("ops", ledger)), [source.name]
                 )
-            # Killed from here on, no build takes what is only half there.
+            # If the replay is killed after this, no build reads the incomplete tables.
             connection.execute(
                 "INSERT INTO ops.replays (source) VALUES (%s) ON CONFLICT (source) DO NOTHING", [source.name]
             )
-            # What was removed left no trace in the feed, so a build has to start over.
+            # The truncated rows are not in the feed, so the next builds must be full ones.
             connection.execute("DELETE FROM ops.build_state")
             connection.execute("DELETE FROM ops.watermarks")
         files = pending_files(connection, lake, source)
-        report = load_files(connection, lake, source, files, on_batch=on_batch, builds_wait=True)
+        report = load_files(connection, lake, source, files, on_batch=on_batch, has_build_lock=True)
         with connection.transaction():
             connection.execute("DELETE FROM ops.replays WHERE source = %s", [source.name])
         return report
 
 
 def open_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[OpenReject]:
-    """Rejects that are still open, oldest batch first."""
+    """Open rejects, oldest batch first."""
     rows = connection.execute(
         "SELECT source, endpoint, table_name, lake_path, page, record_index, field_path, reason, record "
         "FROM ops.rejects WHERE replayed_at IS NULL ORDER BY batch_id, lake_path, page, record_index LIMIT %s",
@@ -127,8 +127,8 @@ def open_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[Open
     return [OpenReject(*row) for row in rows]
 
 
-def field_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[FieldReject]:
-    """Fields that could not be read as they were sent, those with most records first."""
+def field_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[FieldRejectSummary]:
+    """Unreadable fields, those with the most records first."""
     rows = connection.execute(
         "SELECT source, table_name, field_path, reason, sum(field_rejects.records)::bigint AS all_records, "
         "min(loaded_at), max(loaded_at), (array_agg(endpoint ORDER BY lake_path DESC, page DESC))[1], max(lake_path), "
@@ -139,11 +139,11 @@ def field_rejects(connection: psycopg.Connection, limit: int = 1000) -> list[Fie
         "ORDER BY all_records DESC, source, table_name, field_path, reason LIMIT %s",
         [limit],
     )
-    return [FieldReject(*row) for row in rows]
+    return [FieldRejectSummary(*row) for row in rows]
 
 
 def count_field_rejects(connection: psycopg.Connection, source: Source) -> int:
-    """Number of values of a source that could not be read as they were sent."""
+    """Number of unreadable values of a source."""
     row = connection.execute(
         "SELECT coalesce(sum(records), 0) FROM ops.field_rejects WHERE source = %s", [source.name]
     ).fetchone()
@@ -151,7 +151,7 @@ def count_field_rejects(connection: psycopg.Connection, source: Source) -> int:
 
 
 def count_open_rejects(connection: psycopg.Connection, source: Source) -> int:
-    """Number of a source's rejects that are still open."""
+    """Number of a source's open rejects."""
     row = connection.execute(
         "SELECT count(*) FROM ops.rejects WHERE source = %s AND replayed_at IS NULL", [source.name]
     ).fetchone()
@@ -159,9 +159,9 @@ def count_open_rejects(connection: psycopg.Connection, source: Source) -> int:
 
 
 def replay_rejects(database_url: str, lake: Lake, source: Source) -> LoadReport:
-    """Load the files of all open rejects and odd fields of a source again.
+    """Load the files of all open rejects and field rejects of a source again.
 
-    What has become a row is marked as mended; a field that can be read now is counted no more.
+    Rejects that can now be loaded are marked as replayed, and fields that can now be read are no longer counted.
     """
     with connect(database_url) as connection:
         rows = connection.execute(
@@ -171,4 +171,4 @@ def replay_rejects(database_url: str, lake: Lake, source: Source) -> LoadReport:
         )
         files: Sequence[Path] = [lake.root / row[0] for row in rows]
         connection.commit()
-        return load_files(connection, lake, source, files, again=True)
+        return load_files(connection, lake, source, files, is_reload=True)

@@ -1,4 +1,4 @@
-{# All of it, each time. #}
+{# A full rebuild in every run. #}
 {{ config(materialized='table') }}
 
 select

@@ -1,6 +1,6 @@
 {#
-    The last three days that it holds and whatever is newer, computed anew and replaced: the form that most projects
-    use. It is kept by day, since a lifetime total cannot be kept by a window at all.
+    Recomputes and replaces the last three days in the table and newer ones: the approach of most projects. Its grain
+    includes the day, since a lifetime total cannot be maintained with a lookback window.
 #}
 {{
     config(

@@ -1,8 +1,8 @@
 {#
-    The keys touched since the last run, computed anew and replaced.
+    Recomputes and replaces the keys touched since the last run.
 
-    It is told the touched keys by the feed of our fact. That favours it: an ordinary project has no such feed, would
-    have to look for the keys first, and could not find those that a correction left or a deletion took.
+    It reads the touched keys from the feed of our fact. That is an advantage: a plain project has no such feed, would
+    have to search for the keys first, and could not find the former keys of corrected and deleted rows.
 #}
 {{
     config(

@@ -12,7 +12,7 @@ from ingestion.sources.faceit.source import MATCH_GAMES, RANKED_GAMES, SOURCE
 from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem, least_recently_requested_first
 from ingestion.sync.streams import Stream
-from warehouse.ops.state import cursors
+from warehouse.ops.state import read_cursors
 
 __all__ = ["CHAMPIONSHIPS", "HUBS", "HUB_MEMBERS", "RANKINGS"]
 
@@ -54,7 +54,7 @@ def _select_rankings(context: SelectionContext) -> Selection:
     """Rankings of the regions in the settings, in each game that has them."""
     if context.settings.faceit_ranking_top == 0:
         return Selection([])
-    known = cursors(context.connection, SOURCE.name, "ranking/")
+    known = read_cursors(context.connection, SOURCE.name, "ranking/")
     items = [
         WorkItem(
             f"ranking {game}/{region}",

@@ -10,7 +10,7 @@ import msgspec
 
 from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import WorkItem
-from warehouse.core.json_text import NotJsonError, read_json
+from warehouse.core.json_text import InvalidJsonError, read_json
 from warehouse.model.source import Page, Parsed
 
 __all__ = ["ListEndpoint", "PageCursor", "PageSummary"]
@@ -59,7 +59,7 @@ class PageCursor:
         to: upper bound of the timestamps on the next page; None for the first page.
         offset: offset of the next page.
         first: key of the list's first record, to recognise a first page that is returned in place of another.
-        is_flawed: records were rejected, or fields could not be read.
+        has_rejects: records were rejected, or fields could not be read.
         is_mixed: the list is not ordered newest first.
         is_short: the scan re-reads only the last hours before `known`.
         deep_at: when (s) the last scan began that re-read the last days; None for lists where every scan does.
@@ -73,7 +73,7 @@ class PageCursor:
     to: int | None = None
     offset: int = 0
     first: str | None = None
-    is_flawed: bool = False
+    has_rejects: bool = False
     is_mixed: bool = False
     is_short: bool = False
     deep_at: float | None = None
@@ -96,14 +96,14 @@ class PageSummary:
         timestamps: timestamps of the records that have one, in the order of the page.
         first: key of the first record that became a row.
         start: offset that the response reports; None if it reports none.
-        is_flawed: records, or parts of them, were rejected, or fields could not be read.
+        has_rejects: records, or parts of them, were rejected, or fields could not be read.
     """
 
     count: int
     timestamps: tuple[int, ...]
     first: str | None
     start: int | None
-    is_flawed: bool
+    has_rejects: bool
 
     @classmethod
     def from_page(cls, list_endpoint: ListEndpoint, run: SyncRun, page: Page, parsed: Parsed) -> PageSummary:
@@ -113,11 +113,11 @@ class PageSummary:
         rejected = sum(reject.table == table.name for reject in parsed.rejects)
         start = _start_offset(page.body)
         if frame is None:
-            return cls(rejected, (), None, start, parsed.is_flawed)
+            return cls(rejected, (), None, start, parsed.has_rejects)
         column = list_endpoint.order_column
         timestamps = () if column is None else tuple(frame[column].drop_nulls().to_list())
         first = "/".join(str(value) for value in frame.select(table.key).row(0)) if frame.height else None
-        return cls(frame.height + rejected, timestamps, first, start, parsed.is_flawed)
+        return cls(frame.height + rejected, timestamps, first, start, parsed.has_rejects)
 
 
 class _ListEnvelope(msgspec.Struct):
@@ -134,7 +134,7 @@ def _start_offset(body: bytes) -> int | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         try:
             content = read_json(body)
-        except NotJsonError:
+        except InvalidJsonError:
             return None
     start = content.get("start") if isinstance(content, Mapping) else None
     return start if type(start) is int else None

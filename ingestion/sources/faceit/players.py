@@ -28,8 +28,8 @@ from ingestion.sync.selection import (
 )
 from ingestion.sync.streams import Stream
 from ingestion.sync.totals import compare_totals, full_scan_times, is_due_for_comparison, open_differences
-from warehouse.model.source import CursorMove, Reject
-from warehouse.ops.state import Cursor, cursors
+from warehouse.model.source import CursorUpdate, Reject
+from warehouse.ops.state import Cursor, read_cursors
 
 __all__ = ["BANS", "HISTORY", "PROFILES", "STATISTICS", "TOTALS"]
 
@@ -52,7 +52,7 @@ _BANS = ListEndpoint(
 
 
 def _cursor_prefix(endpoint: str, game: str) -> str:
-    """Prefix of the names of an endpoint's cursors; those of the first game do not contain the game."""
+    """Prefix of the names of an endpoint's read_cursors; those of the first game do not contain the game."""
     return endpoint if game == MATCH_GAMES[0] else f"{endpoint}/{game}"
 
 
@@ -98,7 +98,7 @@ async def _fetch_profile(run: SyncRun, item: WorkItem) -> None:
     """Fetch a profile, which is also an observation of the elo in each game."""
     response = await run.get(f"/players/{item.segment}")
     page, parsed = run.parse("player", {"player_id": item.id}, response)
-    await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
+    await run.land(page, parsed, CursorUpdate(f"player/{item.id}", {}))
     required_rejects = [reject for reject in parsed.rejects if _is_required(reject)]
     if required_rejects:
         raise UnusableResponse(
@@ -204,7 +204,7 @@ async def _fetch_totals(run: SyncRun, item: WorkItem) -> None:
         response = run.response_from_error(error)
     page, parsed = run.parse("player_stats", {"player_id": item.id, "game": game}, response)
     cursor = f"{_cursor_prefix('player_stats', game)}/{item.id}"
-    await run.land(page, parsed, CursorMove(cursor, {"history": item.facts["history"]}))
+    await run.land(page, parsed, CursorUpdate(cursor, {"history": item.facts["history"]}))
     segments = parsed.frames.get("player_segments")
     counts_by_map = [
         (_parse_count(row["stats"], "Matches"), _parse_count(row["stats"], "Wins"))
@@ -241,7 +241,7 @@ def _full_scan_times(context: SelectionContext, game: str) -> dict[str, datetime
     """Times of the last full scans of both history and statistics in a game, by player."""
     prefixes = [f"{listings[game].cursor}/" for listings in (_HISTORIES, _STATISTICS)]
     history, statistics = (
-        full_scan_times(cursors(context.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
+        full_scan_times(read_cursors(context.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
     )
     return {id_: min(history[id_], statistics[id_]) for id_ in history.keys() & statistics.keys()}
 
@@ -262,7 +262,7 @@ def _select_active_players(
 
     Args:
         context: the state that the selection depends on.
-        endpoint: the endpoint that is requested; also the prefix of the cursors' names.
+        endpoint: the endpoint that is requested; also the prefix of the read_cursors' names.
         is_wanted: whether to request it, given the game, the cursor and the newest timestamp of the history.
     """
     wanted: list[WorkItem] = []
@@ -276,7 +276,7 @@ def _select_active_players(
         selection = stalest_first(context, "player", f"{_cursor_prefix(endpoint, game)}/", endpoints=(endpoint,))
         players = players_of_game(context, [item.id for item in selection.items], game)
         history = f"{_HISTORIES[game].cursor}/"
-        histories = cursors(context.connection, SOURCE.name, history)
+        histories = read_cursors(context.connection, SOURCE.name, history)
         playing = [item for item in selection.items if item.id in players]
         for item in playing:
             newest = newest_timestamp(histories.get(history + item.id))

@@ -314,22 +314,25 @@ _ENDPOINTS = (
         "player",
         (tables.PLAYERS, tables.PLAYER_GAMES, tables.PLAYER_ELOS),
         _parse_player,
-        never=_PROFILE_PERSONAL_FIELDS,
+        excluded_fields=_PROFILE_PERSONAL_FIELDS,
     ),
     Endpoint(
-        "player_history", (tables.HISTORY_MATCHES, tables.HISTORY_PLAYERS), _parse_history, never=_PERSONAL_FIELDS
+        "player_history",
+        (tables.HISTORY_MATCHES, tables.HISTORY_PLAYERS),
+        _parse_history,
+        excluded_fields=_PERSONAL_FIELDS,
     ),
     Endpoint("player_match_stats", (tables.PLAYER_MATCH_STATS,), _parse_player_match_stats),
     Endpoint("player_stats", (tables.PLAYER_STATS, tables.PLAYER_SEGMENTS), _parse_player_stats),
     Endpoint("player_bans", (tables.PLAYER_BANS,), _parse_items(tables.PLAYER_BANS)),
-    Endpoint("match", (*_MATCH_TABLES, tables.MATCH_ABSENCES), _parse_match, never=_PERSONAL_FIELDS),
+    Endpoint("match", (*_MATCH_TABLES, tables.MATCH_ABSENCES), _parse_match, excluded_fields=_PERSONAL_FIELDS),
     Endpoint("match_stats", (*_STATISTICS_TABLES, tables.MATCH_ABSENCES), _parse_match_stats),
-    Endpoint("ranking", (tables.RANKINGS, tables.PLAYER_ELOS), _parse_ranking, never=_PERSONAL_FIELDS),
+    Endpoint("ranking", (tables.RANKINGS, tables.PLAYER_ELOS), _parse_ranking, excluded_fields=_PERSONAL_FIELDS),
     Endpoint("hub", (tables.HUBS,), _parse_one(tables.HUBS)),
-    Endpoint("hub_matches", _MATCH_TABLES, _parse_matches, never=_PERSONAL_FIELDS),
-    Endpoint("hub_members", (tables.HUB_MEMBERS,), _parse_items(tables.HUB_MEMBERS), never=_PERSONAL_FIELDS),
+    Endpoint("hub_matches", _MATCH_TABLES, _parse_matches, excluded_fields=_PERSONAL_FIELDS),
+    Endpoint("hub_members", (tables.HUB_MEMBERS,), _parse_items(tables.HUB_MEMBERS), excluded_fields=_PERSONAL_FIELDS),
     Endpoint("championship", (tables.CHAMPIONSHIPS,), _parse_one(tables.CHAMPIONSHIPS)),
-    Endpoint("championship_matches", _MATCH_TABLES, _parse_matches, never=_PERSONAL_FIELDS),
+    Endpoint("championship_matches", _MATCH_TABLES, _parse_matches, excluded_fields=_PERSONAL_FIELDS),
 )
 
 SOURCE = Source(name="faceit", endpoints={endpoint.name: endpoint for endpoint in _ENDPOINTS})

@@ -5,7 +5,7 @@ Statistics are objects whose values are text and whose names differ by era; they
 
 from __future__ import annotations
 
-from warehouse.model.tables import Column, ColumnType, Part, Privacy, Table, Timeline, parts
+from warehouse.model.tables import Column, ColumnType, DocumentField, Privacy, Table, TimestampFormat, document_fields
 
 __all__ = [
     "CHAMPIONSHIPS",
@@ -33,8 +33,8 @@ __all__ = [
 SOURCE = "faceit"
 
 #: Seconds and milliseconds since 1970; FACEIT was founded in 2011.
-_SECONDS = Timeline(per_second=1, earliest=1_293_840_000)
-_MILLISECONDS = Timeline(per_second=1000, earliest=1_293_840_000)
+_SECONDS = TimestampFormat(units_per_second=1, min_time=1_293_840_000)
+_MILLISECONDS = TimestampFormat(units_per_second=1000, min_time=1_293_840_000)
 
 
 def _columns(type_: ColumnType, **descriptions: str) -> tuple[Column, ...]:
@@ -53,10 +53,10 @@ def _times(**descriptions: str) -> tuple[Column, ...]:
     return tuple(Column(name, "bigint", text, time=_SECONDS) for name, text in descriptions.items())
 
 
-def _statistics(name: str, description: str, read: tuple[Part, ...], *, is_personal: bool = False) -> Column:
+def _statistics(name: str, description: str, read: tuple[DocumentField, ...], *, is_personal: bool = False) -> Column:
     """Statistics as sent, numbers as text."""
     privacy: Privacy = "pseudonymous" if is_personal else "public"
-    return Column(name, "jsonb", description, is_lenient=True, parts=read, privacy=privacy)
+    return Column(name, "jsonb", description, is_lenient=True, document_fields=read, privacy=privacy)
 
 
 def _personal(name: str, description: str, type_: ColumnType = "text") -> Column:
@@ -91,14 +91,14 @@ _SCORE = Column(
     "maps or rounds won by faction",
     ("results", "score"),
     is_lenient=True,
-    parts=parts("integer", "faction1", "faction2"),
+    document_fields=document_fields("integer", "faction1", "faction2"),
 )
 
 #: Statistics of a player on a map, in both endpoints that have them.
 _PLAYED = (
-    *parts("integer", "Kills", "Deaths", "Assists", "MVPs", "Headshots", "Damage"),
-    *parts("integer", "Double Kills", "Triple Kills", "Quadro Kills", "Penta Kills"),
-    *parts("double precision", "ADR"),
+    *document_fields("integer", "Kills", "Deaths", "Assists", "MVPs", "Headshots", "Damage"),
+    *document_fields("integer", "Double Kills", "Triple Kills", "Quadro Kills", "Penta Kills"),
+    *document_fields("double precision", "ADR"),
 )
 
 _WINNER = Column(
@@ -107,7 +107,7 @@ _WINNER = Column(
     "`faction1`, `faction2`, or empty",
     ("results", "winner"),
     decides_result=True,
-    spellings=frozenset(("faction1", "faction2", "")),
+    accepted_values=frozenset(("faction1", "faction2", "")),
 )
 
 PLAYERS = Table(
@@ -238,7 +238,7 @@ PLAYER_MATCH_STATS = Table(
         _statistics(
             "stats",
             "statistics as sent, values as text; names the player, and each team or its captain",
-            (*_PLAYED, *parts("integer", "Best Of", "Rounds", "Final Score")),
+            (*_PLAYED, *document_fields("integer", "Best Of", "Rounds", "Final Score")),
             is_personal=True,
         ),
     ),
@@ -274,7 +274,7 @@ MATCHES = Table(
             "jsonb",
             "winner and score of each map",
             is_lenient=True,
-            parts=parts("integer", "[].factions.faction1.score", "[].factions.faction2.score"),
+            document_fields=document_fields("integer", "[].factions.faction1.score", "[].factions.faction2.score"),
         ),
         Column("map_pick", "jsonb", "maps that were voted for", ("voting", "map", "pick")),
         Column(
@@ -351,7 +351,7 @@ MATCH_ROUNDS = Table(
         _statistics(
             "round_stats",
             "statistics as sent: map, region, score, rounds, winner (team, or its captain)",
-            parts("integer", "Rounds"),
+            document_fields("integer", "Rounds"),
             is_personal=True,
         ),
     ),
@@ -371,7 +371,7 @@ MATCH_ROUND_TEAMS = Table(
         _statistics(
             "team_stats",
             "statistics as sent, values as text; names the team, or its captain",
-            parts("integer", "Final Score"),
+            document_fields("integer", "Final Score"),
             is_personal=True,
         ),
     ),
@@ -395,11 +395,11 @@ MATCH_ROUND_PLAYERS = Table(
             "statistics as sent, values as text",
             (
                 *_PLAYED,
-                *parts("integer", "First Kills", "Entry Count", "Entry Wins", "Clutch Kills"),
-                *parts("integer", "1v1Count", "1v1Wins", "1v2Count", "1v2Wins"),
-                *parts("integer", "Sniper Kills", "Pistol Kills", "Knife Kills", "Zeus Kills"),
-                *parts("integer", "Utility Count", "Utility Successes", "Utility Enemies", "Utility Damage"),
-                *parts("integer", "Flash Count", "Flash Successes", "Enemies Flashed"),
+                *document_fields("integer", "First Kills", "Entry Count", "Entry Wins", "Clutch Kills"),
+                *document_fields("integer", "1v1Count", "1v1Wins", "1v2Count", "1v2Wins"),
+                *document_fields("integer", "Sniper Kills", "Pistol Kills", "Knife Kills", "Zeus Kills"),
+                *document_fields("integer", "Utility Count", "Utility Successes", "Utility Enemies", "Utility Damage"),
+                *document_fields("integer", "Flash Count", "Flash Successes", "Enemies Flashed"),
             ),
         ),
     ),
@@ -436,10 +436,14 @@ PLAYER_SEGMENTS = Table(
             "stats",
             "statistics as sent, values as text",
             (
-                *parts("integer", "Matches", "Wins", "Rounds", "Kills", "Deaths", "Assists", "MVPs", "Headshots"),
-                *parts("integer", "Triple Kills", "Quadro Kills", "Penta Kills"),
-                *parts("double precision", "Win Rate %", "Average K/D Ratio", "Average K/R Ratio"),
-                *parts("double precision", "Average Headshots %", "K/D Ratio", "K/R Ratio", "Total Headshots %", "ADR"),
+                *document_fields(
+                    "integer", "Matches", "Wins", "Rounds", "Kills", "Deaths", "Assists", "MVPs", "Headshots"
+                ),
+                *document_fields("integer", "Triple Kills", "Quadro Kills", "Penta Kills"),
+                *document_fields("double precision", "Win Rate %", "Average K/D Ratio", "Average K/R Ratio"),
+                *document_fields(
+                    "double precision", "Average Headshots %", "K/D Ratio", "K/R Ratio", "Total Headshots %", "ADR"
+                ),
             ),
         ),
     ),

@@ -15,8 +15,8 @@ from ingestion.sources.opendota.source import CONSTANT_RESOURCES, SOURCE
 from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem, is_due, least_recently_requested_first
 from ingestion.sync.streams import Stream
-from warehouse.model.source import CursorMove
-from warehouse.ops.state import cursors
+from warehouse.model.source import CursorUpdate
+from warehouse.ops.state import read_cursors
 
 __all__ = ["CONSTANTS", "HERO_STATS", "LEAGUES", "LEAGUE_MATCHES", "TEAMS", "TEAM_MATCHES"]
 
@@ -31,7 +31,7 @@ def _catalogue_stream(name: str, every: timedelta, paths: Mapping[str, str]) -> 
     """
 
     def select(context: SelectionContext) -> Selection:
-        known = cursors(context.connection, SOURCE.name, name)
+        known = read_cursors(context.connection, SOURCE.name, name)
         names = {resource: f"{name}/{resource}" if resource else name for resource in paths}
         items = [WorkItem(full, resource, known.get(full), (name,)) for resource, full in names.items()]
         due = [item for item in items if is_due(item.cursor, every, context.now)]
@@ -40,7 +40,7 @@ def _catalogue_stream(name: str, every: timedelta, paths: Mapping[str, str]) -> 
     async def fetch(run: SyncRun, item: WorkItem) -> None:
         params = {"resource": item.id} if item.id else {}
         page, parsed = run.parse(name, params, await run.get(paths[item.id]))
-        await run.land(page, parsed, CursorMove(item.name, {}))
+        await run.land(page, parsed, CursorUpdate(item.name, {}))
 
     return Stream(name, (name,), select, fetch)
 
@@ -69,7 +69,7 @@ def _matches_stream(kind: Literal["team", "league"], table: str, column: str) ->
         page, parsed = run.parse(
             endpoint, {f"{kind}_id": int(item.id)}, await run.get(f"/{table}/{item.segment}/matches")
         )
-        await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", {}))
+        await run.land(page, parsed, CursorUpdate(f"{endpoint}/{item.id}", {}))
 
     return Stream(endpoint, (kind, endpoint), select, fetch, budget_share=0.3)
 

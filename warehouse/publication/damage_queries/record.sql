@@ -1,4 +1,4 @@
--- Views and tables of the marts as they are.
+-- Record the current state of the marts' views and tables.
 INSERT INTO ops.published_marts (colour, mart, view_digest, table_oid, columns_digest, is_empty, rows_written)
 SELECT
     %(colour)s,
@@ -8,7 +8,7 @@ SELECT
     md5(c.columns),
     pg_relation_size(t.oid) = 0,
     CASE
-        WHEN %(is_settled)s
+        WHEN %(are_writes_counted)s
         THEN pg_stat_get_tuples_inserted(t.oid) + pg_stat_get_tuples_updated(t.oid) + pg_stat_get_tuples_deleted(t.oid)
     END
 FROM pg_class AS v

@@ -184,7 +184,7 @@ def test_a_malformed_time_loses_no_match_and_a_missing_id_only_its_match() -> No
         ("2", None),
     ]
     assert [reject.field_path for reject in parsed.rejects] == ["$.match_id"]
-    assert [(odd.field_path, places) for odd, places in parsed.odd.items()] == [
+    assert [(odd.field_path, places) for odd, places in parsed.field_rejects.items()] == [
         ("$.finished_at", [0]),
         ("$.finished_at", [1]),
     ]
@@ -196,7 +196,7 @@ def test_times_in_milliseconds_are_read_as_the_seconds_that_they_are() -> None:
     stats = {"Match Id": "1", "Match Finished At": 1753000000}
     parsed = parse("player_match_stats", {"items": [{"stats": stats}]})
     assert [row["finished_at"] for row in rows(parsed, "player_match_stats")] == [1753000000000]
-    assert parsed.odd == {}
+    assert parsed.field_rejects == {}
 
 
 _TEAMS = {
@@ -242,7 +242,7 @@ def test_a_winner_that_is_no_side_is_a_reject_and_never_a_match_without_one(sent
 def test_a_name_of_both_sides_is_no_winner() -> None:
     teams = {side: {**team, "name": "Mix"} for side, team in _TEAMS.items()}
     parsed = parse("hub_matches", {"items": [{"match_id": "1", "teams": teams, "results": {"winner": "Mix"}}]})
-    assert [reject.reason for reject in parsed.rejects] == ["an unknown spelling"]
+    assert [reject.reason for reject in parsed.rejects] == ["the text is not an accepted value"]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_sides_and_rosters_under_other_names_are_read(teams: Any) -> None:
         parsed = parse(endpoint, {"items": [{"match_id": "1", "teams": teams}]})
         found = [(row["player_id"], row["faction"]) for row in rows(parsed, table)]
         assert found == [("p1", "faction1"), ("p2", "faction2")]
-        assert (parsed.rejects, parsed.odd) == ([], {})
+        assert (parsed.rejects, parsed.field_rejects) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_sides_and_rosters_under_other_names_are_read(teams: Any) -> None:
 def test_players_in_an_unreadable_list_are_counted(change: dict[str, Any], path: str) -> None:
     parsed = parse("hub_matches", {"items": [{"match_id": "1", **change}]})
     assert [row["match_id"] for row in rows(parsed, "matches")] == ["1"]
-    assert [odd.field_path for odd in parsed.odd] == [path]
+    assert [odd.field_path for odd in parsed.field_rejects] == [path]
 
 
 def test_an_empty_text_in_place_of_a_level_is_null_and_loses_no_row() -> None:

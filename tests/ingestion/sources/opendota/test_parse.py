@@ -163,7 +163,9 @@ def test_every_recorded_response_becomes_rows(
     parsed = parse(endpoint, path.read_bytes(), params=params)
     assert parsed.rejects == []
     assert len(rows(parsed, table)) == expected
-    unknown = {name for name in parsed.drift if name.partition(".")[2] not in SOURCE.endpoints[endpoint].never}
+    unknown = {
+        name for name in parsed.drift if name.partition(".")[2] not in SOURCE.endpoints[endpoint].excluded_fields
+    }
     assert unknown == set()
 
 
@@ -304,7 +306,7 @@ def test_an_unknown_match_is_an_absence() -> None:
 
 def test_chat_messages_may_not_be_stored() -> None:
     for endpoint in ("match", "league_matches"):
-        assert SOURCE.endpoints[endpoint].never >= {"chat", "all_word_counts", "my_word_counts"}
+        assert SOURCE.endpoints[endpoint].excluded_fields >= {"chat", "all_word_counts", "my_word_counts"}
 
 
 def test_text_that_postgresql_cannot_store_is_stored_without_it_and_counted() -> None:
@@ -316,7 +318,10 @@ def test_text_that_postgresql_cannot_store_is_stored_without_it_and_counted() ->
         (2, None, "\ufffd"),
         (3, '"\\\\u0000"', None),
     ]
-    assert [(odd.field_path, places) for odd, places in parsed.odd.items()] == [("$.roles", [0]), ("$.name", [1])]
+    assert [(odd.field_path, places) for odd, places in parsed.field_rejects.items()] == [
+        ("$.roles", [0]),
+        ("$.name", [1]),
+    ]
     assert not any("\x00" in name for name in parse("hero_stats", [{"id": 3, "n\x00": 1}]).drift)
 
 

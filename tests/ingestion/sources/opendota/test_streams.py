@@ -24,7 +24,7 @@ from tests.ingestion.clocks import ShiftedClock
 from tests.ingestion.scripted_server import Reply, error
 from tests.ingestion.sources.opendota.conftest import QUICK, Warehouse
 from warehouse.core.errors import DatabaseError
-from warehouse.ops.state import start_pass
+from warehouse.ops.state import start_sync
 
 Requested = Callable[[], list[str]]
 
@@ -69,7 +69,7 @@ def test_a_full_run_reads_every_endpoint_and_a_second_one_little(
 def test_a_resumed_sync_skips_landed_items(warehouse: Warehouse, players: list[int], requested: Requested) -> None:
     warehouse.track("player", *players)
     with warehouse.connection() as connection:
-        start_pass(connection, SOURCE.name, "player_matches")  # a sync that is killed
+        start_sync(connection, SOURCE.name, "player_matches")  # a sync that is killed
 
     async def until_some_are_read() -> None:
         enough = asyncio.Event()

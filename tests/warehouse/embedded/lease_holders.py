@@ -1,4 +1,4 @@
-"""Looking at the servers of a home from outside, and other processes that hold leases on it."""
+"""Inspect the servers of a home, and start other processes that hold leases on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 from warehouse.core.settings import Settings
 from warehouse.embedded import Servers
 
-HOLD = """
+HOLD_SCRIPT = """
 import dataclasses, json, os, signal, sys
 from pathlib import Path
 from warehouse.embedded import running
@@ -35,12 +35,12 @@ except LadderError as error:
 """
 
 
-class Holder:
-    """Another process that holds a lease until its input ends."""
+class LeaseHolder:
+    """Another process that holds a lease until its standard input is closed."""
 
     def __init__(self, home: Path, **options: bool) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, home, json.dumps(options)],
+            [sys.executable, "-c", HOLD_SCRIPT, home, json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -48,35 +48,35 @@ class Holder:
         )
 
     def servers(self) -> Servers:
-        """Wait until it has them."""
+        """Wait until the process has its leases; returns the addresses of the servers."""
         assert self.process.stdout
         return Servers(**json.loads(self.process.stdout.readline()))
 
     def leave(self) -> int:
-        """Let it end in its own way."""
+        """Close its standard input and wait until it exits; returns its exit code."""
         self.process.communicate(timeout=60)
         return self.process.returncode
 
     def kill(self, number: int = signal.SIGKILL) -> int:
-        """Send it a signal and wait for its end."""
+        """Send a signal and wait until it exits; returns its exit code."""
         self.process.send_signal(number)
         return self.leave()
 
 
 def server_process(home: Path, name: str) -> psutil.Process:
-    """The process behind a record."""
+    """The process in a pid file."""
     return psutil.Process(int((home / "servers" / f"{name}.server").read_text().split()[0]))
 
 
 def kill_server(home: Path, name: str) -> None:
-    """End a server with kill -9, and see it end."""
+    """Kill a server with SIGKILL and wait until it has exited."""
     process = server_process(home, name)
     process.kill()
     wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
-    """Every server process that works in a home."""
+    """All server processes whose working directory is in a home."""
     found = []
     for process in psutil.process_iter(["name", "cwd"]):
         in_home = (process.info["cwd"] or "").startswith(str(home.resolve()))
@@ -86,10 +86,10 @@ def processes_of(home: Path) -> list[psutil.Process]:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Poll a condition."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, "the condition did not hold in time"
         time.sleep(0.005)
 
 

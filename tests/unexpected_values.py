@@ -1,4 +1,4 @@
-"""Answers of both sources in short, and one value of an answer replaced by another."""
+"""Short sample responses of both sources, and unexpected values to put into them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ from tests.dbt.project import match_details, match_row
 from warehouse.model.source import Page, Parsed, Source
 from warehouse.model.tables import Table
 
-__all__ = ["ANSWERS", "MISSING", "Answer", "changed", "odd_values", "places", "unexplained"]
+__all__ = [
+    "MISSING",
+    "SAMPLE_RESPONSES",
+    "SampleResponse",
+    "unexpected_effects",
+    "unexpected_values",
+    "value_paths",
+    "with_value",
+]
 
 MISSING = object()
 _OBSERVED_AT = datetime(2026, 3, 1, tzinfo=UTC)
 
-#: Parts of an answer on which rows hang, besides the columns that say so themselves.
+#: Structural keys of a response: a change of their values may remove rows.
 _STRUCTURE = {
     "faction1",
     "faction2",
@@ -38,7 +46,7 @@ _STRUCTURE = {
     "stats",
     "teams",
 }
-#: Columns that are read from fields of another name.
+#: Columns that are read from fields with another name.
 _READ_FROM: dict[str, frozenset[str]] = {
     "faction": frozenset(("faction1", "faction2")),
     "finished_at": frozenset(("Match Finished At",)),
@@ -54,8 +62,8 @@ _READ_FROM: dict[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of a source, and what was requested."""
+class SampleResponse:
+    """A sample response of a source, with the parameters of its request."""
 
     source: Source
     endpoint: str
@@ -63,12 +71,12 @@ class Answer:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def page(self, body: Any) -> Page:
-        """The answer with another body."""
+        """The response as a page with another body."""
         raw = json.dumps(body).encode()
         return Page(self.endpoint, f"/{self.endpoint}", self.params, 200, _OBSERVED_AT, raw)
 
     def parse(self, body: Any) -> Parsed:
-        """What a body in its place becomes."""
+        """Parse the response with another body."""
         return self.source.endpoints[self.endpoint].parse(self.page(body))
 
     def __str__(self) -> str:
@@ -95,8 +103,8 @@ def _team_match(match_id: int) -> dict[str, Any]:
     return {"match_id": match_id, "start_time": 1767225600, "duration": 2000, "radiant_win": True, **teams}
 
 
-ANSWERS = (
-    Answer(
+SAMPLE_RESPONSES = (
+    SampleResponse(
         OPENDOTA,
         "player",
         {
@@ -108,60 +116,60 @@ ANSWERS = (
         },
         {"account_id": 7},
     ),
-    Answer(OPENDOTA, "player_matches", [match_row(1), match_row(2, 128), match_row(3)], {"account_id": 7}),
-    Answer(
+    SampleResponse(OPENDOTA, "player_matches", [match_row(1), match_row(2, 128), match_row(3)], {"account_id": 7}),
+    SampleResponse(
         OPENDOTA,
         "player_ratings",
         [{"time": "2025-12-01T00:00:00.000Z", "rank_tier": 52}, {"time": "2025-12-02T00:00:00.000Z", "rank_tier": 53}],
         {"account_id": 7},
     ),
-    Answer(
+    SampleResponse(
         OPENDOTA,
         "player_heroes",
         [{"hero_id": 1, "last_played": 1767225600, "games": 40, "win": 26}, {"hero_id": "2", "games": 1, "win": 0}],
         {"account_id": 7},
     ),
-    Answer(OPENDOTA, "match", _dota_match(130), {"match_id": 130}),
-    Answer(OPENDOTA, "pro_matches", [_team_match(900), _team_match(901)]),
-    Answer(
+    SampleResponse(OPENDOTA, "match", _dota_match(130), {"match_id": 130}),
+    SampleResponse(OPENDOTA, "pro_matches", [_team_match(900), _team_match(901)]),
+    SampleResponse(
         OPENDOTA,
         "public_matches",
         [{"match_id": 5, "radiant_win": True, "start_time": 1767225600, "radiant_team": [1, 2], "dire_team": "3,4"}],
     ),
-    Answer(OPENDOTA, "league_matches", [_team_match(900)], {"league_id": 3}),
-    Answer(
+    SampleResponse(OPENDOTA, "league_matches", [_team_match(900)], {"league_id": 3}),
+    SampleResponse(
         OPENDOTA,
         "team_matches",
         [{"match_id": 900, "radiant": True, "radiant_win": True, "start_time": 1767225600, "opposing_team_id": 20}],
         {"team_id": 10},
     ),
-    Answer(
+    SampleResponse(
         OPENDOTA,
         "teams",
         [{"team_id": 10, "rating": 1200.5, "wins": 3, "losses": 1, "last_match_time": 1767225600, "name": "Ten"}],
     ),
-    Answer(OPENDOTA, "leagues", [{"leagueid": 3, "name": "Three", "tier": "premium"}]),
-    Answer(OPENDOTA, "hero_stats", [{"id": 1, "localized_name": "One", "roles": ["Carry"], "pro_pick": 3}]),
-    Answer(OPENDOTA, "constants", {"1": {"id": 1, "name": "one"}, "2": {"id": 2}}, {"resource": "heroes"}),
-    Answer(
+    SampleResponse(OPENDOTA, "leagues", [{"leagueid": 3, "name": "Three", "tier": "premium"}]),
+    SampleResponse(OPENDOTA, "hero_stats", [{"id": 1, "localized_name": "One", "roles": ["Carry"], "pro_pick": 3}]),
+    SampleResponse(OPENDOTA, "constants", {"1": {"id": 1, "name": "one"}, "2": {"id": 2}}, {"resource": "heroes"}),
+    SampleResponse(
         FACEIT,
         "player",
         faceit_answers.profile("p1", "76561197960265735", cs2={"faceit_elo": 1500, "skill_level": 7, "region": "EU"}),
         {"player_id": "p1"},
     ),
-    Answer(
+    SampleResponse(
         FACEIT,
         "player_history",
         {"items": [faceit_answers.history(1), faceit_answers.history(2)], "start": 0, "end": 2},
         {"player_id": "p1", "game": "cs2"},
     ),
-    Answer(
+    SampleResponse(
         FACEIT,
         "player_match_stats",
         {"items": [faceit_answers.listed(1, **{"Match Finished At": 1767225600000}), faceit_answers.listed(2)]},
         {"player_id": "p1", "game": "cs2"},
     ),
-    Answer(
+    SampleResponse(
         FACEIT,
         "player_stats",
         {
@@ -172,16 +180,18 @@ ANSWERS = (
         },
         {"player_id": "p1", "game": "cs2"},
     ),
-    Answer(FACEIT, "match", faceit_answers.details(1), {"match_id": "f1"}),
-    Answer(FACEIT, "match_stats", faceit_answers.match_statistics(1), {"match_id": "f1"}),
-    Answer(FACEIT, "hub_matches", {"items": [faceit_answers.details(1), faceit_answers.details(2)]}, {"hub_id": "h"}),
-    Answer(
+    SampleResponse(FACEIT, "match", faceit_answers.details(1), {"match_id": "f1"}),
+    SampleResponse(FACEIT, "match_stats", faceit_answers.match_statistics(1), {"match_id": "f1"}),
+    SampleResponse(
+        FACEIT, "hub_matches", {"items": [faceit_answers.details(1), faceit_answers.details(2)]}, {"hub_id": "h"}
+    ),
+    SampleResponse(
         FACEIT,
         "ranking",
         {"items": [{"player_id": "p1", "nickname": "P1", "country": "de", "position": 1, "faceit_elo": 3000}]},
         {"game_id": "cs2", "region": "EU"},
     ),
-    Answer(
+    SampleResponse(
         FACEIT,
         "player_bans",
         {"items": [{"user_id": "p1", "type": "smurf", "starts_at": "2025-12-01T00:00:00.000Z", "reason": "x"}]},
@@ -189,8 +199,8 @@ ANSWERS = (
     ),
 )
 
-#: What stands in for a value: its absence, another type, what no column holds, odd characters, or any JSON.
-odd_values = st.one_of(
+#: Replacements of a value: missing, another type, out of every column's range, invalid characters, or any JSON.
+unexpected_values = st.one_of(
     st.just(MISSING),
     st.none(),
     st.booleans(),
@@ -204,49 +214,49 @@ odd_values = st.one_of(
     ),
 )
 
-Place = tuple[str | int, ...]
+ValuePath = tuple[str | int, ...]
 
 
-def places(body: Any, place: Place = ()) -> Iterator[Place]:
-    """Where in an answer values are, itself left out."""
+def value_paths(body: Any, path: ValuePath = ()) -> Iterator[ValuePath]:
+    """Paths of all values within a response, without the empty path."""
     items = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
     for key, value in items:
-        yield (*place, key)
-        yield from places(value, (*place, key))
+        yield (*path, key)
+        yield from value_paths(value, (*path, key))
 
 
-def changed(body: Any, place: Place, value: Any) -> Any:
-    """An answer with another value in one place."""
-    made = copy.deepcopy(body)
-    holder = made
-    for key in place[:-1]:
+def with_value(body: Any, path: ValuePath, value: Any) -> Any:
+    """A copy of a response with another value at one path."""
+    copied = copy.deepcopy(body)
+    holder = copied
+    for key in path[:-1]:
         holder = holder[key]
     if value is MISSING:
-        del holder[place[-1]]
+        del holder[path[-1]]
     else:
-        holder[place[-1]] = value
-    return made
+        holder[path[-1]] = value
+    return copied
 
 
-def unexplained(answer: Answer, place: Place, value: Any) -> list[str]:
-    """What the change of one value did to rows beyond what it may do; nothing, if all is well.
+def unexpected_effects(response: SampleResponse, path: ValuePath, value: Any) -> list[str]:
+    """Effects of changing one value that are not allowed; an empty list if there are none.
 
-    No row may be lost but for its key or its result, no other column may change, and where a value is lost it has to be
+    A row may only be lost because of its key or its result, no other column may change, and a lost value must be
     counted with its path.
     """
-    before, after = answer.parse(answer.body), answer.parse(changed(answer.body, place, value))
-    names = {key for key in place if isinstance(key, str)}
-    last = next((key for key in reversed(place) if isinstance(key, str)), None)
+    before, after = response.parse(response.body), response.parse(with_value(response.body, path, value))
+    names = {key for key in path if isinstance(key, str)}
+    last = next((key for key in reversed(path) if isinstance(key, str)), None)
     wrong = []
-    for table in answer.source.endpoints[answer.endpoint].tables:
+    for table in response.source.endpoints[response.endpoint].tables:
         old, new = _rows(table, before), _rows(table, after)
         lost = sum(map(len, old.values())) - sum(map(len, new.values()))
-        if lost > 0 and not (_may_cost_rows(table, last) or _is_whole_record(place)):
+        if lost > 0 and not (_may_remove_rows(table, last) or _is_whole_record(path)):
             wrong.append(f"{table.name}: {lost} rows lost")
         if lost > 0 and not (
-            after.rejects or after.odd or value is MISSING or value is None or isinstance(value, dict | list)
+            after.rejects or after.field_rejects or value is MISSING or value is None or isinstance(value, dict | list)
         ):
-            wrong.append(f"{table.name}: rows lost without a trace")
+            wrong.append(f"{table.name}: rows lost without a reject")
         for key in old.keys() & new.keys():
             if len(old[key]) == len(new[key]) == 1:
                 wrong += _changes(table, old[key][0], new[key][0], names, value, after)
@@ -261,7 +271,7 @@ def _rows(table: Table, parsed: Parsed) -> dict[Any, list[dict[str, Any]]]:
     return found
 
 
-def _may_cost_rows(table: Table, name: str | None) -> bool:
+def _may_remove_rows(table: Table, name: str | None) -> bool:
     needed = {
         key
         for column in table.columns
@@ -271,8 +281,8 @@ def _may_cost_rows(table: Table, name: str | None) -> bool:
     return name in needed | _STRUCTURE
 
 
-def _is_whole_record(place: Place) -> bool:
-    return isinstance(place[-1], int) or len(place) == 1
+def _is_whole_record(path: ValuePath) -> bool:
+    return isinstance(path[-1], int) or len(path) == 1
 
 
 def _changes(
@@ -287,9 +297,9 @@ def _changes(
         if not sources & names and not _STRUCTURE & names and not is_of_constant:
             wrong.append(f"{table.name}.{column.name} changed from {old[column.name]!r} to {new[column.name]!r}")
         is_lost = new[column.name] is None and value is not MISSING and value is not None
-        counted = [odd.field_path for odd in parsed.odd if odd.table == table.name]
+        counted = [field_reject.field_path for field_reject in parsed.field_rejects if field_reject.table == table.name]
         path = "$." + ".".join(column.record_path)
-        is_zero = column.time is not None and column.time.zero_is_none and type(value) is int and value == 0
+        is_zero = column.time is not None and column.time.is_zero_null and type(value) is int and value == 0
         is_elsewhere = is_of_constant or (isinstance(value, dict | list) and column.record_path[-1] not in names)
         is_none = is_zero or is_elsewhere or (value == "" and column.is_lenient)
         if is_lost and not is_none and not any(path.startswith(each) for each in counted):

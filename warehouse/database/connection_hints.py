@@ -1,4 +1,4 @@
-"""What to do where a server does not answer, which depends on whose it is."""
+"""Hints for servers that do not respond, which depend on whether the server is embedded."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Literal
 
 from warehouse.core.settings import load_settings
 
-__all__ = ["server_hint"]
+__all__ = ["connection_hint"]
 
 _VARIABLES = {"postgres": "database_url", "valkey": "redis_url"}
 
 
-def server_hint(server: Literal["postgres", "valkey"]) -> str:
-    """The next step, as the end of a message.
+def connection_hint(server: Literal["postgres", "valkey"]) -> str:
+    """The hint at the end of a message.
 
     Args:
-        server: which one, by its name in the home.
+        server: name of the server in the home.
 
     Raises:
-        ConfigurationError: a variable has a value that cannot be used.
+        ConfigurationError: an environment variable has an invalid value.
     """
     settings = load_settings()
     variable = _VARIABLES[server]
     if getattr(settings, variable) is not None:
         return f"check LADDER_{variable.upper()} and that the server accepts this login"
     log = settings.home / "servers" / f"{server}.log"
-    return f"it is the embedded one, which `ladder up` and every other command start again; see {log}"
+    return f"it is the embedded server, which `ladder up` and every other command restart; see {log}"

@@ -1,4 +1,4 @@
-"""Ports that are taken, homes that cannot be used, data that is damaged: one clear line each."""
+"""Ports in use, unusable homes and damaged data end in one clear line each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.warehouse.embedded.holders import (
+from tests.warehouse.embedded.lease_holders import (
     kill_server,
     processes_of,
     server_process,
@@ -26,14 +26,14 @@ from warehouse.embedded import find_running, running
 
 
 @pytest.fixture
-def foreign() -> Iterator[socket.socket]:
-    """Somebody else's listening socket."""
+def other_socket() -> Iterator[socket.socket]:
+    """A listening socket of another program."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 
 
 def free_port() -> int:
-    """A port that was free just now."""
+    """A port that is free at this time."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
     return port
@@ -43,10 +43,10 @@ def free_port() -> int:
     ("field", "variable"),
     [("postgres_port", "LADDER_POSTGRES_PORT"), ("valkey_port", "LADDER_VALKEY_PORT")],
 )
-def test_a_set_port_that_is_taken_is_refused_by_name(
-    home: Path, foreign: socket.socket, field: str, variable: str
+def test_a_configured_port_in_use_is_rejected_by_name(
+    home: Path, other_socket: socket.socket, field: str, variable: str
 ) -> None:
-    port = foreign.getsockname()[1]
+    port = other_socket.getsockname()[1]
     settings = settings_for(home, **{field: port})
     with pytest.raises(ConfigurationError, match=rf"port {port} .*{variable}") as raised, running(settings):
         pass
@@ -54,14 +54,14 @@ def test_a_set_port_that_is_taken_is_refused_by_name(
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_set_port_is_used(home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_configured_port_is_used(home: Path) -> None:
     port = free_port()
     with running(settings_for(home, postgres_port=port), redis=False) as servers:
         assert f"@127.0.0.1:{port}/" in servers.database_url
 
 
-def test_a_kept_port_that_somebody_took_is_replaced(settings: Settings, home: Path) -> None:
+def test_a_stored_port_in_use_is_replaced(settings: Settings, home: Path) -> None:
     with running(settings, database=False) as servers:
         before = servers.redis_url
     kept = home / "servers" / "valkey.port"
@@ -75,7 +75,7 @@ def test_a_kept_port_that_somebody_took_is_replaced(settings: Settings, home: Pa
         assert servers.redis_url == moved
 
 
-def test_a_running_server_does_not_move_to_another_port_under_its_users(home: Path) -> None:
+def test_a_running_server_with_other_leases_does_not_change_its_port(home: Path) -> None:
     with running(settings_for(home), database=False) as servers:
         other = settings_for(home, valkey_port=free_port())
         with pytest.raises(ConfigurationError, match="already runs on port"), running(other, database=False):
@@ -84,7 +84,7 @@ def test_a_running_server_does_not_move_to_another_port_under_its_users(home: Pa
         assert servers.redis_url
 
 
-def test_a_server_that_nobody_uses_moves_to_the_port_that_is_set(home: Path) -> None:
+def test_a_running_server_without_other_leases_moves_to_the_configured_port(home: Path) -> None:
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom warehouse.embedded import running\n"
         "from warehouse.core.settings import Settings\n"
@@ -97,7 +97,7 @@ def test_a_server_that_nobody_uses_moves_to_the_port_that_is_set(home: Path) -> 
         assert f":{port}/" in servers.redis_url
 
 
-def test_a_server_that_was_started_by_hand_is_left_alone(open_directory: Path) -> None:
+def test_a_server_started_by_hand_is_not_stopped(open_directory: Path) -> None:
     home = open_directory / "home"
     with running(settings_for(home), redis=False):
         command = server_process(home, "postgres").cmdline()
@@ -123,23 +123,25 @@ def as_owner_of(path: Path, *command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, user=owner.st_uid, group=owner.st_gid, extra_groups=[])
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_stale_pid_file_that_names_a_living_stranger_is_no_obstacle(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_stale_pid_file_with_the_pid_of_another_program_does_not_prevent_the_start(
+    settings: Settings, home: Path
+) -> None:
     with running(settings, redis=False):
         pidfile = home / "postgres" / "data" / "postmaster.pid"
         text = pidfile.read_text()
         kill_server(home, "postgres")
-    with as_owner_of(home / "postgres" / "data", "sleep", "60") as stranger:
+    with as_owner_of(home / "postgres" / "data", "sleep", "60") as other_process:
         try:
-            pidfile.write_text("\n".join([str(stranger.pid), *text.splitlines()[1:]]) + "\n")
+            pidfile.write_text("\n".join([str(other_process.pid), *text.splitlines()[1:]]) + "\n")
             with running(settings, redis=False) as servers, psycopg.connect(servers.database_url) as connection:
                 assert connection.execute("select 1").fetchone() == (1,)
-            assert stranger.poll() is None
+            assert other_process.poll() is None
         finally:
-            stranger.kill()
+            other_process.kill()
 
 
-def test_a_home_below_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_home_below_a_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     settings = settings_for(tmp_path / "file" / "home")
     with pytest.raises(ConfigurationError, match="LADDER_HOME"), running(settings):
@@ -147,15 +149,15 @@ def test_a_home_below_a_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_rejected(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
     with pytest.raises(ConfigurationError, match="Permission denied"), running(settings_for(closed / "home")):
         pass
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_damaged_cluster_is_told_with_its_log(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_the_error_for_a_damaged_cluster_names_its_log(settings: Settings, home: Path) -> None:
     with running(settings, redis=False):
         pass
     (home / "postgres" / "data" / "global" / "pg_control").write_bytes(b"\0" * 8192)
@@ -168,8 +170,8 @@ def test_a_damaged_cluster_is_told_with_its_log(settings: Settings, home: Path) 
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_cluster_of_another_version_is_told(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_cluster_of_another_version_is_rejected(settings: Settings, home: Path) -> None:
     with running(settings, redis=False):
         pass
     (home / "postgres" / "data" / "PG_VERSION").write_text("16\n")
@@ -177,8 +179,8 @@ def test_a_cluster_of_another_version_is_told(settings: Settings, home: Path) ->
         pass
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_lost_password_is_told(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_lost_password_is_rejected_with_its_file(settings: Settings, home: Path) -> None:
     with running(settings, redis=False):
         pass
     (home / "secrets" / "postgres").unlink()
@@ -199,7 +201,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_disk_too_small_for_a_cluster_is_told(small_disk: Path) -> None:
+def test_a_disk_too_small_for_a_cluster_is_reported(small_disk: Path) -> None:
     with (
         pytest.raises(DatabaseError, match="No space left") as raised,
         running(settings_for(small_disk / "home")),
@@ -209,7 +211,7 @@ def test_a_disk_too_small_for_a_cluster_is_told(small_disk: Path) -> None:
     assert not list((small_disk / "home" / "postgres").glob("initialising-*"))
 
 
-def test_a_full_disk_is_told(small_disk: Path) -> None:
+def test_a_full_disk_is_reported(small_disk: Path) -> None:
     with suppress(OSError), open(small_disk / "ballast", "wb", buffering=0) as ballast:
         while True:
             ballast.write(bytes(4096))

@@ -1,5 +1,5 @@
--- What some roles may do in this database, as statements that let others do it in their place: the role that has to
--- execute them (null for the administrator), GRANT, REVOKE.
+-- Statements that transfer the privileges of roles in this database to other roles: the role that executes them (null
+-- for the administrator), GRANT, REVOKE.
 WITH roles AS (
     SELECT old_role.oid AS old_oid, old_role.rolname AS old, new
     FROM unnest(%(old)s::text[], %(new)s::text[]) AS pairs (old, new)
@@ -43,7 +43,7 @@ JOIN roles ON roles.old_oid = g.grantee
 WHERE pg_has_role(current_user, g.owner, 'MEMBER')
 GROUP BY g.owner, kind, object, old, new, is_grantable
 UNION ALL
--- What is granted on objects that their owner will make. Owners hand over what they own, but not this.
+-- Default privileges on future objects of an owner, which REASSIGN OWNED does not transfer.
 SELECT
     NULL,
     format(

@@ -1,4 +1,4 @@
-"""However a process ends, the servers end with the last one that uses them."""
+"""However a process ends, the servers are stopped with the last lease."""
 
 from __future__ import annotations
 
@@ -15,52 +15,56 @@ import psycopg
 import pytest
 import redis
 
-from tests.warehouse.embedded.holders import Holder, kill_server, processes_of, server_process, wait_until
+from tests.warehouse.embedded.lease_holders import LeaseHolder, kill_server, processes_of, server_process, wait_until
 from warehouse.core.settings import Settings
 from warehouse.embedded import find_running, running
 
 
-@pytest.mark.usefixtures("settled")
-def test_an_exception_in_the_body_stops_the_servers_and_passes(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_an_exception_in_the_block_stops_the_servers_and_is_raised(settings: Settings, home: Path) -> None:
     with pytest.raises(ZeroDivisionError), running(settings):
         _ = 1 / 0
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("initialised_home")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_stops_the_servers(home: Path, hold: Callable[..., Holder], number: signal.Signals) -> None:
-    holder = hold()
+def test_a_signal_stops_the_servers(
+    home: Path, start_holder: Callable[..., LeaseHolder], number: signal.Signals
+) -> None:
+    holder = start_holder()
     holder.servers()
     assert holder.kill(number) != 0
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
-def test_impatient_signals_do_not_interrupt_the_stopping(home: Path, hold: Callable[..., Holder]) -> None:
-    holder = hold()
+@pytest.mark.usefixtures("initialised_home")
+def test_repeated_signals_do_not_interrupt_the_shutdown(home: Path, start_holder: Callable[..., LeaseHolder]) -> None:
+    holder = start_holder()
     holder.servers()
     for _ in range(20):
         holder.process.send_signal(signal.SIGTERM)
         time.sleep(0.005)
-    # One that comes when all is stopped ends the process itself.
+    # A signal after the shutdown ends the process itself.
     assert holder.leave() in (128 + signal.SIGTERM, -signal.SIGTERM)
     assert not processes_of(home)
 
 
-def test_a_terminated_starter_leaves_no_half_made_cluster(home: Path, hold: Callable[..., Holder]) -> None:
-    holder = hold()
+def test_a_terminated_first_start_leaves_no_incomplete_cluster(
+    home: Path, start_holder: Callable[..., LeaseHolder]
+) -> None:
+    holder = start_holder()
     wait_until(lambda: any(home.glob("postgres/initialising-*/data/base")))
     assert holder.kill(signal.SIGTERM) == 128 + signal.SIGTERM
     assert not any(home.glob("postgres/initialising-*"))
     wait_until(lambda: not processes_of(home))
 
 
-@pytest.mark.usefixtures("settled")
-def test_ctrl_c_in_the_terminal_passes_the_servers_by(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+@pytest.mark.usefixtures("initialised_home")
+def test_ctrl_c_in_the_terminal_does_not_reach_the_servers(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
 ) -> None:
-    holder = hold(ignore_interrupt=True)
+    holder = start_holder(ignore_interrupt=True)
     servers = holder.servers()
     os.killpg(holder.process.pid, signal.SIGINT)
     time.sleep(0.2)
@@ -68,7 +72,7 @@ def test_ctrl_c_in_the_terminal_passes_the_servers_by(
     holder.leave()
 
 
-def test_handlers_of_signals_are_put_back(settings: Settings) -> None:
+def test_signal_handlers_are_restored(settings: Settings) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
     with running(settings, database=False):
         pass
@@ -90,8 +94,8 @@ def test_a_thread_may_hold_a_lease(settings: Settings) -> None:
     assert len(set(seen)) == 1
 
 
-@pytest.mark.usefixtures("settled")
-def test_open_transactions_do_not_hold_up_the_end(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_open_transactions_do_not_delay_the_shutdown(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         connection = psycopg.connect(servers.database_url)
         connection.execute("create table doubtful (n int)")
@@ -101,9 +105,11 @@ def test_open_transactions_do_not_hold_up_the_end(settings: Settings, home: Path
     connection.close()
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_killed_holder_does_not_keep_its_lease(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
-    holder = hold()
+@pytest.mark.usefixtures("initialised_home")
+def test_a_killed_holder_does_not_keep_its_lease(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
+) -> None:
+    holder = start_holder()
     servers = holder.servers()
     with running(settings) as joined:
         holder.kill()
@@ -111,11 +117,11 @@ def test_a_killed_holder_does_not_keep_its_lease(settings: Settings, home: Path,
     assert not processes_of(home)
 
 
-@pytest.mark.usefixtures("settled")
-def test_servers_whose_only_holder_was_killed_are_joined_and_stopped(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+@pytest.mark.usefixtures("initialised_home")
+def test_servers_whose_only_holder_was_killed_are_reused_and_stopped(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
 ) -> None:
-    holder = hold()
+    holder = start_holder()
     servers = holder.servers()
     holder.kill()
     pid = server_process(home, "postgres").pid
@@ -126,10 +132,10 @@ def test_servers_whose_only_holder_was_killed_are_joined_and_stopped(
     assert not processes_of(home)
 
 
-def test_a_starter_killed_while_it_initialises_does_no_harm(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+def test_a_first_start_killed_during_initdb_can_be_repeated(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
 ) -> None:
-    holder = hold()
+    holder = start_holder()
     wait_until(lambda: any(home.glob("postgres/initialising-*/data/base")))
     holder.kill()
     assert not (home / "postgres" / "data").exists()
@@ -138,14 +144,14 @@ def test_a_starter_killed_while_it_initialises_does_no_harm(
     assert not any(home.glob("postgres/initialising-*"))
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("initialised_home")
 @pytest.mark.parametrize("milliseconds", [0, 5, 15, 30, 60, 90])
-def test_a_starter_killed_at_any_moment_does_no_harm(
-    settings: Settings, home: Path, hold: Callable[..., Holder], milliseconds: int
+def test_a_start_killed_at_any_time_can_be_repeated(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder], milliseconds: int
 ) -> None:
     with running(settings):
         pass
-    holder = hold()
+    holder = start_holder()
     lease = str(home / "servers" / "postgres.leases")
     starter = psutil.Process(holder.process.pid)
     wait_until(lambda: any(file.path == lease for file in starter.open_files()))
@@ -155,8 +161,8 @@ def test_a_starter_killed_at_any_moment_does_no_harm(
         assert connection.execute("select 1").fetchone() == (1,)
 
 
-@pytest.mark.usefixtures("settled")
-def test_what_was_committed_survives_a_killed_postmaster(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_committed_data_survives_a_killed_postmaster(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         with psycopg.connect(servers.database_url) as connection:
             connection.execute("create table kept as select n from generate_series(1, 1000) n")
@@ -168,8 +174,8 @@ def test_what_was_committed_survives_a_killed_postmaster(settings: Settings, hom
         assert connection.execute("select count(*) from kept").fetchone() == (1000,)
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_server_killed_under_a_holder_comes_back_for_the_next(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_server_killed_under_a_holder_is_restarted_for_the_next_one(settings: Settings, home: Path) -> None:
     with running(settings) as before:
         kill_server(home, "postgres")
         kill_server(home, "valkey")
@@ -179,8 +185,8 @@ def test_a_server_killed_under_a_holder_comes_back_for_the_next(settings: Settin
                 assert client.ping()
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_busy_child_of_a_killed_postmaster_is_ended(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_a_busy_child_of_a_killed_postmaster_is_stopped(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         connection = psycopg.connect(servers.database_url)
         busy = threading.Thread(target=_count_for_long, args=(connection,))
@@ -203,8 +209,8 @@ def _is_active(url: str) -> bool:
         return connection.execute(query).fetchone() is not None
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_killed_backend_is_recovered_from(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_the_server_recovers_from_a_killed_backend(settings: Settings, home: Path) -> None:
     with running(settings, redis=False) as servers:
         with psycopg.connect(servers.database_url) as connection:
             psutil.Process(connection.info.backend_pid).kill()
@@ -215,9 +221,11 @@ def test_a_killed_backend_is_recovered_from(settings: Settings, home: Path) -> N
         assert again == servers
 
 
-@pytest.mark.usefixtures("settled")
-def test_everything_killed_at_once_starts_again(settings: Settings, home: Path, hold: Callable[..., Holder]) -> None:
-    holder = hold()
+@pytest.mark.usefixtures("initialised_home")
+def test_servers_and_holder_killed_at_the_same_time_can_be_started_again(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
+) -> None:
+    holder = start_holder()
     holder.servers()
     holder.process.kill()
     for process in processes_of(home):
@@ -227,8 +235,8 @@ def test_everything_killed_at_once_starts_again(settings: Settings, home: Path, 
         assert connection.execute("select 1").fetchone() == (1,)
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_home_removed_under_a_command_leaves_no_server(settings: Settings, home: Path) -> None:
+@pytest.mark.usefixtures("initialised_home")
+def test_removing_the_home_of_a_running_command_leaves_no_server(settings: Settings, home: Path) -> None:
     with running(settings):
         pids = [process.pid for process in processes_of(home)]
         assert len(pids) > 1
@@ -236,13 +244,13 @@ def test_a_home_removed_under_a_command_leaves_no_server(settings: Settings, hom
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
 
 
-@pytest.mark.usefixtures("settled")
-def test_a_home_removed_and_made_anew_keeps_its_new_servers(
-    settings: Settings, home: Path, hold: Callable[..., Holder]
+@pytest.mark.usefixtures("initialised_home")
+def test_a_home_removed_and_recreated_keeps_its_new_servers(
+    settings: Settings, home: Path, start_holder: Callable[..., LeaseHolder]
 ) -> None:
     with running(settings):
         shutil.rmtree(home)
-        newcomer = hold()
+        newcomer = start_holder()
         servers = newcomer.servers()
     assert find_running(settings) == servers
     newcomer.leave()

@@ -1,4 +1,4 @@
-"""A server on which this process holds a lease: whether it runs, and how it is started again after it died."""
+"""A server on which this process holds a lease: check whether it runs, and restart it after a crash."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from warehouse.embedded.lease import Lease
 from warehouse.embedded.server import Server
 
-__all__ = ["HeldServer"]
+__all__ = ["LeasedServer"]
 
-#: Whoever supervises several servers must not wait for one of them for long.
-_LOCK_LIMIT_S = 2.0
+#: A supervisor of several servers must not wait long for one of them.
+_LOCK_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
-class HeldServer:
-    """An embedded server that is not stopped while this process lives, but may die.
+class LeasedServer:
+    """An embedded server that is not stopped while this process runs, but may crash.
 
     Args:
         server: the server.
@@ -28,12 +28,12 @@ class HeldServer:
 
     @property
     def product(self) -> str:
-        """What people call it."""
+        """Name of the product, e.g. `PostgreSQL`."""
         return self.server.product
 
     @property
     def log(self) -> Path:
-        """Where it writes why it does not start."""
+        """The log of errors at its start."""
         return self.server.log
 
     def is_alive(self) -> bool:
@@ -41,29 +41,31 @@ class HeldServer:
         return self.server.process() is not None
 
     def is_ready(self) -> bool:
-        """Whether it takes requests; waits two seconds at most for an answer."""
+        """Whether it accepts requests; waits two seconds at most for a response."""
         try:
             is_ready = self.server.is_ready()
         except (FileNotFoundError, ValueError):
-            return False  # it ended meanwhile
+            return False  # it has ended since
         if is_ready:
-            self.server.join()
+            self.server.remember_process()
         return is_ready
 
     def address(self) -> str:
         """URL with the password.
 
         Raises:
-            ValueError: it does not run.
+            ValueError: the server does not run.
         """
         return self.server.address()
 
     def start(self) -> None:
-        """Launch it unless it runs, on the port that it had unless another program took that; does not wait for it.
+        """Launch the server unless it runs, without waiting until it is ready.
+
+        It uses the same port as before unless another program has taken that.
 
         Raises:
-            LadderError: it cannot be launched, or another command is starting or stopping the servers.
+            LadderError: the server cannot be launched, or another command is starting or stopping the servers.
             OSError: the home cannot be written.
         """
-        with self.server.home.start_lock(_LOCK_LIMIT_S) as lock:
+        with self.server.home.start_lock(_LOCK_TIMEOUT_S) as lock:
             self.server.start(lock, self.lease)
