@@ -18,31 +18,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from serving.auth.gate import Gate
+from serving.auth.access_control import AccessControl
 from serving.cache.cache import Cache
 from serving.cache.database import Database
-from serving.cache.memory import Memory
+from serving.cache.generation_watcher import GenerationWatcher
+from serving.cache.memory_tier import MemoryTier
 from serving.cache.redis_tier import RedisTier
-from serving.cache.responses import Stored
-from serving.cache.warm_up import report_hot
-from serving.cache.watcher import Watcher
+from serving.cache.responses import StoredBody
+from serving.cache.warm_up import report_hot_requests
 from serving.endpoints import ENDPOINTS, Endpoint
-from serving.errors import Refusal, error_body
+from serving.errors import ApiError, error_body
 from serving.http import documentation
-from serving.http.delivery import names_tag
-from serving.http.middleware import CacheFirst
+from serving.http.delivery import etag_matches
+from serving.http.middleware import CacheFirstMiddleware
 from serving.http.operations import add_operations
 from serving.http.readiness import Readiness
 from serving.http.routes import add_routes
-from serving.policy.browsers import Browsers
-from serving.policy.rules import Rules
+from serving.security.access_rules import AccessRules
+from serving.security.response_headers import CorsAndSecurityHeaders
 from serving.telemetry.metrics import Metrics
-from serving.web.sending import HTML, sent, unchanged
+from serving.web.page_responses import HTML, not_modified_response, page_response
 from serving.web.site import Site
 
 __all__ = ["Connections", "create_app"]
 
-_KEYS = {
+_SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key, from `ladder keys create`"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same key"},
 }
@@ -65,7 +65,7 @@ class Connections:
     database_url: str
     redis_url: str
     metrics_directory: Path
-    rules: Rules
+    rules: AccessRules
     catalog_file: Path
 
 
@@ -74,16 +74,19 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     metrics = Metrics(connections.metrics_directory)
     redis = RedisTier(connections.redis_url, metrics)
     database = Database(connections.database_url)
-    watcher = Watcher(database, redis)
-    memory = Memory()
-    gate = Gate(connections.rules, connections.database_url, redis)
+    watcher = GenerationWatcher(database, redis)
+    memory = MemoryTier()
+    access_control = AccessControl(connections.rules, connections.database_url, redis)
     cache = Cache(memory, redis, database, watcher, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
-        await asyncio.gather(watcher.look(), gate.look())
-        tasks = [asyncio.create_task(work) for work in (watcher.run(), gate.run(), report_hot(memory, redis))]
+        await asyncio.gather(watcher.refresh(), access_control.refresh())
+        tasks = [
+            asyncio.create_task(work)
+            for work in (watcher.run(), access_control.run(), report_hot_requests(memory, redis))
+        ]
         try:
             yield
         finally:
@@ -118,62 +121,64 @@ def create_app(connections: Connections, endpoints: tuple[Endpoint, ...] = ENDPO
     site = Site(cache, watcher, connections.catalog_file)
     site.add_to(app)
     _add_error_handlers(app, site)
-    return CacheFirst(app, memory, cache, watcher, metrics, gate, Browsers(connections.rules))
+    return CacheFirstMiddleware(
+        app, memory, cache, watcher, metrics, access_control, CorsAndSecurityHeaders(connections.rules)
+    )
 
 
 def _add_documentation(app: FastAPI) -> None:
-    made: dict[str, tuple[Stored, str]] = {}
+    rendered: dict[str, tuple[StoredBody, str]] = {}
 
-    def described() -> dict[str, Any]:
+    def openapi_document() -> dict[str, Any]:
         document = app.openapi()
         # Without a key as well, as long as anybody may read.
         security: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"key": []}]
-        components = {**document.get("components", {}), "securitySchemes": _KEYS}
+        components = {**document.get("components", {}), "securitySchemes": _SECURITY_SCHEMES}
         return {**document, "components": components, "security": security}
 
-    def answer(request: Request, make: Callable[[], bytes], media_type: str, **headers: str) -> Response:
+    def response(request: Request, render: Callable[[], bytes], media_type: str, **headers: str) -> Response:
         # It is the same as long as the process lives, and takes some milliseconds to make.
         path = request.url.path
-        if path not in made:
-            body = make()
-            made[path] = Stored.of(body, 0), f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-        stored, tag = made[path]
+        if path not in rendered:
+            body = render()
+            rendered[path] = StoredBody.of(body, 0), f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        stored, tag = rendered[path]
         headers |= {"etag": tag, "cache-control": "no-cache"}
-        if names_tag(request.headers.get("if-none-match", "").encode("latin-1"), tag.encode()):
-            return unchanged(headers)
-        return sent(request, stored, media_type=media_type, headers=headers)
+        if etag_matches(request.headers.get("if-none-match", "").encode("latin-1"), tag.encode()):
+            return not_modified_response(headers)
+        return page_response(request, stored, media_type=media_type, headers=headers)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def document(request: Request) -> Response:
-        return answer(request, lambda: msgspec.json.encode(described()), "application/json")
+        return response(request, lambda: msgspec.json.encode(openapi_document()), "application/json")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
         policy = {"content-security-policy": documentation.POLICY}
-        return answer(request, lambda: documentation.page(app.openapi()).encode(), HTML, **policy)
+        return response(request, lambda: documentation.documentation_page(app.openapi()).encode(), HTML, **policy)
 
 
 def _add_error_handlers(app: FastAPI, site: Site) -> None:
-    async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)
+    async def api_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
         return _error(error.status, error.code, error.message, error.detail, error.headers)
 
-    async def invalid(_: Request, error: Exception) -> Response:
+    async def validation_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         detail = [{"parameter": str(item["loc"][1]), "problem": item["msg"]} for item in error.errors()]
         return _error(422, "invalid_parameter", f"{detail[0]['parameter']}: {detail[0]['problem']}", detail)
 
-    async def unrouted(request: Request, error: Exception) -> Response:
+    async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if error.status_code == 404 and site.is_for_people(request):
-            return site.refuse(request, Refusal(404, "not_found", "not found"))
+        if error.status_code == 404 and site.wants_html(request):
+            return site.error_page(request, ApiError(404, "not_found", "not found"))
         code = _CODES.get(error.status_code, "http_error")
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         return _error(error.status_code, code, error.detail.lower(), None, headers)
 
-    app.add_exception_handler(Refusal, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, unrouted)
+    app.add_exception_handler(ApiError, api_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(HTTPException, http_error)
 
 
 def _error(status: int, code: str, message: str, detail: Any = None, headers: dict[str, str] | None = None) -> Response:

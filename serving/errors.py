@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Refusal", "Unavailable", "UnknownSubject", "error_body"]
+__all__ = ["ApiError", "Unavailable", "UnknownSubject", "error_body"]
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request that is answered with an error.
 
     Args:
@@ -37,14 +37,14 @@ class Refusal(Exception):
         return {"cache-control": "no-store"}
 
 
-class UnknownSubject(Refusal):
+class UnknownSubject(ApiError):
     """There is no such player or board in this generation."""
 
     def __init__(self, subject: str) -> None:
         super().__init__(404, f"unknown_{subject}", f"there is no such {subject}")
 
 
-class Unavailable(Refusal):
+class Unavailable(ApiError):
     """No answer now; a later one is likely.
 
     Args:

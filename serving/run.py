@@ -26,9 +26,9 @@ from granian.server import Server
 from starlette.types import ASGIApp
 
 from serving.app import Connections, create_app
-from serving.http.idle_connections import allowed_connections, keep_room
-from serving.http.unprivileged import account_of_workers, give_up_root
-from serving.policy.rules import Rules
+from serving.http.idle_connections import close_idle_when_full, max_connections
+from serving.http.unprivileged import drop_root, worker_account
+from serving.security.access_rules import AccessRules
 from serving.telemetry.counts import counts_directory
 from serving.web.catalog import CATALOG_FILE
 from warehouse.core.errors import ConfigurationError
@@ -39,8 +39,8 @@ from warehouse.embedded.home import Account
 
 __all__ = ["BackgroundApi", "api_log", "background", "reserve_port", "serve"]
 
-_START_S = 30.0
-_STOP_S = 10
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 10
 _MAX_HEAD_BYTES = 32 * 1024
 """Bytes of a request line and its headers; what is longer is refused (431) before it comes here."""
 _HEAD_TIMEOUT_S = 30
@@ -49,7 +49,7 @@ _BACKLOG = 4096
 """Connections that wait to be taken; the system's own limit may be lower."""
 
 
-class _Assignment(msgspec.Struct):
+class _Options(msgspec.Struct):
     """What a background process is told, on its standard input: no password in arguments or environment."""
 
     home: str
@@ -77,14 +77,14 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
         ConfigurationError: the address cannot be bound, or the home cannot be written.
     """
     port = reserve_port(host, port)
-    account = account_of_workers(settings.home)
+    account = worker_account(settings.home)
     with counts_directory(settings.home) as directory:
         if account is not None:
             os.chown(directory, account.uid, account.gid)
             # What is there when a worker starts can be read by it later too.
             (settings.home / CATALOG_FILE).parent.mkdir(parents=True, exist_ok=True)
-        rules = Rules.of(settings.model_copy(update={"api_host": host}), workers)
-        limit = allowed_connections()
+        rules = AccessRules.of(settings.model_copy(update={"api_host": host}), workers)
+        connection_limit = max_connections()
         connections = Connections(serving_url, redis_url, directory, rules, settings.home / CATALOG_FILE)
         server = Server(
             "serving",
@@ -96,14 +96,16 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
             # With HTTP/2 as well, nothing limits the time until a connection's first byte.
             http=HTTPModes.http1,
             backlog=_BACKLOG,
-            backpressure=limit,
+            backpressure=connection_limit,
             respawn_failed_workers=True,
             respawn_interval=0.1,
-            workers_kill_timeout=_STOP_S,
+            workers_kill_timeout=_STOP_TIMEOUT_S,
             log_level=LogLevels(settings.log_level),
             http1_settings=HTTP1Settings(header_read_timeout=_HEAD_TIMEOUT_S * 1000, max_buffer_size=_MAX_HEAD_BYTES),
         )
-        server.serve(target_loader=partial(_load, connections, os.getpid(), account, port, limit), wrap_loader=False)
+        server.serve(
+            target_loader=partial(_load, connections, os.getpid(), account, port, connection_limit), wrap_loader=False
+        )
 
 
 class BackgroundApi:
@@ -129,7 +131,7 @@ class BackgroundApi:
         self.url = f"http://{host}:{self._port}"
         self.log = api_log(settings)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        assignment = _Assignment(
+        options = _Options(
             home=str(settings.home),
             log_level=settings.log_level,
             api=_api_settings(settings),
@@ -145,7 +147,7 @@ class BackgroundApi:
             )
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it ended already, as `exit_code` says
-            self._process.stdin.write(msgspec.json.encode(assignment) + b"\n")
+            self._process.stdin.write(msgspec.json.encode(options) + b"\n")
             self._process.stdin.flush()
 
     @property
@@ -153,7 +155,7 @@ class BackgroundApi:
         """How it ended; None while it runs."""
         return self._process.poll()
 
-    def answers(self) -> bool:
+    def is_responding(self) -> bool:
         """Whether it answers within a second."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=1)
         try:
@@ -164,15 +166,15 @@ class BackgroundApi:
         finally:
             connection.close()
 
-    def await_answer(self) -> None:
+    def wait_until_ready(self) -> None:
         """Wait until it answers.
 
         Raises:
             ConfigurationError: it does not start; names the log.
         """
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + _START_TIMEOUT_S
         while self.exit_code is None and time.monotonic() < deadline:
-            if self.answers():
+            if self.is_responding():
                 return
             time.sleep(0.02)
         raise ConfigurationError("the API did not start", f"read {self.log}")
@@ -185,7 +187,7 @@ class BackgroundApi:
         """End it, and wait until it is gone."""
         self.ask_to_end()
         try:
-            self._process.wait(_STOP_S + 2)
+            self._process.wait(_STOP_TIMEOUT_S + 2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -208,7 +210,7 @@ def background(
     """
     api = BackgroundApi(settings, serving_url, redis_url, host=host, port=port, workers=workers)
     try:
-        api.await_answer()
+        api.wait_until_ready()
         yield api.url
     finally:
         api.end()
@@ -247,12 +249,12 @@ def _api_settings(settings: Settings) -> dict[str, str | int | bool | None]:
     return {name: getattr(settings, name) for name in Settings.model_fields if name.startswith("api_")}
 
 
-def _load(connections: Connections, parent: int, account: Account | None, port: int, limit: int) -> ASGIApp:
+def _load(connections: Connections, parent: int, account: Account | None, port: int, connection_limit: int) -> ASGIApp:
     """The application of one worker."""
     if account is not None:
-        give_up_root(account, _readable(connections))
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    threading.Thread(target=keep_room, args=(port, limit), daemon=True).start()
+        drop_root(account, _readable(connections))
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+    threading.Thread(target=close_idle_when_full, args=(port, connection_limit), daemon=True).start()
     return create_app(connections)
 
 
@@ -263,31 +265,31 @@ def _readable(connections: Connections) -> list[Path]:
     return [connections.metrics_directory, connections.catalog_file.parent, *certificates]
 
 
-def _end_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """A worker whose parent was killed would hold the port for ever."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _serve_assignment() -> None:
+def _serve_from_stdin() -> None:
     """Body of a background process."""
-    assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Assignment)
+    options = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Options)
     handler = logging.StreamHandler()
     handler.setFormatter(VisibleFormatter(logging.BASIC_FORMAT))
-    logging.basicConfig(level=assignment.log_level.upper(), handlers=[handler])
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
+    threading.Thread(target=_exit_with_stdin, daemon=True).start()
     serve(
-        Settings.model_validate({"home": assignment.home, "log_level": assignment.log_level, **assignment.api}),
-        assignment.serving_url,
-        assignment.redis_url,
-        host=assignment.host,
-        port=assignment.port,
-        workers=assignment.workers,
+        Settings.model_validate({"home": options.home, "log_level": options.log_level, **options.api}),
+        options.serving_url,
+        options.redis_url,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
     )
 
 
-def _end_with_input() -> None:
+def _exit_with_stdin() -> None:
     """The caller holds the other end: when it is gone, so is the reason to serve."""
     while os.read(sys.stdin.fileno(), 1):
         pass
@@ -295,4 +297,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    _serve_assignment()
+    _serve_from_stdin()

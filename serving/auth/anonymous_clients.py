@@ -12,9 +12,9 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from serving.ratelimit.limits import Caller
+from serving.ratelimit.leases import Caller
 
-__all__ = ["Strangers", "client_address", "subject_of"]
+__all__ = ["AnonymousClients", "client_address_resolver", "subject_of"]
 
 _MAX_CALLERS = 50_000
 _MAX_HOSTS = 16
@@ -27,7 +27,7 @@ _SUBNET_BITS = 64
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class Strangers:
+class AnonymousClients:
     """The callers of this process that have no key. Only so many are kept, whatever addresses come.
 
     Args:
@@ -35,42 +35,42 @@ class Strangers:
         forget: told of a caller that is kept no more.
     """
 
-    def __init__(self, make: Callable[[str], Caller], forget: Callable[[Caller], None]) -> None:
-        self._make = make
-        self._forget = forget
+    def __init__(self, create_caller: Callable[[str], Caller], on_removed: Callable[[Caller], None]) -> None:
+        self._create = create_caller
+        self._on_removed = on_removed
         self._callers: dict[str, Caller] = {}
         self.by_host: dict[str, Caller] = {}
         """Callers by an address as it came; read directly on the way of a hit."""
 
-    def meet(self, host: str) -> Caller:
+    def get_or_create(self, host: str) -> Caller:
         """The caller behind an address that is not known as it came."""
         subject = subject_of(host)
         caller = self._callers.get(subject)
         if caller is None:
-            caller = self._callers[subject] = self._make(subject)
+            caller = self._callers[subject] = self._create(subject)
             if len(self._callers) > _MAX_CALLERS:
-                self.part(next(iter(self._callers.values())))
+                self.remove(next(iter(self._callers.values())))
         if len(caller.hosts) == _MAX_HOSTS:
             del self.by_host[caller.hosts.pop(0)]
         caller.hosts.append(host)
         self.by_host[host] = caller
         return caller
 
-    def part(self, caller: Caller) -> None:
+    def remove(self, caller: Caller) -> None:
         """Keep a caller no more."""
         if self._callers.pop(caller.subject, None) is not None:
             for host in caller.hosts:
                 del self.by_host[host]
             caller.hosts.clear()
-            self._forget(caller)
+            self._on_removed(caller)
 
-    def part_with_idle(self) -> None:
+    def remove_idle(self) -> None:
         """Keep no caller that has nothing in hand: whoever asks again begins anew."""
-        for caller in [caller for caller in self._callers.values() if caller.is_resting and not caller.is_used]:
-            self.part(caller)
+        for caller in [caller for caller in self._callers.values() if caller.is_idle and not caller.has_new_requests]:
+            self.remove(caller)
 
 
-def client_address(trusted: Sequence[str]) -> Callable[[str, Headers], str]:
+def client_address_resolver(trusted: Sequence[str]) -> Callable[[str, Headers], str]:
     """How to find the address of a client.
 
     Args:
@@ -82,18 +82,18 @@ def client_address(trusted: Sequence[str]) -> Callable[[str, Headers], str]:
     networks = [ip_network(network) for network in trusted]
 
     @functools.lru_cache(maxsize=4096)
-    def look(text: str) -> tuple[str | None, bool]:
+    def parse_hop(text: str) -> tuple[str | None, bool]:
         """An address in its one spelling, None where it is none; and whether it is a proxy's."""
         address = _parse(text)
         return (None, False) if address is None else (str(address), any(address in network for network in networks))
 
-    def find(host: str, headers: Headers) -> str:
-        found, is_proxy = look(host)
+    def resolve(host: str, headers: Headers) -> str:
+        found, is_proxy = parse_hop(host)
         if not is_proxy:
             return host
-        given = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
-        for hop in reversed(given.rsplit(",", _MAX_HOPS)):
-            address, is_proxy = look(hop.strip()[:_MAX_ADDRESS])
+        forwarded_for = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
+        for hop in reversed(forwarded_for.rsplit(",", _MAX_HOPS)):
+            address, is_proxy = parse_hop(hop.strip()[:_MAX_ADDRESS])
             if address is None:  # nobody who is believed wrote this
                 break
             found = address
@@ -101,7 +101,7 @@ def client_address(trusted: Sequence[str]) -> Callable[[str, Headers], str]:
                 break
         return found or host
 
-    return find
+    return resolve
 
 
 def subject_of(host: str) -> str:

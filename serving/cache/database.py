@@ -14,23 +14,23 @@ from psycopg.types.numeric import FloatLoader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from serving.endpoints import Endpoint
-from serving.endpoints.generations import Published
+from serving.endpoints.generations import PublishedGeneration
 from serving.errors import Unavailable
 from warehouse.database.locks import AWAIT_VIEWS
 from warehouse.publication.damage import DAMAGE_QUERY, DamagedMart
 
-__all__ = ["READ_LIMIT_S", "Database", "DatabaseDown", "Reading"]
+__all__ = ["READ_TIMEOUT_S", "Database", "DatabaseDown", "QueryResult"]
 
 _POOL_SIZE = 4
-_QUERY_LIMIT_S = 3
-_POOL_WAIT_S = 2
-_WATCH_LIMIT_S = 1.5
-READ_LIMIT_S = _POOL_WAIT_S + 2 * _QUERY_LIMIT_S
+_QUERY_TIMEOUT_S = 3
+_POOL_TIMEOUT_S = 2
+_WATCH_TIMEOUT_S = 1.5
+READ_TIMEOUT_S = _POOL_TIMEOUT_S + 2 * _QUERY_TIMEOUT_S
 """No reading takes longer: a wait for a connection, the rows, and whether there is such a subject."""
 
 _OPTIONS = (
-    f"-c timezone=UTC -c statement_timeout={_QUERY_LIMIT_S}s -c idle_in_transaction_session_timeout={_QUERY_LIMIT_S}s "
-    "-c default_transaction_read_only=on"
+    f"-c timezone=UTC -c statement_timeout={_QUERY_TIMEOUT_S}s "
+    f"-c idle_in_transaction_session_timeout={_QUERY_TIMEOUT_S}s -c default_transaction_read_only=on"
 )
 _CONNECTION: dict[str, Any] = {
     "autocommit": True,
@@ -40,8 +40,8 @@ _CONNECTION: dict[str, Any] = {
     # Plans of queries with optional filters are worth more than the time to make them.
     "prepare_threshold": None,
 }
-_LOOK_LIMIT = "SET LOCAL lock_timeout = '200ms'"
-_NEWEST = "SELECT generation, as_of_date, published_at FROM ops.generations ORDER BY generation DESC LIMIT 1"
+_DAMAGE_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '200ms'"
+_NEWEST_GENERATION = "SELECT generation, as_of_date, published_at FROM ops.generations ORDER BY generation DESC LIMIT 1"
 
 
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ class DatabaseDown(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class QueryResult:
     """What a query found.
 
     Args:
@@ -61,7 +61,7 @@ class Reading:
         is_known: whether the subject exists; only false when there is no row.
     """
 
-    published: Published
+    published: PublishedGeneration
     rows: list[dict[str, Any]]
     is_known: bool
 
@@ -80,13 +80,13 @@ class Database:
             min_size=1,
             max_size=_POOL_SIZE,
             open=False,
-            timeout=_POOL_WAIT_S,
+            timeout=_POOL_TIMEOUT_S,
             # Short: the watcher finds out when the server is back, and the next request makes the pool try again.
             reconnect_timeout=1,
             configure=_configure,
             kwargs=_CONNECTION,
         )
-        self._watching: AsyncConnection | None = None
+        self._watch_connection: AsyncConnection | None = None
         self._abandoned: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -96,24 +96,24 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
-        await self._stop_watching()
+        await self._close_watch_connection()
 
     async def recover(self) -> None:
         """Replace the connections that an outage broke, before a request meets them."""
         await self._pool.check()
 
-    async def newest(self) -> Published | None:
+    async def newest(self) -> PublishedGeneration | None:
         """The published generation; None before the first.
 
         Raises:
             DatabaseDown: PostgreSQL does not answer in time.
         """
         try:
-            return await self._within(_WATCH_LIMIT_S, self._newest())
+            return await self._within(_WATCH_TIMEOUT_S, self._newest())
         except psycopg.errors.UndefinedTable:
             return None
         except (psycopg.Error, DatabaseDown) as error:
-            await self._stop_watching()
+            await self._close_watch_connection()
             raise DatabaseDown from error
 
     async def damaged(self) -> list[DamagedMart] | None:
@@ -123,13 +123,13 @@ class Database:
         removed at that very time, every connection is in use, or PostgreSQL does not answer, which the watcher notices.
         """
         try:
-            return await self._within(_WATCH_LIMIT_S, self._damaged())
+            return await self._within(_WATCH_TIMEOUT_S, self._damaged())
         except psycopg.errors.UndefinedTable:
             return []
         except (psycopg.OperationalError, psycopg.errors.InternalError_, DatabaseDown):
             return None
 
-    async def read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
+    async def read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> QueryResult:
         """Run an endpoint's query in the snapshot that its generation is read from.
 
         Raises:
@@ -137,11 +137,11 @@ class Database:
             Unavailable: it is too busy, the query took too long, or nothing is published.
         """
         try:
-            return await self._within(READ_LIMIT_S, self._read(endpoint, values))
+            return await self._within(READ_TIMEOUT_S, self._read(endpoint, values))
         except PoolTimeout:
             raise Unavailable("overloaded", "too many queries at once; ask again", 1) from None
         except psycopg.errors.QueryCanceled:
-            raise Unavailable("query_timeout", f"the query took longer than {_QUERY_LIMIT_S} s", 5) from None
+            raise Unavailable("query_timeout", f"the query took longer than {_QUERY_TIMEOUT_S} s", 5) from None
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
             raise Unavailable(
                 "mart_missing", f"{endpoint.mart} is not published in the form this API reads", 30
@@ -149,25 +149,25 @@ class Database:
         except psycopg.OperationalError as error:
             raise DatabaseDown from error
 
-    async def _newest(self) -> Published | None:
-        if self._watching is None:
-            self._watching = await AsyncConnection.connect(self._url, **_CONNECTION)
-        row = await (await self._watching.execute(_NEWEST)).fetchone()
-        return None if row is None else Published(*row)
+    async def _newest(self) -> PublishedGeneration | None:
+        if self._watch_connection is None:
+            self._watch_connection = await AsyncConnection.connect(self._url, **_CONNECTION)
+        row = await (await self._watch_connection.execute(_NEWEST_GENERATION)).fetchone()
+        return None if row is None else PublishedGeneration(*row)
 
     async def _damaged(self) -> list[DamagedMart]:
         # Not on the watcher's connection: a look that waits for a lock must not keep the watcher from its own.
         async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(_LOOK_LIMIT)
+            await connection.execute(_DAMAGE_LOCK_TIMEOUT)
             await connection.execute(AWAIT_VIEWS)
             rows = await (await connection.execute(DAMAGE_QUERY, {"colour": None})).fetchall()
         return [DamagedMart(*row) for row in rows]
 
-    async def _read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
+    async def _read(self, endpoint: Endpoint, values: Mapping[str, Any]) -> QueryResult:
         async with self._pool.connection() as connection:
             return await _read(connection, endpoint, values)
 
-    async def _within(self, limit_s: float, work: Coroutine[Any, Any, Result]) -> Result:
+    async def _within(self, timeout_s: float, work: Coroutine[Any, Any, Result]) -> Result:
         """Do some work, or abandon it: psycopg itself waits ten more seconds for a server that hangs to say good-bye.
 
         Raises:
@@ -175,7 +175,7 @@ class Database:
         """
         task = asyncio.create_task(work)
         try:
-            done, _ = await asyncio.wait({task}, timeout=limit_s)
+            done, _ = await asyncio.wait({task}, timeout=timeout_s)
         except asyncio.CancelledError:
             task.cancel()
             raise
@@ -183,17 +183,17 @@ class Database:
             return task.result()
         task.cancel()
         self._abandoned.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._on_abandoned_done)
         raise DatabaseDown
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def _on_abandoned_done(self, task: asyncio.Task[Any]) -> None:
         self._abandoned.discard(task)
         if not task.cancelled():
             task.exception()
 
-    async def _stop_watching(self) -> None:
-        if self._watching is not None:
-            connection, self._watching = self._watching, None
+    async def _close_watch_connection(self) -> None:
+        if self._watch_connection is not None:
+            connection, self._watch_connection = self._watch_connection, None
             await connection.close()
 
 
@@ -202,14 +202,14 @@ async def _configure(connection: AsyncConnection) -> None:
     connection.adapters.register_loader("numeric", FloatLoader)
 
 
-async def _read(connection: AsyncConnection, endpoint: Endpoint, values: Mapping[str, Any]) -> Reading:
+async def _read(connection: AsyncConnection, endpoint: Endpoint, values: Mapping[str, Any]) -> QueryResult:
     # A view is looked up as it is now, not as the snapshot saw it: without the locks, a turn between the snapshot and
     # the query would give the old generation's number to the new generation's rows. Locking takes no snapshot.
-    opening = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} IN ACCESS SHARE MODE; {}").format(
-        sql.SQL(", ").join(sql.Identifier("marts", name) for name in endpoint.reads), sql.SQL(_NEWEST)
+    begin = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} IN ACCESS SHARE MODE; {}").format(
+        sql.SQL(", ").join(sql.Identifier("marts", name) for name in endpoint.reads), sql.SQL(_NEWEST_GENERATION)
     )
     try:
-        cursor = await connection.execute(opening)
+        cursor = await connection.execute(begin)
         while cursor.nextset():
             pass
         newest = await cursor.fetchone()
@@ -220,11 +220,11 @@ async def _read(connection: AsyncConnection, endpoint: Endpoint, values: Mapping
     finally:
         if not connection.closed:
             await connection.execute("ROLLBACK")
-    return Reading(Published(*newest), rows, is_known)
+    return QueryResult(PublishedGeneration(*newest), rows, is_known)
 
 
 async def _is_known(connection: AsyncConnection, endpoint: Endpoint, values: Mapping[str, Any]) -> bool:
-    if not endpoint.known:
+    if not endpoint.exists_sql:
         return endpoint.is_list
-    found = await (await connection.execute(endpoint.known, values)).fetchone()
+    found = await (await connection.execute(endpoint.exists_sql, values)).fetchone()
     return found is not None and bool(found[0])

@@ -14,18 +14,18 @@ from datetime import date
 from urllib.parse import quote, urlencode
 
 from serving.endpoints import ENDPOINTS, Endpoint, Value
-from serving.endpoints.generations import Published
+from serving.endpoints.generations import PublishedGeneration
 
 __all__ = [
-    "answer_key",
-    "board_keys",
-    "canonical",
+    "canonical_target",
     "entity_tag",
-    "hot_key",
-    "limit_key",
+    "hot_requests_key",
+    "leaderboard_keys",
     "lock_key",
     "page_tag",
     "pointer_key",
+    "rate_limit_key",
+    "response_key",
     "schema",
 ]
 
@@ -33,7 +33,7 @@ _ENVELOPE = "2"
 """Raised when the form of an answer, stored or sent, changes for all endpoints."""
 
 
-def canonical(endpoint: Endpoint, values: Mapping[str, Value]) -> str:
+def canonical_target(endpoint: Endpoint, values: Mapping[str, Value]) -> str:
     """One spelling for all requests that mean the same: defaults written out, parameters by name, lists in order.
 
     Args:
@@ -51,7 +51,7 @@ def pointer_key() -> str:
     return f"ladder:{schema()}:generation"
 
 
-def answer_key(published: Published, endpoint: Endpoint, scope: str) -> str:
+def response_key(published: PublishedGeneration, endpoint: Endpoint, target: str) -> str:
     """Where an answer is stored.
 
     Args:
@@ -59,10 +59,10 @@ def answer_key(published: Published, endpoint: Endpoint, scope: str) -> str:
         endpoint: what was asked.
         scope: its canonical form.
     """
-    return f"ladder:{schema()}:{published.token}:{endpoint.mart}:{scope}"
+    return f"ladder:{schema()}:{published.token}:{endpoint.mart}:{target}"
 
 
-def board_keys(published: Published, board: str) -> tuple[str, str]:
+def leaderboard_keys(published: PublishedGeneration, board: str) -> tuple[str, str]:
     """Where a board's order and its rows are stored.
 
     Args:
@@ -73,12 +73,12 @@ def board_keys(published: Published, board: str) -> tuple[str, str]:
     return f"{prefix}:order:{board}", f"{prefix}:rows:{board}"
 
 
-def standing_boards_key() -> str:
+def current_leaderboards_key() -> str:
     """Names of the sorted sets and rows of boards that no later generation has replaced yet."""
     return f"ladder:{schema()}:boards"
 
 
-def hot_key() -> str:
+def hot_requests_key() -> str:
     """What is asked most, over all processes and generations."""
     return f"ladder:{schema()}:hot"
 
@@ -88,7 +88,7 @@ def lock_key(key: str) -> str:
     return f"{key}#lock"
 
 
-def limit_key(subject: str) -> str:
+def rate_limit_key(subject: str) -> str:
     """Where the limits of a caller are settled; of no schema, since another version of this code has the same callers.
 
     Args:
@@ -102,7 +102,7 @@ def entity_tag(key: str) -> bytes:
     return b'W/"' + hashlib.blake2b(key.encode(), digest_size=12).hexdigest().encode() + b'"'
 
 
-def page_tag(published: Published, design: str, target: str) -> bytes:
+def page_tag(published: PublishedGeneration, design: str, target: str) -> bytes:
     """The entity tag of a page.
 
     Args:

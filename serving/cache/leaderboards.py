@@ -18,25 +18,25 @@ import msgspec
 
 from serving.cache import keys
 from serving.cache.database import Database
-from serving.cache.multiplexed import Multiplexed
+from serving.cache.multiplexed_redis import MultiplexedRedis
 from serving.cache.redis_tier import RedisTier
 from serving.endpoints import BY_NAME
-from serving.endpoints.generations import Published
+from serving.endpoints.generations import PublishedGeneration
 
-__all__ = ["PLACE", "place", "write_boards"]
+__all__ = ["LEADERBOARD_PLACE", "read_place", "write_leaderboards"]
 
-_BOARDS, _ENTRIES = BY_NAME["leaderboards"], BY_NAME["leaderboard_entries"]
-PLACE = BY_NAME["leaderboard_place"]
+_LEADERBOARDS, _ENTRIES = BY_NAME["leaderboards"], BY_NAME["leaderboard_entries"]
+LEADERBOARD_PLACE = BY_NAME["leaderboard_place"]
 """The endpoint that sorted sets answer."""
 
-_STANDS_FOR_S = 7 * 24 * 3600
+_EXPIRES_AFTER_S = 7 * 24 * 3600
 """Boards of a generation that is current for longer are read in SQL."""
-_LEAVES_AFTER_S = 600
+_REMOVED_AFTER_S = 600
 """The sets of a generation are removed so long after the next one appeared, when requests under way have ended."""
-_ROWS_OF_A_COMMAND = 1000
-_COLUMNS = tuple(column.name for column in _ENTRIES.columns)
+_ROWS_PER_COMMAND = 1000
+_ROW_COLUMNS = tuple(column.name for column in _ENTRIES.columns)
 
-_SWAP = """
+_REPLACE = """
 for place = 1, #KEYS, 2 do
     redis.call('RENAME', KEYS[place + 1], KEYS[place])
     redis.call('EXPIRE', KEYS[place], ARGV[1])
@@ -45,7 +45,7 @@ return 1
 """
 """Lets a board be seen when it is whole."""
 
-_LOOK = """
+_READ_PLACE = """
 local place = redis.call('ZRANK', KEYS[1], ARGV[1])
 if not place then
     return false
@@ -57,7 +57,9 @@ return {place - first, redis.call('ZCARD', KEYS[1]), redis.call('HMGET', KEYS[2]
 """How many neighbours are above, how many players are ranked, and the rows from the first neighbour to the last."""
 
 
-async def place(redis: RedisTier, published: Published, values: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+async def read_place(
+    redis: RedisTier, published: PublishedGeneration, values: Mapping[str, Any]
+) -> list[dict[str, Any]] | None:
     """Rows of `leaderboard_place`, or None where they have to be queried for.
 
     Args:
@@ -65,19 +67,19 @@ async def place(redis: RedisTier, published: Published, values: Mapping[str, Any
         published: the generation to answer from.
         values: `board`, `player_id`, and `neighbours` on either side.
     """
-    names = list(keys.board_keys(published, values["board"]))
-    found = await redis.run(_LOOK, names, values["player_id"], values["neighbours"])
-    if found is None:
+    names = list(keys.leaderboard_keys(published, values["board"]))
+    reply = await redis.run(_READ_PLACE, names, values["player_id"], values["neighbours"])
+    if reply is None:
         return None
-    above, players, packed = found
+    above, players, packed = reply
     try:
-        rows = [dict(zip(_COLUMNS, msgspec.msgpack.decode(row), strict=True)) for row in packed]
+        rows = [dict(zip(_ROW_COLUMNS, msgspec.msgpack.decode(row), strict=True)) for row in packed]
     except (TypeError, ValueError, msgspec.MsgspecError):
         return None  # a part of the board was evicted, or somebody else wrote it
     return [{**row, "distance": number - above, "players": players} for number, row in enumerate(rows)]
 
 
-async def write_boards(line: Multiplexed, database: Database, published: Published) -> int:
+async def write_leaderboards(redis: MultiplexedRedis, database: Database, published: PublishedGeneration) -> int:
     """Write every board of a generation; each is seen when it is whole.
 
     Args:
@@ -93,28 +95,28 @@ async def write_boards(line: Multiplexed, database: Database, published: Publish
         Unavailable: a query took too long.
         redis.exceptions.RedisError: Redis cannot be reached, or is full.
     """
-    boards = await database.read(_BOARDS, {})
-    standing = keys.standing_boards_key()
-    before: set[bytes] = set(await line.execute("SMEMBERS", standing))
+    leaderboards = await database.read(_LEADERBOARDS, {})
+    current_key = keys.current_leaderboards_key()
+    previous: set[bytes] = set(await redis.execute("SMEMBERS", current_key))
     written: list[str] = []
-    for board in (row["board"] for row in boards.rows):
+    for leaderboard in (row["board"] for row in leaderboards.rows):
         # Every ranked player: the list of the endpoint, from the start and without a limit.
-        first = {"board": board, "limit": None, "after_rank": None, "after_player_id": None}
+        first = {"board": leaderboard, "limit": None, "after_rank": None, "after_player_id": None}
         entries = await database.read(_ENTRIES, first)
         if entries.published != published:
             return 0
-        names = keys.board_keys(published, board)
-        await line.execute("SADD", standing, *names)
-        await write_board(line, published, board, entries.rows)
+        names = keys.leaderboard_keys(published, leaderboard)
+        await redis.execute("SADD", current_key, *names)
+        await write_leaderboard(redis, published, leaderboard, entries.rows)
         written += names
-    for name in before - {name.encode() for name in written}:
-        await line.execute("EXPIRE", name, _LEAVES_AFTER_S)
-        await line.execute("SREM", standing, name)
+    for name in previous - {name.encode() for name in written}:
+        await redis.execute("EXPIRE", name, _REMOVED_AFTER_S)
+        await redis.execute("SREM", current_key, name)
     return len(written) // 2
 
 
-async def write_board(
-    line: Multiplexed, published: Published, board: str, entries: Sequence[Mapping[str, Any]]
+async def write_leaderboard(
+    redis: MultiplexedRedis, published: PublishedGeneration, leaderboard: str, entries: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write a board of a generation in place of an earlier try.
 
@@ -127,18 +129,18 @@ async def write_board(
     Raises:
         redis.exceptions.RedisError: Redis cannot be reached, or is full.
     """
-    order, rows = keys.board_keys(published, board)
+    order, rows = keys.leaderboard_keys(published, leaderboard)
     new_order, new_rows = f"{order}#new", f"{rows}#new"
-    await line.execute("DEL", new_order, new_rows)
-    for first in range(0, len(entries), _ROWS_OF_A_COMMAND):
-        places: list[str | int] = []
+    await redis.execute("DEL", new_order, new_rows)
+    for first in range(0, len(entries), _ROWS_PER_COMMAND):
+        positions: list[str | int] = []
         packed: list[str | bytes] = []
-        for number, entry in enumerate(entries[first : first + _ROWS_OF_A_COMMAND], first):
-            places += (number, entry["player_id"])
-            packed += (entry["player_id"], msgspec.msgpack.encode([entry[column] for column in _COLUMNS]))
-        await line.execute("ZADD", new_order, *places)
-        await line.execute("HSET", new_rows, *packed)
+        for number, entry in enumerate(entries[first : first + _ROWS_PER_COMMAND], first):
+            positions += (number, entry["player_id"])
+            packed += (entry["player_id"], msgspec.msgpack.encode([entry[column] for column in _ROW_COLUMNS]))
+        await redis.execute("ZADD", new_order, *positions)
+        await redis.execute("HSET", new_rows, *packed)
         for name in (new_order, new_rows):  # should the publisher die here, they go by themselves
-            await line.execute("EXPIRE", name, _LEAVES_AFTER_S)
+            await redis.execute("EXPIRE", name, _REMOVED_AFTER_S)
     if entries:
-        await line.execute("EVAL", _SWAP, 4, order, new_order, rows, new_rows, _STANDS_FOR_S)
+        await redis.execute("EVAL", _REPLACE, 4, order, new_order, rows, new_rows, _EXPIRES_AFTER_S)

@@ -13,10 +13,10 @@ from redis.exceptions import RedisError
 
 from serving.cache import keys
 from serving.cache.database import Database, DatabaseDown
-from serving.cache.leaderboards import write_boards
-from serving.cache.multiplexed import Multiplexed
+from serving.cache.leaderboards import write_leaderboards
+from serving.cache.multiplexed_redis import MultiplexedRedis
 from serving.cache.warm_up import warm_up
-from serving.endpoints.generations import POINTER_SCRIPT, Published
+from serving.endpoints.generations import POINTER_SCRIPT, PublishedGeneration
 from serving.errors import Unavailable
 from warehouse.core.errors import PublicationError
 from warehouse.database.server_hints import server_hint
@@ -25,9 +25,9 @@ from warehouse.publication.publication import Generation
 __all__ = ["publish_cache"]
 
 _TIMEOUT_S = 2.0
-_READY_WITHIN_S = 0.6
+_WARM_UP_LIMIT_S = 0.6
 """Readers may wait for a new generation for a second; processes look for it five times in one."""
-_BOARDS_WITHIN_S = 60.0
+_LEADERBOARDS_LIMIT_S = 60.0
 """What of the boards is not ready then is left to SQL."""
 
 _logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def publish_cache(redis_url: str, generation: Generation, *, serving_url: str | 
     Raises:
         PublicationError: Redis cannot be reached.
     """
-    published = Published.of(generation)
+    published = PublishedGeneration.of(generation)
     try:
         asyncio.run(_publish(redis_url, published, serving_url))
     except RedisError as error:
@@ -57,31 +57,31 @@ def publish_cache(redis_url: str, generation: Generation, *, serving_url: str | 
         ) from None
 
 
-async def _publish(redis_url: str, published: Published, serving_url: str | None) -> None:
-    line = Multiplexed(redis_url, _TIMEOUT_S)
+async def _publish(redis_url: str, published: PublishedGeneration, serving_url: str | None) -> None:
+    redis = MultiplexedRedis(redis_url, _TIMEOUT_S)
     try:
         if serving_url is None:
-            await _tell(line, published)
+            await _advance_pointer(redis, published)
         else:
-            await _make_ready_and_tell(line, Database(serving_url), published)
+            await _warm_up_and_advance(redis, Database(serving_url), published)
     finally:
-        await line.close()
+        await redis.close()
 
 
-async def _make_ready_and_tell(line: Multiplexed, database: Database, published: Published) -> None:
+async def _warm_up_and_advance(redis: MultiplexedRedis, database: Database, published: PublishedGeneration) -> None:
     await database.open()
-    boards = asyncio.create_task(write_boards(line, database, published))
-    warming = asyncio.create_task(warm_up(line, database, published))
+    leaderboards = asyncio.create_task(write_leaderboards(redis, database, published))
+    warming = asyncio.create_task(warm_up(redis, database, published))
     try:
-        await asyncio.wait({boards, warming}, timeout=_READY_WITHIN_S)
-        await _tell(line, published)
+        await asyncio.wait({leaderboards, warming}, timeout=_WARM_UP_LIMIT_S)
+        await _advance_pointer(redis, published)
         # Boards that take longer are seen as each gets whole.
-        await asyncio.wait({boards}, timeout=_BOARDS_WITHIN_S)
+        await asyncio.wait({leaderboards}, timeout=_LEADERBOARDS_LIMIT_S)
     finally:
-        for name, task in (("boards", boards), ("warm-up", warming)):
+        for name, task in (("boards", leaderboards), ("warm-up", warming)):
             task.cancel()
             try:
-                done = await task
+                count = await task
             except asyncio.CancelledError:
                 _logger.info("%s: not ready in time", name)
             except (DatabaseDown, Unavailable, RedisError) as error:
@@ -89,10 +89,10 @@ async def _make_ready_and_tell(line: Multiplexed, database: Database, published:
             except Exception:  # costs no reader anything, so it must not cost the publication either
                 _logger.exception("%s not ready", name)
             else:
-                _logger.info("%s: %d ready", name, done)
+                _logger.info("%s: %d ready", name, count)
         await database.close()
 
 
-async def _tell(line: Multiplexed, published: Published) -> None:
-    arguments = (published.pack(), published.generation, published.moment)
-    await line.execute("EVAL", POINTER_SCRIPT, 1, keys.pointer_key(), *arguments)
+async def _advance_pointer(redis: MultiplexedRedis, published: PublishedGeneration) -> None:
+    arguments = (published.pack(), published.generation, published.published_at_us)
+    await redis.execute("EVAL", POINTER_SCRIPT, 1, keys.pointer_key(), *arguments)

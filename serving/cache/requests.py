@@ -8,13 +8,13 @@ from typing import Any
 
 from serving.cache import keys
 from serving.endpoints import Endpoint, Value
-from serving.endpoints.cursors import after, canonical_cursor
+from serving.endpoints.cursors import canonical_cursor, decode_cursor
 
-__all__ = ["Question"]
+__all__ = ["CanonicalRequest"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CanonicalRequest:
     """A request after validation.
 
     Args:
@@ -25,21 +25,23 @@ class Question:
     """
 
     endpoint: Endpoint
-    scope: str
+    target: str
     values: Mapping[str, Any]
     limit: int | None
 
     @classmethod
-    def of(cls, endpoint: Endpoint, values: Mapping[str, Value], limit: int | None, cursor: str | None) -> Question:
+    def of(
+        cls, endpoint: Endpoint, values: Mapping[str, Value], limit: int | None, cursor: str | None
+    ) -> CanonicalRequest:
         """Bring a request into its canonical form.
 
         Raises:
             Refusal: 400, the cursor is none of this list.
         """
-        if endpoint.page is None or limit is None:
-            return cls(endpoint, keys.canonical(endpoint, values), values, None)
-        position = after(endpoint.page, cursor)
-        spelled = None if cursor is None else canonical_cursor(endpoint.page, position)
-        scope = keys.canonical(endpoint, {**values, "limit": limit, "cursor": spelled})
+        if endpoint.pagination is None or limit is None:
+            return cls(endpoint, keys.canonical_target(endpoint, values), values, None)
+        cursor_values = decode_cursor(endpoint.pagination, cursor)
+        cursor_text = None if cursor is None else canonical_cursor(endpoint.pagination, cursor_values)
+        target = keys.canonical_target(endpoint, {**values, "limit": limit, "cursor": cursor_text})
         # One row more than asked tells whether there is a next page.
-        return cls(endpoint, scope, {**values, **position, "limit": limit + 1}, limit)
+        return cls(endpoint, target, {**values, **cursor_values, "limit": limit + 1}, limit)

@@ -13,13 +13,13 @@ import msgspec
 import zstandard
 
 from serving.cache import keys
-from serving.cache.requests import Question
+from serving.cache.requests import CanonicalRequest
 from serving.endpoints import Endpoint
-from serving.endpoints.cursors import cursor
-from serving.endpoints.generations import Published
-from serving.policy.browsers import DATA
+from serving.endpoints.cursors import encode_cursor
+from serving.endpoints.generations import PublishedGeneration
+from serving.security.response_headers import DATA_HEADERS
 
-__all__ = ["STALE_LIMIT_S", "Answer", "Stored", "audience", "make", "not_modified"]
+__all__ = ["STALE_LIMIT_S", "CachedResponse", "StoredBody", "cache_visibility", "encode_response", "not_modified"]
 
 STALE_LIMIT_S = 4 * 3600
 """How long beyond its age an answer may serve while PostgreSQL is down."""
@@ -28,7 +28,7 @@ _REFRESH_WITHIN = 0.2
 """The last part of an answer's age, within which a hit has it made again."""
 _COMPRESS_FROM = 700
 """Bytes; a smaller body fits a packet either way."""
-_LARGE_FROM = 32 * 1024
+_COMPRESS_IN_THREAD_FROM = 32 * 1024
 """Bytes; compressing more would keep hits waiting for milliseconds."""
 _GZIP_LEVEL = 6
 _ZSTD_LEVEL = 6
@@ -37,7 +37,7 @@ Headers = list[tuple[bytes, bytes]]
 Message = dict[str, Any]
 
 
-class Stored(msgspec.Struct, array_like=True, frozen=True):
+class StoredBody(msgspec.Struct, array_like=True, frozen=True):
     """What Redis holds.
 
     Args:
@@ -48,14 +48,14 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
         zstd: the same with zstd; empty when that is not worth it.
     """
 
-    made_at: float
+    created_at: float
     body: bytes
     rows: int
     gzip: bytes = b""
     zstd: bytes = b""
 
     @classmethod
-    def of(cls, body: bytes, rows: int) -> Stored:
+    def of(cls, body: bytes, rows: int) -> StoredBody:
         """Compress a body that was made now, of so many records."""
         if len(body) < _COMPRESS_FROM:
             return cls(time.time(), body, rows)
@@ -67,7 +67,7 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
         return msgspec.msgpack.encode(self)
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Stored:
+    def unpack(cls, packed: bytes) -> StoredBody:
         """From what `pack` wrote.
 
         Raises:
@@ -76,7 +76,7 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
         return msgspec.msgpack.decode(packed, type=cls)
 
 
-class Answer:
+class CachedResponse:
     """An answer ready to be sent.
 
     Args:
@@ -90,45 +90,45 @@ class Answer:
         "endpoint",
         "etag",
         "fresh_until",
+        "hits",
+        "hits_at_sweep",
+        "hits_reported",
+        "messages",
         "not_modified",
         "published",
-        "question",
         "refresh_at",
-        "scope",
-        "sent",
+        "request",
         "stored",
-        "uses",
-        "uses_reported",
-        "uses_swept",
+        "target",
     )
 
-    def __init__(self, question: Question, published: Published, stored: Stored) -> None:
-        self.question = question
-        self.endpoint = question.endpoint
+    def __init__(self, request: CanonicalRequest, published: PublishedGeneration, stored: StoredBody) -> None:
+        self.request = request
+        self.endpoint = request.endpoint
         self.published = published
-        self.scope = question.scope
+        self.target = request.target
         self.stored = stored
-        self.etag = keys.entity_tag(keys.answer_key(published, self.endpoint, self.scope))
+        self.etag = keys.entity_tag(keys.response_key(published, self.endpoint, self.target))
         age_s = self.endpoint.max_age_s
-        self.fresh_until = time.monotonic() + age_s - (time.time() - stored.made_at)
+        self.fresh_until = time.monotonic() + age_s - (time.time() - stored.created_at)
         """In the process's monotonic seconds."""
         self.refresh_at = self.fresh_until - random.random() * _REFRESH_WITHIN * age_s
         """When a hit has it made again; drawn, so that processes do not do so together, nor keys of one age."""
-        self.uses = 0
+        self.hits = 0
         """Hits."""
-        self.uses_swept = 0
+        self.hits_at_sweep = 0
         """Hits at the last sweep that looked for what to evict."""
-        self.uses_reported = 0
+        self.hits_reported = 0
         """Hits that the list of what is hot has been told of."""
         self.aliases: list[tuple[str, bytes]] = []
         """Raw paths and queries that led here."""
         self.not_modified = not_modified(self.endpoint, self.etag, b"memory")
-        content: Headers = [*self.not_modified["headers"], *DATA, (b"content-type", b"application/json")]
-        plain = _message(content, stored.body)
-        self.sent: tuple[tuple[Message, Message], ...] = (
+        content: Headers = [*self.not_modified["headers"], *DATA_HEADERS, (b"content-type", b"application/json")]
+        plain = _messages(content, stored.body)
+        self.messages: tuple[tuple[Message, Message], ...] = (
             plain,
-            _message([*content, (b"content-encoding", b"gzip")], stored.gzip) if stored.gzip else plain,
-            _message([*content, (b"content-encoding", b"zstd")], stored.zstd) if stored.zstd else plain,
+            _messages([*content, (b"content-encoding", b"gzip")], stored.gzip) if stored.gzip else plain,
+            _messages([*content, (b"content-encoding", b"zstd")], stored.zstd) if stored.zstd else plain,
         )
         """Start and body by form (`serving.http.encodings`), for hits."""
 
@@ -138,12 +138,14 @@ class Answer:
         return len(self.stored.body) + len(self.stored.gzip) + len(self.stored.zstd) + 2500
 
     @property
-    def may_serve_stale(self) -> bool:
+    def may_be_served_stale(self) -> bool:
         """Whether it is young enough to serve while PostgreSQL is down."""
         return time.monotonic() < self.fresh_until + STALE_LIMIT_S
 
 
-async def make(question: Question, published: Published, rows: Sequence[Mapping[str, Any]]) -> Stored:
+async def encode_response(
+    request: CanonicalRequest, published: PublishedGeneration, rows: Sequence[Mapping[str, Any]]
+) -> StoredBody:
     """Encode and compress rows of a query.
 
     Args:
@@ -151,15 +153,15 @@ async def make(question: Question, published: Published, rows: Sequence[Mapping[
         published: the generation that the rows were read with.
         rows: what the query returned: of a page, one more than its limit when there is a next page.
     """
-    limit = question.limit
-    following = None
-    if question.endpoint.page is not None and limit is not None and len(rows) > limit:
+    limit = request.limit
+    next_cursor = None
+    if request.endpoint.pagination is not None and limit is not None and len(rows) > limit:
         rows = rows[:limit]
-        following = cursor(question.endpoint.page, rows[-1])
-    body = _encode(question.endpoint, published, rows, following)
-    if len(body) < _LARGE_FROM:
-        return Stored.of(body, len(rows))
-    return await asyncio.to_thread(Stored.of, body, len(rows))
+        next_cursor = encode_cursor(request.endpoint.pagination, rows[-1])
+    body = _encode(request.endpoint, published, rows, next_cursor)
+    if len(body) < _COMPRESS_IN_THREAD_FROM:
+        return StoredBody.of(body, len(rows))
+    return await asyncio.to_thread(StoredBody.of, body, len(rows))
 
 
 def not_modified(endpoint: Endpoint, etag: bytes, tier: bytes) -> Message:
@@ -174,7 +176,7 @@ def not_modified(endpoint: Endpoint, etag: bytes, tier: bytes) -> Message:
         tier: where it was found; a hit takes less time than a clock is worth.
     """
     ages = b"%s, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d" % (
-        audience(endpoint),
+        cache_visibility(endpoint),
         endpoint.max_age_s,
         endpoint.max_age_s,
         STALE_LIMIT_S,
@@ -184,13 +186,13 @@ def not_modified(endpoint: Endpoint, etag: bytes, tier: bytes) -> Message:
     )
 
 
-def audience(endpoint: Endpoint) -> bytes:
+def cache_visibility(endpoint: Endpoint) -> bytes:
     """Who may keep an answer, as Cache-Control has it: proxies do not know who may read it."""
-    return b"public" if endpoint.scope == "public" else b"private"
+    return b"public" if endpoint.target == "public" else b"private"
 
 
 def _encode(
-    endpoint: Endpoint, published: Published, rows: Sequence[Mapping[str, Any]], following: str | None
+    endpoint: Endpoint, published: PublishedGeneration, rows: Sequence[Mapping[str, Any]], next_cursor: str | None
 ) -> bytes:
     records = [{column.name: row[column.name] for column in endpoint.columns} for row in rows]
     meta = {
@@ -198,12 +200,12 @@ def _encode(
         "as_of_date": published.as_of_date,
         "generation": published.generation,
         "mart": endpoint.mart,
-        "next": following,
+        "next": next_cursor,
     }
     return msgspec.json.encode({"data": records if endpoint.is_list else records[0], "meta": meta})
 
 
-def _message(headers: Headers, body: bytes) -> tuple[Message, Message]:
+def _messages(headers: Headers, body: bytes) -> tuple[Message, Message]:
     start = _start(200, [*headers, (b"content-length", b"%d" % len(body))])
     return start, {"type": "http.response.body", "body": body}
 

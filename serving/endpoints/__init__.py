@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from serving.endpoints import freshness, heroes, leaderboards, maps, places, players, search, teams
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter, Permission, Value
+from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter, Permission, Value
 
-__all__ = ["BY_NAME", "ENDPOINTS", "Column", "Endpoint", "Page", "Parameter", "Permission", "Value"]
+__all__ = ["BY_NAME", "ENDPOINTS", "Column", "Endpoint", "Pagination", "Parameter", "Permission", "Value"]
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *leaderboards.ENDPOINTS,

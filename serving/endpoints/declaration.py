@@ -8,7 +8,7 @@ from datetime import date, datetime
 from importlib import resources
 from typing import Any, Literal
 
-__all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Permission", "Value"]
+__all__ = ["Column", "ColumnType", "Endpoint", "Pagination", "Parameter", "Permission", "Value"]
 
 Value = str | int | bool | date | list[str] | None
 """A parameter of a query, after validation."""
@@ -68,7 +68,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Pagination:
     """How a long list is cut.
 
     Args:
@@ -117,9 +117,9 @@ class Endpoint:
     columns: tuple[Column, ...]
     max_age_s: int
     is_list: bool = True
-    page: Page | None = None
+    pagination: Pagination | None = None
     subject: str = ""
-    known: str = ""
+    exists_sql: str = ""
     scope: Permission = "public"
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.endpoints.declaration import Column, Endpoint
-from serving.endpoints.fields import of
+from serving.endpoints.fields import mart_columns
 
 __all__ = ["ENDPOINTS"]
 
@@ -16,7 +16,7 @@ ENDPOINTS = (
         reads=("dim_players",),
         parameters=(),
         columns=(
-            *of("dim_players", "game"),
+            *mart_columns("dim_players", "game"),
             Column("newest_match_at", "timestamp", "start of the newest match of a known player", nullable=True),
             Column("players", "integer", "players of whom anything is known"),
             Column("tracked_players", "integer", "players whose whole history is ingested"),

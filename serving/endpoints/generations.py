@@ -10,7 +10,7 @@ import msgspec
 
 from warehouse.publication.publication import Generation
 
-__all__ = ["POINTER_SCRIPT", "Published"]
+__all__ = ["POINTER_SCRIPT", "PublishedGeneration"]
 
 POINTER_SCRIPT = """
 local packed = redis.call('GET', KEYS[1])
@@ -30,7 +30,7 @@ return 1
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedGeneration:
     """A publication, as far as answers need it.
 
     Args:
@@ -44,12 +44,12 @@ class Published:
     published_at: datetime
 
     @classmethod
-    def of(cls, generation: Generation) -> Published:
+    def of(cls, generation: Generation) -> PublishedGeneration:
         """From the warehouse's own record."""
         return cls(generation.generation, generation.as_of_date, generation.published_at)
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Published:
+    def unpack(cls, packed: bytes) -> PublishedGeneration:
         """From what `pack` wrote.
 
         Raises:
@@ -59,18 +59,18 @@ class Published:
 
     def pack(self) -> bytes:
         """As JSON, for the cache's pointer."""
-        return msgspec.json.encode({**dataclasses.asdict(self), "moment": self.moment})
+        return msgspec.json.encode({**dataclasses.asdict(self), "moment": self.published_at_us})
 
-    def is_after(self, other: Published | None) -> bool:
+    def is_after(self, other: PublishedGeneration | None) -> bool:
         """Whether it follows another: by number, or by time where a database was set up anew and counts from 1."""
-        return other is None or self.generation > other.generation or self.moment > other.moment
+        return other is None or self.generation > other.generation or self.published_at_us > other.published_at_us
 
     @property
-    def moment(self) -> int:
+    def published_at_us(self) -> int:
         """Microseconds since 1970 at which it was published."""
         return int(self.published_at.timestamp() * 1_000_000)
 
     @property
     def token(self) -> str:
         """Identifies the publication, also among databases that count from 1 each."""
-        return f"{self.generation}-{self.moment:x}"
+        return f"{self.generation}-{self.published_at_us:x}"

@@ -12,7 +12,7 @@ from serving.endpoints.fields import (
     INTERVAL,
     SINCE,
     UNTIL,
-    of,
+    mart_columns,
 )
 
 __all__ = ["ENDPOINTS"]
@@ -22,10 +22,10 @@ _SUMS = (
     Column("matches", "integer", "slots with the character, all with a known result"),
     Column("wins", "integer", "of these won"),
     Column("losses", "integer", "of these lost"),
-    *of(_RATES, *INTERVAL),
+    *mart_columns(_RATES, *INTERVAL),
     Column("picks", "integer", "the same as matches"),
 )
-_BANS = of(_RATES, "bans")
+_BANS = mart_columns(_RATES, "bans")
 _BRACKET = Parameter("rank_bracket", str, "only this bracket", choices=BRACKETS)
 
 _TRENDS = Endpoint(
@@ -40,12 +40,14 @@ _TRENDS = Endpoint(
         Parameter("rank_bracket", str, "bracket of the matches", default="all", choices=("all", *BRACKETS)),
     ),
     columns=(
-        *of("hero_meta_trends", "character_id"),
+        *mart_columns("hero_meta_trends", "character_id"),
         *CHARACTER_NAME,
-        *of("hero_meta_trends", "rank_bracket", "window_days", "matches", "wins", *INTERVAL, "pick_rate"),
-        *of("hero_meta_trends", "matches_before", "win_rate_before", "pick_rate_before"),
-        *of("hero_meta_trends", "win_rate_change", "win_rate_change_low", "win_rate_change_high", "pick_rate_change"),
-        *of("hero_meta_trends", "window_start_date", "window_end_date"),
+        *mart_columns("hero_meta_trends", "rank_bracket", "window_days", "matches", "wins", *INTERVAL, "pick_rate"),
+        *mart_columns("hero_meta_trends", "matches_before", "win_rate_before", "pick_rate_before"),
+        *mart_columns(
+            "hero_meta_trends", "win_rate_change", "win_rate_change_low", "win_rate_change_high", "pick_rate_change"
+        ),
+        *mart_columns("hero_meta_trends", "window_start_date", "window_end_date"),
     ),
     max_age_s=30 * 60,
 )
@@ -64,7 +66,7 @@ _WIN_RATES = Endpoint(
         UNTIL,
     ),
     columns=(
-        *of(_RATES, "character_id"),
+        *mart_columns(_RATES, "character_id"),
         *CHARACTER_NAME,
         *_SUMS,
         Column("share_of_picks", "number", "picks / all picks in the selection", nullable=True),
@@ -89,7 +91,9 @@ _TIMELINE = Endpoint(
     columns=(Column("week_start_date", "date", "Monday of the week, UTC"), *_SUMS, *_BANS),
     max_age_s=30 * 60,
     subject="hero",
-    known="SELECT EXISTS (SELECT FROM marts.dim_characters WHERE game = %(game)s AND character_id = %(character_id)s)",
+    exists_sql=(
+        "SELECT EXISTS (SELECT FROM marts.dim_characters WHERE game = %(game)s AND character_id = %(character_id)s)"
+    ),
 )
 
 ENDPOINTS = (_TRENDS, _WIN_RATES, _TIMELINE)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter
-from serving.endpoints.fields import RECORD, of
+from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter
+from serving.endpoints.fields import RECORD, mart_columns
 
 __all__ = ["ENDPOINTS"]
 
 _ENTRIES = "leaderboard_entries"
 # Who is listed is ranked.
 _RANK = Column("rank", "integer", "place among the qualified, by score; ties share it")
-(_PLAYER,) = of(_ENTRIES, "player_id")
+(_PLAYER,) = mart_columns(_ENTRIES, "player_id")
 
 ENDPOINTS = (
     Endpoint(
@@ -21,7 +21,7 @@ ENDPOINTS = (
         reads=(_ENTRIES,),
         parameters=(),
         columns=(
-            *of(_ENTRIES, "board", "game"),
+            *mart_columns(_ENTRIES, "board", "game"),
             Column("players", "integer", "players with a score on the board"),
             Column("qualified", "integer", "players with enough matches to be ranked"),
         ),
@@ -34,10 +34,10 @@ ENDPOINTS = (
         mart=_ENTRIES,
         reads=(_ENTRIES,),
         parameters=(Parameter("board", str, "name of the board", in_path=True, pattern="^[a-z0-9_]{1,64}$"),),
-        columns=(_RANK, _PLAYER, *of(_ENTRIES, "display_name", "score", *RECORD, "win_rate")),
+        columns=(_RANK, _PLAYER, *mart_columns(_ENTRIES, "display_name", "score", *RECORD, "win_rate")),
         max_age_s=5 * 60,
-        page=Page(keyset=(_RANK, _PLAYER), default=50, maximum=500),
+        pagination=Pagination(keyset=(_RANK, _PLAYER), default=50, maximum=500),
         subject="board",
-        known="SELECT EXISTS (SELECT FROM marts.leaderboard_entries WHERE board = %(board)s)",
+        exists_sql="SELECT EXISTS (SELECT FROM marts.leaderboard_entries WHERE board = %(board)s)",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter
+from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter
 from serving.endpoints.fields import (
     CHARACTER_NAME,
     ID,
@@ -12,19 +12,19 @@ from serving.endpoints.fields import (
     LADDERS,
     MODE,
     PLAYER,
-    PLAYER_KNOWN,
+    PLAYER_EXISTS,
     RANK,
     RECORD,
-    joined,
-    of,
+    joined_columns,
+    mart_columns,
 )
 
 __all__ = ["ENDPOINTS"]
 
-_MATCH, _SLOT = of("fct_player_matches", "match_id", "player_slot")
+_MATCH, _SLOT = mart_columns("fct_player_matches", "match_id", "player_slot")
 # What is listed has a time.
 _PLAYED_AT = Column("played_at", "timestamp", "start of the match")
-_LADDER, _DAY = of("rank_progression", "ladder", "observed_date")
+_LADDER, _DAY = mart_columns("rank_progression", "ladder", "observed_date")
 _COMBAT = ("kills", "deaths", "assists")
 
 _PROFILE = Endpoint(
@@ -35,8 +35,10 @@ _PROFILE = Endpoint(
     reads=("dim_players",),
     parameters=PLAYER,
     columns=(
-        *of("dim_players", "game", "player_id", "display_name", "professional_name", "country_code", "steam_id64"),
-        *of("dim_players", "avatar_url", "is_tracked", *RANK, "last_played_at"),
+        *mart_columns(
+            "dim_players", "game", "player_id", "display_name", "professional_name", "country_code", "steam_id64"
+        ),
+        *mart_columns("dim_players", "avatar_url", "is_tracked", *RANK, "last_played_at"),
     ),
     max_age_s=15 * 60,
     is_list=False,
@@ -51,12 +53,12 @@ _WIN_LOSS = Endpoint(
     reads=("dim_modes", "dim_players", "player_mode_win_rates", "player_win_rates"),
     parameters=(*PLAYER, replace(MODE, description="mode of the game; the game's standard mode by default")),
     columns=(
-        *of("player_mode_win_rates", "mode"),
-        *of("player_win_rates", "period", *RECORD, *INTERVAL, "last_played_at"),
+        *mart_columns("player_mode_win_rates", "mode"),
+        *mart_columns("player_win_rates", "period", *RECORD, *INTERVAL, "last_played_at"),
     ),
     max_age_s=30 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _HEROES = Endpoint(
@@ -67,13 +69,13 @@ _HEROES = Endpoint(
     reads=("dim_characters", "dim_players", "player_character_win_rates"),
     parameters=PLAYER,
     columns=(
-        *of("player_character_win_rates", "character_id"),
+        *mart_columns("player_character_win_rates", "character_id"),
         *CHARACTER_NAME,
-        *of("player_character_win_rates", *RECORD, *INTERVAL, *_COMBAT, "kda", "last_played_at"),
+        *mart_columns("player_character_win_rates", *RECORD, *INTERVAL, *_COMBAT, "kda", "last_played_at"),
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _MAPS = Endpoint(
@@ -84,13 +86,13 @@ _MAPS = Endpoint(
     reads=("dim_maps", "dim_players", "player_map_win_rates"),
     parameters=PLAYER,
     columns=(
-        *of("player_map_win_rates", "map_id"),
-        *joined("dim_maps", "map_name"),
-        *of("player_map_win_rates", *RECORD, *INTERVAL, "rounds", *_COMBAT, "kd_ratio", "last_played_at"),
+        *mart_columns("player_map_win_rates", "map_id"),
+        *joined_columns("dim_maps", "map_name"),
+        *mart_columns("player_map_win_rates", *RECORD, *INTERVAL, "rounds", *_COMBAT, "kd_ratio", "last_played_at"),
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _MATCHES = Endpoint(
@@ -108,15 +110,17 @@ _MATCHES = Endpoint(
     columns=(
         _MATCH,
         _PLAYED_AT,
-        *of("fct_player_matches", "duration_s", "is_win", "is_draw", "side", "character_id"),
+        *mart_columns("fct_player_matches", "duration_s", "is_win", "is_draw", "side", "character_id"),
         *CHARACTER_NAME,
-        *of("fct_player_matches", "map_id", "mode", "is_counted", "is_significant", *_COMBAT, "rounds"),
-        *of("fct_player_matches", "game_mode", "lobby_type", "patch_id", "rank_bracket", "team_id", "league_id"),
+        *mart_columns("fct_player_matches", "map_id", "mode", "is_counted", "is_significant", *_COMBAT, "rounds"),
+        *mart_columns(
+            "fct_player_matches", "game_mode", "lobby_type", "patch_id", "rank_bracket", "team_id", "league_id"
+        ),
     ),
     max_age_s=5 * 60,
-    page=Page(keyset=(_PLAYED_AT, _MATCH, _SLOT), default=50, maximum=500),
+    pagination=Pagination(keyset=(_PLAYED_AT, _MATCH, _SLOT), default=50, maximum=500),
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _RANKS = Endpoint(
@@ -129,13 +133,13 @@ _RANKS = Endpoint(
     columns=(
         _LADDER,
         _DAY,
-        *of("rank_progression", "rank_value", "rank_name", "leaderboard_rank", "change", "change_steps"),
-        *of("rank_progression", "peak_rank_value", "days_held"),
+        *mart_columns("rank_progression", "rank_value", "rank_name", "leaderboard_rank", "change", "change_steps"),
+        *mart_columns("rank_progression", "peak_rank_value", "days_held"),
     ),
     max_age_s=60 * 60,
-    page=Page(keyset=(_LADDER, _DAY), default=500, maximum=2000),
+    pagination=Pagination(keyset=(_LADDER, _DAY), default=500, maximum=2000),
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _FORM = Endpoint(
@@ -146,10 +150,10 @@ _FORM = Endpoint(
     reads=("dim_players", "player_form"),
     parameters=PLAYER,
     columns=(
-        *of("dim_players", "game", "player_id"),
-        *joined("player_form", *RECORD, *INTERVAL, "rated_matches", "mean_rating", "rating_slope"),
-        *joined("player_form", "rating_slope_low", "rating_slope_high", "direction"),
-        *joined("player_form", "first_played_at", "last_played_at"),
+        *mart_columns("dim_players", "game", "player_id"),
+        *joined_columns("player_form", *RECORD, *INTERVAL, "rated_matches", "mean_rating", "rating_slope"),
+        *joined_columns("player_form", "rating_slope_low", "rating_slope_high", "direction"),
+        *joined_columns("player_form", "first_played_at", "last_played_at"),
     ),
     max_age_s=60 * 60,
     is_list=False,
@@ -163,17 +167,17 @@ _BENCHMARKS = Endpoint(
     mart="player_benchmarks",
     reads=("dim_players", "player_benchmarks"),
     parameters=PLAYER,
-    columns=of(
+    columns=mart_columns(
         "player_benchmarks", "metric", "value", "matches", "rank_bracket", "percentile_all", "percentile_bracket"
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 
 def _others(name: str, mart: str, summary: str) -> Endpoint:
-    other, matches = of(mart, "other_player_id", "matches")
+    other, matches = mart_columns(mart, "other_player_id", "matches")
     return Endpoint(
         name=f"player_{name}",
         path=f"/players/{{game}}/{{player_id}}/{name}",
@@ -183,14 +187,14 @@ def _others(name: str, mart: str, summary: str) -> Endpoint:
         parameters=PLAYER,
         columns=(
             other,
-            *joined("dim_players", "display_name"),
+            *joined_columns("dim_players", "display_name"),
             matches,
-            *of(mart, "wins", "draws", "losses", "last_played_at"),
+            *mart_columns(mart, "wins", "draws", "losses", "last_played_at"),
         ),
         max_age_s=60 * 60,
-        page=Page(keyset=(matches, other), default=50, maximum=500),
+        pagination=Pagination(keyset=(matches, other), default=50, maximum=500),
         subject="player",
-        known=PLAYER_KNOWN,
+        exists_sql=PLAYER_EXISTS,
     )
 
 
@@ -202,13 +206,13 @@ _PERSON = Endpoint(
     reads=("bridge_player_identities", "dim_players", "player_win_rates"),
     parameters=PLAYER,
     columns=(
-        *of("bridge_player_identities", "person_id", "game", "player_id", "is_primary", "is_conflicting"),
-        *joined("dim_players", "display_name", "is_tracked", *RANK, "last_played_at"),
-        *joined("player_win_rates", *RECORD, *INTERVAL),
+        *mart_columns("bridge_player_identities", "person_id", "game", "player_id", "is_primary", "is_conflicting"),
+        *joined_columns("dim_players", "display_name", "is_tracked", *RANK, "last_played_at"),
+        *joined_columns("player_win_rates", *RECORD, *INTERVAL),
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 ENDPOINTS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.endpoints.declaration import Column, Endpoint, Parameter
-from serving.endpoints.fields import GAMES, ID, INTERVAL, RANK, RECORD, joined, of
+from serving.endpoints.fields import GAMES, ID, INTERVAL, RANK, RECORD, joined_columns, mart_columns
 
 __all__ = ["ENDPOINTS"]
 
@@ -19,10 +19,10 @@ _PREFIX = Endpoint(
         Parameter("game", str, "only this game", choices=GAMES),
     ),
     columns=(
-        *of("dim_players", "game", "player_id"),
+        *mart_columns("dim_players", "game", "player_id"),
         Column("display_name", "text", "name shown by the platform, from the profile or else from the newest match"),
-        *of("dim_players", "professional_name", "country_code", "avatar_url", "is_tracked"),
-        *of("dim_players", "rank_name", "rank_bracket", "last_played_at"),
+        *mart_columns("dim_players", "professional_name", "country_code", "avatar_url", "is_tracked"),
+        *mart_columns("dim_players", "rank_name", "rank_bracket", "last_played_at"),
     ),
     max_age_s=2 * 60,
 )
@@ -38,18 +38,18 @@ _COMPARE = Endpoint(
         Parameter("players", str, "the source's own ids", is_required=True, count=(2, 10), pattern=ID),
     ),
     columns=(
-        *of("dim_players", "player_id", "display_name", "country_code", "is_tracked", *RANK),
-        *joined("player_win_rates", *RECORD, *INTERVAL),
+        *mart_columns("dim_players", "player_id", "display_name", "country_code", "is_tracked", *RANK),
+        *joined_columns("player_win_rates", *RECORD, *INTERVAL),
         Column("matches_30d", "integer", "significant matches of the last 30 days", nullable=True),
         Column("wins_30d", "integer", "of these won", nullable=True),
         Column("draws_30d", "integer", "of these drawn", nullable=True),
         Column("win_rate_30d", "number", "wins_30d / matches_30d; null for no matches", nullable=True),
-        *joined("player_form", "mean_rating", "rating_slope", "direction"),
-        *of("dim_players", "last_played_at"),
+        *joined_columns("player_form", "mean_rating", "rating_slope", "direction"),
+        *mart_columns("dim_players", "last_played_at"),
     ),
     max_age_s=30 * 60,
     subject="player",
-    known=(
+    exists_sql=(
         "SELECT EXISTS (SELECT FROM marts.dim_players WHERE game = %(game)s AND player_id = ANY(%(players)s::text[]))"
     ),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter
-from serving.endpoints.fields import GAME_FILTER, GAMES, ID, INTERVAL, RECORD, joined, of
+from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter
+from serving.endpoints.fields import GAME_FILTER, GAMES, ID, INTERVAL, RECORD, joined_columns, mart_columns
 
 __all__ = ["ENDPOINTS"]
 
@@ -11,9 +11,9 @@ _TEAMS = "dim_teams"
 _STANDINGS = "league_standings"
 _GAME = Parameter("game", str, "game", in_path=True, choices=GAMES)
 _TEAM = (_GAME, Parameter("team_id", str, "the source's own id", in_path=True, pattern=ID))
-(_TEAM_ID,) = of(_TEAMS, "team_id")
-(_LEAGUE_ID,) = of(_STANDINGS, "league_id")
-_STANDING, _PLACED_TEAM_ID = of(_STANDINGS, "standing", "team_id")
+(_TEAM_ID,) = mart_columns(_TEAMS, "team_id")
+(_LEAGUE_ID,) = mart_columns(_STANDINGS, "league_id")
+_STANDING, _PLACED_TEAM_ID = mart_columns(_STANDINGS, "standing", "team_id")
 _STREAK = ("streak", "last_10_wins", "last_10_draws", "last_10_matches", "last_played_at")
 _DESCRIBED = ("team_name", "tag", "logo_url", "rating", "wins", "losses")
 # Who is listed has played.
@@ -28,9 +28,9 @@ ENDPOINTS = (
         mart=_TEAMS,
         reads=(_TEAMS,),
         parameters=(GAME_FILTER,),
-        columns=(*of(_TEAMS, "game", "team_id", *_DESCRIBED), _LAST_PLAYED),
+        columns=(*mart_columns(_TEAMS, "game", "team_id", *_DESCRIBED), _LAST_PLAYED),
         max_age_s=60 * 60,
-        page=Page(keyset=(_LAST_PLAYED, _TEAM_ID), default=50, maximum=500),
+        pagination=Pagination(keyset=(_LAST_PLAYED, _TEAM_ID), default=50, maximum=500),
     ),
     Endpoint(
         name="team",
@@ -39,7 +39,7 @@ ENDPOINTS = (
         mart=_TEAMS,
         reads=(_TEAMS,),
         parameters=_TEAM,
-        columns=of(_TEAMS, "game", "team_id", *_DESCRIBED, "last_played_at"),
+        columns=mart_columns(_TEAMS, "game", "team_id", *_DESCRIBED, "last_played_at"),
         max_age_s=60 * 60,
         is_list=False,
         subject="team",
@@ -52,8 +52,8 @@ ENDPOINTS = (
         reads=(_TEAMS, "team_form"),
         parameters=_TEAM,
         columns=(
-            *of(_TEAMS, "game", "team_id", "team_name"),
-            *joined("team_form", *RECORD, *INTERVAL, *_STREAK),
+            *mart_columns(_TEAMS, "game", "team_id", "team_name"),
+            *joined_columns("team_form", *RECORD, *INTERVAL, *_STREAK),
         ),
         max_age_s=60 * 60,
         is_list=False,
@@ -67,12 +67,12 @@ ENDPOINTS = (
         reads=(_STANDINGS,),
         parameters=(GAME_FILTER,),
         columns=(
-            *of(_STANDINGS, "game", "league_id", "league_name"),
+            *mart_columns(_STANDINGS, "game", "league_id", "league_name"),
             Column("teams", "integer", "teams with a known result in it"),
             _NEWEST,
         ),
         max_age_s=60 * 60,
-        page=Page(keyset=(_NEWEST, _LEAGUE_ID), default=50, maximum=500),
+        pagination=Pagination(keyset=(_NEWEST, _LEAGUE_ID), default=50, maximum=500),
     ),
     Endpoint(
         name="league_standings",
@@ -81,11 +81,11 @@ ENDPOINTS = (
         mart=_STANDINGS,
         reads=(_STANDINGS,),
         parameters=(_GAME, Parameter("league_id", str, "the source's own id", in_path=True, pattern=ID)),
-        columns=of(_STANDINGS, "standing", "team_id", "team_name", *RECORD, "win_rate", *_STREAK),
+        columns=mart_columns(_STANDINGS, "standing", "team_id", "team_name", *RECORD, "win_rate", *_STREAK),
         max_age_s=60 * 60,
-        page=Page(keyset=(_STANDING, _PLACED_TEAM_ID), default=50, maximum=500),
+        pagination=Pagination(keyset=(_STANDING, _PLACED_TEAM_ID), default=50, maximum=500),
         subject="league",
-        known=(
+        exists_sql=(
             "SELECT EXISTS (SELECT FROM marts.league_standings WHERE game = %(game)s AND league_id = %(league_id)s)"
         ),
     ),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-__all__ = ["POLICY", "page"]
+__all__ = ["POLICY", "documentation_page"]
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #2563eb; }
@@ -34,7 +34,7 @@ POLICY = (
 """Content-Security-Policy of the page: it loads nothing, and only this style is its own."""
 
 
-def page(document: Mapping[str, Any]) -> str:
+def documentation_page(document: Mapping[str, Any]) -> str:
     """Render an OpenAPI document as HTML."""
     groups: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
@@ -75,7 +75,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
     )
     statuses = _table(
         ("status", "meaning"),
-        [(_code(status), escape(answer["description"])) for status, answer in operation["responses"].items()],
+        [(_code(status), escape(response["description"])) for status, response in operation["responses"].items()],
     )
     return (
         f"<details><summary><code>{escape(method.upper())} {escape(path)}</code>"

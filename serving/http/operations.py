@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from serving.cache.watcher import Watcher
+from serving.cache.generation_watcher import GenerationWatcher
 from serving.http.readiness import Readiness
 from serving.telemetry.metrics import Metrics
 
@@ -18,7 +18,7 @@ __all__ = ["add_operations"]
 _NO_STORE = {"cache-control": "no-store"}
 
 
-def add_operations(router: APIRouter, readiness: Readiness, watcher: Watcher, metrics: Metrics) -> None:
+def add_operations(router: APIRouter, readiness: Readiness, watcher: GenerationWatcher, metrics: Metrics) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`."""
 
     @router.get("/healthz", summary="The process is alive", response_class=Response)

@@ -11,7 +11,7 @@ from pathlib import Path
 from warehouse.embedded import launcher
 from warehouse.embedded.home import Account, Home
 
-__all__ = ["account_of_workers", "give_up_root"]
+__all__ = ["drop_root", "worker_account"]
 
 #: Beside what servers of PostgreSQL and Valkey read of the system: certificates.
 _CERTIFICATES = ("/etc/ssl/certs", "/etc/pki", "/usr/share/ca-certificates")
@@ -20,12 +20,12 @@ _ROOT = Path(__file__).parents[2]
 _log = logging.getLogger(__name__)
 
 
-def account_of_workers(home: Path) -> Account | None:
+def worker_account(home: Path) -> Account | None:
     """The user that workers become; None where they need not, since they are no root's."""
     return Home(home).account if os.geteuid() == 0 else None
 
 
-def give_up_root(account: Account, readable: Sequence[Path]) -> None:
+def drop_root(account: Account, readable: Sequence[Path]) -> None:
     """Become another user for good, who may read the code and some folders, also those of other owners.
 
     Called before the process has threads: on Linux each has rights of its own, which later ones inherit. Where the

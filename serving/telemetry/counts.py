@@ -37,7 +37,7 @@ def counts_directory(home: Path) -> Iterator[Path]:
         # One at a time: a directory that is made but not yet locked looks like one that was left.
         with _locked(run):
             for path in run.glob(f"{_PREFIX}*"):
-                _remove_if_left(path)
+                _remove_if_unlocked(path)
             directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run))
             # Workers inherit the open directory, and with it the lock.
             descriptor = os.open(directory, os.O_RDONLY)
@@ -64,7 +64,7 @@ def _locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove_if_left(directory: Path) -> None:
+def _remove_if_unlocked(directory: Path) -> None:
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except FileNotFoundError:  # its server ended meanwhile

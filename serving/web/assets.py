@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 
-from serving.cache.responses import Stored
+from serving.cache.responses import StoredBody
 
 __all__ = ["Asset", "load_assets"]
 
@@ -25,7 +25,7 @@ class Asset:
 
     path: str
     media_type: str
-    stored: Stored
+    stored: StoredBody
 
 
 def load_assets() -> dict[str, Asset]:
@@ -36,5 +36,5 @@ def load_assets() -> dict[str, Asset]:
         digest = hashlib.blake2b(body, digest_size=8).hexdigest()
         stem, _, suffix = name.partition(".")
         path = f"/assets/{stem}.{digest}.{suffix}"
-        found[name] = Asset(path, media_type, Stored.of(body, 0))
+        found[name] = Asset(path, media_type, StoredBody.of(body, 0))
     return found

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.cache.responses import Stored
+from serving.cache.responses import StoredBody
 
 __all__ = ["CATALOG_FILE", "Catalog", "CatalogPage"]
 
@@ -29,7 +29,7 @@ class CatalogPage:
         policy: its Content-Security-Policy: its own scripts, by their digests, and nothing from elsewhere.
     """
 
-    stored: Stored
+    stored: StoredBody
     etag: str
     policy: str
 
@@ -43,19 +43,19 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read: tuple[tuple[int, int], CatalogPage] | None = None
+        self._loaded: tuple[tuple[int, int], CatalogPage] | None = None
 
     async def read(self) -> CatalogPage | None:
         """The page; None where nobody made it."""
         try:
             state = self._path.stat()
             version = (state.st_mtime_ns, state.st_size)
-            if self._read is None or self._read[0] != version:
+            if self._loaded is None or self._loaded[0] != version:
                 # Some megabytes, for which the other requests of this process do not wait.
-                self._read = (version, await asyncio.to_thread(_load, self._path))
+                self._loaded = (version, await asyncio.to_thread(_load, self._path))
         except FileNotFoundError:
             return None
-        return self._read[1]
+        return self._loaded[1]
 
 
 def _load(path: Path) -> CatalogPage:
@@ -68,4 +68,4 @@ def _load(path: Path) -> CatalogPage:
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     tag = hashlib.blake2b(compressed, digest_size=12).hexdigest()
-    return CatalogPage(Stored.of(body, 0), f'W/"{tag}"', policy)
+    return CatalogPage(StoredBody.of(body, 0), f'W/"{tag}"', policy)

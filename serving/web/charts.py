@@ -13,16 +13,16 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Literal
 
-__all__ = ["Bar", "Chart", "Days", "Mark", "Point", "Tick", "band_chart", "bar_chart", "days", "step_chart"]
+__all__ = ["Bar", "Chart", "DayRange", "Mark", "Point", "Tick", "band_chart", "bar_chart", "day_range_of", "step_chart"]
 
-_Y_TICKS = 4
-_X_TICKS = 5
-_MARKS = 120
+_MAX_Y_TICKS = 4
+_MAX_X_TICKS = 5
+_MAX_MARKS = 120
 """More would lie closer than a finger or a pointer can tell apart."""
 _DAY_STEPS = (1, 2, 7, 14)
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60)
 Anchor = Literal["start", "middle", "end"]
-Days = tuple[date, date]
+DayRange = tuple[date, date]
 """The first and the last of an axis."""
 
 
@@ -110,7 +110,7 @@ class Chart:
     bars: Sequence[Bar] = ()
 
 
-def days(points: Sequence[Sequence[Point]]) -> Days | None:
+def day_range_of(points: Sequence[Sequence[Point]]) -> DayRange | None:
     """First and last day of several charts, so that they share an axis; None with less than two days."""
     found = [day for series in points for point in series for day in (point.day, point.until) if day is not None]
     if not found or min(found) == max(found):
@@ -118,7 +118,7 @@ def days(points: Sequence[Sequence[Point]]) -> Days | None:
     return min(found), max(found)
 
 
-def step_chart(points: Sequence[Point], over: Days, ticks: Sequence[tuple[float, str]] = ()) -> Chart:
+def step_chart(points: Sequence[Point], day_range: DayRange, ticks: Sequence[tuple[float, str]] = ()) -> Chart:
     """A value that holds until the next one, or until it ends, as ranks do: there the line is broken.
 
     Args:
@@ -126,20 +126,20 @@ def step_chart(points: Sequence[Point], over: Days, ticks: Sequence[tuple[float,
         over: what the axis spans.
         ticks: values to label; round numbers by default.
     """
-    ticks = ticks or _numbers([point.value for point in points])
-    up = _scale([point.value for point in points] + [value for value, _ in ticks])
-    across = _across(over)
-    line = f"M{across(points[0].day):g},{up(points[0].value):g}"
+    ticks = ticks or _round_ticks([point.value for point in points])
+    y_of = _y_scale([point.value for point in points] + [value for value, _ in ticks])
+    x_of = _x_scale(day_range)
+    line = f"M{x_of(points[0].day):g},{y_of(points[0].value):g}"
     for before, point in pairwise(points):
         if before.until is not None:
-            line += f"H{across(before.until):g}M{across(point.day):g},{up(point.value):g}"
+            line += f"H{x_of(before.until):g}M{x_of(point.day):g},{y_of(point.value):g}"
         elif point.value != before.value:
-            line += f"H{across(point.day):g}V{up(point.value):g}"
-    line += f"H{across(points[-1].until or points[-1].day):g}"
-    return Chart(_dates(over), _labels(ticks, up), _marks(points, across, up), line=line)
+            line += f"H{x_of(point.day):g}V{y_of(point.value):g}"
+    line += f"H{x_of(points[-1].until or points[-1].day):g}"
+    return Chart(_date_ticks(day_range), _y_labels(ticks, y_of), _marks(points, x_of, y_of), line=line)
 
 
-def band_chart(points: Sequence[Point], over: Days) -> Chart:
+def band_chart(points: Sequence[Point], day_range: DayRange) -> Chart:
     """A rate with its interval; the axis shows the half too.
 
     Args:
@@ -147,17 +147,17 @@ def band_chart(points: Sequence[Point], over: Days) -> Chart:
         over: what the axis spans.
     """
     values = [0.5, *(edge for point in points for edge in (point.low, point.value, point.high))]
-    ticks = [(value / 100, f"{label}%") for value, label in _numbers([value * 100 for value in values])]
-    up = _scale([*values, *(value for value, _ in ticks)])
-    across = _across(over)
-    line = "M" + "L".join(f"{across(point.day):g},{up(point.value):g}" for point in points)
-    upper = [f"{across(point.day):g},{up(point.high):g}" for point in points]
-    lower = [f"{across(point.day):g},{up(point.low):g}" for point in reversed(points)]
+    ticks = [(value / 100, f"{label}%") for value, label in _round_ticks([value * 100 for value in values])]
+    y_of = _y_scale([*values, *(value for value, _ in ticks)])
+    x_of = _x_scale(day_range)
+    line = "M" + "L".join(f"{x_of(point.day):g},{y_of(point.value):g}" for point in points)
+    upper = [f"{x_of(point.day):g},{y_of(point.high):g}" for point in points]
+    lower = [f"{x_of(point.day):g},{y_of(point.low):g}" for point in reversed(points)]
     band = f"M{'L'.join(upper + lower)}Z"
-    return Chart(_dates(over), _labels(ticks, up), _marks(points, across, up), line=line, band=band)
+    return Chart(_date_ticks(day_range), _y_labels(ticks, y_of), _marks(points, x_of, y_of), line=line, band=band)
 
 
-def bar_chart(points: Sequence[Point], over: Days, every: timedelta) -> Chart:
+def bar_chart(points: Sequence[Point], day_range: DayRange, every: timedelta) -> Chart:
     """Counts of equal spans of time.
 
     Args:
@@ -165,15 +165,15 @@ def bar_chart(points: Sequence[Point], over: Days, every: timedelta) -> Chart:
         over: what the axis spans.
         every: the span.
     """
-    ticks = _numbers([0, *(point.value for point in points)])
-    up = _scale([0, *(value for value, _ in ticks), *(point.value for point in points)])
-    across = _across(over)
-    width = 0.7 * 100 * every.days / max(1, (over[1] - over[0]).days)
-    bars = [Bar(round(across(point.day) - width / 2, 3), round(width, 3), up(point.value)) for point in points]
-    return Chart(_dates(over), _labels(ticks, up), _marks(points, across, up), bars=bars)
+    ticks = _round_ticks([0, *(point.value for point in points)])
+    y_of = _y_scale([0, *(value for value, _ in ticks), *(point.value for point in points)])
+    x_of = _x_scale(day_range)
+    width = 0.7 * 100 * every.days / max(1, (day_range[1] - day_range[0]).days)
+    bars = [Bar(round(x_of(point.day) - width / 2, 3), round(width, 3), y_of(point.value)) for point in points]
+    return Chart(_date_ticks(day_range), _y_labels(ticks, y_of), _marks(points, x_of, y_of), bars=bars)
 
 
-def _scale(values: Sequence[float]) -> Callable[[float], float]:
+def _y_scale(values: Sequence[float]) -> Callable[[float], float]:
     """From a value to percent from the top."""
     low, high = min(values), max(values)
     if low == high:
@@ -181,58 +181,58 @@ def _scale(values: Sequence[float]) -> Callable[[float], float]:
     return lambda value: round(100 * (high - value) / (high - low), 2)
 
 
-def _across(over: Days) -> Callable[[date], float]:
-    length = max(1, (over[1] - over[0]).days)
-    return lambda day: round(100 * (day - over[0]).days / length, 2)
+def _x_scale(day_range: DayRange) -> Callable[[date], float]:
+    length = max(1, (day_range[1] - day_range[0]).days)
+    return lambda day: round(100 * (day - day_range[0]).days / length, 2)
 
 
-def _marks(points: Sequence[Point], across: Callable[[date], float], up: Callable[[float], float]) -> list[Mark]:
-    step = max(1, math.ceil(len(points) / _MARKS))
-    shown = [*points[: -1 if step > 1 else None : step], *(points[-1:] if step > 1 else ())]
-    places = [across(point.day) for point in shown]
-    borders = [0.0, *((one + other) / 2 for one, other in pairwise(places)), 100.0]
+def _marks(points: Sequence[Point], x_of: Callable[[date], float], y_of: Callable[[float], float]) -> list[Mark]:
+    step = max(1, math.ceil(len(points) / _MAX_MARKS))
+    drawn = [*points[: -1 if step > 1 else None : step], *(points[-1:] if step > 1 else ())]
+    x_positions = [x_of(point.day) for point in drawn]
+    boundaries = [0.0, *((one + other) / 2 for one, other in pairwise(x_positions)), 100.0]
     return [
-        Mark(x, up(point.value), round(left, 2), round(right - left, 2), point.label)
-        for point, x, (left, right) in zip(shown, places, pairwise(borders), strict=True)
+        Mark(x, y_of(point.value), round(left, 2), round(right - left, 2), point.label)
+        for point, x, (left, right) in zip(drawn, x_positions, pairwise(boundaries), strict=True)
     ]
 
 
-def _labels(ticks: Sequence[tuple[float, str]], up: Callable[[float], float]) -> list[Tick]:
-    return [Tick(up(value), label) for value, label in ticks]
+def _y_labels(ticks: Sequence[tuple[float, str]], y_of: Callable[[float], float]) -> list[Tick]:
+    return [Tick(y_of(value), label) for value, label in ticks]
 
 
-def _numbers(values: Sequence[float]) -> list[tuple[float, str]]:
+def _round_ticks(values: Sequence[float]) -> list[tuple[float, str]]:
     """Round whole numbers that enclose the values, few enough to be read."""
     low, high = min(values), max(values)
-    rough = max((high - low) / _Y_TICKS, 1)
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(power * size for size in (1, 2, 5, 10) if power * size >= rough)
+    min_step = max((high - low) / _MAX_Y_TICKS, 1)
+    power = 10 ** math.floor(math.log10(min_step))
+    step = next(power * size for size in (1, 2, 5, 10) if power * size >= min_step)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [(place * step, f"{place * step:,}") for place in range(first, max(last, first + 1) + 1)]
 
 
-def _dates(over: Days) -> list[Tick]:
+def _date_ticks(day_range: DayRange) -> list[Tick]:
     """Days to label: Mondays or firsts of months, few enough for a phone."""
-    across = _across(over)
+    x_of = _x_scale(day_range)
     ticks = []
-    for day, label in _calendar(over):
-        at = across(day)
+    for day, label in _calendar_days(day_range):
+        at = x_of(day)
         anchor: Anchor = "start" if at < 6 else "end" if at > 94 else "middle"
         ticks.append(Tick(at, label, anchor))
     return ticks
 
 
-def _calendar(over: Days) -> Iterator[tuple[date, str]]:
-    first, last = over
+def _calendar_days(day_range: DayRange) -> Iterator[tuple[date, str]]:
+    first, last = day_range
     length = (last - first).days
-    step = next((step for step in _DAY_STEPS if length / step <= _X_TICKS), None)
+    step = next((step for step in _DAY_STEPS if length / step <= _MAX_X_TICKS), None)
     if step is not None:
         day = first if step < 7 else first + timedelta(days=-first.weekday() % 7)
         while day <= last:
             yield day, f"{day.day} {day:%b}"
             day += timedelta(days=step)
         return
-    months = next((months for months in _MONTH_STEPS if length / (30.4 * months) <= _X_TICKS), _MONTH_STEPS[-1])
+    months = next((months for months in _MONTH_STEPS if length / (30.4 * months) <= _MAX_X_TICKS), _MONTH_STEPS[-1])
     month = first.year * 12 + first.month - 1
     month += -month % months
     while (day := date(month // 12, month % 12 + 1, 1)) <= last:

@@ -9,18 +9,18 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from serving.endpoints import Parameter, Value
-from serving.errors import Refusal
-from serving.web.reading import Reader
+from serving.errors import ApiError
+from serving.web.endpoint_reader import EndpointReader
 
 __all__ = ["Page", "Values", "View", "href"]
 
 Values = Mapping[str, Value]
 """Parameters of a page after validation; None where a filter is not set."""
 
-View = Callable[[Reader, Values], Awaitable[dict[str, Any]]]
+View = Callable[[EndpointReader, Values], Awaitable[dict[str, Any]]]
 """Reads through the cache, and returns what the template needs."""
 
-_WHOLE_NUMBER = re.compile("[0-9]{1,9}")
+_INTEGER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Page:
     view: View
     parameters: tuple[Parameter, ...] = ()
     max_age_s: int = 5 * 60
-    tells_age: bool = False
+    has_live_age: bool = False
 
     def values(self, path: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Value]:
         """The parameters of a request; an empty field of a form is one that was left out.
@@ -49,11 +49,11 @@ class Page:
         Raises:
             Refusal: 404 for a path, 422 for a filter that cannot be.
         """
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         for parameter in self.parameters:
             text = (path if parameter.in_path else query).get(parameter.name) or None
-            found[parameter.name] = parameter.default if text is None else _value(parameter, text)
-        return found
+            values[parameter.name] = parameter.default if text is None else _parse_value(parameter, text)
+        return values
 
     def target(self, values: Values) -> str:
         """The one spelling of a request's path and query."""
@@ -65,24 +65,24 @@ class Page:
 
 def href(path: str, **query: Value) -> str:
     """A link below this site; filters that are not set are left out."""
-    given = {name: str(value) for name, value in sorted(query.items()) if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    filters = {name: str(value) for name, value in sorted(query.items()) if value is not None}
+    return f"{path}?{urlencode(filters)}" if filters else path
 
 
-def _value(parameter: Parameter, text: str) -> Value:
+def _parse_value(parameter: Parameter, text: str) -> Value:
     value: Value = text
-    is_fit = "\0" not in text
+    is_valid = "\0" not in text
     if parameter.type is int:
-        is_fit = bool(_WHOLE_NUMBER.fullmatch(text))
-        value = int(text) if is_fit else None
-    if is_fit and parameter.choices:
-        is_fit = value in parameter.choices
-    if is_fit and parameter.pattern is not None:
-        is_fit = bool(re.fullmatch(parameter.pattern, text))
-    if is_fit:
+        is_valid = bool(_INTEGER.fullmatch(text))
+        value = int(text) if is_valid else None
+    if is_valid and parameter.choices:
+        is_valid = value in parameter.choices
+    if is_valid and parameter.pattern is not None:
+        is_valid = bool(re.fullmatch(parameter.pattern, text))
+    if is_valid:
         return value
     if parameter.in_path:
-        raise Refusal(404, "not_found", "there is no such page")
+        raise ApiError(404, "not_found", "there is no such page")
     known = ", ".join(map(str, parameter.choices))
     hint = f"it is one of {known}" if known else "it has characters or a form that no such thing has"
-    raise Refusal(422, "invalid_parameter", f"“{text[:64]}” is no {parameter.name.replace('_', ' ')}: {hint}")
+    raise ApiError(422, "invalid_parameter", f"“{text[:64]}” is no {parameter.name.replace('_', ' ')}: {hint}")

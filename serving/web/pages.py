@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from serving.endpoints import Parameter
-from serving.endpoints.cursors import MAX_LENGTH
+from serving.endpoints.cursors import MAX_CURSOR_LENGTH
 from serving.endpoints.fields import GAMES, ID, PLAYER
 from serving.web.declaration import Page
-from serving.web.views import boards, freshness, heroes, maps, overview, players, search
+from serving.web.views import freshness, heroes, leaderboards, maps, overview, players, search
 
 __all__ = ["PAGES"]
 
-_CURSOR = Parameter("cursor", str, "where the page begins", pattern=f"^[A-Za-z0-9_-]{{1,{MAX_LENGTH}}}$")
+_CURSOR = Parameter("cursor", str, "where the page begins", pattern=f"^[A-Za-z0-9_-]{{1,{MAX_CURSOR_LENGTH}}}$")
 _GAME = Parameter("game", str, "game", choices=GAMES)
 
 PAGES: tuple[Page, ...] = (
     Page("overview", "/", overview.view, (_GAME,)),
     Page(
-        "board",
+        "leaderboard",
         "/boards/{board}",
-        boards.view,
+        leaderboards.view,
         (Parameter("board", str, "name of the board", in_path=True, pattern="^[a-z0-9_]{1,64}$"), _CURSOR),
     ),
     Page("player", "/players/{game}/{player_id}", players.player, PLAYER),
@@ -51,5 +51,5 @@ PAGES: tuple[Page, ...] = (
         (Parameter("prefix", str, "beginning of a name", pattern=r"^[^\x00-\x1f\x7f]{1,64}$"), _GAME),
         max_age_s=2 * 60,
     ),
-    Page("freshness", "/freshness", freshness.view, tells_age=True),
+    Page("freshness", "/freshness", freshness.view, has_live_age=True),
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["height", "medal_name", "names"]
+__all__ = ["axis_labels", "medal_name", "scale_position"]
 
 _MEDALS = ("Herald", "Guardian", "Crusader", "Archon", "Legend", "Ancient", "Divine", "Immortal")
 _STARS = 5
 
 
-def height(ladder: str, value: int) -> float:
+def scale_position(ladder: str, value: int) -> float:
     """How high a rank stands: a medal's five stars are as far from each other as the last is from the next medal."""
     if ladder != "dota2_rank_tier":
         return value
@@ -27,11 +27,11 @@ def medal_name(value: int) -> str:
     return f"{_MEDALS[medal - 1]} {stars}" if stars else _MEDALS[medal - 1]
 
 
-def names(ladder: str, heights: Sequence[float]) -> list[tuple[float, str]]:
+def axis_labels(ladder: str, positions: Sequence[float]) -> list[tuple[float, str]]:
     """Medals that enclose some heights; none for a ladder whose ranks are numbers."""
-    if ladder != "dota2_rank_tier" or not heights:
+    if ladder != "dota2_rank_tier" or not positions:
         return []
-    first = max(1, math.floor(min(heights) / _STARS))
-    last = min(len(_MEDALS), max(first + 1, math.ceil(max(heights) / _STARS)))
+    first = max(1, math.floor(min(positions) / _STARS))
+    last = min(len(_MEDALS), max(first + 1, math.ceil(max(positions) / _STARS)))
     first = min(first, last - 1)
     return [(float(medal * _STARS), _MEDALS[medal - 1]) for medal in range(first, last + 1)]

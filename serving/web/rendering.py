@@ -10,17 +10,17 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from serving.cache.watcher import Watcher
+from serving.cache.generation_watcher import GenerationWatcher
 from serving.endpoints.fields import GAMES
-from serving.endpoints.generations import Published
-from serving.errors import Refusal
+from serving.endpoints.generations import PublishedGeneration
+from serving.errors import ApiError
 from serving.web.assets import load_assets
 from serving.web.declaration import Page, Values, href
-from serving.web.words import FILTERS
+from serving.web.formatting import FILTERS
 
-__all__ = ["Rendering"]
+__all__ = ["PageRenderer"]
 
-_WORDS: dict[str, tuple[str, str]] = {
+_ERROR_TEXTS: dict[str, tuple[str, str]] = {
     "unknown_player": (
         "No such player",
         "No match or profile of a player with this id has been read. Look the name up, or check the id.",
@@ -49,7 +49,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Rendering:
+class PageRenderer:
     """The templates, compiled when they are needed first."""
 
     def __init__(self) -> None:
@@ -72,11 +72,11 @@ class Rendering:
         self,
         page: Page,
         values: Values,
-        shown: Mapping[str, Any],
-        published: Published,
-        outage: Watcher | None = None,
+        context: Mapping[str, Any],
+        published: PublishedGeneration,
+        outage: GenerationWatcher | None = None,
         *,
-        is_whole: bool = True,
+        is_consistent: bool = True,
     ) -> str:
         """A page of data.
 
@@ -89,23 +89,23 @@ class Rendering:
             is_whole: whether all of it is of that generation, and nothing of the next one.
         """
         base = {"page": page.name, "values": values, "published": published, "outage": outage}
-        return self._templates.get_template(f"{page.name}.html").render(**base, is_whole=is_whole, **shown)
+        return self._templates.get_template(f"{page.name}.html").render(**base, is_consistent=is_consistent, **context)
 
-    def refusal(self, refusal: Refusal, published: Published | None) -> str:
+    def error_page(self, error: ApiError, published: PublishedGeneration | None) -> str:
         """Why there is no page."""
-        title, text = _WORDS.get(refusal.code, (refusal.message.capitalize(), ""))
-        if refusal.code == "invalid_parameter":
-            title, text = "This filter cannot be", refusal.message
-        return self._plain("refusal", published, title=title, text=text, status=refusal.status)
+        title, text = _ERROR_TEXTS.get(error.code, (error.message.capitalize(), ""))
+        if error.code == "invalid_parameter":
+            title, text = "This filter cannot be", error.message
+        return self._render_without_data("error", published, title=title, text=text, status=error.status)
 
-    def without_catalog(self, published: Published | None) -> str:
+    def catalog_missing(self, published: PublishedGeneration | None) -> str:
         """How to make the catalogue that is not there."""
-        return self._plain("without_catalog", published)
+        return self._render_without_data("catalog_missing", published)
 
-    def _plain(self, name: str, published: Published | None, **shown: Any) -> str:
+    def _render_without_data(self, name: str, published: PublishedGeneration | None, **context: Any) -> str:
         base: dict[str, Any] = {"page": name, "values": {}, "published": published, "outage": None}
-        base["is_whole"] = True
-        return self._templates.get_template(f"{name}.html").render(**base, **shown)
+        base["is_consistent"] = True
+        return self._templates.get_template(f"{name}.html").render(**base, **context)
 
 
 def _digest() -> str:

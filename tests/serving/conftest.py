@@ -13,7 +13,7 @@ import pytest
 from serving.cache.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
-from tests.serving.clients import generation_of, seconds_until
+from tests.serving.http_clients import generation_of, seconds_until
 from tests.serving.marts import Marts
 
 
@@ -30,7 +30,7 @@ def api_of(database: Database, *, workers: int = 1, **settings: Any) -> Abstract
 
 
 @dataclass(frozen=True)
-class Pair:
+class ApiPair:
     """Two serving processes over the same marts and cache.
 
     Attributes:
@@ -82,17 +82,17 @@ def reader(reader_marts: Marts) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def _processes(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Pair]:
+def _processes(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[ApiPair]:
     with create_database() as database:
         marts = Marts(database)
         marts.create()
         publish_cache(redis_url(database), marts.turn())
         with api_of(database) as one, api_of(database) as other:
-            yield Pair(marts, one, other)
+            yield ApiPair(marts, one, other)
 
 
 @pytest.fixture
-def pair(_processes: Pair) -> Pair:
+def pair(_processes: ApiPair) -> ApiPair:
     """Two processes that know a generation of which nothing is cached anywhere; their counts run on.
 
     Both colours hold the same rows.
@@ -105,7 +105,7 @@ def pair(_processes: Pair) -> Pair:
 
 
 @pytest.fixture
-def api(pair: Pair) -> Iterator[httpx.Client]:
+def api(pair: ApiPair) -> Iterator[httpx.Client]:
     """A client of one of the pair."""
     with httpx.Client(base_url=pair.one) as client:
         yield client

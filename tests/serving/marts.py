@@ -43,7 +43,7 @@ class Marts:
 
     def create(self) -> None:
         """Fill both colours with the same rows."""
-        with self._owner() as connection:
+        with self._owner_connection() as connection:
             for colour in ("blue", "green"):
                 connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(f"marts_{colour}")))
                 for name in ENDPOINT_MARTS:
@@ -58,7 +58,7 @@ class Marts:
 
     def change_idle(self, statement: str | sql.Composed, parameters: Sequence[Any] | None = None) -> None:
         """Run a statement in the colour that nobody reads."""
-        with self._owner() as connection:
+        with self._owner_connection() as connection:
             live = current_generation(connection)
             colour = "green" if live is not None and live.colour == "blue" else "blue"
             connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(f"marts_{colour}")))
@@ -84,7 +84,7 @@ class Marts:
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Keep everybody from reading a mart."""
-        with self._owner() as connection, connection.transaction():
+        with self._owner_connection() as connection, connection.transaction():
             connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("marts", name)))
             yield
 
@@ -101,7 +101,7 @@ class Marts:
         return int(row[0])
 
     @contextmanager
-    def _owner(self) -> Iterator[psycopg.Connection]:
+    def _owner_connection(self) -> Iterator[psycopg.Connection]:
         # Named as dbt's sessions are: a publication waits until what these wrote is counted.
         with psycopg.connect(self.database.url("transform"), autocommit=True, application_name="dbt") as connection:
             connection.execute("SET ROLE ladder_marts_owner")

@@ -23,7 +23,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._hushed: set[asyncio.StreamWriter] = set()
+        self._stopped: set[asyncio.StreamWriter] = set()
         self.delay_s = 0.0
         self.url = ""
 
@@ -31,9 +31,9 @@ class Proxy:
         """Break every connection."""
         self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self._writers])
 
-    def hush(self) -> None:
+    def stop_forwarding(self) -> None:
         """Let nothing through any more on the connections that stand, without breaking them."""
-        self._loop.call_soon_threadsafe(lambda: self._hushed.update(self._writers))
+        self._loop.call_soon_threadsafe(lambda: self._stopped.update(self._writers))
 
     async def _open(self) -> None:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -63,7 +63,7 @@ class Proxy:
         target.close()
 
     def _write(self, target: asyncio.StreamWriter, data: bytes) -> None:
-        if not target.is_closing() and target not in self._hushed:
+        if not target.is_closing() and target not in self._stopped:
             target.write(data)
 
     async def _close(self) -> None:
@@ -76,7 +76,7 @@ class Proxy:
         await asyncio.sleep(0)
 
     @contextmanager
-    def standing(self) -> Iterator[Proxy]:
+    def running(self) -> Iterator[Proxy]:
         """Open it, and close it with the context."""
         self._thread.start()
         try:

@@ -139,7 +139,7 @@ def test_a_query_returns_the_declared_columns_in_their_types(reader_marts: Marts
     with psycopg.connect(reader_marts.database.url("serving")) as connection:
         result = run(connection, endpoint)
     found = {result.fname(place).decode(): result.ftype(place) for place in range(result.nfields)}
-    declared = {*endpoint.columns, *(endpoint.page.keyset if endpoint.page is not None else ())}
+    declared = {*endpoint.columns, *(endpoint.pagination.keyset if endpoint.pagination is not None else ())}
     assert set(found) == {column.name for column in declared}
     for column in declared:
         assert found[column.name] in _OIDS[column.type], column.name
@@ -147,7 +147,7 @@ def test_a_query_returns_the_declared_columns_in_their_types(reader_marts: Marts
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_what_is_a_marts_own_column_is_declared_as_its_contract_has_it(reader_marts: Marts, endpoint: Endpoint) -> None:
-    keyset = endpoint.page.keyset if endpoint.page is not None else ()
+    keyset = endpoint.pagination.keyset if endpoint.pagination is not None else ()
     declared = {column.name: column for column in (*endpoint.columns, *keyset)}
     with psycopg.connect(reader_marts.database.url("serving")) as connection:
         origins = {

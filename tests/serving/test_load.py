@@ -18,14 +18,14 @@ import redis
 
 from serving.cache.publish import publish_cache
 from serving.run import background
-from tests.serving.clients import generation_of, seconds_until
-from tests.serving.conftest import Pair
-from tests.serving.load import Reads, reading
+from tests.serving.conftest import ApiPair
+from tests.serving.http_clients import generation_of, seconds_until
 from tests.serving.marts import Marts
 from tests.serving.proxies import Proxy
-from tests.serving.test_outages import Installation, installation, standing
+from tests.serving.sustained_reads import Reads, sustained_reads
+from tests.serving.test_outages import Installation, installation, module_installation
 
-__all__ = ["installation", "standing"]
+__all__ = ["installation", "module_installation"]
 
 RENAME = "UPDATE leaderboard_entries SET display_name = %s"
 BOARD = "/api/v1/leaderboards/dota2_matches"
@@ -58,7 +58,7 @@ def publish_renamed(marts: Marts, redis_url: str, name: str) -> int:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no_mixture(pair: Pair) -> None:
+def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no_mixture(pair: ApiPair) -> None:
     """Every row says in which generation it was written; twenty pages and places are requested from two processes."""
     random = Random(7)
     bases = (pair.one, pair.other)
@@ -89,12 +89,12 @@ def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no
         return generation
 
     first = publish()
-    with reading(bases, next_path, check=check):
+    with sustained_reads(bases, next_path, check=check):
         time.sleep(STEADY_S)
-    with reading(bases, next_path, check=check) as steady:
+    with sustained_reads(bases, next_path, check=check) as steady:
         time.sleep(STEADY_S)
     took: list[float] = []
-    with reading(bases, next_path, check=check) as reads:
+    with sustained_reads(bases, next_path, check=check) as reads:
         while len(took) < PUBLICATIONS or len(reads.seconds) < READS:
             began = time.perf_counter()
             publish()
@@ -176,14 +176,14 @@ def test_redis_fails_under_load_and_nobody_sees_an_error(
         return len(reads.seconds) / seconds
 
     with (
-        Proxy(installation.servers.redis_url).standing() as proxy,
+        Proxy(installation.servers.redis_url).running() as proxy,
         background(installation.settings, installation.database.url("serving"), proxy.url) as base,
     ):
         seconds_until(is_stored)
-        with reading([base], unseen) as reads:
+        with sustained_reads([base], unseen) as reads:
             time.sleep(STEADY_S)
         with_redis = throughput(reads, STEADY_S)
-        with outage(installation, proxy), reading([base], unseen) as reads:
+        with outage(installation, proxy), sustained_reads([base], unseen) as reads:
             time.sleep(STEADY_S)
         without = throughput(reads, STEADY_S)
         recovery = seconds_until(is_stored)

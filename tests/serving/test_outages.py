@@ -23,7 +23,7 @@ from serving.cache import keys
 from serving.cache.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
-from tests.serving.clients import count, generation_of, queries, seconds_until
+from tests.serving.http_clients import count, generation_of, queries, seconds_until
 from tests.serving.marts import Marts
 from tests.serving.proxies import Proxy
 from warehouse.core.settings import Settings
@@ -116,7 +116,7 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def standing() -> Iterator[Installation]:
+def module_installation() -> Iterator[Installation]:
     home = Path(tempfile.mkdtemp(prefix="ladder-outage-"))
     home.chmod(0o755)
     try:
@@ -127,10 +127,10 @@ def standing() -> Iterator[Installation]:
 
 
 @pytest.fixture
-def installation(standing: Installation) -> Installation:
+def installation(module_installation: Installation) -> Installation:
     """Recovered from what the test before did to it."""
-    standing.recover()
-    return standing
+    module_installation.recover()
+    return module_installation
 
 
 POSTGRESQL_IS_GONE = "postgresql: it cannot be reached; cached answers serve, marked stale"
@@ -199,7 +199,7 @@ def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(
     installation: Installation, patience: float
 ) -> None:
     with (
-        Proxy(installation.servers.redis_url).standing() as proxy,
+        Proxy(installation.servers.redis_url).running() as proxy,
         background(installation.settings, installation.database.url("serving"), proxy.url) as base,
         httpx.Client(base_url=base, timeout=30) as client,
     ):

@@ -13,10 +13,10 @@ import redis
 
 from serving.cache import keys
 from serving.cache.publish import publish_cache
-from serving.endpoints.generations import Published
+from serving.endpoints.generations import PublishedGeneration
 from tests.conftest import Database
-from tests.serving.clients import generation_of, seconds_until
-from tests.serving.conftest import Pair, api_of, redis_url
+from tests.serving.conftest import ApiPair, api_of, redis_url
+from tests.serving.http_clients import generation_of, seconds_until
 from tests.serving.marts import Marts
 from warehouse.core.errors import PublicationError
 from warehouse.publication.publication import Generation
@@ -29,7 +29,7 @@ def generation_in(url: str) -> int:
     return int(httpx.get(url).json()["meta"]["generation"])
 
 
-def test_a_publication_is_seen_by_every_process_within_a_second(pair: Pair, patience: float) -> None:
+def test_a_publication_is_seen_by_every_process_within_a_second(pair: ApiPair, patience: float) -> None:
     urls = [base + BOARD for base in (pair.one, pair.other)]
     before = {generation_in(url) for url in urls}
     pair.marts.change_idle(RENAME, ["new"])
@@ -40,7 +40,7 @@ def test_a_publication_is_seen_by_every_process_within_a_second(pair: Pair, pati
         assert {entry["display_name"] for entry in httpx.get(url).json()["data"]} == {"new"}
 
 
-def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: Pair) -> None:
+def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: ApiPair) -> None:
     tag = api.get(BOARD).headers["etag"]
     generation = pair.publish()
     seconds_until(lambda: generation_of(pair.one) == generation)
@@ -49,7 +49,7 @@ def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: Pair) -> None:
     assert answer.headers["etag"] != tag
 
 
-def test_a_publication_whose_publisher_died_is_found_and_passed_on(pair: Pair, patience: float) -> None:
+def test_a_publication_whose_publisher_died_is_found_and_passed_on(pair: ApiPair, patience: float) -> None:
     before = generation_in(pair.one + BOARD)
     generation = pair.marts.turn().generation
     assert before == generation - 1
@@ -57,7 +57,7 @@ def test_a_publication_whose_publisher_died_is_found_and_passed_on(pair: Pair, p
     with redis.Redis.from_url(pair.redis_url) as cache:
         packed = cache.get(keys.pointer_key())
     assert isinstance(packed, bytes)
-    assert Published.unpack(packed).generation == generation
+    assert PublishedGeneration.unpack(packed).generation == generation
 
 
 def test_the_pointer_never_moves_back(marts: Marts) -> None:
@@ -69,10 +69,10 @@ def test_the_pointer_never_moves_back(marts: Marts) -> None:
         with redis.Redis.from_url(cache_url) as cache:
             packed = cache.get(keys.pointer_key())
         assert isinstance(packed, bytes)
-        assert Published.unpack(packed) == Published.of(second)
+        assert PublishedGeneration.unpack(packed) == PublishedGeneration.of(second)
 
 
-def test_a_pointer_of_another_database_is_not_believed(pair: Pair) -> None:
+def test_a_pointer_of_another_database_is_not_believed(pair: ApiPair) -> None:
     publication = pair.marts.turn()
     moment = publication.published_at
     stranger = Generation(publication.generation + 97, "blue", None, 0, moment, moment)
@@ -101,7 +101,7 @@ def test_before_the_first_publication_answers_say_so_and_begin_with_it(database:
         assert seconds_until(lambda: httpx.get(base + BOARD).status_code == 200) < patience
 
 
-def test_no_answer_mixes_generations_while_many_are_published(pair: Pair) -> None:
+def test_no_answer_mixes_generations_while_many_are_published(pair: ApiPair) -> None:
     """Every row says in which generation it was written; hits and misses are read over two processes meanwhile."""
     bases = (pair.one, pair.other)
     first = generation_of(pair.one) + 1

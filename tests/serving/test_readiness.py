@@ -11,15 +11,15 @@ import psycopg
 import pytest
 
 from serving.cache.database import Database
-from tests.serving.clients import generation_of, get_together, seconds_until
-from tests.serving.conftest import Pair
+from tests.serving.conftest import ApiPair
+from tests.serving.http_clients import generation_of, get_together, seconds_until
 from warehouse.publication.damage import DAMAGE_QUERY, DamagedMart
 
 MART = "player_win_rates"
 
 
 @pytest.fixture
-def owner(pair: Pair) -> Iterator[psycopg.Connection]:
+def owner(pair: ApiPair) -> Iterator[psycopg.Connection]:
     """An administrator, with every right on the marts."""
     with psycopg.connect(pair.marts.database.admin_url, autocommit=True) as connection:
         yield connection
@@ -32,7 +32,7 @@ def _live(connection: psycopg.Connection) -> str:
 
 
 def test_a_missing_mart_is_named_until_it_is_published_again(
-    pair: Pair, api: httpx.Client, owner: psycopg.Connection
+    pair: ApiPair, api: httpx.Client, owner: psycopg.Connection
 ) -> None:
     owner.execute(f"DROP VIEW marts.{MART}")
     assert seconds_until(lambda: api.get("/readyz").status_code == 503) < 3
@@ -73,7 +73,7 @@ def test_rows_that_somebody_wrote_are_said_and_still_served(api: httpx.Client, o
     assert api.get("/readyz").status_code == 200
 
 
-def test_many_probes_share_a_look_and_a_look_takes_milliseconds(pair: Pair, owner: psycopg.Connection) -> None:
+def test_many_probes_share_a_look_and_a_look_takes_milliseconds(pair: ApiPair, owner: psycopg.Connection) -> None:
     def looks() -> int:
         """The sequential and index scans of the one table that only a look reads."""
         owner.execute("SELECT pg_stat_clear_snapshot()")
@@ -92,7 +92,7 @@ def test_many_probes_share_a_look_and_a_look_takes_milliseconds(pair: Pair, owne
     assert plan[0][0]["Execution Time"] < 200
 
 
-def test_a_mart_that_is_locked_makes_no_process_unready_and_no_answer_stale(pair: Pair, api: httpx.Client) -> None:
+def test_a_mart_that_is_locked_makes_no_process_unready_and_no_answer_stale(pair: ApiPair, api: httpx.Client) -> None:
     generation = generation_of(pair.one)
     with pair.marts.locked(MART):
         # Longer than a look is kept, and than the watcher waits for PostgreSQL.
@@ -103,7 +103,7 @@ def test_a_mart_that_is_locked_makes_no_process_unready_and_no_answer_stale(pair
             time.sleep(0.1)
 
 
-def test_publications_at_the_time_of_looks_leave_a_process_ready(pair: Pair) -> None:
+def test_publications_at_the_time_of_looks_leave_a_process_ready(pair: ApiPair) -> None:
     """Views are replaced, one is dropped and made anew; looks are more frequent than those of `/readyz`."""
     pair.marts.change_idle(f"ALTER TABLE {MART} ADD COLUMN more text")
     try:

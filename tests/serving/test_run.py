@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from serving.run import background, reserve_port, serve
-from tests.serving.clients import seconds_until
-from tests.serving.conftest import Pair, redis_url
+from tests.serving.conftest import ApiPair, redis_url
+from tests.serving.http_clients import seconds_until
 from tests.serving.marts import Marts
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings
@@ -43,12 +43,12 @@ with background(Settings(home=Path(sys.argv[3])), sys.argv[1], sys.argv[2]) as b
     sys.stdin.read()
 """
 
-GIVE_UP = """
+DROP_ROOT = """
 import os, sys
 from pathlib import Path
-from serving.http.unprivileged import account_of_workers, give_up_root
+from serving.http.unprivileged import drop_root, worker_account
 place = Path(sys.argv[1])
-give_up_root(account_of_workers(place), [place / "served"])
+drop_root(worker_account(place), [place / "served"])
 print((place / "served" / "file").read_text())
 for name in ("/etc/shadow", "secret/file"):
     try:
@@ -62,14 +62,14 @@ except PermissionError:
 """
 
 
-def answers(base: str) -> bool:
+def is_responding(base: str) -> bool:
     try:
         return httpx.get(f"{base}{PLAYER}", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
 
 
-def refuses(base: str) -> bool:
+def is_refusing_connections(base: str) -> bool:
     host, port = base.removeprefix("http://").split(":")
     with closing(socket.socket()) as probe:
         return probe.connect_ex((host, int(port))) != 0
@@ -84,7 +84,7 @@ def serving(marts: Marts, log_level: str) -> Iterator[tuple[subprocess.Popen[str
     arguments = [home, log_level, marts.database.url("serving"), redis_url(marts.database), str(port)]
     with subprocess.Popen([sys.executable, "-c", SERVE, *arguments], stderr=subprocess.PIPE, text=True) as process:
         try:
-            seconds_until(lambda: answers(base), 30)
+            seconds_until(lambda: is_responding(base), 30)
             yield process, base
         finally:
             process.kill()
@@ -104,9 +104,9 @@ def test_workers_of_root_run_as_another_user_and_read_nothing_but_code_and_what_
             rights = [line for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if "CapEff" in line]
             # The one that passes through closed folders, where the kernel bounds it.
             assert int(rights[0].split()[1], 16) & ~(1 << 2) == 0
-        assert answers(base)
+        assert is_responding(base)
         workers[0].kill()
-        seconds_until(lambda: answers(base), 10)
+        seconds_until(lambda: is_responding(base), 10)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
@@ -114,7 +114,7 @@ def test_what_has_given_up_root_reads_no_secret(tmp_path: Path) -> None:
     for name in ("served", "secret"):
         (tmp_path / name).mkdir(mode=0o700)
         (tmp_path / name / "file").write_text(name)
-    done = subprocess.run([sys.executable, "-c", GIVE_UP, tmp_path], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", DROP_ROOT, tmp_path], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("served\ndenied /etc/shadow\ndenied secret/file\ndenied to become root\n", "")
 
 
@@ -151,14 +151,14 @@ def test_a_worker_that_dies_is_replaced_and_sigterm_ends_them_all(marts: Marts) 
         (victim, _) = parent.children()
         victim.kill()
         seconds_until(lambda: len([child for child in parent.children() if child.pid != victim.pid]) == 2, 30)
-        seconds_until(lambda: all(answers(base) for _ in range(10)), 30)
+        seconds_until(lambda: all(is_responding(base) for _ in range(10)), 30)
         workers = parent.children()
         assert len(counts_directories(marts)) == 1
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=15)
         assert process.returncode == 0
     assert not any(worker.is_running() for worker in workers)
-    assert refuses(base)
+    assert is_refusing_connections(base)
     assert counts_directories(marts) == []
 
 
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_is_replaced_and_sigterm_ends_them_all(marts: Marts) 
 def test_workers_of_a_killed_server_end_and_the_next_server_removes_what_it_left(marts: Marts) -> None:
     with serving(marts, "debug") as (process, base):
         process.kill()
-    seconds_until(lambda: refuses(base))
+    seconds_until(lambda: is_refusing_connections(base))
     (left,) = counts_directories(marts)
     with serving(marts, "error") as (process, base):
         (own,) = counts_directories(marts)
@@ -176,7 +176,7 @@ def test_workers_of_a_killed_server_end_and_the_next_server_removes_what_it_left
         _, complaints = process.communicate(timeout=15)
         assert (process.returncode, complaints) == (0, "")
     assert not any(worker.is_running() for worker in workers)
-    assert refuses(base)
+    assert is_refusing_connections(base)
     assert counts_directories(marts) == []
 
 
@@ -188,12 +188,12 @@ def test_a_background_api_ends_with_its_caller(marts: Marts, ending: signal.Sign
     ) as caller:
         assert caller.stdout is not None
         base = caller.stdout.readline().strip()
-        assert answers(base)
+        assert is_responding(base)
         caller.send_signal(ending)
-        seconds_until(lambda: refuses(base))
+        seconds_until(lambda: is_refusing_connections(base))
 
 
-def test_no_password_is_in_arguments_or_environment(pair: Pair) -> None:
+def test_no_password_is_in_arguments_or_environment(pair: ApiPair) -> None:
     secret = pair.marts.database.url("serving").split("password=")[1].split()[0].strip("'")
     children = psutil.Process().children(recursive=True)
     running = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]

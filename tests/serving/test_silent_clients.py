@@ -18,10 +18,10 @@ import httpx
 import pytest
 
 from serving.http.idle_connections import close_idle
-from tests.serving.clients import seconds_until
-from tests.serving.conftest import Pair, redis_url
-from tests.serving.load import Reads, reading
+from tests.serving.conftest import ApiPair, redis_url
+from tests.serving.http_clients import seconds_until
 from tests.serving.marts import Marts
+from tests.serving.sustained_reads import Reads, sustained_reads
 from tests.serving.test_run import HOLD
 
 SILENT = 2_500
@@ -158,14 +158,14 @@ def test_an_idle_connection_is_closed_after_half_a_minute(reader: httpx.Client, 
 
 
 @pytest.mark.long
-def test_hits_beside_2500_silent_connections_take_at_most_twice_as_long_at_p99(pair: Pair) -> None:
+def test_hits_beside_2500_silent_connections_take_at_most_twice_as_long_at_p99(pair: ApiPair) -> None:
     """Of two processes that are read at the same time, so that other work of the machine shows in both."""
     without, beside = Reads(), Reads()
     for quiet, crowded in ((pair.one, pair.other), (pair.other, pair.one)) * 3:
         with (
             silent_connections(crowded, SILENT),
-            reading([quiet], lambda: PATH, connections=4) as quiet_reads,
-            reading([crowded], lambda: PATH, connections=4) as crowded_reads,
+            sustained_reads([quiet], lambda: PATH, connections=4) as quiet_reads,
+            sustained_reads([crowded], lambda: PATH, connections=4) as crowded_reads,
         ):
             time.sleep(2)
         assert quiet_reads.failures == crowded_reads.failures == []

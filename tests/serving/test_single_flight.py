@@ -10,8 +10,8 @@ import psutil
 import redis
 
 from serving.cache import keys
-from tests.serving.clients import count, get_together, queries, seconds_until
-from tests.serving.conftest import Pair, api_of
+from tests.serving.conftest import ApiPair, api_of
+from tests.serving.http_clients import count, get_together, queries, seconds_until
 from tests.serving.marts import Marts
 
 PLAYER = "/api/v1/players/dota2/101"
@@ -24,7 +24,7 @@ def most(patience: float) -> int:
     return 1 if patience == 1 else _QUERIES_OF_FOUR_HUNDRED
 
 
-def test_400_cold_requests_over_two_processes_are_one_query_however_slow_it_is(pair: Pair, patience: float) -> None:
+def test_400_cold_requests_over_two_processes_are_one_query_however_slow_it_is(pair: ApiPair, patience: float) -> None:
     bases = (pair.one, pair.other)
     waits = "ladder_flight_waits_total"
     before = sum(map(queries, bases)), sum(count(base, waits) for base in bases)
@@ -53,7 +53,7 @@ def test_workers_of_one_server_share_flights_and_counts(marts: Marts, patience: 
     assert marts.reads("dim_players") == before + made
 
 
-def test_a_holder_that_is_killed_delays_nobody_beyond_a_bound(pair: Pair, patience: float) -> None:
+def test_a_holder_that_is_killed_delays_nobody_beyond_a_bound(pair: ApiPair, patience: float) -> None:
     others = psutil.Process().children(recursive=True)
     with (
         api_of(pair.marts.database) as doomed,
@@ -73,7 +73,7 @@ def test_a_holder_that_is_killed_delays_nobody_beyond_a_bound(pair: Pair, patien
         assert isinstance(lost.exception(), httpx.TransportError)
 
 
-def test_different_requests_do_not_wait_for_each_other(pair: Pair, patience: float) -> None:
+def test_different_requests_do_not_wait_for_each_other(pair: ApiPair, patience: float) -> None:
     before = queries(pair.one)
     began = time.monotonic()
     answers = get_together([f"{pair.one}{PLAYER}/matches?limit={limit}" for limit in range(1, 101)])

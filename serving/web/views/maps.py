@@ -7,15 +7,15 @@ from typing import Any
 
 from serving.endpoints.fields import GAMES
 from serving.web.declaration import Values, href
-from serving.web.reading import Reader
-from serving.web.words import game
+from serving.web.endpoint_reader import EndpointReader
+from serving.web.formatting import game
 
 __all__ = ["view"]
 
-_WITHOUT_MAPS = ("dota2",)
+_GAMES_WITHOUT_MAPS = ("dota2",)
 
 
-async def view(reader: Reader, values: Values) -> dict[str, Any]:
+async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
     """The maps of one game, the most played first, each with its sides."""
     rows = (await reader.read("map_win_rates", values)).rows
     # All sides of a map follow each other: they were in the same matches.
@@ -24,6 +24,6 @@ async def view(reader: Reader, values: Values) -> dict[str, Any]:
         "game_tabs": [
             (game(name), href("/maps", game=name), name == values["game"])
             for name in GAMES
-            if name not in _WITHOUT_MAPS
+            if name not in _GAMES_WITHOUT_MAPS
         ],
     }

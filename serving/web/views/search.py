@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from serving.web.declaration import Values
-from serving.web.reading import Reader
+from serving.web.endpoint_reader import EndpointReader
 
 __all__ = ["view"]
 
 
-async def view(reader: Reader, values: Values) -> dict[str, Any]:
+async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
     """Who is found; nobody before something was typed."""
     if values["prefix"] is None:
         return {"rows": None}

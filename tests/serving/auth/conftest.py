@@ -12,8 +12,8 @@ import pytest
 
 from serving.cache.publish import publish_cache
 from tests.conftest import Database
-from tests.serving.clients import seconds_until
 from tests.serving.conftest import api_of, redis_url
+from tests.serving.http_clients import seconds_until
 from tests.serving.marts import Marts
 from warehouse.database.connections import connect
 from warehouse.ops.api_keys import create_key, revoke_key
@@ -22,7 +22,7 @@ BOARD = "/api/v1/leaderboards/dota2_matches"
 
 
 @dataclass(frozen=True)
-class House:
+class Deployment:
     """A database with marts and keys, and APIs over it."""
 
     database: Database
@@ -43,30 +43,30 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def house(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[House]:
+def deployment(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Deployment]:
     """Shared: each test makes keys with names of its own."""
     with create_database() as database:
         marts = Marts(database)
         marts.create()
         publish_cache(redis_url(database), marts.turn())
-        yield House(database)
+        yield Deployment(database)
 
 
 @pytest.fixture(scope="session")
-def workers(house: House) -> Iterator[str]:
+def workers(deployment: Deployment) -> Iterator[str]:
     """An API of two processes with a small limit for addresses: a bucket of 100, leases of 25, 10 a second."""
-    with house.api(workers=2, api_requests_per_minute=600) as base:
+    with deployment.api(workers=2, api_requests_per_minute=600) as base:
         yield base
 
 
 @pytest.fixture(scope="session")
-def _apis(house: House) -> Iterator[tuple[str, str]]:
+def _apis(deployment: Deployment) -> Iterator[tuple[str, str]]:
     with ExitStack() as stack:
         yield (
             stack.enter_context(
-                house.api(api_cors_origins="https://one.example,https://two.example", api_hosts="ladder.example")
+                deployment.api(api_cors_origins="https://one.example,https://two.example", api_hosts="ladder.example")
             ),
-            stack.enter_context(house.api(api_anonymous=False, api_cors_origins="*", api_https=True)),
+            stack.enter_context(deployment.api(api_anonymous=False, api_cors_origins="*", api_https=True)),
         )
 
 

@@ -14,20 +14,20 @@ from starlette.types import ASGIApp, Message
 
 from serving.app import Connections, create_app
 from serving.endpoints import ENDPOINTS
-from serving.policy.rules import Rules
-from tests.serving.auth.conftest import House, bearer
+from serving.security.access_rules import AccessRules
+from tests.serving.auth.conftest import Deployment, bearer
 from tests.serving.conftest import redis_url
 
 BOARDS = "/api/v1/leaderboards"
 
 
 @asynccontextmanager
-async def serving(house: House, directory: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(deployment: Deployment, directory: Path) -> AsyncIterator[httpx.AsyncClient]:
     """An API of which the boards are for those who may read business."""
     endpoints = tuple(replace(each, scope="business") if each.name == "leaderboards" else each for each in ENDPOINTS)
-    rules = Rules.of(house.database.settings, 1)
-    url = house.database.url("serving")
-    connections = Connections(url, redis_url(house.database), directory, rules, directory / "none")
+    rules = AccessRules.of(deployment.database.settings, 1)
+    url = deployment.database.url("serving")
+    connections = Connections(url, redis_url(deployment.database), directory, rules, directory / "none")
     app = create_app(connections, endpoints)
     async with alive(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
@@ -50,12 +50,12 @@ async def alive(app: ASGIApp) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("is_cached", [False, True], ids=["asked for anew", "cached"])
-def test_an_answer_is_for_those_who_have_its_scope(house: House, tmp_path: Path, *, is_cached: bool) -> None:
-    reader = house.key(f"no scope {is_cached}")
-    analyst = house.key(f"business {is_cached}", scopes=("business",))
+def test_an_answer_is_for_those_who_have_its_scope(deployment: Deployment, tmp_path: Path, *, is_cached: bool) -> None:
+    reader = deployment.key(f"no scope {is_cached}")
+    analyst = deployment.key(f"business {is_cached}", scopes=("business",))
 
     async def ask() -> None:
-        async with serving(house, tmp_path) as client:
+        async with serving(deployment, tmp_path) as client:
             if is_cached:
                 for _ in range(2):
                     answer = await client.get(BOARDS, headers=bearer(analyst))

@@ -86,7 +86,7 @@ ORDER BY dota2.matches + cs2.matches DESC LIMIT 1
 
 
 @dataclass
-class Seen:
+class RecordedTab:
     """A tab, and what went on in it.
 
     Attributes:
@@ -97,7 +97,7 @@ class Seen:
 
     tab: Tab
     requested: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
     def open(self, url: str) -> int:
         """Go to a URL; returns the status."""
@@ -110,7 +110,7 @@ class Seen:
         return {urlsplit(url).netloc for url in self.requested if not url.startswith("data:")}
 
 
-Opener = Callable[..., AbstractContextManager[Seen]]
+OpenTab = Callable[..., AbstractContextManager[RecordedTab]]
 
 
 @pytest.fixture(scope="module")
@@ -130,18 +130,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(browser: Browser, site: Site) -> Opener:
+def opened(browser: Browser, site: Site) -> OpenTab:
     """Opens a tab that reaches our own host alone, and records what it wanted of others."""
 
     @contextmanager
     def open_tab(
         size: str = "desktop", scheme: Scheme = "light", *, scripts: bool = True, base: str = site.base
-    ) -> Iterator[Seen]:
+    ) -> Iterator[RecordedTab]:
         width, height = SIZES[size]
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=scripts
         )
-        seen = Seen(context.new_page())
+        seen = RecordedTab(context.new_page())
 
         def pass_on(route: Route) -> None:
             seen.requested.append(route.request.url)
@@ -150,13 +150,13 @@ def opened(browser: Browser, site: Site) -> Opener:
             else:
                 route.abort()
 
-        def hear(message: ConsoleMessage) -> None:
+        def on_console(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning"):
-                seen.complaints.append(message.text)
+                seen.console_errors.append(message.text)
 
         context.route("**/*", pass_on)
-        seen.tab.on("console", hear)
-        seen.tab.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen.tab.on("console", on_console)
+        seen.tab.on("pageerror", lambda error: seen.console_errors.append(str(error)))
         try:
             yield seen
         finally:
@@ -169,8 +169,8 @@ def paths(site: Site) -> dict[str, str]:
     """Every page, by the name of its screenshot."""
     return {
         "overview": "/",
-        "board": "/boards/dota2_win_rate",
-        "board-elo": "/boards/cs2_elo",
+        "leaderboard": "/boards/dota2_win_rate",
+        "leaderboard-elo": "/boards/cs2_elo",
         "player": f"/players/dota2/{site.person}",
         "player-cs2": f"/players/cs2/{site.faceit}",
         "matches": f"/players/dota2/{site.person}/matches",

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.web import ranks
-from serving.web.charts import Chart, Point, band_chart, bar_chart, days, step_chart
-from serving.web.words import age, change, percent, score, signed, span
+from serving.web.charts import Chart, Point, band_chart, bar_chart, day_range_of, step_chart
+from serving.web.formatting import age, change, duration, percent, score, signed
 
 DAYS = st.dates(date(2011, 1, 1), date(2035, 1, 1))
 
@@ -41,9 +41,9 @@ def check(chart: Chart) -> None:
 
 @given(points())
 def test_a_step_chart_stays_in_its_plot_and_begins_and_ends_with_its_values(known: list[Point]) -> None:
-    over = days([known])
-    assert over is not None
-    chart = step_chart(known, over)
+    day_range = day_range_of([known])
+    assert day_range is not None
+    chart = step_chart(known, day_range)
     check(chart)
     assert chart.line.startswith("M0,")
     assert chart.line.endswith("H100")
@@ -56,20 +56,20 @@ def test_a_line_ends_where_its_value_does_and_begins_again() -> None:
         Point(first, 1, "one", until=first + timedelta(days=2)),
         Point(first + timedelta(days=5), 2, "two", until=first + timedelta(days=10)),
     ]
-    over = days([known])
-    assert over == (first, first + timedelta(days=10))
-    chart = step_chart(known, over)
+    day_range = day_range_of([known])
+    assert day_range == (first, first + timedelta(days=10))
+    chart = step_chart(known, day_range)
     assert chart.line == "M0,100H20M50,0H100"
     check(chart)
 
 
 @given(points())
 def test_a_higher_value_is_never_drawn_lower(known: list[Point]) -> None:
-    over = days([known])
-    assert over is not None
-    heights = {mark.label: mark.y for mark in step_chart(known, over).marks}
-    by_value = sorted(heights, key=int)
-    assert [heights[label] for label in by_value] == sorted(heights.values(), reverse=True)
+    day_range = day_range_of([known])
+    assert day_range is not None
+    positions = {mark.label: mark.y for mark in step_chart(known, day_range).marks}
+    by_value = sorted(positions, key=int)
+    assert [positions[label] for label in by_value] == sorted(positions.values(), reverse=True)
 
 
 @given(points(), st.floats(0, 0.2))
@@ -78,9 +78,9 @@ def test_a_band_lies_around_its_line_and_shows_the_half(known: list[Point], reac
         Point(point.day, point.value / 14_000, point.label, max(0.0, point.value / 14_000 - reach), 1.0)
         for point in known
     ]
-    over = days([rates])
-    assert over is not None
-    check(band_chart(rates, over))
+    day_range = day_range_of([rates])
+    assert day_range is not None
+    check(band_chart(rates, day_range))
 
 
 @given(points())
@@ -95,26 +95,26 @@ def test_bars_stand_on_the_bottom(known: list[Point]) -> None:
 @given(st.lists(st.tuples(st.integers(1, 7), st.integers(1, 5)), min_size=1, max_size=20))
 def test_medals_stand_in_the_order_of_their_values_and_their_names_enclose_them(found: list[tuple[int, int]]) -> None:
     values = sorted(medal * 10 + star for medal, star in found)
-    heights = [ranks.height("dota2_rank_tier", value) for value in values]
-    assert heights == sorted(heights)
-    assert len(set(heights)) == len(set(values))
-    names = ranks.names("dota2_rank_tier", heights)
-    assert len(names) >= 2
-    assert names[0][0] <= heights[0]
-    assert heights[-1] <= names[-1][0]
+    positions = [ranks.scale_position("dota2_rank_tier", value) for value in values]
+    assert positions == sorted(positions)
+    assert len(set(positions)) == len(set(values))
+    axis_labels = ranks.axis_labels("dota2_rank_tier", positions)
+    assert len(axis_labels) >= 2
+    assert axis_labels[0][0] <= positions[0]
+    assert positions[-1] <= axis_labels[-1][0]
 
 
 def test_the_highest_medal_has_a_place_and_a_name() -> None:
-    assert ranks.height("dota2_rank_tier", 80) == ranks.height("dota2_rank_tier", 75) + 1
-    assert ranks.names("dota2_rank_tier", [40]) == [(35.0, "Divine"), (40.0, "Immortal")]
-    assert ranks.names("faceit_elo", [1000]) == []
-    assert ranks.height("faceit_elo", 1000) == 1000
+    assert ranks.scale_position("dota2_rank_tier", 80) == ranks.scale_position("dota2_rank_tier", 75) + 1
+    assert ranks.axis_labels("dota2_rank_tier", [40]) == [(35.0, "Divine"), (40.0, "Immortal")]
+    assert ranks.axis_labels("faceit_elo", [1000]) == []
+    assert ranks.scale_position("faceit_elo", 1000) == 1000
 
 
 def test_one_day_makes_no_chart() -> None:
     point = Point(date(2026, 1, 1), 1, "")
-    assert days([[point], [point], []]) is None
-    assert days([]) is None
+    assert day_range_of([[point], [point], []]) is None
+    assert day_range_of([]) is None
 
 
 def test_values_are_written_as_people_read_them() -> None:
@@ -128,7 +128,12 @@ def test_values_are_written_as_people_read_them() -> None:
     )
     assert (score(1413, "cs2_elo"), score(0.51234, "dota2_win_rate")) == ("1,413", "51.2%")
     assert (signed(12), signed(-1234.5, 1)) == ("+12", "\N{MINUS SIGN}1,234.5")
-    assert (span(59), span(60), span(7200), span(86400 * 3)) == ("less than a minute", "1 minute", "2 hours", "3 days")
+    assert (duration(59), duration(60), duration(7200), duration(86400 * 3)) == (
+        "less than a minute",
+        "1 minute",
+        "2 hours",
+        "3 days",
+    )
     assert age(None) == "\N{EN DASH}"
 
 

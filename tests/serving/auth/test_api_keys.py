@@ -1,0 +1,154 @@
+"""A key opens what it is for within two seconds, and nothing two seconds after its end; nothing else opens anything."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.serving.auth.conftest import BOARD, Deployment, bearer, seconds_until_status
+from tests.serving.http_clients import seconds_until
+from warehouse.database.connections import connect
+from warehouse.ops.api_keys import list_keys
+
+_WITHIN_S = 2.0
+ALMOST = "ldr_abcdefgh_" + "x" * 32
+
+
+def test_a_key_is_valid_in_every_process_within_two_seconds_and_revoked_as_fast(
+    deployment: Deployment, open_api: httpx.Client, closed_api: httpx.Client, workers: str, patience: float
+) -> None:
+    # A connection for each request: the kernel gives them to the two workers as it likes.
+    shared = httpx.Client(base_url=workers, headers={"Connection": "close"})
+    with shared:
+        clients = [open_api, closed_api, shared]
+        key = deployment.key("short-lived", requests_per_minute=100_000)
+        assert max(seconds_until_status(client, key, 200) for client in clients) < _WITHIN_S * patience
+        deployment.revoke("short-lived")
+        assert max(seconds_until_status(client, key, 401) for client in clients) < _WITHIN_S * patience
+        time.sleep(_WITHIN_S)
+        assert {client.get(BOARD, headers=bearer(key)).status_code for client in clients * 5} == {401}
+
+
+def test_a_key_ends_when_it_expires(deployment: Deployment, closed_api: httpx.Client, patience: float) -> None:
+    key = deployment.key("three-seconds", expires_at=datetime.now(UTC) + timedelta(seconds=3))
+    seconds_until_status(closed_api, key, 200)
+    assert seconds_until_status(closed_api, key, 401) < 3 + _WITHIN_S * patience
+
+
+@pytest.mark.parametrize("headers", [{}, bearer(ALMOST), bearer("x"), {"X-API-Key": ALMOST}])
+def test_without_a_valid_key_nothing_is_told_but_that_one_is_needed(
+    closed_api: httpx.Client, headers: dict[str, str]
+) -> None:
+    paths = (BOARD, "/api/v1/players/dota2/nobody", "/nothing", "/docs", "/openapi.json", "/metrics")
+    answers = [closed_api.get(path, headers=headers) for path in paths]
+    assert {answer.status_code for answer in answers} == {401}
+    assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer realm="ladderhouse"'}
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].json()["error"]["code"] == "unauthorized"
+
+
+def test_every_way_to_be_no_key_is_answered_the_same(deployment: Deployment, open_api: httpx.Client) -> None:
+    key = deployment.key("to-be-revoked")
+    seconds_until_status(open_api, key, 200)
+    deployment.revoke("to-be-revoked")
+    seconds_until_status(open_api, key, 401)
+    valid = deployment.key("valid")
+    seconds_until_status(open_api, valid, 200)
+    others = [ALMOST, "x", valid[:-1], valid + "x", valid[:-1] + chr(ord(valid[-1]) ^ 1), valid.upper()]
+    answers = [open_api.get(BOARD, headers=bearer(other)) for other in (key, *others)]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_a_key_may_come_in_either_header(deployment: Deployment, closed_api: httpx.Client) -> None:
+    key = deployment.key("either")
+    seconds_until_status(closed_api, key, 200)
+    for headers in ({"Authorization": f"bearer {key}"}, {"X-API-Key": key}):
+        assert closed_api.get(BOARD, headers=headers).status_code == 200
+    assert closed_api.get(f"{BOARD}?api_key={key}").status_code == 401
+
+
+def test_what_a_proxy_asked_of_its_users_is_no_key(open_api: httpx.Client) -> None:
+    assert open_api.get(BOARD, auth=("ann", "password")).status_code == 200
+
+
+def test_probes_need_no_key(closed_api: httpx.Client) -> None:
+    for headers in ({}, bearer(ALMOST)):
+        assert closed_api.get("/healthz", headers=headers).status_code == 200
+        assert closed_api.get("/readyz", headers=headers).status_code == 200
+
+
+def test_counts_need_the_scope_admin_where_nothing_is_open(deployment: Deployment, closed_api: httpx.Client) -> None:
+    reader, admin = deployment.key("reader"), deployment.key("prometheus", scopes=("admin",))
+    seconds_until_status(closed_api, admin, 200)
+    refused = closed_api.get("/metrics", headers=bearer(reader))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+    assert (
+        b'ladder_requests_total{endpoint="other",status="403"}'
+        in closed_api.get("/metrics", headers=bearer(admin)).content
+    )
+
+
+def test_answers_for_key_holders_are_kept_by_no_proxy(deployment: Deployment, closed_api: httpx.Client) -> None:
+    key = deployment.key("no-proxy")
+    seconds_until_status(closed_api, key, 200)
+    for _ in range(2):
+        kept = closed_api.get(BOARD, headers=bearer(key)).headers["cache-control"]
+        assert kept.startswith("private, ")
+        assert "public" not in kept
+
+
+def test_the_last_use_of_a_key_is_noted(deployment: Deployment, open_api: httpx.Client) -> None:
+    unused, used = deployment.key("unused"), deployment.key("used")
+    seconds_until_status(open_api, used, 200)
+
+    def last_used() -> dict[str, datetime | None]:
+        with connect(deployment.database.admin_url) as admin:
+            return {key.key_id: key.last_used_at for key in list_keys(admin)}
+
+    seconds_until(lambda: last_used()[used[4:12]] is not None)
+    noted = last_used()[used[4:12]]
+    assert noted is not None
+    assert abs((datetime.now(UTC) - noted).total_seconds()) < 10
+    assert last_used()[unused[4:12]] is None
+
+
+def test_no_key_is_in_any_log(deployment: Deployment, open_api: httpx.Client) -> None:
+    key = deployment.key("logged")
+    seconds_until_status(open_api, key, 200)
+    logs = list((deployment.database.settings.home / "logs").glob("*.log"))
+    assert logs
+    for log in logs:
+        assert not re.search("ldr_[a-z0-9]{8}_", Path(log).read_text())
+
+
+def test_keys_stay_valid_while_postgresql_refuses_to_answer(
+    deployment: Deployment, open_api: httpx.Client, patience: float
+) -> None:
+    key = deployment.key("outage")
+    seconds_until_status(open_api, key, 200)
+    with psycopg.connect(deployment.database.admin_url, autocommit=True) as admin:
+        admin.execute("ALTER ROLE ladder_serving NOLOGIN")
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE usename = 'ladder_serving' AND datname = current_database()"
+            )
+            time.sleep(3)
+            assert open_api.get(BOARD, headers=bearer(key)).status_code == 200
+            assert open_api.get(BOARD, headers=bearer(ALMOST)).status_code == 401
+            with deployment.api() as started_in_outage:
+                answer = httpx.get(started_in_outage + BOARD, headers=bearer(key))
+                assert (answer.status_code, answer.json()["error"]["code"]) == (503, "keys_unknown")
+                assert int(answer.headers["retry-after"]) > 0
+        finally:
+            admin.execute("ALTER ROLE ladder_serving LOGIN")
+    deployment.revoke("outage")
+    assert seconds_until_status(open_api, key, 401) < 5 * patience
+    seconds_until(lambda: "degraded" not in open_api.get("/readyz").json())

@@ -1,0 +1,88 @@
+"""Browsers are told what suits: whose pages may read answers, what a page loads, and that it stands in no frame."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.serving.auth.conftest import BOARD, Deployment, bearer, seconds_until_status
+from tests.serving.http_clients import count
+
+PREFLIGHT = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+
+
+@pytest.mark.parametrize("origin", ["https://one.example", "https://two.example"])
+def test_pages_of_the_origins_that_are_named_may_read_hits_misses_and_errors(
+    open_api: httpx.Client, origin: str
+) -> None:
+    for path in (BOARD, BOARD, "/api/v1/players/dota2/nobody", "/nothing"):
+        answer = open_api.get(path, headers={"Origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert "origin" in answer.headers["vary"]
+        assert "retry-after" in answer.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://three.example"}, {"Origin": "null"}])
+def test_pages_of_others_may_not_and_caches_keep_the_two_apart(open_api: httpx.Client, headers: dict[str, str]) -> None:
+    for _ in range(2):
+        answer = open_api.get(BOARD, headers=headers)
+        assert answer.status_code == 200
+        assert "access-control-allow-origin" not in answer.headers
+        assert "origin" in answer.headers["vary"]
+
+
+def test_a_browser_may_ask_first_and_needs_no_key_for_that(open_api: httpx.Client, closed_api: httpx.Client) -> None:
+    for client, origin, allowed in (
+        (open_api, "https://one.example", "https://one.example"),
+        (open_api, "https://three.example", None),
+        (closed_api, "https://three.example", "*"),
+    ):
+        answer = client.options(BOARD, headers={"Origin": origin, **PREFLIGHT})
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers.get("access-control-allow-origin") == allowed
+        assert answer.headers["access-control-allow-methods"] == "GET, HEAD"
+        assert {"authorization", "x-api-key"} <= set(answer.headers["access-control-allow-headers"].split(", "))
+
+
+def test_a_page_elsewhere_reads_with_a_key_where_that_is_allowed(
+    deployment: Deployment, closed_api: httpx.Client
+) -> None:
+    key = deployment.key("from-a-page")
+    seconds_until_status(closed_api, key, 200)
+    for headers, status in ((bearer(key), 200), ({}, 401)):
+        answer = closed_api.get(BOARD, headers={"Origin": "https://three.example", **headers})
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_no_page_elsewhere_may_read_unless_the_operator_says_so(reader: httpx.Client) -> None:
+    answer = reader.get(BOARD, headers={"Origin": "https://one.example"})
+    assert answer.status_code == 200
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert reader.options(BOARD, headers={"Origin": "https://one.example", **PREFLIGHT}).status_code == 405
+
+
+def test_a_stored_answer_has_its_security_headers_from_the_first_time_on(reader: httpx.Client) -> None:
+    hits = 'ladder_answers_total{tier="memory"}'
+    before = count(str(reader.base_url), hits)
+    answers = [reader.get(f"{BOARD}?limit=3") for _ in range(3)]
+    assert count(str(reader.base_url), hits) >= before + 2
+    for answer in answers:
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+        assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]
+
+
+def test_errors_and_pages_have_security_headers(reader: httpx.Client) -> None:
+    for path in ("/nothing", "/api/v1/leaderboards?x=1", "/docs", "/openapi.json", "/healthz"):
+        headers = reader.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert "strict-transport-security" not in headers
+
+
+def test_browsers_stay_on_https_where_there_is_tls(closed_api: httpx.Client) -> None:
+    assert closed_api.get("/healthz").headers["strict-transport-security"] == "max-age=31536000"

@@ -1,0 +1,46 @@
+"""`/catalog`: dbt's documentation as `ladder docs` leaves it, or how to have it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import Database
+from tests.orchestration.conftest import command_line
+from tests.serving.web.conftest import SCREENSHOTS, OpenTab, Site
+
+
+def test_where_nobody_made_it_a_page_says_how(reader: httpx.Client) -> None:
+    answer = reader.get("/catalog")
+    assert answer.status_code == 404
+    assert "ladder docs" in answer.text
+
+
+def test_before_the_first_publication_there_is_nothing_to_document(database: Database, tmp_path: Path) -> None:
+    ended = command_line(database, tmp_path)("docs")
+    assert ended.code == 1
+    assert ended.error_lines == ["error: nothing is published yet; run `ladder run`"]
+
+
+@pytest.mark.slow
+def test_it_shows_the_published_marts_and_asks_nobody_for_anything(opened: OpenTab, site: Site) -> None:
+    ended = site.ladder("docs")
+    assert ended.code == 0, ended.errors
+    answer = httpx.get(f"{site.base}/catalog")
+    assert answer.status_code == 200
+    assert "unsafe-eval" not in answer.headers["content-security-policy"]
+    assert httpx.get(f"{site.base}/catalog", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    assert not re.search(r'"marts_(blue|green)"', answer.text)
+    with opened() as seen:
+        assert seen.open(f"{site.base}/catalog#!/model/model.ladderhouse.player_win_rates") == 200
+        seen.tab.get_by_role("heading", name="player_win_rates").first.wait_for()
+        body = seen.tab.locator("body").inner_text()
+        assert "win_rate_low" in body
+        assert "numeric" in body
+        assert seen.hosts() == {site.base.removeprefix("http://")}
+        assert seen.console_errors == []
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        seen.tab.screenshot(path=SCREENSHOTS / "catalog-desktop-light.png")
