@@ -1,8 +1,9 @@
-"""Keeps this process's knowledge of the published generation fresh, away from any request.
+"""Keeps this process's knowledge of the published generation up to date, outside the path of any request.
 
-PostgreSQL decides; Redis tells when to look, several times a second. Of a publication that PostgreSQL has and Redis has
-not been told of, the publisher still makes the cache ready, so its word is waited for; not for long, since it may have
-died. Who then learns of it first tells Redis.
+PostgreSQL is the source of truth; the pointer in Redis, read several times per second, shows when to query it. If
+PostgreSQL has a generation that Redis has not announced, the publisher is still warming up the cache, so the watcher
+waits for the announcement. The wait is short, because the publisher may have died; the first process to give up
+announces the generation itself.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ _logger = logging.getLogger(__name__)
 
 
 class GenerationWatcher:
-    """What is published, and whether PostgreSQL can be asked.
+    """Knows the published generation, and whether PostgreSQL can be reached.
 
     Args:
-        database: asked once a second, more often while Redis or PostgreSQL is down.
-        redis: asked five times a second.
+        database: queried once per second, more often while Redis or PostgreSQL is down.
+        redis: read five times per second.
     """
 
     def __init__(self, database: Database, redis: RedisTier) -> None:
@@ -45,15 +46,15 @@ class GenerationWatcher:
         self.current: PublishedGeneration | None = None
         """The published generation; None before the first."""
         self.previous: PublishedGeneration | None = None
-        """The one before, which this process has seen."""
+        """The one that this process served before."""
         self.is_database_down = False
-        """PostgreSQL cannot be asked: answers may be stale."""
+        """PostgreSQL cannot be reached, so responses may be stale."""
         self.confirmed_at = time.monotonic()
-        """When PostgreSQL last said what is published, in monotonic seconds."""
+        """When PostgreSQL last confirmed the generation, in monotonic seconds."""
 
     @property
     def seconds_since_confirmed(self) -> int:
-        """Seconds since PostgreSQL last answered."""
+        """Seconds since PostgreSQL last confirmed the generation."""
         return int(time.monotonic() - self.confirmed_at)
 
     async def run(self) -> None:
@@ -62,11 +63,11 @@ class GenerationWatcher:
             try:
                 await self.refresh()
             except Exception:
-                _logger.exception("the watcher failed; it goes on")
+                _logger.exception("the generation could not be refreshed; trying again")
             await asyncio.sleep(_REDIS_EVERY_S)
 
     async def refresh(self) -> None:
-        """Look once: at Redis, and at PostgreSQL if Redis tells of something new or it is time."""
+        """Read the pointer once, and query PostgreSQL if the pointer is new or the interval is over."""
         is_new = await self._refresh_from_redis()
         every_s = _DATABASE_EVERY_S
         if self.is_database_down or self._redis.is_circuit_open or self.current is None:
@@ -75,11 +76,11 @@ class GenerationWatcher:
             await self._refresh_from_database()
 
     def mark_database_down(self) -> None:
-        """A query found PostgreSQL gone: do not send others there before the watcher has reached it."""
+        """Record that a query could not reach PostgreSQL: no further queries until the watcher has reached it."""
         self.is_database_down = True
 
     def adopt(self, published: PublishedGeneration) -> None:
-        """Learn of a publication from PostgreSQL, for this process alone: others may wait for what is made ready."""
+        """Serve a generation read from PostgreSQL, in this process only: others may still wait for the warm-up."""
         if published.is_after(self.current):
             self.previous, self.current = self.current, published
 
@@ -107,7 +108,7 @@ class GenerationWatcher:
         except DatabaseDown:
             self.is_database_down = True
             if self.current is None:
-                # This process began during the outage: better the word of Redis than no answer.
+                # This process started during the outage, so the pointer in Redis is the only source.
                 self.current = self._pointer
             return
         self.is_database_down = False

@@ -1,4 +1,4 @@
-"""Answers in this process: found by the raw path and query of a request, or by its canonical form."""
+"""Cached responses of this process, found by raw path and query string or by canonical target."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from serving.errors import UnknownSubject
 __all__ = ["MemoryTier", "RawRequest"]
 
 RawRequest = tuple[str, bytes]
-"""Path and query string as they came."""
+"""Path and query string as received."""
 
 _DEFAULT_CAPACITY = 64 * 1024 * 1024
 _MAX_ALIAS_LENGTH = 256
-"""Longer spellings are found by their canonical form; here they would take more room than their answers."""
+"""Longer spellings are found by their canonical target; as aliases they would take more memory than the responses."""
 _MAX_ALIASES = 8
 _MAX_UNKNOWN = 4096
 _UNKNOWN_EXPIRES_S = 30.0
 
 
 class MemoryTier:
-    """A bounded cache with second chance eviction: the sweep passes over what was hit since it last came by.
+    """A bounded cache with second-chance eviction: the sweep keeps responses that were hit since the last sweep.
 
     Args:
-        capacity: bytes that all answers together may take.
+        capacity: maximum total size of the responses, in bytes.
     """
 
     def __init__(self, capacity: int = _DEFAULT_CAPACITY) -> None:
         self.raw: dict[RawRequest, CachedResponse] = {}
-        """Answers by raw request; read directly by the hit path."""
+        """Responses by raw request; the hit path reads it directly."""
         self._responses: dict[str, CachedResponse] = {}
         self._bytes = 0
         self._capacity = capacity
         self._unknown: dict[str, tuple[PublishedGeneration, float, UnknownSubject]] = {}
 
     def get(self, target: str) -> CachedResponse | None:
-        """The newest answer known for a canonical request, however old."""
+        """The newest response for a canonical target, whatever its age."""
         response = self._responses.get(target)
         if response is not None:
             response.hits += 1
@@ -47,11 +47,11 @@ class MemoryTier:
 
     @property
     def has_any(self) -> bool:
-        """Whether there is any answer, however old."""
+        """Whether there is any response, whatever its age."""
         return bool(self._responses)
 
     def put(self, response: CachedResponse) -> None:
-        """Keep an answer in place of an earlier one, whose spellings lead to it from now on."""
+        """Store a response in place of an earlier one, and redirect the earlier one's aliases to it."""
         earlier = self._responses.pop(response.target, None)
         if earlier is not None and earlier is not response:
             self._bytes -= earlier.size
@@ -66,7 +66,7 @@ class MemoryTier:
             self._evict_one()
 
     def alias(self, raw: RawRequest, response: CachedResponse) -> None:
-        """Let a raw request find an answer. Only a few spellings of each, so that nobody can fill memory with them."""
+        """Make a response available to a raw request. The number of aliases is bounded, so clients cannot fill memory."""
         current = self.raw.get(raw)
         if current is response or len(raw[0]) + len(raw[1]) > _MAX_ALIAS_LENGTH:
             return
@@ -81,14 +81,14 @@ class MemoryTier:
         self.raw[raw] = response
 
     def put_unknown(self, target: str, published: PublishedGeneration, error: UnknownSubject) -> None:
-        """Keep for a while that there is nothing, for a bounded number of requests."""
+        """Remember for a while that the subject of a request does not exist; the number of entries is bounded."""
         self._unknown.pop(target, None)
         self._unknown[target] = (published, time.monotonic() + _UNKNOWN_EXPIRES_S, error)
         if len(self._unknown) > _MAX_UNKNOWN:
             del self._unknown[next(iter(self._unknown))]
 
     def get_unknown(self, target: str, published: PublishedGeneration) -> UnknownSubject | None:
-        """The refusal remembered for a canonical request."""
+        """The remembered error of a canonical target."""
         remembered = self._unknown.get(target)
         if remembered is None:
             return None
@@ -99,9 +99,9 @@ class MemoryTier:
         return error
 
     def take_hot_requests(self, limit: int) -> list[tuple[CanonicalRequest, int]]:
-        """What was asked most since this was called last, at most so many, with the hits of each."""
+        """The most frequent requests since the last call, with their number of hits."""
         requested = [response for response in self._responses.values() if response.hits > response.hits_reported]
-        hot = [(response.request, response.hits - response.hits_reported) for response in requested]
+        hot = [(response.key.request, response.hits - response.hits_reported) for response in requested]
         for response in requested:
             response.hits_reported = response.hits
         return heapq.nlargest(limit, hot, key=lambda item: item[1])

@@ -1,8 +1,8 @@
-"""One connection to Redis that all requests of a process share.
+"""One Redis connection, shared by all requests of a process.
 
-Commands go out as they come, replies come back in their order, and each goes to who asked (what Redis calls pipelining,
-done for requests that know nothing of each other). So nothing may be sent that changes the connection or blocks it for
-the others: no MULTI, SELECT, SUBSCRIBE or blocking pop; scripts do what has to be done at once.
+Commands are sent as they arrive, and replies are assigned to them in order (pipelining across independent requests).
+Commands that change the connection or block it are therefore not allowed: no MULTI, SELECT, SUBSCRIBE or blocking pop.
+Scripts do what has to be atomic.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 __all__ = ["MultiplexedRedis"]
 
 _MAX_SILENCE_S = 3.0
-"""A connection that owes replies and has not said anything for so long is given up: its peer may be gone for ever."""
+"""A connection with pending replies is closed after this long without a reply: the server may be gone."""
 
 PendingReplies = deque[tuple["asyncio.Future[Any]", float]]
-"""Who waits for the next replies, and since when."""
+"""Futures of the next replies in order, each with the time at which its command was sent."""
 
 
 class MultiplexedRedis:
-    """Connects with the first command, and again with the first one after the connection broke.
+    """Connects at the first command, and again at the first command after the connection broke.
 
     Args:
         url: `redis://`, `rediss://` or `unix://` URL.
-        timeout_s: seconds that a command may take, connecting included.
+        timeout_s: seconds that a command may take, including the time to connect.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        # It reads the URL, and says how to log in; none of its connections is ever shared out.
+        # The pool parses the URL and the login; it never lends a connection.
         self._pool = ConnectionPool.from_url(
             url, socket_timeout=None, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0), protocol=2
         )
@@ -51,7 +51,7 @@ class MultiplexedRedis:
         self._last_reply_at = 0.0
 
     async def close(self) -> None:
-        """Close the connection; who waits gets an error."""
+        """Close the connection; pending commands fail."""
         if self._reader is not None:
             self._reader.cancel()
             with suppress(asyncio.CancelledError):
@@ -62,9 +62,9 @@ class MultiplexedRedis:
         """Send a command and wait for its reply.
 
         Raises:
-            redis.exceptions.ResponseError: Redis refuses the command.
-            redis.exceptions.TimeoutError: no reply in time; it may have been carried out.
-            redis.exceptions.ConnectionError: Redis cannot be reached, or broke off.
+            redis.exceptions.ResponseError: Redis rejects the command.
+            redis.exceptions.TimeoutError: no reply in time; the command may have been executed.
+            redis.exceptions.ConnectionError: Redis cannot be reached, or the connection broke.
         """
         reply: asyncio.Future[Any] | None = None
         try:
@@ -74,7 +74,7 @@ class MultiplexedRedis:
                     connection = await self._connect()
                 reply = asyncio.get_running_loop().create_future()
                 self._pending.append((reply, time.monotonic()))
-                # Nothing is awaited between the two: the order of the replies is that of the commands.
+                # No await between append and send, so replies arrive in the order of the futures.
                 await connection.send_packed_command(connection.pack_command(*command), check_health=False)
                 return await reply
         except TimeoutError:
@@ -82,12 +82,12 @@ class MultiplexedRedis:
             raise RedisTimeoutError(f"no reply within {self._timeout_s} s") from None
         finally:
             if reply is not None and not reply.cancel() and not reply.cancelled():
-                reply.exception()  # taken note of, where sending failed first
+                reply.exception()  # marks it as retrieved, in case sending failed first
 
     async def _connect(self) -> AbstractConnection:
         async with self._connecting:
             if self._connection is None or not self._connection.is_connected:
-                connection = self._pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py left it out
+                connection = self._pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py does not annotate it
                 try:
                     await connection.connect()
                 except BaseException:
@@ -99,7 +99,7 @@ class MultiplexedRedis:
             return self._connection
 
     async def _read(self, connection: AbstractConnection, pending: PendingReplies) -> None:
-        """Hand out the replies of a connection until it breaks."""
+        """Assign replies to their commands until the connection breaks."""
         try:
             while True:
                 try:
@@ -108,7 +108,7 @@ class MultiplexedRedis:
                     reply = error
                 self._last_reply_at = time.monotonic()
                 future, _ = pending.popleft()
-                if future.done():  # it did not wait that long
+                if future.done():  # cancelled or timed out
                     continue
                 if isinstance(reply, Exception):
                     future.set_exception(reply)

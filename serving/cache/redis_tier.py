@@ -1,7 +1,7 @@
-"""The cache that processes share: answers, boards, locks and the published generation, behind a circuit breaker.
+"""The shared cache tier in Redis, behind a circuit breaker: responses, leaderboards, locks, published generation.
 
-A dead or slow server costs the requests that meet it first a fraction of a second, and the rest nothing: they go on to
-PostgreSQL. Only the watcher asks on, and closes the circuit with the first answer.
+A dead or slow server delays the first few requests by a fraction of a second. Then the circuit opens, and requests
+skip Redis and use PostgreSQL. Only the watcher still sends a command; the first reply closes the circuit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_REPLY = object()
 
 
 class RedisTier:
-    """A Redis or Valkey that may fail at any time; every method then answers as an empty cache would.
+    """A Redis or Valkey server that may fail at any time; every method then behaves like an empty cache.
 
     Args:
         url: `redis://` URL.
@@ -42,14 +42,14 @@ class RedisTier:
         self._timeouts = 0
         self._owner = secrets.token_hex(8)
         self.is_circuit_open = False
-        """The circuit is open: Redis is left alone."""
+        """No commands are sent, except for the pointer."""
 
     async def close(self) -> None:
         """Close the connection."""
         await self._redis.close()
 
     async def read_pointer(self) -> bytes | None:
-        """What the pointer holds; asked even while the circuit is open, which an answer closes."""
+        """Value of the pointer key. Sent even while the circuit is open; a reply closes it."""
         try:
             reply: bytes | None = await self._redis.execute("GET", keys.pointer_key())
         except RedisError as error:
@@ -65,34 +65,34 @@ class RedisTier:
         return reply
 
     async def store(self, key: str, value: bytes, seconds: int) -> None:
-        """Keep an answer for a while."""
+        """Store a response that expires after some seconds."""
         await self._execute(None, "SET", key, value, "EX", seconds)
 
-    async def lock(self, key: str, seconds: float) -> bool | None:
-        """Take the lock of a key.
+    async def lock(self, name: str, seconds: float) -> bool | None:
+        """Try to acquire a lock.
 
         Returns:
-            True when it is ours now, False when somebody else holds it, None when Redis cannot tell.
+            True when this process holds it, False when another process does, None when Redis does not reply.
         """
-        reply = await self._execute(_NO_REPLY, "SET", keys.lock_key(key), self._owner, "NX", "PX", int(seconds * 1000))
+        reply = await self._execute(_NO_REPLY, "SET", name, self._owner, "NX", "PX", int(seconds * 1000))
         return None if reply is _NO_REPLY else reply is not None
 
-    async def renew(self, key: str, seconds: float) -> None:
-        """Hold the lock of a key for so long from now on, if it is still ours."""
-        await self.run(_RENEW, [keys.lock_key(key)], self._owner, int(seconds * 1000))
+    async def renew(self, name: str, seconds: float) -> None:
+        """Let a lock expire after some seconds from now, if this process still holds it."""
+        await self.run(_RENEW, [name], self._owner, int(seconds * 1000))
 
-    async def unlock(self, key: str) -> None:
-        """Give the lock of a key back, if it is still ours."""
-        await self.run(_RELEASE, [keys.lock_key(key)], self._owner)
+    async def unlock(self, name: str) -> None:
+        """Release a lock, if this process still holds it."""
+        await self.run(_RELEASE, [name], self._owner)
 
     async def advance_pointer(self, published: PublishedGeneration) -> None:
-        """Tell the others of a publication, unless they know a later one."""
+        """Announce a generation to other processes, unless a later one was announced."""
         await self.run(
             POINTER_SCRIPT, [keys.pointer_key()], published.pack(), published.generation, published.published_at_us
         )
 
     async def run(self, script: str, key_names: list[str], *arguments: str | bytes | int) -> Any:
-        """What a script returns; None where Redis fails."""
+        """Run a Lua script and return its result; None when Redis fails."""
         return await self._execute(None, "EVAL", script, len(key_names), *key_names, *arguments)
 
     async def _execute(self, default: Any, *command: str | bytes | int) -> Any:
@@ -113,4 +113,4 @@ class RedisTier:
             self.is_circuit_open = self.is_circuit_open or self._timeouts >= _TIMEOUTS_BEFORE_OPEN
         elif isinstance(error, RedisConnectionError):
             self.is_circuit_open = True
-        # Anything else is an answer: a full server refuses to store, and still reads.
+        # Other errors are replies: a full server rejects writes and still serves reads.

@@ -15,9 +15,9 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from serving.auth.access_control import require
-from serving.cache import keys
 from serving.cache.cache import Cache
 from serving.cache.generation_watcher import GenerationWatcher
+from serving.cache.keys import CacheKey
 from serving.cache.memory_tier import MemoryTier
 from serving.cache.requests import CanonicalRequest
 from serving.endpoints import Endpoint, Pagination, Parameter
@@ -64,10 +64,10 @@ def _handler(
         _check_query(request, allowed)
         limit, cursor = arguments.pop("limit", None), arguments.pop("cursor", None)
         canonical_request = CanonicalRequest.of(endpoint, arguments, limit, cursor)
-        etag = keys.entity_tag(keys.response_key(cache.published(), endpoint, canonical_request.target))
-        if etag_matches(request.headers.get("if-none-match", "").encode("latin-1"), etag):
-            return NotModified(endpoint, etag, watcher, metrics)
-        response, tier = await cache.get_with_tier(canonical_request)
+        key = CacheKey(cache.published_generation(), canonical_request)
+        if etag_matches(request.headers.get("if-none-match", "").encode("latin-1"), key.etag):
+            return NotModified(endpoint, key.etag, watcher, metrics)
+        response, tier = await cache.get_with_tier(key)
         memory.alias((request.scope["path"], request.scope["query_string"]), response)
         timing = b"%s;dur=%.3f" % (tier.encode(), 1000 * (time.perf_counter() - started_at))
         return ApiResponse(response, timing, watcher, metrics)

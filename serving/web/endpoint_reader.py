@@ -97,7 +97,7 @@ class EndpointReader:
     def published(self) -> PublishedGeneration:
         """The oldest generation of what was read; what is published, when nothing was."""
         if not self._responses:
-            return self._cache.published()
+            return self._cache.published_generation()
         return min(
             (response.published for response in self._responses), key=lambda published: published.published_at_us
         )

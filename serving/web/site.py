@@ -84,7 +84,7 @@ class Site:
         if page.has_live_age:
             page_html, is_stale = await self._render(page, values)
             return page_response(request, page_html.stored, headers=_cache_headers(0, is_stale=is_stale))
-        published = self._cache.published()
+        published = self._cache.published_generation()
         target = page.target(values)
         tag = keys.page_tag(published, self._renderer.digest, target)
         if not self._watcher.is_database_down and _client_has(request, tag):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.cache.keys import CacheKey
 from serving.cache.memory_tier import MemoryTier
 from serving.cache.requests import CanonicalRequest
 from serving.cache.responses import CachedResponse, StoredBody
@@ -20,9 +21,8 @@ PUBLISHED = PublishedGeneration(1, None, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def cached_response(target: str, size: int = 1000) -> CachedResponse:
-    return CachedResponse(
-        CanonicalRequest(ENDPOINT, target, {}, None), PUBLISHED, StoredBody(time.time(), b"x" * size, 1)
-    )
+    key = CacheKey(PUBLISHED, CanonicalRequest(ENDPOINT, target, {}, None))
+    return CachedResponse(key, StoredBody(time.time(), b"x" * size, 1))
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30), st.integers(0, 5000)), max_size=100))

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from serving.cache import keys
+from serving.cache.requests import CanonicalRequest
 from serving.cache.responses import STALE_LIMIT_S, StoredBody
 from serving.endpoints import ENDPOINTS
 from serving.endpoints.generations import PublishedGeneration
@@ -26,7 +27,8 @@ def store(pair: ApiPair, left_s: float) -> None:
     with redis.Redis.from_url(pair.redis_url) as cache:
         packed = cache.get(keys.pointer_key())
         assert isinstance(packed, bytes)
-        key = keys.response_key(PublishedGeneration.unpack(packed), ENDPOINT, "/players/dota2/101/heroes")
+        request = CanonicalRequest(ENDPOINT, "/players/dota2/101/heroes", {}, None)
+        key = keys.CacheKey(PublishedGeneration.unpack(packed), request).name
         created_at = time.time() - ENDPOINT.max_age_s + left_s
         cache.set(key, StoredBody(created_at, OLD, 1).pack(), ex=STALE_LIMIT_S)
 

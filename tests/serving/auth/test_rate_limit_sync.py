@@ -69,7 +69,9 @@ async def running_sync(url: str, directory: Path) -> AsyncIterator[RateLimitSync
         await tier.close()
 
 
-def add_caller(rate_limit_sync: RateLimitSync, subject: str, *, requests: int, rows: int = 0, processes: int = 1) -> Caller:
+def add_caller(
+    rate_limit_sync: RateLimitSync, subject: str, *, requests: int, rows: int = 0, processes: int = 1
+) -> Caller:
     created = Caller(subject, frozenset(), RateLimitLease(requests, processes), RateLimitLease(rows, processes))
     rate_limit_sync.add(created)
     return created
@@ -200,7 +202,9 @@ def test_without_redis_a_process_has_its_part_of_the_limit(tmp_path: Path, subje
     async def run() -> None:
         async with running_sync("redis://127.0.0.1:1/0", tmp_path) as rate_limit_sync:
             began = time.monotonic()
-            caller = add_caller(rate_limit_sync, subject, requests=1200, processes=2)  # 10 a second of 20, and 50 at once
+            caller = add_caller(
+                rate_limit_sync, subject, requests=1200, processes=2
+            )  # 10 a second of 20, and 50 at once
             admitted = 0
             while time.monotonic() - began < 2:
                 admitted += use(rate_limit_sync, caller, 1000)
