@@ -168,7 +168,7 @@ class Database:
             return await _read(connection, endpoint, values)
 
     async def _within(self, timeout_s: float, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine with a timeout and abandon it afterwards. psycopg would wait ten more seconds for a hung server.
+        """Run a coroutine with a timeout, then abandon it: psycopg would wait ten more seconds for a hung server.
 
         Raises:
             DatabaseDown: it took too long.
@@ -203,9 +203,9 @@ async def _configure(connection: AsyncConnection) -> None:
 
 
 async def _read(connection: AsyncConnection, endpoint: Endpoint, values: Mapping[str, Any]) -> QueryResult:
-    # PostgreSQL resolves a view by its current definition, not by the snapshot's. Without the locks, a promotion between
-    # snapshot and query would combine the old generation's number with the new generation's rows. LOCK TABLE takes no
-    # snapshot.
+    # PostgreSQL resolves a view by its current definition, not by that of the snapshot. Without the locks, a promotion
+    # between snapshot and query would combine the old generation's number with the new generation's rows. LOCK TABLE
+    # takes no snapshot.
     begin = sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE {} IN ACCESS SHARE MODE; {}").format(
         sql.SQL(", ").join(sql.Identifier("marts", name) for name in endpoint.reads), sql.SQL(_NEWEST_GENERATION)
     )

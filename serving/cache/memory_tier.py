@@ -66,7 +66,7 @@ class MemoryTier:
             self._evict_one()
 
     def alias(self, raw: RawRequest, response: CachedResponse) -> None:
-        """Make a response available to a raw request. The number of aliases is bounded, so clients cannot fill memory."""
+        """Let a raw request find a response. The number of aliases is bounded, so that clients cannot fill memory."""
         current = self.raw.get(raw)
         if current is response or len(raw[0]) + len(raw[1]) > _MAX_ALIAS_LENGTH:
             return

@@ -1,7 +1,7 @@
 """Switches the cache to a new generation: one pointer key moves, and the keys of the old generation fall out of use.
 
-Before the pointer moves, hot requests and leaderboards are warmed up under the keys of the new generation, within a time
-limit; serving does not depend on them. Old responses expire by themselves; no key is ever deleted by pattern.
+Before the pointer moves, hot requests and leaderboards are warmed up under the keys of the new generation, within a
+time limit; serving does not depend on them. Old responses expire by themselves; no key is ever deleted by pattern.
 """
 
 from __future__ import annotations

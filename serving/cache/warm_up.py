@@ -114,7 +114,7 @@ async def warm_up(redis: MultiplexedRedis, database: Database, published: Publis
 
 
 async def _warm(redis: MultiplexedRedis, database: Database, published: PublishedGeneration, packed: bytes) -> bool:
-    """Load and store one response. Returns False when that fails; the error then reaches the client that requests it."""
+    """Load and store one response. False when that fails; a client that requests it then gets the error."""
     try:
         hot = msgspec.msgpack.decode(packed, type=_HotRequest)
         request = CanonicalRequest(BY_NAME[hot.endpoint], hot.target, hot.values, hot.limit)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from serving.endpoints import freshness, heroes, leaderboards, maps, places, players, search, teams
+from serving.endpoints import freshness, heroes, leaderboard_places, leaderboards, maps, players, search, teams
 from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter, Permission, Value
 
 __all__ = ["BY_NAME", "ENDPOINTS", "Column", "Endpoint", "Pagination", "Parameter", "Permission", "Value"]
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *leaderboards.ENDPOINTS,
-    *places.ENDPOINTS,
+    *leaderboard_places.ENDPOINTS,
     *players.ENDPOINTS,
     *search.ENDPOINTS,
     *heroes.ENDPOINTS,

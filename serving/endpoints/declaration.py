@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import resources
 from typing import Any, Literal
+
+from serving.endpoints.formulas import FORMULAS
 
 __all__ = ["Column", "ColumnType", "Endpoint", "Pagination", "Parameter", "Permission", "Value"]
 
@@ -124,10 +127,11 @@ class Endpoint:
 
     @property
     def sql(self) -> str:
-        """The query, with named parameters."""
+        """The query, with named parameters; `{name}` in the file is replaced by the formula of that name."""
         return _sql(self.name)
 
 
 @functools.cache
 def _sql(name: str) -> str:
-    return (resources.files("serving.endpoints") / "sql" / f"{name}.sql").read_text()
+    text = (resources.files("serving.endpoints") / "sql" / f"{name}.sql").read_text()
+    return re.sub(r"\{(\w+)\}", lambda match: FORMULAS[match[1]], text)

@@ -12,7 +12,15 @@ import psycopg
 import pytest
 from psycopg.pq.abc import PGresult
 
-from orchestration.dbt.contracts import COLUMNS_FILE, EXPOSURES_FILE, columns_module, contracts, exposures
+from orchestration.dbt.contracts import (
+    COLUMNS_FILE,
+    EXPOSURES_FILE,
+    FORMULAS_FILE,
+    columns_module,
+    contracts,
+    exposures,
+    formulas_module,
+)
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.endpoints.contracts import MARTS
 from tests.serving.marts import Marts
@@ -128,6 +136,15 @@ def test_answers_fit_their_schema(reader: httpx.Client, document: dict[str, Any]
 
 def test_columns_are_those_of_the_marts_contracts() -> None:
     assert COLUMNS_FILE.read_text() == columns_module(contracts()), "run `make contracts`"
+
+
+def test_formulas_are_those_of_the_dbt_macros() -> None:
+    assert FORMULAS_FILE.read_text() == formulas_module(), "run `make contracts`"
+
+
+def test_no_query_defines_a_rate_or_an_interval_itself() -> None:
+    for path in (COLUMNS_FILE.parent / "sql").glob("*.sql"):
+        assert not re.search(r"round\(|sqrt\(|1\.96|::numeric", path.read_text(), re.IGNORECASE), path.name
 
 
 def test_dbt_knows_who_reads_its_marts() -> None:
