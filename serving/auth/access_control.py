@@ -1,6 +1,6 @@
-"""The first thing that looks at a request: who asks, whether that may be, and whether it is too much.
+"""Access control, the first step of every request: identifies the caller, checks permission and rate limits.
 
-Everything that decides is in memory, so that to a known caller it costs about as much as to look at the headers.
+All data for the decision is in memory, so for a known caller it costs about as much as reading the headers.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from serving.security.access_rules import AccessRules
 __all__ = ["MAX_HEADERS", "AccessControl", "Caller", "caller_of", "require"]
 
 MAX_HEADERS = 100
-"""Header lines of a request."""
+"""Maximum number of header lines in a request."""
 
 _CALLER = "ladder.caller"
 _PROBE_PATHS = frozenset({"/healthz", "/readyz"})
-"""Always answered: who watches over processes would take a refusal for a death."""
+"""Always served: a supervisor would take an error for a dead process."""
 _ADMIN_PATHS = frozenset({"/metrics"})
-"""Need `admin`, where nothing is open to everybody."""
+"""Require the scope `admin` when anonymous access is off."""
 _REMOVE_IDLE_EVERY_S = 5.0
 
-_BODY_NOT_ALLOWED = RequestTooLarge(413, "body_not_allowed", "a request has no body")
-_TOO_MANY_HEADERS = RequestTooLarge(431, "too_many_headers", f"a request has at most {MAX_HEADERS} headers")
+_BODY_NOT_ALLOWED = RequestTooLarge(413, "body_not_allowed", "a request must not have a body")
+_TOO_MANY_HEADERS = RequestTooLarge(431, "too_many_headers", f"a request may have at most {MAX_HEADERS} headers")
 _MISDIRECTED = MisdirectedRequest()
 _UNAUTHORIZED = Unauthorized()
 _FORBIDDEN = Forbidden("admin")
-_KEYS_NOT_LOADED = Unavailable("keys_unknown", "API keys cannot be looked up at the moment", 2)
+_KEYS_NOT_LOADED = Unavailable("keys_unknown", "API keys cannot be verified at the moment", 2)
 
 
 class AccessControl:
-    """Lets requests in.
+    """Admits or rejects requests.
 
     Args:
-        rules: what the operator has decided.
+        rules: access rules of the operator.
         database_url: login of `ladder_serving`.
-        redis: where limits are settled.
+        redis: holds the shared rate limit buckets.
     """
 
     def __init__(self, rules: AccessRules, database_url: str, redis: RedisTier) -> None:
@@ -62,10 +62,10 @@ class AccessControl:
         self._resolve_address = client_address_resolver(rules.trusted_proxies) if rules.trusted_proxies else None
 
     def admit(self, scope: Scope) -> Caller | ApiError:
-        """Let a request in and count it, or say why not.
+        """Admit a request and count it, or return the error.
 
         Args:
-            scope: of an HTTP request; from here on it holds the caller.
+            scope: ASGI scope of an HTTP request; the caller is stored in it.
         """
         header_lines = scope["headers"]
         headers = dict(header_lines)
@@ -73,12 +73,12 @@ class AccessControl:
         error: ApiError | None = None
         if key is None:
             caller = self._anonymous_caller(scope)
-            if not self._is_anonymous and scope["method"] != "OPTIONS":  # a browser asks first, and shows no key then
+            if not self._is_anonymous and scope["method"] != "OPTIONS":  # CORS preflight requests carry no key
                 error = _UNAUTHORIZED
         else:
             authenticated = self._api_keys.caller(key)
             if authenticated is None:
-                # It counts against the address.
+                # The request counts against the address.
                 caller = self._anonymous_caller(scope)
                 error = _UNAUTHORIZED if self._api_keys.is_loaded else _KEYS_NOT_LOADED
             else:
@@ -108,16 +108,16 @@ class AccessControl:
         return caller if error is None or scope["path"] in _PROBE_PATHS else error
 
     async def admit_after_sync(self, scope: Scope, error: RateLimited) -> Caller | ApiError:
-        """Look again at a request over its limit, once it is known whether the shared bucket holds more."""
+        """Admit a request over its limit again, after the lease was synced with the shared bucket."""
         await self._rate_limit_sync.wait_for_sync(error.caller)
         return self.admit(scope)
 
     async def refresh(self) -> None:
-        """Read the keys, before the first request comes."""
+        """Read the API keys before the first request."""
         await self._api_keys.refresh()
 
     async def run(self) -> None:
-        """Keep limits and keys up to date until cancelled."""
+        """Keep rate limits and API keys up to date until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for work in (self._rate_limit_sync.run(), self._api_keys.run(), self._remove_idle()):
                 tasks.create_task(work)
@@ -147,21 +147,21 @@ class AccessControl:
 
 
 def caller_of(scope: Mapping[str, Any]) -> Caller:
-    """Who was let in with a request."""
+    """The caller of an admitted request."""
     caller: Caller = scope[_CALLER]
     return caller
 
 
 def require(scope: Mapping[str, Any], needed: str) -> None:
-    """See that the caller of a request may read something.
+    """Check that the caller of a request has a permission.
 
     Args:
-        scope: of a request that was let in.
-        needed: what it takes.
+        scope: ASGI scope of an admitted request.
+        needed: the required permission.
 
     Raises:
-        Unauthorized: it came without a key.
-        Forbidden: its key does not allow that.
+        Unauthorized: the request has no key.
+        Forbidden: the key lacks the permission.
     """
     caller = caller_of(scope)
     if needed not in caller.scopes:
@@ -169,7 +169,7 @@ def require(scope: Mapping[str, Any], needed: str) -> None:
 
 
 def _key(headers: Mapping[bytes, bytes]) -> bytes | None:
-    """The key that a request shows. Other schemes of Authorization are a proxy's, and none of ours."""
+    """The API key of a request. Other schemes of Authorization belong to a proxy and are ignored."""
     given = headers.get(b"authorization")
     if given is not None and given[:7].lower() == b"bearer ":
         return given[7:].strip()

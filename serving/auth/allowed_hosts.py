@@ -1,7 +1,7 @@
-"""The names that a server answers to, so that no page elsewhere reads it through a name of its own.
+"""Allowed host names, as a protection against DNS rebinding.
 
-A browser lets a page read what its own host name serves. The owner of that name may have it lead to this machine (DNS
-rebinding), and would read what only this machine or its network reaches. An address cannot be given away like that.
+A browser lets a page read everything that its own host name serves. The owner of that name can resolve it to this
+machine and would then read data that only this machine or its network can reach. IP addresses cannot be rebound.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ _MAX_KNOWN_VALUES = 256
 
 
 class AllowedHosts:
-    """Looks at `Host`.
+    """Checks the `Host` header.
 
     Args:
-        names: names beside those of the loopback interface; `*` for any.
+        names: allowed names in addition to those of the loopback interface; `*` allows any name.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = frozenset(name.lower() for name in names)
         self._allows_any = "*" in self._names
         self.known_values: set[bytes | None] = {None}
-        """Values that are allowed, as they came; read directly on the way of a hit. Browsers always send one."""
+        """Allowed raw values, read directly by the hit path. A missing header is allowed: browsers always send one."""
 
     def allows(self, value: bytes) -> bool:
-        """Whether a request with this `Host` is for this server."""
+        """Whether a request with this `Host` value is allowed."""
         name = _host_name(value.decode("latin-1"))
         allowed = (
             self._allows_any
@@ -43,7 +43,7 @@ class AllowedHosts:
 
 
 def _host_name(value: str) -> str:
-    """A host without its port, brackets and final dot."""
+    """A host without port, brackets and final dot."""
     host = value[1:].partition("]")[0] if value.startswith("[") else value.partition(":")[0]
     return host.removesuffix(".").lower()
 

@@ -1,7 +1,7 @@
-"""The keys that are valid, in memory: read once a second, so that no request waits for a look-up.
+"""The valid API keys in memory, read once per second, so that no request waits for a query.
 
-A key that is made or revoked is so in every process within two seconds: one between two readings, and what a reading
-takes. While PostgreSQL is down nothing can be revoked, and what was valid stays so until it expires.
+A created or revoked key takes effect in every process within two seconds: one second between two reads, and the
+duration of a read. While PostgreSQL is down no key can be revoked, and valid keys stay valid until they expire.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["ApiKeyCache"]
 _READ_EVERY_S = 1.0
 _READ_LIMIT_S = 1.0
 _RECORD_EVERY_S = 60.0
-"""How often it is noted that a key is in use."""
+"""Interval in which the last use of a key is recorded."""
 
 _CONNECTION: dict[str, Any] = {
     "autocommit": True,
     "connect_timeout": 2,
-    # The role reads only, but for the notes of uses.
+    # The role is read-only except for the table of uses.
     "options": f"-c timezone=UTC -c statement_timeout={_READ_LIMIT_S:.0f}s -c default_transaction_read_only=off",
     "application_name": "ladderhouse-api-keys",
 }
@@ -53,12 +53,12 @@ Row = tuple[str, bytes, list[str], int | None, int | None, datetime | None]
 
 
 class ApiKeyCache:
-    """The valid keys.
+    """The valid API keys.
 
     Args:
         url: login of `ladder_serving`.
-        rules: limits of keys that have none of their own.
-        limits: settles what the keys' callers spend.
+        rules: default limits of keys without their own.
+        rate_limit_sync: syncs the leases of the keys' callers.
     """
 
     def __init__(self, url: str, rules: AccessRules, rate_limit_sync: RateLimitSync) -> None:
@@ -72,13 +72,13 @@ class ApiKeyCache:
         self._recorded_at: dict[str, float] = {}
         self._dummy_digest = secrets.token_bytes(32)
         self.is_loaded = False
-        """Whether the keys were ever read; before that, a key that is not known may be valid."""
+        """Whether the keys were read at least once; before that, an unknown key may be valid."""
 
     def caller(self, key: bytes) -> Caller | None:
-        """Who has a key; None when it is not valid.
+        """The caller of a key; None when the key is not valid.
 
-        The digest of what came is compared in constant time, also where no key has its id: how long it takes tells
-        neither which ids there are nor how much of a key was guessed.
+        The digests are compared in constant time, even if no key has this id, so the duration reveals neither the
+        existing ids nor how much of a key was guessed.
         """
         if len(key) != KEY_LENGTH:
             return None
@@ -86,7 +86,7 @@ class ApiKeyCache:
         return caller if hmac.compare_digest(digest_of(key), digest) else None
 
     async def run(self) -> None:
-        """Read and note until cancelled."""
+        """Read keys and record uses until cancelled."""
         removing_expired = asyncio.create_task(self._remove_expired())
         try:
             while True:
@@ -97,21 +97,21 @@ class ApiKeyCache:
             await self._disconnect()
 
     async def refresh(self) -> None:
-        """Read the keys once, and note which are in use."""
+        """Read the keys once, and record which are in use."""
         try:
             async with asyncio.timeout(_READ_LIMIT_S):
                 await self._read_keys()
                 await self._record_uses()
         except (psycopg.OperationalError, TimeoutError) as error:
-            # PostgreSQL is down; the watcher tells of that.
-            _logger.debug("keys could not be read: %r", error)
+            # PostgreSQL is down; the watcher reports that.
+            _logger.debug("API keys could not be read: %r", error)
             await self._disconnect()
         except Exception:
-            _logger.exception("keys could not be read; this goes on")
+            _logger.exception("API keys could not be read; trying again")
             await self._disconnect()
 
     async def _remove_expired(self) -> None:
-        """Part with keys at their end, whatever PostgreSQL does."""
+        """Remove expired keys, independently of PostgreSQL."""
         while True:
             await asyncio.sleep(_READ_EVERY_S)
             now = datetime.now(UTC)

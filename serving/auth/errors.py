@@ -1,12 +1,12 @@
-"""Why a caller is sent away.
+"""Errors of access control.
 
-Refusal (serving.errors)
-+-- Unauthorized          401: a key is needed, or this is none; the same words whatever is wrong with it
-+-- Forbidden             403: the key may not read this
-+-- Limited               429: too many requests or rows; `Retry-After` and `RateLimit` say when to ask again
-+-- TooLarge              413, 414, 431: a body, or a longer target or more headers than anybody needs
-+-- WrongMethod           405: something else than a question
-+-- Misdirected           421: for a host name that is not one of this API
+ApiError (serving.errors)
++-- Unauthorized          401: no valid API key; the message is the same for all reasons
++-- Forbidden             403: the API key lacks a scope
++-- RateLimited           429: too many requests or rows; `Retry-After` and `RateLimit` say when to try again
++-- RequestTooLarge       413, 414, 431: a body, a target that is too long, or too many headers
++-- MethodNotAllowed      405: neither GET nor HEAD
++-- MisdirectedRequest    421: the host name is not allowed
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ __all__ = ["Forbidden", "MethodNotAllowed", "MisdirectedRequest", "RateLimited",
 
 
 class Unauthorized(ApiError):
-    """A key is needed, or what came is none: whether it never was one, is revoked or has expired is not told."""
+    """No valid API key. The error does not reveal whether a key is missing, unknown, revoked or expired."""
 
     def __init__(self) -> None:
         super().__init__(
-            401, "unauthorized", "a valid API key is needed: Authorization: Bearer <key>, or X-API-Key: <key>"
+            401, "unauthorized", "a valid API key is required: Authorization: Bearer <key>, or X-API-Key: <key>"
         )
 
     @property
     def headers(self) -> dict[str, str]:
-        """`WWW-Authenticate` as well."""
+        """Adds `WWW-Authenticate`."""
         return {**super().headers, "www-authenticate": 'Bearer realm="ladderhouse"'}
 
 
 class Forbidden(ApiError):
-    """The key may not read this.
+    """The API key lacks a scope.
 
     Args:
-        scope: what it lacks.
+        scope: the missing scope.
     """
 
     def __init__(self, scope: str) -> None:
@@ -47,10 +47,10 @@ class Forbidden(ApiError):
 
 
 class RateLimited(ApiError):
-    """Too much was asked in too short a time.
+    """The caller has exhausted a rate limit.
 
     Args:
-        caller: whose limits are spent.
+        caller: the caller whose limit is exhausted.
     """
 
     def __init__(self, caller: Caller) -> None:
@@ -58,12 +58,12 @@ class RateLimited(ApiError):
         self.retry_after_s = max(1, math.ceil(caller.wait_s(time.monotonic())))
         exhausted = "requests" if caller.requests.remaining < 1 else "rows"
         super().__init__(
-            429, "rate_limited", f"more {exhausted} than this caller may have; ask again in {self.retry_after_s} s"
+            429, "rate_limited", f"rate limit for {exhausted} exceeded; try again in {self.retry_after_s} s"
         )
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Retry-After`, and the fields of draft-ietf-httpapi-ratelimit-headers-10."""
+        """Adds `Retry-After` and the fields of draft-ietf-httpapi-ratelimit-headers-10."""
         policies, states = [], []
         for name, lease in (("requests", self.caller.requests), ("rows", self.caller.rows)):
             if lease.per_minute:
@@ -79,36 +79,36 @@ class RateLimited(ApiError):
 
 
 class _ConnectionClosingError(ApiError):
-    """A refusal after which the connection ends: a body that came with the request is not read."""
+    """An error after which the connection is closed, because the body of the request is not read."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Connection: close` as well, so that a client does not send its next request on a connection that ends."""
+        """Adds `Connection: close`, so that the client does not reuse the connection."""
         return {**super().headers, "connection": "close"}
 
 
 class RequestTooLarge(_ConnectionClosingError):
-    """A request that carries more than a question."""
+    """A request with a body, a long target or many headers."""
 
 
 class MisdirectedRequest(_ConnectionClosingError):
-    """A request for a host name that is not one of this API."""
+    """A request for a host name that is not allowed."""
 
     def __init__(self) -> None:
         super().__init__(
             421,
             "unknown_host",
-            "this API does not answer to that host name; use its address, or list it in LADDER_API_HOSTS",
+            "this API does not serve that host name; use its address, or list the name in LADDER_API_HOSTS",
         )
 
 
 class MethodNotAllowed(ApiError):
-    """A request that asks for nothing."""
+    """A request with another method than GET and HEAD."""
 
     def __init__(self) -> None:
-        super().__init__(405, "method_not_allowed", "only GET and HEAD are answered")
+        super().__init__(405, "method_not_allowed", "only GET and HEAD are supported")
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Allow` as well."""
+        """Adds `Allow`."""
         return {**super().headers, "allow": ALLOWED_METHODS}

@@ -1,4 +1,4 @@
-"""Every resource of the API, declared."""
+"""The endpoints of the API: declarations from which routes, validation, keys and documentation follow."""
 
 from __future__ import annotations
 

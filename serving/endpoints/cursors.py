@@ -1,4 +1,4 @@
-"""Opaque cursors: where a page ended, as the keyset of its last row."""
+"""Opaque cursors for keyset pagination: the keyset values of the last row of a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INTEGER_BOUND = 2**63
 
 
 def encode_cursor(pagination: Pagination, row: Mapping[str, Any]) -> str:
-    """The cursor behind a row."""
+    """The cursor after a row."""
     keyset = msgspec.json.encode([row[column.name] for column in pagination.keyset])
     return base64.urlsafe_b64encode(keyset).rstrip(b"=").decode()
 
@@ -30,14 +30,14 @@ def decode_cursor(pagination: Pagination, text: str | None) -> dict[str, Any]:
     """Parameters `after_<name>` of the SQL; all None without a cursor.
 
     Raises:
-        Refusal: 400, the text is no cursor of this list.
+        ApiError: 400, the text is not a cursor of this list.
     """
     if text is None:
         return {f"after_{column.name}": None for column in pagination.keyset}
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         decoded: tuple[Any, ...] = msgspec.json.decode(raw, type=GenericAlias(tuple, pagination.types))
-        # One spelling of a moment, whatever its offset; at the ends of time some have none.
+        # Timestamps in UTC are canonical; the first and last day of the range can overflow.
         values = tuple(_in_utc(value) if isinstance(value, datetime) else value for value in decoded)
     except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError):
         raise _invalid_cursor() from None
@@ -50,7 +50,7 @@ def decode_cursor(pagination: Pagination, text: str | None) -> dict[str, Any]:
 
 
 def canonical_cursor(pagination: Pagination, values: Mapping[str, Any]) -> str:
-    """The one spelling of a cursor."""
+    """The canonical form of a cursor."""
     return encode_cursor(pagination, {column.name: values[f"after_{column.name}"] for column in pagination.keyset})
 
 
@@ -59,4 +59,6 @@ def _in_utc(timestamp: datetime) -> datetime:
 
 
 def _invalid_cursor() -> ApiError:
-    return ApiError(400, "invalid_cursor", "the cursor is none of this list; take it from meta.next, or leave it out")
+    return ApiError(
+        400, "invalid_cursor", "the cursor is not one of this list; take it from meta.next, or leave it out"
+    )

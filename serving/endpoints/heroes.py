@@ -1,4 +1,4 @@
-"""Heroes over all players: trends, win rates, and one hero over time."""
+"""Heroes over all players: trends, win rates, and one hero by week."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["ENDPOINTS"]
 
 _RATES = "character_win_rates"
 _SUMS = (
-    Column("matches", "integer", "slots with the character, all with a known result"),
-    Column("wins", "integer", "of these won"),
-    Column("losses", "integer", "of these lost"),
+    Column("matches", "integer", "player slots with the character and a known result"),
+    Column("wins", "integer", "matches won"),
+    Column("losses", "integer", "matches lost"),
     *mart_columns(_RATES, *INTERVAL),
-    Column("picks", "integer", "the same as matches"),
+    Column("picks", "integer", "same as matches"),
 )
 _BANS = mart_columns(_RATES, "bans")
 _BRACKET = Parameter("rank_bracket", str, "only this bracket", choices=BRACKETS)
@@ -31,7 +31,7 @@ _BRACKET = Parameter("rank_bracket", str, "only this bracket", choices=BRACKETS)
 _TRENDS = Endpoint(
     name="hero_meta_trends",
     path="/heroes/meta-trends",
-    summary="How heroes' win and pick rates moved against the window before, the largest rise first",
+    summary="Change of heroes' win and pick rates against the previous window, the largest rise first",
     mart="hero_meta_trends",
     reads=("dim_characters", "hero_meta_trends"),
     parameters=(
@@ -55,7 +55,7 @@ _TRENDS = Endpoint(
 _WIN_RATES = Endpoint(
     name="hero_win_rates",
     path="/heroes/win-rates",
-    summary="Heroes' results over a patch, a bracket or a range of days, the highest sure win rate first",
+    summary="Heroes' results by patch, bracket or date range, the highest lower bound of the win rate first",
     mart=_RATES,
     reads=(_RATES, "dim_characters"),
     parameters=(
@@ -83,7 +83,7 @@ _TIMELINE = Endpoint(
     reads=(_RATES, "dim_characters"),
     parameters=(
         Parameter("game", str, "game", in_path=True, choices=GAMES),
-        Parameter("character_id", str, "the source's own id", in_path=True, pattern=ID),
+        Parameter("character_id", str, "id in the source", in_path=True, pattern=ID),
         _BRACKET,
         SINCE,
         UNTIL,

@@ -1,4 +1,4 @@
-"""A player's place on a board."""
+"""A player's place on a leaderboard."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ENDPOINTS = (
     Endpoint(
         name="leaderboard_place",
         path="/leaderboards/{board}/players/{player_id}",
-        summary="A player's place on a board, between those right above and below",
+        summary="A player's place on a leaderboard, with the neighbours above and below",
         mart=_MART,
         reads=(_MART,),
         parameters=(
-            Parameter("board", str, "name of the board", in_path=True, pattern="^[a-z0-9_]{1,64}$"),
-            Parameter("player_id", str, "the source's own id", in_path=True, pattern=ID),
+            Parameter("board", str, "name of the leaderboard", in_path=True, pattern="^[a-z0-9_]{1,64}$"),
+            Parameter("player_id", str, "id in the source", in_path=True, pattern=ID),
             Parameter("neighbours", int, "players on either side", default=5, minimum=0, maximum=50),
         ),
         columns=(
-            Column("distance", "integer", "entries from the player asked for, who has 0; those above have less"),
-            Column("players", "integer", "players who are ranked on the board"),
+            Column("distance", "integer", "position relative to the requested player; negative above"),
+            Column("players", "integer", "ranked players on the leaderboard"),
             *mart_columns(_MART, "rank", "player_id", "display_name", "score", *RECORD, "win_rate"),
         ),
         max_age_s=5 * 60,

@@ -1,4 +1,4 @@
-"""One player: profile, results, characters, maps, matches, rank over time, form, and who they are in other games."""
+"""One player: profile, results, heroes, maps, matches, ranks, form, benchmarks, other players, and the person."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from serving.endpoints.fields import (
 __all__ = ["ENDPOINTS"]
 
 _MATCH, _SLOT = mart_columns("fct_player_matches", "match_id", "player_slot")
-# What is listed has a time.
+# Listed matches have a time, so this is never null.
 _PLAYED_AT = Column("played_at", "timestamp", "start of the match")
 _LADDER, _DAY = mart_columns("rank_progression", "ladder", "observed_date")
 _COMBAT = ("kills", "deaths", "assists")
@@ -48,7 +48,7 @@ _PROFILE = Endpoint(
 _WIN_LOSS = Endpoint(
     name="player_win_loss",
     path="/players/{game}/{player_id}/win-loss",
-    summary="A player's results over all time, 30 days and 7 days; of another mode no row where no match of it counts",
+    summary="A player's results over all time, 30 days and 7 days; no rows for a mode without counted matches",
     mart="player_win_rates",
     reads=("dim_modes", "dim_players", "player_mode_win_rates", "player_win_rates"),
     parameters=(*PLAYER, replace(MODE, description="mode of the game; the game's standard mode by default")),
@@ -98,14 +98,14 @@ _MAPS = Endpoint(
 _MATCHES = Endpoint(
     name="player_matches",
     path="/players/{game}/{player_id}/matches",
-    summary="A player's matches that have a known time, the newest first",
+    summary="A player's matches with a known time, the newest first",
     mart="fct_player_matches",
     reads=("dim_characters", "dim_players", "fct_player_matches"),
     parameters=(
         *PLAYER,
         Parameter("character_id", str, "only matches with this hero", pattern=ID),
         replace(MODE, description="only matches of this mode; of all modes by default"),
-        Parameter("significant", bool, "only matches that do (or do not) count in win rates"),
+        Parameter("significant", bool, "only matches that count (or do not count) in win rates"),
     ),
     columns=(
         _MATCH,
@@ -145,7 +145,7 @@ _RANKS = Endpoint(
 _FORM = Endpoint(
     name="player_form",
     path="/players/{game}/{player_id}/form",
-    summary="A player's newest 20 matches with statistics, and where the rating goes; all null without any",
+    summary="Rating trend over a player's newest 20 matches with statistics; null without any",
     mart="player_form",
     reads=("dim_players", "player_form"),
     parameters=PLAYER,
@@ -163,7 +163,7 @@ _FORM = Endpoint(
 _BENCHMARKS = Endpoint(
     name="player_benchmarks",
     path="/players/{game}/{player_id}/benchmarks",
-    summary="A player's metrics against all others and those of the own bracket",
+    summary="A player's metrics compared to all players and to the own bracket",
     mart="player_benchmarks",
     reads=("dim_players", "player_benchmarks"),
     parameters=PLAYER,
@@ -201,7 +201,7 @@ def _others(name: str, mart: str, summary: str) -> Endpoint:
 _PERSON = Endpoint(
     name="player_person",
     path="/players/{game}/{player_id}/person",
-    summary="Every player of the same person, over all games, with rank and results",
+    summary="All players of the same person in all games, with rank and results",
     mart="bridge_player_identities",
     reads=("bridge_player_identities", "dim_players", "player_win_rates"),
     parameters=PLAYER,
@@ -224,7 +224,7 @@ ENDPOINTS = (
     _RANKS,
     _FORM,
     _BENCHMARKS,
-    _others("teammates", "teammates", "Who a player has played with, the most often first"),
-    _others("opponents", "head_to_head", "Who a player has played against, the most often first"),
+    _others("teammates", "teammates", "Players on the same side, the most frequent first"),
+    _others("opponents", "head_to_head", "Players on the other side, the most frequent first"),
     _PERSON,
 )

@@ -1,4 +1,4 @@
-"""Sends stored answers: the same way from the hit path and from behind the router."""
+"""Sends cached responses, from the hit path and from the router."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ async def send_response(
     metrics: Metrics,
     timing: bytes = b"",
 ) -> None:
-    """Send an answer: 304 to who has it, compressed to who takes that, marked when it may be stale.
+    """Send a response: 304 if the client has it, compressed if the client accepts that, marked if it may be stale.
 
     Args:
-        answer: what to send.
-        scope: the request.
-        send: where to.
-        watcher: says what is published.
-        metrics: counts the answer.
-        timing: where it was found and how long that took, as Server-Timing has it; empty for a hit, whose answer says
-            so itself.
+        response: the response.
+        scope: ASGI scope of the request.
+        send: ASGI send function.
+        watcher: knows the published generation.
+        metrics: counts the response.
+        timing: tier and duration for Server-Timing; empty for a hit, whose stored headers contain the tier.
     """
     if_none_match = accept_encoding = b""
     for name, value in scope["headers"]:
@@ -47,7 +46,7 @@ async def send_response(
             if_none_match = value
         elif name == b"accept-encoding":
             accept_encoding = value
-    # The wildcard means any answer that exists, and here is one.
+    # The wildcard matches any existing response.
     if if_none_match and (if_none_match in (response.etag, b"*") or etag_matches(if_none_match, response.etag)):
         start, body, status = response.not_modified, _EMPTY_BODY, 304
     else:
@@ -68,22 +67,22 @@ async def send_response(
 
 
 def etag_matches(if_none_match: bytes, etag: bytes) -> bool:
-    """Whether an If-None-Match lists the tag; weakly compared, as RFC 9110 says.
+    """Whether an If-None-Match header lists the tag, by the weak comparison of RFC 9110.
 
-    The wildcard names none: whether it matches is known only after the look-up.
+    False for the wildcard, because whether the response exists is known only after the lookup.
     """
     strong = etag.removeprefix(b"W/")
     return bool(if_none_match) and any(tag.strip().removeprefix(b"W/") == strong for tag in if_none_match.split(b","))
 
 
 class ApiResponse(Response):
-    """An answer that was found behind the router.
+    """A cached response as a response of Starlette.
 
     Args:
-        answer: what to send.
-        timing: where it was found and how long that took, as Server-Timing has it.
-        watcher: says what is published.
-        metrics: counts the answer.
+        response: the response.
+        timing: tier and duration for Server-Timing.
+        watcher: knows the published generation.
+        metrics: counts the response.
     """
 
     def __init__(self, response: CachedResponse, timing: bytes, watcher: GenerationWatcher, metrics: Metrics) -> None:
@@ -94,12 +93,12 @@ class ApiResponse(Response):
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         await send_response(self._response, scope, send, self._watcher, self._metrics, self._timing)
 
 
 class NotModified(Response):
-    """304, told by the tag alone, before anything was looked up."""
+    """304, decided by the entity tag alone, before any lookup."""
 
     def __init__(self, endpoint: Endpoint, etag: bytes, watcher: GenerationWatcher, metrics: Metrics) -> None:
         super().__init__()
@@ -109,7 +108,7 @@ class NotModified(Response):
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         start = self._start
         if self._watcher.is_database_down:
             start = _with_headers(start, _stale_headers(self._endpoint, self._watcher.seconds_since_confirmed))
@@ -119,7 +118,7 @@ class NotModified(Response):
 
 
 def _stale_headers(endpoint: Endpoint, age_s: int) -> list[tuple[bytes, bytes]]:
-    """Who keeps it may do so for a few seconds: what is left of its max-age beside its age (RFC 9111, 4.2.1)."""
+    """Allow caches to keep a stale response for a few seconds: max-age minus age (RFC 9111, 4.2.1)."""
     return [
         (b"cache-control", b"%s, max-age=%d" % (cache_visibility(endpoint), age_s + _STALE_MAX_AGE_S)),
         (b"age", b"%d" % age_s),
@@ -129,6 +128,6 @@ def _stale_headers(endpoint: Endpoint, age_s: int) -> list[tuple[bytes, bytes]]:
 
 
 def _with_headers(start: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """The same start with some headers in place of what it says under their names."""
+    """A start message with some headers replaced."""
     names = {name for name, _ in headers}
     return {**start, "headers": [*(header for header in start["headers"] if header[0] not in names), *headers]}

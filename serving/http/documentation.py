@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document as a page that needs nothing from elsewhere, not even a script."""
+"""`/docs`: the OpenAPI document as one HTML page without scripts and external resources."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of the page: it loads nothing, and only this style is its own."""
+"""Content-Security-Policy of the page: it loads nothing, and allows its own style only."""
 
 
 def documentation_page(document: Mapping[str, Any]) -> str:
@@ -48,7 +48,7 @@ def documentation_page(document: Mapping[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(info['title'])}</h1><p>{escape(info.get('description', ''))}</p>"
-        '<p>The same for programs: <a href="/openapi.json">openapi.json</a></p>'
+        '<p>Machine-readable: <a href="/openapi.json">openapi.json</a></p>'
         f"<main>{sections}</main></body></html>"
     )
 
@@ -91,7 +91,7 @@ def _fields(operation: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """A schema in a few words: its type, choices, bounds and default."""
+    """A schema as short text: type, choices, bounds and default."""
     kinds = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
     words = []
     for kind in kinds:

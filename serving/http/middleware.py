@@ -1,4 +1,4 @@
-"""The outermost layer: answers a known request from stored bytes before any framework sees it."""
+"""The outermost middleware: serves known requests from stored bytes, before FastAPI is entered."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _logger = logging.getLogger(__name__)
 
 
 class CacheFirstMiddleware:
-    """Lets requests in, answers hits; lets everything else through, gives errors a request id, counts.
+    """Checks access, serves hits, and forwards other requests; adds a request id to errors and counts requests.
 
     Args:
-        app: what answers the rest.
-        memory: where hits are found.
-        cache: makes hits again before their age is over.
-        watcher: says which generation a hit has to be of.
+        app: handles requests that are not hits.
+        memory: holds the hits.
+        cache: refreshes responses before they expire.
+        watcher: knows the published generation, of which a hit must be.
         metrics: counts requests.
-        gate: says who is let in.
-        browsers: says what browsers are told.
+        access_control: admits requests.
+        security_headers: adds CORS and security headers.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class CacheFirstMiddleware:
         self._request_numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         if self._security_headers.changes_cached_responses:
             send = self._security_headers.wrap(scope, send)
         if scope["method"] == "HEAD":
-            # The same as GET, without the body.
+            # Handled like GET, without the body.
             scope = {**scope, "method": "GET"}
             send = _without_body(send)
         caller = self._access_control.admit(scope)
@@ -96,7 +96,7 @@ class CacheFirstMiddleware:
         await self._forward(scope, receive, send)
 
     async def _handle_other_method(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a browser that asks whether a page may ask; nothing else but GET and HEAD has a meaning here."""
+        """Handle a CORS preflight request; reject all other methods."""
         preflight_headers = self._security_headers.preflight(scope) if scope["method"] == "OPTIONS" else None
         if preflight_headers is None:
             await self._forward(scope, receive, send, MethodNotAllowed())
@@ -132,10 +132,12 @@ class CacheFirstMiddleware:
                 name = request_id.decode()
                 _logger.exception("request %s failed", name, extra={"request_id": name})
                 if not status:
-                    internal_error = ApiError(500, "internal_error", "something went wrong here; it is in the log")
+                    internal_error = ApiError(
+                        500, "internal_error", "internal error; see the log under this request id"
+                    )
                     await _send_error(send_and_record, internal_error)
         endpoint = getattr(scope.get("route"), "name", OTHER)
-        # Answers with data were counted when they were delivered.
+        # Data responses were counted when they were sent.
         if status >= 400 or not self._metrics.has_endpoint(endpoint):
             self._metrics.requests(endpoint, status).add()
 

@@ -1,4 +1,4 @@
-"""The schemas that OpenAPI shows, from the declarations."""
+"""OpenAPI schemas of responses, from the endpoint declarations."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _ERROR = {
             "required": ["code", "message", "detail"],
             "additionalProperties": False,
             "properties": {
-                "code": {"type": "string", "description": "for programs; does not change"},
-                "message": {"type": "string", "description": "for people"},
-                "detail": {"description": "anything more, or null"},
+                "code": {"type": "string", "description": "stable identifier for programs"},
+                "message": {"type": "string", "description": "message for people"},
+                "detail": {"description": "further information, or null"},
             },
         }
     },
@@ -36,20 +36,20 @@ _ERROR = {
 
 
 def openapi_responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
-    """What an endpoint may answer, by status."""
+    """Possible responses of an endpoint, by status."""
     responses: dict[int | str, dict[str, Any]] = {
         200: {"description": endpoint.summary, "content": {"application/json": {"schema": _envelope(endpoint)}}},
-        304: {"description": "the client has this answer (If-None-Match)"},
-        400: _error("an unknown, repeated or unusable query parameter"),
-        401: _error("an API key is needed, or this is none"),
-        403: _error("the API key may not read this"),
-        413: _error("a body, of which no request has any"),
+        304: {"description": "the client has this response already (If-None-Match)"},
+        400: _error("an unknown, repeated or invalid query parameter"),
+        401: _error("no valid API key"),
+        403: _error("the API key lacks the required scope"),
+        413: _error("the request has a body"),
         414: _error("the path and query are too long"),
-        421: _error("the host name is not one of this API"),
-        422: _error("a parameter of the wrong type or out of its bounds"),
-        429: _error("too many requests or rows; Retry-After says when to ask again"),
+        421: _error("the host name is not allowed"),
+        422: _error("a parameter of the wrong type or out of bounds"),
+        429: _error("too many requests or rows; Retry-After says when to try again"),
         431: _error("too many headers"),
-        503: _error("nothing published yet, or the answer is not cached and the database cannot be asked"),
+        503: _error("nothing is published yet, or the response is not cached and the database cannot be reached"),
     }
     if endpoint.subject:
         responses[404] = _error(f"there is no such {endpoint.subject}")
@@ -78,15 +78,18 @@ def _envelope(endpoint: Endpoint) -> dict[str, Any]:
                 "required": ["as_of", "as_of_date", "generation", "mart", "next"],
                 "additionalProperties": False,
                 "properties": {
-                    "as_of": {"type": "string", "format": "date-time", "description": "when this data was published"},
+                    "as_of": {"type": "string", "format": "date-time", "description": "when the data was published"},
                     "as_of_date": {
                         "type": ["string", "null"],
                         "format": "date",
-                        "description": "the date that windows hang on",
+                        "description": "anchor date of the rolling windows",
                     },
-                    "generation": {"type": "integer", "description": "number of the publication"},
-                    "mart": {"type": "string", "description": "where the data comes from"},
-                    "next": {"type": ["string", "null"], "description": "cursor of the next page; null at the end"},
+                    "generation": {"type": "integer", "description": "number of the published generation"},
+                    "mart": {"type": "string", "description": "source mart of the data"},
+                    "next": {
+                        "type": ["string", "null"],
+                        "description": "cursor of the next page; null on the last",
+                    },
                 },
             },
         },

@@ -1,4 +1,4 @@
-"""Routes from declarations: FastAPI validates, the cache answers."""
+"""Routes from endpoint declarations: FastAPI validates, the cache responds."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _handler(
         timing = b"%s;dur=%.3f" % (tier.encode(), 1000 * (time.perf_counter() - started_at))
         return ApiResponse(response, timing, watcher, metrics)
 
-    # FastAPI reads parameters, their bounds and their documentation from the signature.
+    # FastAPI takes parameters, bounds and documentation from the signature.
     handle.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request),
@@ -109,37 +109,37 @@ def _pagination_parameters(pagination: Pagination | None) -> tuple[Parameter, ..
     if pagination is None:
         return ()
     return (
-        Parameter("limit", int, "rows of a page", default=pagination.default, minimum=1, maximum=pagination.maximum),
-        Parameter("cursor", str, "meta.next of the page before", pattern=f"^[A-Za-z0-9_-]{{1,{MAX_CURSOR_LENGTH}}}$"),
+        Parameter("limit", int, "rows per page", default=pagination.default, minimum=1, maximum=pagination.maximum),
+        Parameter("cursor", str, "meta.next of the previous page", pattern=f"^[A-Za-z0-9_-]{{1,{MAX_CURSOR_LENGTH}}}$"),
     )
 
 
 def _check_query(request: Request, allowed: Mapping[str, Parameter]) -> None:
-    """A parameter that is not known, or is given twice, is a mistake; answering as if it were not there hides it."""
+    """Reject unknown and repeated parameters, because ignoring them would hide a mistake of the client."""
     names = [name for name, _ in request.query_params.multi_items()]
     unknown = sorted(set(names) - set(allowed))
     if unknown:
         raise ApiError(
-            400, "unknown_parameter", f"no such parameter: {unknown[0][:64]!r}", {"allowed": sorted(allowed)}
+            400, "unknown_parameter", f"unknown parameter: {unknown[0][:64]!r}", {"allowed": sorted(allowed)}
         )
     repeated = sorted({name for name in names if allowed[name].count is None and names.count(name) > 1})
     if repeated:
-        raise ApiError(400, "repeated_parameter", f"given more than once: {repeated[0]}")
+        raise ApiError(400, "repeated_parameter", f"parameter given more than once: {repeated[0]}")
 
 
 def _parse_integer(value: object) -> object:
-    """A choice among numbers comes as text, like everything in a query."""
+    """Convert the text of a numeric choice."""
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
 def _parse_date(value: object) -> object:
-    """A day has one spelling: pydantic alone would take seconds since 1970 too."""
+    """Accept dates in one format only; pydantic would accept seconds since 1970 too."""
     if isinstance(value, str) and not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise PydanticCustomError("no_day", "a day is spelled as in 2026-01-31")
+        raise PydanticCustomError("invalid_date", "a date has the form 2026-01-31")
     return value
 
 
 def _without_repeats(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
-        raise PydanticCustomError("repeated", "each value may be given once")
+        raise PydanticCustomError("repeated", "each value may be given only once")
     return values

@@ -1,15 +1,15 @@
-"""What each caller may still spend in this process: counted here, settled with the shared buckets elsewhere.
+"""Rate limit leases: what each caller may use in this process without a round trip to the shared bucket.
 
-A limit is a bucket that all processes share. It holds what may be spent in ten seconds and fills at the rate of the
-limit. A process has a lease of a part of it in hand and counts that down, which takes no look elsewhere. With a caller
-whom it has not met it does not wait for a lease: it lends what a lease would be, and takes that out of the bucket
-afterwards, even below nothing. Debts are paid before anything else is lent, so that the rate holds in the long run.
+A limit is a token bucket that all processes share. It holds the tokens of ten seconds and fills at the rate of the
+limit. A process holds a lease, a part of the bucket, and counts it down in memory. A new caller does not wait for a
+lease: the process borrows one lease at once and takes it out of the bucket at the next sync, even below zero. This debt
+is paid before the bucket grants anything else, so the rate holds in the long run.
 
-In any t seconds a caller gets no more than a bucket, twice a lease of each process, and what a bucket fills in t: a
-process may hold a lease beside a full bucket at first, and have lent one on an empty bucket in the end. Leases are such
-that the two make at most a second bucket (or two requests for each process, where a bucket holds less than that).
-Each further server on the same Redis adds its own leases. An answer's rows are counted when it is sent, and so the
-last answers may go over the limit by what they hold; that is a debt too.
+In any t seconds a caller gets at most one bucket, two leases per process, and what the bucket fills in t: a process may
+hold a lease beside a full bucket at the start, and borrow one from an empty bucket at the end. Leases are sized so that
+both together are at most a second bucket (or two requests per process, if a bucket holds less). Each further server on
+the same Redis adds its own leases. The rows of a response are counted when it is sent, so the last responses may exceed
+the limit by their rows; that is a debt too.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = ["WINDOW_S", "Caller", "RateLimitLease"]
 WINDOW_S = 10
 """Seconds in which an empty bucket fills."""
 KEY_SUBJECT_PREFIX = "key:"
-"""How the subject of a key begins."""
+"""Prefix of the subject of a caller with an API key."""
 
 
 class RateLimitLease:
-    """What a process may spend of one limit for one caller.
+    """The lease of one process on one limit of one caller.
 
     Args:
-        per_minute: the limit; 0 for none.
-        processes: workers of this server.
+        per_minute: the limit; 0 for no limit.
+        processes: number of workers of this server.
     """
 
     __slots__ = (
@@ -50,17 +50,17 @@ class RateLimitLease:
         self.processes = processes
         self.per_second = per_minute / 60
         self.capacity: float = max(1, per_minute * WINDOW_S // 60) if per_minute else math.inf
-        """What the bucket holds when it is full."""
+        """Tokens in a full bucket."""
         self.size: float = max(1, self.capacity // (2 * processes)) if per_minute else math.inf
-        """The most that this process has in hand."""
+        """Maximum number of tokens that this process holds."""
         self.low_water_mark: float = self.size / 2 if per_minute else -math.inf
-        """Below this it is time to ask for more."""
+        """Below this the process requests a sync."""
         self.remaining: float = self.size
-        """What may be spent; negative after an answer of more rows than were left."""
+        """Tokens that may be used; negative after a response with more rows than remained."""
         self.debt: float = self.size if per_minute else 0
-        """Lent without asking, and not yet taken out of the bucket."""
+        """Tokens that were borrowed and are not yet taken out of the bucket."""
         self.wait_s = 0.0
-        """Seconds until something could be spent again, when last settled."""
+        """Seconds until a token is available, at the time of the last sync."""
 
     @property
     def window_s(self) -> int:
@@ -69,21 +69,21 @@ class RateLimitLease:
 
     @property
     def idle_after_s(self) -> float:
-        """Seconds without a request after which a process may lend anew: until then, what all have lent is paid."""
+        """Seconds without a request after which a caller counts as new; the debts of all processes are paid by then."""
         return max(self.capacity, 2 * self.processes * self.size) / self.per_second if self.per_minute else 0.0
 
     def requested_amount(self, *, is_idle: bool) -> int:
-        """What is asked of the bucket, so that a whole lease is in hand again; of who rests, nothing is kept."""
+        """Tokens to request from the bucket to hold a full lease again; an idle caller returns its lease."""
         return math.floor((0 if is_idle else self.size) - self.remaining) if self.per_minute else 0
 
     def apply_sync(self, debt: float, granted: float, level: float, *, is_idle: bool) -> None:
-        """Take in what the bucket said.
+        """Apply the result of a sync with the bucket.
 
         Args:
-            owed: the debt that it took note of.
-            granted: what it gave; negative for what it was given back.
-            level: what was in it afterwards; negative when more was lent than it held.
-            is_resting: whether the caller is from here on one whom this process has not met.
+            debt: the debt that was taken out of the bucket.
+            granted: tokens that the bucket granted; negative if tokens were returned.
+            level: level of the bucket afterwards; negative if more was borrowed than it held.
+            is_idle: whether the caller counts as new from now on.
         """
         if self.per_minute:
             borrowed = self.size if is_idle else 0
@@ -92,10 +92,10 @@ class RateLimitLease:
             self.wait_s = max(0.0, 1 - self.remaining - level) / self.per_second
 
     def refill(self, seconds: float) -> None:
-        """Fill without the bucket, while it cannot be asked: this process's part of the limit, and no more.
+        """Refill at this process's part of the limit, while the bucket cannot be reached.
 
         Args:
-            seconds: since it was last settled or filled.
+            seconds: time since the last sync or refill.
         """
         if self.per_minute:
             rate = self.per_second / self.processes
@@ -104,13 +104,13 @@ class RateLimitLease:
 
 
 class Caller:
-    """Who asks, and what this process may still answer.
+    """An API client with its permissions and leases.
 
     Args:
-        subject: the key or address, as the buckets know it.
-        scopes: what may be read.
-        requests: the limit of requests.
-        rows: the limit of rows.
+        subject: identifies its buckets: the API key id or the address.
+        scopes: its permissions.
+        requests: lease on the limit of requests.
+        rows: lease on the limit of rows.
     """
 
     __slots__ = (
@@ -134,27 +134,27 @@ class Caller:
         self.rows = rows
         self.idle_after_s = max(requests.idle_after_s, rows.idle_after_s)
         self.hosts: list[str] = []
-        """Addresses that led here, of a caller without a key."""
+        """Raw addresses of a caller without an API key."""
         self.synced_at = time.monotonic()
-        """When its limits were last settled or filled."""
+        """Time of the last sync or refill, in monotonic seconds."""
         self.last_used_at = -math.inf
-        """When it was last found to have asked; looked at once a second."""
+        """Time of the last sweep that found new requests, in monotonic seconds."""
         self.has_new_requests = False
-        """Has asked since then."""
+        """Whether it sent requests since the last sweep."""
         self.is_sync_requested = False
-        """Waits to be settled at once."""
+        """Whether an immediate sync is pending."""
         self.is_idle = True
-        """Has nothing of the buckets in hand but what was lent."""
+        """Whether it holds no granted tokens, only borrowed ones."""
 
     @property
     def has_key(self) -> bool:
-        """Whether it showed a key, and is not only an address."""
+        """Whether it is identified by an API key."""
         return self.subject.startswith(KEY_SUBJECT_PREFIX)
 
     def wait_s(self, now: float) -> float:
-        """Seconds until something could be spent again, as far as was known when it was last settled."""
+        """Seconds until a token is available, as known at the last sync."""
         return max(0.0, self.synced_at + max(self.requests.wait_s, self.rows.wait_s) - now)
 
     def count_rows(self, rows: int) -> None:
-        """Count the rows of an answer that it got."""
+        """Count the rows of a response."""
         self.rows.remaining -= rows

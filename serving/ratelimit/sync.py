@@ -1,7 +1,7 @@
-"""Settles what was spent with the buckets that all processes share, in Redis, away from any request.
+"""Syncs leases with the shared rate limit buckets in Redis, outside the path of any request.
 
-Who runs low is settled at once, who was used within the second, everybody else not at all; one script settles
-hundreds. Without Redis each process fills by itself, at its part of the rate.
+Callers below the low-water mark are synced at once, callers with new requests once per second, all others not at all.
+One script syncs hundreds of callers. Without Redis each process refills leases at its part of the rate.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["RateLimitSync"]
 
 _SWEEP_EVERY_S = 1.0
 _PAUSE_S = 0.01
-"""Between two rounds: a caller that runs low again and again is settled a hundred times a second."""
+"""Pause between two syncs, so a busy caller is synced at most a hundred times per second."""
 _MAX_WAIT_S = 0.3
-"""The longest that a request waits to hear whether there is more: a little longer than Redis may take."""
+"""The longest wait of a request for a sync: a little longer than the timeout of Redis."""
 _BATCH_SIZE = 256
-"""Callers that one script settles; Redis answers nobody else meanwhile, which takes about a millisecond."""
+"""Callers per script. Redis is blocked while a script runs, for about a millisecond."""
 
 _logger = logging.getLogger(__name__)
 
@@ -36,14 +36,14 @@ for number, key in ipairs(KEYS) do
     local stored = redis.call('HMGET', key, 'at', 'requests', 'rows')
     local seconds = math.max(0, now - (tonumber(stored[1]) or now))
     local full_in = 0
-    for place, name in ipairs({'requests', 'rows'}) do
-        local first = (number - 1) * 8 + (place - 1) * 4
+    for index, name in ipairs({'requests', 'rows'}) do
+        local first = (number - 1) * 8 + (index - 1) * 4
         local capacity, per_second = tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2])
-        local owed, wanted = tonumber(ARGV[first + 3]), tonumber(ARGV[first + 4])
+        local debt, requested = tonumber(ARGV[first + 3]), tonumber(ARGV[first + 4])
         local level, granted = 0, 0
         if capacity > 0 then
-            level = math.min(capacity, (tonumber(stored[place + 1]) or capacity) + seconds * per_second) - owed
-            granted = math.min(wanted, math.max(0, math.floor(level)))
+            level = math.min(capacity, (tonumber(stored[index + 1]) or capacity) + seconds * per_second) - debt
+            granted = math.min(requested, math.max(0, math.floor(level)))
             level = math.min(capacity, level - granted)
             redis.call('HSET', key, name, level)
             full_in = math.max(full_in, (capacity - level) / per_second)
@@ -56,16 +56,16 @@ for number, key in ipairs(KEYS) do
 end
 return replies
 """
-"""Settles the buckets KEYS. ARGV has for each, first for requests and then for rows: capacity (0 for no limit), what it
-fills in a second, what is owed, what is wanted (negative for what is given back). Returns for each what it grants, and
-its level in thousandths. A bucket that is not there is full, and a full one is soon not there."""
+"""Syncs the buckets KEYS. ARGV holds for each key, first for requests and then for rows: capacity (0 for no limit),
+tokens per second, debt, requested tokens (negative to return tokens). Returns granted tokens and level in thousandths
+for each. A missing key is a full bucket; a full bucket expires."""
 
 
 class RateLimitSync:
-    """Settles callers.
+    """Syncs the leases of callers.
 
     Args:
-        redis: where the buckets are.
+        redis: holds the buckets.
     """
 
     def __init__(self, redis: RedisTier) -> None:
@@ -77,16 +77,16 @@ class RateLimitSync:
         self._last_sweep_at = 0.0
 
     def add(self, caller: Caller) -> None:
-        """Settle a caller from now on, in place of an earlier one with the same subject."""
+        """Sync a caller from now on, in place of an earlier one with the same subject."""
         self._callers[caller.subject] = caller
 
     def remove(self, caller: Caller) -> None:
-        """Settle a caller no more."""
+        """Stop syncing a caller."""
         if self._callers.get(caller.subject) is caller:
             del self._callers[caller.subject]
 
     def request_sync(self, caller: Caller) -> None:
-        """Have a caller settled at once, unless the bucket said how long that is of no use."""
+        """Request an immediate sync, unless the bucket is known to be empty for now."""
         if not caller.is_sync_requested and not caller.wait_s(time.monotonic()):
             caller.is_sync_requested = True
             caller.is_idle = False
@@ -94,14 +94,14 @@ class RateLimitSync:
             self._wake_up.set()
 
     async def wait_for_sync(self, caller: Caller) -> None:
-        """Wait until a caller that is to be settled at once has been, or for as long as that may take."""
+        """Wait for a pending sync of a caller, at most for the time limit."""
         if caller.is_sync_requested:
             if self._next_sync is None:
                 self._next_sync = asyncio.get_running_loop().create_future()
             await asyncio.wait({self._next_sync}, timeout=_MAX_WAIT_S)
 
     async def run(self) -> None:
-        """Settle until cancelled."""
+        """Sync until cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SWEEP_EVERY_S):
@@ -109,7 +109,7 @@ class RateLimitSync:
             try:
                 await self._sync_pending()
             except Exception:
-                _logger.exception("limits could not be settled; this goes on")
+                _logger.exception("rate limits could not be synced; trying again")
             await asyncio.sleep(_PAUSE_S)
 
     async def _sync_pending(self) -> None:
@@ -128,7 +128,7 @@ class RateLimitSync:
                 finished_sync.set_result(None)
 
     def _sweep(self) -> Iterator[Caller]:
-        """Once a second: who has asked since, and for the last time who has not for long."""
+        """Once per second: callers with new requests, and callers that have become idle."""
         now = time.monotonic()
         if now - self._last_sweep_at < _SWEEP_EVERY_S:
             return

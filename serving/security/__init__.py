@@ -1,1 +1,1 @@
-"""Who may read what, and the headers that browsers need."""
+"""Access rules of the operator, and the CORS and security headers of responses."""

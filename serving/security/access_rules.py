@@ -1,4 +1,4 @@
-"""What a server's operator has decided about access."""
+"""Access rules of the operator, from the settings."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["AccessRules"]
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """The settings `LADDER_API_*` about access, as serving processes need them.
+    """The `LADDER_API_*` settings about access.
 
     Args:
-        is_anonymous: public marts are read without a key.
-        requests_per_minute: of an address, or a key without a limit of its own; 0 for any number.
+        is_anonymous: whether public marts may be read without an API key.
+        requests_per_minute: limit of an address, or of a key without its own limit; 0 for no limit.
         rows_per_minute: the same for rows.
-        trusted_proxies: networks whose `X-Forwarded-For` is believed.
+        trusted_proxies: networks whose `X-Forwarded-For` is trusted.
         cors_origins: origins whose pages may read the API; `*` for all.
-        hosts: host names that requests may be for, beside loopback names and addresses; `*` for any.
-        is_https: clients come over https, through a proxy.
-        processes: workers that share a port, and with it each limit.
+        hosts: allowed host names in addition to loopback names and addresses; `*` for any.
+        is_https: whether clients use HTTPS, through a proxy.
+        processes: number of workers that share a port and the limits.
     """
 
     is_anonymous: bool
@@ -35,7 +35,7 @@ class AccessRules:
 
     @classmethod
     def of(cls, settings: Settings, processes: int) -> AccessRules:
-        """From the environment's settings."""
+        """The rules of some settings."""
         return cls(
             is_anonymous=settings.api_anonymous,
             requests_per_minute=settings.api_requests_per_minute,

@@ -1,6 +1,7 @@
-"""What browsers are told: whose pages may read answers, and that nothing else is made of them.
+"""CORS and security headers for browsers.
 
-Answers that are stored carry their headers within them (`DATA`); everything else passes here on its way out.
+Cached responses already contain their security headers (`DATA_HEADERS`); all other responses get them when they are
+sent.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ __all__ = ["ALLOWED_METHODS", "DATA_HEADERS", "CorsAndSecurityHeaders"]
 Headers = list[tuple[bytes, bytes]]
 
 ALLOWED_METHODS = "GET, HEAD"
-"""All that can be requested."""
+"""The supported HTTP methods."""
 _CONTENT_SECURITY_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-"""Loads nothing and stands in no frame; a page that loads something says so itself."""
+"""The response loads nothing and is shown in no frame. Pages that load resources set their own policy."""
 DATA_HEADERS: Headers = [(b"x-content-type-options", b"nosniff"), _CONTENT_SECURITY_POLICY]
-"""With every answer that is data: nothing may be made of it but JSON."""
+"""Headers of every data response: browsers must treat it as JSON only."""
 
 _HSTS_MAX_AGE_S = 365 * 24 * 3600
 _PREFLIGHT_MAX_AGE_S = 7200
-"""How long a browser may remember what it was allowed; none takes more."""
+"""How long a browser may cache a preflight response; no browser accepts more."""
 _ALLOWED_REQUEST_HEADERS = b"authorization, x-api-key, if-none-match, x-request-id"
 _EXPOSED_HEADERS = b"age, etag, ratelimit, ratelimit-policy, retry-after, server-timing, x-ladder-stale, x-request-id"
 
 
 class CorsAndSecurityHeaders:
-    """Headers for browsers.
+    """Adds CORS and security headers to responses.
 
     Args:
-        rules: whose pages may read answers, and whether those are for everybody.
+        rules: allowed origins, and whether responses are public.
     """
 
     def __init__(self, rules: AccessRules) -> None:
@@ -44,15 +45,15 @@ class CorsAndSecurityHeaders:
         if rules.is_https:
             self._security_headers.append((b"strict-transport-security", b"max-age=%d" % _HSTS_MAX_AGE_S))
         self.changes_cached_responses = bool(self._origins) or self._is_private
-        """Whether stored answers need anything beside what is within them."""
+        """Whether cached responses need headers in addition to those that they contain."""
 
     def complete(self, headers: Sequence[tuple[bytes, bytes]]) -> Headers:
-        """Headers of an answer that was not stored, with those for browsers that it lacks."""
+        """Headers of a response that is not cached, with the missing security headers."""
         present = {name for name, _ in headers}
         return [*headers, *(header for header in self._security_headers if header[0] not in present)]
 
     def wrap(self, scope: Scope, send: Send) -> Send:
-        """Send answers as whoever asks may have them: readable by pages elsewhere, and kept by no proxy."""
+        """Wrap `send`: adds CORS headers, and makes responses private if they require an API key."""
         cors_headers = self._cors_headers(_request_headers(scope).get(b"origin"))
 
         async def send_with_headers(message: Message) -> None:
@@ -66,7 +67,7 @@ class CorsAndSecurityHeaders:
         return send_with_headers
 
     def preflight(self, scope: Scope) -> Headers | None:
-        """What to say when a browser asks whether a page elsewhere may ask; None when it does not."""
+        """Headers of the response to a CORS preflight request; None if it is not one."""
         request_headers = _request_headers(scope)
         if (
             not self._origins
@@ -87,7 +88,7 @@ class CorsAndSecurityHeaders:
         exposed = (b"access-control-expose-headers", _EXPOSED_HEADERS)
         if self._allows_any_origin:
             return [(b"access-control-allow-origin", b"*"), exposed]
-        # Whoever keeps the answer must not give it to a page of another origin with these headers.
+        # A cache must not reuse the response with these headers for another origin.
         vary = (b"vary", b"origin")
         if origin is None or origin not in self._origins:
             return [vary]

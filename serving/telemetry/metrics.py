@@ -1,7 +1,7 @@
-"""Counts of all processes of a server, without a lock or a call on the way of a hit.
+"""Metrics of all processes of a server, without locks or system calls in the path of a hit.
 
-Each process counts in a file of its own, mapped into memory; the process that answers `/metrics` adds up the files. The
-counts of a process that ended stay, so that no counter ever falls.
+Each process counts in its own memory-mapped file; the process that serves `/metrics` adds up the files. Files of ended
+processes stay, so counters never decrease.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SUFFIX = ".counts"
 
 
 class Counter:
-    """A count in the process's file."""
+    """One counter in the file of this process."""
 
     __slots__ = ("_cells", "_index")
 
@@ -41,15 +41,15 @@ class Counter:
         self._index = index
 
     def add(self, amount: int = 1) -> None:
-        """Count."""
+        """Increase the counter."""
         self._cells[self._index] += amount
 
 
 class Metrics:
-    """What the API counts.
+    """Metrics of the API.
 
     Args:
-        directory: the server's own; each of its processes keeps a file there.
+        directory: belongs to the server; each of its processes has a file in it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -72,15 +72,15 @@ class Metrics:
         self._queries = [counters[f"queries/{index}"] for index in range(len(_QUERY_BOUNDS_S) + 1)]
 
     def count_response(self, tier: str, *, is_stale: bool) -> None:
-        """Count an answer by where it was found; one that is marked stale by that alone."""
+        """Count a data response by tier; a response that is marked stale counts as `stale` only."""
         self.tiers["stale" if is_stale else tier].add()
 
     def has_endpoint(self, name: str) -> bool:
-        """Whether a name is a declared endpoint's."""
+        """Whether an endpoint with this name is declared."""
         return name in _ENDPOINT_NAMES and name != OTHER
 
     def requests(self, endpoint: str, status: int) -> Counter:
-        """The count of an endpoint's answers with a status."""
+        """The counter of an endpoint's responses with a status."""
         counter = self._requests.get((endpoint, status))
         if counter is not None:
             return counter
@@ -88,15 +88,15 @@ class Metrics:
         return self._requests.get((label, status)) or self._requests[label, OTHER]
 
     def observe_query(self, seconds: float) -> None:
-        """Count a query by how long it took."""
+        """Count a query by its duration."""
         self._queries[bisect_left(_QUERY_BOUNDS_S, seconds)].add()
         self._query_micros.add(int(seconds * 1_000_000))
 
     def exposition(self, published: PublishedGeneration | None) -> bytes:
-        """All processes' counts in Prometheus's text format.
+        """Metrics of all processes in the text format of Prometheus.
 
         Args:
-            published: the generation as this process knows it; None before the first.
+            published: the generation that this process serves; None before the first.
         """
         registry = CollectorRegistry()
         registry.register(_Snapshot(self._sums(), published))
@@ -118,12 +118,12 @@ class _Snapshot(Collector):
         self._published = published
 
     def collect(self) -> Iterable[Metric]:
-        yield self._labelled("ladder_requests", "Answers by endpoint and status", "requests", ("endpoint", "status"))
-        yield self._labelled("ladder_answers", "Data answers by where they were found", "answers", ("tier",))
+        yield self._labelled("ladder_requests", "Responses by endpoint and status", "requests", ("endpoint", "status"))
+        yield self._labelled("ladder_answers", "Data responses by cache tier", "answers", ("tier",))
         for name, description in (
-            ("flight_waits", "Requests that waited for another's query"),
-            ("refreshes", "Answers in use that were made again before their age was over"),
-            ("redis_errors", "Failures of Redis"),
+            ("flight_waits", "Requests that waited for the query of another request"),
+            ("refreshes", "Responses that were refreshed before they expired"),
+            ("redis_errors", "Failed Redis commands"),
         ):
             yield CounterMetricFamily(f"ladder_{name}", description, value=self._sums[name])
         yield self._query_seconds()
@@ -132,7 +132,7 @@ class _Snapshot(Collector):
         yield GaugeMetricFamily("ladder_generation", "Published generation; 0 before the first", value=number)
         if published is not None:
             age_s = max(0.0, time.time() - published.published_at.timestamp())
-            yield GaugeMetricFamily("ladder_generation_age_seconds", "Time since it was published", value=age_s)
+            yield GaugeMetricFamily("ladder_generation_age_seconds", "Seconds since it was published", value=age_s)
 
     def _labelled(self, name: str, description: str, prefix: str, labels: Sequence[str]) -> Metric:
         family = CounterMetricFamily(name, description, labels=labels)
@@ -147,13 +147,13 @@ class _Snapshot(Collector):
         for index, bound in enumerate((*map(str, _QUERY_BOUNDS_S), "+Inf")):
             running += self._sums[f"queries/{index}"]
             buckets.append((bound, running))
-        family = HistogramMetricFamily("ladder_query_seconds", "Time that an answer's queries took, in seconds")
+        family = HistogramMetricFamily("ladder_query_seconds", "Duration of the queries of a response, in seconds")
         family.add_metric([], buckets, self._sums["query_micros"] / 1_000_000)
         return family
 
 
 def _cell_names() -> list[str]:
-    """Names of the cells of a file, in order: the same in every process of a server."""
+    """Names of the cells of a file in order; the same in all processes of a server."""
     return [
         *(f"requests/{endpoint}/{status}" for endpoint in _ENDPOINT_NAMES for status in (*_STATUSES, OTHER)),
         *(f"answers/{tier}" for tier in TIERS),

@@ -1,4 +1,4 @@
-"""The stylesheet and the icon: read once, compressed once, under names that change with their content."""
+"""The stylesheet and the icon: loaded and compressed once, under paths with a digest of their content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Asset:
     """A file that never changes under its path.
 
     Args:
-        path: names the digest of its content.
+        path: URL path with the digest of its content.
         media_type: its content type.
         stored: its bytes.
     """
@@ -29,7 +29,7 @@ class Asset:
 
 
 def load_assets() -> dict[str, Asset]:
-    """Every asset, by the name of its file."""
+    """All assets, by file name."""
     found = {}
     for name, media_type in _TYPES.items():
         body = (resources.files("serving.web") / "static" / name).read_bytes()

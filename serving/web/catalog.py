@@ -1,4 +1,4 @@
-"""`/catalog`: dbt's own documentation, as `ladder docs` left it, and what its scripts may do."""
+"""`/catalog`: the dbt documentation that `ladder docs` generates, with a policy for its scripts."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from serving.cache.responses import StoredBody
 __all__ = ["CATALOG_FILE", "Catalog", "CatalogPage"]
 
 CATALOG_FILE = Path("dbt") / "docs" / "index.html.gz"
-"""Where it lies below LADDER_HOME."""
+"""Path below LADDER_HOME."""
 _SCRIPT = re.compile(rb"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogPage:
-    """The page as it is sent.
+    """The documentation page.
 
     Args:
         stored: HTML.
-        etag: stands for its content.
-        policy: its Content-Security-Policy: its own scripts, by their digests, and nothing from elsewhere.
+        etag: its entity tag.
+        policy: its Content-Security-Policy: allows its own scripts by digest, and no external resource.
     """
 
     stored: StoredBody
@@ -35,10 +35,10 @@ class CatalogPage:
 
 
 class Catalog:
-    """The file, read at the first request and when it has changed.
+    """The documentation file, loaded at the first request and after changes.
 
     Args:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,12 +46,12 @@ class Catalog:
         self._loaded: tuple[tuple[int, int], CatalogPage] | None = None
 
     async def read(self) -> CatalogPage | None:
-        """The page; None where nobody made it."""
+        """The page; None if the file does not exist."""
         try:
             state = self._path.stat()
             version = (state.st_mtime_ns, state.st_size)
             if self._loaded is None or self._loaded[0] != version:
-                # Some megabytes, for which the other requests of this process do not wait.
+                # In a thread, because decompressing some megabytes would delay other requests.
                 self._loaded = (version, await asyncio.to_thread(_load, self._path))
         except FileNotFoundError:
             return None

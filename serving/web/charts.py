@@ -1,7 +1,8 @@
-"""Charts as numbers: where lines, bands, marks and labels go, in percent of the plot, so that any width fits.
+"""Chart layout: positions of lines, bands, marks and labels in percent of the plot, so that charts fit any width.
 
-A template draws them as SVG: what must stretch lies in a box of 100 x 100 whose strokes keep their width, labels and
-dots lie beside it at percentages, and so stay round and readable from 320 px on without a script.
+A template renders them as SVG. Lines and bands are in a box of 100 x 100 that stretches with strokes of constant width;
+labels and dots are positioned in percent outside the box, so they keep their shape. This works from 320 px without a
+script.
 """
 
 from __future__ import annotations
@@ -18,25 +19,25 @@ __all__ = ["Bar", "Chart", "DayRange", "Mark", "Point", "Tick", "band_chart", "b
 _MAX_Y_TICKS = 4
 _MAX_X_TICKS = 5
 _MAX_MARKS = 120
-"""More would lie closer than a finger or a pointer can tell apart."""
+"""More marks would be too close for a finger or a pointer."""
 _DAY_STEPS = (1, 2, 7, 14)
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60)
 Anchor = Literal["start", "middle", "end"]
 DayRange = tuple[date, date]
-"""The first and the last of an axis."""
+"""First and last day of an axis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value of a day.
+    """A value of one day.
 
     Args:
-        day: where it is in time.
-        value: how high it is.
-        label: what it says in words.
-        low: lower end of its interval; where there is one.
-        high: upper end of its interval.
-        until: the day on which it ended with nothing in its place; none where the next value follows.
+        day: the day.
+        value: the value.
+        label: the value as text.
+        low: lower bound of its interval, if it has one.
+        high: upper bound of its interval.
+        until: day on which the value ended without a successor; None if the next value follows.
     """
 
     day: date
@@ -49,7 +50,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A labelled place on an axis, in percent from the left or the top."""
+    """A labelled position on an axis, in percent from the left or the top."""
 
     at: float
     label: str
@@ -58,14 +59,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A value that says what it is when it is pointed at.
+    """A value whose label is shown when the pointer is over its area.
 
     Args:
-        x: in percent from the left.
-        y: in percent from the top.
-        left: where the area begins that belongs to it.
-        width: of this area.
-        label: what it says.
+        x: position in percent from the left.
+        y: position in percent from the top.
+        left: left edge of its area in percent.
+        width: width of its area in percent.
+        label: the text.
     """
 
     x: float
@@ -77,7 +78,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar that stands on the bottom, in percent of the plot."""
+    """A bar from the bottom of the plot, in percent."""
 
     x: float
     width: float
@@ -85,7 +86,7 @@ class Bar:
 
     @property
     def height(self) -> float:
-        """From its top to the bottom."""
+        """Height in percent."""
         return 100 - self.top
 
 
@@ -94,12 +95,12 @@ class Chart:
     """A chart over time.
 
     Args:
-        x_ticks: days.
-        y_ticks: values.
+        x_ticks: labelled days.
+        y_ticks: labelled values.
+        marks: single values with their labels.
         line: an SVG path in a box of 100 x 100; empty without a line.
-        band: the same, closed: the interval around the line.
-        bars: instead of a line.
-        marks: values by themselves.
+        band: the interval around the line, as a closed path.
+        bars: bars in place of a line.
     """
 
     x_ticks: Sequence[Tick]
@@ -111,7 +112,7 @@ class Chart:
 
 
 def day_range_of(points: Sequence[Sequence[Point]]) -> DayRange | None:
-    """First and last day of several charts, so that they share an axis; None with less than two days."""
+    """First and last day of several charts that share an axis; None with fewer than two days."""
     found = [day for series in points for point in series for day in (point.day, point.until) if day is not None]
     if not found or min(found) == max(found):
         return None
@@ -119,11 +120,11 @@ def day_range_of(points: Sequence[Sequence[Point]]) -> DayRange | None:
 
 
 def step_chart(points: Sequence[Point], day_range: DayRange, ticks: Sequence[tuple[float, str]] = ()) -> Chart:
-    """A value that holds until the next one, or until it ends, as ranks do: there the line is broken.
+    """A chart of values that hold until the next one or until they end, such as ranks. Ended values break the line.
 
     Args:
         points: in order of their days.
-        over: what the axis spans.
+        day_range: range of the axis.
         ticks: values to label; round numbers by default.
     """
     ticks = ticks or _round_ticks([point.value for point in points])
@@ -140,11 +141,11 @@ def step_chart(points: Sequence[Point], day_range: DayRange, ticks: Sequence[tup
 
 
 def band_chart(points: Sequence[Point], day_range: DayRange) -> Chart:
-    """A rate with its interval; the axis shows the half too.
+    """A chart of rates with their intervals; the axis includes 50%.
 
     Args:
         points: in order of their days.
-        over: what the axis spans.
+        day_range: range of the axis.
     """
     values = [0.5, *(edge for point in points for edge in (point.low, point.value, point.high))]
     ticks = [(value / 100, f"{label}%") for value, label in _round_ticks([value * 100 for value in values])]
@@ -158,12 +159,12 @@ def band_chart(points: Sequence[Point], day_range: DayRange) -> Chart:
 
 
 def bar_chart(points: Sequence[Point], day_range: DayRange, every: timedelta) -> Chart:
-    """Counts of equal spans of time.
+    """A chart of counts per period.
 
     Args:
         points: in order of their days.
-        over: what the axis spans.
-        every: the span.
+        day_range: range of the axis.
+        every: length of a period.
     """
     ticks = _round_ticks([0, *(point.value for point in points)])
     y_of = _y_scale([0, *(value for value, _ in ticks), *(point.value for point in points)])
@@ -174,7 +175,7 @@ def bar_chart(points: Sequence[Point], day_range: DayRange, every: timedelta) ->
 
 
 def _y_scale(values: Sequence[float]) -> Callable[[float], float]:
-    """From a value to percent from the top."""
+    """Function from a value to its position in percent from the top."""
     low, high = min(values), max(values)
     if low == high:
         low, high = low - 1, high + 1
@@ -202,7 +203,7 @@ def _y_labels(ticks: Sequence[tuple[float, str]], y_of: Callable[[float], float]
 
 
 def _round_ticks(values: Sequence[float]) -> list[tuple[float, str]]:
-    """Round whole numbers that enclose the values, few enough to be read."""
+    """Round whole numbers that enclose the values, few enough to read."""
     low, high = min(values), max(values)
     min_step = max((high - low) / _MAX_Y_TICKS, 1)
     power = 10 ** math.floor(math.log10(min_step))
@@ -212,7 +213,7 @@ def _round_ticks(values: Sequence[float]) -> list[tuple[float, str]]:
 
 
 def _date_ticks(day_range: DayRange) -> list[Tick]:
-    """Days to label: Mondays or firsts of months, few enough for a phone."""
+    """Labelled days: Mondays or first days of months, few enough for a phone."""
     x_of = _x_scale(day_range)
     ticks = []
     for day, label in _calendar_days(day_range):

@@ -1,4 +1,4 @@
-"""What pages read: answers of the cache, all of one generation."""
+"""Reads endpoints for one page, through the cache."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from serving.endpoints.generations import PublishedGeneration
 __all__ = ["EndpointReader", "EndpointResult", "Record"]
 
 _ENDPOINTS: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS if endpoint.scope == "public"}
-"""A page is kept for all who may read it, so it shows nothing that only some may."""
+"""Cached pages are shared by all readers, so they use public endpoints only."""
 
 Record = dict[str, Any]
-"""A record of an answer, by its columns."""
+"""A record by its columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointResult:
-    """What an endpoint answered.
+    """The data of an endpoint's response.
 
     Args:
-        rows: its records; of one that tells of a single thing, that one.
-        following: cursor of the next page; None at the end.
+        rows: its records; one record for an endpoint that is not a list.
+        next_cursor: cursor of the next page; None on the last.
     """
 
     rows: Sequence[Record]
@@ -46,11 +46,11 @@ class EndpointResult:
 
 
 class EndpointReader:
-    """Reads for one page, and remembers of which generations it was given.
+    """Reads endpoints for one page, and tracks the generations of the responses.
 
     Args:
-        cache: what answers the API too.
-        watcher: says what is published.
+        cache: the cache of the API.
+        watcher: knows the published generation.
     """
 
     def __init__(self, cache: Cache, watcher: GenerationWatcher) -> None:
@@ -66,16 +66,16 @@ class EndpointReader:
         limit: int | None = None,
         cursor: Value = None,
     ) -> EndpointResult:
-        """Ask an endpoint, by its name.
+        """Read an endpoint.
 
         Args:
-            name: of the endpoint.
-            values: its parameters; its defaults stand for those left out.
-            limit: rows of a page; the endpoint's own by default.
-            cursor: where the page begins.
+            name: name of the endpoint.
+            values: its parameters; missing ones take their defaults.
+            limit: rows per page; the endpoint's default if None.
+            cursor: start of the page.
 
         Raises:
-            Refusal: there is no such subject, the cursor is wrong, or nothing can be answered now.
+            ApiError: the subject is unknown, the cursor is invalid, or no response is available now.
         """
         endpoint = _ENDPOINTS[name]
         defaults = {parameter.name: parameter.default for parameter in endpoint.parameters}
@@ -89,13 +89,13 @@ class EndpointReader:
         return EndpointResult(data if endpoint.is_list else [data], envelope["meta"]["next"])
 
     async def gather(self, **reads: Awaitable[EndpointResult]) -> dict[str, EndpointResult]:
-        """Await several readings at the same time; each keeps its name."""
+        """Await several reads concurrently; the results keep their names."""
         results = await asyncio.gather(*reads.values())
         return dict(zip(reads, results, strict=True))
 
     @property
     def published(self) -> PublishedGeneration:
-        """The oldest generation of what was read; what is published, when nothing was."""
+        """The oldest generation that was read; the published one if nothing was read."""
         if not self._responses:
             return self._cache.published_generation()
         return min(
@@ -104,17 +104,17 @@ class EndpointReader:
 
     @property
     def rows(self) -> int:
-        """How many records were read."""
+        """Number of records that were read."""
         return sum(response.stored.rows for response in self._responses)
 
     @property
     def is_consistent(self) -> bool:
-        """Whether all that was read is of one generation."""
+        """Whether all responses are of one generation."""
         return all(response.published is self._responses[0].published for response in self._responses)
 
     @property
     def is_stale(self) -> bool:
-        """Whether something newer may be published than what was read."""
+        """Whether newer data may be published than was read."""
         now = time.monotonic()
         return self._watcher.is_database_down or any(
             response.published is not self._watcher.current or now >= response.fresh_until

@@ -1,4 +1,4 @@
-"""How values are written for people: rates, counts, dates, names of games, boards, ladders and brackets."""
+"""Formats values for people: rates, counts, dates, names of games, leaderboards, ladders and brackets."""
 
 from __future__ import annotations
 
@@ -51,27 +51,27 @@ _PERIODS = {"all": "All time", "30d": "30 days", "7d": "7 days"}
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share from 0 to 1, in percent."""
+    """A share from 0 to 1 in percent."""
     return _MISSING if value is None else f"{value * 100:.{digits}f}%"
 
 
 def bounds(low: float | None, high: float | None) -> str:
-    """An interval of shares, in percent."""
+    """An interval of shares in percent."""
     return _MISSING if low is None or high is None else f"{low * 100:.1f} to {high * 100:.1f}%"
 
 
 def change(value: float | None) -> str:
-    """A difference of shares, in percentage points with a sign."""
+    """A difference of shares in percentage points, with a sign."""
     return _MISSING if value is None else signed(round(value * 100, 1), 1)
 
 
 def change_bounds(low: float | None, high: float | None) -> str:
-    """An interval of differences, in percentage points."""
+    """An interval of differences in percentage points."""
     return _MISSING if low is None or high is None else f"{change(low)} to {change(high)}"
 
 
 def signed(value: float | None, digits: int = 0) -> str:
-    """A number with its sign; zero has none."""
+    """A number with its sign; zero has no sign."""
     if value is None:
         return _MISSING
     text = f"{abs(value):,.{digits}f}"
@@ -81,17 +81,17 @@ def signed(value: float | None, digits: int = 0) -> str:
 
 
 def count(value: float | None) -> str:
-    """A whole number, in groups of three digits."""
+    """A whole number with thousands separators."""
     return _MISSING if value is None else f"{value:,.0f}"
 
 
 def decimal(value: float | None, digits: int = 2) -> str:
-    """A number with a fixed count of decimals."""
+    """A number with a fixed number of decimals."""
     return _MISSING if value is None else f"{value:,.{digits}f}"
 
 
 def day(value: str | date | None) -> str | Markup:
-    """A date, as people write it."""
+    """A date, such as 2 Jan 2026."""
     if value is None:
         return _MISSING
     at = date.fromisoformat(value[:10]) if isinstance(value, str) else value
@@ -107,7 +107,7 @@ def timestamp(value: str | datetime | None) -> str | Markup:
 
 
 def age(value: str | datetime | None, now: datetime | None = None) -> str:
-    """How long ago something was, in its largest unit."""
+    """Time since a timestamp, in its largest unit."""
     if value is None:
         return _MISSING
     seconds = max(0, int(((now or datetime.now(UTC)) - _parse_timestamp(value)).total_seconds()))
@@ -115,7 +115,7 @@ def age(value: str | datetime | None, now: datetime | None = None) -> str:
 
 
 def duration(seconds: int) -> str:
-    """A length of time, in its largest unit."""
+    """A duration in its largest unit."""
     for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             return f"{seconds // size} {name}{'' if seconds // size == 1 else 's'}"
@@ -123,7 +123,7 @@ def duration(seconds: int) -> str:
 
 
 def minutes_seconds(seconds: int | None) -> str:
-    """A length of time as minutes and seconds."""
+    """A duration as minutes and seconds."""
     return _MISSING if seconds is None else f"{seconds // 60}:{seconds % 60:02d}"
 
 
@@ -138,24 +138,24 @@ def ladder(name: str) -> str:
 
 
 def leaderboard(name: str) -> str:
-    """A board's name, without its game."""
+    """A leaderboard's name without its game."""
     return _LEADERBOARDS.get(_without_game(name), _humanize(_without_game(name)))
 
 
 def score_name(name: str) -> str:
-    """What the score of a board is."""
+    """The name of a leaderboard's score."""
     return _SCORES.get(_without_game(name), "score")
 
 
 def score(value: float | None, name: str) -> str:
-    """The score of a board."""
+    """A leaderboard's score."""
     kind = _without_game(name)
     if kind.startswith("win_rate"):
         return percent(value)
     if kind == "hltv_rating":
         return decimal(value)
     if kind == "rank" and value is not None:
-        # The fraction is the place on the leaderboard, which orders those of the highest rank.
+        # The fraction orders players of the highest rank by their place on the official leaderboard.
         return medal_name(math.floor(value))
     return count(value)
 
@@ -176,7 +176,7 @@ def metric_value(value: float | None, name: str) -> str:
 
 
 def mode(name: str) -> str:
-    """A mode's name, beside a result."""
+    """A mode's name next to a result."""
     return "another mode" if name == "other" else name
 
 
@@ -186,19 +186,19 @@ def period(name: str) -> str:
 
 
 def map_name(name: str | None) -> str:
-    """A map's name, from its id where nobody tells another."""
+    """A map's name, derived from its id."""
     if name is None:
         return "unknown"
     return name.removeprefix("de_").replace("_", " ").capitalize()
 
 
 def player(row: dict[str, object]) -> str:
-    """What a player is called: the name shown, or the id."""
+    """A player's name: the display name, or the id."""
     return str(row.get("display_name") or row.get("player_id"))
 
 
 def character(row: dict[str, object]) -> str:
-    """What a character is called."""
+    """A character's name."""
     if row.get("character_id") == "0":
         return "unknown"
     return str(row.get("character_name") or f"no. {row.get('character_id')}")
@@ -251,4 +251,4 @@ FILTERS = {
         duration,
     )
 }
-"""For the templates, by their names."""
+"""Template filters by name."""

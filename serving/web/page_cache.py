@@ -1,4 +1,4 @@
-"""Pages that were made already, for as long as their generation is the published one."""
+"""Cache of rendered pages of the published generation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _DEFAULT_CAPACITY = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage:
-    """A page, made and compressed.
+    """A rendered and compressed page.
 
     Args:
         published: the generation that it shows.
-        stored: HTML, with the number of records in it.
-        fresh_until: in the process's monotonic seconds.
+        stored: HTML, with its number of records.
+        fresh_until: on the monotonic clock of this process, in seconds.
     """
 
     published: PublishedGeneration
@@ -29,15 +29,15 @@ class RenderedPage:
 
     @classmethod
     def of(cls, published: PublishedGeneration, html: str, rows: int, max_age_s: int) -> RenderedPage:
-        """Compress a page of so many records, once."""
+        """Compress the HTML of a page with some records."""
         return cls(published, StoredBody.of(html.encode(), rows), time.monotonic() + max_age_s)
 
 
 class PageCache:
-    """A bounded number of pages; the oldest makes room.
+    """A bounded cache of pages; the oldest are evicted first.
 
     Args:
-        capacity: bytes that all of them together may take.
+        capacity: maximum total size of the pages, in bytes.
     """
 
     def __init__(self, capacity: int = _DEFAULT_CAPACITY) -> None:
@@ -46,13 +46,13 @@ class PageCache:
         self._capacity = capacity
 
     def get(self, target: str, published: PublishedGeneration) -> RenderedPage | None:
-        """The page of a path and query, if it shows this generation and is not past its age."""
+        """The page of a path and query, if it shows this generation and is fresh."""
         page = self._pages.get(target)
         is_fresh = page is not None and page.published is published and time.monotonic() < page.fresh_until
         return page if is_fresh else None
 
     def put(self, target: str, page: RenderedPage) -> None:
-        """Keep a page in place of an earlier one."""
+        """Store a page in place of an earlier one."""
         self._remove(target)
         self._pages[target] = page
         self._bytes += _size(page)

@@ -1,4 +1,4 @@
-"""Bytes of pages, compressed for who takes that, under the policy that keeps a page to itself."""
+"""HTTP responses for pages: content negotiation and Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HTML = "text/html; charset=utf-8"
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Pages need no script, so none can run; nothing is asked of anybody else."""
+"""Pages have no scripts, so none are allowed; they load nothing from other hosts."""
 _HEADERS = {"content-security-policy": POLICY, "vary": "accept-encoding"}
 _MAX_ACCEPT_ENCODING_LENGTH = 256
 
@@ -25,7 +25,7 @@ _MAX_ACCEPT_ENCODING_LENGTH = 256
 def page_response(
     request: Request, stored: StoredBody, *, media_type: str = HTML, status: int = 200, headers: Mapping[str, str]
 ) -> Response:
-    """An answer with a body; its records count against the limit of who asks."""
+    """A response with a body. Its records count against the caller's rate limit."""
     caller_of(request.scope).count_rows(stored.rows)
     encoding = preferred_encoding(
         request.headers.get("accept-encoding", "").encode("latin-1")[:_MAX_ACCEPT_ENCODING_LENGTH]
@@ -38,7 +38,7 @@ def page_response(
 
 
 def not_modified_response(headers: Mapping[str, str]) -> Response:
-    """304: who asks has it."""
+    """304: the client has this version already."""
     return Response(status_code=304, headers={**_HEADERS, **headers})
 
 

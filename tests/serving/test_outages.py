@@ -133,7 +133,7 @@ def installation(module_installation: Installation) -> Installation:
     return module_installation
 
 
-POSTGRESQL_IS_GONE = "postgresql: it cannot be reached; cached answers serve, marked stale"
+POSTGRESQL_IS_GONE = "postgresql: cannot be reached; cached responses are served, marked stale"
 STALE = 'ladder_answers_total{tier="stale"}'
 
 
@@ -161,7 +161,7 @@ def test_without_redis_postgresql_answers_and_publications_are_still_seen(
     assert queries(installation.api) == before + 29
     ready = installation.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-    assert ready.json()["degraded"] == ["redis: it cannot be reached; PostgreSQL answers"]
+    assert ready.json()["degraded"] == ["redis: cannot be reached; PostgreSQL is queried"]
     generation = installation.marts.turn().generation
     assert seconds_until(lambda: installation.get(PLAYER).json()["meta"]["generation"] == generation) < 1.5 * patience
 
@@ -320,7 +320,7 @@ def test_with_both_gone_memory_serves(installation: Installation) -> None:
     first = installation.get(PLAYER)
     installation.kill("valkey")
     installation.kill("postgres")
-    redis_is_gone = "redis: it cannot be reached; the answers in memory serve"
+    redis_is_gone = "redis: cannot be reached; responses in memory are served"
     seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_IS_GONE, redis_is_gone])
     assert installation.get(PLAYER).content == first.content
     assert installation.get(installation.unseen()).status_code == 503

@@ -1,4 +1,4 @@
-"""`/freshness`: how old is what is shown here."""
+"""`/freshness`: age of the data by game."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["view"]
 
 
 async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
-    """What each game's data reaches to."""
+    """The newest match and the number of players of each game."""
     return {"rows": (await reader.read("freshness")).rows}

@@ -1,4 +1,4 @@
-"""`/heroes`, what moves among heroes by window and bracket; and one hero week by week."""
+"""`/heroes`: trends by window and bracket; `/heroes/{game}/{character_id}`: one hero by week."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serving.web.formatting import bounds, count, percent
 __all__ = ["BRACKETS", "SORTS", "hero", "heroes"]
 
 _GAME = "dota2"
-"""The one whose characters have trends."""
+"""The only game with trends of characters."""
 BRACKETS = tuple(name for name in _ALL_BRACKETS if not name.startswith("level_"))
 SORTS: dict[str, Callable[[Record], Any]] = {
     "change": lambda row: row["win_rate_change"],
@@ -29,7 +29,7 @@ _HALF_WEEK = timedelta(days=4)
 
 
 async def heroes(reader: EndpointReader, values: Values) -> dict[str, Any]:
-    """Every hero of a window and bracket, in the order that was requested; without a value last."""
+    """All heroes of a window and bracket in the requested order; missing values last."""
     parameters = {"game": _GAME, "window_days": values["window_days"], "rank_bracket": values["rank_bracket"]}
     rows = list((await reader.read("hero_meta_trends", parameters)).rows)
     key = SORTS[str(values["sort"])]

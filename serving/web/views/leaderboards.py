@@ -1,4 +1,4 @@
-"""`/boards/{board}`: who stands on a board, page by page."""
+"""`/boards/{board}`: the ranked players of a leaderboard, page by page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["view"]
 
 
 async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
-    """One page of a board, and the boards beside it."""
+    """One page of a leaderboard, and links to the others."""
     board = values["board"]
     found = await reader.gather(
         leaderboards=reader.read("leaderboards"),

@@ -1,4 +1,4 @@
-"""`/maps`: win rates of maps, by side where it is known."""
+"""`/maps`: win rates of maps by side."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _GAMES_WITHOUT_MAPS = ("dota2",)
 
 
 async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
-    """The maps of one game, the most played first, each with its sides."""
+    """The maps of one game with their sides, the most played first."""
     rows = (await reader.read("map_win_rates", values)).rows
-    # All sides of a map follow each other: they were in the same matches.
+    # The sides of a map are adjacent, because they have the same match share.
     return {
         "maps": [list(sides) for _, sides in groupby(rows, key=lambda row: row["map_id"])],
         "game_tabs": [

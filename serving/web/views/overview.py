@@ -1,4 +1,4 @@
-"""`/`: the heads of all boards, what moves among heroes, how fresh it all is."""
+"""`/`: top players of all leaderboards, heroes with the largest changes, freshness."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["view"]
 _TOP_ROWS = 5
 _MOVERS = 5
 _MIN_MATCHES = 10
-"""Below this a hero's change says next to nothing."""
+"""Changes of heroes with fewer matches are not significant."""
 
 
 async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
-    """Boards of one game, or of all of them."""
+    """Leaderboards of one game or of all games."""
     found = await reader.gather(
         leaderboards=reader.read("leaderboards"),
         trends=reader.read("hero_meta_trends", {"window_days": 30}),
@@ -41,7 +41,7 @@ async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
 
 
 def _movers(trends: EndpointResult) -> list[dict[str, Any]]:
-    """Heroes whose win rate rose or fell most, the rises first."""
+    """Heroes with the largest rise or fall of their win rate, the rises first."""
     reliable = [row for row in trends.rows if min(row["matches"], row["matches_before"]) >= _MIN_MATCHES]
     moved = [row for row in reliable if row["win_rate_change"]]
     moved.sort(key=lambda row: row["win_rate_change"], reverse=True)

@@ -1,4 +1,4 @@
-"""A player: profile, results, form and rank over all games of the person, characters or maps, others met; matches."""
+"""One player: profile, results, heroes or maps, other players, matches; form and ranks of the person in all games."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["matches", "player"]
 _RECENT_MATCHES = 20
 _MAX_OTHERS = 8
 _MAX_IDENTITIES = 8
-"""Somebody with more accounts is shown with the first."""
+"""Only the first accounts of a person are shown."""
 _OBSERVATIONS_PER_PAGE = 2000
 _GAMES_WITH_HEROES = ("dota2",)
 
@@ -29,10 +29,10 @@ class Ladder:
     """A player's rank on a ladder over time.
 
     Args:
-        name: of the ladder.
-        player: whose rank.
+        name: name of the ladder.
+        player: the player.
         rows: observations, the oldest first.
-        chart: of them; None where there is but one day.
+        chart: chart of the observations; None for a single day.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Ladder:
 
 
 async def player(reader: EndpointReader, values: Values) -> dict[str, Any]:
-    """Everything about one player, and rank and form of the same person's other players."""
+    """All data of one player, and rank and form of the person's other players."""
     player_key = {"game": values["game"], "player_id": values["player_id"]}
     split_endpoint = "player_heroes" if values["game"] in _GAMES_WITH_HEROES else "player_maps"
     found = await reader.gather(
@@ -56,7 +56,7 @@ async def player(reader: EndpointReader, values: Values) -> dict[str, Any]:
         recent=reader.read("player_matches", player_key, limit=_RECENT_MATCHES),
     )
     selected = found["player"].row
-    # An account of which no match or profile has been read has no page.
+    # Accounts without an ingested match or profile have no page.
     identities = [row for row in found["person"].rows if row["is_tracked"] is not None][:_MAX_IDENTITIES]
     if not any((row["game"], row["player_id"]) == (selected["game"], selected["player_id"]) for row in identities):
         identities.insert(0, selected)
@@ -91,7 +91,7 @@ async def matches(reader: EndpointReader, values: Values) -> dict[str, Any]:
 
 
 async def _ladders(reader: EndpointReader, identities: Sequence[Record]) -> list[Ladder]:
-    """What is known of each ladder that the person stands on; charts share their days."""
+    """All ladders of a person; their charts share one range of days."""
     found = [await _progression(reader, identity) for identity in identities]
     drawn: list[tuple[Record, str, list[Record], list[Point]]] = []
     for identity, progression in zip(identities, found, strict=True):
@@ -104,7 +104,7 @@ async def _ladders(reader: EndpointReader, identities: Sequence[Record]) -> list
 
 
 async def _progression(reader: EndpointReader, identity: Record) -> list[Record]:
-    """All observations of a player, ladder by ladder."""
+    """All rank observations of a player, by ladder."""
     rows: list[Record] = []
     cursor = None
     while True:
@@ -128,7 +128,7 @@ def _player_key(row: Record) -> dict[str, str]:
 
 
 def _points(ladder: str, rows: Sequence[Record]) -> list[Point]:
-    """What a ladder's chart shows; a day without a rank ends the one before."""
+    """Points of a ladder's chart; a day without a rank ends the previous value."""
     points: list[Point] = []
     for row in rows:
         day = date.fromisoformat(row["observed_date"])
@@ -144,7 +144,7 @@ def _points(ladder: str, rows: Sequence[Record]) -> list[Point]:
 
 
 async def _forms(reader: EndpointReader, identities: Sequence[Record]) -> list[dict[str, Any]]:
-    """The newest matches that count, and the rating over them, of each of the person's players."""
+    """Newest counted matches and rating trend of each player of a person."""
     forms = []
     for row in identities:
         found = await reader.gather(

@@ -1,4 +1,4 @@
-"""`/search`: players by the beginning of their names."""
+"""`/search`: players by the start of their name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["view"]
 
 
 async def view(reader: EndpointReader, values: Values) -> dict[str, Any]:
-    """Who is found; nobody before something was typed."""
+    """The matching players; None before a search."""
     if values["prefix"] is None:
         return {"rows": None}
     return {"rows": (await reader.read("player_search", values)).rows}
