@@ -87,12 +87,12 @@ def test_matches_without_a_time_show_in_results_with_no_date(reader: httpx.Clien
     page = visible_text(reader.get("/players/cs2/p-cat").text)
     assert "Last match - Id p-cat" in page
     assert "All time 3 1 drawn, 1-1" in page
-    assert "Newest matches No match is known." in page
+    assert "Newest matches No known matches." in page
 
 
 def test_a_player_without_results_is_said_to_have_none(reader: httpx.Client) -> None:
     page = visible_text(reader.get("/players/dota2/102").text)
-    assert "Results No match that counts is known." in page
+    assert "Results No counted matches yet." in page
     assert "Won-lost Mean rating Slope Dota 2 - - - -" in page
 
 
@@ -153,17 +153,17 @@ def test_a_publication_shows_within_a_second(pair: ApiPair, patience: float) -> 
     ("path", "status", "text"),
     [
         ("/players/dota2/9999", 404, "No such player"),
-        ("/boards/nobody", 404, "No such board"),
+        ("/boards/nobody", 404, "No such leaderboard"),
         ("/heroes/dota2/9999", 404, "No such hero"),
-        ("/players/chess/1", 404, "Nothing is here"),
-        ("/players/dota2/%00", 404, "Nothing is here"),
-        ("/players/dota2/1'%3BDROP%20TABLE%20x", 404, "Nothing is here"),
-        ("/nowhere", 404, "Nothing is here"),
-        ("/heroes?window_days=8", 422, "is no window days: it is one of 7, 30"),
-        ("/heroes?rank_bracket=<script>alert(1)</script>", 422, "is no rank bracket"),
-        ("/search?prefix=%01", 422, "This filter cannot be"),
-        (f"/search?prefix={'a' * 65}", 422, "This filter cannot be"),
-        (f"{BOARD}?cursor=AAAA", 400, "This page of the list is gone"),
+        ("/players/chess/1", 404, "Page not found"),
+        ("/players/dota2/%00", 404, "Page not found"),
+        ("/players/dota2/1'%3BDROP%20TABLE%20x", 404, "Page not found"),
+        ("/nowhere", 404, "Page not found"),
+        ("/heroes?window_days=8", 422, "is not a valid window days: choose one of 7, 30"),
+        ("/heroes?rank_bracket=<script>alert(1)</script>", 422, "is not a valid rank bracket"),
+        ("/search?prefix=%01", 422, "Invalid filter"),
+        (f"/search?prefix={'a' * 65}", 422, "Invalid filter"),
+        (f"{BOARD}?cursor=AAAA", 400, "Invalid page of a list"),
     ],
 )
 def test_a_refusal_is_a_page_in_words(reader: httpx.Client, path: str, status: int, text: str) -> None:
@@ -217,7 +217,7 @@ def test_without_postgresql_a_page_that_was_read_says_how_old_it_is_and_another_
     seconds_until(lambda: "x-ladder-stale" in installation.get(BOARD).headers)
     stale = installation.get(BOARD)
     assert stale.status_code == 200
-    assert "The database cannot be reached; what you see was last confirmed" in stale.text
+    assert "The database cannot be reached; the data was last confirmed" in stale.text
     assert stale.headers["cache-control"] == "public, max-age=5"
     assert "etag" not in stale.headers
     # But for the notice it is the page that it was.
