@@ -1,4 +1,4 @@
-"""Published marts, and APIs over them: a process takes seconds to start, so tests share what they do not break."""
+"""Published marts, and APIs over them. Processes take seconds to start, so tests share those that they do not break."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.serving.marts import Marts
 
 
 def redis_url(database: Database) -> str:
-    """Where the test's own cache is."""
+    """URL of the test's cache."""
     assert database.settings.redis_url is not None
     return database.settings.redis_url.get_secret_value()
 
 
 def api_of(database: Database, *, workers: int = 1, **settings: Any) -> AbstractContextManager[str]:
-    """A serving process over a database, with settings of its own."""
+    """A serving process over a database, with its own settings."""
     changed = database.settings.model_copy(update=settings)
     return background(changed, database.url("serving"), redis_url(database), workers=workers)
 
@@ -34,7 +34,7 @@ class ApiPair:
     """Two serving processes over the same marts and cache.
 
     Attributes:
-        marts: tests may change and publish them.
+        marts: the marts, which tests may change and publish.
         one: base URL.
         other: base URL.
     """
@@ -45,7 +45,7 @@ class ApiPair:
 
     @property
     def redis_url(self) -> str:
-        """Where their cache is."""
+        """URL of their cache."""
         return redis_url(self.marts.database)
 
     def publish(self) -> int:
@@ -93,7 +93,7 @@ def _processes(create_database: Callable[[], AbstractContextManager[Database]]) 
 
 @pytest.fixture
 def pair(_processes: ApiPair) -> ApiPair:
-    """Two processes that know a generation of which nothing is cached anywhere; their counts run on.
+    """Two processes that serve a generation of which nothing is cached; their counters are not reset.
 
     Both colours hold the same rows.
     """

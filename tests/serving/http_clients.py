@@ -1,4 +1,4 @@
-"""Many requests at once, and what servers say of themselves."""
+"""Concurrent requests, and metrics of servers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import httpx
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back."""
+    """An HTTP response."""
 
     status_code: int
     content: bytes
 
 
 def get_together(urls: Sequence[str], headers: Mapping[str, str] | None = None) -> list[Reply]:
-    """Send all requests at the same time, each over a connection of its own that is open already."""
+    """Send all requests at the same time, each over its own open connection."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
 
     async def get_all() -> list[Reply]:
@@ -44,25 +44,25 @@ async def _get(url: str, lines: str, reader: asyncio.StreamReader, writer: async
 
 
 def count(base: str, name: str) -> int:
-    """A counter of a server, by its name and labels in the exposition."""
+    """A counter of a server, by name and labels."""
     found = re.search(rf"^{re.escape(name)} (\S+)$", httpx.get(f"{base}/metrics").text, re.MULTILINE)
     return int(float(found[1])) if found else 0
 
 
 def queries(base: str) -> int:
-    """How many answers a server has queried for."""
+    """Number of queries that a server has run for responses."""
     return count(base, "ladder_query_seconds_count")
 
 
 def generation_of(base: str) -> int:
-    """The generation that a server answers from; 0 while it is not ready."""
+    """The generation that a server serves; 0 while it is not ready."""
     return int(httpx.get(f"{base}/readyz").json().get("generation", 0))
 
 
 def seconds_until(is_true: Callable[[], bool], limit_s: float = 60) -> float:
-    """Wait for something to happen, for long on a busy machine, and say how long that took."""
+    """Wait until a condition is true; returns the seconds. The limit is generous, for busy machines."""
     began = time.monotonic()
     while not is_true():
-        assert time.monotonic() - began < limit_s, "it did not happen"
+        assert time.monotonic() - began < limit_s, "the condition did not become true in time"
         time.sleep(0.02)
     return time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Readers that ask on and on, over connections that stay open, and note what they met with."""
+"""Readers that send requests continuously over open connections, and record durations and failures."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Reads", "sustained_reads"]
 
 @dataclass
 class Reads:
-    """What readers met with so far.
+    """Durations and failures of readers.
 
     Attributes:
-        seconds: how long each read took.
-        failures: what went wrong: a status other than 200, or what the check said.
+        seconds: duration of each read.
+        failures: other statuses than 200, and messages of the check.
     """
 
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def percentile(self, percent: int) -> float:
-        """Seconds that so many in a hundred reads stay within."""
+        """A percentile of the durations, in seconds."""
         return quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
 
 
@@ -42,10 +42,10 @@ def sustained_reads(
     """Read until the context ends.
 
     Args:
-        bases: servers, to which readers are dealt out.
-        next_path: what to ask next.
-        connections: readers, each with a connection of its own.
-        check: given the reader's number and a body, says what is wrong with it, if anything.
+        bases: servers over which the readers are distributed.
+        next_path: returns the next path to request.
+        connections: number of readers, each with its own connection.
+        check: returns an error message for a reader's number and a body; None if the body is correct.
     """
     reads, done = Reads(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""What was answered once is answered from stored bytes, the same and without a query."""
+"""Repeated requests are served from stored bytes without a query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.serving.http_clients import count, get_together, queries
 BOARD = "/api/v1/leaderboards/dota2_matches"
 
 
-def test_a_hit_is_the_same_answer_without_a_query(api: httpx.Client, pair: ApiPair) -> None:
+def test_a_hit_is_the_same_response_without_a_query(api: httpx.Client, pair: ApiPair) -> None:
     hits = 'ladder_answers_total{tier="memory"}'
     queries_before, hits_before = queries(pair.one), count(pair.one, hits)
     first = api.get(BOARD)
@@ -29,7 +29,7 @@ def test_a_hit_is_the_same_answer_without_a_query(api: httpx.Client, pair: ApiPa
     assert count(pair.one, hits) == hits_before + 20
 
 
-def test_all_spellings_of_a_request_share_one_answer(api: httpx.Client, pair: ApiPair) -> None:
+def test_all_spellings_of_a_request_share_one_response(api: httpx.Client, pair: ApiPair) -> None:
     before = queries(pair.one)
     spellings = [
         "/api/v1/heroes/meta-trends",
@@ -43,13 +43,13 @@ def test_all_spellings_of_a_request_share_one_answer(api: httpx.Client, pair: Ap
     assert queries(pair.one) == before + 1
 
 
-def test_different_requests_do_not_share_an_answer(reader: httpx.Client) -> None:
+def test_different_requests_do_not_share_a_response(reader: httpx.Client) -> None:
     paths = [f"/api/v1/heroes/meta-trends?window_days={days}" for days in (7, 30)]
     paths += [f"{BOARD}?limit={limit}" for limit in (1, 2)]
     assert len({reader.get(path).headers["etag"] for path in paths}) == 4
 
 
-def test_another_process_answers_from_redis(pair: ApiPair) -> None:
+def test_another_process_serves_from_redis(pair: ApiPair) -> None:
     found = 'ladder_answers_total{tier="redis"}'
     before = queries(pair.one), queries(pair.other), count(pair.other, found)
     first, second = httpx.get(pair.one + BOARD), httpx.get(pair.other + BOARD)
@@ -58,7 +58,7 @@ def test_another_process_answers_from_redis(pair: ApiPair) -> None:
     assert count(pair.other, found) == before[2] + 1
 
 
-def test_who_has_the_answer_gets_a_304_without_body_or_query(api: httpx.Client, pair: ApiPair) -> None:
+def test_a_matching_tag_is_a_304_without_body_or_query(api: httpx.Client, pair: ApiPair) -> None:
     tag = api.get(BOARD).headers["etag"]
     for tags in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
         answer = api.get(BOARD, headers={"If-None-Match": tags})
@@ -68,19 +68,19 @@ def test_who_has_the_answer_gets_a_304_without_body_or_query(api: httpx.Client, 
     assert api.get(BOARD, headers={"If-None-Match": '"other"'}).status_code == 200
     with redis.Redis.from_url(pair.redis_url) as cache:
         cache.flushdb()
-    # The other process has nothing of this generation.
+    # The other process has no response of this generation.
     before = queries(pair.other)
     assert httpx.get(pair.other + BOARD, headers={"If-None-Match": tag}).status_code == 304
     assert queries(pair.other) == before
 
 
-def test_a_wildcard_tag_matches_nothing_that_does_not_exist(reader: httpx.Client) -> None:
+def test_a_wildcard_tag_does_not_match_missing_subjects(reader: httpx.Client) -> None:
     for _ in range(2):
         for path in ("/players/dota2/999", "/players/dota2/999/matches", "/leaderboards/nobody"):
             assert reader.get(f"/api/v1{path}", headers={"If-None-Match": "*"}).status_code == 404
 
 
-def test_bodies_are_compressed_for_who_asks(reader: httpx.Client) -> None:
+def test_bodies_are_compressed_on_request(reader: httpx.Client) -> None:
     plain = reader.get(BOARD, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     with reader.stream("GET", BOARD, headers={"Accept-Encoding": "br, gzip"}) as answer:
@@ -122,12 +122,12 @@ def test_head_is_get_without_the_body(reader: httpx.Client) -> None:
         ("/leaderboards/dota2_matches", 5),
     ],
 )
-def test_answers_may_be_kept_as_long_as_the_source_documents_say(reader: httpx.Client, path: str, minutes: int) -> None:
+def test_lifetimes_are_those_of_the_source_documents(reader: httpx.Client, path: str, minutes: int) -> None:
     ages = f"public, max-age={minutes * 60}, stale-while-revalidate={minutes * 60}, stale-if-error={4 * 3600}"
     assert reader.get(f"/api/v1{path}").headers["cache-control"] == ages
 
 
-def test_an_answer_says_where_it_was_found_and_how_long_a_look_took(pair: ApiPair) -> None:
+def test_server_timing_has_the_tier_and_the_duration(pair: ApiPair) -> None:
     def timing(base: str, **headers: str) -> str:
         return httpx.get(base + BOARD, headers=headers).headers["server-timing"]
 
@@ -138,12 +138,12 @@ def test_an_answer_says_where_it_was_found_and_how_long_a_look_took(pair: ApiPai
     assert timing(pair.one, **{"If-None-Match": tag}) == "memory"
 
 
-def test_a_304_that_needs_no_look_says_so(pair: ApiPair) -> None:
+def test_server_timing_of_a_304_without_lookup_is_tag(pair: ApiPair) -> None:
     tag = httpx.get(pair.one + BOARD).headers["etag"]
     assert httpx.get(pair.other + BOARD, headers={"If-None-Match": tag}).headers["server-timing"] == "tag"
 
 
-def test_no_client_gets_past_the_cache(api: httpx.Client, pair: ApiPair) -> None:
+def test_no_client_can_bypass_the_cache(api: httpx.Client, pair: ApiPair) -> None:
     api.get(BOARD)
     before = queries(pair.one)
     for headers in ({"Cache-Control": "no-cache, no-store, max-age=0"}, {"Pragma": "no-cache"}, {"Range": "bytes=0-1"}):
@@ -151,12 +151,12 @@ def test_no_client_gets_past_the_cache(api: httpx.Client, pair: ApiPair) -> None
     assert queries(pair.one) == before
 
 
-def test_errors_may_not_be_kept(reader: httpx.Client) -> None:
+def test_errors_are_not_cached_by_clients(reader: httpx.Client) -> None:
     assert reader.get("/api/v1/leaderboards/nobody").headers["cache-control"] == "no-store"
     assert reader.get("/api/v1/leaderboards?x=1").headers["cache-control"] == "no-store"
 
 
-def test_what_is_unknown_is_asked_once(api: httpx.Client, pair: ApiPair) -> None:
+def test_an_unknown_subject_is_queried_once(api: httpx.Client, pair: ApiPair) -> None:
     before = queries(pair.one)
     statuses = {answer.status_code for answer in get_together([f"{pair.one}/api/v1/players/dota2/7"] * 30)}
     assert statuses == {404}
@@ -164,9 +164,7 @@ def test_what_is_unknown_is_asked_once(api: httpx.Client, pair: ApiPair) -> None
     assert queries(pair.one) == before + 1
 
 
-def test_stored_answers_leave_redis_by_themselves_and_lie_below_their_generation(
-    api: httpx.Client, pair: ApiPair
-) -> None:
+def test_stored_responses_expire_and_have_keys_of_their_generation(api: httpx.Client, pair: ApiPair) -> None:
     generation = api.get(BOARD).json()["meta"]["generation"]
     api.get("/api/v1/leaderboards/nobody")
     with redis.Redis.from_url(pair.redis_url, decode_responses=True) as cache:
@@ -175,7 +173,7 @@ def test_stored_answers_leave_redis_by_themselves_and_lie_below_their_generation
         assert 0 < cache.ttl(key) <= 300 + 4 * 3600
 
 
-def test_bytes_in_redis_that_somebody_else_wrote_are_passed_over(pair: ApiPair) -> None:
+def test_foreign_bytes_in_redis_are_ignored(pair: ApiPair) -> None:
     expected = httpx.get(pair.one + BOARD).content
     with redis.Redis.from_url(pair.redis_url) as cache:
         for name in list(cache.scan_iter("ladder:*")):
@@ -186,7 +184,7 @@ def test_bytes_in_redis_that_somebody_else_wrote_are_passed_over(pair: ApiPair) 
     assert queries(pair.other) == before + 1
 
 
-def test_every_endpoint_names_the_relations_it_reads() -> None:
+def test_every_endpoint_declares_the_relations_it_reads() -> None:
     for endpoint in ENDPOINTS:
         text = endpoint.sql + endpoint.exists_sql
         named = {name for name in endpoint.reads if f"marts.{name}" in text}

@@ -1,4 +1,4 @@
-"""The form of a body follows what the client takes, weights included."""
+"""The encoding of a body follows Accept-Encoding, including weights."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from serving.http.encodings import GZIP, IDENTITY, ZSTD, preferred_encoding
         (b"gzip;q=nan", IDENTITY),
     ],
 )
-def test_the_form_that_a_client_likes_best_is_chosen(accept_encoding: bytes, encoding: int) -> None:
+def test_the_preferred_encoding_of_the_client_is_chosen(accept_encoding: bytes, encoding: int) -> None:
     assert preferred_encoding(accept_encoding) == encoding
 
 
 @given(st.binary(max_size=60) | st.text("gzipstd;q=0.1,* identity", max_size=60).map(str.encode))
-def test_whatever_a_client_sends_some_form_is_chosen_and_none_that_it_refuses(accept_encoding: bytes) -> None:
+def test_any_header_yields_an_encoding_that_it_allows(accept_encoding: bytes) -> None:
     encoding = preferred_encoding(accept_encoding)
     assert encoding in (IDENTITY, GZIP, ZSTD)
     if b"*" not in accept_encoding:

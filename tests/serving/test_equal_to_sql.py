@@ -1,4 +1,4 @@
-"""What each endpoint answers is what plain SQL over the published marts says, for every subject there is."""
+"""Each endpoint returns the rows of plain SQL over the published marts, for every subject."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WILSON = """
     round((p + z2 / (2 * n) - 1.96 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n), 6) AS win_rate_low,
     round((p + z2 / (2 * n) + 1.96 * sqrt(p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n), 6) AS win_rate_high
 """
-"""Wilson's interval as it is written in books, over a relation with `wins` and `matches` and `SHARE`."""
+"""Wilson's interval in its textbook form, over a relation with `wins` and `matches` and `SHARE`."""
 SHARE = (
     "CROSS JOIN LATERAL (SELECT nullif(matches, 0)::numeric AS n, wins / nullif(matches, 0)::numeric AS p, "
     "3.8416 AS z2) AS share"
@@ -33,16 +33,16 @@ SHARE = (
 
 @dataclass(frozen=True)
 class ExpectedSql:
-    """What to ask an endpoint, and the SQL that knows the answer.
+    """Requests to an endpoint, and the SQL with the expected rows.
 
     Args:
         rows: SQL with the endpoint's parameters; may return more columns than the endpoint.
-        asked: SQL of all subjects: a row is the parameters of a request.
-        filters: parameters in place of others, or beside them.
+        subjects: SQL of all subjects; each row holds the parameters of a request.
+        filters: further parameters; they override those of the subject.
     """
 
     rows: str
-    asked: str = "SELECT"
+    subjects: str = "SELECT"
     filters: tuple[Mapping[str, Any], ...] = ({},)
 
 
@@ -224,23 +224,23 @@ EXPECTED_SQL = {
 }
 
 
-def test_the_truth_of_every_endpoint_is_known() -> None:
+def test_every_endpoint_has_an_expected_query() -> None:
     assert set(EXPECTED_SQL) == {endpoint.name for endpoint in ENDPOINTS}
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_an_endpoint_answers_what_sql_over_the_marts_says(
+def test_an_endpoint_returns_the_rows_of_plain_sql(
     reader: httpx.Client, reader_marts: Marts, endpoint: Endpoint
 ) -> None:
-    truth = EXPECTED_SQL[endpoint.name]
+    expected_sql = EXPECTED_SQL[endpoint.name]
     found_any = False
     with psycopg.connect(reader_marts.database.url("analyst"), row_factory=dict_row) as connection:
         connection.execute("SET timezone = 'UTC'")
-        for asked in connection.execute(truth.asked, {}).fetchall():
-            for filters in truth.filters:
-                parameters = {**asked, **filters}
+        for subject in connection.execute(expected_sql.subjects, {}).fetchall():
+            for filters in expected_sql.filters:
+                parameters = {**subject, **filters}
                 values = {**{parameter.name: None for parameter in endpoint.parameters}, **parameters}
-                rows = connection.execute(truth.rows, values).fetchall()
+                rows = connection.execute(expected_sql.rows, values).fetchall()
                 expected = [as_json({column.name: row[column.name] for column in endpoint.columns}) for row in rows]
                 assert records(reader, endpoint, parameters) == expected, parameters
                 found_any = found_any or bool(expected)
@@ -248,7 +248,7 @@ def test_an_endpoint_answers_what_sql_over_the_marts_says(
 
 
 def records(client: httpx.Client, endpoint: Endpoint, parameters: Mapping[str, Any]) -> list[Any]:
-    """All records of an answer, page by page."""
+    """All records of an endpoint, page by page."""
     in_path = {parameter.name for parameter in endpoint.parameters if parameter.in_path}
     path = "/api/v1" + endpoint.path.format_map(parameters)
     query = {name: value for name, value in parameters.items() if name not in in_path}
@@ -266,6 +266,6 @@ def records(client: httpx.Client, endpoint: Endpoint, parameters: Mapping[str, A
 
 
 def as_json(row: Mapping[str, Any]) -> Any:
-    """A row as an answer shows it: decimals as numbers, times as text in UTC."""
+    """A row as in a response: decimals as numbers, times as text in UTC."""
     plain = {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
     return msgspec.json.decode(msgspec.json.encode(plain))

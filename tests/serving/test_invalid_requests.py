@@ -1,4 +1,4 @@
-"""Whatever comes in, the answer is a 4xx in the envelope: never a 5xx, never another player's data."""
+"""Invalid requests get a 4xx in the error envelope: never a 5xx, never the data of another player."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ COMPARE = "/api/v1/compare/players?game=cs2&"
         (f"{COMPARE}players=a&players=%7Bb,c%7D", 422, "invalid_parameter"),
         (f"{COMPARE}players=a&players=b&game=csgo", 400, "repeated_parameter"),
         ("/api/v1/teams?limit=501", 422, "invalid_parameter"),
-        # ["0001-01-01T00:00:00+14:00", "1"], before the first moment that there is
+        # ["0001-01-01T00:00:00+14:00", "1"], before the earliest timestamp
         ("/api/v1/teams?cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwiMSJd", 400, "invalid_cursor"),
         # [9999, "9"], a cursor of another list
         ("/api/v1/teams?cursor=Wzk5OTksIjkiXQ", 400, "invalid_cursor"),
@@ -71,7 +71,7 @@ COMPARE = "/api/v1/compare/players?game=cs2&"
         ("/api/v1/maps/win-rates?game=cs2;DROP%20TABLE%20x", 422, "invalid_parameter"),
     ],
 )
-def test_a_mistake_is_named(reader: httpx.Client, path: str, status: int, code: str) -> None:
+def test_an_invalid_request_gets_a_specific_error(reader: httpx.Client, path: str, status: int, code: str) -> None:
     answer = raw_get(reader, path.encode())
     assert f" {status} ".encode() in answer.split(b"\r\n", 1)[0] + b" "
     assert f'"code":"{code}"'.encode() in answer
@@ -79,7 +79,7 @@ def test_a_mistake_is_named(reader: httpx.Client, path: str, status: int, code: 
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
-def test_other_methods_are_refused(reader: httpx.Client, method: str) -> None:
+def test_other_methods_are_rejected(reader: httpx.Client, method: str) -> None:
     reader.get("/api/v1/leaderboards")
     answer = reader.request(method, "/api/v1/leaderboards")
     assert answer.status_code == 405
@@ -87,7 +87,7 @@ def test_other_methods_are_refused(reader: httpx.Client, method: str) -> None:
     assert answer.headers["allow"] == "GET, HEAD"
 
 
-def test_a_callers_own_request_id_comes_back_unless_it_is_hostile(reader: httpx.Client) -> None:
+def test_a_valid_request_id_of_the_client_is_returned(reader: httpx.Client) -> None:
     assert reader.get("/nothing", headers={"X-Request-Id": "mine-1"}).headers["x-request-id"] == "mine-1"
     assert reader.get("/nothing", headers={"X-Request-Id": "<script>"}).headers["x-request-id"] != "<script>"
 
@@ -102,7 +102,7 @@ def test_a_callers_own_request_id_comes_back_unless_it_is_hostile(reader: httpx.
         {f"X-{number}": "x" * 50 for number in range(60)},
     ],
 )
-def test_odd_headers_change_nothing(reader: httpx.Client, headers: dict[str, str]) -> None:
+def test_odd_headers_do_not_change_the_response(reader: httpx.Client, headers: dict[str, str]) -> None:
     answer = reader.get("/api/v1/leaderboards", headers=headers)
     assert answer.status_code == 200
     assert answer.json()["data"]
@@ -119,7 +119,7 @@ def test_odd_headers_change_nothing(reader: httpx.Client, headers: dict[str, str
     ),
     rest=st.binary(max_size=60),
 )
-def test_any_bytes_in_the_target_get_an_answer_that_is_no_5xx(reader: httpx.Client, path: str, rest: bytes) -> None:
+def test_no_bytes_in_the_target_cause_a_5xx(reader: httpx.Client, path: str, rest: bytes) -> None:
     encoded = b"".join(b"%%%02x" % byte if byte < 33 or byte > 126 or byte == 35 else bytes([byte]) for byte in rest)
     answer = raw_get(reader, f"/api/v1{path}".encode() + encoded)
     status = int(answer.split(b" ", 2)[1])
@@ -127,7 +127,7 @@ def test_any_bytes_in_the_target_get_an_answer_that_is_no_5xx(reader: httpx.Clie
 
 
 def raw_get(client: httpx.Client, target: bytes) -> bytes:
-    """The answer to a request line that no client library would send."""
+    """The response to a request line that no client library would send."""
     parts = urlsplit(str(client.base_url))
     assert parts.port is not None
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:

@@ -1,4 +1,4 @@
-"""A place on a board is what SQL says, from the sorted set as from PostgreSQL."""
+"""A place on a leaderboard equals that of SQL, from the sorted set and from PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PLACES = f"/api/v1/leaderboards/{BOARD}/players"
 FROM_LEADERBOARDS = 'ladder_answers_total{tier="board"}'
 (ENTRIES,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == "leaderboard_entries")
 
-# Ties, scores that no double tells apart, names that sort otherwise by bytes than by letters, players without a rank.
+# Ties, scores that are equal as doubles, ids whose byte order differs from the collation, players without a rank.
 SCORES = st.sampled_from(("0", "1", "2.5", "999999999999.999998", "999999999999.999999", "-3.000001")) | st.decimals(
     "-1000", "1000", places=6
 ).map(str)
@@ -51,14 +51,14 @@ def published(number: int) -> PublishedGeneration:
 
 @dataclass
 class LeaderboardBench:
-    """A board in PostgreSQL and in Redis, over and over again in one session.
+    """A leaderboard in PostgreSQL and in Redis, rewritten for each case in one session.
 
     Attributes:
-        connection: sees the marts as an answer's query does.
-        runner: its loop outlives a case.
-        line: where boards are written.
-        tier: where they are read.
-        number: of the generation.
+        connection: queries the marts like an endpoint.
+        runner: its event loop outlives a case.
+        redis_connection: writes leaderboards.
+        tier: reads leaderboards.
+        number: number of the generation.
     """
 
     connection: psycopg.Connection[dict[str, Any]]
@@ -68,7 +68,7 @@ class LeaderboardBench:
     number: int = 1
 
     def publish(self) -> None:
-        """Give everybody a rank as the mart does, and write the board under a generation of its own."""
+        """Rank the players as the mart does, and write the leaderboard under a new generation."""
         self.connection.execute(
             "UPDATE leaderboard_entries AS e SET rank = r.rank FROM (SELECT player_id, CASE WHEN is_qualified THEN "
             "rank() OVER (PARTITION BY is_qualified ORDER BY score DESC) END AS rank FROM leaderboard_entries) AS r "
@@ -88,7 +88,7 @@ class LeaderboardBench:
         return self.connection.execute(LEADERBOARD_PLACE.sql, values).fetchall()
 
     def expected(self, player: str, neighbours: int) -> list[tuple[int, int, int | None, str]]:
-        """Distance, ranked players, rank and id, from window functions alone."""
+        """Distance, number of ranked players, rank and id, computed with window functions."""
         rows = self.connection.execute(
             "WITH placed AS (SELECT rank, player_id, row_number() OVER (ORDER BY rank, player_id) AS place, "
             "count(*) OVER () AS players FROM leaderboard_entries WHERE rank IS NOT NULL) "
@@ -162,21 +162,21 @@ def test_rank_and_neighbours_equal_sql(
 @pytest.mark.timeout(3600)
 @given(LEADERBOARDS, st.sets(PLAYERS, max_size=8), st.integers(0, 30))
 @settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rank_and_neighbours_equal_sql_in_ten_thousand_boards(
+def test_rank_and_neighbours_equal_sql_in_ten_thousand_leaderboards(
     bench: LeaderboardBench, board: dict[str, tuple[str, bool]], removed_later: set[str], neighbours: int
 ) -> None:
     check(bench, board, removed_later | set(list(board)[::3]), neighbours)
 
 
 def publish_with_leaderboards(pair: ApiPair) -> int:
-    """Publish with everything made ready; returns the generation."""
+    """Publish with warm-up and leaderboards; returns the generation."""
     generation = pair.marts.turn()
     publish_cache(pair.redis_url, generation, serving_url=pair.marts.database.url("serving"))
     seconds_until(lambda: {generation_of(base) for base in (pair.one, pair.other)} == {generation.generation})
     return generation.generation
 
 
-def test_a_place_is_answered_from_the_sorted_set_without_a_query_and_equals_sql(pair: ApiPair) -> None:
+def test_a_place_from_the_sorted_set_needs_no_query_and_equals_sql(pair: ApiPair) -> None:
     paths = [f"{PLACES}/{player}?neighbours={neighbours}" for player in (0, 7, 58, 59) for neighbours in (0, 2, 50)]
     queried = [httpx.get(pair.one + path).json()["data"] for path in paths]
     assert queries(pair.one) > 0
@@ -187,7 +187,7 @@ def test_a_place_is_answered_from_the_sorted_set_without_a_query_and_equals_sql(
     assert (queries(pair.one), count(pair.one, FROM_LEADERBOARDS)) == (before[0], before[1] + len(paths))
 
 
-def test_neighbours_stand_in_order_around_the_player_and_ties_share_a_rank(pair: ApiPair) -> None:
+def test_neighbours_are_in_order_and_ties_share_a_rank(pair: ApiPair) -> None:
     publish_with_leaderboards(pair)
     rows = httpx.get(f"{pair.one}{PLACES}/5?neighbours=3").json()["data"]
     assert [(row["distance"], row["rank"], row["player_id"]) for row in rows] == [
@@ -204,7 +204,7 @@ def test_neighbours_stand_in_order_around_the_player_and_ties_share_a_rank(pair:
     assert [row["distance"] for row in first] == [0, 1, 2, 3, 4, 5]
 
 
-def test_who_is_not_ranked_has_a_record_without_a_rank_and_who_is_not_there_is_a_404(pair: ApiPair) -> None:
+def test_an_unranked_player_has_no_rank_and_an_unknown_player_is_a_404(pair: ApiPair) -> None:
     for _ in (False, True):
         (row,) = httpx.get(f"{pair.one}{PLACES}/65").json()["data"]
         assert (row["rank"], row["player_id"], row["distance"], row["matches"]) == (None, "65", 0, 100)
@@ -214,7 +214,7 @@ def test_who_is_not_ranked_has_a_record_without_a_rank_and_who_is_not_there_is_a
         publish_with_leaderboards(pair)
 
 
-def test_without_the_sorted_set_or_a_part_of_it_places_come_from_postgresql(pair: ApiPair) -> None:
+def test_places_are_queried_if_the_sorted_set_or_its_rows_are_missing(pair: ApiPair) -> None:
     publish_with_leaderboards(pair)
     expected = {around: httpx.get(f"{pair.one}{PLACES}/30?neighbours={around}").json() for around in (5, 6)}
     with redis.Redis.from_url(pair.redis_url) as cache:
@@ -228,7 +228,7 @@ def test_without_the_sorted_set_or_a_part_of_it_places_come_from_postgresql(pair
             assert queries(pair.other) == before + 1
 
 
-def test_boards_of_a_generation_leave_after_the_next_one_and_new_ones_stay(pair: ApiPair) -> None:
+def test_leaderboards_of_a_generation_expire_after_the_next_one(pair: ApiPair) -> None:
     tokens = []
     for _ in range(2):
         publish_with_leaderboards(pair)
@@ -244,7 +244,7 @@ def test_boards_of_a_generation_leave_after_the_next_one_and_new_ones_stay(pair:
         assert not list(cache.scan_iter("*#new"))
 
 
-def test_a_generation_told_of_once_more_keeps_its_boards(database: Database) -> None:
+def test_a_generation_announced_again_keeps_its_leaderboards(database: Database) -> None:
     marts = Marts(database)
     marts.create()
     generation = marts.turn()

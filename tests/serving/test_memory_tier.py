@@ -1,4 +1,4 @@
-"""Memory stays within its bounds whatever is asked, and keeps what is asked again."""
+"""The memory tier stays within its bounds, and keeps responses that are requested again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cached_response(target: str, size: int = 1000) -> CachedResponse:
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30), st.integers(0, 5000)), max_size=100))
-def test_it_never_holds_more_than_its_capacity_and_finds_only_what_it_holds(
+def test_it_stays_within_its_capacity_and_finds_only_stored_responses(
     steps: list[tuple[int, int, int]],
 ) -> None:
     memory = MemoryTier(capacity=20_000)
@@ -43,7 +43,7 @@ def test_it_never_holds_more_than_its_capacity_and_finds_only_what_it_holds(
         assert all(memory.raw[raw] is found for found in held for raw in found.aliases)
 
 
-def test_what_is_hit_outlives_what_is_not() -> None:
+def test_responses_with_hits_are_evicted_last() -> None:
     memory = MemoryTier(capacity=10 * cached_response("x").size)
     memory.put(cached_response("hot"))
     for number in range(100):
@@ -52,7 +52,7 @@ def test_what_is_hit_outlives_what_is_not() -> None:
         memory.put(cached_response(str(number)))
 
 
-def test_spellings_of_one_answer_are_bounded() -> None:
+def test_aliases_of_a_response_are_bounded() -> None:
     memory = MemoryTier()
     response = cached_response("scope")
     memory.put(response)
@@ -61,7 +61,7 @@ def test_spellings_of_one_answer_are_bounded() -> None:
     assert len(memory.raw) == len(response.aliases) == 8
 
 
-def test_an_answer_made_again_is_found_by_every_spelling_of_the_earlier_one() -> None:
+def test_a_refreshed_response_inherits_all_aliases() -> None:
     memory = MemoryTier()
     earlier, later = cached_response("scope"), cached_response("scope", 2000)
     memory.put(earlier)
@@ -74,7 +74,7 @@ def test_an_answer_made_again_is_found_by_every_spelling_of_the_earlier_one() ->
     assert memory.raw[("/", b"a")] is later
 
 
-def test_what_is_hot_is_what_was_asked_most_since_the_last_time() -> None:
+def test_hot_requests_are_the_most_frequent_since_the_last_call() -> None:
     memory = MemoryTier()
     for target, hits in (("cold", 0), ("warm", 3), ("hot", 50), ("lukewarm", 1)):
         memory.put(cached_response(target))
@@ -88,7 +88,7 @@ def test_what_is_hot_is_what_was_asked_most_since_the_last_time() -> None:
     assert [(request.target, hits) for request, hits in memory.take_hot_requests(2)] == [("hot", 2)]
 
 
-def test_what_is_unknown_is_bounded_and_belongs_to_a_generation() -> None:
+def test_unknown_subjects_are_bounded_and_belong_to_a_generation() -> None:
     memory = MemoryTier()
     error = UnknownSubject("player")
     for number in range(10_000):

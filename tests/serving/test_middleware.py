@@ -1,4 +1,4 @@
-"""What goes wrong behind the cache-first layer is told to the caller and to the log under one name."""
+"""Unexpected errors behind the middleware have the same request id in the response and in the log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def get(app: CacheFirstMiddleware, request_id: str) -> httpx.Response:
         return await client.get("/", headers={"X-Request-Id": request_id})
 
 
-def test_a_failure_nobody_foresaw_is_a_500_whose_request_id_is_in_the_log(
+def test_an_unexpected_error_is_a_500_whose_request_id_is_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics = Metrics(tmp_path)

@@ -1,4 +1,4 @@
-"""Requests share a connection to Redis without getting each other's replies, whatever becomes of it."""
+"""Commands share a Redis connection without mixing replies, even if the connection fails."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def connections_of(connection: MultiplexedRedis) -> int:
     return int(information.split("total_connections_received:")[1].split()[0])
 
 
-def test_each_gets_the_reply_to_its_own_command_over_one_connection(database: Database) -> None:
+def test_each_command_gets_its_own_reply_over_one_connection(database: Database) -> None:
     async def run() -> None:
         async with connected(redis_url(database)) as connection:
             await connection.execute("PING")
@@ -47,7 +47,7 @@ def test_each_gets_the_reply_to_its_own_command_over_one_connection(database: Da
     asyncio.run(run())
 
 
-def test_a_refused_command_is_an_error_for_who_sent_it_alone(database: Database) -> None:
+def test_a_rejected_command_fails_alone(database: Database) -> None:
     async def run() -> None:
         async with connected(redis_url(database)) as connection:
             found = await asyncio.gather(
@@ -62,7 +62,7 @@ def test_a_refused_command_is_an_error_for_who_sent_it_alone(database: Database)
     asyncio.run(run())
 
 
-def test_who_gives_up_leaves_the_replies_of_others_in_order(database: Database) -> None:
+def test_a_cancelled_command_leaves_other_replies_in_order(database: Database) -> None:
     async def run() -> None:
         with Proxy(redis_url(database)).running() as proxy:
             async with connected(proxy.url, timeout_s=1.0) as connection:
@@ -79,7 +79,7 @@ def test_who_gives_up_leaves_the_replies_of_others_in_order(database: Database) 
     asyncio.run(run())
 
 
-def test_a_late_reply_is_an_error_in_time_and_nobody_elses_reply(database: Database, patience: float) -> None:
+def test_a_late_reply_times_out_and_is_not_assigned_to_another_command(database: Database, patience: float) -> None:
     async def run() -> None:
         with Proxy(redis_url(database)).running() as proxy:
             async with connected(proxy.url, timeout_s=0.2) as connection:
@@ -96,7 +96,7 @@ def test_a_late_reply_is_an_error_in_time_and_nobody_elses_reply(database: Datab
     asyncio.run(run())
 
 
-def test_a_broken_connection_is_an_error_for_who_waits_and_made_anew_for_who_comes(database: Database) -> None:
+def test_a_broken_connection_fails_pending_commands_and_is_replaced(database: Database) -> None:
     async def run() -> None:
         with Proxy(redis_url(database)).running() as proxy:
             async with connected(proxy.url) as connection:
@@ -113,7 +113,7 @@ def test_a_broken_connection_is_an_error_for_who_waits_and_made_anew_for_who_com
     asyncio.run(run())
 
 
-def test_a_connection_that_says_nothing_for_seconds_is_given_up(database: Database, patience: float) -> None:
+def test_a_silent_connection_is_closed_after_seconds(database: Database, patience: float) -> None:
     async def run() -> None:
         with Proxy(redis_url(database)).running() as proxy:
             async with connected(proxy.url, timeout_s=0.25) as connection:
@@ -131,7 +131,7 @@ def test_a_connection_that_says_nothing_for_seconds_is_given_up(database: Databa
     asyncio.run(run())
 
 
-def test_nobody_there_is_an_error_at_once(patience: float) -> None:
+def test_a_refused_connection_fails_at_once(patience: float) -> None:
     async def run() -> None:
         async with connected("redis://127.0.0.1:1/0") as connection:
             began = time.monotonic()

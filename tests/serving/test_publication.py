@@ -1,4 +1,4 @@
-"""A publication is seen everywhere within a second, and no answer mixes two of them."""
+"""A new generation is served everywhere within a second, and no response mixes two generations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def generation_in(url: str) -> int:
     return int(httpx.get(url).json()["meta"]["generation"])
 
 
-def test_a_publication_is_seen_by_every_process_within_a_second(pair: ApiPair, patience: float) -> None:
+def test_a_new_generation_is_served_by_every_process_within_a_second(pair: ApiPair, patience: float) -> None:
     urls = [base + BOARD for base in (pair.one, pair.other)]
     before = {generation_in(url) for url in urls}
     pair.marts.change_idle(RENAME, ["new"])
@@ -49,7 +49,7 @@ def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: ApiPair) -> Non
     assert answer.headers["etag"] != tag
 
 
-def test_a_publication_whose_publisher_died_is_found_and_passed_on(pair: ApiPair, patience: float) -> None:
+def test_a_generation_whose_publisher_died_is_found_and_announced(pair: ApiPair, patience: float) -> None:
     before = generation_in(pair.one + BOARD)
     generation = pair.marts.turn().generation
     assert before == generation - 1
@@ -72,24 +72,24 @@ def test_the_pointer_never_moves_back(marts: Marts) -> None:
         assert PublishedGeneration.unpack(packed) == PublishedGeneration.of(second)
 
 
-def test_a_pointer_of_another_database_is_not_believed(pair: ApiPair) -> None:
+def test_a_pointer_of_another_database_is_ignored(pair: ApiPair) -> None:
     publication = pair.marts.turn()
-    moment = publication.published_at
-    stranger = Generation(publication.generation + 97, "blue", None, 0, moment, moment)
-    publish_cache(pair.redis_url, stranger)
+    published_at = publication.published_at
+    foreign = Generation(publication.generation + 97, "blue", None, 0, published_at, published_at)
+    publish_cache(pair.redis_url, foreign)
     seconds_until(lambda: generation_in(pair.one + BOARD) == publication.generation)
     time.sleep(0.5)
     assert generation_in(pair.one + BOARD) == publication.generation
 
 
-def test_without_redis_the_publisher_says_so() -> None:
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    generation = Generation(1, "blue", None, 0, moment, moment)
+def test_without_redis_the_publisher_reports_an_error() -> None:
+    published_at = datetime(2026, 1, 1, tzinfo=UTC)
+    generation = Generation(1, "blue", None, 0, published_at, published_at)
     with pytest.raises(PublicationError, match="Redis could not be notified"):
         publish_cache("redis://127.0.0.1:1/0", generation)
 
 
-def test_before_the_first_publication_answers_say_so_and_begin_with_it(database: Database, patience: float) -> None:
+def test_responses_start_with_the_first_publication(database: Database, patience: float) -> None:
     marts = Marts(database)
     with api_of(database) as base:
         for path in (BOARD, "/readyz"):
@@ -101,8 +101,8 @@ def test_before_the_first_publication_answers_say_so_and_begin_with_it(database:
         assert seconds_until(lambda: httpx.get(base + BOARD).status_code == 200) < patience
 
 
-def test_no_answer_mixes_generations_while_many_are_published(pair: ApiPair) -> None:
-    """Every row says in which generation it was written; hits and misses are read over two processes meanwhile."""
+def test_no_response_mixes_generations_while_many_are_published(pair: ApiPair) -> None:
+    """Every row names the generation in which it was written; hits and misses are read from two processes."""
     bases = (pair.one, pair.other)
     first = generation_of(pair.one) + 1
     pair.marts.change_idle(RENAME, [str(first)])
@@ -116,7 +116,7 @@ def test_no_answer_mixes_generations_while_many_are_published(pair: ApiPair) -> 
         random = Random(number)
         with httpx.Client(base_url=base) as client:
             while not done.is_set():
-                # Half of them are of one key, the others so many that most are misses.
+                # Half of the requests share one key, the others are mostly misses.
                 limit = 50 if random.random() < 0.5 else random.randint(1, 500)
                 answer = client.get(BOARD, params={"limit": limit})
                 body = answer.json()

@@ -1,4 +1,4 @@
-"""What is in use is made again before its age is over: by one process, in the background, once."""
+"""Responses in use are refreshed before they expire: once, by one process, in the background."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OLD = b'{"data":"old"}'
 
 
 def store(pair: ApiPair, left_s: float) -> None:
-    """An answer in Redis, of the published generation, whose age is over in so many seconds."""
+    """Store a response of the published generation in Redis that expires in some seconds."""
     with redis.Redis.from_url(pair.redis_url) as cache:
         packed = cache.get(keys.pointer_key())
         assert isinstance(packed, bytes)
@@ -35,7 +35,7 @@ def store(pair: ApiPair, left_s: float) -> None:
 
 @pytest.fixture
 def before(pair: ApiPair) -> tuple[int, int]:
-    """Queries and refreshes of both processes so far."""
+    """Queries and refreshes of both processes before the test."""
     return totals(pair)
 
 
@@ -44,10 +44,10 @@ def totals(pair: ApiPair) -> tuple[int, int]:
     return sum(map(queries, bases)), sum(count(base, REFRESHES) for base in bases)
 
 
-def test_a_hot_answer_is_made_again_once_over_two_processes_and_nobody_waits(
+def test_a_hot_response_is_refreshed_once_over_two_processes_without_waiting(
     pair: ApiPair, before: tuple[int, int]
 ) -> None:
-    # An hour's age: its last second is all but sure to lie behind the moment that a process drew from its last part.
+    # With a lifetime of an hour, the last second is almost certainly after the refresh time of each process.
     store(pair, left_s=1.0)
     fresh = b'"character_id"'
     with httpx.Client(base_url=pair.one) as one, httpx.Client(base_url=pair.other) as other:
@@ -71,27 +71,27 @@ def test_a_hot_answer_is_made_again_once_over_two_processes_and_nobody_waits(
     assert totals(pair) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_young_answer_is_left_alone(pair: ApiPair, before: tuple[int, int]) -> None:
+def test_a_fresh_response_is_not_refreshed(pair: ApiPair, before: tuple[int, int]) -> None:
     store(pair, left_s=ENDPOINT.max_age_s * 0.9)
     for _ in range(20):
         assert httpx.get(pair.one + HEROES).content == OLD
     assert totals(pair) == before
 
 
-def test_what_nobody_asks_for_is_not_made_again(pair: ApiPair, before: tuple[int, int]) -> None:
+def test_an_unused_response_is_not_refreshed(pair: ApiPair, before: tuple[int, int]) -> None:
     store(pair, left_s=0.8)
     assert httpx.get(pair.one + HEROES).content == OLD
     time.sleep(1.0)
     assert totals(pair) == before
 
 
-def test_an_answer_that_is_too_old_is_not_sent(pair: ApiPair, before: tuple[int, int]) -> None:
+def test_an_expired_response_is_not_sent(pair: ApiPair, before: tuple[int, int]) -> None:
     store(pair, left_s=-1.0)
     assert httpx.get(pair.one + HEROES).content != OLD
     assert totals(pair) == (before[0] + 1, before[1])
 
 
-def test_while_an_answer_cannot_be_made_again_the_old_one_serves_to_its_end(
+def test_while_a_refresh_fails_the_old_response_is_served_until_it_expires(
     pair: ApiPair, before: tuple[int, int]
 ) -> None:
     store(pair, left_s=5.0)

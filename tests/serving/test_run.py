@@ -1,4 +1,4 @@
-"""The API starts on a port that is free, ends when it is told to or its caller is gone, and replaces a dead worker."""
+"""The API starts on a free port, stops on request or with its caller, and replaces dead workers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def is_refusing_connections(base: str) -> bool:
 
 @contextmanager
 def serving(marts: Marts, log_level: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server of two workers in the foreground of a process of its own, once it answers; with its base URL."""
+    """A server of two workers in its own process, once it responds; with its base URL."""
     port = reserve_port("127.0.0.1", 0)
     base = f"http://127.0.0.1:{port}"
     home = str(marts.database.settings.home)
@@ -95,14 +95,14 @@ def counts_directories(marts: Marts) -> list[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
-def test_workers_of_root_run_as_another_user_and_read_nothing_but_code_and_what_they_serve(marts: Marts) -> None:
+def test_workers_of_root_run_as_another_user_with_minimal_rights(marts: Marts) -> None:
     with serving(marts, "info") as (process, base):
         workers = [each for each in psutil.Process(process.pid).children() if "resource_tracker" not in each.cmdline()]
         assert workers
         for worker in workers:
             assert 0 not in (*worker.uids(), *worker.gids())
             rights = [line for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if "CapEff" in line]
-            # The one that passes through closed folders, where the kernel bounds it.
+            # Only CAP_DAC_READ_SEARCH, which the kernel restricts to the allowed folders.
             assert int(rights[0].split()[1], 16) & ~(1 << 2) == 0
         assert is_responding(base)
         workers[0].kill()
@@ -110,7 +110,7 @@ def test_workers_of_root_run_as_another_user_and_read_nothing_but_code_and_what_
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
-def test_what_has_given_up_root_reads_no_secret(tmp_path: Path) -> None:
+def test_a_process_without_root_cannot_read_secrets(tmp_path: Path) -> None:
     for name in ("served", "secret"):
         (tmp_path / name).mkdir(mode=0o700)
         (tmp_path / name / "file").write_text(name)
@@ -118,7 +118,7 @@ def test_what_has_given_up_root_reads_no_secret(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("served\ndenied /etc/shadow\ndenied secret/file\ndenied to become root\n", "")
 
 
-def test_a_busy_port_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_busy_port_is_reported_in_one_line(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}: address already in use"):
@@ -131,21 +131,21 @@ def test_a_second_api_does_not_share_the_port_of_the_first(reader: httpx.Client)
         reserve_port("127.0.0.1", reader.base_url.port)
 
 
-def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_home_that_is_not_writable_is_reported_in_one_line(tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.touch()
     with pytest.raises(ConfigurationError, match=r"cannot write in .*: Not a directory"):
         serve(Settings(home=home), "", "", host="127.0.0.1", port=0)
 
 
-def test_an_address_of_another_machine_is_refused() -> None:
+def test_an_address_of_another_machine_is_rejected() -> None:
     with pytest.raises(
         ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:80.*; correct LADDER_API_HOST and LADDER_API_PORT"
     ):
         reserve_port("192.0.2.1", 80)
 
 
-def test_a_worker_that_dies_is_replaced_and_sigterm_ends_them_all(marts: Marts) -> None:
+def test_a_dead_worker_is_replaced_and_sigterm_stops_all_workers(marts: Marts) -> None:
     with serving(marts, "info") as (process, base):
         parent = psutil.Process(process.pid)
         (victim, _) = parent.children()
@@ -163,7 +163,7 @@ def test_a_worker_that_dies_is_replaced_and_sigterm_ends_them_all(marts: Marts) 
 
 
 @pytest.mark.slow
-def test_workers_of_a_killed_server_end_and_the_next_server_removes_what_it_left(marts: Marts) -> None:
+def test_workers_of_a_killed_server_end_and_the_next_server_removes_its_files(marts: Marts) -> None:
     with serving(marts, "debug") as (process, base):
         process.kill()
     seconds_until(lambda: is_refusing_connections(base))
@@ -173,8 +173,8 @@ def test_workers_of_a_killed_server_end_and_the_next_server_removes_what_it_left
         assert own != left
         workers = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=15)
-        assert (process.returncode, complaints) == (0, "")
+        _, error_output = process.communicate(timeout=15)
+        assert (process.returncode, error_output) == (0, "")
     assert not any(worker.is_running() for worker in workers)
     assert is_refusing_connections(base)
     assert counts_directories(marts) == []

@@ -1,4 +1,4 @@
-"""What was asked most is ready before a new generation is told of, and nothing depends on it."""
+"""Hot requests are loaded before a new generation is announced, and serving does not depend on it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hot_requests(pair: ApiPair) -> list[bytes]:
 
 
 def request_until_hot(pair: ApiPair, *paths: str) -> None:
-    """Ask for something until processes have told of it."""
+    """Request some paths until the processes have reported them as hot."""
     with redis.Redis.from_url(pair.redis_url) as cache:
         cache.delete(keys.hot_requests_key())
     with httpx.Client(base_url=pair.one) as client:
@@ -51,7 +51,7 @@ def publish(pair: ApiPair, serving_url: str | None = None) -> Generation:
 
 
 def publish_ready(pair: ApiPair, count: int) -> int:
-    """Publish with so many answers ready: a machine that is busy with other things may need another try."""
+    """Publish until at least some responses are warmed up; a busy machine may need several attempts."""
     for _ in range(5):
         generation = publish(pair)
         with redis.Redis.from_url(pair.redis_url) as cache:
@@ -61,7 +61,7 @@ def publish_ready(pair: ApiPair, count: int) -> int:
     return generation.generation
 
 
-def test_what_was_hot_is_answered_without_a_query_in_the_next_generation(pair: ApiPair) -> None:
+def test_hot_requests_need_no_query_in_the_next_generation(pair: ApiPair) -> None:
     paths = (BOARD, MATCHES, SINCE)
     cursor = httpx.get(pair.one + MATCHES).json()["meta"]["next"]
     paths = (*paths, f"{MATCHES}&cursor={cursor}")
@@ -78,18 +78,18 @@ def test_what_was_hot_is_answered_without_a_query_in_the_next_generation(pair: A
     assert count(pair.other, FOUND) == before[2] + len(paths)
 
 
-def test_readers_keep_to_the_old_generation_until_the_publisher_gives_its_word(pair: ApiPair, patience: float) -> None:
+def test_readers_keep_the_old_generation_until_the_announcement(pair: ApiPair, patience: float) -> None:
     request_until_hot(pair, BOARD)
     before = generation_of(pair.one)
     pair.marts.turn()
     began = time.monotonic()
     while time.monotonic() - began < 0.6:
         assert httpx.get(pair.one + BOARD).json()["meta"]["generation"] == before
-    # A publisher that died is not waited for long.
+    # The wait for a dead publisher is short.
     assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 2.5 * patience
 
 
-def test_a_miss_takes_its_own_process_to_a_new_generation_and_no_other(pair: ApiPair, patience: float) -> None:
+def test_a_miss_moves_only_its_own_process_to_a_new_generation(pair: ApiPair, patience: float) -> None:
     before = httpx.get(pair.other + BOARD).json()["meta"]["generation"]
     pair.marts.turn()
     assert httpx.get(pair.one + SINCE).json()["meta"]["generation"] == before + 1
@@ -99,14 +99,14 @@ def test_a_miss_takes_its_own_process_to_a_new_generation_and_no_other(pair: Api
     assert seconds_until(lambda: generation_of(pair.other) == before + 1) < 4 * patience
 
 
-def test_what_is_no_longer_asked_leaves_the_list(pair: ApiPair) -> None:
+def test_requests_out_of_use_leave_the_list(pair: ApiPair) -> None:
     request_until_hot(pair, BOARD)
     for _ in range(12):
         publish(pair)
     assert hot_requests(pair) == []
 
 
-def test_a_warm_up_that_takes_too_long_does_not_hold_up_the_publication(pair: ApiPair, patience: float) -> None:
+def test_a_slow_warm_up_does_not_delay_the_publication(pair: ApiPair, patience: float) -> None:
     request_until_hot(pair, SINCE, BOARD)
     before = generation_of(pair.one)
     generation = pair.marts.turn()
@@ -119,7 +119,7 @@ def test_a_warm_up_that_takes_too_long_does_not_hold_up_the_publication(pair: Ap
 
 
 @pytest.mark.parametrize("poison", [b"\xc1", b"\x94\xa4none\xa1x\x80\xc0"])
-def test_a_warm_up_that_fails_does_not_fail_the_publication(pair: ApiPair, poison: bytes) -> None:
+def test_a_failed_warm_up_does_not_fail_the_publication(pair: ApiPair, poison: bytes) -> None:
     with redis.Redis.from_url(pair.redis_url) as cache:
         cache.zadd(keys.hot_requests_key(), {poison: 1e9})
     generation = publish(pair).generation
@@ -128,7 +128,7 @@ def test_a_warm_up_that_fails_does_not_fail_the_publication(pair: ApiPair, poiso
         cache.delete(keys.hot_requests_key())
 
 
-def test_without_postgresql_the_cache_is_told_all_the_same(database: Database) -> None:
+def test_without_postgresql_the_pointer_still_moves(database: Database) -> None:
     marts = Marts(database)
     marts.create()
     generation = marts.turn()

@@ -1,4 +1,4 @@
-"""APIs that let in whom their operator wants, over the same marts."""
+"""APIs with different access rules over the same marts."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ BOARD = "/api/v1/leaderboards/dota2_matches"
 
 @dataclass(frozen=True)
 class Deployment:
-    """A database with marts and keys, and APIs over it."""
+    """A database with marts and API keys, and APIs over it."""
 
     database: Database
 
     def api(self, *, workers: int = 1, **settings: Any) -> AbstractContextManager[str]:
-        """An API with settings of its own."""
+        """An API with its own settings."""
         return api_of(self.database, workers=workers, **settings)
 
     def key(self, name: str, **options: Any) -> str:
-        """Make a key."""
+        """Create a key."""
         with connect(self.database.admin_url) as admin:
             return create_key(admin, name, by="test", **options)
 
@@ -44,7 +44,7 @@ class Deployment:
 
 @pytest.fixture(scope="session")
 def deployment(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Deployment]:
-    """Shared: each test makes keys with names of its own."""
+    """A shared deployment; each test creates keys with its own names."""
     with create_database() as database:
         marts = Marts(database)
         marts.create()
@@ -54,7 +54,7 @@ def deployment(create_database: Callable[[], AbstractContextManager[Database]]) 
 
 @pytest.fixture(scope="session")
 def workers(deployment: Deployment) -> Iterator[str]:
-    """An API of two processes with a small limit for addresses: a bucket of 100, leases of 25, 10 a second."""
+    """An API of two processes with a small limit per address: a bucket of 100, leases of 25, 10 per second."""
     with deployment.api(workers=2, api_requests_per_minute=600) as base:
         yield base
 
@@ -72,23 +72,23 @@ def _apis(deployment: Deployment) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def open_api(_apis: tuple[str, str]) -> Iterator[httpx.Client]:
-    """An API whose public marts anybody reads, also pages of two other origins; `ladder.example` is a name of it."""
+    """A public API that allows two other origins and the host name `ladder.example`."""
     with httpx.Client(base_url=_apis[0]) as client:
         yield client
 
 
 @pytest.fixture
 def closed_api(_apis: tuple[str, str]) -> Iterator[httpx.Client]:
-    """An API behind TLS that nobody reads without a key, from pages of any origin."""
+    """An API behind TLS that requires a key and allows any origin."""
     with httpx.Client(base_url=_apis[1]) as client:
         yield client
 
 
 def bearer(key: str) -> dict[str, str]:
-    """The header that shows a key."""
+    """The header with a key."""
     return {"Authorization": f"Bearer {key}"}
 
 
 def seconds_until_status(client: httpx.Client, key: str, status: int) -> float:
-    """How long it takes until a key is answered so."""
+    """Seconds until a request with a key gets a status."""
     return seconds_until(lambda: client.get(BOARD, headers=bearer(key)).status_code == status)

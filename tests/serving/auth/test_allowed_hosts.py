@@ -1,4 +1,4 @@
-"""Requests for a host name that is not one of the API are refused, so that DNS rebinding reads nothing."""
+"""Requests for host names that are not allowed are rejected, as a protection against DNS rebinding."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PATHS = [BOARD, "/", "/leaderboards", "/docs", "/openapi.json", "/metrics", "/ca
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "localhost.evil.example", ""]
 )
-def test_data_pages_and_metrics_are_refused_for_the_name_of_another(reader: httpx.Client, host: str) -> None:
+def test_data_pages_and_metrics_are_rejected_for_other_host_names(reader: httpx.Client, host: str) -> None:
     for path in PATHS:
-        reader.get(path)  # what is cached is refused as well
+        reader.get(path)  # cached responses are protected too
         answer = reader.get(path, headers={"Host": host})
         assert (answer.status_code, answer.json()["error"]["code"]) == (421, "unknown_host")
         assert "LADDER_API_HOSTS" in answer.json()["error"]["message"]
@@ -36,17 +36,17 @@ def test_data_pages_and_metrics_are_refused_for_the_name_of_another(reader: http
         "[fd00::1]",
     ],
 )
-def test_loopback_names_and_addresses_are_answered(reader: httpx.Client, host: str) -> None:
+def test_loopback_names_and_addresses_are_allowed(reader: httpx.Client, host: str) -> None:
     for path in (BOARD, "/"):
         assert reader.get(path, headers={"Host": host}).status_code == 200
 
 
-def test_health_probes_are_answered_by_any_name(reader: httpx.Client) -> None:
+def test_health_probes_are_allowed_for_any_host_name(reader: httpx.Client) -> None:
     for path in ("/healthz", "/readyz"):
         assert reader.get(path, headers={"Host": "container-7"}).status_code == 200
 
 
-def test_names_that_the_operator_lists_are_answered_and_no_others(open_api: httpx.Client) -> None:
+def test_listed_host_names_are_allowed_and_no_others(open_api: httpx.Client) -> None:
     for host, status in (
         ("ladder.example", 200),
         ("Ladder.Example:443", 200),
@@ -57,7 +57,7 @@ def test_names_that_the_operator_lists_are_answered_and_no_others(open_api: http
         assert open_api.get(BOARD, headers={"Host": host}).status_code == status
 
 
-def test_a_star_stands_for_any_name_and_no_number_of_them_takes_room() -> None:
+def test_a_wildcard_allows_any_name_within_bounded_memory() -> None:
     hosts = AllowedHosts(["*"])
     assert all(hosts.allows(b"%d.example" % number) for number in range(1000))
     assert len(hosts.known_values) < 300

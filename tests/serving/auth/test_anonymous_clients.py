@@ -1,4 +1,4 @@
-"""An address is that of the connection, or what a proxy that is trusted says; memory is bounded whoever comes."""
+"""The address of a client is that of its connection or the one a trusted proxy reports; memory is bounded."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def forwarded(*lines: str) -> list[tuple[bytes, bytes]]:
         ("10.0.0.1", ["2001:db8::1"], "2001:db8::1"),
         ("fd00::1", ["203.0.113.7"], "203.0.113.7"),
         ("::ffff:10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
-        # All of them are proxies: the farthest asks for itself.
+        # All hops are proxies: the farthest one is the client.
         ("10.0.0.1", ["10.2.2.2, 10.3.3.3"], "10.2.2.2"),
-        # Nothing that can be believed: the proxy itself.
+        # No trusted value: the proxy itself is the client.
         ("10.0.0.1", [], "10.0.0.1"),
         ("10.0.0.1", ["nobody"], "10.0.0.1"),
         ("10.0.0.1", ["203.0.113.7, unknown"], "10.0.0.1"),
         ("10.0.0.1", [""], "10.0.0.1"),
-        # Not from a proxy: whatever it says.
+        # Not from a proxy: the header is ignored.
         ("198.51.100.1", ["203.0.113.7"], "198.51.100.1"),
         ("198.51.100.1", ["10.0.0.1"], "198.51.100.1"),
     ],
 )
-def test_what_is_forwarded_is_believed_up_to_the_first_address_that_is_no_proxys(
+def test_forwarded_addresses_are_trusted_up_to_the_first_one_that_is_not_a_proxy(
     host: str, lines: list[str], expected: str
 ) -> None:
     assert client_address_resolver(PROXIES)(host, forwarded(*lines)) == expected
 
 
 @given(forged=st.text(alphabet=st.characters(codec="latin-1"), max_size=200))
-def test_whatever_a_client_writes_before_it_its_own_address_counts(forged: str) -> None:
+def test_a_forged_header_of_a_client_does_not_change_its_address(forged: str) -> None:
     assert client_address_resolver(PROXIES)("10.0.0.1", forwarded(f"{forged}, 203.0.113.7")) == "203.0.113.7"
 
 
@@ -64,7 +64,7 @@ def test_a_network_of_64_bits_is_one_caller(address: IPv6Address, other: int) ->
 
 
 @given(address=st.ip_addresses(v=4))
-def test_an_address_of_ipv4_is_one_caller_however_it_is_written(address: IPv4Address) -> None:
+def test_an_ipv4_address_is_one_caller_in_every_notation(address: IPv4Address) -> None:
     assert subject_of(str(address)) == subject_of(f"::ffff:{address}") == str(address)
 
 
@@ -72,7 +72,7 @@ def create_caller(subject: str) -> Caller:
     return Caller(subject, frozenset(), RateLimitLease(60, 1), RateLimitLease(60, 1))
 
 
-def test_memory_is_bounded_whatever_addresses_come() -> None:
+def test_memory_is_bounded_for_any_number_of_addresses() -> None:
     removed: list[Caller] = []
     clients = AnonymousClients(create_caller, removed.append)
     for number in range(60_000):
@@ -85,7 +85,7 @@ def test_memory_is_bounded_whatever_addresses_come() -> None:
     assert clients.by_host["2001:db8::ea5f"].subject == "2001:db8::/64"
 
 
-def test_whoever_rests_is_parted_with_and_met_anew() -> None:
+def test_idle_clients_are_removed_and_created_again() -> None:
     removed: list[Caller] = []
     clients = AnonymousClients(create_caller, removed.append)
     idle, busy = clients.get_or_create("192.0.2.1"), clients.get_or_create("192.0.2.2")

@@ -1,4 +1,4 @@
-"""A key opens what it is for within two seconds, and nothing two seconds after its end; nothing else opens anything."""
+"""API keys take effect within two seconds, end within two seconds, and invalid keys give no access."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WITHIN_S = 2.0
 ALMOST = "ldr_abcdefgh_" + "x" * 32
 
 
-def test_a_key_is_valid_in_every_process_within_two_seconds_and_revoked_as_fast(
+def test_a_key_is_valid_or_revoked_in_every_process_within_two_seconds(
     deployment: Deployment, open_api: httpx.Client, closed_api: httpx.Client, workers: str, patience: float
 ) -> None:
-    # A connection for each request: the kernel gives them to the two workers as it likes.
+    # One connection per request, because the kernel distributes connections over the two workers.
     shared = httpx.Client(base_url=workers, headers={"Connection": "close"})
     with shared:
         clients = [open_api, closed_api, shared]
@@ -42,9 +42,7 @@ def test_a_key_ends_when_it_expires(deployment: Deployment, closed_api: httpx.Cl
 
 
 @pytest.mark.parametrize("headers", [{}, bearer(ALMOST), bearer("x"), {"X-API-Key": ALMOST}])
-def test_without_a_valid_key_nothing_is_told_but_that_one_is_needed(
-    closed_api: httpx.Client, headers: dict[str, str]
-) -> None:
+def test_without_a_valid_key_every_path_returns_the_same_401(closed_api: httpx.Client, headers: dict[str, str]) -> None:
     paths = (BOARD, "/api/v1/players/dota2/nobody", "/nothing", "/docs", "/openapi.json", "/metrics")
     answers = [closed_api.get(path, headers=headers) for path in paths]
     assert {answer.status_code for answer in answers} == {401}
@@ -53,7 +51,7 @@ def test_without_a_valid_key_nothing_is_told_but_that_one_is_needed(
     assert answers[0].json()["error"]["code"] == "unauthorized"
 
 
-def test_every_way_to_be_no_key_is_answered_the_same(deployment: Deployment, open_api: httpx.Client) -> None:
+def test_all_invalid_keys_get_the_same_error(deployment: Deployment, open_api: httpx.Client) -> None:
     key = deployment.key("to-be-revoked")
     seconds_until_status(open_api, key, 200)
     deployment.revoke("to-be-revoked")
@@ -66,7 +64,7 @@ def test_every_way_to_be_no_key_is_answered_the_same(deployment: Deployment, ope
     assert len({answer.content for answer in answers}) == 1
 
 
-def test_a_key_may_come_in_either_header(deployment: Deployment, closed_api: httpx.Client) -> None:
+def test_a_key_is_accepted_in_either_header(deployment: Deployment, closed_api: httpx.Client) -> None:
     key = deployment.key("either")
     seconds_until_status(closed_api, key, 200)
     for headers in ({"Authorization": f"bearer {key}"}, {"X-API-Key": key}):
@@ -74,7 +72,7 @@ def test_a_key_may_come_in_either_header(deployment: Deployment, closed_api: htt
     assert closed_api.get(f"{BOARD}?api_key={key}").status_code == 401
 
 
-def test_what_a_proxy_asked_of_its_users_is_no_key(open_api: httpx.Client) -> None:
+def test_basic_authorization_of_a_proxy_is_ignored(open_api: httpx.Client) -> None:
     assert open_api.get(BOARD, auth=("ann", "password")).status_code == 200
 
 
@@ -84,7 +82,9 @@ def test_probes_need_no_key(closed_api: httpx.Client) -> None:
         assert closed_api.get("/readyz", headers=headers).status_code == 200
 
 
-def test_counts_need_the_scope_admin_where_nothing_is_open(deployment: Deployment, closed_api: httpx.Client) -> None:
+def test_metrics_require_the_scope_admin_without_anonymous_access(
+    deployment: Deployment, closed_api: httpx.Client
+) -> None:
     reader, admin = deployment.key("reader"), deployment.key("prometheus", scopes=("admin",))
     seconds_until_status(closed_api, admin, 200)
     refused = closed_api.get("/metrics", headers=bearer(reader))
@@ -95,7 +95,7 @@ def test_counts_need_the_scope_admin_where_nothing_is_open(deployment: Deploymen
     )
 
 
-def test_answers_for_key_holders_are_kept_by_no_proxy(deployment: Deployment, closed_api: httpx.Client) -> None:
+def test_responses_that_require_a_key_are_private(deployment: Deployment, closed_api: httpx.Client) -> None:
     key = deployment.key("no-proxy")
     seconds_until_status(closed_api, key, 200)
     for _ in range(2):
@@ -104,7 +104,7 @@ def test_answers_for_key_holders_are_kept_by_no_proxy(deployment: Deployment, cl
         assert "public" not in kept
 
 
-def test_the_last_use_of_a_key_is_noted(deployment: Deployment, open_api: httpx.Client) -> None:
+def test_the_last_use_of_a_key_is_recorded(deployment: Deployment, open_api: httpx.Client) -> None:
     unused, used = deployment.key("unused"), deployment.key("used")
     seconds_until_status(open_api, used, 200)
 
@@ -128,7 +128,7 @@ def test_no_key_is_in_any_log(deployment: Deployment, open_api: httpx.Client) ->
         assert not re.search("ldr_[a-z0-9]{8}_", Path(log).read_text())
 
 
-def test_keys_stay_valid_while_postgresql_refuses_to_answer(
+def test_keys_stay_valid_while_postgresql_rejects_connections(
     deployment: Deployment, open_api: httpx.Client, patience: float
 ) -> None:
     key = deployment.key("outage")

@@ -1,4 +1,4 @@
-"""Browsers are told what suits: whose pages may read answers, what a page loads, and that it stands in no frame."""
+"""CORS headers allow the configured origins only, and all responses have security headers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ PREFLIGHT = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Hea
 
 
 @pytest.mark.parametrize("origin", ["https://one.example", "https://two.example"])
-def test_pages_of_the_origins_that_are_named_may_read_hits_misses_and_errors(
-    open_api: httpx.Client, origin: str
-) -> None:
+def test_allowed_origins_may_read_hits_misses_and_errors(open_api: httpx.Client, origin: str) -> None:
     for path in (BOARD, BOARD, "/api/v1/players/dota2/nobody", "/nothing"):
         answer = open_api.get(path, headers={"Origin": origin})
         assert answer.headers["access-control-allow-origin"] == origin
@@ -23,7 +21,9 @@ def test_pages_of_the_origins_that_are_named_may_read_hits_misses_and_errors(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://three.example"}, {"Origin": "null"}])
-def test_pages_of_others_may_not_and_caches_keep_the_two_apart(open_api: httpx.Client, headers: dict[str, str]) -> None:
+def test_other_origins_may_not_read_and_responses_vary_by_origin(
+    open_api: httpx.Client, headers: dict[str, str]
+) -> None:
     for _ in range(2):
         answer = open_api.get(BOARD, headers=headers)
         assert answer.status_code == 200
@@ -31,7 +31,7 @@ def test_pages_of_others_may_not_and_caches_keep_the_two_apart(open_api: httpx.C
         assert "origin" in answer.headers["vary"]
 
 
-def test_a_browser_may_ask_first_and_needs_no_key_for_that(open_api: httpx.Client, closed_api: httpx.Client) -> None:
+def test_a_preflight_request_needs_no_key(open_api: httpx.Client, closed_api: httpx.Client) -> None:
     for client, origin, allowed in (
         (open_api, "https://one.example", "https://one.example"),
         (open_api, "https://three.example", None),
@@ -44,9 +44,7 @@ def test_a_browser_may_ask_first_and_needs_no_key_for_that(open_api: httpx.Clien
         assert {"authorization", "x-api-key"} <= set(answer.headers["access-control-allow-headers"].split(", "))
 
 
-def test_a_page_elsewhere_reads_with_a_key_where_that_is_allowed(
-    deployment: Deployment, closed_api: httpx.Client
-) -> None:
+def test_an_allowed_origin_reads_with_a_key(deployment: Deployment, closed_api: httpx.Client) -> None:
     key = deployment.key("from-a-page")
     seconds_until_status(closed_api, key, 200)
     for headers, status in ((bearer(key), 200), ({}, 401)):
@@ -56,14 +54,14 @@ def test_a_page_elsewhere_reads_with_a_key_where_that_is_allowed(
         assert "access-control-allow-credentials" not in answer.headers
 
 
-def test_no_page_elsewhere_may_read_unless_the_operator_says_so(reader: httpx.Client) -> None:
+def test_no_other_origin_may_read_by_default(reader: httpx.Client) -> None:
     answer = reader.get(BOARD, headers={"Origin": "https://one.example"})
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control-")]
     assert reader.options(BOARD, headers={"Origin": "https://one.example", **PREFLIGHT}).status_code == 405
 
 
-def test_a_stored_answer_has_its_security_headers_from_the_first_time_on(reader: httpx.Client) -> None:
+def test_a_cached_response_has_security_headers_from_the_first_request(reader: httpx.Client) -> None:
     hits = 'ladder_answers_total{tier="memory"}'
     before = count(str(reader.base_url), hits)
     answers = [reader.get(f"{BOARD}?limit=3") for _ in range(3)]
@@ -84,5 +82,5 @@ def test_errors_and_pages_have_security_headers(reader: httpx.Client) -> None:
         assert "strict-transport-security" not in headers
 
 
-def test_browsers_stay_on_https_where_there_is_tls(closed_api: httpx.Client) -> None:
+def test_browsers_stay_on_https_behind_tls(closed_api: httpx.Client) -> None:
     assert closed_api.get("/healthz").headers["strict-transport-security"] == "max-age=31536000"

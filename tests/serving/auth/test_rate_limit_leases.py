@@ -1,4 +1,4 @@
-"""Whatever is asked of whichever process in whatever order, a caller gets its limit, and only so much beyond."""
+"""For any sequence of requests and processes, a caller gets its limit and no more than the documented slack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PER_MINUTE = st.one_of(st.integers(1, 100), st.integers(100, 100_000))
 
 @dataclass
 class Bucket:
-    """What the script in Redis does, in Python; `test_settling` holds the two to each other."""
+    """The sync script of Redis in Python; `test_rate_limit_sync` compares both."""
 
     capacity: float
     per_second: float
@@ -39,7 +39,7 @@ class Bucket:
 
 @dataclass
 class RateLimitModel:
-    """Some processes, a bucket, and a clock."""
+    """A model with several processes, one bucket and a clock."""
 
     per_minute: int
     processes: int
@@ -56,7 +56,7 @@ class RateLimitModel:
         self.bucket.fill(seconds)
 
     def request(self, process: int, times: int) -> int:
-        """As often as it is let in; returns how often that is."""
+        """Send requests; returns how many are admitted."""
         lease = self.leases[process % self.processes]
         admitted_now = max(0, min(times, int(lease.remaining // 1)))
         lease.remaining -= admitted_now
@@ -69,12 +69,12 @@ class RateLimitModel:
         self.bucket.sync(self.leases[process % self.processes])
 
     def drain(self, process: int) -> None:
-        """Ask until the bucket is empty."""
+        """Send requests until the bucket is empty."""
         while self.request(process, 10**9):
             self.sync(process)
 
     def become_idle(self, process: int) -> None:
-        """Be forgotten by a process, where nothing was requested for long enough."""
+        """Become idle in a process, if the last request was long enough ago."""
         lease = self.leases[process % self.processes]
         if self.now - self.last_used_at[process % self.processes] > lease.idle_after_s:
             self.bucket.sync(lease, is_idle=True)
@@ -82,7 +82,7 @@ class RateLimitModel:
 
     @property
     def slack(self) -> float:
-        """What the documentation allows beyond what fills in a time."""
+        """The documented slack beyond the tokens that the bucket fills."""
         lease = self.leases[0]
         return lease.capacity + 2 * self.processes * lease.size
 
@@ -101,7 +101,7 @@ events = st.lists(
 
 @settings(max_examples=1000, deadline=None)
 @given(per_minute=PER_MINUTE, processes=PROCESSES, events=events)
-def test_in_no_stretch_of_time_is_more_let_in_than_is_documented(
+def test_no_interval_admits_more_than_documented(
     per_minute: int, processes: int, events: list[tuple[str, float, int]]
 ) -> None:
     model = RateLimitModel(per_minute, processes)
@@ -109,36 +109,36 @@ def test_in_no_stretch_of_time_is_more_let_in_than_is_documented(
         getattr(model, name)(*arguments)
     for first in range(len(model.admitted)):
         total = 0
-        for moment, times in model.admitted[first:]:
+        for timestamp, times in model.admitted[first:]:
             total += times
-            bound = model.slack + (moment - model.admitted[first][0]) * per_minute / 60
+            bound = model.slack + (timestamp - model.admitted[first][0]) * per_minute / 60
             assert total <= bound + 1e-6
 
 
 @given(per_minute=PER_MINUTE, processes=PROCESSES)
-def test_the_slack_is_one_bucket_more_or_two_requests_a_process(per_minute: int, processes: int) -> None:
+def test_the_slack_is_at_most_one_more_bucket_or_two_requests_per_process(per_minute: int, processes: int) -> None:
     model = RateLimitModel(per_minute, processes)
     assert model.slack <= 2 * max(model.leases[0].capacity, processes * 2)
 
 
 @settings(deadline=None)
 @given(per_minute=st.integers(60, 100_000), processes=PROCESSES, process=st.integers(0, 3))
-def test_whoever_stays_within_the_bucket_is_never_refused_by_a_process_that_asks_for_more_in_time(
+def test_a_caller_within_its_bucket_is_never_rejected_if_the_lease_is_synced_in_time(
     per_minute: int, processes: int, process: int
 ) -> None:
     model = RateLimitModel(per_minute, processes)
-    left = int(model.bucket.capacity)
-    while left:
-        times = min(left, max(1, int(model.leases[process % processes].remaining // 2)))
+    remaining = int(model.bucket.capacity)
+    while remaining:
+        times = min(remaining, max(1, int(model.leases[process % processes].remaining // 2)))
         assert model.request(process, times) == times
         model.sync(process)
-        left -= times
+        remaining -= times
     assert model.request(process, 1) == 0
 
 
 @settings(deadline=None)
 @given(per_minute=st.integers(6, 10_000), processes=PROCESSES)
-def test_asking_without_end_gives_the_rate_in_the_long_run(per_minute: int, processes: int) -> None:
+def test_endless_requests_are_admitted_at_the_rate_in_the_long_run(per_minute: int, processes: int) -> None:
     model = RateLimitModel(per_minute, processes)
     minutes = 3
     for step in range(minutes * 60 * 2):
@@ -150,9 +150,7 @@ def test_asking_without_end_gives_the_rate_in_the_long_run(per_minute: int, proc
 
 
 @given(per_minute=PER_MINUTE, processes=PROCESSES, waits=st.lists(st.floats(0, 30), max_size=30))
-def test_processes_without_redis_keep_to_the_limit_together(
-    per_minute: int, processes: int, waits: list[float]
-) -> None:
+def test_processes_without_redis_keep_the_limit_in_total(per_minute: int, processes: int, waits: list[float]) -> None:
     model = RateLimitModel(per_minute, processes)
     for seconds in waits:
         model.wait(seconds)
@@ -163,7 +161,7 @@ def test_processes_without_redis_keep_to_the_limit_together(
 
 
 @given(per_minute=PER_MINUTE, processes=PROCESSES)
-def test_after_the_time_that_a_refusal_tells_there_is_something_again(per_minute: int, processes: int) -> None:
+def test_a_request_is_admitted_after_the_reported_wait(per_minute: int, processes: int) -> None:
     model = RateLimitModel(per_minute, processes)
     model.drain(0)
     assert model.leases[0].wait_s > 0
@@ -172,7 +170,7 @@ def test_after_the_time_that_a_refusal_tells_there_is_something_again(per_minute
     assert model.request(0, 1) == 1
 
 
-def test_an_answer_of_more_rows_than_are_left_is_paid_before_the_next() -> None:
+def test_a_response_with_too_many_rows_delays_the_next() -> None:
     rows = RateLimitLease(600, 1)
     bucket = Bucket(rows.capacity, rows.per_second)
     rows.remaining -= 300
@@ -186,17 +184,17 @@ def test_an_answer_of_more_rows_than_are_left_is_paid_before_the_next() -> None:
     assert waited == pytest.approx((300 - rows.capacity) / rows.per_second, abs=1.5)
 
 
-def test_no_limit_is_never_reached() -> None:
-    free = RateLimitLease(0, 4)
-    free.remaining -= 10**12
-    sync: list[Callable[[], None]] = [lambda: free.apply_sync(0, 0, 0, is_idle=True), lambda: free.refill(1)]
+def test_a_caller_without_a_limit_is_never_limited() -> None:
+    unlimited = RateLimitLease(0, 4)
+    unlimited.remaining -= 10**12
+    sync: list[Callable[[], None]] = [lambda: unlimited.apply_sync(0, 0, 0, is_idle=True), lambda: unlimited.refill(1)]
     for step in sync:
         step()
-        assert free.remaining >= 1
-        assert free.remaining >= free.low_water_mark
-    assert (free.debt, free.requested_amount(is_idle=False), free.wait_s) == (0, 0, 0)
+        assert unlimited.remaining >= 1
+        assert unlimited.remaining >= unlimited.low_water_mark
+    assert (unlimited.debt, unlimited.requested_amount(is_idle=False), unlimited.wait_s) == (0, 0, 0)
 
 
-def test_a_bucket_fills_in_the_window_that_is_told() -> None:
+def test_a_bucket_fills_within_the_reported_window() -> None:
     assert RateLimitLease(6000, 2).window_s == WINDOW_S
     assert RateLimitLease(1, 1).window_s == 60

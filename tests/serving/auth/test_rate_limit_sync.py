@@ -1,4 +1,4 @@
-"""Buckets in a real server do what the arithmetic says, and a process settles with them in time."""
+"""The sync script on a real server equals the model, and processes sync their leases in time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from warehouse.embedded import Servers
 
 @pytest.fixture
 def subject() -> str:
-    """A caller whom nobody has met."""
+    """Subject of a new caller."""
     return f"test-{secrets.token_hex(8)}"
 
 
@@ -37,7 +37,7 @@ def cache(servers: Servers) -> Iterator[redis.Redis]:
 
 
 class DirectRedis:
-    """Redis without a circuit breaker, for tests of what the script computes: a busy machine changes nothing."""
+    """Redis without a circuit breaker, so that a busy machine does not change the results of the script."""
 
     def __init__(self, url: str) -> None:
         self.client = redis.asyncio.Redis.from_url(url)
@@ -78,7 +78,7 @@ def add_caller(
 
 
 def use(rate_limit_sync: RateLimitSync, caller: Caller, times: int) -> int:
-    """As the gate does it; returns how often it let in."""
+    """Use requests as access control does; returns how many were admitted."""
     for done in range(times):
         if caller.requests.remaining < 1:
             rate_limit_sync.request_sync(caller)
@@ -96,7 +96,7 @@ def use(rate_limit_sync: RateLimitSync, caller: Caller, times: int) -> int:
     rows=st.integers(0, 10_000),
     steps=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300), st.booleans()), max_size=8),
 )
-def test_the_buckets_in_redis_are_those_of_the_arithmetic(
+def test_the_buckets_in_redis_equal_the_model(
     servers: Servers, requests: int, rows: int, steps: list[tuple[int, int, bool]]
 ) -> None:
     async def run() -> None:
@@ -120,12 +120,12 @@ def test_the_buckets_in_redis_are_those_of_the_arithmetic(
     asyncio.run(run())
 
 
-def test_a_bucket_fills_with_time_and_leaves_redis_when_it_is_full(
+def test_a_bucket_fills_over_time_and_expires_when_it_is_full(
     servers: Servers, cache: redis.Redis, subject: str
 ) -> None:
     async def run() -> None:
         async with sync_without_circuit_breaker(servers.redis_url) as rate_limit_sync:
-            one = add_caller(rate_limit_sync, subject, requests=600)  # a bucket of 100, 10 a second, leases of 50
+            one = add_caller(rate_limit_sync, subject, requests=600)  # a bucket of 100, 10 per second, leases of 50
             one.is_idle = False
             for _ in range(2):
                 one.requests.remaining -= 50
@@ -141,7 +141,7 @@ def test_a_bucket_fills_with_time_and_leaves_redis_when_it_is_full(
     assert 9 < cache.ttl(f"ladder:limits:{subject}") <= 12
 
 
-def test_two_processes_share_a_bucket_and_go_over_it_by_no_more_than_is_documented(
+def test_two_processes_exceed_a_shared_bucket_by_no_more_than_documented(
     servers: Servers, tmp_path: Path, subject: str
 ) -> None:
     async def run() -> None:
@@ -163,7 +163,7 @@ def test_two_processes_share_a_bucket_and_go_over_it_by_no_more_than_is_document
     asyncio.run(run())
 
 
-def test_whoever_has_a_lease_no_more_waits_a_moment_for_another_and_is_not_refused(
+def test_a_caller_with_an_empty_lease_waits_for_a_sync_and_is_admitted(
     servers: Servers, tmp_path: Path, subject: str
 ) -> None:
     async def run() -> None:
@@ -181,7 +181,7 @@ def test_whoever_has_a_lease_no_more_waits_a_moment_for_another_and_is_not_refus
     asyncio.run(run())
 
 
-def test_whoever_is_over_the_limit_is_told_so_without_asking_redis_again(
+def test_a_caller_over_the_limit_is_rejected_without_another_redis_call(
     servers: Servers, cache: redis.Redis, tmp_path: Path, subject: str
 ) -> None:
     async def run() -> None:
@@ -216,5 +216,5 @@ def test_without_redis_a_process_has_its_part_of_the_limit(tmp_path: Path, subje
 
 
 def calls(cache: redis.Redis) -> int:
-    """How many scripts a server has run."""
+    """Number of scripts that a server has run."""
     return int(cache.info("commandstats").get("cmdstat_eval", {}).get("calls", 0))

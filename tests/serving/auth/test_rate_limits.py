@@ -1,4 +1,4 @@
-"""Nobody is answered more than the limit, over all processes and by requests and by rows; everybody else is."""
+"""Rate limits of requests and rows hold over all processes, and callers do not affect each other."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.serving.auth.conftest import BOARD, Deployment, bearer, seconds_until
 from tests.serving.conftest import redis_url
 from tests.serving.http_clients import get_together, seconds_until
 
-# A bucket of 100 requests that fills with 10 a second; leases of 25 for each of two processes.
+# A bucket of 100 requests that fills at 10 per second; leases of 25 for each of two processes.
 PER_MINUTE, BUCKET, LEASE, RATE = 600, 100, 25, 10
 KNOWN = "/api/v1/leaderboards"
 
 
 async def send_requests(bases: list[str], seconds: float, headers: dict[str, str], connections: int = 8) -> list[int]:
-    """Ask as fast as that goes, over some connections to each; returns the statuses. `{}` in a header is a number."""
+    """Send requests as fast as possible over several connections per server. `{}` in a header becomes a number."""
     ends_at = time.monotonic() + seconds
     statuses: list[int] = []
 
@@ -49,17 +49,17 @@ async def send_requests(bases: list[str], seconds: float, headers: dict[str, str
 
 
 def await_full(deployment: Deployment, subject: str) -> None:
-    """Wait until a caller's bucket is full: such a bucket is not in Redis."""
+    """Wait until a caller's bucket is full, which removes it from Redis."""
     with redis.Redis.from_url(redis_url(deployment.database)) as cache:
         seconds_until(lambda: not cache.exists(rate_limit_key(subject)), 30)
 
 
-def test_two_processes_let_an_address_have_its_limit_and_no_more_than_is_documented_beyond(
+def test_two_processes_admit_an_address_up_to_its_limit_and_the_documented_slack(
     deployment: Deployment, workers: str, patience: float
 ) -> None:
     await_full(deployment, subject_of("127.0.0.1"))
     began = time.monotonic()
-    # Nobody said that this proxy is to be believed.
+    # This proxy is not trusted.
     statuses = asyncio.run(send_requests([workers], 4, {"X-Forwarded-For": "203.0.113.{}"}))
     filled = RATE * (time.monotonic() - began)
     admitted = statuses.count(200)
@@ -67,7 +67,7 @@ def test_two_processes_let_an_address_have_its_limit_and_no_more_than_is_documen
     assert BUCKET + filled * 0.8 / patience - 2 * LEASE <= admitted <= BUCKET + filled + 2 * 2 * LEASE
 
 
-def test_two_servers_let_a_key_have_its_limit_and_no_more_than_is_documented_beyond(
+def test_two_servers_admit_a_key_up_to_its_limit_and_the_documented_slack(
     deployment: Deployment, open_api: httpx.Client, closed_api: httpx.Client, patience: float
 ) -> None:
     key = deployment.key("two-servers", requests_per_minute=PER_MINUTE)
@@ -78,22 +78,20 @@ def test_two_servers_let_a_key_have_its_limit_and_no_more_than_is_documented_bey
     filled = RATE * (time.monotonic() - began)
     lease = BUCKET // 2
     assert BUCKET + filled * 0.8 / patience - 2 * lease <= statuses.count(200) <= BUCKET + filled + 2 * 2 * lease
-    # From the address nothing was taken.
+    # The bucket of the address is still full.
     assert open_api.get(KNOWN).status_code == 200
 
 
-def test_a_burst_within_the_limit_is_answered_whole_though_no_process_holds_all_of_it(
-    deployment: Deployment, workers: str
-) -> None:
+def test_a_burst_within_the_limit_is_admitted_though_no_lease_covers_it(deployment: Deployment, workers: str) -> None:
     key = deployment.key("burst", requests_per_minute=PER_MINUTE)
     with httpx.Client(base_url=workers) as client:
         seconds_until_status(client, key, 200)
-    time.sleep(2)  # the other process knows it too
+    time.sleep(2)  # the other process has read the key too
     replies = get_together([workers + KNOWN] * 70, bearer(key))
     assert {reply.status_code for reply in replies} == {200}
 
 
-def test_a_refusal_says_when_to_come_back_and_that_is_true(deployment: Deployment, open_api: httpx.Client) -> None:
+def test_a_rate_limit_error_reports_a_correct_retry_time(deployment: Deployment, open_api: httpx.Client) -> None:
     key = deployment.key("comes-back", requests_per_minute=60)
     seconds_until_status(open_api, key, 200)
     while (refused := open_api.get(KNOWN, headers=bearer(key))).status_code == 200:
@@ -109,7 +107,7 @@ def test_a_refusal_says_when_to_come_back_and_that_is_true(deployment: Deploymen
 
 
 def test_rows_are_limited_too(deployment: Deployment, open_api: httpx.Client) -> None:
-    key = deployment.key("rows", rows_per_minute=600)  # a bucket of 100, which fills with 10 a second
+    key = deployment.key("rows", rows_per_minute=600)  # a bucket of 100 that fills at 10 per second
     seconds_until(lambda: open_api.get(f"{BOARD}?limit=1", headers=bearer(key)).status_code == 200)
     await_full(deployment, KEY_SUBJECT_PREFIX + key[4:12])
     rows = 0
@@ -119,11 +117,11 @@ def test_rows_are_limited_too(deployment: Deployment, open_api: httpx.Client) ->
     assert answer.status_code == 429
     assert "rows" in answer.json()["error"]["message"]
     filled = 10 * (time.monotonic() - began)
-    # A bucket, the leases beyond, and the answer that went over it.
+    # A bucket, two leases, and the response that exceeded the limit.
     assert 100 <= rows <= 100 + 2 * 50 + filled + 20
 
 
-def test_an_answer_that_the_client_has_costs_no_rows(deployment: Deployment, open_api: httpx.Client) -> None:
+def test_a_304_costs_no_rows(deployment: Deployment, open_api: httpx.Client) -> None:
     key = deployment.key("no-rows", rows_per_minute=60)
     tag = open_api.get(f"{BOARD}?limit=1").headers["etag"]
     headers = {"If-None-Match": tag, **bearer(key)}
@@ -134,7 +132,7 @@ def test_an_answer_that_the_client_has_costs_no_rows(deployment: Deployment, ope
 
 @pytest.fixture(scope="module")
 def strict_api(deployment: Deployment) -> Iterator[httpx.Client]:
-    """Behind a proxy on this machine, with a bucket of 10 requests that fills with 1 a second."""
+    """An API behind a trusted proxy, with a bucket of 10 requests that fills at 1 per second."""
     with (
         deployment.api(api_requests_per_minute=60, api_trusted_proxies="127.0.0.0/8") as base,
         httpx.Client(base_url=base) as client,
@@ -143,7 +141,7 @@ def strict_api(deployment: Deployment) -> Iterator[httpx.Client]:
 
 
 def behind_proxy(client: str) -> dict[str, str]:
-    """What a proxy makes of a client's own header."""
+    """The header of a proxy that appends the client's address to a forged one."""
     return {"X-Forwarded-For": f"198.18.0.1, {client}"}
 
 

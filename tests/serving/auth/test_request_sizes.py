@@ -1,4 +1,4 @@
-"""A request is a question: what carries more than that is refused before anybody looks at it."""
+"""Requests with a body, another method or too many headers are rejected before they are processed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.serving.auth.conftest import BOARD
 
 
 def send(client: httpx.Client, request: bytes) -> bytes:
-    """The beginning of what comes back for these bytes."""
+    """Send raw bytes; returns the start of the response."""
     parts = urlsplit(str(client.base_url))
     with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as connection:
         connection.sendall(request)
@@ -27,20 +27,20 @@ def send(client: httpx.Client, request: bytes) -> bytes:
         {"content": iter([b"chunk"])},
     ],
 )
-def test_a_question_with_a_body_is_refused(reader: httpx.Client, kind: dict[str, bytes]) -> None:
+def test_a_request_with_a_body_is_rejected(reader: httpx.Client, kind: dict[str, bytes]) -> None:
     reader.get(BOARD)
     answer = reader.request("GET", BOARD, **kind)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_not_allowed")
-    # The body is not read, so the server ends the connection; a client that did not know would lose its next request.
+    # The body is not read, so the server closes the connection; the header tells the client not to reuse it.
     assert answer.headers["connection"] == "close"
 
 
-def test_a_length_of_nothing_is_no_body(reader: httpx.Client) -> None:
+def test_a_content_length_of_zero_is_allowed(reader: httpx.Client) -> None:
     assert reader.get(BOARD, headers={"Content-Length": "0"}).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
-def test_other_methods_are_refused_everywhere(reader: httpx.Client, method: str) -> None:
+def test_other_methods_are_rejected_on_all_paths(reader: httpx.Client, method: str) -> None:
     for path in (BOARD, "/nothing", "/metrics", "/docs"):
         answer = reader.request(method, path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
@@ -57,21 +57,21 @@ def test_other_methods_are_refused_everywhere(reader: httpx.Client, method: str)
     ],
     ids=["many", "long", "both", "cookie"],
 )
-def test_floods_of_headers_are_refused(reader: httpx.Client, flood: bytes) -> None:
+def test_too_many_or_too_long_headers_are_rejected(reader: httpx.Client, flood: bytes) -> None:
     try:
         answer = send(reader, f"GET {BOARD} HTTP/1.1\r\nHost: localhost\r\n".encode() + flood + b"\r\n")
-    except ConnectionError:  # it hung up before all was sent
+    except ConnectionError:  # the server closed the connection before everything was sent
         answer = b""
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
     assert reader.get(BOARD).status_code == 200
 
 
-def test_many_headers_that_a_browser_may_send_are_let_in(reader: httpx.Client) -> None:
+def test_the_number_of_headers_of_a_browser_is_allowed(reader: httpx.Client) -> None:
     headers = {f"X-{number}": "y" * 100 for number in range(80)}
     assert reader.get(BOARD, headers=headers).status_code == 200
 
 
-def test_a_refused_request_counts_and_has_a_request_id(reader: httpx.Client) -> None:
+def test_a_rejected_request_is_counted_and_has_a_request_id(reader: httpx.Client) -> None:
     answer = reader.request("POST", BOARD, headers={"X-Request-Id": "mine-1"})
     assert answer.headers["x-request-id"] == "mine-1"
     assert 'ladder_requests_total{endpoint="other",status="405"}' in reader.get("/metrics").text

@@ -1,4 +1,4 @@
-"""`/catalog`: dbt's documentation as `ladder docs` leaves it, or how to have it."""
+"""`/catalog`: the documentation that `ladder docs` generates, or instructions for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.orchestration.conftest import command_line
 from tests.serving.web.conftest import SCREENSHOTS, OpenTab, Site
 
 
-def test_where_nobody_made_it_a_page_says_how(reader: httpx.Client) -> None:
+def test_a_missing_catalogue_is_a_page_with_instructions(reader: httpx.Client) -> None:
     answer = reader.get("/catalog")
     assert answer.status_code == 404
     assert "ladder docs" in answer.text
@@ -26,7 +26,7 @@ def test_before_the_first_publication_there_is_nothing_to_document(database: Dat
 
 
 @pytest.mark.slow
-def test_it_shows_the_published_marts_and_asks_nobody_for_anything(opened: OpenTab, site: Site) -> None:
+def test_it_shows_the_published_marts_and_loads_nothing_external(opened: OpenTab, site: Site) -> None:
     ended = site.ladder("docs")
     assert ended.code == 0, ended.errors
     answer = httpx.get(f"{site.base}/catalog")

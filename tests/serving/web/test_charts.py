@@ -1,4 +1,4 @@
-"""Where charts put things: within the plot, in order, and few enough labels for a phone."""
+"""Charts keep all elements within the plot and in order, with few enough labels for a phone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def points(draw: st.DrawFn) -> list[Point]:
 
 
 def check(chart: Chart) -> None:
-    """Everything lies within the plot."""
+    """All elements are within the plot."""
     drawn = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", chart.line + chart.band)]
     assert all(0 <= number <= 100 for number in drawn)
     assert [tick.at for tick in chart.x_ticks] == sorted(tick.at for tick in chart.x_ticks)
@@ -33,14 +33,14 @@ def check(chart: Chart) -> None:
     assert 2 <= len(chart.y_ticks) <= 8
     assert len(chart.x_ticks) <= 7
     assert all(0 <= mark.x <= 100 and 0 <= mark.y <= 100 for mark in chart.marks)
-    # Wherever one points, one mark answers.
+    # The areas of the marks cover the plot.
     assert chart.marks[0].left == 0
     assert abs(sum(mark.width for mark in chart.marks) - 100) < 2
     assert len(chart.marks) <= 121
 
 
 @given(points())
-def test_a_step_chart_stays_in_its_plot_and_begins_and_ends_with_its_values(known: list[Point]) -> None:
+def test_a_step_chart_stays_in_its_plot_from_first_to_last_value(known: list[Point]) -> None:
     day_range = day_range_of([known])
     assert day_range is not None
     chart = step_chart(known, day_range)
@@ -50,7 +50,7 @@ def test_a_step_chart_stays_in_its_plot_and_begins_and_ends_with_its_values(know
     assert (chart.marks[0].label, chart.marks[-1].label) == (known[0].label, known[-1].label)
 
 
-def test_a_line_ends_where_its_value_does_and_begins_again() -> None:
+def test_a_line_is_broken_where_a_value_ends() -> None:
     first = date(2026, 1, 1)
     known = [
         Point(first, 1, "one", until=first + timedelta(days=2)),
@@ -73,7 +73,7 @@ def test_a_higher_value_is_never_drawn_lower(known: list[Point]) -> None:
 
 
 @given(points(), st.floats(0, 0.2))
-def test_a_band_lies_around_its_line_and_shows_the_half(known: list[Point], reach: float) -> None:
+def test_a_band_encloses_its_line(known: list[Point], reach: float) -> None:
     rates = [
         Point(point.day, point.value / 14_000, point.label, max(0.0, point.value / 14_000 - reach), 1.0)
         for point in known
@@ -84,7 +84,7 @@ def test_a_band_lies_around_its_line_and_shows_the_half(known: list[Point], reac
 
 
 @given(points())
-def test_bars_stand_on_the_bottom(known: list[Point]) -> None:
+def test_bars_start_at_the_bottom(known: list[Point]) -> None:
     week = timedelta(days=7)
     chart = bar_chart(known, (known[0].day - week, known[-1].day + week), week)
     check(chart)
@@ -93,7 +93,7 @@ def test_bars_stand_on_the_bottom(known: list[Point]) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 7), st.integers(1, 5)), min_size=1, max_size=20))
-def test_medals_stand_in_the_order_of_their_values_and_their_names_enclose_them(found: list[tuple[int, int]]) -> None:
+def test_medals_keep_their_order_and_labels_enclose_them(found: list[tuple[int, int]]) -> None:
     values = sorted(medal * 10 + star for medal, star in found)
     positions = [ranks.scale_position("dota2_rank_tier", value) for value in values]
     assert positions == sorted(positions)
@@ -104,20 +104,20 @@ def test_medals_stand_in_the_order_of_their_values_and_their_names_enclose_them(
     assert positions[-1] <= axis_labels[-1][0]
 
 
-def test_the_highest_medal_has_a_place_and_a_name() -> None:
+def test_the_highest_medal_has_a_position_and_a_label() -> None:
     assert ranks.scale_position("dota2_rank_tier", 80) == ranks.scale_position("dota2_rank_tier", 75) + 1
     assert ranks.axis_labels("dota2_rank_tier", [40]) == [(35.0, "Divine"), (40.0, "Immortal")]
     assert ranks.axis_labels("faceit_elo", [1000]) == []
     assert ranks.scale_position("faceit_elo", 1000) == 1000
 
 
-def test_one_day_makes_no_chart() -> None:
+def test_a_single_day_has_no_chart() -> None:
     point = Point(date(2026, 1, 1), 1, "")
     assert day_range_of([[point], [point], []]) is None
     assert day_range_of([]) is None
 
 
-def test_values_are_written_as_people_read_them() -> None:
+def test_values_are_formatted_for_people() -> None:
     assert (percent(0.5), percent(None), percent(1, 0)) == ("50.0%", "\N{EN DASH}", "100%")
     assert (change(0.1234), change(-0.05), change(-0.0001), change(0.0), change(None)) == (
         "+12.3",
@@ -137,7 +137,7 @@ def test_values_are_written_as_people_read_them() -> None:
     assert age(None) == "\N{EN DASH}"
 
 
-def test_a_rank_on_a_board_is_the_name_of_the_medal() -> None:
+def test_a_rank_score_is_shown_as_the_name_of_the_medal() -> None:
     ranks = (80.9995, 80.0, 75.0, 11.0, 0.0)
     assert [score(rank, "dota2_rank") for rank in ranks] == ["Immortal", "Immortal", "Divine 5", "Herald 1", "0"]
     assert score(None, "dota2_rank") == "\N{EN DASH}"

@@ -1,4 +1,4 @@
-"""Pages as answers: whose generation they show, how long they keep, and what they say when they cannot show it."""
+"""Page responses: generation, caching, stale notices and error pages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_runs_no_script_and_asks_nobody_else(reader: httpx.Client, path: str) -> None:
+def test_a_page_allows_no_scripts_and_no_external_resources(reader: httpx.Client, path: str) -> None:
     answer = reader.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -42,7 +42,7 @@ def test_a_page_runs_no_script_and_asks_nobody_else(reader: httpx.Client, path: 
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/freshness"])
-def test_who_has_a_page_gets_a_304(reader: httpx.Client, path: str) -> None:
+def test_a_page_with_a_matching_tag_is_a_304(reader: httpx.Client, path: str) -> None:
     first = reader.get(path)
     assert "max-age=" in first.headers["cache-control"]
     again = reader.get(path, headers={"If-None-Match": first.headers["etag"]})
@@ -51,28 +51,28 @@ def test_who_has_a_page_gets_a_304(reader: httpx.Client, path: str) -> None:
     assert reader.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_a_rank_that_is_gone_breaks_its_line_and_is_told(reader: httpx.Client) -> None:
+def test_a_lost_rank_breaks_the_line_and_is_shown(reader: httpx.Client) -> None:
     page = reader.get("/players/cs2/p-bob").text
     assert "<td>no rank</td>" in page
-    # Down to 1187, then nothing for a day.
+    # Down to 1187, then a day without a rank.
     assert re.search(r'd="M0,[\d.]+H33\.33V[\d.]+H66\.67M100,[\d.]+H100"', page)
 
 
 def visible_text(page: str) -> str:
-    """What a page shows, without its markup and with plain hyphens."""
+    """The text of a page without markup and with plain hyphens."""
     return " ".join(re.sub(r"<[^>]*>", " ", page).replace("\N{EN DASH}", "-").split())
 
 
-def test_draws_are_named_beside_wins_and_losses(reader: httpx.Client) -> None:
+def test_draws_are_shown_next_to_wins_and_losses(reader: httpx.Client) -> None:
     page = reader.get("/players/cs2/p-ada").text
-    # Results, and the newest matches that count.
+    # Results, and the newest counted matches.
     assert "All time 6 1 drawn, 4-1" in visible_text(page)
     assert "2 drawn, 0-0" in visible_text(page)
     assert 'the newest last: DD"' in page
     assert "30 days 2 1-1" in visible_text(page)
 
 
-def test_a_match_of_another_mode_names_it_and_one_that_does_not_count_says_so(reader: httpx.Client) -> None:
+def test_other_modes_and_uncounted_matches_are_labelled(reader: httpx.Client) -> None:
     path, page = "/players/dota2/101/matches", ""
     while path:
         found = reader.get(path).text
@@ -83,27 +83,27 @@ def test_a_match_of_another_mode_names_it_and_one_that_does_not_count_says_so(re
     assert {mode for _, mode in results} == {"", "turbo", "another mode", "not counted"}
 
 
-def test_matches_without_a_time_show_in_results_with_no_date(reader: httpx.Client) -> None:
+def test_matches_without_a_time_show_in_results_without_a_date(reader: httpx.Client) -> None:
     page = visible_text(reader.get("/players/cs2/p-cat").text)
     assert "Last match - Id p-cat" in page
     assert "All time 3 1 drawn, 1-1" in page
     assert "Newest matches No known matches." in page
 
 
-def test_a_player_without_results_is_said_to_have_none(reader: httpx.Client) -> None:
+def test_a_player_without_results_has_a_page_that_says_so(reader: httpx.Client) -> None:
     page = visible_text(reader.get("/players/dota2/102").text)
     assert "Results No counted matches yet." in page
     assert "Won-lost Mean rating Slope Dota 2 - - - -" in page
 
 
-def test_what_tells_an_age_is_kept_by_nobody(reader: httpx.Client) -> None:
+def test_a_page_with_a_live_age_is_not_cached(reader: httpx.Client) -> None:
     answer = reader.get("/freshness")
     assert answer.headers["cache-control"] == "no-cache"
     assert "etag" not in answer.headers
     assert "less than a minute" in answer.text or "minute" in answer.text
 
 
-def test_spellings_of_a_page_share_it(reader: httpx.Client) -> None:
+def test_all_spellings_of_a_page_share_one_tag(reader: httpx.Client) -> None:
     spellings = [
         "/heroes",
         "/heroes?window_days=7",
@@ -114,7 +114,7 @@ def test_spellings_of_a_page_share_it(reader: httpx.Client) -> None:
     assert reader.get("/heroes?window_days=30").headers["etag"] != reader.get("/heroes").headers["etag"]
 
 
-def test_pages_are_compressed_for_who_asks(reader: httpx.Client) -> None:
+def test_pages_are_compressed_on_request(reader: httpx.Client) -> None:
     plain = reader.get(BOARD, headers={"Accept-Encoding": "identity"})
     with reader.stream("GET", BOARD, headers={"Accept-Encoding": "br, gzip"}) as answer:
         raw = b"".join(answer.iter_raw())
@@ -124,7 +124,7 @@ def test_pages_are_compressed_for_who_asks(reader: httpx.Client) -> None:
     assert "content-encoding" not in reader.get(BOARD, headers={"Accept-Encoding": "gzip;q=0"}).headers
 
 
-def test_a_page_and_the_api_share_their_answers(pair: ApiPair) -> None:
+def test_pages_and_api_share_cached_responses(pair: ApiPair) -> None:
     with httpx.Client(base_url=pair.one) as client:
         client.get("/api/v1/heroes/meta-trends?window_days=7")
         before = queries(pair.one)
@@ -137,7 +137,7 @@ def test_a_page_and_the_api_share_their_answers(pair: ApiPair) -> None:
         assert queries(pair.one) == made
 
 
-def test_a_publication_shows_within_a_second(pair: ApiPair, patience: float) -> None:
+def test_a_new_generation_is_shown_within_a_second(pair: ApiPair, patience: float) -> None:
     before = httpx.get(pair.one + BOARD)
     pair.marts.change_idle("UPDATE leaderboard_entries SET display_name = 'Newcomer' WHERE rank = 1")
     generation = pair.publish()
@@ -166,7 +166,7 @@ def test_a_publication_shows_within_a_second(pair: ApiPair, patience: float) -> 
         (f"{BOARD}?cursor=AAAA", 400, "Invalid page of a list"),
     ],
 )
-def test_a_refusal_is_a_page_in_words(reader: httpx.Client, path: str, status: int, text: str) -> None:
+def test_an_error_is_a_readable_page(reader: httpx.Client, path: str, status: int, text: str) -> None:
     answer = reader.get(path, headers=HTML)
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/html")
@@ -176,12 +176,12 @@ def test_a_refusal_is_a_page_in_words(reader: httpx.Client, path: str, status: i
     assert answer.headers["x-request-id"]
 
 
-def test_programs_get_errors_as_json(reader: httpx.Client) -> None:
+def test_api_clients_get_errors_as_json(reader: httpx.Client) -> None:
     assert reader.get("/nowhere").json()["error"]["code"] == "not_found"
     assert reader.get("/api/v1/nowhere", headers=HTML).json()["error"]["code"] == "not_found"
 
 
-def test_names_are_text_whatever_they_hold(pair: ApiPair) -> None:
+def test_names_are_escaped(pair: ApiPair) -> None:
     name = "<script>alert(1)</script>\" onload='x' &amp;"
     pair.marts.change_idle("UPDATE dim_players SET display_name = %s WHERE player_id = '101'", [name])
     pair.publish()
@@ -191,7 +191,7 @@ def test_names_are_text_whatever_they_hold(pair: ApiPair) -> None:
     assert "&lt;script&gt;" in page
 
 
-def test_before_the_first_publication_pages_say_so(database: Database) -> None:
+def test_pages_before_the_first_publication_say_so(database: Database) -> None:
     with api_of(database) as base:
         for path in ("/", "/freshness"):
             answer = httpx.get(base + path)
@@ -201,14 +201,14 @@ def test_before_the_first_publication_pages_say_so(database: Database) -> None:
 
 @pytest.fixture
 def installation(module_installation: Installation) -> Iterator[Installation]:  # noqa: F811
-    """Servers that were broken are mended for the next test."""
+    """The installation, recovered before and after the test."""
     module_installation.recover()
     yield module_installation
     module_installation.recover()
 
 
 @pytest.mark.slow
-def test_without_postgresql_a_page_that_was_read_says_how_old_it_is_and_another_when_to_come_back(
+def test_without_postgresql_a_cached_page_shows_its_age_and_others_get_a_retry_time(
     installation: Installation,
 ) -> None:
     fresh = installation.get(BOARD)
@@ -220,7 +220,7 @@ def test_without_postgresql_a_page_that_was_read_says_how_old_it_is_and_another_
     assert "The database cannot be reached; the data was last confirmed" in stale.text
     assert stale.headers["cache-control"] == "public, max-age=5"
     assert "etag" not in stale.headers
-    # But for the notice it is the page that it was.
+    # Apart from the notice the page is unchanged.
     assert stale.text.split("<main")[1] == fresh.text.split("<main")[1]
     other = installation.get("/heroes/dota2/2")
     assert (other.status_code, other.headers["retry-after"]) == (503, "5")
