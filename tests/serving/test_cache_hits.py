@@ -61,10 +61,10 @@ def test_another_process_serves_from_redis(pair: ApiPair) -> None:
 def test_a_matching_tag_is_a_304_without_body_or_query(api: httpx.Client, pair: ApiPair) -> None:
     tag = api.get(BOARD).headers["etag"]
     for tags in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
-        answer = api.get(BOARD, headers={"If-None-Match": tags})
-        assert (answer.status_code, answer.content) == (304, b"")
-        assert answer.headers["etag"] == tag
-        assert "max-age=300" in answer.headers["cache-control"]
+        response = api.get(BOARD, headers={"If-None-Match": tags})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == tag
+        assert "max-age=300" in response.headers["cache-control"]
     assert api.get(BOARD, headers={"If-None-Match": '"other"'}).status_code == 200
     with redis.Redis.from_url(pair.redis_url) as cache:
         cache.flushdb()
@@ -83,18 +83,18 @@ def test_a_wildcard_tag_does_not_match_missing_subjects(reader: httpx.Client) ->
 def test_bodies_are_compressed_on_request(reader: httpx.Client) -> None:
     plain = reader.get(BOARD, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
-    with reader.stream("GET", BOARD, headers={"Accept-Encoding": "br, gzip"}) as answer:
-        raw = b"".join(answer.iter_raw())
-    assert answer.headers["content-encoding"] == "gzip"
+    with reader.stream("GET", BOARD, headers={"Accept-Encoding": "br, gzip"}) as response:
+        raw = b"".join(response.iter_raw())
+    assert response.headers["content-encoding"] == "gzip"
     assert gzip.decompress(raw) == plain.content
     assert len(raw) < len(plain.content) / 3
     assert "content-encoding" not in reader.get(BOARD, headers={"Accept-Encoding": "gzip;q=0"}).headers
-    with reader.stream("GET", BOARD, headers={"Accept-Encoding": "gzip, deflate, br, zstd"}) as answer:
-        raw = b"".join(answer.iter_raw())
-    assert answer.headers["content-encoding"] == "zstd"
+    with reader.stream("GET", BOARD, headers={"Accept-Encoding": "gzip, deflate, br, zstd"}) as response:
+        raw = b"".join(response.iter_raw())
+    assert response.headers["content-encoding"] == "zstd"
     assert zstandard.ZstdDecompressor().decompress(raw) == plain.content
     assert len(raw) < len(plain.content) / 3
-    assert answer.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+    assert response.headers["vary"] == plain.headers["vary"] == "accept-encoding"
 
 
 def test_head_is_get_without_the_body(reader: httpx.Client) -> None:
@@ -158,7 +158,7 @@ def test_errors_are_not_cached_by_clients(reader: httpx.Client) -> None:
 
 def test_an_unknown_subject_is_queried_once(api: httpx.Client, pair: ApiPair) -> None:
     before = queries(pair.one)
-    statuses = {answer.status_code for answer in get_together([f"{pair.one}/api/v1/players/dota2/7"] * 30)}
+    statuses = {response.status_code for response in get_together([f"{pair.one}/api/v1/players/dota2/7"] * 30)}
     assert statuses == {404}
     assert api.get("/api/v1/players/dota2/7").status_code == 404
     assert queries(pair.one) == before + 1

@@ -93,8 +93,8 @@ def test_schemas_are_valid_and_complete(document: dict[str, Any]) -> None:
     schemas = []
     for methods in document["paths"].values():
         for operation in methods.values():
-            for answer in operation["responses"].values():
-                schemas += [content["schema"] for content in answer.get("content", {}).values()]
+            for response in operation["responses"].values():
+                schemas += [content["schema"] for content in response.get("content", {}).values()]
             for parameter in operation.get("parameters", []):
                 schemas.append(parameter["schema"])
                 assert parameter["description"]
@@ -110,9 +110,9 @@ def test_responses_match_their_schema(reader: httpx.Client, document: dict[str, 
     (endpoint,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == name)
     responses = document["paths"][f"/api/v1{endpoint.path}"]["get"]["responses"]
 
-    def check(answer: httpx.Response) -> None:
-        schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]
-        jsonschema.Draft202012Validator(schema).validate(answer.json())
+    def check(response: httpx.Response) -> None:
+        schema = responses[str(response.status_code)]["content"]["application/json"]["schema"]
+        jsonschema.Draft202012Validator(schema).validate(response.json())
 
     found = reader.get(f"/api/v1{EXAMPLES[name]}")
     assert found.status_code == 200
@@ -124,12 +124,12 @@ def test_responses_match_their_schema(reader: httpx.Client, document: dict[str, 
     check(unknown)
     assert ("404" in responses) == bool(endpoint.subject)
     if endpoint.subject:
-        nobody = {
+        unknown_subject = {
             parameter.name: parameter.choices[0] if parameter.choices else "nobody"
             for parameter in endpoint.parameters
             if parameter.in_path
         }
-        missing = reader.get(f"/api/v1{endpoint.path.format_map(nobody)}", params=UNKNOWN.get(name))
+        missing = reader.get(f"/api/v1{endpoint.path.format_map(unknown_subject)}", params=UNKNOWN.get(name))
         assert missing.status_code == 404
         check(missing)
 
@@ -193,15 +193,15 @@ def run(connection: psycopg.Connection, endpoint: Endpoint) -> PGresult:
 
 
 def test_the_documentation_page_shows_every_endpoint_and_loads_nothing(reader: httpx.Client) -> None:
-    answer = reader.get("/docs")
-    assert answer.headers["content-type"].startswith("text/html")
+    response = reader.get("/docs")
+    assert response.headers["content-type"].startswith("text/html")
     for endpoint in ENDPOINTS:
-        assert f"GET /api/v1{endpoint.path}" in answer.text
+        assert f"GET /api/v1{endpoint.path}" in response.text
         for column in endpoint.columns:
-            assert column.name in answer.text
-    assert "<script" not in answer.text
-    assert not re.search(r"(?:src|href)=\"(?!/)", answer.text)
-    assert not re.search(r"url\(|@import", answer.text)
+            assert column.name in response.text
+    assert "<script" not in response.text
+    assert not re.search(r"(?:src|href)=\"(?!/)", response.text)
+    assert not re.search(r"url\(|@import", response.text)
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])

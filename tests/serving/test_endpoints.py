@@ -11,17 +11,17 @@ import pytest
 
 
 def data(client: httpx.Client, path: str, **query: Any) -> Any:
-    answer = client.get(f"/api/v1{path}", params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
+    response = client.get(f"/api/v1{path}", params=query)
+    assert response.status_code == 200, response.text
+    return response.json()["data"]
 
 
 def pages(client: httpx.Client, path: str, **query: Any) -> list[list[dict[str, Any]]]:
     found, cursor = [], None
     while True:
-        answer = client.get(f"/api/v1{path}", params={**query, **({"cursor": cursor} if cursor else {})}).json()
-        found.append(answer["data"])
-        cursor = answer["meta"]["next"]
+        response = client.get(f"/api/v1{path}", params={**query, **({"cursor": cursor} if cursor else {})}).json()
+        found.append(response["data"])
+        cursor = response["meta"]["next"]
         if cursor is None:
             return found
 
@@ -83,10 +83,10 @@ def test_win_loss_of_another_mode_contains_that_mode_only(reader: httpx.Client) 
     # The mode of another game, and a mode that the player never played.
     assert data(reader, "/players/dota2/101/win-loss", mode="5v5") == []
     assert data(reader, "/players/cs2/p-ada/win-loss", mode="2v2") == []
-    refused = reader.get("/api/v1/players/dota2/101/win-loss?mode=wingman")
-    assert refused.status_code == 422
-    assert refused.json()["error"]["message"].startswith("mode: ")
-    assert "'turbo'" in refused.json()["error"]["message"]
+    rejected = reader.get("/api/v1/players/dota2/101/win-loss?mode=wingman")
+    assert rejected.status_code == 422
+    assert rejected.json()["error"]["message"].startswith("mode: ")
+    assert "'turbo'" in rejected.json()["error"]["message"]
 
 
 def test_matches_without_a_time_count_in_results_but_are_not_listed(reader: httpx.Client) -> None:
@@ -160,8 +160,8 @@ def test_meta_trends_of_a_window_and_bracket_start_with_the_largest_rise(reader:
         ("2", 7, "all"),
         ("1", 7, "all"),
     ]
-    asked = data(reader, "/heroes/meta-trends", window_days=30, rank_bracket="divine")
-    assert {(trend["window_days"], trend["rank_bracket"]) for trend in asked} == {(30, "divine")}
+    divine = data(reader, "/heroes/meta-trends", window_days=30, rank_bracket="divine")
+    assert {(trend["window_days"], trend["rank_bracket"]) for trend in divine} == {(30, "divine")}
     assert data(reader, "/heroes/meta-trends", rank_bracket="herald") == []
 
 
@@ -200,9 +200,9 @@ def test_a_hero_with_bans_only_has_no_rate(reader: httpx.Client) -> None:
 def test_an_unknown_player_is_a_404_and_a_known_player_without_rows_an_empty_list(
     reader: httpx.Client, below: str
 ) -> None:
-    answer = reader.get(f"/api/v1/players/dota2/999{below}")
-    assert answer.status_code == 404
-    assert answer.json()["error"]["code"] == "unknown_player"
+    response = reader.get(f"/api/v1/players/dota2/999{below}")
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "unknown_player"
     if below:
         assert data(reader, f"/players/dota2/102{below}") == []
 
@@ -251,13 +251,13 @@ def test_the_order_of_compared_players_does_not_change_the_response(reader: http
 def test_a_comparison_leaves_out_unknown_players_unless_all_are_unknown(reader: httpx.Client) -> None:
     (player,) = data(reader, "/compare/players", game="cs2", players=["p-bob", "nobody"])
     assert (player["player_id"], player["rank_name"], player["matches"]) == ("p-bob", "Level 6", None)
-    nobody = reader.get("/api/v1/compare/players", params={"game": "cs2", "players": ["nobody", "no-one"]})
-    assert (nobody.status_code, nobody.json()["error"]["code"]) == (404, "unknown_player")
+    unknown = reader.get("/api/v1/compare/players", params={"game": "cs2", "players": ["nobody", "no-one"]})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_player")
 
 
 def test_an_unknown_leaderboard_is_a_404_and_a_page_after_the_end_an_empty_list(reader: httpx.Client) -> None:
-    answer = reader.get("/api/v1/leaderboards/nobody")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_board")
+    response = reader.get("/api/v1/leaderboards/nobody")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "unknown_board")
     # The cursor after rank 9999, player 9.
     assert data(reader, "/leaderboards/dota2_matches", cursor="Wzk5OTksIjkiXQ") == []
 

@@ -256,11 +256,11 @@ def records(client: httpx.Client, endpoint: Endpoint, parameters: Mapping[str, A
         query["limit"] = 7
     found: list[Any] = []
     while True:
-        answer = client.get(path, params=query)
-        assert answer.status_code == 200, answer.text
-        data = answer.json()["data"]
+        response = client.get(path, params=query)
+        assert response.status_code == 200, response.text
+        data = response.json()["data"]
         found += data if endpoint.is_list else [data]
-        query["cursor"] = answer.json()["meta"]["next"]
+        query["cursor"] = response.json()["meta"]["next"]
         if query["cursor"] is None:
             return found
 

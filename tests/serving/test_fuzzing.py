@@ -34,8 +34,8 @@ KNOWN: dict[tuple[str, ...], dict[str, str]] = {
 def test_every_response_is_one_that_the_document_describes(reader: httpx.Client, examples: int, at_least: int) -> None:
     load_all_checks()
     (acceptance,) = CHECKS.get_by_names(["positive_data_acceptance"])
-    refused = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 404, 414, 422, 431]}}}
-    config = schemathesis.Config.from_dict(refused)
+    rejection_statuses = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 404, 414, 422, 431]}}}
+    config = schemathesis.Config.from_dict(rejection_statuses)
     schema = schemathesis.openapi.from_url(f"{reader.base_url}/openapi.json", config=config)
     sent = 0
     with requests.Session() as session:

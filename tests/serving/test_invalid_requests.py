@@ -72,19 +72,19 @@ COMPARE = "/api/v1/compare/players?game=cs2&"
     ],
 )
 def test_an_invalid_request_gets_a_specific_error(reader: httpx.Client, path: str, status: int, code: str) -> None:
-    answer = raw_get(reader, path.encode())
-    assert f" {status} ".encode() in answer.split(b"\r\n", 1)[0] + b" "
-    assert f'"code":"{code}"'.encode() in answer
-    assert b"x-request-id: " in answer.lower()
+    response = raw_get(reader, path.encode())
+    assert f" {status} ".encode() in response.split(b"\r\n", 1)[0] + b" "
+    assert f'"code":"{code}"'.encode() in response
+    assert b"x-request-id: " in response.lower()
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
 def test_other_methods_are_rejected(reader: httpx.Client, method: str) -> None:
     reader.get("/api/v1/leaderboards")
-    answer = reader.request(method, "/api/v1/leaderboards")
-    assert answer.status_code == 405
-    assert answer.json()["error"]["code"] == "method_not_allowed"
-    assert answer.headers["allow"] == "GET, HEAD"
+    response = reader.request(method, "/api/v1/leaderboards")
+    assert response.status_code == 405
+    assert response.json()["error"]["code"] == "method_not_allowed"
+    assert response.headers["allow"] == "GET, HEAD"
 
 
 def test_a_valid_request_id_of_the_client_is_returned(reader: httpx.Client) -> None:
@@ -103,9 +103,9 @@ def test_a_valid_request_id_of_the_client_is_returned(reader: httpx.Client) -> N
     ],
 )
 def test_odd_headers_do_not_change_the_response(reader: httpx.Client, headers: dict[str, str]) -> None:
-    answer = reader.get("/api/v1/leaderboards", headers=headers)
-    assert answer.status_code == 200
-    assert answer.json()["data"]
+    response = reader.get("/api/v1/leaderboards", headers=headers)
+    assert response.status_code == 200
+    assert response.json()["data"]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -121,9 +121,9 @@ def test_odd_headers_do_not_change_the_response(reader: httpx.Client, headers: d
 )
 def test_no_bytes_in_the_target_cause_a_5xx(reader: httpx.Client, path: str, rest: bytes) -> None:
     encoded = b"".join(b"%%%02x" % byte if byte < 33 or byte > 126 or byte == 35 else bytes([byte]) for byte in rest)
-    answer = raw_get(reader, f"/api/v1{path}".encode() + encoded)
-    status = int(answer.split(b" ", 2)[1])
-    assert status < 500, answer
+    response = raw_get(reader, f"/api/v1{path}".encode() + encoded)
+    status = int(response.split(b" ", 2)[1])
+    assert status < 500, response
 
 
 def raw_get(client: httpx.Client, target: bytes) -> bytes:

@@ -209,8 +209,8 @@ def test_an_unranked_player_has_no_rank_and_an_unknown_player_is_a_404(pair: Api
         (row,) = httpx.get(f"{pair.one}{PLACES}/65").json()["data"]
         assert (row["rank"], row["player_id"], row["distance"], row["matches"]) == (None, "65", 0, 100)
         for path in (f"{PLACES}/999", "/api/v1/leaderboards/nobody/players/1"):
-            answer = httpx.get(pair.one + path)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_entry")
+            response = httpx.get(pair.one + path)
+            assert (response.status_code, response.json()["error"]["code"]) == (404, "unknown_entry")
         publish_with_leaderboards(pair)
 
 

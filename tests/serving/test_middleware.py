@@ -46,9 +46,9 @@ def test_an_unexpected_error_is_a_500_whose_request_id_is_in_the_log(
         middleware = CacheFirstMiddleware(
             broken, memory, cache, watcher, metrics, access_control, CorsAndSecurityHeaders(RULES)
         )
-        answer = asyncio.run(get(middleware, "mine-1"))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
-    assert answer.headers["x-request-id"] == "mine-1"
+        response = asyncio.run(get(middleware, "mine-1"))
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+    assert response.headers["x-request-id"] == "mine-1"
     (record,) = caplog.records
     assert record.__dict__["request_id"] == "mine-1"
     assert record.exc_info is not None

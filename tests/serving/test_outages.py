@@ -94,10 +94,10 @@ class Installation:
         generation = self.publish()
 
         def is_whole() -> bool:
-            answer = self.get(self.new_path())
+            response = self.get(self.new_path())
             with redis.Redis.from_url(self.servers.redis_url) as cache:
                 is_stored = any(cache.scan_iter(f"ladder:*:{generation}-*"))
-            return answer.status_code == 200 and is_stored and generation_of(self.api) == generation
+            return response.status_code == 200 and is_stored and generation_of(self.api) == generation
 
         seconds_until(is_whole)
 
@@ -139,14 +139,14 @@ STALE = 'ladder_answers_total{tier="stale"}'
 
 def degraded(base: str) -> list[str]:
     """The degraded parts in the `/readyz` report of a ready process."""
-    answer = httpx.get(f"{base}/readyz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
-    found: list[str] = answer.json().get("degraded", [])
+    response = httpx.get(f"{base}/readyz")
+    assert (response.status_code, response.json()["status"]) == (200, "ready")
+    found: list[str] = response.json().get("degraded", [])
     return found
 
 
-def is_stale(answer: httpx.Response) -> bool:
-    return bool(answer.headers.get("x-ladder-stale") == "1")
+def is_stale(response: httpx.Response) -> bool:
+    return bool(response.headers.get("x-ladder-stale") == "1")
 
 
 def test_without_redis_postgresql_is_queried_and_new_generations_are_served(
@@ -155,9 +155,9 @@ def test_without_redis_postgresql_is_queried_and_new_generations_are_served(
     before = queries(installation.api)
     installation.kill("valkey")
     for limit in range(1, 30):
-        answer = installation.get(f"{BOARD}?limit={limit}")
-        assert answer.status_code == 200
-        assert not is_stale(answer)
+        response = installation.get(f"{BOARD}?limit={limit}")
+        assert response.status_code == 200
+        assert not is_stale(response)
     assert queries(installation.api) == before + 29
     ready = installation.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
@@ -205,9 +205,9 @@ def test_a_slow_redis_delays_only_a_few_requests(installation: Installation, pat
         times = []
         for _ in range(60):
             began = time.monotonic()
-            answer = client.get(installation.new_path())
-            assert answer.status_code == 200
-            assert not is_stale(answer)
+            response = client.get(installation.new_path())
+            assert response.status_code == 200
+            assert not is_stale(response)
             times.append(time.monotonic() - began)
         assert max(times) < 2 * patience
         assert sum(seconds > 0.2 * patience for seconds in times) <= 3
@@ -252,22 +252,22 @@ def test_without_postgresql_cached_responses_are_served_stale_and_others_get_a_r
     assert not is_stale(first)
     installation.kill("postgres")
     seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_DOWN])
-    answer = installation.get(PLAYER)
-    assert (answer.status_code, answer.content) == (200, first.content)
-    assert is_stale(answer)
-    assert answer.headers["warning"].startswith("110")
-    assert int(answer.headers["age"]) >= 0
+    response = installation.get(PLAYER)
+    assert (response.status_code, response.content) == (200, first.content)
+    assert is_stale(response)
+    assert response.headers["warning"].startswith("110")
+    assert int(response.headers["age"]) >= 0
     # Caches may keep it for five more seconds.
-    assert answer.headers["cache-control"] == f"public, max-age={int(answer.headers['age']) + 5}"
+    assert response.headers["cache-control"] == f"public, max-age={int(response.headers['age']) + 5}"
     tagged = httpx.get(installation.api + PLAYER, headers={"If-None-Match": first.headers["etag"]})
     assert tagged.status_code == 304
     assert is_stale(tagged)
     began = time.monotonic()
     new_path = installation.new_path()
-    refused = installation.get(new_path)
+    rejected = installation.get(new_path)
     assert time.monotonic() - began < patience
-    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
-    assert int(refused.headers["retry-after"]) > 0
+    assert (rejected.status_code, rejected.json()["error"]["code"]) == (503, "database_unavailable")
+    assert int(rejected.headers["retry-after"]) > 0
     assert installation.get("/healthz").status_code == 200
     installation.restart()
     assert seconds_until(lambda: installation.get(new_path).status_code == 200) < 3 * patience
@@ -295,9 +295,9 @@ def test_the_first_request_of_an_outage_is_served_from_the_previous_generation(
     generation = installation.publish()
     seconds_until(lambda: generation_of(installation.api) == generation)
     installation.kill("postgres")
-    answer = installation.get(PLAYER)
-    assert (answer.status_code, answer.content) == (200, first.content)
-    assert is_stale(answer)
+    response = installation.get(PLAYER)
+    assert (response.status_code, response.content) == (200, first.content)
+    assert is_stale(response)
     assert count(installation.api, STALE) > before
 
 
@@ -305,9 +305,9 @@ def test_a_process_started_without_postgresql_serves_from_redis(installation: In
     first = installation.get(PLAYER)
     installation.kill("postgres")
     with installation.new_api() as base:
-        answer = httpx.get(base + PLAYER)
-        assert (answer.status_code, answer.content) == (200, first.content)
-        assert is_stale(answer)
+        response = httpx.get(base + PLAYER)
+        assert (response.status_code, response.content) == (200, first.content)
+        assert is_stale(response)
         assert degraded(base) == [POSTGRESQL_DOWN]
         assert httpx.get(base + installation.new_path()).status_code == 503
 
@@ -321,8 +321,8 @@ def test_without_redis_and_postgresql_memory_is_served(installation: Installatio
     assert installation.get(PLAYER).content == first.content
     assert installation.get(installation.new_path()).status_code == 503
     with installation.new_api() as empty:
-        refused = httpx.get(f"{empty}/readyz")
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
+        rejected = httpx.get(f"{empty}/readyz")
+        assert (rejected.status_code, rejected.json()["error"]["code"]) == (503, "database_unavailable")
 
 
 def test_a_hung_postgresql_is_abandoned_in_time(installation: Installation, patience: float) -> None:
@@ -349,9 +349,9 @@ def test_a_request_that_waits_for_a_lock_fails_before_the_lock_holder_in_an_outa
             holding = executor.submit(httpx.get, other + new_path, timeout=30)
             seconds_until(lambda: any(cache.scan_iter(keys.lock_key("ladder:*:character_win_rates:*"))))
         before, began = count(installation.api, waits), time.monotonic()
-        refused = installation.get(new_path)
+        rejected = installation.get(new_path)
         assert time.monotonic() - began < 5 * patience
-        assert refused.json()["error"]["code"] == "database_unavailable"
+        assert rejected.json()["error"]["code"] == "database_unavailable"
         assert count(installation.api, waits) == before + 1
         assert not holding.done()
         installation.thaw("postgres")
@@ -365,8 +365,8 @@ def test_a_slow_query_times_out_and_other_requests_succeed(installation: Install
     ):
         began = time.monotonic()
         new_path = installation.new_path()
-        refused = client.get(new_path)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "query_timeout")
+        rejected = client.get(new_path)
+        assert (rejected.status_code, rejected.json()["error"]["code"]) == (503, "query_timeout")
         assert 2 < time.monotonic() - began < 6 * patience
         assert client.get(f"{PLAYER}/heroes").status_code == 200
     assert installation.get(new_path).status_code == 200

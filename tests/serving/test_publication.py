@@ -44,9 +44,9 @@ def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: ApiPair) -> Non
     tag = api.get(BOARD).headers["etag"]
     generation = pair.publish()
     seconds_until(lambda: generation_of(pair.one) == generation)
-    answer = api.get(BOARD, headers={"If-None-Match": tag})
-    assert answer.status_code == 200
-    assert answer.headers["etag"] != tag
+    response = api.get(BOARD, headers={"If-None-Match": tag})
+    assert response.status_code == 200
+    assert response.headers["etag"] != tag
 
 
 def test_a_generation_whose_publisher_died_is_found_and_announced(pair: ApiPair, patience: float) -> None:
@@ -93,9 +93,9 @@ def test_responses_start_with_the_first_publication(database: Database, patience
     marts = Marts(database)
     with api_of(database) as base:
         for path in (BOARD, "/readyz"):
-            answer = httpx.get(base + path)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_published")
-            assert int(answer.headers["retry-after"]) > 0
+            response = httpx.get(base + path)
+            assert (response.status_code, response.json()["error"]["code"]) == (503, "not_published")
+            assert int(response.headers["retry-after"]) > 0
         marts.create()
         publish_cache(redis_url(database), marts.turn())
         assert seconds_until(lambda: httpx.get(base + BOARD).status_code == 200) < patience
@@ -118,12 +118,12 @@ def test_no_response_mixes_generations_while_many_are_published(pair: ApiPair) -
             while not done.is_set():
                 # Half of the requests share one key, the others are mostly misses.
                 limit = 50 if random.random() < 0.5 else random.randint(1, 500)
-                answer = client.get(BOARD, params={"limit": limit})
-                body = answer.json()
-                if answer.status_code != 200 or {row["display_name"] for row in body["data"]} != {
+                response = client.get(BOARD, params={"limit": limit})
+                body = response.json()
+                if response.status_code != 200 or {row["display_name"] for row in body["data"]} != {
                     str(body["meta"]["generation"])
                 }:
-                    mixed.append(answer.text[:300])
+                    mixed.append(response.text[:300])
                 counts[number] += 1
                 seen.add(body["meta"]["generation"])
 

@@ -36,11 +36,11 @@ def test_a_missing_mart_is_reported_until_it_is_published_again(
 ) -> None:
     owner.execute(f"DROP VIEW marts.{MART}")
     assert seconds_until(lambda: api.get("/readyz").status_code == 503) < 3
-    answer = api.get("/readyz")
-    error = answer.json()["error"]
+    response = api.get("/readyz")
+    error = response.json()["error"]
     assert (error["code"], error["message"]) == ("mart_damaged", f"{MART}: its view is gone")
     assert error["detail"] == [{"mart": MART, "problem": "view_missing"}]
-    assert int(answer.headers["retry-after"]) > 0
+    assert int(response.headers["retry-after"]) > 0
     assert api.get("/healthz").status_code == 200
     generation = pair.publish()
     seconds_until(lambda: api.get("/readyz").json() == {"status": "ready", "generation": generation})

@@ -78,9 +78,9 @@ def of_few_files(marts: Marts) -> Iterator[str]:
 def status(connection: http.client.HTTPConnection, path: str = PATH) -> int:
     """Status of a response."""
     connection.request("GET", path)
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status
+    response = connection.getresponse()
+    response.read()
+    return response.status
 
 
 def slowest_answer_s(base: str) -> float:
@@ -114,7 +114,7 @@ def test_silent_connections_beyond_the_limit_are_closed_for_others(reader_marts:
         assert status(used) == 200
         with silent_connections(base, SILENT) as silent, closing(used):
             slowest_s = slowest_answer_s(base)
-            _logger.info("slowest answer beside %d silent connections: %.2f s", SILENT, slowest_s)
+            _logger.info("slowest response with %d silent connections: %.2f s", SILENT, slowest_s)
             assert slowest_s < 5
             seconds_until(lambda: ended(silent) > SILENT - FEW_FILES, 10)
             # A connection with an earlier request is not among the first to be closed.
@@ -160,7 +160,7 @@ def test_an_idle_connection_is_closed_after_half_a_minute(reader: httpx.Client, 
 @pytest.mark.long
 def test_p99_of_hits_at_most_doubles_with_2500_silent_connections(pair: ApiPair) -> None:
     """Both processes are measured at the same time, so other load on the machine affects both."""
-    without, beside = Reads(), Reads()
+    quiet_total, crowded_total = Reads(), Reads()
     for quiet, crowded in ((pair.one, pair.other), (pair.other, pair.one)) * 3:
         with (
             silent_connections(crowded, SILENT),
@@ -169,10 +169,10 @@ def test_p99_of_hits_at_most_doubles_with_2500_silent_connections(pair: ApiPair)
         ):
             time.sleep(2)
         assert quiet_reads.failures == crowded_reads.failures == []
-        without.seconds += quiet_reads.seconds
-        beside.seconds += crowded_reads.seconds
-    ratio = beside.percentile(99) / without.percentile(99)
+        quiet_total.seconds += quiet_reads.seconds
+        crowded_total.seconds += crowded_reads.seconds
+    ratio = crowded_total.percentile(99) / quiet_total.percentile(99)
     _logger.info(
-        "p99 of hits beside %d silent connections: %.2f ms, %.2f x", SILENT, 1000 * beside.percentile(99), ratio
+        "p99 of hits with %d silent connections: %.2f ms, %.2f x", SILENT, 1000 * crowded_total.percentile(99), ratio
     )
     assert ratio < 2

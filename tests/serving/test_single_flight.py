@@ -30,12 +30,12 @@ def test_400_cold_requests_over_two_processes_are_one_query_even_if_it_is_slow(p
     before = sum(map(queries, bases)), sum(count(base, waits) for base in bases)
     with ThreadPoolExecutor(1) as executor:
         with pair.marts.locked("dim_players"):
-            asked = executor.submit(get_together, [base + PLAYER for base in bases for _ in range(200)])
+            pending = executor.submit(get_together, [base + PLAYER for base in bases for _ in range(200)])
             # Longer than a lock lasts without renewal, and shorter than the query timeout.
             time.sleep(2.5)
-        answers = asked.result()
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.content for answer in answers}) == 1
+        responses = pending.result()
+    assert {response.status_code for response in responses} == {200}
+    assert len({response.content for response in responses}) == 1
     assert 1 <= sum(map(queries, bases)) - before[0] <= max_queries(patience)
     assert sum(count(base, waits) for base in bases) > before[1]
 
@@ -43,9 +43,9 @@ def test_400_cold_requests_over_two_processes_are_one_query_even_if_it_is_slow(p
 def test_workers_of_one_server_share_single_flight_and_metrics(marts: Marts, patience: float) -> None:
     before = marts.reads("dim_players")
     with api_of(marts.database, workers=2) as base:
-        answers = get_together([base + PLAYER] * 400)
-        assert {answer.status_code for answer in answers} == {200}
-        assert len({answer.content for answer in answers}) == 1
+        responses = get_together([base + PLAYER] * 400)
+        assert {response.status_code for response in responses} == {200}
+        assert len({response.content for response in responses}) == 1
         made = queries(base)
         assert 1 <= made <= max_queries(patience)
         assert count(base, 'ladder_requests_total{endpoint="player",status="200"}') == 400
@@ -63,12 +63,12 @@ def test_a_killed_lock_holder_delays_others_by_a_bounded_time(pair: ApiPair, pat
         with pair.marts.locked("dim_players"):
             lost = executor.submit(httpx.get, doomed + PLAYER)
             seconds_until(lambda: any(cache.scan_iter(keys.lock_key("ladder:*:/players/dota2/101"))))
-            asked = executor.submit(httpx.get, pair.one + PLAYER, timeout=30)
+            pending = executor.submit(httpx.get, pair.one + PLAYER, timeout=30)
             for process in psutil.Process().children(recursive=True):
                 if process not in others:
                     process.kill()
         began = time.monotonic()
-        assert asked.result().status_code == 200
+        assert pending.result().status_code == 200
         assert time.monotonic() - began < 4 * patience
         assert isinstance(lost.exception(), httpx.TransportError)
 
@@ -76,7 +76,7 @@ def test_a_killed_lock_holder_delays_others_by_a_bounded_time(pair: ApiPair, pat
 def test_different_requests_do_not_wait_for_each_other(pair: ApiPair, patience: float) -> None:
     before = queries(pair.one)
     began = time.monotonic()
-    answers = get_together([f"{pair.one}{PLAYER}/matches?limit={limit}" for limit in range(1, 101)])
-    assert {answer.status_code for answer in answers} == {200}
+    responses = get_together([f"{pair.one}{PLAYER}/matches?limit={limit}" for limit in range(1, 101)])
+    assert {response.status_code for response in responses} == {200}
     assert queries(pair.one) == before + 100
     assert time.monotonic() - began < 10 * patience

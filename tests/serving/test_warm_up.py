@@ -71,9 +71,9 @@ def test_hot_requests_need_no_query_in_the_next_generation(pair: ApiPair) -> Non
     seconds_until(lambda: {generation_of(base) for base in (pair.one, pair.other)} == {generation})
     before = queries(pair.one), queries(pair.other), count(pair.other, FOUND)
     for base in (pair.one, pair.other):
-        answers = [httpx.get(base + path).json() for path in paths]
-        assert [answer["data"] for answer in answers] == expected
-        assert {answer["meta"]["generation"] for answer in answers} == {generation}
+        responses = [httpx.get(base + path).json() for path in paths]
+        assert [response["data"] for response in responses] == expected
+        assert {response["meta"]["generation"] for response in responses} == {generation}
     assert (queries(pair.one), queries(pair.other)) == before[:2]
     assert count(pair.other, FOUND) == before[2] + len(paths)
 

@@ -17,9 +17,9 @@ PATHS = [BOARD, "/", "/leaderboards", "/docs", "/openapi.json", "/metrics", "/ca
 def test_data_pages_and_metrics_are_rejected_for_other_host_names(reader: httpx.Client, host: str) -> None:
     for path in PATHS:
         reader.get(path)  # cached responses are protected too
-        answer = reader.get(path, headers={"Host": host})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (421, "unknown_host")
-        assert "LADDER_API_HOSTS" in answer.json()["error"]["message"]
+        response = reader.get(path, headers={"Host": host})
+        assert (response.status_code, response.json()["error"]["code"]) == (421, "unknown_host")
+        assert "LADDER_API_HOSTS" in response.json()["error"]["message"]
     assert 'ladder_requests_total{endpoint="other",status="421"}' in reader.get("/metrics").text
 
 

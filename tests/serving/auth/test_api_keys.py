@@ -44,11 +44,11 @@ def test_a_key_ends_when_it_expires(deployment: Deployment, closed_api: httpx.Cl
 @pytest.mark.parametrize("headers", [{}, bearer(ALMOST), bearer("x"), {"X-API-Key": ALMOST}])
 def test_without_a_valid_key_every_path_returns_the_same_401(closed_api: httpx.Client, headers: dict[str, str]) -> None:
     paths = (BOARD, "/api/v1/players/dota2/nobody", "/nothing", "/docs", "/openapi.json", "/metrics")
-    answers = [closed_api.get(path, headers=headers) for path in paths]
-    assert {answer.status_code for answer in answers} == {401}
-    assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer realm="ladderhouse"'}
-    assert len({answer.content for answer in answers}) == 1
-    assert answers[0].json()["error"]["code"] == "unauthorized"
+    responses = [closed_api.get(path, headers=headers) for path in paths]
+    assert {response.status_code for response in responses} == {401}
+    assert {response.headers["www-authenticate"] for response in responses} == {'Bearer realm="ladderhouse"'}
+    assert len({response.content for response in responses}) == 1
+    assert responses[0].json()["error"]["code"] == "unauthorized"
 
 
 def test_all_invalid_keys_get_the_same_error(deployment: Deployment, open_api: httpx.Client) -> None:
@@ -59,9 +59,9 @@ def test_all_invalid_keys_get_the_same_error(deployment: Deployment, open_api: h
     valid = deployment.key("valid")
     seconds_until_status(open_api, valid, 200)
     others = [ALMOST, "x", valid[:-1], valid + "x", valid[:-1] + chr(ord(valid[-1]) ^ 1), valid.upper()]
-    answers = [open_api.get(BOARD, headers=bearer(other)) for other in (key, *others)]
-    assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.content for answer in answers}) == 1
+    responses = [open_api.get(BOARD, headers=bearer(other)) for other in (key, *others)]
+    assert {response.status_code for response in responses} == {401}
+    assert len({response.content for response in responses}) == 1
 
 
 def test_a_key_is_accepted_in_either_header(deployment: Deployment, closed_api: httpx.Client) -> None:
@@ -87,8 +87,8 @@ def test_metrics_require_the_scope_admin_without_anonymous_access(
 ) -> None:
     reader, admin = deployment.key("reader"), deployment.key("prometheus", scopes=("admin",))
     seconds_until_status(closed_api, admin, 200)
-    refused = closed_api.get("/metrics", headers=bearer(reader))
-    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden")
+    rejected = closed_api.get("/metrics", headers=bearer(reader))
+    assert (rejected.status_code, rejected.json()["error"]["code"]) == (403, "forbidden")
     assert (
         b'ladder_requests_total{endpoint="other",status="403"}'
         in closed_api.get("/metrics", headers=bearer(admin)).content
@@ -144,9 +144,9 @@ def test_keys_stay_valid_while_postgresql_rejects_connections(
             assert open_api.get(BOARD, headers=bearer(key)).status_code == 200
             assert open_api.get(BOARD, headers=bearer(ALMOST)).status_code == 401
             with deployment.api() as started_in_outage:
-                answer = httpx.get(started_in_outage + BOARD, headers=bearer(key))
-                assert (answer.status_code, answer.json()["error"]["code"]) == (503, "keys_unknown")
-                assert int(answer.headers["retry-after"]) > 0
+                response = httpx.get(started_in_outage + BOARD, headers=bearer(key))
+                assert (response.status_code, response.json()["error"]["code"]) == (503, "keys_unknown")
+                assert int(response.headers["retry-after"]) > 0
         finally:
             admin.execute("ALTER ROLE ladder_serving LOGIN")
     deployment.revoke("outage")

@@ -14,10 +14,10 @@ PREFLIGHT = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Hea
 @pytest.mark.parametrize("origin", ["https://one.example", "https://two.example"])
 def test_allowed_origins_may_read_hits_misses_and_errors(open_api: httpx.Client, origin: str) -> None:
     for path in (BOARD, BOARD, "/api/v1/players/dota2/nobody", "/nothing"):
-        answer = open_api.get(path, headers={"Origin": origin})
-        assert answer.headers["access-control-allow-origin"] == origin
-        assert "origin" in answer.headers["vary"]
-        assert "retry-after" in answer.headers["access-control-expose-headers"]
+        response = open_api.get(path, headers={"Origin": origin})
+        assert response.headers["access-control-allow-origin"] == origin
+        assert "origin" in response.headers["vary"]
+        assert "retry-after" in response.headers["access-control-expose-headers"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://three.example"}, {"Origin": "null"}])
@@ -25,10 +25,10 @@ def test_other_origins_may_not_read_and_responses_vary_by_origin(
     open_api: httpx.Client, headers: dict[str, str]
 ) -> None:
     for _ in range(2):
-        answer = open_api.get(BOARD, headers=headers)
-        assert answer.status_code == 200
-        assert "access-control-allow-origin" not in answer.headers
-        assert "origin" in answer.headers["vary"]
+        response = open_api.get(BOARD, headers=headers)
+        assert response.status_code == 200
+        assert "access-control-allow-origin" not in response.headers
+        assert "origin" in response.headers["vary"]
 
 
 def test_a_preflight_request_needs_no_key(open_api: httpx.Client, closed_api: httpx.Client) -> None:
@@ -37,38 +37,38 @@ def test_a_preflight_request_needs_no_key(open_api: httpx.Client, closed_api: ht
         (open_api, "https://three.example", None),
         (closed_api, "https://three.example", "*"),
     ):
-        answer = client.options(BOARD, headers={"Origin": origin, **PREFLIGHT})
-        assert (answer.status_code, answer.content) == (204, b"")
-        assert answer.headers.get("access-control-allow-origin") == allowed
-        assert answer.headers["access-control-allow-methods"] == "GET, HEAD"
-        assert {"authorization", "x-api-key"} <= set(answer.headers["access-control-allow-headers"].split(", "))
+        response = client.options(BOARD, headers={"Origin": origin, **PREFLIGHT})
+        assert (response.status_code, response.content) == (204, b"")
+        assert response.headers.get("access-control-allow-origin") == allowed
+        assert response.headers["access-control-allow-methods"] == "GET, HEAD"
+        assert {"authorization", "x-api-key"} <= set(response.headers["access-control-allow-headers"].split(", "))
 
 
 def test_an_allowed_origin_reads_with_a_key(deployment: Deployment, closed_api: httpx.Client) -> None:
     key = deployment.key("from-a-page")
     seconds_until_status(closed_api, key, 200)
     for headers, status in ((bearer(key), 200), ({}, 401)):
-        answer = closed_api.get(BOARD, headers={"Origin": "https://three.example", **headers})
-        assert answer.status_code == status
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert "access-control-allow-credentials" not in answer.headers
+        response = closed_api.get(BOARD, headers={"Origin": "https://three.example", **headers})
+        assert response.status_code == status
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in response.headers
 
 
 def test_no_other_origin_may_read_by_default(reader: httpx.Client) -> None:
-    answer = reader.get(BOARD, headers={"Origin": "https://one.example"})
-    assert answer.status_code == 200
-    assert not [name for name in answer.headers if name.startswith("access-control-")]
+    response = reader.get(BOARD, headers={"Origin": "https://one.example"})
+    assert response.status_code == 200
+    assert not [name for name in response.headers if name.startswith("access-control-")]
     assert reader.options(BOARD, headers={"Origin": "https://one.example", **PREFLIGHT}).status_code == 405
 
 
 def test_a_cached_response_has_security_headers_from_the_first_request(reader: httpx.Client) -> None:
     hits = 'ladder_answers_total{tier="memory"}'
     before = count(str(reader.base_url), hits)
-    answers = [reader.get(f"{BOARD}?limit=3") for _ in range(3)]
+    responses = [reader.get(f"{BOARD}?limit=3") for _ in range(3)]
     assert count(str(reader.base_url), hits) >= before + 2
-    for answer in answers:
-        assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
-        assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]
+    for response in responses:
+        assert response.headers.get_list("x-content-type-options") == ["nosniff"]
+        assert response.headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]
 
 
 def test_errors_and_pages_have_security_headers(reader: httpx.Client) -> None:

@@ -94,13 +94,13 @@ def test_a_burst_within_the_limit_is_admitted_though_no_lease_covers_it(deployme
 def test_a_rate_limit_error_reports_a_correct_retry_time(deployment: Deployment, open_api: httpx.Client) -> None:
     key = deployment.key("comes-back", requests_per_minute=60)
     seconds_until_status(open_api, key, 200)
-    while (refused := open_api.get(KNOWN, headers=bearer(key))).status_code == 200:
+    while (rejected := open_api.get(KNOWN, headers=bearer(key))).status_code == 200:
         pass
-    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
-    assert refused.headers["cache-control"] == "no-store"
-    assert refused.headers["ratelimit-policy"] == '"requests";q=10;w=10'
-    wait_s = int(refused.headers["retry-after"])
-    assert refused.headers["ratelimit"] == f'"requests";r=0;t={wait_s}'
+    assert (rejected.status_code, rejected.json()["error"]["code"]) == (429, "rate_limited")
+    assert rejected.headers["cache-control"] == "no-store"
+    assert rejected.headers["ratelimit-policy"] == '"requests";q=10;w=10'
+    wait_s = int(rejected.headers["retry-after"])
+    assert rejected.headers["ratelimit"] == f'"requests";r=0;t={wait_s}'
     assert 1 <= wait_s <= 10
     time.sleep(wait_s)
     assert open_api.get(KNOWN, headers=bearer(key)).status_code == 200
@@ -112,10 +112,10 @@ def test_rows_are_limited_too(deployment: Deployment, open_api: httpx.Client) ->
     await_full(deployment, KEY_SUBJECT_PREFIX + key[4:12])
     rows = 0
     began = time.monotonic()
-    while (answer := open_api.get(f"{BOARD}?limit=20", headers=bearer(key))).status_code == 200:
-        rows += len(answer.json()["data"])
-    assert answer.status_code == 429
-    assert "rows" in answer.json()["error"]["message"]
+    while (response := open_api.get(f"{BOARD}?limit=20", headers=bearer(key))).status_code == 200:
+        rows += len(response.json()["data"])
+    assert response.status_code == 429
+    assert "rows" in response.json()["error"]["message"]
     filled = 10 * (time.monotonic() - began)
     # A bucket, two leases, and the response that exceeded the limit.
     assert 100 <= rows <= 100 + 2 * 50 + filled + 20

@@ -29,10 +29,10 @@ def send(client: httpx.Client, request: bytes) -> bytes:
 )
 def test_a_request_with_a_body_is_rejected(reader: httpx.Client, kind: dict[str, bytes]) -> None:
     reader.get(BOARD)
-    answer = reader.request("GET", BOARD, **kind)  # type: ignore[arg-type]
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_not_allowed")
+    response = reader.request("GET", BOARD, **kind)  # type: ignore[arg-type]
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_not_allowed")
     # The body is not read, so the server closes the connection; the header tells the client not to reuse it.
-    assert answer.headers["connection"] == "close"
+    assert response.headers["connection"] == "close"
 
 
 def test_a_content_length_of_zero_is_allowed(reader: httpx.Client) -> None:
@@ -42,9 +42,9 @@ def test_a_content_length_of_zero_is_allowed(reader: httpx.Client) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
 def test_other_methods_are_rejected_on_all_paths(reader: httpx.Client, method: str) -> None:
     for path in (BOARD, "/nothing", "/metrics", "/docs"):
-        answer = reader.request(method, path)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
-        assert answer.headers["allow"] == "GET, HEAD"
+        response = reader.request(method, path)
+        assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
+        assert response.headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_other_methods_are_rejected_on_all_paths(reader: httpx.Client, method: s
 )
 def test_too_many_or_too_long_headers_are_rejected(reader: httpx.Client, flood: bytes) -> None:
     try:
-        answer = send(reader, f"GET {BOARD} HTTP/1.1\r\nHost: localhost\r\n".encode() + flood + b"\r\n")
+        response = send(reader, f"GET {BOARD} HTTP/1.1\r\nHost: localhost\r\n".encode() + flood + b"\r\n")
     except ConnectionError:  # the server closed the connection before everything was sent
-        answer = b""
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+        response = b""
+    assert response == b"" or response.startswith(b"HTTP/1.1 431 ")
     assert reader.get(BOARD).status_code == 200
 
 
@@ -72,6 +72,6 @@ def test_the_number_of_headers_of_a_browser_is_allowed(reader: httpx.Client) -> 
 
 
 def test_a_rejected_request_is_counted_and_has_a_request_id(reader: httpx.Client) -> None:
-    answer = reader.request("POST", BOARD, headers={"X-Request-Id": "mine-1"})
-    assert answer.headers["x-request-id"] == "mine-1"
+    response = reader.request("POST", BOARD, headers={"X-Request-Id": "mine-1"})
+    assert response.headers["x-request-id"] == "mine-1"
     assert 'ladder_requests_total{endpoint="other",status="405"}' in reader.get("/metrics").text

@@ -63,10 +63,10 @@ def test_a_response_requires_the_scope_of_its_endpoint(
         async with serving(deployment, tmp_path) as client:
             if is_cached:
                 for _ in range(2):
-                    answer = await client.get(BOARDS, headers=bearer(analyst))
-                    assert answer.status_code == 200
-                    assert answer.headers["cache-control"].startswith("private, ")
-                tag = {"If-None-Match": answer.headers["etag"]}
+                    response = await client.get(BOARDS, headers=bearer(analyst))
+                    assert response.status_code == 200
+                    assert response.headers["cache-control"].startswith("private, ")
+                tag = {"If-None-Match": response.headers["etag"]}
                 assert (await client.get(BOARDS, headers={**tag, **bearer(analyst)})).status_code == 304
             for headers in ({}, {"If-None-Match": "*"}, tag if is_cached else {}):
                 without = await client.get(BOARDS, headers=headers)
@@ -75,9 +75,9 @@ def test_a_response_requires_the_scope_of_its_endpoint(
                 lacking = await client.get(BOARDS, headers={**headers, **bearer(reader)})
                 assert (lacking.status_code, lacking.json()["error"]["code"]) == (403, "forbidden")
                 assert "business" in lacking.json()["error"]["message"]
-                for refused in (without, lacking):
-                    assert "etag" not in refused.headers
-                    assert "data" not in refused.json()
+                for rejected in (without, lacking):
+                    assert "etag" not in rejected.headers
+                    assert "data" not in rejected.json()
             assert (await client.get(f"{BOARDS}/dota2_matches")).status_code == 200
 
     asyncio.run(run())

@@ -101,9 +101,9 @@ class RecordedTab:
 
     def open(self, url: str) -> int:
         """Open a URL; returns the status."""
-        answer = self.tab.goto(url, wait_until="load")
-        assert answer is not None
-        return answer.status
+        response = self.tab.goto(url, wait_until="load")
+        assert response is not None
+        return response.status
 
     def hosts(self) -> set[str]:
         """Hosts that the tab sent requests to."""

@@ -14,9 +14,9 @@ from tests.serving.web.conftest import SCREENSHOTS, OpenTab, Site
 
 
 def test_a_missing_catalogue_is_a_page_with_instructions(reader: httpx.Client) -> None:
-    answer = reader.get("/catalog")
-    assert answer.status_code == 404
-    assert "ladder docs" in answer.text
+    response = reader.get("/catalog")
+    assert response.status_code == 404
+    assert "ladder docs" in response.text
 
 
 def test_before_the_first_publication_there_is_nothing_to_document(database: Database, tmp_path: Path) -> None:
@@ -29,11 +29,11 @@ def test_before_the_first_publication_there_is_nothing_to_document(database: Dat
 def test_it_shows_the_published_marts_and_loads_nothing_external(opened: OpenTab, site: Site) -> None:
     ended = site.ladder("docs")
     assert ended.code == 0, ended.errors
-    answer = httpx.get(f"{site.base}/catalog")
-    assert answer.status_code == 200
-    assert "unsafe-eval" not in answer.headers["content-security-policy"]
-    assert httpx.get(f"{site.base}/catalog", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
-    assert not re.search(r'"marts_(blue|green)"', answer.text)
+    response = httpx.get(f"{site.base}/catalog")
+    assert response.status_code == 200
+    assert "unsafe-eval" not in response.headers["content-security-policy"]
+    assert httpx.get(f"{site.base}/catalog", headers={"If-None-Match": response.headers["etag"]}).status_code == 304
+    assert not re.search(r'"marts_(blue|green)"', response.text)
     with opened() as seen:
         assert seen.open(f"{site.base}/catalog#!/model/model.ladderhouse.player_win_rates") == 200
         seen.tab.get_by_role("heading", name="player_win_rates").first.wait_for()

@@ -31,14 +31,14 @@ PATHS = (
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_allows_no_scripts_and_no_external_resources(reader: httpx.Client, path: str) -> None:
-    answer = reader.get(path)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    policy = answer.headers["content-security-policy"].split("; ")
+    response = reader.get(path)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"].split("; ")
     assert policy[:2] == ["default-src 'none'", "style-src 'self'"]
     assert not any("unsafe" in part or "script" in part for part in policy)
-    assert "<script" not in answer.text
-    assert " style=" not in answer.text
+    assert "<script" not in response.text
+    assert " style=" not in response.text
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "/freshness"])
@@ -97,10 +97,10 @@ def test_a_player_without_results_has_a_page_that_says_so(reader: httpx.Client) 
 
 
 def test_a_page_with_a_live_age_is_not_cached(reader: httpx.Client) -> None:
-    answer = reader.get("/freshness")
-    assert answer.headers["cache-control"] == "no-cache"
-    assert "etag" not in answer.headers
-    assert "less than a minute" in answer.text or "minute" in answer.text
+    response = reader.get("/freshness")
+    assert response.headers["cache-control"] == "no-cache"
+    assert "etag" not in response.headers
+    assert "less than a minute" in response.text or "minute" in response.text
 
 
 def test_all_spellings_of_a_page_share_one_tag(reader: httpx.Client) -> None:
@@ -116,9 +116,9 @@ def test_all_spellings_of_a_page_share_one_tag(reader: httpx.Client) -> None:
 
 def test_pages_are_compressed_on_request(reader: httpx.Client) -> None:
     plain = reader.get(BOARD, headers={"Accept-Encoding": "identity"})
-    with reader.stream("GET", BOARD, headers={"Accept-Encoding": "br, gzip"}) as answer:
-        raw = b"".join(answer.iter_raw())
-    assert answer.headers["content-encoding"] == "gzip"
+    with reader.stream("GET", BOARD, headers={"Accept-Encoding": "br, gzip"}) as response:
+        raw = b"".join(response.iter_raw())
+    assert response.headers["content-encoding"] == "gzip"
     assert gzip.decompress(raw) == plain.content
     assert "content-encoding" not in plain.headers
     assert "content-encoding" not in reader.get(BOARD, headers={"Accept-Encoding": "gzip;q=0"}).headers
@@ -167,13 +167,13 @@ def test_a_new_generation_is_shown_within_a_second(pair: ApiPair, patience: floa
     ],
 )
 def test_an_error_is_a_readable_page(reader: httpx.Client, path: str, status: int, text: str) -> None:
-    answer = reader.get(path, headers=HTML)
-    assert answer.status_code == status
-    assert answer.headers["content-type"].startswith("text/html")
-    assert text in answer.text
-    assert "<script" not in answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["x-request-id"]
+    response = reader.get(path, headers=HTML)
+    assert response.status_code == status
+    assert response.headers["content-type"].startswith("text/html")
+    assert text in response.text
+    assert "<script" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-request-id"]
 
 
 def test_api_clients_get_errors_as_json(reader: httpx.Client) -> None:
@@ -194,9 +194,9 @@ def test_names_are_escaped(pair: ApiPair) -> None:
 def test_pages_before_the_first_publication_say_so(database: Database) -> None:
     with api_of(database) as base:
         for path in ("/", "/freshness"):
-            answer = httpx.get(base + path)
-            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-            assert "Nothing is published yet" in answer.text
+            response = httpx.get(base + path)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+            assert "Nothing is published yet" in response.text
 
 
 @pytest.fixture

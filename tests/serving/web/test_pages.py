@@ -230,6 +230,6 @@ def test_assets_are_immutable_and_compressed(site: Site) -> None:
     page = httpx.get(site.base).text
     for name in ("style", "icon"):
         path = page.split(f'href="/assets/{name}.')[1].split('"')[0]
-        answer = httpx.get(f"{site.base}/assets/{name}.{path}", headers={"Accept-Encoding": "gzip"})
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert answer.headers.get("content-encoding") == ("gzip" if name == "style" else None)
+        response = httpx.get(f"{site.base}/assets/{name}.{path}", headers={"Accept-Encoding": "gzip"})
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert response.headers.get("content-encoding") == ("gzip" if name == "style" else None)
