@@ -82,8 +82,8 @@ class Site:
     async def _respond(self, page: Page, request: Request) -> Response:
         values = page.values(request.path_params, request.query_params)
         if page.has_live_age:
-            page_html, is_stale = await self._render(page, values)
-            return page_response(request, page_html.stored, headers=_cache_headers(0, is_stale=is_stale))
+            rendered, is_stale = await self._render(page, values)
+            return page_response(request, rendered.stored, headers=_cache_headers(0, is_stale=is_stale))
         published = self._cache.published_generation()
         target = page.target(values)
         tag = keys.page_tag(published, self._renderer.digest, target)
@@ -91,16 +91,14 @@ class Site:
             return not_modified_response({"etag": tag.decode(), **_cache_headers(page.max_age_s)})
         cached = None if self._watcher.is_database_down else self._page_cache.get(target, published)
         if cached is not None:
-            page_html = cached
+            rendered = cached
         else:
-            page_html, is_stale = await self._render_once(page, values, target, published)
+            rendered, is_stale = await self._render_once(page, values, target, published)
             if is_stale:
-                return page_response(request, page_html.stored, headers=_cache_headers(_STALE_MAX_AGE_S, is_stale=True))
-            self._page_cache.put(target, page_html)
-            tag = keys.page_tag(page_html.published, self._renderer.digest, target)
-        return page_response(
-            request, page_html.stored, headers={"etag": tag.decode(), **_cache_headers(page.max_age_s)}
-        )
+                return page_response(request, rendered.stored, headers=_cache_headers(_STALE_MAX_AGE_S, is_stale=True))
+            self._page_cache.put(target, rendered)
+            tag = keys.page_tag(rendered.published, self._renderer.digest, target)
+        return page_response(request, rendered.stored, headers={"etag": tag.decode(), **_cache_headers(page.max_age_s)})
 
     async def _render_once(
         self, page: Page, values: Values, target: str, published: PublishedGeneration
