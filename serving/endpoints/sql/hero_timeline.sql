@@ -1,4 +1,4 @@
--- Exact sums first, then rates and Wilson intervals of the sums, by the formulas of the marts.
+-- Exact sums first, then their rates and Wilson intervals, with the formulas of dbt.
 WITH sums AS (
     SELECT
         date_trunc('week', played_date::timestamp)::date AS week_start_date,

@@ -1,5 +1,5 @@
--- Exact sums first, then rates and Wilson intervals of the sums, by the formulas of the marts: a selection of one row
--- returns the values of that row.
+-- Exact sums first, then their rates and Wilson intervals, with the formulas of dbt: a selection of one row returns the
+-- values of that row.
 WITH sums AS (
     SELECT
         game,
