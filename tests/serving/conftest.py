@@ -50,7 +50,7 @@ class ApiPair:
 
     def publish(self) -> int:
         """Publish the idle colour; returns the generation."""
-        generation = self.marts.turn()
+        generation = self.marts.promote()
         publish_cache(self.redis_url, generation)
         return generation.generation
 
@@ -60,7 +60,7 @@ def marts(database: Database) -> Marts:
     """Marts of a fresh database, published as generation 1."""
     marts = Marts(database)
     marts.create()
-    publish_cache(redis_url(database), marts.turn())
+    publish_cache(redis_url(database), marts.promote())
     return marts
 
 
@@ -70,7 +70,7 @@ def reader_marts(create_database: Callable[[], AbstractContextManager[Database]]
     with create_database() as database:
         marts = Marts(database)
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
+        publish_cache(redis_url(database), marts.promote())
         yield marts
 
 
@@ -86,7 +86,7 @@ def _processes(create_database: Callable[[], AbstractContextManager[Database]]) 
     with create_database() as database:
         marts = Marts(database)
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
+        publish_cache(redis_url(database), marts.promote())
         with api_of(database) as one, api_of(database) as other:
             yield ApiPair(marts, one, other)
 

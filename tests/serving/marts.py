@@ -64,7 +64,7 @@ class Marts:
             connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(f"marts_{colour}")))
             connection.execute(statement, parameters)
 
-    def turn(self) -> Generation:
+    def promote(self) -> Generation:
         """Promote the idle colour in PostgreSQL, without an announcement in Redis."""
         with building(self.database.url("transform")) as connection:
             live = current_generation(connection)

@@ -104,7 +104,7 @@ def bench(create_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with create_database() as database:
         marts = Marts(database)
         marts.create()
-        marts.turn()
+        marts.promote()
         with (
             psycopg.connect(database.url("transform"), autocommit=True, row_factory=dict_row) as connection,
             asyncio.Runner() as runner,
@@ -170,7 +170,7 @@ def test_rank_and_neighbours_equal_sql_in_ten_thousand_leaderboards(
 
 def publish_with_leaderboards(pair: ApiPair) -> int:
     """Publish with warm-up and leaderboards; returns the generation."""
-    generation = pair.marts.turn()
+    generation = pair.marts.promote()
     publish_cache(pair.redis_url, generation, serving_url=pair.marts.database.url("serving"))
     seconds_until(lambda: {generation_of(base) for base in (pair.one, pair.other)} == {generation.generation})
     return generation.generation
@@ -247,7 +247,7 @@ def test_leaderboards_of_a_generation_expire_after_the_next_one(pair: ApiPair) -
 def test_a_generation_announced_again_keeps_its_leaderboards(database: Database) -> None:
     marts = Marts(database)
     marts.create()
-    generation = marts.turn()
+    generation = marts.promote()
     for _ in range(2):
         publish_cache(redis_url(database), generation, serving_url=database.url("serving"))
     with redis.Redis.from_url(redis_url(database)) as cache:

@@ -51,7 +51,7 @@ class Body(msgspec.Struct):
 def publish_renamed(marts: Marts, redis_url: str, name: str) -> int:
     """Publish with one name for all entries; returns the generation."""
     marts.change_idle(RENAME, [name])
-    generation = marts.turn()
+    generation = marts.promote()
     publish_cache(redis_url, generation, serving_url=marts.database.url("serving"))
     return generation.generation
 

@@ -49,7 +49,7 @@ class Installation:
         self.database = Database(admin_url=self.servers.database_url, settings=self.settings)
         self.marts = Marts(self.database)
         self.marts.create()
-        publish_cache(self.servers.redis_url, self.marts.turn())
+        publish_cache(self.servers.redis_url, self.marts.promote())
         self.api = self._stack.enter_context(self.new_api())
         self.client = self._stack.enter_context(httpx.Client(base_url=self.api, timeout=30))
         return self
@@ -103,7 +103,7 @@ class Installation:
 
     def publish(self) -> int:
         """Publish the idle colour; returns the generation."""
-        generation = self.marts.turn()
+        generation = self.marts.promote()
         publish_cache(self.servers.redis_url, generation)
         return generation.generation
 
@@ -162,7 +162,7 @@ def test_without_redis_postgresql_is_queried_and_new_generations_are_served(
     ready = installation.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert ready.json()["degraded"] == ["redis: cannot be reached; PostgreSQL is queried"]
-    generation = installation.marts.turn().generation
+    generation = installation.marts.promote().generation
     assert seconds_until(lambda: installation.get(PLAYER).json()["meta"]["generation"] == generation) < 1.5 * patience
 
 

@@ -51,7 +51,7 @@ def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: ApiPair) -> Non
 
 def test_a_generation_whose_publisher_died_is_found_and_announced(pair: ApiPair, patience: float) -> None:
     before = generation_in(pair.one + BOARD)
-    generation = pair.marts.turn().generation
+    generation = pair.marts.promote().generation
     assert before == generation - 1
     assert seconds_until(lambda: generation_in(pair.one + BOARD) == generation) < 3 * patience
     with redis.Redis.from_url(pair.redis_url) as cache:
@@ -61,8 +61,8 @@ def test_a_generation_whose_publisher_died_is_found_and_announced(pair: ApiPair,
 
 
 def test_the_pointer_never_moves_back(marts: Marts) -> None:
-    first = marts.turn()
-    second = marts.turn()
+    first = marts.promote()
+    second = marts.promote()
     cache_url = redis_url(marts.database)
     for generation in (second, first, second, first):
         publish_cache(cache_url, generation)
@@ -73,7 +73,7 @@ def test_the_pointer_never_moves_back(marts: Marts) -> None:
 
 
 def test_a_pointer_of_another_database_is_ignored(pair: ApiPair) -> None:
-    publication = pair.marts.turn()
+    publication = pair.marts.promote()
     published_at = publication.published_at
     foreign = Generation(publication.generation + 97, "blue", None, 0, published_at, published_at)
     publish_cache(pair.redis_url, foreign)
@@ -97,7 +97,7 @@ def test_responses_start_with_the_first_publication(database: Database, patience
             assert (response.status_code, response.json()["error"]["code"]) == (503, "not_published")
             assert int(response.headers["retry-after"]) > 0
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
+        publish_cache(redis_url(database), marts.promote())
         assert seconds_until(lambda: httpx.get(base + BOARD).status_code == 200) < patience
 
 

@@ -108,9 +108,9 @@ def test_promotions_during_checks_leave_a_process_ready(pair: ApiPair) -> None:
     pair.marts.change_idle(f"ALTER TABLE {MART} ADD COLUMN more text")
     try:
         for _ in range(2):
-            pair.marts.turn()
+            pair.marts.promote()
         url = pair.marts.database.url("serving")
-        checks = asyncio.run(_checks_while(url, lambda: [pair.marts.turn() for _ in range(40)]))
+        checks = asyncio.run(_checks_while(url, lambda: [pair.marts.promote() for _ in range(40)]))
     finally:
         pair.marts.change_idle(f"ALTER TABLE {MART} DROP COLUMN IF EXISTS more")
     # After a check without a result, the last result stays valid.

@@ -45,7 +45,7 @@ def request_until_hot(pair: ApiPair, *paths: str) -> None:
 
 
 def publish(pair: ApiPair, serving_url: str | None = None) -> Generation:
-    generation = pair.marts.turn()
+    generation = pair.marts.promote()
     publish_cache(pair.redis_url, generation, serving_url=serving_url or pair.marts.database.url("serving"))
     return generation
 
@@ -81,7 +81,7 @@ def test_hot_requests_need_no_query_in_the_next_generation(pair: ApiPair) -> Non
 def test_readers_keep_the_old_generation_until_the_announcement(pair: ApiPair, patience: float) -> None:
     request_until_hot(pair, BOARD)
     before = generation_of(pair.one)
-    pair.marts.turn()
+    pair.marts.promote()
     began = time.monotonic()
     while time.monotonic() - began < 0.6:
         assert httpx.get(pair.one + BOARD).json()["meta"]["generation"] == before
@@ -91,7 +91,7 @@ def test_readers_keep_the_old_generation_until_the_announcement(pair: ApiPair, p
 
 def test_a_miss_moves_only_its_own_process_to_a_new_generation(pair: ApiPair, patience: float) -> None:
     before = httpx.get(pair.other + BOARD).json()["meta"]["generation"]
-    pair.marts.turn()
+    pair.marts.promote()
     assert httpx.get(pair.one + SINCE).json()["meta"]["generation"] == before + 1
     began = time.monotonic()
     while time.monotonic() - began < 0.6:
@@ -109,7 +109,7 @@ def test_requests_out_of_use_leave_the_list(pair: ApiPair) -> None:
 def test_a_slow_warm_up_does_not_delay_the_publication(pair: ApiPair, patience: float) -> None:
     request_until_hot(pair, SINCE, BOARD)
     before = generation_of(pair.one)
-    generation = pair.marts.turn()
+    generation = pair.marts.promote()
     with pair.marts.locked("character_win_rates"):
         began = time.monotonic()
         publish_cache(pair.redis_url, generation, serving_url=pair.marts.database.url("serving"))
@@ -131,7 +131,7 @@ def test_a_failed_warm_up_does_not_fail_the_publication(pair: ApiPair, poison: b
 def test_without_postgresql_the_pointer_still_moves(database: Database) -> None:
     marts = Marts(database)
     marts.create()
-    generation = marts.turn()
+    generation = marts.promote()
     publish_cache(redis_url(database), generation, serving_url="postgresql://nobody@127.0.0.1:1/nowhere")
     with redis.Redis.from_url(redis_url(database)) as cache:
         packed = cache.get(keys.pointer_key())

@@ -48,7 +48,7 @@ def deployment(create_database: Callable[[], AbstractContextManager[Database]]) 
     with create_database() as database:
         marts = Marts(database)
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
+        publish_cache(redis_url(database), marts.promote())
         yield Deployment(database)
 
 
