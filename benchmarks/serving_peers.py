@@ -32,7 +32,7 @@ from granian.server import Server
 from psycopg_pool import AsyncConnectionPool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.cache.multiplexed import Multiplexed
+from serving.cache.multiplexed_redis import MultiplexedRedis
 from serving.run import reserve_port
 
 __all__ = ["PEERS", "PeerConfig", "peer"]
@@ -117,12 +117,12 @@ def _static(config: PeerConfig | None, start: dict[str, object], content: bytes)
 
 
 def _redis_get(config: PeerConfig, start: dict[str, object], *, is_multiplexed: bool) -> ASGIApp:
-    clients: dict[str, redis.asyncio.Redis | Multiplexed] = {}
+    clients: dict[str, redis.asyncio.Redis | MultiplexedRedis] = {}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             if is_multiplexed:
-                line = clients["it"] = Multiplexed(config.redis_url, 5.0)
+                line = clients["it"] = MultiplexedRedis(config.redis_url, 5.0)
                 await _run_lifespan(receive, send)
                 await line.close()
             else:
@@ -131,7 +131,9 @@ def _redis_get(config: PeerConfig, start: dict[str, object], *, is_multiplexed: 
                     await _run_lifespan(receive, send)
             return
         client = clients["it"]
-        found = await (client.execute("GET", config.key) if isinstance(client, Multiplexed) else client.get(config.key))
+        found = await (
+            client.execute("GET", config.key) if isinstance(client, MultiplexedRedis) else client.get(config.key)
+        )
         await send(start)
         await send({"type": "http.response.body", "body": found})
 

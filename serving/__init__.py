@@ -1,1 +1,1 @@
-"""Answers for applications: cache and API."""
+"""The cached HTTP API and the HTML pages over the published marts."""

@@ -1,8 +1,8 @@
-"""Why a request gets no data.
+"""Errors of the API.
 
-Refusal                   a status, a code for programs, a line for people
-+-- UnknownSubject        404: there is no such player or board; remembered for a while
-+-- Unavailable           503: comes back by itself, `Retry-After` says when to ask again
+ApiError                  a status, a code for programs, a message for people
++-- UnknownSubject        404: the player, board or other subject does not exist; remembered for a while
++-- Unavailable           503: temporary; `Retry-After` says when to try again
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Refusal", "Unavailable", "UnknownSubject", "error_body"]
+__all__ = ["ApiError", "Unavailable", "UnknownSubject", "error_body"]
 
 
-class Refusal(Exception):
-    """A request that is answered with an error.
+class ApiError(Exception):
+    """A request that gets an error response.
 
     Args:
         status: HTTP status.
-        code: for programs; does not change.
-        message: for people, one line.
-        detail: anything more, or None.
+        code: stable identifier for programs.
+        message: one line for people.
+        detail: further information, or None.
     """
 
     def __init__(self, status: int, code: str, message: str, detail: Any = None) -> None:
@@ -33,25 +33,25 @@ class Refusal(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers that go with the error."""
+        """Headers of the error response."""
         return {"cache-control": "no-store"}
 
 
-class UnknownSubject(Refusal):
-    """There is no such player or board in this generation."""
+class UnknownSubject(ApiError):
+    """The player, board or other subject does not exist in this generation."""
 
     def __init__(self, subject: str) -> None:
         super().__init__(404, f"unknown_{subject}", f"there is no such {subject}")
 
 
-class Unavailable(Refusal):
-    """No answer now; a later one is likely.
+class Unavailable(ApiError):
+    """A temporary error; a later request is likely to succeed.
 
     Args:
-        code: for programs.
-        message: for people.
-        retry_after_s: seconds after which to ask again.
-        detail: anything more, or None.
+        code: stable identifier for programs.
+        message: one line for people.
+        retry_after_s: seconds after which to try again.
+        detail: further information, or None.
     """
 
     def __init__(self, code: str, message: str, retry_after_s: int, detail: Any = None) -> None:
@@ -60,7 +60,7 @@ class Unavailable(Refusal):
 
     @property
     def headers(self) -> dict[str, str]:
-        """`Retry-After` as well."""
+        """Adds `Retry-After`."""
         return {**super().headers, "retry-after": str(self.retry_after_s)}
 
 

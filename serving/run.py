@@ -1,4 +1,4 @@
-"""Runs the API: worker processes that share a port, in the foreground or beside the caller."""
+"""Runs the API: worker processes that share a port, in the foreground or in a child process."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from granian.server import Server
 from starlette.types import ASGIApp
 
 from serving.app import Connections, create_app
-from serving.http.idle_connections import allowed_connections, keep_room
-from serving.http.unprivileged import account_of_workers, give_up_root
-from serving.policy.rules import Rules
+from serving.http.idle_connections import close_idle_when_full, max_connections
+from serving.http.unprivileged import drop_root, worker_account
+from serving.security.access_rules import AccessRules
 from serving.telemetry.counts import counts_directory
 from serving.web.catalog import CATALOG_FILE
 from warehouse.core.errors import ConfigurationError
@@ -39,18 +39,18 @@ from warehouse.embedded.home import Account
 
 __all__ = ["BackgroundApi", "api_log", "background", "reserve_port", "serve"]
 
-_START_S = 30.0
-_STOP_S = 10
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 10
 _MAX_HEAD_BYTES = 32 * 1024
-"""Bytes of a request line and its headers; what is longer is refused (431) before it comes here."""
+"""Bytes of a request line with headers; the server rejects longer ones with 431."""
 _HEAD_TIMEOUT_S = 30
-"""A connection without a whole request's head ends after this, from its start or its last answer on."""
+"""A connection is closed if it sends no complete request head for this long after its start or last response."""
 _BACKLOG = 4096
-"""Connections that wait to be taken; the system's own limit may be lower."""
+"""Connections that wait to be accepted; the system's limit may be lower."""
 
 
-class _Assignment(msgspec.Struct):
-    """What a background process is told, on its standard input: no password in arguments or environment."""
+class _Options(msgspec.Struct):
+    """Options of a background process, sent on its standard input: no password in arguments or environment."""
 
     home: str
     log_level: Literal["debug", "info", "warning", "error"]
@@ -63,28 +63,28 @@ class _Assignment(msgspec.Struct):
 
 
 def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, port: int, workers: int = 1) -> None:
-    """Serve until SIGINT or SIGTERM; requests in flight are answered first. A worker that dies is replaced.
+    """Serve until SIGINT or SIGTERM; pending requests are completed first. Dead workers are replaced.
 
     Args:
-        settings: its home holds the counts while it serves, `run/`; says how much is logged.
+        settings: log level, access rules, and the home, which holds the counter files in `run/`.
         serving_url: login of `ladder_serving`.
         redis_url: `redis://` URL.
         host: address to bind.
-        port: port to bind; 0 for a free one.
-        workers: processes that share the port.
+        port: port to bind; 0 for a free port.
+        workers: number of processes that share the port.
 
     Raises:
-        ConfigurationError: the address cannot be bound, or the home cannot be written.
+        ConfigurationError: the address cannot be bound, or the home is not writable.
     """
     port = reserve_port(host, port)
-    account = account_of_workers(settings.home)
+    account = worker_account(settings.home)
     with counts_directory(settings.home) as directory:
         if account is not None:
             os.chown(directory, account.uid, account.gid)
-            # What is there when a worker starts can be read by it later too.
+            # Workers can read only folders that exist when they start.
             (settings.home / CATALOG_FILE).parent.mkdir(parents=True, exist_ok=True)
-        rules = Rules.of(settings.model_copy(update={"api_host": host}), workers)
-        limit = allowed_connections()
+        rules = AccessRules.of(settings.model_copy(update={"api_host": host}), workers)
+        connection_limit = max_connections()
         connections = Connections(serving_url, redis_url, directory, rules, settings.home / CATALOG_FILE)
         server = Server(
             "serving",
@@ -93,29 +93,31 @@ def serve(settings: Settings, serving_url: str, redis_url: str, *, host: str, po
             interface=Interfaces.ASGI,
             workers=workers,
             websockets=False,
-            # With HTTP/2 as well, nothing limits the time until a connection's first byte.
+            # With HTTP/2 enabled, the server has no timeout for the first byte of a connection.
             http=HTTPModes.http1,
             backlog=_BACKLOG,
-            backpressure=limit,
+            backpressure=connection_limit,
             respawn_failed_workers=True,
             respawn_interval=0.1,
-            workers_kill_timeout=_STOP_S,
+            workers_kill_timeout=_STOP_TIMEOUT_S,
             log_level=LogLevels(settings.log_level),
             http1_settings=HTTP1Settings(header_read_timeout=_HEAD_TIMEOUT_S * 1000, max_buffer_size=_MAX_HEAD_BYTES),
         )
-        server.serve(target_loader=partial(_load, connections, os.getpid(), account, port, limit), wrap_loader=False)
+        server.serve(
+            target_loader=partial(_load, connections, os.getpid(), account, port, connection_limit), wrap_loader=False
+        )
 
 
 class BackgroundApi:
-    """The API in a process of its own, which ends when it is told to or with the caller, whichever is first.
+    """The API in a child process, which ends at the latest with the caller.
 
     Args:
-        settings: its home holds the log, `logs/api.log`.
+        settings: the home holds the log, `logs/api.log`.
         serving_url: login of `ladder_serving`.
         redis_url: `redis://` URL.
         host: address to bind.
-        port: port to bind; 0 for a free one.
-        workers: processes that share the port.
+        port: port to bind; 0 for a free port.
+        workers: number of processes that share the port.
 
     Raises:
         ConfigurationError: the address cannot be bound.
@@ -129,7 +131,7 @@ class BackgroundApi:
         self.url = f"http://{host}:{self._port}"
         self.log = api_log(settings)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        assignment = _Assignment(
+        options = _Options(
             home=str(settings.home),
             log_level=settings.log_level,
             api=_api_settings(settings),
@@ -144,17 +146,17 @@ class BackgroundApi:
                 [sys.executable, "-m", "serving.run"], stdin=subprocess.PIPE, stdout=stream, stderr=stream
             )
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it ended already, as `exit_code` says
-            self._process.stdin.write(msgspec.json.encode(assignment) + b"\n")
+        with suppress(BrokenPipeError):  # it has ended already; `exit_code` is set
+            self._process.stdin.write(msgspec.json.encode(options) + b"\n")
             self._process.stdin.flush()
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Exit code of the process; None while it runs."""
         return self._process.poll()
 
-    def answers(self) -> bool:
-        """Whether it answers within a second."""
+    def is_responding(self) -> bool:
+        """Whether it responds within a second."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=1)
         try:
             connection.request("GET", "/healthz")
@@ -164,28 +166,28 @@ class BackgroundApi:
         finally:
             connection.close()
 
-    def await_answer(self) -> None:
-        """Wait until it answers.
+    def wait_until_ready(self) -> None:
+        """Wait until it responds.
 
         Raises:
-            ConfigurationError: it does not start; names the log.
+            ConfigurationError: it does not start; the message names the log.
         """
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + _START_TIMEOUT_S
         while self.exit_code is None and time.monotonic() < deadline:
-            if self.answers():
+            if self.is_responding():
                 return
             time.sleep(0.02)
         raise ConfigurationError("the API did not start", f"read {self.log}")
 
     def ask_to_end(self) -> None:
-        """Tell it to answer what is under way and to end, and do not wait for that."""
+        """Request a graceful stop, and return at once."""
         self._process.terminate()
 
     def end(self) -> None:
-        """End it, and wait until it is gone."""
+        """Stop it, and wait until it has ended."""
         self.ask_to_end()
         try:
-            self._process.wait(_STOP_S + 2)
+            self._process.wait(_STOP_TIMEOUT_S + 2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -198,34 +200,34 @@ class BackgroundApi:
 def background(
     settings: Settings, serving_url: str, redis_url: str, *, host: str = "127.0.0.1", port: int = 0, workers: int = 1
 ) -> Iterator[str]:
-    """Serve in a process of its own for the length of the block; the arguments are those of `BackgroundApi`.
+    """Serve in a child process for the duration of the context; the arguments are those of `BackgroundApi`.
 
     Yields:
-        The base URL, once it answers.
+        The base URL, once the API responds.
 
     Raises:
-        ConfigurationError: the address cannot be bound, or the API does not start; names the log.
+        ConfigurationError: the address cannot be bound, or the API does not start; the message names the log.
     """
     api = BackgroundApi(settings, serving_url, redis_url, host=host, port=port, workers=workers)
     try:
-        api.await_answer()
+        api.wait_until_ready()
         yield api.url
     finally:
         api.end()
 
 
 def api_log(settings: Settings) -> Path:
-    """Where the API of a process of its own logs."""
+    """Log file of a background API."""
     return settings.home / "logs" / "api.log"
 
 
 def reserve_port(host: str, port: int) -> int:
-    """Make sure that a port can be bound, or find a free one.
+    """Check that a port can be bound, or find a free one.
 
     Raises:
-        ConfigurationError: somebody else listens there, or the address is not this machine's.
+        ConfigurationError: another process uses the port, or the address does not belong to this machine.
     """
-    # The workers share the port among themselves by an option that would also let them share it with a stranger.
+    # Workers share the port by a socket option that would also let them share it with an unrelated process.
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -237,7 +239,7 @@ def reserve_port(host: str, port: int) -> int:
         is_taken = error.errno == errno.EADDRINUSE
         raise ConfigurationError(
             f"the API cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}",
-            "stop what listens there, or set LADDER_API_PORT"
+            "stop the process on this port, or set LADDER_API_PORT"
             if is_taken
             else "correct LADDER_API_HOST and LADDER_API_PORT, or --host and --port",
         ) from None
@@ -247,52 +249,52 @@ def _api_settings(settings: Settings) -> dict[str, str | int | bool | None]:
     return {name: getattr(settings, name) for name in Settings.model_fields if name.startswith("api_")}
 
 
-def _load(connections: Connections, parent: int, account: Account | None, port: int, limit: int) -> ASGIApp:
+def _load(connections: Connections, parent: int, account: Account | None, port: int, connection_limit: int) -> ASGIApp:
     """The application of one worker."""
     if account is not None:
-        give_up_root(account, _readable(connections))
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    threading.Thread(target=keep_room, args=(port, limit), daemon=True).start()
+        drop_root(account, _readable(connections))
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+    threading.Thread(target=close_idle_when_full, args=(port, connection_limit), daemon=True).start()
     return create_app(connections)
 
 
 def _readable(connections: Connections) -> list[Path]:
-    """What a worker reads beside its code: counts, the catalogue, and certificates that its connections name."""
+    """Paths that a worker reads in addition to its code: counters, the catalogue, certificates of its connections."""
     named = connection_parameters(connections.database_url)
     certificates = [Path(named[key]) for key in ("sslrootcert", "sslcert", "sslkey") if key in named]
     return [connections.metrics_directory, connections.catalog_file.parent, *certificates]
 
 
-def _end_with(parent: int) -> None:
-    """A worker whose parent was killed would hold the port for ever."""
+def _exit_with_parent(parent: int) -> None:
+    """End a worker whose parent was killed, because it would hold the port forever."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _serve_assignment() -> None:
-    """Body of a background process."""
-    assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Assignment)
+def _serve_from_stdin() -> None:
+    """Main function of a background process."""
+    options = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Options)
     handler = logging.StreamHandler()
     handler.setFormatter(EscapingFormatter(logging.BASIC_FORMAT))
-    logging.basicConfig(level=assignment.log_level.upper(), handlers=[handler])
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
+    threading.Thread(target=_exit_with_stdin, daemon=True).start()
     serve(
-        Settings.model_validate({"home": assignment.home, "log_level": assignment.log_level, **assignment.api}),
-        assignment.serving_url,
-        assignment.redis_url,
-        host=assignment.host,
-        port=assignment.port,
-        workers=assignment.workers,
+        Settings.model_validate({"home": options.home, "log_level": options.log_level, **options.api}),
+        options.serving_url,
+        options.redis_url,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
     )
 
 
-def _end_with_input() -> None:
-    """The caller holds the other end: when it is gone, so is the reason to serve."""
+def _exit_with_stdin() -> None:
+    """End this process when standard input is closed, which happens when the caller ends."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    _serve_assignment()
+    _serve_from_stdin()

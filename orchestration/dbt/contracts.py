@@ -13,14 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from orchestration.dbt.graph import PROJECT
 
-__all__ = ["COLUMNS_FILE", "EXPOSURES_FILE", "Contract", "ContractColumn", "columns_module", "contracts", "exposures"]
+__all__ = [
+    "COLUMNS_FILE",
+    "EXPOSURES_FILE",
+    "FORMULAS_FILE",
+    "Contract",
+    "ContractColumn",
+    "columns_module",
+    "contracts",
+    "exposures",
+    "formulas_module",
+]
 
 _MARTS = PROJECT / "models" / "marts"
 COLUMNS_FILE = PROJECT.parent / "serving" / "endpoints" / "contracts.py"
+FORMULAS_FILE = COLUMNS_FILE.with_name("formulas.py")
 EXPOSURES_FILE = _MARTS / "_api_exposures.yml"
 
 _TYPES = {
@@ -33,6 +45,15 @@ _TYPES = {
     "timestamp with time zone": "timestamp",
 }
 """Types of answers by those of PostgreSQL, without their precision."""
+
+_FORMULAS = {
+    "win_rate": "share('wins', 'matches')",
+    "win_rate_low": "wilson_low('wins', 'matches')",
+    "win_rate_high": "wilson_high('wins', 'matches')",
+    "share_of_picks": "share('picks', 'all_picks')",
+}
+"""Formulas that the API applies to its own sums: a call of a dbt macro with the names of the columns."""
+_FORMULA_MACROS = ("ratios.sql", "wilson.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +130,24 @@ def columns_module(marts: list[Contract]) -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def formulas_module() -> str:
+    """The module of SQL formulas for the API's queries, rendered from the dbt macros, so that each is defined once."""
+    macros = "".join((PROJECT / "macros" / "metrics" / name).read_text() for name in _FORMULA_MACROS)
+    lines = [
+        '"""SQL formulas of the marts, rendered from dbt macros. `make contracts` writes this; do not edit."""',
+        "",
+        "# ruff: noqa: E501",
+        "# fmt: off",
+        '__all__ = ["FORMULAS"]',
+        "",
+        "FORMULAS = {",
+    ]
+    for name, call in _FORMULAS.items():
+        rendered = jinja2.Template(f"{macros}{{{{ {call} }}}}").render()
+        lines.append(f'    "{name}": "{" ".join(rendered.split())}",')
+    return "\n".join([*lines, "}", ""])
+
+
 def exposures() -> str:
     """The exposures that tell dbt who reads its marts: one for each endpoint."""
     from serving.endpoints import ENDPOINTS  # noqa: PLC0415 -- stands on the module that `main` may just have written
@@ -136,8 +175,9 @@ def _seed(name: str) -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all generated files."""
     COLUMNS_FILE.write_text(columns_module(contracts()))
+    FORMULAS_FILE.write_text(formulas_module())
     EXPOSURES_FILE.write_text(exposures())
 
 

@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.auth.hosts import Hosts
+from serving.auth.allowed_hosts import AllowedHosts
 from warehouse.core.settings import load_settings
 
 __all__ = ["OwnPagesOnly", "main"]
@@ -47,7 +47,7 @@ class OwnPagesOnly:
 
     def __init__(self, app: ASGIApp, names: tuple[str, ...] = ()) -> None:
         self._app = app
-        self._hosts = Hosts(names)
+        self._hosts = AllowedHosts(names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse with 403 and one line."""

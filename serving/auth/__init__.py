@@ -1,1 +1,1 @@
-"""API keys, hosts and clients without a key."""
+"""Access control: API keys, allowed hosts, clients without a key."""

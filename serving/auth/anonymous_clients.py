@@ -1,9 +1,9 @@
-"""Callers without a key, by address.
+"""Callers without an API key, identified by address.
 
-The address is that of the connection. Behind a proxy that one is always the same; where the operator names the proxies,
-what they add to `X-Forwarded-For` is believed, from the right up to the first address that is none of theirs: what
-stands left of it was written by the client. An IPv6 network of 64 bits is one caller, since a client may take any of
-its addresses.
+The address is that of the connection. Behind a proxy all connections have the proxy's address. If the operator lists
+trusted proxies, the address is taken from `X-Forwarded-For`: from the right up to the first address that is not a
+trusted proxy; the client wrote everything to the left of it. An IPv6 network of 64 bits is one caller, because a client
+can use all of its addresses.
 """
 
 from __future__ import annotations
@@ -12,100 +12,100 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from serving.ratelimit.limits import Caller
+from serving.ratelimit.leases import Caller
 
-__all__ = ["Strangers", "client_address", "subject_of"]
+__all__ = ["AnonymousClients", "client_address_resolver", "subject_of"]
 
 _MAX_CALLERS = 50_000
 _MAX_HOSTS = 16
-"""Addresses of one network that are remembered."""
+"""Addresses that are remembered per network."""
 _MAX_HOPS = 16
 _MAX_ADDRESS = 64
-"""Characters; more is no address."""
+"""Characters; longer text is not an address."""
 _SUBNET_BITS = 64
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class Strangers:
-    """The callers of this process that have no key. Only so many are kept, whatever addresses come.
+class AnonymousClients:
+    """The callers of this process that have no API key; their number is bounded.
 
     Args:
-        make: a caller for the subject of an address.
-        forget: told of a caller that is kept no more.
+        create_caller: creates a caller for the subject of an address.
+        on_removed: called with each removed caller.
     """
 
-    def __init__(self, make: Callable[[str], Caller], forget: Callable[[Caller], None]) -> None:
-        self._make = make
-        self._forget = forget
+    def __init__(self, create_caller: Callable[[str], Caller], on_removed: Callable[[Caller], None]) -> None:
+        self._create = create_caller
+        self._on_removed = on_removed
         self._callers: dict[str, Caller] = {}
         self.by_host: dict[str, Caller] = {}
-        """Callers by an address as it came; read directly on the way of a hit."""
+        """Callers by raw address; the hit path reads it directly."""
 
-    def meet(self, host: str) -> Caller:
-        """The caller behind an address that is not known as it came."""
+    def get_or_create(self, host: str) -> Caller:
+        """The caller of an address that is not in `by_host`."""
         subject = subject_of(host)
         caller = self._callers.get(subject)
         if caller is None:
-            caller = self._callers[subject] = self._make(subject)
+            caller = self._callers[subject] = self._create(subject)
             if len(self._callers) > _MAX_CALLERS:
-                self.part(next(iter(self._callers.values())))
+                self.remove(next(iter(self._callers.values())))
         if len(caller.hosts) == _MAX_HOSTS:
             del self.by_host[caller.hosts.pop(0)]
         caller.hosts.append(host)
         self.by_host[host] = caller
         return caller
 
-    def part(self, caller: Caller) -> None:
-        """Keep a caller no more."""
+    def remove(self, caller: Caller) -> None:
+        """Remove a caller."""
         if self._callers.pop(caller.subject, None) is not None:
             for host in caller.hosts:
                 del self.by_host[host]
             caller.hosts.clear()
-            self._forget(caller)
+            self._on_removed(caller)
 
-    def part_with_idle(self) -> None:
-        """Keep no caller that has nothing in hand: whoever asks again begins anew."""
-        for caller in [caller for caller in self._callers.values() if caller.is_resting and not caller.is_used]:
-            self.part(caller)
+    def remove_idle(self) -> None:
+        """Remove callers without a lease; their next request creates a new caller."""
+        for caller in [caller for caller in self._callers.values() if caller.is_idle and not caller.has_new_requests]:
+            self.remove(caller)
 
 
-def client_address(trusted: Sequence[str]) -> Callable[[str, Headers], str]:
-    """How to find the address of a client.
+def client_address_resolver(trusted: Sequence[str]) -> Callable[[str, Headers], str]:
+    """Create the function that finds the address of a client.
 
     Args:
-        trusted: networks of proxies.
+        trusted: networks of trusted proxies.
 
     Returns:
-        What tells it from the address of a connection and the headers of a request.
+        A function of the connection's address and the request's headers.
     """
     networks = [ip_network(network) for network in trusted]
 
     @functools.lru_cache(maxsize=4096)
-    def look(text: str) -> tuple[str | None, bool]:
-        """An address in its one spelling, None where it is none; and whether it is a proxy's."""
+    def parse_hop(text: str) -> tuple[str | None, bool]:
+        """The address in canonical form, None if it is invalid; and whether it is a trusted proxy."""
         address = _parse(text)
         return (None, False) if address is None else (str(address), any(address in network for network in networks))
 
-    def find(host: str, headers: Headers) -> str:
-        found, is_proxy = look(host)
+    def resolve(host: str, headers: Headers) -> str:
+        found, is_proxy = parse_hop(host)
         if not is_proxy:
             return host
-        given = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
-        for hop in reversed(given.rsplit(",", _MAX_HOPS)):
-            address, is_proxy = look(hop.strip()[:_MAX_ADDRESS])
-            if address is None:  # nobody who is believed wrote this
+        forwarded_for = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
+        for hop in reversed(forwarded_for.rsplit(",", _MAX_HOPS)):
+            address, is_proxy = parse_hop(hop.strip()[:_MAX_ADDRESS])
+            if address is None:  # no trusted proxy wrote this
                 break
             found = address
             if not is_proxy:
                 break
         return found or host
 
-    return find
+    return resolve
 
 
 def subject_of(host: str) -> str:
-    """What the limits of an address are counted by: itself, or its network of 64 bits."""
+    """The rate limit subject of an address: the IPv4 address, or the IPv6 network of 64 bits."""
     address = _parse(host)
     if isinstance(address, IPv6Address):
         network = int(address) >> (128 - _SUBNET_BITS) << (128 - _SUBNET_BITS)
@@ -114,7 +114,7 @@ def subject_of(host: str) -> str:
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, also one with a port as some proxies write it; one of IPv4 that is mapped into IPv6 is of IPv4."""
+    """Parse an address, with or without a port; IPv4 addresses that are mapped into IPv6 become IPv4."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -1,1 +1,1 @@
-"""Cached answers: keys, tiers, publication, warm-up."""
+"""Response cache: keys, tiers, single flight, refresh, publication and warm-up."""

@@ -1,132 +1,132 @@
-"""Every key of the cache, and every tag that stands for an answer; nothing else makes one.
+"""All Redis keys and entity tags of the API; no other module builds one.
 
-`ladder:<schema>:<generation>:<mart>:<scope>`, broad to narrow: a new generation is not looked for under the old one's
-keys, which expire by themselves. `<schema>` changes with the declarations, so that another version of this code never
-reads these bytes.
+Response keys are `ladder:<schema>:<generation>:<mart>:<target>`, from broad to narrow. A new generation uses new keys,
+and the keys of the old generation expire. `<schema>` changes with the endpoint declarations, so another version of
+this code never reads these bytes.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
-from datetime import date
-from urllib.parse import quote, urlencode
 
-from serving.endpoints import ENDPOINTS, Endpoint, Value
-from serving.endpoints.generations import Published
+from serving.cache.requests import CanonicalRequest
+from serving.endpoints import ENDPOINTS
+from serving.endpoints.generations import PublishedGeneration
 
 __all__ = [
-    "answer_key",
-    "board_keys",
-    "canonical",
+    "CacheKey",
+    "current_leaderboards_key",
     "entity_tag",
-    "hot_key",
-    "limit_key",
+    "hot_requests_key",
+    "leaderboard_keys",
     "lock_key",
     "page_tag",
     "pointer_key",
+    "rate_limit_key",
     "schema",
 ]
 
-_ENVELOPE = "2"
-"""Raised when the form of an answer, stored or sent, changes for all endpoints."""
+_ENVELOPE_VERSION = "2"
+"""Increased when the stored or sent form of responses changes for all endpoints."""
 
 
-def canonical(endpoint: Endpoint, values: Mapping[str, Value]) -> str:
-    """One spelling for all requests that mean the same: defaults written out, parameters by name, lists in order.
+class CacheKey:
+    """Identifies the response to one request in one generation.
+
+    One key is created per request and passed through all tiers. Its name, lock name and entity tag are computed at
+    first use and kept.
 
     Args:
-        endpoint: what is asked.
-        values: its parameters after validation; None is left out.
+        published: generation of the data.
+        request: the canonical request.
     """
-    in_path = {parameter.name for parameter in endpoint.parameters if parameter.in_path}
-    path = endpoint.path.format_map({name: quote(_texts(values[name])[0], safe="") for name in in_path})
-    query = sorted((name, text) for name, value in values.items() if name not in in_path for text in _texts(value))
-    return f"{path}?{urlencode(query)}" if query else path
+
+    def __init__(self, published: PublishedGeneration, request: CanonicalRequest) -> None:
+        self.published = published
+        self.request = request
+
+    @functools.cached_property
+    def name(self) -> str:
+        """Redis key of the response."""
+        request = self.request
+        return f"ladder:{schema()}:{self.published.token}:{request.endpoint.mart}:{request.target}"
+
+    @functools.cached_property
+    def lock_name(self) -> str:
+        """Redis key of the lock, held by the process that loads the response."""
+        return lock_key(self.name)
+
+    @functools.cached_property
+    def etag(self) -> bytes:
+        """Entity tag of the response; known before any query."""
+        return entity_tag(self.name)
+
+    def in_generation(self, published: PublishedGeneration) -> CacheKey:
+        """The key of the same request in a generation; this key if it is of that generation."""
+        return self if published is self.published else CacheKey(published, self.request)
 
 
 def pointer_key() -> str:
-    """Where the published generation is told."""
+    """Holds the published generation."""
     return f"ladder:{schema()}:generation"
 
 
-def answer_key(published: Published, endpoint: Endpoint, scope: str) -> str:
-    """Where an answer is stored.
+def leaderboard_keys(published: PublishedGeneration, board: str) -> tuple[str, str]:
+    """Hold a leaderboard's order (sorted set) and its rows (hash).
 
     Args:
-        published: the generation of its data.
-        endpoint: what was asked.
-        scope: its canonical form.
-    """
-    return f"ladder:{schema()}:{published.token}:{endpoint.mart}:{scope}"
-
-
-def board_keys(published: Published, board: str) -> tuple[str, str]:
-    """Where a board's order and its rows are stored.
-
-    Args:
-        published: the generation of its data.
-        board: its name.
+        published: generation of the data.
+        board: name of the leaderboard.
     """
     prefix = f"ladder:{schema()}:{published.token}:leaderboard_entries"
     return f"{prefix}:order:{board}", f"{prefix}:rows:{board}"
 
 
-def standing_boards_key() -> str:
-    """Names of the sorted sets and rows of boards that no later generation has replaced yet."""
+def current_leaderboards_key() -> str:
+    """Holds the keys of all leaderboards that no later generation has replaced."""
     return f"ladder:{schema()}:boards"
 
 
-def hot_key() -> str:
-    """What is asked most, over all processes and generations."""
+def hot_requests_key() -> str:
+    """Holds the most frequent requests of all processes and generations."""
     return f"ladder:{schema()}:hot"
 
 
-def lock_key(key: str) -> str:
-    """Held by the process that is making the answer of a key."""
-    return f"{key}#lock"
+def lock_key(name: str) -> str:
+    """The lock of a response key."""
+    return f"{name}#lock"
 
 
-def limit_key(subject: str) -> str:
-    """Where the limits of a caller are settled; of no schema, since another version of this code has the same callers.
+def rate_limit_key(subject: str) -> str:
+    """Holds the rate limit buckets of a caller. It has no schema, because all versions of this code share callers.
 
     Args:
-        subject: the caller's key or address.
+        subject: the caller's API key id or address.
     """
     return f"ladder:limits:{subject}"
 
 
-def entity_tag(key: str) -> bytes:
-    """Weak, as the compressed form is the same answer; known before any query."""
-    return b'W/"' + hashlib.blake2b(key.encode(), digest_size=12).hexdigest().encode() + b'"'
+def entity_tag(name: str) -> bytes:
+    """A weak entity tag, because the compressed forms of a body share it."""
+    return b'W/"' + hashlib.blake2b(name.encode(), digest_size=12).hexdigest().encode() + b'"'
 
 
-def page_tag(published: Published, design: str, target: str) -> bytes:
-    """The entity tag of a page.
+def page_tag(published: PublishedGeneration, design: str, target: str) -> bytes:
+    """The entity tag of an HTML page.
 
     Args:
-        published: the generation that it shows.
+        published: generation that the page shows.
         design: digest of the templates.
-        target: its path and query, in their one spelling.
+        target: canonical path and query.
     """
     return entity_tag(f"ladder:{schema()}:{published.token}:page-{design}:{target}")
 
 
 @functools.cache
 def schema() -> str:
-    """Digest of the declarations and their SQL."""
-    digest = hashlib.blake2b(_ENVELOPE.encode(), digest_size=5)
+    """Digest of the endpoint declarations and their SQL."""
+    digest = hashlib.blake2b(_ENVELOPE_VERSION.encode(), digest_size=5)
     for endpoint in ENDPOINTS:
         digest.update(repr((endpoint, endpoint.sql)).encode())
     return digest.hexdigest()
-
-
-def _texts(value: Value) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, list):
-        return value
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    return [value.isoformat() if isinstance(value, date) else str(value)]

@@ -1,7 +1,7 @@
-"""Turns the cache to a new generation: one key moves, and every key of the old generation is no longer asked for.
+"""Switches the cache to a new generation: one pointer key moves, and the keys of the old generation fall out of use.
 
-Before it moves, what was asked most and the boards are made ready under the new generation's keys, for as long as there
-is time; nothing depends on them. Old answers leave by their own expiry; nothing is ever deleted by pattern.
+Before the pointer moves, hot requests and leaderboards are warmed up under the keys of the new generation, within a
+time limit; serving does not depend on them. Old responses expire by themselves; no key is ever deleted by pattern.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from redis.exceptions import RedisError
 
 from serving.cache import keys
 from serving.cache.database import Database, DatabaseDown
-from serving.cache.leaderboards import write_boards
-from serving.cache.multiplexed import Multiplexed
+from serving.cache.leaderboards import write_leaderboards
+from serving.cache.multiplexed_redis import MultiplexedRedis
 from serving.cache.warm_up import warm_up
-from serving.endpoints.generations import POINTER_SCRIPT, Published
+from serving.endpoints.generations import POINTER_SCRIPT, PublishedGeneration
 from serving.errors import Unavailable
 from warehouse.core.errors import PublicationError
 from warehouse.database.connection_hints import connection_hint
@@ -25,74 +25,74 @@ from warehouse.publication.generations import Generation
 __all__ = ["publish_cache"]
 
 _TIMEOUT_S = 2.0
-_READY_WITHIN_S = 0.6
-"""Readers may wait for a new generation for a second; processes look for it five times in one."""
-_BOARDS_WITHIN_S = 60.0
-"""What of the boards is not ready then is left to SQL."""
+_WARM_UP_LIMIT_S = 0.6
+"""Readers may wait one second for a new generation; serving processes check for it five times per second."""
+_LEADERBOARDS_LIMIT_S = 60.0
+"""Leaderboards that are not written by then are queried in SQL."""
 
 _logger = logging.getLogger(__name__)
 
 
 def publish_cache(redis_url: str, generation: Generation, *, serving_url: str | None = None) -> None:
-    """Tell every serving process of a generation that the marts have turned to; it never moves back.
+    """Announce a promoted generation to all serving processes. The pointer never moves back.
 
-    Without this the processes find out from PostgreSQL, about two seconds later.
+    Without this, the processes read the generation from PostgreSQL about two seconds later.
 
     Args:
         redis_url: the cache.
-        generation: what the marts have turned to.
-        serving_url: login of `ladder_serving`, to make ready what was asked most, and the boards; without it they are
-            made when they are requested.
+        generation: the generation that the marts were promoted to.
+        serving_url: login of `ladder_serving`, for the warm-up of hot requests and leaderboards; without it they are
+            loaded when they are requested.
 
     Raises:
         PublicationError: Redis cannot be reached.
     """
-    published = Published.of(generation)
+    published = PublishedGeneration.of(generation)
     try:
         asyncio.run(_publish(redis_url, published, serving_url))
     except RedisError as error:
         raise PublicationError(
-            f"the marts turned to generation {published.generation}, but Redis could not be notified: {error}",
-            f"serving processes follow by themselves; {connection_hint('valkey')}",
+            f"the marts were promoted to generation {published.generation}, but Redis could not be notified: {error}",
+            f"serving processes follow within seconds; {connection_hint('valkey')}",
         ) from None
 
 
-async def _publish(redis_url: str, published: Published, serving_url: str | None) -> None:
-    line = Multiplexed(redis_url, _TIMEOUT_S)
+async def _publish(redis_url: str, published: PublishedGeneration, serving_url: str | None) -> None:
+    redis = MultiplexedRedis(redis_url, _TIMEOUT_S)
     try:
         if serving_url is None:
-            await _tell(line, published)
+            await _advance_pointer(redis, published)
         else:
-            await _make_ready_and_tell(line, Database(serving_url), published)
+            await _warm_up_and_advance(redis, Database(serving_url), published)
     finally:
-        await line.close()
+        await redis.close()
 
 
-async def _make_ready_and_tell(line: Multiplexed, database: Database, published: Published) -> None:
+async def _warm_up_and_advance(redis: MultiplexedRedis, database: Database, published: PublishedGeneration) -> None:
     await database.open()
-    boards = asyncio.create_task(write_boards(line, database, published))
-    warming = asyncio.create_task(warm_up(line, database, published))
+    leaderboards = asyncio.create_task(write_leaderboards(redis, database, published))
+    warming = asyncio.create_task(warm_up(redis, database, published))
     try:
-        await asyncio.wait({boards, warming}, timeout=_READY_WITHIN_S)
-        await _tell(line, published)
-        # Boards that take longer are seen as each gets whole.
-        await asyncio.wait({boards}, timeout=_BOARDS_WITHIN_S)
+        await asyncio.wait({leaderboards, warming}, timeout=_WARM_UP_LIMIT_S)
+        await _advance_pointer(redis, published)
+        # Leaderboards that take longer become visible one by one.
+        await asyncio.wait({leaderboards}, timeout=_LEADERBOARDS_LIMIT_S)
     finally:
-        for name, task in (("boards", boards), ("warm-up", warming)):
+        for name, task in (("leaderboards", leaderboards), ("warm-up", warming)):
             task.cancel()
             try:
-                done = await task
+                count = await task
             except asyncio.CancelledError:
-                _logger.info("%s: not ready in time", name)
+                _logger.info("%s: time limit reached", name)
             except (DatabaseDown, Unavailable, RedisError) as error:
-                _logger.warning("%s not ready: %s", name, str(error) or type(error).__name__)
-            except Exception:  # costs no reader anything, so it must not cost the publication either
-                _logger.exception("%s not ready", name)
+                _logger.warning("%s failed: %s", name, str(error) or type(error).__name__)
+            except Exception:  # readers do not depend on it, so the publication does not fail either
+                _logger.exception("%s failed", name)
             else:
-                _logger.info("%s: %d ready", name, done)
+                _logger.info("%s: %d stored", name, count)
         await database.close()
 
 
-async def _tell(line: Multiplexed, published: Published) -> None:
-    arguments = (published.pack(), published.generation, published.moment)
-    await line.execute("EVAL", POINTER_SCRIPT, 1, keys.pointer_key(), *arguments)
+async def _advance_pointer(redis: MultiplexedRedis, published: PublishedGeneration) -> None:
+    arguments = (published.pack(), published.generation, published.published_at_us)
+    await redis.execute("EVAL", POINTER_SCRIPT, 1, keys.pointer_key(), *arguments)

@@ -1,15 +1,15 @@
-"""Every resource of the API, declared."""
+"""The endpoints of the API: declarations from which routes, validation, keys and documentation follow."""
 
 from __future__ import annotations
 
-from serving.endpoints import freshness, heroes, leaderboards, maps, places, players, search, teams
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter, Permission, Value
+from serving.endpoints import freshness, heroes, leaderboard_places, leaderboards, maps, players, search, teams
+from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter, Permission, Value
 
-__all__ = ["BY_NAME", "ENDPOINTS", "Column", "Endpoint", "Page", "Parameter", "Permission", "Value"]
+__all__ = ["BY_NAME", "ENDPOINTS", "Column", "Endpoint", "Pagination", "Parameter", "Permission", "Value"]
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *leaderboards.ENDPOINTS,
-    *places.ENDPOINTS,
+    *leaderboard_places.ENDPOINTS,
     *players.ENDPOINTS,
     *search.ENDPOINTS,
     *heroes.ENDPOINTS,

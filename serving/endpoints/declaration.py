@@ -1,40 +1,43 @@
-"""What an endpoint is: one declaration from which routes, validation, queries, keys and OpenAPI follow."""
+"""Endpoint declarations: routes, validation, queries, cache keys and OpenAPI follow from one `Endpoint`."""
 
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import resources
 from typing import Any, Literal
 
-__all__ = ["Column", "ColumnType", "Endpoint", "Page", "Parameter", "Permission", "Value"]
+from serving.endpoints.formulas import FORMULAS
+
+__all__ = ["Column", "ColumnType", "Endpoint", "Pagination", "Parameter", "Permission", "Value"]
 
 Value = str | int | bool | date | list[str] | None
-"""A parameter of a query, after validation."""
+"""Value of a parameter after validation."""
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
 Permission = Literal["public", "business", "admin"]
-"""What a caller must be allowed to read."""
+"""Permission that a caller needs."""
 _COLUMN_PYTHON: dict[str, Any] = {"text": str, "integer": int, "date": date, "timestamp": datetime}
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A part of the path or a query parameter.
+    """A path or query parameter.
 
     Args:
-        name: as in the URL and in the SQL.
-        type: what it is parsed to.
+        name: its name in the URL and in the SQL.
+        type: Python type of its values.
         description: for the documentation.
-        in_path: part of the path, so always there.
-        is_required: the query has to have it.
-        count: least and most times that it is given, a different value each; None is once, and the value no list.
-        default: value when the query lacks it; None is "not filtered".
-        choices: the only values allowed.
-        pattern: regular expression that a text has to match.
-        minimum: smallest number allowed.
-        maximum: largest number allowed.
+        in_path: whether it is part of the path, and therefore always present.
+        is_required: whether the query must contain it.
+        count: minimum and maximum number of distinct values of a list; None for a parameter with one value.
+        default: value if the query lacks it; None means "not filtered".
+        choices: the allowed values; empty for any.
+        pattern: regular expression that a text must match.
+        minimum: smallest allowed number.
+        maximum: largest allowed number.
     """
 
     name: str
@@ -52,13 +55,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field of an answer.
+    """A field of a record.
 
     Args:
-        name: as the SQL returns it.
-        type: its type in JSON: dates and timestamps are ISO 8601 text.
+        name: name of the SQL column.
+        type: type in JSON; dates and timestamps are ISO 8601 text.
         description: for the documentation.
-        nullable: may be null.
+        nullable: whether it may be null.
     """
 
     name: str
@@ -68,12 +71,12 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """How a long list is cut.
+class Pagination:
+    """Keyset pagination of a list.
 
     Args:
-        keyset: columns that order the list, without ties; the SQL takes them as `after_<name>` and returns them.
-        default: rows of a page when `limit` is not given.
+        keyset: columns that order the list without ties; the SQL takes them as `after_<name>` and returns them.
+        default: rows per page if `limit` is not given.
         maximum: largest `limit`.
     """
 
@@ -83,7 +86,7 @@ class Page:
 
     @property
     def types(self) -> tuple[Any, ...]:
-        """Python types of the keyset."""
+        """Python types of the keyset columns."""
         return tuple(_COLUMN_PYTHON[column.type] for column in self.keyset)
 
 
@@ -92,20 +95,20 @@ class Endpoint:
     """One resource of the API.
 
     Args:
-        name: its SQL is `sql/<name>.sql`; also the operation's id and the label in the metrics.
+        name: its SQL is `sql/<name>.sql`; also the operation id and the label in the metrics.
         path: below `/api/v1`.
         summary: one line for the documentation.
-        mart: named in the key and in `meta`.
-        reads: every relation of `marts` that the SQL (and `known`) reads, in name order.
-        parameters: without `limit` and `cursor`, which `page` adds.
-        columns: fields of a record; `fields.of` takes them from the marts' contracts.
-        max_age_s: seconds that an answer may be kept.
-        is_list: `data` is an array of records, not one record.
-        page: how the list is cut; None sends it whole.
-        subject: what a 404 says is unknown: "player", "board".
-        known: SQL that answers whether the subject exists, asked when there is no row; empty for a single record,
-            whose missing row says it already.
-        scope: what a caller must be allowed to read; "public" is everybody.
+        mart: named in the cache key and in `meta`.
+        reads: all relations of `marts` that the SQL and `exists_sql` read, sorted by name.
+        parameters: without `limit` and `cursor`, which `pagination` adds.
+        columns: fields of a record; `fields.mart_columns` takes them from the contracts of the marts.
+        max_age_s: lifetime of a response in seconds.
+        is_list: whether `data` is an array of records; otherwise it is one record.
+        pagination: pages of the list; None returns the whole list.
+        subject: what a 404 reports as unknown: "player", "board"; empty if there is no 404.
+        exists_sql: query whether the subject exists, run if the SQL returns no row; empty for a single record, whose
+            missing row already shows it.
+        scope: permission that a caller needs; "public" is everyone.
     """
 
     name: str
@@ -117,17 +120,18 @@ class Endpoint:
     columns: tuple[Column, ...]
     max_age_s: int
     is_list: bool = True
-    page: Page | None = None
+    pagination: Pagination | None = None
     subject: str = ""
-    known: str = ""
+    exists_sql: str = ""
     scope: Permission = "public"
 
     @property
     def sql(self) -> str:
-        """The query, with named parameters."""
+        """The query, with named parameters; `{name}` in the file is replaced by the formula of that name."""
         return _sql(self.name)
 
 
 @functools.cache
 def _sql(name: str) -> str:
-    return (resources.files("serving.endpoints") / "sql" / f"{name}.sql").read_text()
+    text = (resources.files("serving.endpoints") / "sql" / f"{name}.sql").read_text()
+    return re.sub(r"\{(\w+)\}", lambda match: FORMULAS[match[1]], text)

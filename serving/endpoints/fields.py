@@ -1,4 +1,4 @@
-"""Parameters and columns that more than one endpoint has."""
+"""Parameters and columns that several endpoints share."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = [
     "LADDERS",
     "MODE",
     "PLAYER",
-    "PLAYER_KNOWN",
+    "PLAYER_EXISTS",
     "RANK",
     "RECORD",
     "SINCE",
     "UNTIL",
-    "joined",
-    "of",
+    "joined_columns",
+    "mart_columns",
 ]
 
 GAMES = tuple(GAME_NAMES)
@@ -34,12 +34,12 @@ BRACKETS = (*_MEDALS, *_LEVELS, "unknown")
 LADDERS = ("dota2_rank_tier", "dota2_solo_mmr", "dota2_party_mmr", "faceit_elo")
 
 ID = "^[A-Za-z0-9_-]{1,64}$"
-"""What a source's own id looks like."""
+"""Pattern of the ids of the sources."""
 PLAYER = (
     Parameter("game", str, "game", in_path=True, choices=GAMES),
-    Parameter("player_id", str, "the source's own id", in_path=True, pattern=ID),
+    Parameter("player_id", str, "id in the source", in_path=True, pattern=ID),
 )
-PLAYER_KNOWN = "SELECT EXISTS (SELECT FROM marts.dim_players WHERE game = %(game)s AND player_id = %(player_id)s)"
+PLAYER_EXISTS = "SELECT EXISTS (SELECT FROM marts.dim_players WHERE game = %(game)s AND player_id = %(player_id)s)"
 GAME_FILTER = Parameter("game", str, "game", default="dota2", choices=GAMES)
 SINCE = Parameter("since", date, "first day, UTC")
 UNTIL = Parameter("until", date, "last day, UTC")
@@ -51,22 +51,22 @@ INTERVAL = ("win_rate", "win_rate_low", "win_rate_high")
 RANK = ("rank_value", "rank_name", "rank_bracket", "leaderboard_rank", "leaderboard_region")
 
 
-def of(mart: str, *names: str) -> tuple[Column, ...]:
-    """Columns of a mart, under its contract.
+def mart_columns(mart: str, *names: str) -> tuple[Column, ...]:
+    """Columns of a mart as its contract declares them.
 
     Raises:
-        KeyError: the contract has no such mart or column.
+        KeyError: no contract has this mart or column.
     """
     return tuple(MARTS[mart][name] for name in names)
 
 
-def joined(mart: str, *names: str) -> tuple[Column, ...]:
-    """The same for an outer join, which may find no row: null then.
+def joined_columns(mart: str, *names: str) -> tuple[Column, ...]:
+    """Columns of an outer join, which are null if there is no matching row.
 
     Raises:
-        KeyError: the contract has no such mart or column.
+        KeyError: no contract has this mart or column.
     """
-    return tuple(replace(column, nullable=True) for column in of(mart, *names))
+    return tuple(replace(column, nullable=True) for column in mart_columns(mart, *names))
 
 
-CHARACTER_NAME = joined("dim_characters", "character_name")
+CHARACTER_NAME = joined_columns("dim_characters", "character_name")

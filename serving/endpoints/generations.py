@@ -1,4 +1,4 @@
-"""Which generation is published, as this process knows it."""
+"""The published generation, and the script that announces it in Redis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from warehouse.publication.generations import Generation
 
-__all__ = ["POINTER_SCRIPT", "Published"]
+__all__ = ["POINTER_SCRIPT", "PublishedGeneration"]
 
 POINTER_SCRIPT = """
 local packed = redis.call('GET', KEYS[1])
@@ -26,17 +26,17 @@ end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """
-"""Moves the pointer KEYS[1] to the publication ARGV[1] of number ARGV[2] and moment ARGV[3]; never back."""
+"""Moves the pointer KEYS[1] to the generation ARGV[1] with number ARGV[2] and timestamp ARGV[3]; never back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A publication, as far as answers need it.
+class PublishedGeneration:
+    """A published generation, with the fields that responses need.
 
     Args:
         generation: its number.
-        as_of_date: the date that its windows hang on; None without any play.
-        published_at: when readers began to see it.
+        as_of_date: anchor date of the rolling windows; None without any match.
+        published_at: when it was promoted.
     """
 
     generation: int
@@ -44,33 +44,33 @@ class Published:
     published_at: datetime
 
     @classmethod
-    def of(cls, generation: Generation) -> Published:
-        """From the warehouse's own record."""
+    def of(cls, generation: Generation) -> PublishedGeneration:
+        """From the warehouse's record of a generation."""
         return cls(generation.generation, generation.as_of_date, generation.published_at)
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Published:
-        """From what `pack` wrote.
+    def unpack(cls, packed: bytes) -> PublishedGeneration:
+        """Decode the output of `pack`.
 
         Raises:
-            msgspec.DecodeError: somebody else wrote it.
+            msgspec.DecodeError: the bytes have another format.
         """
         return msgspec.json.decode(packed, type=cls)
 
     def pack(self) -> bytes:
-        """As JSON, for the cache's pointer."""
-        return msgspec.json.encode({**dataclasses.asdict(self), "moment": self.moment})
+        """Encode as JSON, for the pointer in Redis."""
+        return msgspec.json.encode({**dataclasses.asdict(self), "moment": self.published_at_us})
 
-    def is_after(self, other: Published | None) -> bool:
-        """Whether it follows another: by number, or by time where a database was set up anew and counts from 1."""
-        return other is None or self.generation > other.generation or self.moment > other.moment
+    def is_after(self, other: PublishedGeneration | None) -> bool:
+        """Whether it is newer: by number, or by time if the database was created again and counts from 1."""
+        return other is None or self.generation > other.generation or self.published_at_us > other.published_at_us
 
     @property
-    def moment(self) -> int:
-        """Microseconds since 1970 at which it was published."""
+    def published_at_us(self) -> int:
+        """Time of the promotion in microseconds since 1970."""
         return int(self.published_at.timestamp() * 1_000_000)
 
     @property
     def token(self) -> str:
-        """Identifies the publication, also among databases that count from 1 each."""
-        return f"{self.generation}-{self.moment:x}"
+        """Identifies the generation, also between databases that each count from 1."""
+        return f"{self.generation}-{self.published_at_us:x}"

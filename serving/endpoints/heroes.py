@@ -1,4 +1,4 @@
-"""Heroes over all players: trends, win rates, and one hero over time."""
+"""Heroes over all players: trends, win rates, and one hero by week."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from serving.endpoints.fields import (
     INTERVAL,
     SINCE,
     UNTIL,
-    of,
+    mart_columns,
 )
 
 __all__ = ["ENDPOINTS"]
 
 _RATES = "character_win_rates"
 _SUMS = (
-    Column("matches", "integer", "slots with the character, all with a known result"),
-    Column("wins", "integer", "of these won"),
-    Column("losses", "integer", "of these lost"),
-    *of(_RATES, *INTERVAL),
-    Column("picks", "integer", "the same as matches"),
+    Column("matches", "integer", "player slots with the character and a known result"),
+    Column("wins", "integer", "matches won"),
+    Column("losses", "integer", "matches lost"),
+    *mart_columns(_RATES, *INTERVAL),
+    Column("picks", "integer", "same as matches"),
 )
-_BANS = of(_RATES, "bans")
+_BANS = mart_columns(_RATES, "bans")
 _BRACKET = Parameter("rank_bracket", str, "only this bracket", choices=BRACKETS)
 
 _TRENDS = Endpoint(
     name="hero_meta_trends",
     path="/heroes/meta-trends",
-    summary="How heroes' win and pick rates moved against the window before, the largest rise first",
+    summary="Change of heroes' win and pick rates against the previous window, the largest rise first",
     mart="hero_meta_trends",
     reads=("dim_characters", "hero_meta_trends"),
     parameters=(
@@ -40,12 +40,14 @@ _TRENDS = Endpoint(
         Parameter("rank_bracket", str, "bracket of the matches", default="all", choices=("all", *BRACKETS)),
     ),
     columns=(
-        *of("hero_meta_trends", "character_id"),
+        *mart_columns("hero_meta_trends", "character_id"),
         *CHARACTER_NAME,
-        *of("hero_meta_trends", "rank_bracket", "window_days", "matches", "wins", *INTERVAL, "pick_rate"),
-        *of("hero_meta_trends", "matches_before", "win_rate_before", "pick_rate_before"),
-        *of("hero_meta_trends", "win_rate_change", "win_rate_change_low", "win_rate_change_high", "pick_rate_change"),
-        *of("hero_meta_trends", "window_start_date", "window_end_date"),
+        *mart_columns("hero_meta_trends", "rank_bracket", "window_days", "matches", "wins", *INTERVAL, "pick_rate"),
+        *mart_columns("hero_meta_trends", "matches_before", "win_rate_before", "pick_rate_before"),
+        *mart_columns(
+            "hero_meta_trends", "win_rate_change", "win_rate_change_low", "win_rate_change_high", "pick_rate_change"
+        ),
+        *mart_columns("hero_meta_trends", "window_start_date", "window_end_date"),
     ),
     max_age_s=30 * 60,
 )
@@ -53,7 +55,7 @@ _TRENDS = Endpoint(
 _WIN_RATES = Endpoint(
     name="hero_win_rates",
     path="/heroes/win-rates",
-    summary="Heroes' results over a patch, a bracket or a range of days, the highest sure win rate first",
+    summary="Heroes' results by patch, bracket or date range, the highest lower bound of the win rate first",
     mart=_RATES,
     reads=(_RATES, "dim_characters"),
     parameters=(
@@ -64,7 +66,7 @@ _WIN_RATES = Endpoint(
         UNTIL,
     ),
     columns=(
-        *of(_RATES, "character_id"),
+        *mart_columns(_RATES, "character_id"),
         *CHARACTER_NAME,
         *_SUMS,
         Column("share_of_picks", "number", "picks / all picks in the selection", nullable=True),
@@ -81,7 +83,7 @@ _TIMELINE = Endpoint(
     reads=(_RATES, "dim_characters"),
     parameters=(
         Parameter("game", str, "game", in_path=True, choices=GAMES),
-        Parameter("character_id", str, "the source's own id", in_path=True, pattern=ID),
+        Parameter("character_id", str, "id in the source", in_path=True, pattern=ID),
         _BRACKET,
         SINCE,
         UNTIL,
@@ -89,7 +91,9 @@ _TIMELINE = Endpoint(
     columns=(Column("week_start_date", "date", "Monday of the week, UTC"), *_SUMS, *_BANS),
     max_age_s=30 * 60,
     subject="hero",
-    known="SELECT EXISTS (SELECT FROM marts.dim_characters WHERE game = %(game)s AND character_id = %(character_id)s)",
+    exists_sql=(
+        "SELECT EXISTS (SELECT FROM marts.dim_characters WHERE game = %(game)s AND character_id = %(character_id)s)"
+    ),
 )
 
 ENDPOINTS = (_TRENDS, _WIN_RATES, _TIMELINE)

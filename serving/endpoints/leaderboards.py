@@ -1,28 +1,28 @@
-"""Boards and who stands on them."""
+"""Leaderboards and their ranked players."""
 
 from __future__ import annotations
 
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter
-from serving.endpoints.fields import RECORD, of
+from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter
+from serving.endpoints.fields import RECORD, mart_columns
 
 __all__ = ["ENDPOINTS"]
 
 _ENTRIES = "leaderboard_entries"
-# Who is listed is ranked.
-_RANK = Column("rank", "integer", "place among the qualified, by score; ties share it")
-(_PLAYER,) = of(_ENTRIES, "player_id")
+# Listed players are ranked, so this is never null.
+_RANK = Column("rank", "integer", "rank among qualified players by score; ties share it")
+(_PLAYER,) = mart_columns(_ENTRIES, "player_id")
 
 ENDPOINTS = (
     Endpoint(
         name="leaderboards",
         path="/leaderboards",
-        summary="The boards",
+        summary="All leaderboards",
         mart=_ENTRIES,
         reads=(_ENTRIES,),
         parameters=(),
         columns=(
-            *of(_ENTRIES, "board", "game"),
-            Column("players", "integer", "players with a score on the board"),
+            *mart_columns(_ENTRIES, "board", "game"),
+            Column("players", "integer", "players with a score on the leaderboard"),
             Column("qualified", "integer", "players with enough matches to be ranked"),
         ),
         max_age_s=15 * 60,
@@ -30,14 +30,14 @@ ENDPOINTS = (
     Endpoint(
         name="leaderboard_entries",
         path="/leaderboards/{board}",
-        summary="A board's ranked players, from the first place on",
+        summary="Ranked players of a leaderboard, from rank 1",
         mart=_ENTRIES,
         reads=(_ENTRIES,),
-        parameters=(Parameter("board", str, "name of the board", in_path=True, pattern="^[a-z0-9_]{1,64}$"),),
-        columns=(_RANK, _PLAYER, *of(_ENTRIES, "display_name", "score", *RECORD, "win_rate")),
+        parameters=(Parameter("board", str, "name of the leaderboard", in_path=True, pattern="^[a-z0-9_]{1,64}$"),),
+        columns=(_RANK, _PLAYER, *mart_columns(_ENTRIES, "display_name", "score", *RECORD, "win_rate")),
         max_age_s=5 * 60,
-        page=Page(keyset=(_RANK, _PLAYER), default=50, maximum=500),
+        pagination=Pagination(keyset=(_RANK, _PLAYER), default=50, maximum=500),
         subject="board",
-        known="SELECT EXISTS (SELECT FROM marts.leaderboard_entries WHERE board = %(board)s)",
+        exists_sql="SELECT EXISTS (SELECT FROM marts.leaderboard_entries WHERE board = %(board)s)",
     ),
 )

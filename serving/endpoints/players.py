@@ -1,10 +1,10 @@
-"""One player: profile, results, characters, maps, matches, rank over time, form, and who they are in other games."""
+"""One player: profile, results, heroes, maps, matches, ranks, form, benchmarks, other players, and the person."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from serving.endpoints.declaration import Column, Endpoint, Page, Parameter
+from serving.endpoints.declaration import Column, Endpoint, Pagination, Parameter
 from serving.endpoints.fields import (
     CHARACTER_NAME,
     ID,
@@ -12,19 +12,19 @@ from serving.endpoints.fields import (
     LADDERS,
     MODE,
     PLAYER,
-    PLAYER_KNOWN,
+    PLAYER_EXISTS,
     RANK,
     RECORD,
-    joined,
-    of,
+    joined_columns,
+    mart_columns,
 )
 
 __all__ = ["ENDPOINTS"]
 
-_MATCH, _SLOT = of("fct_player_matches", "match_id", "player_slot")
-# What is listed has a time.
+_MATCH, _SLOT = mart_columns("fct_player_matches", "match_id", "player_slot")
+# Listed matches have a time, so this is never null.
 _PLAYED_AT = Column("played_at", "timestamp", "start of the match")
-_LADDER, _DAY = of("rank_progression", "ladder", "observed_date")
+_LADDER, _DAY = mart_columns("rank_progression", "ladder", "observed_date")
 _COMBAT = ("kills", "deaths", "assists")
 
 _PROFILE = Endpoint(
@@ -35,8 +35,10 @@ _PROFILE = Endpoint(
     reads=("dim_players",),
     parameters=PLAYER,
     columns=(
-        *of("dim_players", "game", "player_id", "display_name", "professional_name", "country_code", "steam_id64"),
-        *of("dim_players", "avatar_url", "is_tracked", *RANK, "last_played_at"),
+        *mart_columns(
+            "dim_players", "game", "player_id", "display_name", "professional_name", "country_code", "steam_id64"
+        ),
+        *mart_columns("dim_players", "avatar_url", "is_tracked", *RANK, "last_played_at"),
     ),
     max_age_s=15 * 60,
     is_list=False,
@@ -46,17 +48,17 @@ _PROFILE = Endpoint(
 _WIN_LOSS = Endpoint(
     name="player_win_loss",
     path="/players/{game}/{player_id}/win-loss",
-    summary="A player's results over all time, 30 days and 7 days; of another mode no row where no match of it counts",
+    summary="A player's results over all time, 30 days and 7 days; no rows for a mode without counted matches",
     mart="player_win_rates",
     reads=("dim_modes", "dim_players", "player_mode_win_rates", "player_win_rates"),
     parameters=(*PLAYER, replace(MODE, description="mode of the game; the game's standard mode by default")),
     columns=(
-        *of("player_mode_win_rates", "mode"),
-        *of("player_win_rates", "period", *RECORD, *INTERVAL, "last_played_at"),
+        *mart_columns("player_mode_win_rates", "mode"),
+        *mart_columns("player_win_rates", "period", *RECORD, *INTERVAL, "last_played_at"),
     ),
     max_age_s=30 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _HEROES = Endpoint(
@@ -67,13 +69,13 @@ _HEROES = Endpoint(
     reads=("dim_characters", "dim_players", "player_character_win_rates"),
     parameters=PLAYER,
     columns=(
-        *of("player_character_win_rates", "character_id"),
+        *mart_columns("player_character_win_rates", "character_id"),
         *CHARACTER_NAME,
-        *of("player_character_win_rates", *RECORD, *INTERVAL, *_COMBAT, "kda", "last_played_at"),
+        *mart_columns("player_character_win_rates", *RECORD, *INTERVAL, *_COMBAT, "kda", "last_played_at"),
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _MAPS = Endpoint(
@@ -84,39 +86,41 @@ _MAPS = Endpoint(
     reads=("dim_maps", "dim_players", "player_map_win_rates"),
     parameters=PLAYER,
     columns=(
-        *of("player_map_win_rates", "map_id"),
-        *joined("dim_maps", "map_name"),
-        *of("player_map_win_rates", *RECORD, *INTERVAL, "rounds", *_COMBAT, "kd_ratio", "last_played_at"),
+        *mart_columns("player_map_win_rates", "map_id"),
+        *joined_columns("dim_maps", "map_name"),
+        *mart_columns("player_map_win_rates", *RECORD, *INTERVAL, "rounds", *_COMBAT, "kd_ratio", "last_played_at"),
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _MATCHES = Endpoint(
     name="player_matches",
     path="/players/{game}/{player_id}/matches",
-    summary="A player's matches that have a known time, the newest first",
+    summary="A player's matches with a known time, the newest first",
     mart="fct_player_matches",
     reads=("dim_characters", "dim_players", "fct_player_matches"),
     parameters=(
         *PLAYER,
         Parameter("character_id", str, "only matches with this hero", pattern=ID),
         replace(MODE, description="only matches of this mode; of all modes by default"),
-        Parameter("significant", bool, "only matches that do (or do not) count in win rates"),
+        Parameter("significant", bool, "only matches that count (or do not count) in win rates"),
     ),
     columns=(
         _MATCH,
         _PLAYED_AT,
-        *of("fct_player_matches", "duration_s", "is_win", "is_draw", "side", "character_id"),
+        *mart_columns("fct_player_matches", "duration_s", "is_win", "is_draw", "side", "character_id"),
         *CHARACTER_NAME,
-        *of("fct_player_matches", "map_id", "mode", "is_counted", "is_significant", *_COMBAT, "rounds"),
-        *of("fct_player_matches", "game_mode", "lobby_type", "patch_id", "rank_bracket", "team_id", "league_id"),
+        *mart_columns("fct_player_matches", "map_id", "mode", "is_counted", "is_significant", *_COMBAT, "rounds"),
+        *mart_columns(
+            "fct_player_matches", "game_mode", "lobby_type", "patch_id", "rank_bracket", "team_id", "league_id"
+        ),
     ),
     max_age_s=5 * 60,
-    page=Page(keyset=(_PLAYED_AT, _MATCH, _SLOT), default=50, maximum=500),
+    pagination=Pagination(keyset=(_PLAYED_AT, _MATCH, _SLOT), default=50, maximum=500),
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _RANKS = Endpoint(
@@ -129,27 +133,27 @@ _RANKS = Endpoint(
     columns=(
         _LADDER,
         _DAY,
-        *of("rank_progression", "rank_value", "rank_name", "leaderboard_rank", "change", "change_steps"),
-        *of("rank_progression", "peak_rank_value", "days_held"),
+        *mart_columns("rank_progression", "rank_value", "rank_name", "leaderboard_rank", "change", "change_steps"),
+        *mart_columns("rank_progression", "peak_rank_value", "days_held"),
     ),
     max_age_s=60 * 60,
-    page=Page(keyset=(_LADDER, _DAY), default=500, maximum=2000),
+    pagination=Pagination(keyset=(_LADDER, _DAY), default=500, maximum=2000),
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 _FORM = Endpoint(
     name="player_form",
     path="/players/{game}/{player_id}/form",
-    summary="A player's newest 20 matches with statistics, and where the rating goes; all null without any",
+    summary="Rating trend over a player's newest 20 matches with statistics; null without any",
     mart="player_form",
     reads=("dim_players", "player_form"),
     parameters=PLAYER,
     columns=(
-        *of("dim_players", "game", "player_id"),
-        *joined("player_form", *RECORD, *INTERVAL, "rated_matches", "mean_rating", "rating_slope"),
-        *joined("player_form", "rating_slope_low", "rating_slope_high", "direction"),
-        *joined("player_form", "first_played_at", "last_played_at"),
+        *mart_columns("dim_players", "game", "player_id"),
+        *joined_columns("player_form", *RECORD, *INTERVAL, "rated_matches", "mean_rating", "rating_slope"),
+        *joined_columns("player_form", "rating_slope_low", "rating_slope_high", "direction"),
+        *joined_columns("player_form", "first_played_at", "last_played_at"),
     ),
     max_age_s=60 * 60,
     is_list=False,
@@ -159,21 +163,21 @@ _FORM = Endpoint(
 _BENCHMARKS = Endpoint(
     name="player_benchmarks",
     path="/players/{game}/{player_id}/benchmarks",
-    summary="A player's metrics against all others and those of the own bracket",
+    summary="A player's metrics compared to all players and to the own bracket",
     mart="player_benchmarks",
     reads=("dim_players", "player_benchmarks"),
     parameters=PLAYER,
-    columns=of(
+    columns=mart_columns(
         "player_benchmarks", "metric", "value", "matches", "rank_bracket", "percentile_all", "percentile_bracket"
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 
 def _others(name: str, mart: str, summary: str) -> Endpoint:
-    other, matches = of(mart, "other_player_id", "matches")
+    other, matches = mart_columns(mart, "other_player_id", "matches")
     return Endpoint(
         name=f"player_{name}",
         path=f"/players/{{game}}/{{player_id}}/{name}",
@@ -183,32 +187,32 @@ def _others(name: str, mart: str, summary: str) -> Endpoint:
         parameters=PLAYER,
         columns=(
             other,
-            *joined("dim_players", "display_name"),
+            *joined_columns("dim_players", "display_name"),
             matches,
-            *of(mart, "wins", "draws", "losses", "last_played_at"),
+            *mart_columns(mart, "wins", "draws", "losses", "last_played_at"),
         ),
         max_age_s=60 * 60,
-        page=Page(keyset=(matches, other), default=50, maximum=500),
+        pagination=Pagination(keyset=(matches, other), default=50, maximum=500),
         subject="player",
-        known=PLAYER_KNOWN,
+        exists_sql=PLAYER_EXISTS,
     )
 
 
 _PERSON = Endpoint(
     name="player_person",
     path="/players/{game}/{player_id}/person",
-    summary="Every player of the same person, over all games, with rank and results",
+    summary="All players of the same person in all games, with rank and results",
     mart="bridge_player_identities",
     reads=("bridge_player_identities", "dim_players", "player_win_rates"),
     parameters=PLAYER,
     columns=(
-        *of("bridge_player_identities", "person_id", "game", "player_id", "is_primary", "is_conflicting"),
-        *joined("dim_players", "display_name", "is_tracked", *RANK, "last_played_at"),
-        *joined("player_win_rates", *RECORD, *INTERVAL),
+        *mart_columns("bridge_player_identities", "person_id", "game", "player_id", "is_primary", "is_conflicting"),
+        *joined_columns("dim_players", "display_name", "is_tracked", *RANK, "last_played_at"),
+        *joined_columns("player_win_rates", *RECORD, *INTERVAL),
     ),
     max_age_s=60 * 60,
     subject="player",
-    known=PLAYER_KNOWN,
+    exists_sql=PLAYER_EXISTS,
 )
 
 ENDPOINTS = (
@@ -220,7 +224,7 @@ ENDPOINTS = (
     _RANKS,
     _FORM,
     _BENCHMARKS,
-    _others("teammates", "teammates", "Who a player has played with, the most often first"),
-    _others("opponents", "head_to_head", "Who a player has played against, the most often first"),
+    _others("teammates", "teammates", "Players on the same side, the most frequent first"),
+    _others("opponents", "head_to_head", "Players on the other side, the most frequent first"),
     _PERSON,
 )

@@ -1,1 +1,1 @@
-"""The HTTP API: a cache-first layer, and FastAPI behind it."""
+"""The HTTP API: a cache-first middleware, with FastAPI behind it."""

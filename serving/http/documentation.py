@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document as a page that needs nothing from elsewhere, not even a script."""
+"""`/docs`: the OpenAPI document as one HTML page without scripts and external resources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-__all__ = ["POLICY", "page"]
+__all__ = ["POLICY", "documentation_page"]
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #2563eb; }
@@ -31,10 +31,10 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of the page: it loads nothing, and only this style is its own."""
+"""Content-Security-Policy of the page: it loads nothing, and allows its own style only."""
 
 
-def page(document: Mapping[str, Any]) -> str:
+def documentation_page(document: Mapping[str, Any]) -> str:
     """Render an OpenAPI document as HTML."""
     groups: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
@@ -48,7 +48,7 @@ def page(document: Mapping[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(info['title'])}</h1><p>{escape(info.get('description', ''))}</p>"
-        '<p>The same for programs: <a href="/openapi.json">openapi.json</a></p>'
+        '<p>Machine-readable: <a href="/openapi.json">openapi.json</a></p>'
         f"<main>{sections}</main></body></html>"
     )
 
@@ -75,7 +75,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
     )
     statuses = _table(
         ("status", "meaning"),
-        [(_code(status), escape(answer["description"])) for status, answer in operation["responses"].items()],
+        [(_code(status), escape(response["description"])) for status, response in operation["responses"].items()],
     )
     return (
         f"<details><summary><code>{escape(method.upper())} {escape(path)}</code>"
@@ -91,7 +91,7 @@ def _fields(operation: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """A schema in a few words: its type, choices, bounds and default."""
+    """A schema as short text: type, choices, bounds and default."""
     kinds = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
     words = []
     for kind in kinds:

@@ -1,36 +1,37 @@
-"""Which form of a body a client takes: as it is, with gzip, or with zstd."""
+"""Content negotiation: identity, gzip or zstd."""
 
 from __future__ import annotations
 
 import functools
 from typing import Final
 
-__all__ = ["GZIP", "PLAIN", "ZSTD", "preferred"]
+__all__ = ["GZIP", "IDENTITY", "ZSTD", "preferred_encoding"]
 
-PLAIN: Final = 0
+IDENTITY: Final = 0
 GZIP: Final = 1
 ZSTD: Final = 2
 
-_BY_CHOICE = ((ZSTD, b"zstd"), (GZIP, b"gzip"))
-"""What decides between those that a client likes equally."""
+_BY_PREFERENCE = ((ZSTD, b"zstd"), (GZIP, b"gzip"))
+"""Preference between encodings of equal weight."""
 
 
 @functools.lru_cache(maxsize=256)
-def preferred(accepted: bytes) -> int:
-    """The best form that an Accept-Encoding allows, by RFC 9110; clients send a handful of them, so each is read once.
+def preferred_encoding(accept_encoding: bytes) -> int:
+    """The preferred encoding of an Accept-Encoding header, by RFC 9110. Clients send few values, so results are cached.
 
-    One that allows none is answered with the body as it is: every client can read that.
+    A header that allows no encoding gets the identity form, which every client can read.
     """
-    weights = dict(map(_weighed, accepted.lower().split(b",")))
-    others = weights.get(b"*", 0.0)
-    weight, form = max(
-        ((weights.get(name, others), form) for form, name in _BY_CHOICE), key=lambda candidate: candidate[0]
+    weights = dict(map(_parse_weight, accept_encoding.lower().split(b",")))
+    wildcard_weight = weights.get(b"*", 0.0)
+    weight, encoding = max(
+        ((weights.get(name, wildcard_weight), encoding) for encoding, name in _BY_PREFERENCE),
+        key=lambda candidate: candidate[0],
     )
-    # What is not named costs nothing to read, so it is second to whatever is requested at all.
-    return form if weight > 0 and weight >= weights.get(b"identity", 0.0) else PLAIN
+    # An identity encoding that is not listed comes after every listed encoding.
+    return encoding if weight > 0 and weight >= weights.get(b"identity", 0.0) else IDENTITY
 
 
-def _weighed(item: bytes) -> tuple[bytes, float]:
+def _parse_weight(item: bytes) -> tuple[bytes, float]:
     name, *parameters = (part.strip() for part in item.split(b";"))
     for parameter in parameters:
         key, _, value = parameter.partition(b"=")

@@ -1,8 +1,8 @@
-"""Room for new connections: what a worker may hold, and which idle ones end when that is nearly reached.
+"""Closes idle connections when a worker's connection limit is nearly reached.
 
-granian counts connections, not requests, and takes no more than its limit. Without this, clients that connect and send
-nothing would keep everyone else out, health probes included, until the server's timeout for a request's head is over.
-nginx does the same where its `worker_connections` run out.
+granian limits connections, not requests. Without this, clients that connect and send nothing would block all others,
+including health probes, until the server's timeout for request headers. nginx does the same when `worker_connections`
+are exhausted.
 """
 
 from __future__ import annotations
@@ -16,99 +16,101 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-__all__ = ["allowed_connections", "close_idle", "keep_room"]
+__all__ = ["close_idle", "close_idle_when_full", "max_connections"]
 
-_CONNECTIONS = 8192
-"""Connections of a worker; each takes some 10 kB."""
+_MAX_CONNECTIONS = 8192
+"""Connections per worker; each takes about 10 kB."""
 _OTHER_FILES = 256
-"""Files of a worker that are no clients: its connections to PostgreSQL and Redis, modules, counts."""
-_FILES = "/proc/self/fd"
-_LOOK_EVERY_S = 0.25
+"""Open files of a worker that are not client connections: PostgreSQL, Redis, modules, counters."""
+_FILE_DESCRIPTORS = "/proc/self/fd"
+_CHECK_EVERY_S = 0.25
 _SILENT_S = 0.5
-"""A connection without a byte may end after this, when room is needed."""
+"""A connection on which no byte was received may be closed after this time, when the limit is near."""
 _IDLE_S = 10.0
-"""Any other may end after this without a byte in either direction: longer than any query may take."""
+"""Any other connection may be closed after this time without traffic; longer than the longest query."""
 _ESTABLISHED = 1
 _TCP_INFO_BYTES = 136
 _logger = logging.getLogger(__name__)
 
 
-class _Idle(NamedTuple):
+class _IdleConnection(NamedTuple):
     seconds: float
     is_silent: bool
     descriptor: int
 
 
-def allowed_connections() -> int:
-    """Connections that a worker of this process may hold; raises the soft limit of open files as far as that needs."""
+def max_connections() -> int:
+    """Connections that a worker may hold. Raises the soft limit of open files as needed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _CONNECTIONS + _OTHER_FILES
+    wanted = _MAX_CONNECTIONS + _OTHER_FILES
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     return max(allowed - _OTHER_FILES, allowed // 2)
 
 
-def keep_room(port: int, limit: int) -> None:
-    """Keep a quarter of this process's connections free, for ever; for a thread of its own."""
+def close_idle_when_full(port: int, limit: int) -> None:
+    """Keep a quarter of this process's connections free; runs forever in its own thread."""
     while True:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_CHECK_EVERY_S)
         with suppress(OSError):
-            if _open_files() > limit * 3 // 4 and (ended := close_idle(port, limit // 4)):
-                _logger.warning("%d idle connections were closed to make room for others", ended)
+            if _open_files() > limit * 3 // 4 and (closed := close_idle(port, limit // 4)):
+                _logger.warning("%d idle connections were closed, because the connection limit was near", closed)
 
 
 def close_idle(port: int, keep: int) -> int:
-    """End connections of this process that have been idle longest, until no more than so many are left.
+    """Close the connections of this process that have been idle longest.
 
     Args:
-        port: the local port of the connections.
-        keep: how many may stay. More do, where they are in use.
+        port: local port of the connections.
+        keep: number of connections to keep; more remain if they are in use.
 
     Returns:
-        How many ended.
+        Number of closed connections.
     """
-    connections = [found for name in os.listdir(_FILES) if (found := _look(int(name), port)) is not None]
-    idle = [each for each in connections if each.seconds >= (_SILENT_S if each.is_silent else _IDLE_S)]
+    connections = [
+        connection for name in os.listdir(_FILE_DESCRIPTORS) if (connection := _inspect(int(name), port)) is not None
+    ]
+    idle = [one for one in connections if one.seconds >= (_SILENT_S if one.is_silent else _IDLE_S)]
     surplus = max(0, len(connections) - keep)
-    # Those that never sent anything go first.
-    idle.sort(key=lambda each: (each.is_silent, each.seconds), reverse=True)
-    return sum(_end(each, port) for each in idle[:surplus])
+    # Connections that never sent a byte are closed first.
+    idle.sort(key=lambda one: (one.is_silent, one.seconds), reverse=True)
+    return sum(_shut_down(one, port) for one in idle[:surplus])
 
 
 def _open_files() -> int:
-    """Files that this process has open. Linux before 6.2 does not say so without a list, which costs milliseconds."""
-    return os.stat(_FILES).st_size or len(os.listdir(_FILES))
+    """Number of open files. Linux before 6.2 provides it only as a listing, which takes milliseconds."""
+    return os.stat(_FILE_DESCRIPTORS).st_size or len(os.listdir(_FILE_DESCRIPTORS))
 
 
-def _end(idle: _Idle, port: int) -> bool:
-    """End a connection that is as idle as it was; the server then closes it as if the client had done so."""
+def _shut_down(idle: _IdleConnection, port: int) -> bool:
+    """Shut down a connection if it is still idle; the server then handles it like a disconnect of the client."""
     with suppress(OSError), socket.socket(fileno=os.dup(idle.descriptor)) as duplicate:
-        # The number may be another's by now; the duplicate's cannot become so.
-        found = _look(duplicate.fileno(), port)
-        if found is not None and found.seconds >= idle.seconds:
+        # The descriptor may belong to another connection by now; the duplicate cannot change.
+        connection = _inspect(duplicate.fileno(), port)
+        if connection is not None and connection.seconds >= idle.seconds:
             duplicate.shutdown(socket.SHUT_RDWR)
             return True
     return False
 
 
-def _look(descriptor: int, port: int) -> _Idle | None:
-    """How long a connection has been idle; None where a descriptor is no client's connection to a port."""
+def _inspect(descriptor: int, port: int) -> _IdleConnection | None:
+    """Idle time of a connection; None if the descriptor is not a client connection to the port."""
     try:
-        view = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
+        peeked = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
     except OSError:
         return None
     try:
-        if view.getsockname()[1] != port:
+        if peeked.getsockname()[1] != port:
             return None
-        info = view.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        info = peeked.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
     except (OSError, IndexError):
         return None
     finally:
-        view.detach()  # it belongs to the server
+        peeked.detach()  # the descriptor belongs to the server
     if info[0] != _ESTABLISHED:
         return None
-    # Of `struct tcp_info` in linux/tcp.h: tcpi_last_data_sent, tcpi_last_data_recv, tcpi_bytes_received.
+    # Fields of `struct tcp_info` in linux/tcp.h: tcpi_last_data_sent, tcpi_last_data_recv, tcpi_bytes_received.
     sent_ms, _, received_ms = struct.unpack_from("=3I", info, 44)
     (received,) = struct.unpack_from("=Q", info, 128)
-    return _Idle(min(sent_ms, received_ms) / 1000, received == 0, descriptor)
+    return _IdleConnection(min(sent_ms, received_ms) / 1000, received == 0, descriptor)

@@ -1,4 +1,4 @@
-"""What operators and their machines ask: alive, ready, counts."""
+"""Endpoints for operations: health, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from serving.cache.watcher import Watcher
+from serving.cache.generation_watcher import GenerationWatcher
 from serving.http.readiness import Readiness
 from serving.telemetry.metrics import Metrics
 
@@ -18,18 +18,18 @@ __all__ = ["add_operations"]
 _NO_STORE = {"cache-control": "no-store"}
 
 
-def add_operations(router: APIRouter, readiness: Readiness, watcher: Watcher, metrics: Metrics) -> None:
+def add_operations(router: APIRouter, readiness: Readiness, watcher: GenerationWatcher, metrics: Metrics) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`."""
 
-    @router.get("/healthz", summary="The process is alive", response_class=Response)
+    @router.get("/healthz", summary="Liveness of the process", response_class=Response)
     async def healthz() -> Response:
         return _json({"status": "alive"})
 
-    @router.get("/readyz", summary="Answers come from a generation that is whole", response_class=Response)
+    @router.get("/readyz", summary="Readiness: the published generation, and degraded parts", response_class=Response)
     async def readyz() -> Response:
         return _json(await readiness.report())
 
-    @router.get("/metrics", summary="Counts, in Prometheus's text format", response_class=Response)
+    @router.get("/metrics", summary="Metrics in the text format of Prometheus", response_class=Response)
     async def exposition() -> Response:
         return Response(metrics.exposition(watcher.current), media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
 

@@ -1,4 +1,4 @@
-"""Whether this process answers from whole marts, and what is missing beside."""
+"""Readiness: whether this process serves complete marts, and which parts are degraded."""
 
 from __future__ import annotations
 
@@ -6,50 +6,52 @@ import asyncio
 import time
 
 from serving.cache.database import Database
-from serving.cache.memory import Memory
+from serving.cache.generation_watcher import GenerationWatcher
+from serving.cache.memory_tier import MemoryTier
 from serving.cache.redis_tier import RedisTier
 from serving.cache.responses import STALE_LIMIT_S
-from serving.cache.watcher import Watcher
 from serving.errors import Unavailable
 from warehouse.publication.damage import DamagedMart
 
 __all__ = ["Readiness"]
 
-_LOOK_EVERY_S = 1.0
+_CHECK_EVERY_S = 1.0
 
 
 class Readiness:
-    """What `/readyz` answers. Probes share one look at the catalogue a second.
+    """The report of `/readyz`. Probes share one check of the marts per second.
 
     Args:
-        database: where the marts are.
-        redis: the cache.
-        watcher: what is published, and whether PostgreSQL answers.
-        memory: this process's answers.
+        database: holds the marts.
+        redis: the shared cache.
+        watcher: knows the published generation, and whether PostgreSQL is down.
+        memory: responses of this process.
     """
 
-    def __init__(self, database: Database, redis: RedisTier, watcher: Watcher, memory: Memory) -> None:
+    def __init__(self, database: Database, redis: RedisTier, watcher: GenerationWatcher, memory: MemoryTier) -> None:
         self._database = database
         self._redis = redis
         self._watcher = watcher
         self._memory = memory
-        self._damaged: list[DamagedMart] = []
-        self._looked_at = -_LOOK_EVERY_S
-        self._looking = asyncio.Lock()
+        self._last_damaged: list[DamagedMart] = []
+        self._checked_at = -_CHECK_EVERY_S
+        self._check_lock = asyncio.Lock()
 
     async def report(self) -> dict[str, object]:
-        """The published generation, and as `degraded` what is missing while answers go on.
+        """The published generation, and as `degraded` the problems that do not stop responses.
 
         Raises:
-            Unavailable: PostgreSQL cannot be reached and nothing cached serves, nothing is published, or a mart cannot
-                be read.
+            Unavailable: PostgreSQL cannot be reached and no cached response can be served, nothing is published, or a
+                mart cannot be read.
         """
         is_down = self._watcher.is_database_down
-        if is_down and not self._cached_answers_serve():
-            raise Unavailable("database_unavailable", "PostgreSQL cannot be reached, and no cached answer serves", 1)
+        if is_down and not self._can_serve_cached():
+            raise Unavailable(
+                "database_unavailable", "PostgreSQL cannot be reached, and nothing cached can be served", 1
+            )
         if self._watcher.current is None:
             raise Unavailable("not_published", "nothing is published yet", 1)
-        damaged = [] if is_down else await self._damage()
+        damaged = [] if is_down else await self._damaged_marts()
         unreadable = [mart for mart in damaged if not mart.is_readable]
         if unreadable:
             others = f" and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
@@ -61,24 +63,24 @@ class Readiness:
             )
         degraded = [mart.message for mart in damaged]
         if is_down:
-            degraded.append("postgresql: it cannot be reached; cached answers serve, marked stale")
-        if self._redis.is_open:
-            others = "the answers in memory serve" if is_down else "PostgreSQL answers"
-            degraded.append(f"redis: it cannot be reached; {others}")
+            degraded.append("postgresql: cannot be reached; cached responses are served, marked stale")
+        if self._redis.is_circuit_open:
+            others = "responses in memory are served" if is_down else "PostgreSQL is queried"
+            degraded.append(f"redis: cannot be reached; {others}")
         report: dict[str, object] = {"status": "ready", "generation": self._watcher.current.generation}
         return {**report, "degraded": degraded} if degraded else report
 
-    def _cached_answers_serve(self) -> bool:
-        """Whether there may be an answer that is young enough, here or in Redis."""
-        if self._watcher.current is None or self._watcher.unconfirmed_s >= STALE_LIMIT_S:
+    def _can_serve_cached(self) -> bool:
+        """Whether memory or Redis may hold a response that is young enough."""
+        if self._watcher.current is None or self._watcher.seconds_since_confirmed >= STALE_LIMIT_S:
             return False
-        return not self._redis.is_open or self._memory.holds_any
+        return not self._redis.is_circuit_open or self._memory.has_any
 
-    async def _damage(self) -> list[DamagedMart]:
-        async with self._looking:
-            if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
-                seen = await self._database.damaged()
-                if seen is not None:  # otherwise what was seen last holds
-                    self._damaged = seen
-                self._looked_at = time.monotonic()
-            return self._damaged
+    async def _damaged_marts(self) -> list[DamagedMart]:
+        async with self._check_lock:
+            if time.monotonic() - self._checked_at >= _CHECK_EVERY_S:
+                damaged = await self._database.damaged()
+                if damaged is not None:  # otherwise the last result stays valid
+                    self._last_damaged = damaged
+                self._checked_at = time.monotonic()
+            return self._last_damaged

@@ -1,1 +1,1 @@
-"""Rate limits, in memory and across processes."""
+"""Rate limits: leases in memory, buckets that all processes share in Redis."""

@@ -1,7 +1,7 @@
-"""The directory in which the processes of a server count, which goes with the server, however it ends.
+"""The directory of a server's counter files, removed when the server ends, even if it is killed.
 
-`run/counts-*` below the home. The kernel drops a lock on it with the last process of the server; what nobody locks,
-the next server removes.
+It is `run/counts-*` below the home. The server's processes hold a lock on it, which the kernel releases with the last
+of them; the next server removes directories without a lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PREFIX = "counts-"
 
 @contextmanager
 def counts_directory(home: Path) -> Iterator[Path]:
-    """Make a server's directory, and remove those of servers that were killed.
+    """Create the directory of a server, and remove those of killed servers.
 
     Args:
         home: LADDER_HOME.
@@ -34,12 +34,12 @@ def counts_directory(home: Path) -> Iterator[Path]:
     run = home / "run"
     try:
         run.mkdir(parents=True, exist_ok=True)
-        # One at a time: a directory that is made but not yet locked looks like one that was left.
+        # One server at a time, because a new directory without a lock looks like one of a killed server.
         with _locked(run):
             for path in run.glob(f"{_PREFIX}*"):
-                _remove_if_left(path)
+                _remove_if_unlocked(path)
             directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run))
-            # Workers inherit the open directory, and with it the lock.
+            # Workers inherit the open directory and the lock on it.
             descriptor = os.open(directory, os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
@@ -64,10 +64,10 @@ def _locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove_if_left(directory: Path) -> None:
+def _remove_if_unlocked(directory: Path) -> None:
     try:
         descriptor = os.open(directory, os.O_RDONLY)
-    except FileNotFoundError:  # its server ended meanwhile
+    except FileNotFoundError:  # its server has removed it
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

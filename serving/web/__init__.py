@@ -1,1 +1,1 @@
-"""Pages for people: HTML made here, of what the cache answers, with no script and no request to anybody else."""
+"""HTML pages, rendered on the server from cached responses, without scripts and external requests."""

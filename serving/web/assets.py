@@ -1,4 +1,4 @@
-"""The stylesheet and the icon: read once, compressed once, under names that change with their content."""
+"""The stylesheet and the icon: loaded and compressed once, under paths with a digest of their content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 
-from serving.cache.responses import Stored
+from serving.cache.responses import StoredBody
 
 __all__ = ["Asset", "load_assets"]
 
@@ -18,23 +18,23 @@ class Asset:
     """A file that never changes under its path.
 
     Args:
-        path: names the digest of its content.
+        path: URL path with the digest of its content.
         media_type: its content type.
         stored: its bytes.
     """
 
     path: str
     media_type: str
-    stored: Stored
+    stored: StoredBody
 
 
 def load_assets() -> dict[str, Asset]:
-    """Every asset, by the name of its file."""
+    """All assets, by file name."""
     found = {}
     for name, media_type in _TYPES.items():
         body = (resources.files("serving.web") / "static" / name).read_bytes()
         digest = hashlib.blake2b(body, digest_size=8).hexdigest()
         stem, _, suffix = name.partition(".")
         path = f"/assets/{stem}.{digest}.{suffix}"
-        found[name] = Asset(path, media_type, Stored.of(body, 0))
+        found[name] = Asset(path, media_type, StoredBody.of(body, 0))
     return found

@@ -1,4 +1,4 @@
-"""`/catalog`: dbt's own documentation, as `ladder docs` left it, and what its scripts may do."""
+"""`/catalog`: the dbt documentation that `ladder docs` generates, with a policy for its scripts."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.cache.responses import Stored
+from serving.cache.responses import StoredBody
 
 __all__ = ["CATALOG_FILE", "Catalog", "CatalogPage"]
 
 CATALOG_FILE = Path("dbt") / "docs" / "index.html.gz"
-"""Where it lies below LADDER_HOME."""
+"""Path below LADDER_HOME."""
 _SCRIPT = re.compile(rb"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogPage:
-    """The page as it is sent.
+    """The documentation page.
 
     Args:
         stored: HTML.
-        etag: stands for its content.
-        policy: its Content-Security-Policy: its own scripts, by their digests, and nothing from elsewhere.
+        etag: its entity tag.
+        policy: its Content-Security-Policy: allows its own scripts by digest, and no external resource.
     """
 
-    stored: Stored
+    stored: StoredBody
     etag: str
     policy: str
 
 
 class Catalog:
-    """The file, read at the first request and when it has changed.
+    """The documentation file, loaded at the first request and after changes.
 
     Args:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read: tuple[tuple[int, int], CatalogPage] | None = None
+        self._loaded: tuple[tuple[int, int], CatalogPage] | None = None
 
     async def read(self) -> CatalogPage | None:
-        """The page; None where nobody made it."""
+        """The page; None if the file does not exist."""
         try:
             state = self._path.stat()
             version = (state.st_mtime_ns, state.st_size)
-            if self._read is None or self._read[0] != version:
-                # Some megabytes, for which the other requests of this process do not wait.
-                self._read = (version, await asyncio.to_thread(_load, self._path))
+            if self._loaded is None or self._loaded[0] != version:
+                # In a thread, because decompressing some megabytes would delay other requests.
+                self._loaded = (version, await asyncio.to_thread(_load, self._path))
         except FileNotFoundError:
             return None
-        return self._read[1]
+        return self._loaded[1]
 
 
 def _load(path: Path) -> CatalogPage:
@@ -68,4 +68,4 @@ def _load(path: Path) -> CatalogPage:
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     tag = hashlib.blake2b(compressed, digest_size=12).hexdigest()
-    return CatalogPage(Stored.of(body, 0), f'W/"{tag}"', policy)
+    return CatalogPage(StoredBody.of(body, 0), f'W/"{tag}"', policy)

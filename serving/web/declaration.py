@@ -1,4 +1,4 @@
-"""What a page is: an address, its parameters, and a view that reads what the template of the same name shows."""
+"""Page declarations: a path, its parameters, and a view that reads the data for the template of the same name."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from serving.endpoints import Parameter, Value
-from serving.errors import Refusal
-from serving.web.reading import Reader
+from serving.errors import ApiError
+from serving.web.endpoint_reader import EndpointReader
 
 __all__ = ["Page", "Values", "View", "href"]
 
 Values = Mapping[str, Value]
-"""Parameters of a page after validation; None where a filter is not set."""
+"""Parameters of a page after validation; None for a filter that is not set."""
 
-View = Callable[[Reader, Values], Awaitable[dict[str, Any]]]
-"""Reads through the cache, and returns what the template needs."""
+View = Callable[[EndpointReader, Values], Awaitable[dict[str, Any]]]
+"""Reads endpoints through the cache and returns the context of the template."""
 
-_WHOLE_NUMBER = re.compile("[0-9]{1,9}")
+_INTEGER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Page:
 
     Args:
         name: its template is `templates/<name>.html`.
-        path: with its parameters in braces.
-        view: what it reads.
-        parameters: in the path or the query; what else a query has is passed over.
-        max_age_s: seconds that it may be kept, here and by browsers.
-        tells_age: says how old something is, so that it is made anew for each request and kept by nobody.
+        path: URL path with parameters in braces.
+        view: reads its data.
+        parameters: parameters of path and query; other parameters of a query are ignored.
+        max_age_s: lifetime in seconds, in the page cache and in browsers.
+        has_live_age: whether it shows the age of data, so that it is rendered for each request and never cached.
     """
 
     name: str
@@ -41,22 +41,22 @@ class Page:
     view: View
     parameters: tuple[Parameter, ...] = ()
     max_age_s: int = 5 * 60
-    tells_age: bool = False
+    has_live_age: bool = False
 
     def values(self, path: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Value]:
-        """The parameters of a request; an empty field of a form is one that was left out.
+        """The parameters of a request; an empty form field counts as missing.
 
         Raises:
-            Refusal: 404 for a path, 422 for a filter that cannot be.
+            ApiError: 404 for an invalid path, 422 for an invalid filter.
         """
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         for parameter in self.parameters:
             text = (path if parameter.in_path else query).get(parameter.name) or None
-            found[parameter.name] = parameter.default if text is None else _value(parameter, text)
-        return found
+            values[parameter.name] = parameter.default if text is None else _parse_value(parameter, text)
+        return values
 
     def target(self, values: Values) -> str:
-        """The one spelling of a request's path and query."""
+        """The canonical path and query of a request."""
         return href(
             self.path.format_map({name: quote(str(value), safe="") for name, value in values.items()}),
             **{parameter.name: values[parameter.name] for parameter in self.parameters if not parameter.in_path},
@@ -64,25 +64,25 @@ class Page:
 
 
 def href(path: str, **query: Value) -> str:
-    """A link below this site; filters that are not set are left out."""
-    given = {name: str(value) for name, value in sorted(query.items()) if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    """A link within the site; filters that are not set are left out."""
+    filters = {name: str(value) for name, value in sorted(query.items()) if value is not None}
+    return f"{path}?{urlencode(filters)}" if filters else path
 
 
-def _value(parameter: Parameter, text: str) -> Value:
+def _parse_value(parameter: Parameter, text: str) -> Value:
     value: Value = text
-    is_fit = "\0" not in text
+    is_valid = "\0" not in text
     if parameter.type is int:
-        is_fit = bool(_WHOLE_NUMBER.fullmatch(text))
-        value = int(text) if is_fit else None
-    if is_fit and parameter.choices:
-        is_fit = value in parameter.choices
-    if is_fit and parameter.pattern is not None:
-        is_fit = bool(re.fullmatch(parameter.pattern, text))
-    if is_fit:
+        is_valid = bool(_INTEGER.fullmatch(text))
+        value = int(text) if is_valid else None
+    if is_valid and parameter.choices:
+        is_valid = value in parameter.choices
+    if is_valid and parameter.pattern is not None:
+        is_valid = bool(re.fullmatch(parameter.pattern, text))
+    if is_valid:
         return value
     if parameter.in_path:
-        raise Refusal(404, "not_found", "there is no such page")
+        raise ApiError(404, "not_found", "there is no such page")
     known = ", ".join(map(str, parameter.choices))
-    hint = f"it is one of {known}" if known else "it has characters or a form that no such thing has"
-    raise Refusal(422, "invalid_parameter", f"“{text[:64]}” is no {parameter.name.replace('_', ' ')}: {hint}")
+    hint = f"choose one of {known}" if known else "its length or its characters are not allowed"
+    raise ApiError(422, "invalid_parameter", f"“{text[:64]}” is not a valid {parameter.name.replace('_', ' ')}: {hint}")

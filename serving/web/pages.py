@@ -1,25 +1,25 @@
-"""Every page of the site, declared."""
+"""Declarations of all pages."""
 
 from __future__ import annotations
 
 from serving.endpoints import Parameter
-from serving.endpoints.cursors import MAX_LENGTH
+from serving.endpoints.cursors import MAX_CURSOR_LENGTH
 from serving.endpoints.fields import GAMES, ID, PLAYER
 from serving.web.declaration import Page
-from serving.web.views import boards, freshness, heroes, maps, overview, players, search
+from serving.web.views import freshness, heroes, leaderboards, maps, overview, players, search
 
 __all__ = ["PAGES"]
 
-_CURSOR = Parameter("cursor", str, "where the page begins", pattern=f"^[A-Za-z0-9_-]{{1,{MAX_LENGTH}}}$")
+_CURSOR = Parameter("cursor", str, "start of the page", pattern=f"^[A-Za-z0-9_-]{{1,{MAX_CURSOR_LENGTH}}}$")
 _GAME = Parameter("game", str, "game", choices=GAMES)
 
 PAGES: tuple[Page, ...] = (
     Page("overview", "/", overview.view, (_GAME,)),
     Page(
-        "board",
+        "leaderboard",
         "/boards/{board}",
-        boards.view,
-        (Parameter("board", str, "name of the board", in_path=True, pattern="^[a-z0-9_]{1,64}$"), _CURSOR),
+        leaderboards.view,
+        (Parameter("board", str, "name of the leaderboard", in_path=True, pattern="^[a-z0-9_]{1,64}$"), _CURSOR),
     ),
     Page("player", "/players/{game}/{player_id}", players.player, PLAYER),
     Page("matches", "/players/{game}/{player_id}/matches", players.matches, (*PLAYER, _CURSOR)),
@@ -30,7 +30,7 @@ PAGES: tuple[Page, ...] = (
         (
             Parameter("window_days", int, "length of a window in days", default=7, choices=(7, 30)),
             Parameter("rank_bracket", str, "bracket of the matches", default="all", choices=("all", *heroes.BRACKETS)),
-            Parameter("sort", str, "what the list is ordered by", default="change", choices=tuple(heroes.SORTS)),
+            Parameter("sort", str, "sort order of the list", default="change", choices=tuple(heroes.SORTS)),
         ),
     ),
     Page(
@@ -39,7 +39,7 @@ PAGES: tuple[Page, ...] = (
         heroes.hero,
         (
             Parameter("game", str, "game", in_path=True, choices=GAMES),
-            Parameter("character_id", str, "the source's own id", in_path=True, pattern=ID),
+            Parameter("character_id", str, "id in the source", in_path=True, pattern=ID),
             Parameter("rank_bracket", str, "only this bracket", choices=heroes.BRACKETS),
         ),
     ),
@@ -48,8 +48,8 @@ PAGES: tuple[Page, ...] = (
         "search",
         "/search",
         search.view,
-        (Parameter("prefix", str, "beginning of a name", pattern=r"^[^\x00-\x1f\x7f]{1,64}$"), _GAME),
+        (Parameter("prefix", str, "start of the name", pattern=r"^[^\x00-\x1f\x7f]{1,64}$"), _GAME),
         max_age_s=2 * 60,
     ),
-    Page("freshness", "/freshness", freshness.view, tells_age=True),
+    Page("freshness", "/freshness", freshness.view, has_live_age=True),
 )

@@ -1,4 +1,4 @@
-"""Templates to HTML, and refusals in words that a person understands."""
+"""Renders templates to HTML, and errors as pages for people."""
 
 from __future__ import annotations
 
@@ -10,52 +10,55 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from serving.cache.watcher import Watcher
+from serving.cache.generation_watcher import GenerationWatcher
 from serving.endpoints.fields import GAMES
-from serving.endpoints.generations import Published
-from serving.errors import Refusal
+from serving.endpoints.generations import PublishedGeneration
+from serving.errors import ApiError
 from serving.web.assets import load_assets
 from serving.web.declaration import Page, Values, href
-from serving.web.words import FILTERS
+from serving.web.formatting import FILTERS
 
-__all__ = ["Rendering"]
+__all__ = ["PageRenderer"]
 
-_WORDS: dict[str, tuple[str, str]] = {
+_ERROR_TEXTS: dict[str, tuple[str, str]] = {
     "unknown_player": (
         "No such player",
-        "No match or profile of a player with this id has been read. Look the name up, or check the id.",
+        "No match or profile of a player with this id has been ingested. Search by name, or check the id.",
     ),
-    "unknown_board": ("No such board", "There is no board of this name. All boards are on the first page."),
-    "unknown_hero": ("No such hero", "No match of a hero with this id has been read."),
-    "not_found": ("Nothing is here", "The address leads nowhere. All pages are in the menu above."),
+    "unknown_board": (
+        "No such leaderboard",
+        "There is no leaderboard with this name. The start page lists all leaderboards.",
+    ),
+    "unknown_hero": ("No such hero", "No match of a hero with this id has been ingested."),
+    "not_found": ("Page not found", "There is no page at this address. The menu above lists all pages."),
     "invalid_cursor": (
-        "This page of the list is gone",
-        "The link to it was cut short or changed. Begin again at the first page.",
+        "Invalid page of a list",
+        "The link was truncated or changed. Start again at the first page.",
     ),
     "not_published": (
         "Nothing is published yet",
-        "The first run of the pipeline has not ended. Reload this page when it has.",
+        "The first pipeline run has not finished. Reload this page when it has.",
     ),
     "database_unavailable": (
         "The database cannot be reached",
-        "Pages that were read lately are still shown; this one was not among them. Try again in a moment.",
+        "Recently viewed pages are still available; this one is not. Try again in a moment.",
     ),
-    "overloaded": ("Too many are asking at once", "Try again in a moment."),
-    "query_timeout": ("This took too long", "The database is busy. Try again in a moment."),
+    "overloaded": ("Too many requests at once", "Try again in a moment."),
+    "query_timeout": ("The query took too long", "The database is busy. Try again in a moment."),
     "mart_missing": (
         "A part of the data is missing",
-        "What is published does not have the form that this page reads. The next run of the pipeline mends that.",
+        "The published data lacks columns that this page reads. The next pipeline run will fix that.",
     ),
 }
 
 
-class Rendering:
-    """The templates, compiled when they are needed first."""
+class PageRenderer:
+    """The templates, compiled at first use."""
 
     def __init__(self) -> None:
         self.assets = load_assets()
         self.digest = _digest()
-        """Of everything that makes a page out of data."""
+        """Digest of all files of this package, so that a change of a template changes the entity tags."""
         self._templates = Environment(
             loader=PackageLoader("serving.web"),
             autoescape=True,
@@ -72,40 +75,40 @@ class Rendering:
         self,
         page: Page,
         values: Values,
-        shown: Mapping[str, Any],
-        published: Published,
-        outage: Watcher | None = None,
+        context: Mapping[str, Any],
+        published: PublishedGeneration,
+        outage: GenerationWatcher | None = None,
         *,
-        is_whole: bool = True,
+        is_consistent: bool = True,
     ) -> str:
-        """A page of data.
+        """Render a page with data.
 
         Args:
-            page: which.
+            page: the page.
             values: its parameters.
-            shown: what its view read.
-            published: the generation of that.
-            outage: says since when nothing is confirmed, where it may be stale.
-            is_whole: whether all of it is of that generation, and nothing of the next one.
+            context: the data that its view read.
+            published: generation of the data.
+            outage: the watcher, if the data may be stale; None otherwise.
+            is_consistent: whether all data is of that generation.
         """
         base = {"page": page.name, "values": values, "published": published, "outage": outage}
-        return self._templates.get_template(f"{page.name}.html").render(**base, is_whole=is_whole, **shown)
+        return self._templates.get_template(f"{page.name}.html").render(**base, is_consistent=is_consistent, **context)
 
-    def refusal(self, refusal: Refusal, published: Published | None) -> str:
-        """Why there is no page."""
-        title, text = _WORDS.get(refusal.code, (refusal.message.capitalize(), ""))
-        if refusal.code == "invalid_parameter":
-            title, text = "This filter cannot be", refusal.message
-        return self._plain("refusal", published, title=title, text=text, status=refusal.status)
+    def error_page(self, error: ApiError, published: PublishedGeneration | None) -> str:
+        """Render an error."""
+        title, text = _ERROR_TEXTS.get(error.code, (error.message.capitalize(), ""))
+        if error.code == "invalid_parameter":
+            title, text = "Invalid filter", error.message
+        return self._render_without_data("error", published, title=title, text=text, status=error.status)
 
-    def without_catalog(self, published: Published | None) -> str:
-        """How to make the catalogue that is not there."""
-        return self._plain("without_catalog", published)
+    def catalog_missing(self, published: PublishedGeneration | None) -> str:
+        """Render the instructions for generating the missing catalogue."""
+        return self._render_without_data("catalog_missing", published)
 
-    def _plain(self, name: str, published: Published | None, **shown: Any) -> str:
+    def _render_without_data(self, name: str, published: PublishedGeneration | None, **context: Any) -> str:
         base: dict[str, Any] = {"page": name, "values": {}, "published": published, "outage": None}
-        base["is_whole"] = True
-        return self._templates.get_template(f"{name}.html").render(**base, **shown)
+        base["is_consistent"] = True
+        return self._templates.get_template(f"{name}.html").render(**base, **context)
 
 
 def _digest() -> str:

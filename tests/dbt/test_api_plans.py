@@ -35,9 +35,9 @@ AFTER = {"text": "x", "integer": 5, "date": "2026-01-01", "timestamp": "2026-01-
     "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.name not in WHOLE], ids=lambda one: one.name
 )
 def test_a_query_reads_no_mart_as_a_whole(project: Project, endpoint: Endpoint) -> None:
-    keyset = endpoint.page.keyset if endpoint.page is not None else ()
+    keyset = endpoint.pagination.keyset if endpoint.pagination is not None else ()
     positions: list[dict[str, Any]] = [{}, {f"after_{column.name}": AFTER[column.type] for column in keyset}]
-    for statement in filter(None, (endpoint.sql, endpoint.known)):
+    for statement in filter(None, (endpoint.sql, endpoint.exists_sql)):
         for position in positions:
             found = list(scans(plan(project, statement, {**ASKED, **position})))
             assert found

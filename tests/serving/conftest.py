@@ -1,4 +1,4 @@
-"""Published marts, and APIs over them: a process takes seconds to start, so tests share what they do not break."""
+"""Published marts, and APIs over them. Processes take seconds to start, so tests share those that they do not break."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import pytest
 from serving.cache.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
-from tests.serving.clients import generation_of, seconds_until
+from tests.serving.http_clients import generation_of, seconds_until
 from tests.serving.marts import Marts
 
 
 def redis_url(database: Database) -> str:
-    """Where the test's own cache is."""
+    """URL of the test's cache."""
     assert database.settings.redis_url is not None
     return database.settings.redis_url.get_secret_value()
 
 
 def api_of(database: Database, *, workers: int = 1, **settings: Any) -> AbstractContextManager[str]:
-    """A serving process over a database, with settings of its own."""
+    """A serving process over a database, with its own settings."""
     changed = database.settings.model_copy(update=settings)
     return background(changed, database.url("serving"), redis_url(database), workers=workers)
 
 
 @dataclass(frozen=True)
-class Pair:
+class ApiPair:
     """Two serving processes over the same marts and cache.
 
     Attributes:
-        marts: tests may change and publish them.
+        marts: the marts, which tests may change and publish.
         one: base URL.
         other: base URL.
     """
@@ -45,12 +45,12 @@ class Pair:
 
     @property
     def redis_url(self) -> str:
-        """Where their cache is."""
+        """URL of their cache."""
         return redis_url(self.marts.database)
 
     def publish(self) -> int:
         """Publish the idle colour; returns the generation."""
-        generation = self.marts.turn()
+        generation = self.marts.promote()
         publish_cache(self.redis_url, generation)
         return generation.generation
 
@@ -60,7 +60,7 @@ def marts(database: Database) -> Marts:
     """Marts of a fresh database, published as generation 1."""
     marts = Marts(database)
     marts.create()
-    publish_cache(redis_url(database), marts.turn())
+    publish_cache(redis_url(database), marts.promote())
     return marts
 
 
@@ -70,7 +70,7 @@ def reader_marts(create_database: Callable[[], AbstractContextManager[Database]]
     with create_database() as database:
         marts = Marts(database)
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
+        publish_cache(redis_url(database), marts.promote())
         yield marts
 
 
@@ -82,18 +82,18 @@ def reader(reader_marts: Marts) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def _processes(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Pair]:
+def _processes(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[ApiPair]:
     with create_database() as database:
         marts = Marts(database)
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
+        publish_cache(redis_url(database), marts.promote())
         with api_of(database) as one, api_of(database) as other:
-            yield Pair(marts, one, other)
+            yield ApiPair(marts, one, other)
 
 
 @pytest.fixture
-def pair(_processes: Pair) -> Pair:
-    """Two processes that know a generation of which nothing is cached anywhere; their counts run on.
+def pair(_processes: ApiPair) -> ApiPair:
+    """Two processes that serve a generation of which nothing is cached; their counters are not reset.
 
     Both colours hold the same rows.
     """
@@ -105,7 +105,7 @@ def pair(_processes: Pair) -> Pair:
 
 
 @pytest.fixture
-def api(pair: Pair) -> Iterator[httpx.Client]:
+def api(pair: ApiPair) -> Iterator[httpx.Client]:
     """A client of one of the pair."""
     with httpx.Client(base_url=pair.one) as client:
         yield client

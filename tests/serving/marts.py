@@ -1,4 +1,4 @@
-"""Marts under their contracts, with a few rows, published through the warehouse's own switch."""
+"""Marts with the columns of their contracts and a few rows, published by the warehouse's own promotion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROWS = Path(__file__).with_name("marts.sql").read_text()
 
 
 def _table(name: str) -> sql.Composed:
-    """What dbt makes of a mart's contract."""
+    """The table that dbt creates for a mart's contract."""
     contract = _CONTRACTS[name]
     columns = [
         sql.SQL("{} {}{}").format(
@@ -44,8 +44,8 @@ class Marts:
     database: Database
 
     def create(self) -> None:
-        """Fill both colours with the same rows."""
-        with self._owner() as connection:
+        """Create and fill the marts of both colours with the same rows."""
+        with self._owner_connection() as connection:
             for colour in ("blue", "green"):
                 connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(f"marts_{colour}")))
                 for name in ENDPOINT_MARTS:
@@ -53,21 +53,21 @@ class Marts:
                 connection.execute(_ROWS)
 
     def restore_idle(self) -> None:
-        """Undo every change of rows in the colour that nobody reads."""
+        """Restore the original rows of the idle colour."""
         names = sql.SQL(", ").join(map(sql.Identifier, ENDPOINT_MARTS))
         self.change_idle(sql.SQL("TRUNCATE {}").format(names))
         self.change_idle(_ROWS)
 
     def change_idle(self, statement: str | sql.Composed, parameters: Sequence[Any] | None = None) -> None:
-        """Run a statement in the colour that nobody reads."""
-        with self._owner() as connection:
+        """Run a statement in the idle colour."""
+        with self._owner_connection() as connection:
             live = current_generation(connection)
             colour = "green" if live is not None and live.colour == "blue" else "blue"
             connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(f"marts_{colour}")))
             connection.execute(statement, parameters)
 
-    def turn(self) -> Generation:
-        """Publish the idle colour in PostgreSQL, and tell nobody else."""
+    def promote(self) -> Generation:
+        """Promote the idle colour in PostgreSQL, without an announcement in Redis."""
         with build_session(self.database.url("transform")) as connection:
             live = current_generation(connection)
             colour: Literal["blue", "green"] = "green" if live is not None and live.colour == "blue" else "blue"
@@ -85,13 +85,13 @@ class Marts:
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Keep everybody from reading a mart."""
-        with self._owner() as connection, connection.transaction():
+        """Lock a mart against all readers."""
+        with self._owner_connection() as connection, connection.transaction():
             connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("marts", name)))
             yield
 
     def reads(self, name: str) -> int:
-        """How many times queries of any connection have gone through a mart, in either colour."""
+        """Number of scans of a mart by all connections, in both colours."""
         with psycopg.connect(self.database.admin_url, autocommit=True) as connection:
             connection.execute("SELECT pg_stat_clear_snapshot()")
             row = connection.execute(
@@ -103,8 +103,8 @@ class Marts:
         return int(row[0])
 
     @contextmanager
-    def _owner(self) -> Iterator[psycopg.Connection]:
-        # Named as dbt's sessions are: a publication waits until what these wrote is counted.
+    def _owner_connection(self) -> Iterator[psycopg.Connection]:
+        # The application name of dbt's sessions: a publication waits until the statistics of their writes are complete.
         with psycopg.connect(self.database.url("transform"), autocommit=True, application_name="dbt") as connection:
             connection.execute("SET ROLE ladder_marts_owner")
             yield connection

@@ -1,4 +1,4 @@
-"""A way to a server that may be slow or cut, on loopback."""
+"""A TCP proxy on loopback that can delay or break connections."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class Proxy:
-    """Passes bytes on, each so many seconds after it came.
+    """Forwards bytes, each after a delay.
 
     Attributes:
-        delay_s: seconds by which replies are late; may be changed at any time.
-        url: the server's URL by way of this.
+        delay_s: delay of replies in seconds; may be changed at any time.
+        url: URL of the server through this proxy.
     """
 
     def __init__(self, url: str) -> None:
@@ -23,17 +23,17 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._hushed: set[asyncio.StreamWriter] = set()
+        self._stopped: set[asyncio.StreamWriter] = set()
         self.delay_s = 0.0
         self.url = ""
 
     def cut(self) -> None:
-        """Break every connection."""
+        """Break all connections."""
         self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self._writers])
 
-    def hush(self) -> None:
-        """Let nothing through any more on the connections that stand, without breaking them."""
-        self._loop.call_soon_threadsafe(lambda: self._hushed.update(self._writers))
+    def stop_forwarding(self) -> None:
+        """Stop forwarding on the open connections, without breaking them."""
+        self._loop.call_soon_threadsafe(lambda: self._stopped.update(self._writers))
 
     async def _open(self) -> None:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -55,7 +55,7 @@ class Proxy:
         with suppress(OSError):
             while data := await source.read(65536):
                 if is_late and self.delay_s:
-                    # Like a long way: what follows is not held up by what is under way.
+                    # Like a long distance: later bytes are not delayed by earlier ones.
                     loop.call_later(self.delay_s, self._write, target, data)
                 else:
                     self._write(target, data)
@@ -63,7 +63,7 @@ class Proxy:
         target.close()
 
     def _write(self, target: asyncio.StreamWriter, data: bytes) -> None:
-        if not target.is_closing() and target not in self._hushed:
+        if not target.is_closing() and target not in self._stopped:
             target.write(data)
 
     async def _close(self) -> None:
@@ -76,8 +76,8 @@ class Proxy:
         await asyncio.sleep(0)
 
     @contextmanager
-    def standing(self) -> Iterator[Proxy]:
-        """Open it, and close it with the context."""
+    def running(self) -> Iterator[Proxy]:
+        """Open the proxy, and close it with the context."""
         self._thread.start()
         try:
             asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(5)

@@ -1,4 +1,4 @@
-"""What OpenAPI promises is what the marts' contracts say and what is answered; the documentation needs nobody else."""
+"""OpenAPI equals the contracts of the marts and the actual responses; the documentation loads nothing external."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ import psycopg
 import pytest
 from psycopg.pq.abc import PGresult
 
-from orchestration.dbt.contracts import COLUMNS_FILE, EXPOSURES_FILE, columns_module, contracts, exposures
+from orchestration.dbt.contracts import (
+    COLUMNS_FILE,
+    EXPOSURES_FILE,
+    FORMULAS_FILE,
+    columns_module,
+    contracts,
+    exposures,
+    formulas_module,
+)
 from serving.endpoints import ENDPOINTS, Endpoint
 from serving.endpoints.contracts import MARTS
 from tests.serving.marts import Marts
@@ -46,7 +54,7 @@ EXAMPLES = {
     "freshness": "/freshness",
 }
 UNKNOWN = {"players_compare": {"game": "cs2", "players": ["nobody", "no-one"]}}
-"""What to ask beside the path, so that the subject is unknown."""
+"""Query parameters with an unknown subject."""
 _OIDS = {
     "text": {25},
     "integer": {20, 21, 23},
@@ -55,14 +63,14 @@ _OIDS = {
     "date": {1082},
     "timestamp": {1184},
 }
-"""Types of PostgreSQL that become a type of answers."""
+"""Types of PostgreSQL by the type in responses."""
 _NARROWED = {
     ("leaderboard_entries", "rank"),
     ("player_matches", "played_at"),
     ("player_search", "display_name"),
     ("teams", "last_played_at"),
 }
-"""Columns that a mart has null, and the rows of an endpoint never: it leaves the others out."""
+"""Columns that are nullable in a mart but not in an endpoint, which excludes such rows."""
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +93,12 @@ def test_schemas_are_valid_and_complete(document: dict[str, Any]) -> None:
     schemas = []
     for methods in document["paths"].values():
         for operation in methods.values():
-            for answer in operation["responses"].values():
-                schemas += [content["schema"] for content in answer.get("content", {}).values()]
+            for response in operation["responses"].values():
+                schemas += [content["schema"] for content in response.get("content", {}).values()]
             for parameter in operation.get("parameters", []):
                 schemas.append(parameter["schema"])
                 assert parameter["description"]
-    # Errors have one schema, said often.
+    # All errors share one schema, so each schema is checked once.
     for schema in {str(schema): schema for schema in schemas}.values():
         jsonschema.Draft202012Validator.check_schema(schema)
     references = re.findall(r'"\$ref": ?"([^"]+)"', str(document).replace("'", '"'))
@@ -98,13 +106,13 @@ def test_schemas_are_valid_and_complete(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_answers_fit_their_schema(reader: httpx.Client, document: dict[str, Any], name: str) -> None:
+def test_responses_match_their_schema(reader: httpx.Client, document: dict[str, Any], name: str) -> None:
     (endpoint,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == name)
     responses = document["paths"][f"/api/v1{endpoint.path}"]["get"]["responses"]
 
-    def check(answer: httpx.Response) -> None:
-        schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]
-        jsonschema.Draft202012Validator(schema).validate(answer.json())
+    def check(response: httpx.Response) -> None:
+        schema = responses[str(response.status_code)]["content"]["application/json"]["schema"]
+        jsonschema.Draft202012Validator(schema).validate(response.json())
 
     found = reader.get(f"/api/v1{EXAMPLES[name]}")
     assert found.status_code == 200
@@ -116,21 +124,30 @@ def test_answers_fit_their_schema(reader: httpx.Client, document: dict[str, Any]
     check(unknown)
     assert ("404" in responses) == bool(endpoint.subject)
     if endpoint.subject:
-        nobody = {
+        unknown_subject = {
             parameter.name: parameter.choices[0] if parameter.choices else "nobody"
             for parameter in endpoint.parameters
             if parameter.in_path
         }
-        missing = reader.get(f"/api/v1{endpoint.path.format_map(nobody)}", params=UNKNOWN.get(name))
+        missing = reader.get(f"/api/v1{endpoint.path.format_map(unknown_subject)}", params=UNKNOWN.get(name))
         assert missing.status_code == 404
         check(missing)
 
 
-def test_columns_are_those_of_the_marts_contracts() -> None:
+def test_columns_equal_the_contracts_of_the_marts() -> None:
     assert COLUMNS_FILE.read_text() == columns_module(contracts()), "run `make contracts`"
 
 
-def test_dbt_knows_who_reads_its_marts() -> None:
+def test_formulas_equal_the_dbt_macros() -> None:
+    assert FORMULAS_FILE.read_text() == formulas_module(), "run `make contracts`"
+
+
+def test_no_query_contains_a_formula_of_its_own() -> None:
+    for path in (COLUMNS_FILE.parent / "sql").glob("*.sql"):
+        assert not re.search(r"round\(|sqrt\(|1\.96|::numeric", path.read_text(), re.IGNORECASE), path.name
+
+
+def test_exposures_equal_the_endpoints() -> None:
     assert EXPOSURES_FILE.read_text() == exposures(), "run `make contracts`"
 
 
@@ -139,15 +156,15 @@ def test_a_query_returns_the_declared_columns_in_their_types(reader_marts: Marts
     with psycopg.connect(reader_marts.database.url("serving")) as connection:
         result = run(connection, endpoint)
     found = {result.fname(place).decode(): result.ftype(place) for place in range(result.nfields)}
-    declared = {*endpoint.columns, *(endpoint.page.keyset if endpoint.page is not None else ())}
+    declared = {*endpoint.columns, *(endpoint.pagination.keyset if endpoint.pagination is not None else ())}
     assert set(found) == {column.name for column in declared}
     for column in declared:
         assert found[column.name] in _OIDS[column.type], column.name
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_what_is_a_marts_own_column_is_declared_as_its_contract_has_it(reader_marts: Marts, endpoint: Endpoint) -> None:
-    keyset = endpoint.page.keyset if endpoint.page is not None else ()
+def test_columns_of_marts_are_declared_as_in_their_contracts(reader_marts: Marts, endpoint: Endpoint) -> None:
+    keyset = endpoint.pagination.keyset if endpoint.pagination is not None else ()
     declared = {column.name: column for column in (*endpoint.columns, *keyset)}
     with psycopg.connect(reader_marts.database.url("serving")) as connection:
         origins = {
@@ -168,7 +185,7 @@ def test_what_is_a_marts_own_column_is_declared_as_its_contract_has_it(reader_ma
 
 
 def run(connection: psycopg.Connection, endpoint: Endpoint) -> PGresult:
-    """An endpoint's query, asked for nothing."""
+    """Run an endpoint's query with all parameters null."""
     values = dict.fromkeys(re.findall(r"%\((\w+)\)s", endpoint.sql))
     result = connection.execute(endpoint.sql, values).pgresult
     assert result is not None
@@ -176,26 +193,26 @@ def run(connection: psycopg.Connection, endpoint: Endpoint) -> PGresult:
 
 
 def test_the_documentation_page_shows_every_endpoint_and_loads_nothing(reader: httpx.Client) -> None:
-    answer = reader.get("/docs")
-    assert answer.headers["content-type"].startswith("text/html")
+    response = reader.get("/docs")
+    assert response.headers["content-type"].startswith("text/html")
     for endpoint in ENDPOINTS:
-        assert f"GET /api/v1{endpoint.path}" in answer.text
+        assert f"GET /api/v1{endpoint.path}" in response.text
         for column in endpoint.columns:
-            assert column.name in answer.text
-    assert "<script" not in answer.text
-    assert not re.search(r"(?:src|href)=\"(?!/)", answer.text)
-    assert not re.search(r"url\(|@import", answer.text)
+            assert column.name in response.text
+    assert "<script" not in response.text
+    assert not re.search(r"(?:src|href)=\"(?!/)", response.text)
+    assert not re.search(r"url\(|@import", response.text)
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_who_has_the_document_gets_a_304_and_it_is_compressed(reader: httpx.Client, path: str) -> None:
+def test_the_document_is_compressed_and_revalidated(reader: httpx.Client, path: str) -> None:
     first = reader.get(path, headers={"Accept-Encoding": "gzip"})
     assert (first.status_code, first.headers["content-encoding"]) == (200, "gzip")
     again = reader.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_the_document_says_how_a_key_is_shown(reader: httpx.Client) -> None:
+def test_the_document_describes_the_headers_for_keys(reader: httpx.Client) -> None:
     document = reader.get("/openapi.json").json()
     named = {scheme for way in document["security"] for scheme in way}
     assert named == set(document["components"]["securitySchemes"]) == {"bearer", "key"}

@@ -1,4 +1,4 @@
-"""Whatever the OpenAPI document allows or forbids is answered as it says: status, content type, headers and body."""
+"""Responses to valid and invalid requests match the OpenAPI document: status, content type, headers and body."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KNOWN: dict[tuple[str, ...], dict[str, str]] = {
     ("game", "team_id"): {"game": "cs2", "team_id": "t-1"},
     ("game", "league_id"): {"game": "cs2", "league_id": "l-1"},
 }
-"""Subjects that exist, by the names of their path's parameters: random ones never do."""
+"""Existing subjects by the names of their path parameters; random ones never exist."""
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ KNOWN: dict[tuple[str, ...], dict[str, str]] = {
         pytest.param(250, 10_000, id="long", marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
     ],
 )
-def test_every_answer_is_one_that_the_document_describes(reader: httpx.Client, examples: int, at_least: int) -> None:
+def test_every_response_is_one_that_the_document_describes(reader: httpx.Client, examples: int, at_least: int) -> None:
     load_all_checks()
     (acceptance,) = CHECKS.get_by_names(["positive_data_acceptance"])
-    refused = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 404, 414, 422, 431]}}}
-    config = schemathesis.Config.from_dict(refused)
+    rejection_statuses = {"checks": {"negative_data_rejection": {"expected-statuses": [400, 404, 414, 422, 431]}}}
+    config = schemathesis.Config.from_dict(rejection_statuses)
     schema = schemathesis.openapi.from_url(f"{reader.base_url}/openapi.json", config=config)
     sent = 0
     with requests.Session() as session:
@@ -43,22 +43,22 @@ def test_every_answer_is_one_that_the_document_describes(reader: httpx.Client, e
         def send(case: Case) -> None:
             nonlocal sent
             sent += 1
-            # A cursor that looks like one may still be none of the list: 400.
+            # A well-formed cursor may still belong to another list: 400.
             excluded = [acceptance] if "cursor" in case.query else []
             case.call_and_validate(session=session, excluded_checks=excluded)
 
         for result in schema.get_all_operations():
             operation = result.ok()
-            for mode, subject in ways(operation):
-                settled = settings(
+            for mode, subject in request_kinds(operation):
+                configured = settings(
                     max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
                 )
-                settled(given(case=operation.as_strategy(mode, path_parameters=subject))(send))()
+                configured(given(case=operation.as_strategy(mode, path_parameters=subject))(send))()
     assert sent >= at_least
 
 
-def ways(operation: APIOperation) -> Iterator[tuple[GenerationMode, Mapping[str, str] | None]]:
-    """How to make requests of an operation: as it allows, of somebody who exists, and as it forbids."""
+def request_kinds(operation: APIOperation) -> Iterator[tuple[GenerationMode, Mapping[str, str] | None]]:
+    """Kinds of requests of an operation: valid, valid for an existing subject, and invalid."""
     in_path = tuple(parameter.name for parameter in operation.path_parameters)
     yield GenerationMode.POSITIVE, None
     if in_path:

@@ -1,4 +1,4 @@
-"""Under load, publications and outages cost readers no more than a moment: `--log-cli-level info` says how long."""
+"""Under load, publications and outages delay readers only briefly: `--log-cli-level info` shows the times."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ import redis
 
 from serving.cache.publish import publish_cache
 from serving.run import background
-from tests.serving.clients import generation_of, seconds_until
-from tests.serving.conftest import Pair
-from tests.serving.load import Reads, reading
+from tests.serving.conftest import ApiPair
+from tests.serving.http_clients import generation_of, seconds_until
 from tests.serving.marts import Marts
 from tests.serving.proxies import Proxy
-from tests.serving.test_outages import Installation, installation, standing
+from tests.serving.sustained_reads import Reads, sustained_reads
+from tests.serving.test_outages import Installation, installation, module_installation
 
-__all__ = ["installation", "standing"]
+__all__ = ["installation", "module_installation"]
 
 RENAME = "UPDATE leaderboard_entries SET display_name = %s"
 BOARD = "/api/v1/leaderboards/dota2_matches"
@@ -49,17 +49,17 @@ class Body(msgspec.Struct):
 
 
 def publish_renamed(marts: Marts, redis_url: str, name: str) -> int:
-    """Publish with every entry named so; returns the generation."""
+    """Publish with one name for all entries; returns the generation."""
     marts.change_idle(RENAME, [name])
-    generation = marts.turn()
+    generation = marts.promote()
     publish_cache(redis_url, generation, serving_url=marts.database.url("serving"))
     return generation.generation
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no_mixture(pair: Pair) -> None:
-    """Every row says in which generation it was written; twenty pages and places are requested from two processes."""
+def test_a_hundred_thousand_reads_during_fifty_publications_are_correct(pair: ApiPair) -> None:
+    """Every row names the generation in which it was written; pages and places are requested from two processes."""
     random = Random(7)
     bases = (pair.one, pair.other)
     newest: Counter[int] = Counter()
@@ -79,7 +79,7 @@ def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no
             return f"{BOARD}/players/{random.randrange(HOT)}"
         return f"{BOARD}?limit={1 + random.randrange(HOT)}"
 
-    # As in life, who publishes is another process than who reads.
+    # As in production, the publisher is another process than the readers.
     publisher = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
     def publish() -> int:
@@ -89,12 +89,12 @@ def test_a_hundred_thousand_reads_during_fifty_publications_meet_no_error_and_no
         return generation
 
     first = publish()
-    with reading(bases, next_path, check=check):
+    with sustained_reads(bases, next_path, check=check):
         time.sleep(STEADY_S)
-    with reading(bases, next_path, check=check) as steady:
+    with sustained_reads(bases, next_path, check=check) as steady:
         time.sleep(STEADY_S)
     took: list[float] = []
-    with reading(bases, next_path, check=check) as reads:
+    with sustained_reads(bases, next_path, check=check) as reads:
         while len(took) < PUBLICATIONS or len(reads.seconds) < READS:
             began = time.perf_counter()
             publish()
@@ -155,13 +155,13 @@ def slow(installation: Installation, proxy: Proxy) -> Iterator[None]:
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("outage", [killed, flushed, full, slow], ids=lambda outage: outage.__name__)
-def test_redis_fails_under_load_and_nobody_sees_an_error(
+def test_a_redis_outage_under_load_causes_no_errors(
     installation: Installation, outage: Callable[[Installation, Proxy], Iterator[None]]
 ) -> None:
-    """Everything asked for is new, so that PostgreSQL answers it: with Redis, and without."""
+    """All requests are new, so PostgreSQL is queried for each, with and without Redis."""
     numbers = itertools.count(time.time_ns())
 
-    def unseen() -> str:
+    def new_path() -> str:
         return f"/api/v1/heroes/win-rates?patch_id={next(numbers)}"
 
     def is_stored() -> bool:
@@ -172,18 +172,18 @@ def test_redis_fails_under_load_and_nobody_sees_an_error(
 
     def throughput(reads: Reads, seconds: float) -> float:
         assert reads.failures == []
-        assert len(reads.seconds) > 50 * seconds, "hardly anybody was answered"
+        assert len(reads.seconds) > 50 * seconds, "hardly any request succeeded"
         return len(reads.seconds) / seconds
 
     with (
-        Proxy(installation.servers.redis_url).standing() as proxy,
+        Proxy(installation.servers.redis_url).running() as proxy,
         background(installation.settings, installation.database.url("serving"), proxy.url) as base,
     ):
         seconds_until(is_stored)
-        with reading([base], unseen) as reads:
+        with sustained_reads([base], new_path) as reads:
             time.sleep(STEADY_S)
         with_redis = throughput(reads, STEADY_S)
-        with outage(installation, proxy), reading([base], unseen) as reads:
+        with outage(installation, proxy), sustained_reads([base], new_path) as reads:
             time.sleep(STEADY_S)
         without = throughput(reads, STEADY_S)
         recovery = seconds_until(is_stored)

@@ -1,4 +1,4 @@
-"""Outages degrade: without Redis PostgreSQL answers, without PostgreSQL the cache does and says so."""
+"""Outages degrade the service: without Redis PostgreSQL is queried, without PostgreSQL the cache is served as stale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from serving.cache import keys
 from serving.cache.publish import publish_cache
 from serving.run import background
 from tests.conftest import Database
-from tests.serving.clients import count, generation_of, queries, seconds_until
+from tests.serving.http_clients import count, generation_of, queries, seconds_until
 from tests.serving.marts import Marts
 from tests.serving.proxies import Proxy
 from warehouse.core.settings import Settings
@@ -36,7 +36,7 @@ ServerName = Literal["postgres", "valkey"]
 
 
 class Installation:
-    """Servers of a home of their own, which tests may break, marts in them, and an API that outlives it all."""
+    """Servers in their own home that tests may break, with marts, and an API that survives the outages."""
 
     def __init__(self, home: Path) -> None:
         self.settings = Settings(home=home)
@@ -49,7 +49,7 @@ class Installation:
         self.database = Database(admin_url=self.servers.database_url, settings=self.settings)
         self.marts = Marts(self.database)
         self.marts.create()
-        publish_cache(self.servers.redis_url, self.marts.turn())
+        publish_cache(self.servers.redis_url, self.marts.promote())
         self.api = self._stack.enter_context(self.new_api())
         self.client = self._stack.enter_context(httpx.Client(base_url=self.api, timeout=30))
         return self
@@ -83,32 +83,32 @@ class Installation:
             process.resume()
 
     def restart(self) -> None:
-        """Start whatever was killed, on the port it had."""
+        """Restart killed servers on their ports."""
         self._stack.enter_context(running(self.settings))
 
     def recover(self) -> None:
-        """Bring everything up, and publish a generation of which nothing is cached."""
+        """Restart everything, and publish a generation of which nothing is cached."""
         self.thaw("postgres")
         self.thaw("valkey")
         self.restart()
         generation = self.publish()
 
         def is_whole() -> bool:
-            answer = self.get(self.unseen())
+            response = self.get(self.new_path())
             with redis.Redis.from_url(self.servers.redis_url) as cache:
                 is_stored = any(cache.scan_iter(f"ladder:*:{generation}-*"))
-            return answer.status_code == 200 and is_stored and generation_of(self.api) == generation
+            return response.status_code == 200 and is_stored and generation_of(self.api) == generation
 
         seconds_until(is_whole)
 
     def publish(self) -> int:
         """Publish the idle colour; returns the generation."""
-        generation = self.marts.turn()
+        generation = self.marts.promote()
         publish_cache(self.servers.redis_url, generation)
         return generation.generation
 
-    def unseen(self) -> str:
-        """A request that was never answered, so that not even a stale answer is there; reads character_win_rates."""
+    def new_path(self) -> str:
+        """A path that was never requested, so that no stale response exists; reads character_win_rates."""
         return f"/api/v1/heroes/win-rates?patch_id={next(self._numbers)}"
 
     def get(self, path: str) -> httpx.Response:
@@ -116,7 +116,7 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def standing() -> Iterator[Installation]:
+def module_installation() -> Iterator[Installation]:
     home = Path(tempfile.mkdtemp(prefix="ladder-outage-"))
     home.chmod(0o755)
     try:
@@ -127,42 +127,42 @@ def standing() -> Iterator[Installation]:
 
 
 @pytest.fixture
-def installation(standing: Installation) -> Installation:
-    """Recovered from what the test before did to it."""
-    standing.recover()
-    return standing
+def installation(module_installation: Installation) -> Installation:
+    """The installation, recovered from the previous test."""
+    module_installation.recover()
+    return module_installation
 
 
-POSTGRESQL_IS_GONE = "postgresql: it cannot be reached; cached answers serve, marked stale"
+POSTGRESQL_DOWN = "postgresql: cannot be reached; cached responses are served, marked stale"
 STALE = 'ladder_answers_total{tier="stale"}'
 
 
 def degraded(base: str) -> list[str]:
-    """What `/readyz` of a process that is ready says is missing."""
-    answer = httpx.get(f"{base}/readyz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
-    found: list[str] = answer.json().get("degraded", [])
+    """The degraded parts in the `/readyz` report of a ready process."""
+    response = httpx.get(f"{base}/readyz")
+    assert (response.status_code, response.json()["status"]) == (200, "ready")
+    found: list[str] = response.json().get("degraded", [])
     return found
 
 
-def is_stale(answer: httpx.Response) -> bool:
-    return bool(answer.headers.get("x-ladder-stale") == "1")
+def is_stale(response: httpx.Response) -> bool:
+    return bool(response.headers.get("x-ladder-stale") == "1")
 
 
-def test_without_redis_postgresql_answers_and_publications_are_still_seen(
+def test_without_redis_postgresql_is_queried_and_new_generations_are_served(
     installation: Installation, patience: float
 ) -> None:
     before = queries(installation.api)
     installation.kill("valkey")
     for limit in range(1, 30):
-        answer = installation.get(f"{BOARD}?limit={limit}")
-        assert answer.status_code == 200
-        assert not is_stale(answer)
+        response = installation.get(f"{BOARD}?limit={limit}")
+        assert response.status_code == 200
+        assert not is_stale(response)
     assert queries(installation.api) == before + 29
     ready = installation.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-    assert ready.json()["degraded"] == ["redis: it cannot be reached; PostgreSQL answers"]
-    generation = installation.marts.turn().generation
+    assert ready.json()["degraded"] == ["redis: cannot be reached; PostgreSQL is queried"]
+    generation = installation.marts.promote().generation
     assert seconds_until(lambda: installation.get(PLAYER).json()["meta"]["generation"] == generation) < 1.5 * patience
 
 
@@ -172,7 +172,7 @@ def test_redis_is_used_again_within_two_seconds_of_its_return(installation: Inst
     installation.restart()
 
     def is_stored() -> bool:
-        installation.get(installation.unseen())
+        installation.get(installation.new_path())
         with redis.Redis.from_url(installation.servers.redis_url) as cache:
             return any(cache.scan_iter("ladder:*:character_win_rates:*"))
 
@@ -180,9 +180,7 @@ def test_redis_is_used_again_within_two_seconds_of_its_return(installation: Inst
     assert "degraded" not in installation.get("/readyz").json()
 
 
-def test_a_redis_that_hangs_costs_a_few_requests_a_moment_and_the_rest_nothing(
-    installation: Installation, patience: float
-) -> None:
+def test_a_hung_redis_delays_only_a_few_requests(installation: Installation, patience: float) -> None:
     installation.freeze("valkey")
     times = []
     for limit in range(1, 60):
@@ -195,11 +193,9 @@ def test_a_redis_that_hangs_costs_a_few_requests_a_moment_and_the_rest_nothing(
     seconds_until(lambda: installation.get(f"{BOARD}?limit=100").status_code == 200)
 
 
-def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(
-    installation: Installation, patience: float
-) -> None:
+def test_a_slow_redis_delays_only_a_few_requests(installation: Installation, patience: float) -> None:
     with (
-        Proxy(installation.servers.redis_url).standing() as proxy,
+        Proxy(installation.servers.redis_url).running() as proxy,
         background(installation.settings, installation.database.url("serving"), proxy.url) as base,
         httpx.Client(base_url=base, timeout=30) as client,
     ):
@@ -209,16 +205,16 @@ def test_a_redis_that_is_slow_by_two_seconds_costs_a_few_requests_a_moment(
         times = []
         for _ in range(60):
             began = time.monotonic()
-            answer = client.get(installation.unseen())
-            assert answer.status_code == 200
-            assert not is_stale(answer)
+            response = client.get(installation.new_path())
+            assert response.status_code == 200
+            assert not is_stale(response)
             times.append(time.monotonic() - began)
         assert max(times) < 2 * patience
         assert sum(seconds > 0.2 * patience for seconds in times) <= 3
         proxy.delay_s = 0.0
 
         def is_stored() -> bool:
-            path = installation.unseen()
+            path = installation.new_path()
             client.get(path)
             with redis.Redis.from_url(installation.servers.redis_url) as cache:
                 return bool(cache.keys(f"ladder:*{path.partition('?')[2]}"))
@@ -234,7 +230,7 @@ def test_an_emptied_redis_is_filled_again(installation: Installation, patience: 
         assert seconds_until(lambda: any(cache.scan_iter("ladder:*:generation"))) < patience
 
 
-def test_a_full_redis_refuses_to_store_and_answers_go_out_all_the_same(installation: Installation) -> None:
+def test_a_full_redis_rejects_writes_and_requests_still_succeed(installation: Installation) -> None:
     with redis.Redis.from_url(installation.servers.redis_url) as cache:
         kept = cache.config_get("maxmemory*")
         cache.config_set("maxmemory-policy", "noeviction")
@@ -249,37 +245,37 @@ def test_a_full_redis_refuses_to_store_and_answers_go_out_all_the_same(installat
             cache.config_set("maxmemory-policy", kept["maxmemory-policy"])
 
 
-def test_without_postgresql_cached_answers_serve_marked_stale_and_others_say_when_to_ask_again(
+def test_without_postgresql_cached_responses_are_served_stale_and_others_get_a_retry_time(
     installation: Installation, patience: float
 ) -> None:
     first = installation.get(PLAYER)
     assert not is_stale(first)
     installation.kill("postgres")
-    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_IS_GONE])
-    answer = installation.get(PLAYER)
-    assert (answer.status_code, answer.content) == (200, first.content)
-    assert is_stale(answer)
-    assert answer.headers["warning"].startswith("110")
-    assert int(answer.headers["age"]) >= 0
-    # Who keeps it keeps it for five seconds more.
-    assert answer.headers["cache-control"] == f"public, max-age={int(answer.headers['age']) + 5}"
+    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_DOWN])
+    response = installation.get(PLAYER)
+    assert (response.status_code, response.content) == (200, first.content)
+    assert is_stale(response)
+    assert response.headers["warning"].startswith("110")
+    assert int(response.headers["age"]) >= 0
+    # Caches may keep it for five more seconds.
+    assert response.headers["cache-control"] == f"public, max-age={int(response.headers['age']) + 5}"
     tagged = httpx.get(installation.api + PLAYER, headers={"If-None-Match": first.headers["etag"]})
     assert tagged.status_code == 304
     assert is_stale(tagged)
     began = time.monotonic()
-    unseen = installation.unseen()
-    refused = installation.get(unseen)
+    new_path = installation.new_path()
+    rejected = installation.get(new_path)
     assert time.monotonic() - began < patience
-    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
-    assert int(refused.headers["retry-after"]) > 0
+    assert (rejected.status_code, rejected.json()["error"]["code"]) == (503, "database_unavailable")
+    assert int(rejected.headers["retry-after"]) > 0
     assert installation.get("/healthz").status_code == 200
     installation.restart()
-    assert seconds_until(lambda: installation.get(unseen).status_code == 200) < 3 * patience
+    assert seconds_until(lambda: installation.get(new_path).status_code == 200) < 3 * patience
     assert not is_stale(installation.get(PLAYER))
     assert degraded(installation.api) == []
 
 
-def test_each_answer_that_is_marked_stale_is_counted_as_stale_and_as_nothing_else(installation: Installation) -> None:
+def test_each_stale_response_is_counted_as_stale_only(installation: Installation) -> None:
     memory = 'ladder_answers_total{tier="memory"}'
     paths = [PLAYER, f"{BOARD}?limit=3", f"{PLAYER}?"]
     for path in paths:
@@ -291,7 +287,7 @@ def test_each_answer_that_is_marked_stale_is_counted_as_stale_and_as_nothing_els
     assert [count(installation.api, name) for name in (STALE, memory)] == [before[0] + 6, before[1]]
 
 
-def test_the_request_that_finds_postgresql_gone_is_answered_from_the_generation_before(
+def test_the_first_request_of_an_outage_is_served_from_the_previous_generation(
     installation: Installation,
 ) -> None:
     before = count(installation.api, STALE)
@@ -299,78 +295,78 @@ def test_the_request_that_finds_postgresql_gone_is_answered_from_the_generation_
     generation = installation.publish()
     seconds_until(lambda: generation_of(installation.api) == generation)
     installation.kill("postgres")
-    answer = installation.get(PLAYER)
-    assert (answer.status_code, answer.content) == (200, first.content)
-    assert is_stale(answer)
+    response = installation.get(PLAYER)
+    assert (response.status_code, response.content) == (200, first.content)
+    assert is_stale(response)
     assert count(installation.api, STALE) > before
 
 
-def test_a_process_that_begins_without_postgresql_serves_what_redis_holds(installation: Installation) -> None:
+def test_a_process_started_without_postgresql_serves_from_redis(installation: Installation) -> None:
     first = installation.get(PLAYER)
     installation.kill("postgres")
     with installation.new_api() as base:
-        answer = httpx.get(base + PLAYER)
-        assert (answer.status_code, answer.content) == (200, first.content)
-        assert is_stale(answer)
-        assert degraded(base) == [POSTGRESQL_IS_GONE]
-        assert httpx.get(base + installation.unseen()).status_code == 503
+        response = httpx.get(base + PLAYER)
+        assert (response.status_code, response.content) == (200, first.content)
+        assert is_stale(response)
+        assert degraded(base) == [POSTGRESQL_DOWN]
+        assert httpx.get(base + installation.new_path()).status_code == 503
 
 
-def test_with_both_gone_memory_serves(installation: Installation) -> None:
+def test_without_redis_and_postgresql_memory_is_served(installation: Installation) -> None:
     first = installation.get(PLAYER)
     installation.kill("valkey")
     installation.kill("postgres")
-    redis_is_gone = "redis: it cannot be reached; the answers in memory serve"
-    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_IS_GONE, redis_is_gone])
+    redis_down = "redis: cannot be reached; responses in memory are served"
+    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_DOWN, redis_down])
     assert installation.get(PLAYER).content == first.content
-    assert installation.get(installation.unseen()).status_code == 503
+    assert installation.get(installation.new_path()).status_code == 503
     with installation.new_api() as empty:
-        refused = httpx.get(f"{empty}/readyz")
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "database_unavailable")
+        rejected = httpx.get(f"{empty}/readyz")
+        assert (rejected.status_code, rejected.json()["error"]["code"]) == (503, "database_unavailable")
 
 
-def test_a_postgresql_that_hangs_is_given_up_in_time(installation: Installation, patience: float) -> None:
+def test_a_hung_postgresql_is_abandoned_in_time(installation: Installation, patience: float) -> None:
     first = installation.get(PLAYER)
     installation.freeze("postgres")
-    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_IS_GONE])
+    seconds_until(lambda: degraded(installation.api) == [POSTGRESQL_DOWN])
     assert installation.get(PLAYER).content == first.content
     began = time.monotonic()
-    assert installation.get(installation.unseen()).status_code == 503
+    assert installation.get(installation.new_path()).status_code == 503
     assert time.monotonic() - began < patience
     installation.thaw("postgres")
-    assert seconds_until(lambda: installation.get(installation.unseen()).status_code == 200) < 15 * patience
+    assert seconds_until(lambda: installation.get(installation.new_path()).status_code == 200) < 15 * patience
 
 
-def test_who_waits_for_another_process_hears_of_an_outage_before_it_does(
+def test_a_request_that_waits_for_a_lock_fails_before_the_lock_holder_in_an_outage(
     installation: Installation, patience: float
 ) -> None:
     waits = "ladder_flight_waits_total"
     with installation.new_api() as other, ThreadPoolExecutor(2) as executor:
         seconds_until(lambda: generation_of(other) == generation_of(installation.api))
-        unseen = installation.unseen()
+        new_path = installation.new_path()
         installation.freeze("postgres")
         with redis.Redis.from_url(installation.servers.redis_url) as cache:
-            holding = executor.submit(httpx.get, other + unseen, timeout=30)
+            holding = executor.submit(httpx.get, other + new_path, timeout=30)
             seconds_until(lambda: any(cache.scan_iter(keys.lock_key("ladder:*:character_win_rates:*"))))
         before, began = count(installation.api, waits), time.monotonic()
-        refused = installation.get(unseen)
+        rejected = installation.get(new_path)
         assert time.monotonic() - began < 5 * patience
-        assert refused.json()["error"]["code"] == "database_unavailable"
+        assert rejected.json()["error"]["code"] == "database_unavailable"
         assert count(installation.api, waits) == before + 1
         assert not holding.done()
         installation.thaw("postgres")
 
 
-def test_a_query_that_takes_too_long_is_refused_and_others_go_on(installation: Installation, patience: float) -> None:
+def test_a_slow_query_times_out_and_other_requests_succeed(installation: Installation, patience: float) -> None:
     assert installation.get(PLAYER).status_code == 200
     with (
         installation.marts.locked("character_win_rates"),
         httpx.Client(base_url=installation.api, timeout=30) as client,
     ):
         began = time.monotonic()
-        unseen = installation.unseen()
-        refused = client.get(unseen)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "query_timeout")
+        new_path = installation.new_path()
+        rejected = client.get(new_path)
+        assert (rejected.status_code, rejected.json()["error"]["code"]) == (503, "query_timeout")
         assert 2 < time.monotonic() - began < 6 * patience
         assert client.get(f"{PLAYER}/heroes").status_code == 200
-    assert installation.get(unseen).status_code == 200
+    assert installation.get(new_path).status_code == 200

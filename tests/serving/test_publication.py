@@ -1,4 +1,4 @@
-"""A publication is seen everywhere within a second, and no answer mixes two of them."""
+"""A new generation is served everywhere within a second, and no response mixes two generations."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import redis
 
 from serving.cache import keys
 from serving.cache.publish import publish_cache
-from serving.endpoints.generations import Published
+from serving.endpoints.generations import PublishedGeneration
 from tests.conftest import Database
-from tests.serving.clients import generation_of, seconds_until
-from tests.serving.conftest import Pair, api_of, redis_url
+from tests.serving.conftest import ApiPair, api_of, redis_url
+from tests.serving.http_clients import generation_of, seconds_until
 from tests.serving.marts import Marts
 from warehouse.core.errors import PublicationError
 from warehouse.publication.generations import Generation
@@ -29,7 +29,7 @@ def generation_in(url: str) -> int:
     return int(httpx.get(url).json()["meta"]["generation"])
 
 
-def test_a_publication_is_seen_by_every_process_within_a_second(pair: Pair, patience: float) -> None:
+def test_a_new_generation_is_served_by_every_process_within_a_second(pair: ApiPair, patience: float) -> None:
     urls = [base + BOARD for base in (pair.one, pair.other)]
     before = {generation_in(url) for url in urls}
     pair.marts.change_idle(RENAME, ["new"])
@@ -40,69 +40,69 @@ def test_a_publication_is_seen_by_every_process_within_a_second(pair: Pair, pati
         assert {entry["display_name"] for entry in httpx.get(url).json()["data"]} == {"new"}
 
 
-def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: Pair) -> None:
+def test_a_new_generation_has_a_new_tag(api: httpx.Client, pair: ApiPair) -> None:
     tag = api.get(BOARD).headers["etag"]
     generation = pair.publish()
     seconds_until(lambda: generation_of(pair.one) == generation)
-    answer = api.get(BOARD, headers={"If-None-Match": tag})
-    assert answer.status_code == 200
-    assert answer.headers["etag"] != tag
+    response = api.get(BOARD, headers={"If-None-Match": tag})
+    assert response.status_code == 200
+    assert response.headers["etag"] != tag
 
 
-def test_a_publication_whose_publisher_died_is_found_and_passed_on(pair: Pair, patience: float) -> None:
+def test_a_generation_whose_publisher_died_is_found_and_announced(pair: ApiPair, patience: float) -> None:
     before = generation_in(pair.one + BOARD)
-    generation = pair.marts.turn().generation
+    generation = pair.marts.promote().generation
     assert before == generation - 1
     assert seconds_until(lambda: generation_in(pair.one + BOARD) == generation) < 3 * patience
     with redis.Redis.from_url(pair.redis_url) as cache:
         packed = cache.get(keys.pointer_key())
     assert isinstance(packed, bytes)
-    assert Published.unpack(packed).generation == generation
+    assert PublishedGeneration.unpack(packed).generation == generation
 
 
 def test_the_pointer_never_moves_back(marts: Marts) -> None:
-    first = marts.turn()
-    second = marts.turn()
+    first = marts.promote()
+    second = marts.promote()
     cache_url = redis_url(marts.database)
     for generation in (second, first, second, first):
         publish_cache(cache_url, generation)
         with redis.Redis.from_url(cache_url) as cache:
             packed = cache.get(keys.pointer_key())
         assert isinstance(packed, bytes)
-        assert Published.unpack(packed) == Published.of(second)
+        assert PublishedGeneration.unpack(packed) == PublishedGeneration.of(second)
 
 
-def test_a_pointer_of_another_database_is_not_believed(pair: Pair) -> None:
-    publication = pair.marts.turn()
-    moment = publication.published_at
-    stranger = Generation(publication.generation + 97, "blue", None, 0, moment, moment)
-    publish_cache(pair.redis_url, stranger)
+def test_a_pointer_of_another_database_is_ignored(pair: ApiPair) -> None:
+    publication = pair.marts.promote()
+    published_at = publication.published_at
+    foreign = Generation(publication.generation + 97, "blue", None, 0, published_at, published_at)
+    publish_cache(pair.redis_url, foreign)
     seconds_until(lambda: generation_in(pair.one + BOARD) == publication.generation)
     time.sleep(0.5)
     assert generation_in(pair.one + BOARD) == publication.generation
 
 
-def test_without_redis_the_publisher_says_so() -> None:
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    generation = Generation(1, "blue", None, 0, moment, moment)
+def test_without_redis_the_publisher_reports_an_error() -> None:
+    published_at = datetime(2026, 1, 1, tzinfo=UTC)
+    generation = Generation(1, "blue", None, 0, published_at, published_at)
     with pytest.raises(PublicationError, match="Redis could not be notified"):
         publish_cache("redis://127.0.0.1:1/0", generation)
 
 
-def test_before_the_first_publication_answers_say_so_and_begin_with_it(database: Database, patience: float) -> None:
+def test_responses_start_with_the_first_publication(database: Database, patience: float) -> None:
     marts = Marts(database)
     with api_of(database) as base:
         for path in (BOARD, "/readyz"):
-            answer = httpx.get(base + path)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_published")
-            assert int(answer.headers["retry-after"]) > 0
+            response = httpx.get(base + path)
+            assert (response.status_code, response.json()["error"]["code"]) == (503, "not_published")
+            assert int(response.headers["retry-after"]) > 0
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
+        publish_cache(redis_url(database), marts.promote())
         assert seconds_until(lambda: httpx.get(base + BOARD).status_code == 200) < patience
 
 
-def test_no_answer_mixes_generations_while_many_are_published(pair: Pair) -> None:
-    """Every row says in which generation it was written; hits and misses are read over two processes meanwhile."""
+def test_no_response_mixes_generations_while_many_are_published(pair: ApiPair) -> None:
+    """Every row names the generation in which it was written; hits and misses are read from two processes."""
     bases = (pair.one, pair.other)
     first = generation_of(pair.one) + 1
     pair.marts.change_idle(RENAME, [str(first)])
@@ -116,14 +116,14 @@ def test_no_answer_mixes_generations_while_many_are_published(pair: Pair) -> Non
         random = Random(number)
         with httpx.Client(base_url=base) as client:
             while not done.is_set():
-                # Half of them are of one key, the others so many that most are misses.
+                # Half of the requests share one key, the others are mostly misses.
                 limit = 50 if random.random() < 0.5 else random.randint(1, 500)
-                answer = client.get(BOARD, params={"limit": limit})
-                body = answer.json()
-                if answer.status_code != 200 or {row["display_name"] for row in body["data"]} != {
+                response = client.get(BOARD, params={"limit": limit})
+                body = response.json()
+                if response.status_code != 200 or {row["display_name"] for row in body["data"]} != {
                     str(body["meta"]["generation"])
                 }:
-                    mixed.append(answer.text[:300])
+                    mixed.append(response.text[:300])
                 counts[number] += 1
                 seen.add(body["meta"]["generation"])
 

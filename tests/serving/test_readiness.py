@@ -1,4 +1,4 @@
-"""`/readyz` looks: a mart that is missing or was changed is no readiness, and a look costs little."""
+"""`/readyz` checks the marts: missing or changed marts are reported, and a check is cheap."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import psycopg
 import pytest
 
 from serving.cache.database import Database
-from tests.serving.clients import generation_of, get_together, seconds_until
-from tests.serving.conftest import Pair
+from tests.serving.conftest import ApiPair
+from tests.serving.http_clients import generation_of, get_together, seconds_until
 from warehouse.publication.damage import DAMAGE_QUERY, DamagedMart
 
 MART = "player_win_rates"
 
 
 @pytest.fixture
-def owner(pair: Pair) -> Iterator[psycopg.Connection]:
-    """An administrator, with every right on the marts."""
+def owner(pair: ApiPair) -> Iterator[psycopg.Connection]:
+    """A connection of an administrator with all rights on the marts."""
     with psycopg.connect(pair.marts.database.admin_url, autocommit=True) as connection:
         yield connection
 
@@ -31,22 +31,22 @@ def _live(connection: psycopg.Connection) -> str:
     return f"marts_{row[0]}"
 
 
-def test_a_missing_mart_is_named_until_it_is_published_again(
-    pair: Pair, api: httpx.Client, owner: psycopg.Connection
+def test_a_missing_mart_is_reported_until_it_is_published_again(
+    pair: ApiPair, api: httpx.Client, owner: psycopg.Connection
 ) -> None:
     owner.execute(f"DROP VIEW marts.{MART}")
     assert seconds_until(lambda: api.get("/readyz").status_code == 503) < 3
-    answer = api.get("/readyz")
-    error = answer.json()["error"]
+    response = api.get("/readyz")
+    error = response.json()["error"]
     assert (error["code"], error["message"]) == ("mart_damaged", f"{MART}: its view is missing")
     assert error["detail"] == [{"mart": MART, "problem": "view_missing"}]
-    assert int(answer.headers["retry-after"]) > 0
+    assert int(response.headers["retry-after"]) > 0
     assert api.get("/healthz").status_code == 200
     generation = pair.publish()
     seconds_until(lambda: api.get("/readyz").json() == {"status": "ready", "generation": generation})
 
 
-def test_a_view_that_reads_the_other_colour_and_a_changed_column_are_noticed(
+def test_a_view_of_the_other_colour_and_a_changed_column_are_reported(
     api: httpx.Client, owner: psycopg.Connection
 ) -> None:
     idle = {"marts_blue": "marts_green", "marts_green": "marts_blue"}[_live(owner)]
@@ -65,7 +65,7 @@ def test_a_view_that_reads_the_other_colour_and_a_changed_column_are_noticed(
         owner.execute(f"ALTER TABLE {_live(owner)}.dim_players DROP COLUMN more")
 
 
-def test_rows_that_somebody_wrote_are_said_and_still_served(api: httpx.Client, owner: psycopg.Connection) -> None:
+def test_rows_changed_outside_a_build_are_reported_and_served(api: httpx.Client, owner: psycopg.Connection) -> None:
     with psycopg.connect(owner.info.dsn, password=owner.info.password) as other:
         other.execute(f"UPDATE {_live(owner)}.{MART} SET matches = matches + 1")
     line = f"{MART}: its rows were changed outside a build"
@@ -73,29 +73,29 @@ def test_rows_that_somebody_wrote_are_said_and_still_served(api: httpx.Client, o
     assert api.get("/readyz").status_code == 200
 
 
-def test_many_probes_share_a_look_and_a_look_takes_milliseconds(pair: Pair, owner: psycopg.Connection) -> None:
-    def looks() -> int:
-        """The sequential and index scans of the one table that only a look reads."""
+def test_many_probes_share_one_check_that_takes_milliseconds(pair: ApiPair, owner: psycopg.Connection) -> None:
+    def checks() -> int:
+        """Number of scans of the table that only the check reads."""
         owner.execute("SELECT pg_stat_clear_snapshot()")
         row = owner.execute(
             "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_all_tables WHERE relname = 'published_marts'"
         ).fetchone()
         return int(row[0]) if row else 0
 
-    before = looks()
+    before = checks()
     replies = get_together([f"{pair.one}/readyz"] * 200)
     assert {reply.status_code for reply in replies} == {200}
     httpx.get(f"{pair.one}/readyz")
-    assert looks() - before <= 5
+    assert checks() - before <= 5
     plan = owner.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + DAMAGE_QUERY, {"colour": None}).fetchone()
     assert plan is not None
     assert plan[0][0]["Execution Time"] < 200
 
 
-def test_a_mart_that_is_locked_makes_no_process_unready_and_no_answer_stale(pair: Pair, api: httpx.Client) -> None:
+def test_a_locked_mart_changes_neither_readiness_nor_staleness(pair: ApiPair, api: httpx.Client) -> None:
     generation = generation_of(pair.one)
     with pair.marts.locked(MART):
-        # Longer than a look is kept, and than the watcher waits for PostgreSQL.
+        # Longer than the interval of checks, and longer than the watcher's timeout.
         until = time.monotonic() + 4
         while time.monotonic() < until:
             assert api.get("/readyz").json() == {"status": "ready", "generation": generation}
@@ -103,23 +103,23 @@ def test_a_mart_that_is_locked_makes_no_process_unready_and_no_answer_stale(pair
             time.sleep(0.1)
 
 
-def test_publications_at_the_time_of_looks_leave_a_process_ready(pair: Pair) -> None:
-    """Views are replaced, one is dropped and made anew; looks are more frequent than those of `/readyz`."""
+def test_promotions_during_checks_leave_a_process_ready(pair: ApiPair) -> None:
+    """Promotions replace views and recreate one; checks run more often than those of `/readyz`."""
     pair.marts.change_idle(f"ALTER TABLE {MART} ADD COLUMN more text")
     try:
         for _ in range(2):
-            pair.marts.turn()
+            pair.marts.promote()
         url = pair.marts.database.url("serving")
-        looks = asyncio.run(_looks_while(url, lambda: [pair.marts.turn() for _ in range(40)]))
+        checks = asyncio.run(_checks_while(url, lambda: [pair.marts.promote() for _ in range(40)]))
     finally:
         pair.marts.change_idle(f"ALTER TABLE {MART} DROP COLUMN IF EXISTS more")
-    # In place of none, what was seen last holds.
-    assert [damaged for damaged in looks if damaged] == []
-    assert sum(damaged == [] for damaged in looks) > 40
+    # After a check without a result, the last result stays valid.
+    assert [damaged for damaged in checks if damaged] == []
+    assert sum(damaged == [] for damaged in checks) > 40
 
 
-async def _looks_while(url: str, work: Callable[[], object]) -> list[list[DamagedMart] | None]:
-    """What looks found while something else was done."""
+async def _checks_while(url: str, work: Callable[[], object]) -> list[list[DamagedMart] | None]:
+    """Results of checks while other work runs."""
     database = Database(url)
     await database.open()
     try:

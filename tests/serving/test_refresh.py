@@ -1,4 +1,4 @@
-"""What is in use is made again before its age is over: by one process, in the background, once."""
+"""Responses in use are refreshed before they expire: once, by one process, in the background."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 import redis
 
 from serving.cache import keys
-from serving.cache.responses import STALE_LIMIT_S, Stored
+from serving.cache.requests import CanonicalRequest
+from serving.cache.responses import STALE_LIMIT_S, StoredBody
 from serving.endpoints import ENDPOINTS
-from serving.endpoints.generations import Published
-from tests.serving.clients import count, queries, seconds_until
-from tests.serving.conftest import Pair
+from serving.endpoints.generations import PublishedGeneration
+from tests.serving.conftest import ApiPair
+from tests.serving.http_clients import count, queries, seconds_until
 
 HEROES = "/api/v1/players/dota2/101/heroes"
 REFRESHES = "ladder_refreshes_total"
@@ -21,31 +22,32 @@ OLD = b'{"data":"old"}'
 (ENDPOINT,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == "player_heroes")
 
 
-def store(pair: Pair, left_s: float) -> None:
-    """An answer in Redis, of the published generation, whose age is over in so many seconds."""
+def store(pair: ApiPair, left_s: float) -> None:
+    """Store a response of the published generation in Redis that expires in some seconds."""
     with redis.Redis.from_url(pair.redis_url) as cache:
         packed = cache.get(keys.pointer_key())
         assert isinstance(packed, bytes)
-        key = keys.answer_key(Published.unpack(packed), ENDPOINT, "/players/dota2/101/heroes")
-        made_at = time.time() - ENDPOINT.max_age_s + left_s
-        cache.set(key, Stored(made_at, OLD, 1).pack(), ex=STALE_LIMIT_S)
+        request = CanonicalRequest(ENDPOINT, "/players/dota2/101/heroes", {}, None)
+        key = keys.CacheKey(PublishedGeneration.unpack(packed), request).name
+        created_at = time.time() - ENDPOINT.max_age_s + left_s
+        cache.set(key, StoredBody(created_at, OLD, 1).pack(), ex=STALE_LIMIT_S)
 
 
 @pytest.fixture
-def before(pair: Pair) -> tuple[int, int]:
-    """Queries and refreshes of both processes so far."""
+def before(pair: ApiPair) -> tuple[int, int]:
+    """Queries and refreshes of both processes before the test."""
     return totals(pair)
 
 
-def totals(pair: Pair) -> tuple[int, int]:
+def totals(pair: ApiPair) -> tuple[int, int]:
     bases = (pair.one, pair.other)
     return sum(map(queries, bases)), sum(count(base, REFRESHES) for base in bases)
 
 
-def test_a_hot_answer_is_made_again_once_over_two_processes_and_nobody_waits(
-    pair: Pair, before: tuple[int, int]
+def test_a_hot_response_is_refreshed_once_over_two_processes_without_waiting(
+    pair: ApiPair, before: tuple[int, int]
 ) -> None:
-    # An hour's age: its last second is all but sure to lie behind the moment that a process drew from its last part.
+    # With a lifetime of an hour, the last second is almost certainly after the refresh time of each process.
     store(pair, left_s=1.0)
     fresh = b'"character_id"'
     with httpx.Client(base_url=pair.one) as one, httpx.Client(base_url=pair.other) as other:
@@ -69,28 +71,28 @@ def test_a_hot_answer_is_made_again_once_over_two_processes_and_nobody_waits(
     assert totals(pair) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_young_answer_is_left_alone(pair: Pair, before: tuple[int, int]) -> None:
+def test_a_fresh_response_is_not_refreshed(pair: ApiPair, before: tuple[int, int]) -> None:
     store(pair, left_s=ENDPOINT.max_age_s * 0.9)
     for _ in range(20):
         assert httpx.get(pair.one + HEROES).content == OLD
     assert totals(pair) == before
 
 
-def test_what_nobody_asks_for_is_not_made_again(pair: Pair, before: tuple[int, int]) -> None:
+def test_an_unused_response_is_not_refreshed(pair: ApiPair, before: tuple[int, int]) -> None:
     store(pair, left_s=0.8)
     assert httpx.get(pair.one + HEROES).content == OLD
     time.sleep(1.0)
     assert totals(pair) == before
 
 
-def test_an_answer_that_is_too_old_is_not_sent(pair: Pair, before: tuple[int, int]) -> None:
+def test_an_expired_response_is_not_sent(pair: ApiPair, before: tuple[int, int]) -> None:
     store(pair, left_s=-1.0)
     assert httpx.get(pair.one + HEROES).content != OLD
     assert totals(pair) == (before[0] + 1, before[1])
 
 
-def test_while_an_answer_cannot_be_made_again_the_old_one_serves_to_its_end(
-    pair: Pair, before: tuple[int, int]
+def test_while_a_refresh_fails_the_old_response_is_served_until_it_expires(
+    pair: ApiPair, before: tuple[int, int]
 ) -> None:
     store(pair, left_s=5.0)
     with httpx.Client(base_url=pair.one) as client, pair.marts.locked("player_character_win_rates"):

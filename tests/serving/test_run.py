@@ -1,4 +1,4 @@
-"""The API starts on a port that is free, ends when it is told to or its caller is gone, and replaces a dead worker."""
+"""The API starts on a free port, stops on request or with its caller, and replaces dead workers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from serving.run import background, reserve_port, serve
-from tests.serving.clients import seconds_until
-from tests.serving.conftest import Pair, redis_url
+from tests.serving.conftest import ApiPair, redis_url
+from tests.serving.http_clients import seconds_until
 from tests.serving.marts import Marts
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings
@@ -43,12 +43,12 @@ with background(Settings(home=Path(sys.argv[3])), sys.argv[1], sys.argv[2]) as b
     sys.stdin.read()
 """
 
-GIVE_UP = """
+DROP_ROOT = """
 import os, sys
 from pathlib import Path
-from serving.http.unprivileged import account_of_workers, give_up_root
+from serving.http.unprivileged import drop_root, worker_account
 place = Path(sys.argv[1])
-give_up_root(account_of_workers(place), [place / "served"])
+drop_root(worker_account(place), [place / "served"])
 print((place / "served" / "file").read_text())
 for name in ("/etc/shadow", "secret/file"):
     try:
@@ -62,14 +62,14 @@ except PermissionError:
 """
 
 
-def answers(base: str) -> bool:
+def is_responding(base: str) -> bool:
     try:
         return httpx.get(f"{base}{PLAYER}", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
 
 
-def refuses(base: str) -> bool:
+def is_refusing_connections(base: str) -> bool:
     host, port = base.removeprefix("http://").split(":")
     with closing(socket.socket()) as probe:
         return probe.connect_ex((host, int(port))) != 0
@@ -77,14 +77,14 @@ def refuses(base: str) -> bool:
 
 @contextmanager
 def serving(marts: Marts, log_level: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server of two workers in the foreground of a process of its own, once it answers; with its base URL."""
+    """A server of two workers in its own process, once it responds; with its base URL."""
     port = reserve_port("127.0.0.1", 0)
     base = f"http://127.0.0.1:{port}"
     home = str(marts.database.settings.home)
     arguments = [home, log_level, marts.database.url("serving"), redis_url(marts.database), str(port)]
     with subprocess.Popen([sys.executable, "-c", SERVE, *arguments], stderr=subprocess.PIPE, text=True) as process:
         try:
-            seconds_until(lambda: answers(base), 30)
+            seconds_until(lambda: is_responding(base), 30)
             yield process, base
         finally:
             process.kill()
@@ -95,30 +95,30 @@ def counts_directories(marts: Marts) -> list[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
-def test_workers_of_root_run_as_another_user_and_read_nothing_but_code_and_what_they_serve(marts: Marts) -> None:
+def test_workers_of_root_run_as_another_user_with_minimal_rights(marts: Marts) -> None:
     with serving(marts, "info") as (process, base):
         workers = [each for each in psutil.Process(process.pid).children() if "resource_tracker" not in each.cmdline()]
         assert workers
         for worker in workers:
             assert 0 not in (*worker.uids(), *worker.gids())
             rights = [line for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if "CapEff" in line]
-            # The one that passes through closed folders, where the kernel bounds it.
+            # Only CAP_DAC_READ_SEARCH, which the kernel restricts to the allowed folders.
             assert int(rights[0].split()[1], 16) & ~(1 << 2) == 0
-        assert answers(base)
+        assert is_responding(base)
         workers[0].kill()
-        seconds_until(lambda: answers(base), 10)
+        seconds_until(lambda: is_responding(base), 10)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
-def test_what_has_given_up_root_reads_no_secret(tmp_path: Path) -> None:
+def test_a_process_without_root_cannot_read_secrets(tmp_path: Path) -> None:
     for name in ("served", "secret"):
         (tmp_path / name).mkdir(mode=0o700)
         (tmp_path / name / "file").write_text(name)
-    done = subprocess.run([sys.executable, "-c", GIVE_UP, tmp_path], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", DROP_ROOT, tmp_path], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("served\ndenied /etc/shadow\ndenied secret/file\ndenied to become root\n", "")
 
 
-def test_a_busy_port_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_busy_port_is_reported_in_one_line(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}: address already in use"):
@@ -131,52 +131,52 @@ def test_a_second_api_does_not_share_the_port_of_the_first(reader: httpx.Client)
         reserve_port("127.0.0.1", reader.base_url.port)
 
 
-def test_a_home_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_home_that_is_not_writable_is_reported_in_one_line(tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.touch()
     with pytest.raises(ConfigurationError, match=r"cannot write in .*: Not a directory"):
         serve(Settings(home=home), "", "", host="127.0.0.1", port=0)
 
 
-def test_an_address_of_another_machine_is_refused() -> None:
+def test_an_address_of_another_machine_is_rejected() -> None:
     with pytest.raises(
         ConfigurationError, match=r"cannot listen on 192\.0\.2\.1:80.*; correct LADDER_API_HOST and LADDER_API_PORT"
     ):
         reserve_port("192.0.2.1", 80)
 
 
-def test_a_worker_that_dies_is_replaced_and_sigterm_ends_them_all(marts: Marts) -> None:
+def test_a_dead_worker_is_replaced_and_sigterm_stops_all_workers(marts: Marts) -> None:
     with serving(marts, "info") as (process, base):
         parent = psutil.Process(process.pid)
         (victim, _) = parent.children()
         victim.kill()
         seconds_until(lambda: len([child for child in parent.children() if child.pid != victim.pid]) == 2, 30)
-        seconds_until(lambda: all(answers(base) for _ in range(10)), 30)
+        seconds_until(lambda: all(is_responding(base) for _ in range(10)), 30)
         workers = parent.children()
         assert len(counts_directories(marts)) == 1
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=15)
         assert process.returncode == 0
     assert not any(worker.is_running() for worker in workers)
-    assert refuses(base)
+    assert is_refusing_connections(base)
     assert counts_directories(marts) == []
 
 
 @pytest.mark.slow
-def test_workers_of_a_killed_server_end_and_the_next_server_removes_what_it_left(marts: Marts) -> None:
+def test_workers_of_a_killed_server_end_and_the_next_server_removes_its_files(marts: Marts) -> None:
     with serving(marts, "debug") as (process, base):
         process.kill()
-    seconds_until(lambda: refuses(base))
+    seconds_until(lambda: is_refusing_connections(base))
     (left,) = counts_directories(marts)
     with serving(marts, "error") as (process, base):
         (own,) = counts_directories(marts)
         assert own != left
         workers = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=15)
-        assert (process.returncode, complaints) == (0, "")
+        _, error_output = process.communicate(timeout=15)
+        assert (process.returncode, error_output) == (0, "")
     assert not any(worker.is_running() for worker in workers)
-    assert refuses(base)
+    assert is_refusing_connections(base)
     assert counts_directories(marts) == []
 
 
@@ -188,12 +188,12 @@ def test_a_background_api_ends_with_its_caller(marts: Marts, ending: signal.Sign
     ) as caller:
         assert caller.stdout is not None
         base = caller.stdout.readline().strip()
-        assert answers(base)
+        assert is_responding(base)
         caller.send_signal(ending)
-        seconds_until(lambda: refuses(base))
+        seconds_until(lambda: is_refusing_connections(base))
 
 
-def test_no_password_is_in_arguments_or_environment(pair: Pair) -> None:
+def test_no_password_is_in_arguments_or_environment(pair: ApiPair) -> None:
     secret = pair.marts.database.url("serving").split("password=")[1].split()[0].strip("'")
     children = psutil.Process().children(recursive=True)
     running = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]

@@ -1,4 +1,4 @@
-"""Clients that connect and say nothing keep no one else out, however many, and do not stay."""
+"""Any number of silent connections does not block other clients, and idle connections are closed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import httpx
 import pytest
 
 from serving.http.idle_connections import close_idle
-from tests.serving.clients import seconds_until
-from tests.serving.conftest import Pair, redis_url
-from tests.serving.load import Reads, reading
+from tests.serving.conftest import ApiPair, redis_url
+from tests.serving.http_clients import seconds_until
 from tests.serving.marts import Marts
+from tests.serving.sustained_reads import Reads, sustained_reads
 from tests.serving.test_run import HOLD
 
 SILENT = 2_500
@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 
 
 def connect(base: str, first: bytes = b"") -> socket.socket:
-    """A connection with some first bytes sent."""
+    """A connection on which some bytes were sent."""
     parts = urlsplit(base)
     assert parts.port is not None
     connection = socket.create_connection((parts.hostname, parts.port), timeout=10)
@@ -43,7 +43,7 @@ def connect(base: str, first: bytes = b"") -> socket.socket:
 
 @contextmanager
 def silent_connections(base: str, number: int) -> Iterator[list[socket.socket]]:
-    """So many connections without a byte, opened as fast as the system does."""
+    """Open a number of connections as fast as possible, without sending a byte."""
     parts = urlsplit(base)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < number + 500:
@@ -64,7 +64,7 @@ def silent_connections(base: str, number: int) -> Iterator[list[socket.socket]]:
 
 @contextmanager
 def of_few_files(marts: Marts) -> Iterator[str]:
-    """An API that may open few files, as is the default of many systems; its base URL."""
+    """Base URL of an API with a low limit of open files, which is the default of many systems."""
     limited = f"import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, ({FEW_FILES}, {FEW_FILES}))\n{HOLD}"
     arguments = [marts.database.url("serving"), redis_url(marts.database), str(marts.database.settings.home)]
     with subprocess.Popen(
@@ -76,15 +76,15 @@ def of_few_files(marts: Marts) -> Iterator[str]:
 
 
 def status(connection: http.client.HTTPConnection, path: str = PATH) -> int:
-    """Of an answer."""
+    """Status of a response."""
     connection.request("GET", path)
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status
+    response = connection.getresponse()
+    response.read()
+    return response.status
 
 
 def slowest_answer_s(base: str) -> float:
-    """Seconds that the slowest of some requests took, each over a connection of its own: data, and health probes."""
+    """Seconds of the slowest of several requests for data and probes, each over a new connection."""
     times = []
     for path in (PATH, "/healthz", "/readyz") * 3:
         began = time.monotonic()
@@ -95,33 +95,33 @@ def slowest_answer_s(base: str) -> float:
 
 
 def ended(connections: list[socket.socket]) -> int:
-    """How many connections the server has closed."""
+    """Number of connections that the server has closed."""
     poll = select.poll()
     for connection in connections:
         poll.register(connection, select.POLLIN)
     return len(poll.poll(0))
 
 
-def test_2500_silent_connections_keep_neither_readers_nor_probes_waiting(reader: httpx.Client, patience: float) -> None:
+def test_2500_silent_connections_do_not_delay_readers_or_probes(reader: httpx.Client, patience: float) -> None:
     base = str(reader.base_url).rstrip("/")
     with silent_connections(base, SILENT):
         assert slowest_answer_s(base) < min(0.2 * patience, 2.5)
 
 
-def test_more_silent_connections_than_a_process_may_hold_make_room_for_others(reader_marts: Marts) -> None:
+def test_silent_connections_beyond_the_limit_are_closed_for_others(reader_marts: Marts) -> None:
     with of_few_files(reader_marts) as base:
         used = http.client.HTTPConnection(urlsplit(base).netloc, timeout=10)
         assert status(used) == 200
         with silent_connections(base, SILENT) as silent, closing(used):
             slowest_s = slowest_answer_s(base)
-            _logger.info("slowest answer beside %d silent connections: %.2f s", SILENT, slowest_s)
+            _logger.info("slowest response with %d silent connections: %.2f s", SILENT, slowest_s)
             assert slowest_s < 5
             seconds_until(lambda: ended(silent) > SILENT - FEW_FILES, 10)
-            # A connection that has had a request is not among those that are closed first.
+            # A connection with an earlier request is not among the first to be closed.
             assert status(used) == 200
 
 
-def test_connections_end_longest_idle_first_and_none_that_is_in_use() -> None:
+def test_connections_are_closed_longest_idle_first_and_never_in_use() -> None:
     with closing(socket.create_server(("127.0.0.1", 0), backlog=16)) as listener:
         address = listener.getsockname()
         clients = [socket.create_connection(address) for _ in range(3)]
@@ -133,7 +133,7 @@ def test_connections_end_longest_idle_first_and_none_that_is_in_use() -> None:
         try:
             assert close_idle(address[1], 4) == 0
             assert close_idle(address[1], 3) == 1
-            # The one that has just sent something stays, and so does the one that has just come.
+            # The connection that has just sent bytes stays, and so does the new one.
             assert close_idle(address[1], 0) == 1
             assert [ended([client]) for client in (*clients, young)] == [1, 0, 1, 0]
         finally:
@@ -141,7 +141,7 @@ def test_connections_end_longest_idle_first_and_none_that_is_in_use() -> None:
                 connection.close()
 
 
-def test_http2_which_has_no_limit_for_the_first_byte_is_not_spoken(reader: httpx.Client) -> None:
+def test_http2_without_a_timeout_for_the_first_byte_is_disabled(reader: httpx.Client) -> None:
     with closing(connect(str(reader.base_url), HTTP2_PREFACE)) as connection:
         assert connection.recv(1 << 16) in (b"", b"HTTP/1.1 400 Bad Request\r\n")
 
@@ -158,21 +158,21 @@ def test_an_idle_connection_is_closed_after_half_a_minute(reader: httpx.Client, 
 
 
 @pytest.mark.long
-def test_hits_beside_2500_silent_connections_take_at_most_twice_as_long_at_p99(pair: Pair) -> None:
-    """Of two processes that are read at the same time, so that other work of the machine shows in both."""
-    without, beside = Reads(), Reads()
+def test_p99_of_hits_at_most_doubles_with_2500_silent_connections(pair: ApiPair) -> None:
+    """Both processes are measured at the same time, so other load on the machine affects both."""
+    quiet_total, crowded_total = Reads(), Reads()
     for quiet, crowded in ((pair.one, pair.other), (pair.other, pair.one)) * 3:
         with (
             silent_connections(crowded, SILENT),
-            reading([quiet], lambda: PATH, connections=4) as quiet_reads,
-            reading([crowded], lambda: PATH, connections=4) as crowded_reads,
+            sustained_reads([quiet], lambda: PATH, connections=4) as quiet_reads,
+            sustained_reads([crowded], lambda: PATH, connections=4) as crowded_reads,
         ):
             time.sleep(2)
         assert quiet_reads.failures == crowded_reads.failures == []
-        without.seconds += quiet_reads.seconds
-        beside.seconds += crowded_reads.seconds
-    ratio = beside.percentile(99) / without.percentile(99)
+        quiet_total.seconds += quiet_reads.seconds
+        crowded_total.seconds += crowded_reads.seconds
+    ratio = crowded_total.percentile(99) / quiet_total.percentile(99)
     _logger.info(
-        "p99 of hits beside %d silent connections: %.2f ms, %.2f x", SILENT, 1000 * beside.percentile(99), ratio
+        "p99 of hits with %d silent connections: %.2f ms, %.2f x", SILENT, 1000 * crowded_total.percentile(99), ratio
     )
     assert ratio < 2

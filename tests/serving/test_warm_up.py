@@ -1,4 +1,4 @@
-"""What was asked most is ready before a new generation is told of, and nothing depends on it."""
+"""Hot requests are loaded before a new generation is announced, and serving does not depend on it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import redis
 
 from serving.cache import keys
 from serving.cache.publish import publish_cache
-from serving.endpoints.generations import Published
+from serving.endpoints.generations import PublishedGeneration
 from tests.conftest import Database
-from tests.serving.clients import count, generation_of, queries, seconds_until
-from tests.serving.conftest import Pair, redis_url
+from tests.serving.conftest import ApiPair, redis_url
+from tests.serving.http_clients import count, generation_of, queries, seconds_until
 from tests.serving.marts import Marts
 from warehouse.publication.generations import Generation
 
@@ -23,35 +23,35 @@ SINCE = "/api/v1/heroes/win-rates?since=2026-01-02"
 FOUND = 'ladder_answers_total{tier="redis"}'
 
 
-def hot(pair: Pair) -> list[bytes]:
+def hot_requests(pair: ApiPair) -> list[bytes]:
     with redis.Redis.from_url(pair.redis_url) as cache:
-        found = cache.zrange(keys.hot_key(), 0, -1)
+        found = cache.zrange(keys.hot_requests_key(), 0, -1)
     assert isinstance(found, list)
     return found
 
 
-def make_hot(pair: Pair, *paths: str) -> None:
-    """Ask for something until processes have told of it."""
+def request_until_hot(pair: ApiPair, *paths: str) -> None:
+    """Request some paths until the processes have reported them as hot."""
     with redis.Redis.from_url(pair.redis_url) as cache:
-        cache.delete(keys.hot_key())
+        cache.delete(keys.hot_requests_key())
     with httpx.Client(base_url=pair.one) as client:
 
-        def is_told() -> bool:
+        def is_reported() -> bool:
             for path in paths:
                 assert client.get(path).status_code == 200
-            return len(hot(pair)) >= len(paths)
+            return len(hot_requests(pair)) >= len(paths)
 
-        seconds_until(is_told)
+        seconds_until(is_reported)
 
 
-def publish(pair: Pair, serving_url: str | None = None) -> Generation:
-    generation = pair.marts.turn()
+def publish(pair: ApiPair, serving_url: str | None = None) -> Generation:
+    generation = pair.marts.promote()
     publish_cache(pair.redis_url, generation, serving_url=serving_url or pair.marts.database.url("serving"))
     return generation
 
 
-def publish_ready(pair: Pair, count: int) -> int:
-    """Publish with so many answers ready: a machine that is busy with other things may need another try."""
+def publish_ready(pair: ApiPair, count: int) -> int:
+    """Publish until at least some responses are warmed up; a busy machine may need several attempts."""
     for _ in range(5):
         generation = publish(pair)
         with redis.Redis.from_url(pair.redis_url) as cache:
@@ -61,37 +61,37 @@ def publish_ready(pair: Pair, count: int) -> int:
     return generation.generation
 
 
-def test_what_was_hot_is_answered_without_a_query_in_the_next_generation(pair: Pair) -> None:
+def test_hot_requests_need_no_query_in_the_next_generation(pair: ApiPair) -> None:
     paths = (BOARD, MATCHES, SINCE)
     cursor = httpx.get(pair.one + MATCHES).json()["meta"]["next"]
     paths = (*paths, f"{MATCHES}&cursor={cursor}")
-    make_hot(pair, *paths)
+    request_until_hot(pair, *paths)
     expected = [httpx.get(pair.one + path).json()["data"] for path in paths]
     generation = publish_ready(pair, len(paths))
     seconds_until(lambda: {generation_of(base) for base in (pair.one, pair.other)} == {generation})
     before = queries(pair.one), queries(pair.other), count(pair.other, FOUND)
     for base in (pair.one, pair.other):
-        answers = [httpx.get(base + path).json() for path in paths]
-        assert [answer["data"] for answer in answers] == expected
-        assert {answer["meta"]["generation"] for answer in answers} == {generation}
+        responses = [httpx.get(base + path).json() for path in paths]
+        assert [response["data"] for response in responses] == expected
+        assert {response["meta"]["generation"] for response in responses} == {generation}
     assert (queries(pair.one), queries(pair.other)) == before[:2]
     assert count(pair.other, FOUND) == before[2] + len(paths)
 
 
-def test_readers_keep_to_the_old_generation_until_the_publisher_gives_its_word(pair: Pair, patience: float) -> None:
-    make_hot(pair, BOARD)
+def test_readers_keep_the_old_generation_until_the_announcement(pair: ApiPair, patience: float) -> None:
+    request_until_hot(pair, BOARD)
     before = generation_of(pair.one)
-    pair.marts.turn()
+    pair.marts.promote()
     began = time.monotonic()
     while time.monotonic() - began < 0.6:
         assert httpx.get(pair.one + BOARD).json()["meta"]["generation"] == before
-    # A publisher that died is not waited for long.
+    # The wait for a dead publisher is short.
     assert seconds_until(lambda: generation_of(pair.one) == before + 1) < 2.5 * patience
 
 
-def test_a_miss_takes_its_own_process_to_a_new_generation_and_no_other(pair: Pair, patience: float) -> None:
+def test_a_miss_moves_only_its_own_process_to_a_new_generation(pair: ApiPair, patience: float) -> None:
     before = httpx.get(pair.other + BOARD).json()["meta"]["generation"]
-    pair.marts.turn()
+    pair.marts.promote()
     assert httpx.get(pair.one + SINCE).json()["meta"]["generation"] == before + 1
     began = time.monotonic()
     while time.monotonic() - began < 0.6:
@@ -99,17 +99,17 @@ def test_a_miss_takes_its_own_process_to_a_new_generation_and_no_other(pair: Pai
     assert seconds_until(lambda: generation_of(pair.other) == before + 1) < 4 * patience
 
 
-def test_what_is_no_longer_asked_leaves_the_list(pair: Pair) -> None:
-    make_hot(pair, BOARD)
+def test_requests_out_of_use_leave_the_list(pair: ApiPair) -> None:
+    request_until_hot(pair, BOARD)
     for _ in range(12):
         publish(pair)
-    assert hot(pair) == []
+    assert hot_requests(pair) == []
 
 
-def test_a_warm_up_that_takes_too_long_does_not_hold_up_the_publication(pair: Pair, patience: float) -> None:
-    make_hot(pair, SINCE, BOARD)
+def test_a_slow_warm_up_does_not_delay_the_publication(pair: ApiPair, patience: float) -> None:
+    request_until_hot(pair, SINCE, BOARD)
     before = generation_of(pair.one)
-    generation = pair.marts.turn()
+    generation = pair.marts.promote()
     with pair.marts.locked("character_win_rates"):
         began = time.monotonic()
         publish_cache(pair.redis_url, generation, serving_url=pair.marts.database.url("serving"))
@@ -119,21 +119,21 @@ def test_a_warm_up_that_takes_too_long_does_not_hold_up_the_publication(pair: Pa
 
 
 @pytest.mark.parametrize("poison", [b"\xc1", b"\x94\xa4none\xa1x\x80\xc0"])
-def test_a_warm_up_that_fails_does_not_fail_the_publication(pair: Pair, poison: bytes) -> None:
+def test_a_failed_warm_up_does_not_fail_the_publication(pair: ApiPair, poison: bytes) -> None:
     with redis.Redis.from_url(pair.redis_url) as cache:
-        cache.zadd(keys.hot_key(), {poison: 1e9})
+        cache.zadd(keys.hot_requests_key(), {poison: 1e9})
     generation = publish(pair).generation
     seconds_until(lambda: generation_of(pair.one) == generation)
     with redis.Redis.from_url(pair.redis_url) as cache:
-        cache.delete(keys.hot_key())
+        cache.delete(keys.hot_requests_key())
 
 
-def test_without_postgresql_the_cache_is_told_all_the_same(database: Database) -> None:
+def test_without_postgresql_the_pointer_still_moves(database: Database) -> None:
     marts = Marts(database)
     marts.create()
-    generation = marts.turn()
+    generation = marts.promote()
     publish_cache(redis_url(database), generation, serving_url="postgresql://nobody@127.0.0.1:1/nowhere")
     with redis.Redis.from_url(redis_url(database)) as cache:
         packed = cache.get(keys.pointer_key())
     assert isinstance(packed, bytes)
-    assert Published.unpack(packed) == Published.of(generation)
+    assert PublishedGeneration.unpack(packed) == PublishedGeneration.of(generation)

@@ -1,4 +1,4 @@
--- As in hero_win_rates: sums first, then rates and Wilson's interval (z = 1.96) over them.
+-- Exact sums first, then their rates and Wilson intervals, with the formulas of dbt.
 WITH sums AS (
     SELECT
         date_trunc('week', played_date::timestamp)::date AS week_start_date,
@@ -14,13 +14,6 @@ WITH sums AS (
         AND (%(since)s::date IS NULL OR played_date >= %(since)s::date)
         AND (%(until)s::date IS NULL OR played_date <= %(until)s::date)
     GROUP BY 1
-),
-
-spreads AS (
-    SELECT
-        *,
-        1.96 * sqrt(wins::numeric * (matches - wins) / nullif(matches, 0) + 0.9604) AS spread
-    FROM sums
 )
 
 SELECT
@@ -28,10 +21,10 @@ SELECT
     matches,
     wins,
     matches - wins AS losses,
-    round(wins::numeric / nullif(matches, 0), 6) AS win_rate,
-    round((wins + 1.9208 - spread) / (matches + 3.8416), 6) AS win_rate_low,
-    round((wins + 1.9208 + spread) / (matches + 3.8416), 6) AS win_rate_high,
+    {win_rate} AS win_rate,
+    {win_rate_low} AS win_rate_low,
+    {win_rate_high} AS win_rate_high,
     picks,
     bans
-FROM spreads
+FROM sums
 ORDER BY week_start_date

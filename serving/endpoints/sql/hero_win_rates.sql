@@ -1,5 +1,5 @@
--- Sums are exact; rates and Wilson's interval (z = 1.96) are computed over the sums, in the marts' own decimal form, so that
--- a selection of one row answers what the row says.
+-- Exact sums first, then their rates and Wilson intervals, with the formulas of dbt: a selection of one row returns the
+-- values of that row.
 WITH sums AS (
     SELECT
         game,
@@ -18,22 +18,21 @@ WITH sums AS (
     GROUP BY game, character_id
 ),
 
-spreads AS (
+totals AS (
     SELECT
         *,
-        sum(picks) OVER () AS all_picks,
-        1.96 * sqrt(wins::numeric * (matches - wins) / nullif(matches, 0) + 0.9604) AS spread
+        sum(picks) OVER () AS all_picks
     FROM sums
 ),
 
 rates AS (
     SELECT
         *,
-        round(wins::numeric / nullif(matches, 0), 6) AS win_rate,
-        round((wins + 1.9208 - spread) / (matches + 3.8416), 6) AS win_rate_low,
-        round((wins + 1.9208 + spread) / (matches + 3.8416), 6) AS win_rate_high,
-        round(picks::numeric / nullif(all_picks, 0), 6) AS share_of_picks
-    FROM spreads
+        {win_rate} AS win_rate,
+        {win_rate_low} AS win_rate_low,
+        {win_rate_high} AS win_rate_high,
+        {share_of_picks} AS share_of_picks
+    FROM totals
 )
 
 SELECT

@@ -27,7 +27,7 @@ LEFT JOIN marts.dim_characters AS characters USING (game, character_id)
 WHERE
     played.game = %(game)s
     AND played.player_id = %(player_id)s
-    -- What has no time has no place in a list by time.
+    -- Matches without a time cannot be ordered by time.
     AND played.played_at IS NOT NULL
     AND (%(character_id)s::text IS NULL OR played.character_id = %(character_id)s::text)
     AND (%(mode)s::text IS NULL OR played.mode = %(mode)s::text)

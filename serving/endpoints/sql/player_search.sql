@@ -1,5 +1,5 @@
--- An index holds these very expressions, in this order: nothing is sorted, and reading ends after 50 rows that fit.
--- `^@` knows no wildcards; a btree serves it in the collation C alone. Names may be longer than an index holds.
+-- An index has these expressions in this order: no sort, and the scan ends after 50 matching rows. `^@` has no
+-- wildcards; a btree supports it in the collation C only. Names may be longer than an index entry.
 SELECT
     game,
     player_id,

@@ -1,4 +1,4 @@
--- The page first, so that names are looked up for its rows alone.
+-- The page first, so that names are joined to its rows only.
 WITH others AS (
     SELECT
         game,

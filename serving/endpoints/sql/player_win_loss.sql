@@ -7,7 +7,7 @@ WITH requested AS (
     WHERE game = %(game)s AND coalesce(mode = %(mode)s::text, is_standard)
 ),
 
--- The standard mode has a record, if only of none, of everybody with a match; another mode of those who played it.
+-- Every player with a match has a record of the standard mode, even with no counted match; other modes only if played.
 records AS (
     SELECT
         requested.mode,

@@ -1,1 +1,1 @@
-"""What each page reads and hands to its template."""
+"""Views: each reads the data of a page for its template."""

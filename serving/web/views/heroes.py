@@ -1,4 +1,4 @@
-"""`/heroes`, what moves among heroes by window and bracket; and one hero week by week."""
+"""`/heroes`: trends by window and bracket; `/heroes/{game}/{character_id}`: one hero by week."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from serving.endpoints.fields import BRACKETS as _ALL_BRACKETS
 from serving.errors import UnknownSubject
-from serving.web.charts import Point, band_chart, bar_chart, days
+from serving.web.charts import Point, band_chart, bar_chart, day_range_of
 from serving.web.declaration import Values
-from serving.web.reading import Reader, Record
-from serving.web.words import bounds, count, percent
+from serving.web.endpoint_reader import EndpointReader, Record
+from serving.web.formatting import bounds, count, percent
 
 __all__ = ["BRACKETS", "SORTS", "hero", "heroes"]
 
 _GAME = "dota2"
-"""The one whose characters have trends."""
+"""The only game with trends of characters."""
 BRACKETS = tuple(name for name in _ALL_BRACKETS if not name.startswith("level_"))
 SORTS: dict[str, Callable[[Record], Any]] = {
     "change": lambda row: row["win_rate_change"],
@@ -28,34 +28,34 @@ _WEEK = timedelta(days=7)
 _HALF_WEEK = timedelta(days=4)
 
 
-async def heroes(reader: Reader, values: Values) -> dict[str, Any]:
-    """Every hero of a window and bracket, in the order that was requested; without a value last."""
-    asked = {"game": _GAME, "window_days": values["window_days"], "rank_bracket": values["rank_bracket"]}
-    rows = list((await reader.read("hero_meta_trends", asked)).rows)
+async def heroes(reader: EndpointReader, values: Values) -> dict[str, Any]:
+    """All heroes of a window and bracket in the requested order; missing values last."""
+    parameters = {"game": _GAME, "window_days": values["window_days"], "rank_bracket": values["rank_bracket"]}
+    rows = list((await reader.read("hero_meta_trends", parameters)).rows)
     key = SORTS[str(values["sort"])]
     rows.sort(key=lambda row: (key(row) is not None, key(row) or 0), reverse=True)
     return {"rows": rows, "game": _GAME, "brackets": ("all", *BRACKETS)}
 
 
-async def hero(reader: Reader, values: Values) -> dict[str, Any]:
+async def hero(reader: EndpointReader, values: Values) -> dict[str, Any]:
     """One hero's win rate and picks by week."""
-    found = await reader.together(
+    found = await reader.gather(
         weeks=reader.read("hero_timeline", values),
         all=reader.read("hero_win_rates", {"game": values["game"]}),
     )
-    this = next((row for row in found["all"].rows if row["character_id"] == values["character_id"]), None)
-    if this is None:
+    selected = next((row for row in found["all"].rows if row["character_id"] == values["character_id"]), None)
+    if selected is None:
         raise UnknownSubject("hero")
     weeks = found["weeks"].rows
     rates = [_rate(row) for row in weeks if row["win_rate"] is not None]
     picks = [Point(_week(row), row["picks"], f"{_label(row)}: {count(row['picks'])} picks") for row in weeks]
-    over = days([picks])
+    day_range = day_range_of([picks])
     return {
-        "hero": this,
+        "hero": selected,
         "brackets": BRACKETS,
         "weeks": weeks,
-        "rates": band_chart(rates, over) if over and rates else None,
-        "picks": bar_chart(picks, (over[0] - _HALF_WEEK, over[1] + _HALF_WEEK), _WEEK) if over else None,
+        "rates": band_chart(rates, day_range) if day_range and rates else None,
+        "picks": bar_chart(picks, (day_range[0] - _HALF_WEEK, day_range[1] + _HALF_WEEK), _WEEK) if day_range else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""APIs that let in whom their operator wants, over the same marts."""
+"""APIs with different access rules over the same marts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from serving.cache.publish import publish_cache
 from tests.conftest import Database
-from tests.serving.clients import seconds_until
 from tests.serving.conftest import api_of, redis_url
+from tests.serving.http_clients import seconds_until
 from tests.serving.marts import Marts
 from warehouse.database.connections import connect
 from warehouse.ops.api_keys import create_key, revoke_key
@@ -22,17 +22,17 @@ BOARD = "/api/v1/leaderboards/dota2_matches"
 
 
 @dataclass(frozen=True)
-class House:
-    """A database with marts and keys, and APIs over it."""
+class Deployment:
+    """A database with marts and API keys, and APIs over it."""
 
     database: Database
 
     def api(self, *, workers: int = 1, **settings: Any) -> AbstractContextManager[str]:
-        """An API with settings of its own."""
+        """An API with its own settings."""
         return api_of(self.database, workers=workers, **settings)
 
     def key(self, name: str, **options: Any) -> str:
-        """Make a key."""
+        """Create a key."""
         with connect(self.database.admin_url) as admin:
             return create_key(admin, name, by="test", **options)
 
@@ -43,52 +43,52 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def house(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[House]:
-    """Shared: each test makes keys with names of its own."""
+def deployment(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Deployment]:
+    """A shared deployment; each test creates keys with its own names."""
     with create_database() as database:
         marts = Marts(database)
         marts.create()
-        publish_cache(redis_url(database), marts.turn())
-        yield House(database)
+        publish_cache(redis_url(database), marts.promote())
+        yield Deployment(database)
 
 
 @pytest.fixture(scope="session")
-def workers(house: House) -> Iterator[str]:
-    """An API of two processes with a small limit for addresses: a bucket of 100, leases of 25, 10 a second."""
-    with house.api(workers=2, api_requests_per_minute=600) as base:
+def workers(deployment: Deployment) -> Iterator[str]:
+    """An API of two processes with a small limit per address: a bucket of 100, leases of 25, 10 per second."""
+    with deployment.api(workers=2, api_requests_per_minute=600) as base:
         yield base
 
 
 @pytest.fixture(scope="session")
-def _apis(house: House) -> Iterator[tuple[str, str]]:
+def _apis(deployment: Deployment) -> Iterator[tuple[str, str]]:
     with ExitStack() as stack:
         yield (
             stack.enter_context(
-                house.api(api_cors_origins="https://one.example,https://two.example", api_hosts="ladder.example")
+                deployment.api(api_cors_origins="https://one.example,https://two.example", api_hosts="ladder.example")
             ),
-            stack.enter_context(house.api(api_anonymous=False, api_cors_origins="*", api_https=True)),
+            stack.enter_context(deployment.api(api_anonymous=False, api_cors_origins="*", api_https=True)),
         )
 
 
 @pytest.fixture
 def open_api(_apis: tuple[str, str]) -> Iterator[httpx.Client]:
-    """An API whose public marts anybody reads, also pages of two other origins; `ladder.example` is a name of it."""
+    """A public API that allows two other origins and the host name `ladder.example`."""
     with httpx.Client(base_url=_apis[0]) as client:
         yield client
 
 
 @pytest.fixture
 def closed_api(_apis: tuple[str, str]) -> Iterator[httpx.Client]:
-    """An API behind TLS that nobody reads without a key, from pages of any origin."""
+    """An API behind TLS that requires a key and allows any origin."""
     with httpx.Client(base_url=_apis[1]) as client:
         yield client
 
 
 def bearer(key: str) -> dict[str, str]:
-    """The header that shows a key."""
+    """The header with a key."""
     return {"Authorization": f"Bearer {key}"}
 
 
 def seconds_until_status(client: httpx.Client, key: str, status: int) -> float:
-    """How long it takes until a key is answered so."""
+    """Seconds until a request with a key gets a status."""
     return seconds_until(lambda: client.get(BOARD, headers=bearer(key)).status_code == status)

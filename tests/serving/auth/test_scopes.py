@@ -1,4 +1,4 @@
-"""An endpoint is for those who have its scope, whether its answer is cached, asked for anew, or known to the client."""
+"""An endpoint requires its scope, for misses, hits and 304 responses."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from starlette.types import ASGIApp, Message
 
 from serving.app import Connections, create_app
 from serving.endpoints import ENDPOINTS
-from serving.policy.rules import Rules
-from tests.serving.auth.conftest import House, bearer
+from serving.security.access_rules import AccessRules
+from tests.serving.auth.conftest import Deployment, bearer
 from tests.serving.conftest import redis_url
 
 BOARDS = "/api/v1/leaderboards"
 
 
 @asynccontextmanager
-async def serving(house: House, directory: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """An API of which the boards are for those who may read business."""
+async def serving(deployment: Deployment, directory: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """An API whose list of leaderboards requires the scope `business`."""
     endpoints = tuple(replace(each, scope="business") if each.name == "leaderboards" else each for each in ENDPOINTS)
-    rules = Rules.of(house.database.settings, 1)
-    url = house.database.url("serving")
-    connections = Connections(url, redis_url(house.database), directory, rules, directory / "none")
+    rules = AccessRules.of(deployment.database.settings, 1)
+    url = deployment.database.url("serving")
+    connections = Connections(url, redis_url(deployment.database), directory, rules, directory / "none")
     app = create_app(connections, endpoints)
-    async with alive(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+    async with (
+        running_lifespan(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+    ):
         yield client
 
 
 @asynccontextmanager
-async def alive(app: ASGIApp) -> AsyncIterator[None]:
-    """The lifespan of an application, as its server sees to it."""
+async def running_lifespan(app: ASGIApp) -> AsyncIterator[None]:
+    """Run the lifespan of an application, as a server does."""
     received: asyncio.Queue[Message] = asyncio.Queue()
     sent: asyncio.Queue[Message] = asyncio.Queue()
     running = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, received.get, sent.put))
@@ -49,19 +52,21 @@ async def alive(app: ASGIApp) -> AsyncIterator[None]:
         await running
 
 
-@pytest.mark.parametrize("is_cached", [False, True], ids=["asked for anew", "cached"])
-def test_an_answer_is_for_those_who_have_its_scope(house: House, tmp_path: Path, *, is_cached: bool) -> None:
-    reader = house.key(f"no scope {is_cached}")
-    analyst = house.key(f"business {is_cached}", scopes=("business",))
+@pytest.mark.parametrize("is_cached", [False, True], ids=["miss", "cached"])
+def test_a_response_requires_the_scope_of_its_endpoint(
+    deployment: Deployment, tmp_path: Path, *, is_cached: bool
+) -> None:
+    reader = deployment.key(f"no scope {is_cached}")
+    analyst = deployment.key(f"business {is_cached}", scopes=("business",))
 
-    async def ask() -> None:
-        async with serving(house, tmp_path) as client:
+    async def run() -> None:
+        async with serving(deployment, tmp_path) as client:
             if is_cached:
                 for _ in range(2):
-                    answer = await client.get(BOARDS, headers=bearer(analyst))
-                    assert answer.status_code == 200
-                    assert answer.headers["cache-control"].startswith("private, ")
-                tag = {"If-None-Match": answer.headers["etag"]}
+                    response = await client.get(BOARDS, headers=bearer(analyst))
+                    assert response.status_code == 200
+                    assert response.headers["cache-control"].startswith("private, ")
+                tag = {"If-None-Match": response.headers["etag"]}
                 assert (await client.get(BOARDS, headers={**tag, **bearer(analyst)})).status_code == 304
             for headers in ({}, {"If-None-Match": "*"}, tag if is_cached else {}):
                 without = await client.get(BOARDS, headers=headers)
@@ -70,9 +75,9 @@ def test_an_answer_is_for_those_who_have_its_scope(house: House, tmp_path: Path,
                 lacking = await client.get(BOARDS, headers={**headers, **bearer(reader)})
                 assert (lacking.status_code, lacking.json()["error"]["code"]) == (403, "forbidden")
                 assert "business" in lacking.json()["error"]["message"]
-                for refused in (without, lacking):
-                    assert "etag" not in refused.headers
-                    assert "data" not in refused.json()
+                for rejected in (without, lacking):
+                    assert "etag" not in rejected.headers
+                    assert "data" not in rejected.json()
             assert (await client.get(f"{BOARDS}/dota2_matches")).status_code == 200
 
-    asyncio.run(ask())
+    asyncio.run(run())

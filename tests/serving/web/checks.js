@@ -1,9 +1,9 @@
-// What a page is looked at for, inside the browser. Test code: no page of ours runs a script.
+// Checks of a page inside the browser. Test code only: the pages themselves have no scripts.
 (() => {
   const all = selector => [...document.querySelectorAll(selector)];
   const focusable = () => all("a[href], button, input, select, summary, [tabindex='0']");
 
-  // sRGB to relative luminance, as WCAG 2.2 defines it.
+  // Relative luminance of an sRGB colour, as defined by WCAG 2.2.
   const luminance = rgb => {
     const [r, g, b] = rgb.map(value => {
       const share = value / 255;
@@ -23,7 +23,7 @@
   };
 
   return {
-    // Texts whose contrast is below 4.5 : 1.
+    // Texts with a contrast below 4.5 : 1.
     pale() {
       const found = [];
       for (const element of all("body *")) {
@@ -38,7 +38,7 @@
       return found;
     },
 
-    // Fields that are too narrow for what they say before something is typed.
+    // Fields that are too narrow for their placeholder.
     cut: () => all("input[placeholder]").filter(field => {
       const style = getComputedStyle(field), context = document.createElement("canvas").getContext("2d");
       context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
@@ -46,7 +46,7 @@
       return context.measureText(field.placeholder).width > room;
     }).map(field => field.placeholder),
 
-    // How much moved after it was drawn; 0 is nothing.
+    // Cumulative layout shift; 0 is none.
     shift: () => new Promise(done => {
       let sum = 0;
       const observer = new PerformanceObserver(list => list.getEntries().forEach(entry => { sum += entry.value; }));
@@ -54,7 +54,7 @@
       setTimeout(() => done(sum), 150);
     }),
 
-    // Numbers of what the Tab key should reach, in order; what a closed <details> holds is not there.
+    // Indexes of the elements that the Tab key should reach, in order; without the content of closed <details>.
     reachable: () => focusable()
       .map((element, number) => ({element, number}))
       .filter(({element}) => element.matches("summary") || !element.closest("details:not([open])"))
@@ -65,29 +65,29 @@
       return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     },
 
-    // Charts too small to be read.
+    // Charts that are too small to read.
     tiny: () => all(".chart .plot").map(plot => plot.getBoundingClientRect())
       .filter(({width, height}) => width < 200 || height < 80)
       .map(({width, height}) => `${width} x ${height}`),
 
-    // What would be in the way of somebody who does not see the page.
+    // Problems for users of screen readers.
     problems() {
       const problems = [], say = (isWrong, text) => { if (isWrong) problems.push(text); };
       say(document.documentElement.lang !== "en", "no language");
-      say(all("h1").length !== 1, "not one h1");
+      say(all("h1").length !== 1, "not exactly one h1");
       say(all("main").length !== 1 || all("header nav").length !== 1, "no landmarks");
       for (const cell of all("th")) say(!cell.scope, `a header without scope: ${cell.textContent}`);
       for (const field of all("input, select")) say(!field.labels.length, `a field without label: ${field.name}`);
       for (const link of all("a")) say(!link.textContent.trim(), `a link without text: ${link.href}`);
       for (const picture of all("svg")) {
         const isNamed = picture.closest("[aria-hidden=true]") || picture.getAttribute("aria-label");
-        say(!isNamed, "a picture without words");
+        say(!isNamed, "a picture without a label");
       }
       const ids = all("[id]").map(element => element.id);
-      say(new Set(ids).size !== ids.length, "an id twice");
+      say(new Set(ids).size !== ids.length, "a duplicate id");
       const levels = all("h1, h2, h3").map(element => Number(element.tagName[1]));
-      say(levels.some((level, place) => place > 0 && level > levels[place - 1] + 1), "a level of headings left out");
-      say(all("[style], script, iframe, img").length > 0, "what the policy forbids");
+      say(levels.some((level, place) => place > 0 && level > levels[place - 1] + 1), "a skipped heading level");
+      say(all("[style], script, iframe, img").length > 0, "elements that the policy forbids");
       return problems;
     },
   };

@@ -1,4 +1,4 @@
-"""Real marts of a simulated world, an API over them, and a browser that is let out to nobody else."""
+"""Real marts of a simulated world, an API over them, and a browser that can reach only this API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.orchestration.conftest import CommandLine, command_line
 from tests.serving.conftest import api_of
 
 SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
-"""Kept by CI."""
+"""Stored by CI."""
 SIZES = {"phone": (360, 740), "desktop": (1280, 900)}
 Scheme = Literal["light", "dark"]
 
@@ -38,8 +38,8 @@ class Site:
         base: URL of the pages.
         ladder: the command line of the same warehouse.
         database: where the marts are.
-        person: id of a player of dota2 whose cs2 player is tracked too.
-        faceit: id of that one.
+        person: id of a dota2 player whose cs2 player is tracked too.
+        faceit: id of that cs2 player.
     """
 
     base: str
@@ -49,7 +49,7 @@ class Site:
     faceit: str
 
     def api(self, path: str) -> Any:
-        """What the API answers."""
+        """The response of the API."""
         return httpx.get(f"{self.base}/api/v1{path}").raise_for_status().json()
 
 
@@ -57,7 +57,7 @@ class Site:
 def site(
     create_database: Callable[[], AbstractContextManager[Database]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """Both games of a small world, read, built and published by one run."""
+    """Both games of a small world, ingested, built and published by one run."""
     with create_database() as database, serve(World(seed=7, players=60, days=150)) as sandbox:
         plain = command_line(database, tmp_path_factory.mktemp("work"), sandbox)
         faceit = {"LADDER_FACEIT_URL": sandbox.faceit_url, "LADDER_FACEIT_KEY": KEY}
@@ -86,36 +86,36 @@ ORDER BY dota2.matches + cs2.matches DESC LIMIT 1
 
 
 @dataclass
-class Seen:
-    """A tab, and what went on in it.
+class RecordedTab:
+    """A browser tab with its requests and errors.
 
     Attributes:
         tab: the browser's.
-        requested: URLs that it asked for.
-        complaints: errors and warnings of its console, and of the page itself.
+        requested: URLs that it requested.
+        console_errors: errors and warnings of the console, and errors of the page.
     """
 
     tab: Tab
     requested: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
     def open(self, url: str) -> int:
-        """Go to a URL; returns the status."""
-        answer = self.tab.goto(url, wait_until="load")
-        assert answer is not None
-        return answer.status
+        """Open a URL; returns the status."""
+        response = self.tab.goto(url, wait_until="load")
+        assert response is not None
+        return response.status
 
     def hosts(self) -> set[str]:
-        """Whom the tab asked for anything."""
+        """Hosts that the tab sent requests to."""
         return {urlsplit(url).netloc for url in self.requested if not url.startswith("data:")}
 
 
-Opener = Callable[..., AbstractContextManager[Seen]]
+OpenTab = Callable[..., AbstractContextManager[RecordedTab]]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium of the machine. Its driver's event loop stands in the way of everybody else's meanwhile."""
+    """Headless Chromium of the machine. While it runs, its driver's event loop prevents other event loops."""
     path = shutil.which("chromium")
     if path is None:
         reason = "chromium is not installed (Debian: apt-get install chromium)"
@@ -130,18 +130,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(browser: Browser, site: Site) -> Opener:
-    """Opens a tab that reaches our own host alone, and records what it wanted of others."""
+def opened(browser: Browser, site: Site) -> OpenTab:
+    """Opens a tab that can reach only our own host, and records all its requests."""
 
     @contextmanager
     def open_tab(
         size: str = "desktop", scheme: Scheme = "light", *, scripts: bool = True, base: str = site.base
-    ) -> Iterator[Seen]:
+    ) -> Iterator[RecordedTab]:
         width, height = SIZES[size]
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=scripts
         )
-        seen = Seen(context.new_page())
+        seen = RecordedTab(context.new_page())
 
         def pass_on(route: Route) -> None:
             seen.requested.append(route.request.url)
@@ -150,13 +150,13 @@ def opened(browser: Browser, site: Site) -> Opener:
             else:
                 route.abort()
 
-        def hear(message: ConsoleMessage) -> None:
+        def on_console(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning"):
-                seen.complaints.append(message.text)
+                seen.console_errors.append(message.text)
 
         context.route("**/*", pass_on)
-        seen.tab.on("console", hear)
-        seen.tab.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen.tab.on("console", on_console)
+        seen.tab.on("pageerror", lambda error: seen.console_errors.append(str(error)))
         try:
             yield seen
         finally:
@@ -166,11 +166,11 @@ def opened(browser: Browser, site: Site) -> Opener:
 
 
 def paths(site: Site) -> dict[str, str]:
-    """Every page, by the name of its screenshot."""
+    """All pages by the name of their screenshot."""
     return {
         "overview": "/",
-        "board": "/boards/dota2_win_rate",
-        "board-elo": "/boards/cs2_elo",
+        "leaderboard": "/boards/dota2_win_rate",
+        "leaderboard-elo": "/boards/cs2_elo",
         "player": f"/players/dota2/{site.person}",
         "player-cs2": f"/players/cs2/{site.faceit}",
         "matches": f"/players/dota2/{site.person}/matches",

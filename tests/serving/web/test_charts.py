@@ -1,4 +1,4 @@
-"""Where charts put things: within the plot, in order, and few enough labels for a phone."""
+"""Charts keep all elements within the plot and in order, with few enough labels for a phone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.web import ranks
-from serving.web.charts import Chart, Point, band_chart, bar_chart, days, step_chart
-from serving.web.words import age, change, percent, score, signed, span
+from serving.web.charts import Chart, Point, band_chart, bar_chart, day_range_of, step_chart
+from serving.web.formatting import age, change, duration, percent, score, signed
 
 DAYS = st.dates(date(2011, 1, 1), date(2035, 1, 1))
 
@@ -24,7 +24,7 @@ def points(draw: st.DrawFn) -> list[Point]:
 
 
 def check(chart: Chart) -> None:
-    """Everything lies within the plot."""
+    """All elements are within the plot."""
     drawn = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", chart.line + chart.band)]
     assert all(0 <= number <= 100 for number in drawn)
     assert [tick.at for tick in chart.x_ticks] == sorted(tick.at for tick in chart.x_ticks)
@@ -33,58 +33,58 @@ def check(chart: Chart) -> None:
     assert 2 <= len(chart.y_ticks) <= 8
     assert len(chart.x_ticks) <= 7
     assert all(0 <= mark.x <= 100 and 0 <= mark.y <= 100 for mark in chart.marks)
-    # Wherever one points, one mark answers.
+    # The areas of the marks cover the plot.
     assert chart.marks[0].left == 0
     assert abs(sum(mark.width for mark in chart.marks) - 100) < 2
     assert len(chart.marks) <= 121
 
 
 @given(points())
-def test_a_step_chart_stays_in_its_plot_and_begins_and_ends_with_its_values(known: list[Point]) -> None:
-    over = days([known])
-    assert over is not None
-    chart = step_chart(known, over)
+def test_a_step_chart_stays_in_its_plot_from_first_to_last_value(known: list[Point]) -> None:
+    day_range = day_range_of([known])
+    assert day_range is not None
+    chart = step_chart(known, day_range)
     check(chart)
     assert chart.line.startswith("M0,")
     assert chart.line.endswith("H100")
     assert (chart.marks[0].label, chart.marks[-1].label) == (known[0].label, known[-1].label)
 
 
-def test_a_line_ends_where_its_value_does_and_begins_again() -> None:
+def test_a_line_is_broken_where_a_value_ends() -> None:
     first = date(2026, 1, 1)
     known = [
         Point(first, 1, "one", until=first + timedelta(days=2)),
         Point(first + timedelta(days=5), 2, "two", until=first + timedelta(days=10)),
     ]
-    over = days([known])
-    assert over == (first, first + timedelta(days=10))
-    chart = step_chart(known, over)
+    day_range = day_range_of([known])
+    assert day_range == (first, first + timedelta(days=10))
+    chart = step_chart(known, day_range)
     assert chart.line == "M0,100H20M50,0H100"
     check(chart)
 
 
 @given(points())
 def test_a_higher_value_is_never_drawn_lower(known: list[Point]) -> None:
-    over = days([known])
-    assert over is not None
-    heights = {mark.label: mark.y for mark in step_chart(known, over).marks}
-    by_value = sorted(heights, key=int)
-    assert [heights[label] for label in by_value] == sorted(heights.values(), reverse=True)
+    day_range = day_range_of([known])
+    assert day_range is not None
+    positions = {mark.label: mark.y for mark in step_chart(known, day_range).marks}
+    by_value = sorted(positions, key=int)
+    assert [positions[label] for label in by_value] == sorted(positions.values(), reverse=True)
 
 
 @given(points(), st.floats(0, 0.2))
-def test_a_band_lies_around_its_line_and_shows_the_half(known: list[Point], reach: float) -> None:
+def test_a_band_encloses_its_line(known: list[Point], reach: float) -> None:
     rates = [
         Point(point.day, point.value / 14_000, point.label, max(0.0, point.value / 14_000 - reach), 1.0)
         for point in known
     ]
-    over = days([rates])
-    assert over is not None
-    check(band_chart(rates, over))
+    day_range = day_range_of([rates])
+    assert day_range is not None
+    check(band_chart(rates, day_range))
 
 
 @given(points())
-def test_bars_stand_on_the_bottom(known: list[Point]) -> None:
+def test_bars_start_at_the_bottom(known: list[Point]) -> None:
     week = timedelta(days=7)
     chart = bar_chart(known, (known[0].day - week, known[-1].day + week), week)
     check(chart)
@@ -93,31 +93,31 @@ def test_bars_stand_on_the_bottom(known: list[Point]) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 7), st.integers(1, 5)), min_size=1, max_size=20))
-def test_medals_stand_in_the_order_of_their_values_and_their_names_enclose_them(found: list[tuple[int, int]]) -> None:
+def test_medals_keep_their_order_and_labels_enclose_them(found: list[tuple[int, int]]) -> None:
     values = sorted(medal * 10 + star for medal, star in found)
-    heights = [ranks.height("dota2_rank_tier", value) for value in values]
-    assert heights == sorted(heights)
-    assert len(set(heights)) == len(set(values))
-    names = ranks.names("dota2_rank_tier", heights)
-    assert len(names) >= 2
-    assert names[0][0] <= heights[0]
-    assert heights[-1] <= names[-1][0]
+    positions = [ranks.scale_position("dota2_rank_tier", value) for value in values]
+    assert positions == sorted(positions)
+    assert len(set(positions)) == len(set(values))
+    axis_labels = ranks.axis_labels("dota2_rank_tier", positions)
+    assert len(axis_labels) >= 2
+    assert axis_labels[0][0] <= positions[0]
+    assert positions[-1] <= axis_labels[-1][0]
 
 
-def test_the_highest_medal_has_a_place_and_a_name() -> None:
-    assert ranks.height("dota2_rank_tier", 80) == ranks.height("dota2_rank_tier", 75) + 1
-    assert ranks.names("dota2_rank_tier", [40]) == [(35.0, "Divine"), (40.0, "Immortal")]
-    assert ranks.names("faceit_elo", [1000]) == []
-    assert ranks.height("faceit_elo", 1000) == 1000
+def test_the_highest_medal_has_a_position_and_a_label() -> None:
+    assert ranks.scale_position("dota2_rank_tier", 80) == ranks.scale_position("dota2_rank_tier", 75) + 1
+    assert ranks.axis_labels("dota2_rank_tier", [40]) == [(35.0, "Divine"), (40.0, "Immortal")]
+    assert ranks.axis_labels("faceit_elo", [1000]) == []
+    assert ranks.scale_position("faceit_elo", 1000) == 1000
 
 
-def test_one_day_makes_no_chart() -> None:
+def test_a_single_day_has_no_chart() -> None:
     point = Point(date(2026, 1, 1), 1, "")
-    assert days([[point], [point], []]) is None
-    assert days([]) is None
+    assert day_range_of([[point], [point], []]) is None
+    assert day_range_of([]) is None
 
 
-def test_values_are_written_as_people_read_them() -> None:
+def test_values_are_formatted_for_people() -> None:
     assert (percent(0.5), percent(None), percent(1, 0)) == ("50.0%", "\N{EN DASH}", "100%")
     assert (change(0.1234), change(-0.05), change(-0.0001), change(0.0), change(None)) == (
         "+12.3",
@@ -128,11 +128,16 @@ def test_values_are_written_as_people_read_them() -> None:
     )
     assert (score(1413, "cs2_elo"), score(0.51234, "dota2_win_rate")) == ("1,413", "51.2%")
     assert (signed(12), signed(-1234.5, 1)) == ("+12", "\N{MINUS SIGN}1,234.5")
-    assert (span(59), span(60), span(7200), span(86400 * 3)) == ("less than a minute", "1 minute", "2 hours", "3 days")
+    assert (duration(59), duration(60), duration(7200), duration(86400 * 3)) == (
+        "less than a minute",
+        "1 minute",
+        "2 hours",
+        "3 days",
+    )
     assert age(None) == "\N{EN DASH}"
 
 
-def test_a_rank_on_a_board_is_the_name_of_the_medal() -> None:
+def test_a_rank_score_is_shown_as_the_name_of_the_medal() -> None:
     ranks = (80.9995, 80.0, 75.0, 11.0, 0.0)
     assert [score(rank, "dota2_rank") for rank in ranks] == ["Immortal", "Immortal", "Divine 5", "Herald 1", "0"]
     assert score(None, "dota2_rank") == "\N{EN DASH}"

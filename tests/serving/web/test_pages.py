@@ -1,4 +1,4 @@
-"""Pages in a browser, over real marts: with nobody's help, on a phone, without a mouse or a script, in any light."""
+"""Pages in a browser over real marts: phone and desktop, light and dark, keyboard only, without scripts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import Page as Tab
 
 from serving.web.pages import PAGES
-from tests.serving.web.conftest import SCREENSHOTS, SIZES, Opener, Scheme, Site, paths
+from tests.serving.web.conftest import SCREENSHOTS, SIZES, OpenTab, Scheme, Site, paths
 
 NAMES = (
     "overview",
-    "board",
-    "board-elo",
+    "leaderboard",
+    "leaderboard-elo",
     "player",
     "player-cs2",
     "matches",
@@ -32,7 +32,7 @@ CHECKS = (Path(__file__).parent / "checks.js").read_text()
 
 
 def check(tab: Tab, name: str) -> Any:
-    """What a function of checks.js finds in the page."""
+    """Result of a function of checks.js in the page."""
     return tab.evaluate(f"({CHECKS}).{name}()")
 
 
@@ -41,23 +41,23 @@ def check(tab: Tab, name: str) -> Any:
     [
         pytest.param("phone", "dark", id="phone-dark"),
         pytest.param("desktop", "light", id="desktop-light"),
-        # A size and a scheme have nothing to do with each other: each is looked at above.
+        # Size and scheme are independent, and each is covered above.
         pytest.param("phone", "light", marks=pytest.mark.long, id="phone-light"),
         pytest.param("desktop", "dark", marks=pytest.mark.long, id="desktop-dark"),
     ],
 )
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_needs_nobody_else_and_fits_and_is_readable(
-    opened: Opener, site: Site, name: str, size: str, scheme: Scheme
+def test_a_page_fits_the_screen_is_readable_and_loads_nothing_external(
+    opened: OpenTab, site: Site, name: str, size: str, scheme: Scheme
 ) -> None:
     with opened(size, scheme) as seen:
         status = seen.open(site.base + paths(site)[name])
         assert status == (404 if name == "missing" else 200)
         assert seen.hosts() == {site.base.removeprefix("http://")}
         expected = [f"Failed to load resource: the server responded with a status of {status} (Not Found)"]
-        assert seen.complaints == (expected if name == "missing" else [])
+        assert seen.console_errors == (expected if name == "missing" else [])
         assert seen.tab.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-        # A table may settle by a pixel while it arrives; what moves visibly is 0.1 and more (Web Vitals).
+        # A table may shift by a pixel while it loads; shifts are visible from 0.1 (Web Vitals).
         assert check(seen.tab, "shift") < 0.01
         assert check(seen.tab, "tiny") == []
         assert check(seen.tab, "pale") == []
@@ -66,13 +66,13 @@ def test_a_page_needs_nobody_else_and_fits_and_is_readable(
         seen.tab.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png", full_page=True)
 
 
-def test_every_declared_page_is_looked_at() -> None:
+def test_every_declared_page_is_tested() -> None:
     assert {page.name for page in PAGES} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_everything_is_reached_by_the_keyboard_in_order_and_shows_where_one_is(
-    opened: Opener, site: Site, name: str
+def test_all_controls_are_reached_by_keyboard_in_order_with_a_visible_focus(
+    opened: OpenTab, site: Site, name: str
 ) -> None:
     with opened() as seen:
         seen.open(site.base + paths(site)[name])
@@ -88,7 +88,7 @@ def test_everything_is_reached_by_the_keyboard_in_order_and_shows_where_one_is(
         assert reached == reachable
 
 
-def test_the_skip_link_leads_past_the_menu(opened: Opener, site: Site) -> None:
+def test_the_skip_link_skips_the_menu(opened: OpenTab, site: Site) -> None:
     with opened() as seen:
         seen.open(site.base)
         seen.tab.keyboard.press("Tab")
@@ -97,7 +97,7 @@ def test_the_skip_link_leads_past_the_menu(opened: Opener, site: Site) -> None:
         assert seen.tab.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-def test_a_chart_opens_into_the_same_numbers_by_keyboard(opened: Opener, site: Site) -> None:
+def test_the_table_of_a_chart_opens_by_keyboard(opened: OpenTab, site: Site) -> None:
     ladder = "dota2_rank_tier"
     rows = site.api(f"/players/dota2/{site.person}/rank-progression?ladder={ladder}")["data"]
     with opened() as seen:
@@ -112,7 +112,7 @@ def test_a_chart_opens_into_the_same_numbers_by_keyboard(opened: Opener, site: S
         assert days == [row["observed_date"] for row in reversed(rows)]
 
 
-def test_pointing_at_a_chart_says_the_day_and_the_value(opened: Opener, site: Site) -> None:
+def test_a_chart_shows_day_and_value_under_the_pointer(opened: OpenTab, site: Site) -> None:
     with opened() as seen:
         seen.open(f"{site.base}/heroes/dota2/1")
         mark = seen.tab.locator(".chart .mark").nth(2)
@@ -123,7 +123,7 @@ def test_pointing_at_a_chart_says_the_day_and_the_value(opened: Opener, site: Si
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_scripts_a_page_is_the_same(opened: Opener, site: Site, name: str) -> None:
+def test_without_scripts_a_page_is_the_same(opened: OpenTab, site: Site, name: str) -> None:
     texts = []
     for scripts in (True, False):
         with opened(scripts=scripts) as seen:
@@ -132,7 +132,7 @@ def test_without_scripts_a_page_is_the_same(opened: Opener, site: Site, name: st
     assert texts[0] == texts[1]
 
 
-def test_without_scripts_and_mouse_a_player_is_found(opened: Opener, site: Site) -> None:
+def test_without_scripts_and_mouse_a_player_is_found(opened: OpenTab, site: Site) -> None:
     name = site.api(f"/players/dota2/{site.person}")["data"]["display_name"]
     with opened("phone", scripts=False) as seen:
         tab = seen.tab
@@ -147,7 +147,7 @@ def test_without_scripts_and_mouse_a_player_is_found(opened: Opener, site: Site)
         assert tab.get_by_role("heading", level=1).inner_text() == name
 
 
-def test_without_scripts_filters_choose_a_window_and_a_bracket(opened: Opener, site: Site) -> None:
+def test_without_scripts_filters_choose_a_window_and_a_bracket(opened: OpenTab, site: Site) -> None:
     with opened(scripts=False) as seen:
         tab = seen.tab
         seen.open(f"{site.base}/heroes")
@@ -161,7 +161,7 @@ def test_without_scripts_filters_choose_a_window_and_a_bracket(opened: Opener, s
         assert tab.get_by_label("Bracket").input_value() == "legend"
 
 
-def test_a_list_is_paged_to_its_end(opened: Opener, site: Site) -> None:
+def test_all_pages_of_a_list_are_reachable(opened: OpenTab, site: Site) -> None:
     shown: list[str] = []
     with opened(scripts=False) as seen:
         seen.open(f"{site.base}/players/dota2/{site.person}/matches")
@@ -179,13 +179,13 @@ def test_a_list_is_paged_to_its_end(opened: Opener, site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_built_of_what_readers_of_pages_need(opened: Opener, site: Site, name: str) -> None:
+def test_a_page_has_the_structure_that_screen_readers_need(opened: OpenTab, site: Site, name: str) -> None:
     with opened() as seen:
         seen.open(site.base + paths(site)[name])
         assert check(seen.tab, "problems") == []
 
 
-def test_what_a_page_shows_is_what_the_api_answers(opened: Opener, site: Site) -> None:
+def test_a_page_shows_the_values_of_the_api(opened: OpenTab, site: Site) -> None:
     board = site.api("/leaderboards/dota2_win_rate")
     with opened() as seen:
         seen.open(f"{site.base}/boards/dota2_win_rate")
@@ -197,7 +197,7 @@ def test_what_a_page_shows_is_what_the_api_answers(opened: Opener, site: Site) -
     assert [row[4] for row in rows] == [f"{row['wins']}\N{EN DASH}{row['losses']}" for row in board["data"]]
 
 
-def test_rank_and_form_cover_all_games_of_one_person(opened: Opener, site: Site) -> None:
+def test_rank_and_form_cover_all_games_of_one_person(opened: OpenTab, site: Site) -> None:
     with opened() as seen:
         for path in (f"/players/dota2/{site.person}", f"/players/cs2/{site.faceit}"):
             seen.open(site.base + path)
@@ -214,7 +214,7 @@ def _cells(tab: Tab) -> list[list[str]]:
     return found
 
 
-def test_the_age_of_the_data_stands_on_every_page(opened: Opener, site: Site) -> None:
+def test_every_page_shows_generation_and_age_of_the_data(opened: OpenTab, site: Site) -> None:
     meta = site.api("/leaderboards")["meta"]
     with opened() as seen:
         for path in paths(site).values():
@@ -226,10 +226,10 @@ def test_the_age_of_the_data_stands_on_every_page(opened: Opener, site: Site) ->
             assert times[1][:19] == meta["as_of"][:19]
 
 
-def test_assets_may_be_kept_for_ever_and_are_compressed(site: Site) -> None:
+def test_assets_are_immutable_and_compressed(site: Site) -> None:
     page = httpx.get(site.base).text
     for name in ("style", "icon"):
         path = page.split(f'href="/assets/{name}.')[1].split('"')[0]
-        answer = httpx.get(f"{site.base}/assets/{name}.{path}", headers={"Accept-Encoding": "gzip"})
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert answer.headers.get("content-encoding") == ("gzip" if name == "style" else None)
+        response = httpx.get(f"{site.base}/assets/{name}.{path}", headers={"Accept-Encoding": "gzip"})
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert response.headers.get("content-encoding") == ("gzip" if name == "style" else None)

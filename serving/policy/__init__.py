@@ -1,1 +1,0 @@
-"""Who may read what, and the headers that browsers need."""

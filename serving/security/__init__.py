@@ -1,0 +1,1 @@
+"""Access rules of the operator, and the CORS and security headers of responses."""
