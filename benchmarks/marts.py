@@ -26,7 +26,7 @@ from benchmarks.marts_peers import OneByOne, first_built_peers, wrong_rows
 from benchmarks.marts_readers import READS_A_SECOND, reading
 from orchestration.dbt.graph import PROJECT
 from orchestration.dbt.runner import NodeResult, Prepared, build, prepare, warm_up
-from orchestration.pipeline.transform import failed_build, transform
+from orchestration.pipeline.transform import build_failure, transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
@@ -114,7 +114,7 @@ def _whole_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> N
     with building(warehouse.url("transform")) as lock:
         results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
     found.add(WHOLE, time.perf_counter() - began)
-    failure = failed_build(results)
+    failure = build_failure(results)
     if failure is not None:
         raise failure
     models, tests = _split(results)
@@ -182,7 +182,7 @@ def _build_nothing(warehouse: Warehouse, prepared: Prepared, found: Measured) ->
     began = time.perf_counter()
     results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue")
     found.add("whole build with nothing new", time.perf_counter() - began)
-    assert failed_build(results) is None
+    assert build_failure(results) is None
     after = _tuples_written(warehouse)
     written = {table: count - before.get(table, 0) for table, count in after.items()}
     found.ratios["noop_tuples_written"] = sum(written.values())
@@ -197,7 +197,7 @@ def _build_a_day_later(
     history.change(number, days_after=1)
     refresh_statistics(warehouse.servers.database_url)
     began = time.perf_counter()
-    assert failed_build(build(prepared, warehouse.settings, warehouse.url("transform"), "blue")) is None
+    assert build_failure(build(prepared, warehouse.settings, warehouse.url("transform"), "blue")) is None
     found.add("whole build, a day later", time.perf_counter() - began)
     found.add("models, one by one, a day later", sum(ours.run().values()))
 

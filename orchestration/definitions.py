@@ -4,7 +4,7 @@ from dagster import Definitions, definitions, in_process_executor
 
 from orchestration.assets.freshness import freshness_checks
 from orchestration.assets.marts import transform_assets
-from orchestration.assets.staging import stagings
+from orchestration.assets.staging import staging_assets
 from orchestration.dbt.graph import Graph
 from orchestration.dbt.runner import prepare
 from orchestration.jobs import build_jobs, events_only
@@ -21,7 +21,7 @@ def build_definitions(graph: Graph, settings: Settings | None = None) -> Definit
         graph: the dbt project.
         settings: jobs leave out the sources that cannot be asked with these; by default none.
     """
-    sources = stagings()
+    sources = staging_assets()
     read = [one for one in sources.values() if settings is None or one.reader.is_readable(settings)]
     work = build_jobs(graph, read)
     return Definitions(

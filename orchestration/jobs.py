@@ -26,24 +26,24 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY, keys_of_tests, model_key
-from orchestration.assets.staging import FetchJob, Staging, stagings
+from orchestration.assets.staging import StagingAssets, SyncJob, staging_assets
 from orchestration.dbt.graph import Graph
 
-__all__ = ["QUIET", "Work", "build_jobs", "events_only", "housekeeping"]
+__all__ = ["NO_CONSOLE_EVENTS", "JobsAndSchedules", "build_jobs", "events_only", "housekeeping"]
 
 #: Run config of every job: events go to Dagster's storage, and no second time to standard error.
-QUIET: dict[str, Any] = {"loggers": {"events_only": {"config": {}}}}
+NO_CONSOLE_EVENTS: dict[str, Any] = {"loggers": {"events_only": {"config": {}}}}
 
 _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _PURGED_AT_ONCE = 200
 
 
-def _fetch_job(staging: Staging, job: FetchJob) -> UnresolvedAssetJobDefinition:
+def _fetch_job(staging: StagingAssets, job: SyncJob) -> UnresolvedAssetJobDefinition:
     return define_asset_job(
         job.name,
-        selection=AssetSelection.assets(*staging.keys_of(*job.passes)),
+        selection=AssetSelection.assets(*staging.keys_of(*job.streams)),
         description=job.description,
-        config=QUIET,
+        config=NO_CONSOLE_EVENTS,
         executor_def=in_process_executor,
     )
 
@@ -79,7 +79,7 @@ def purge_old_runs(context: OpExecutionContext, config: Retention) -> None:
 
 
 @job(
-    config=QUIET,
+    config=NO_CONSOLE_EVENTS,
     executor_def=in_process_executor,
     logger_defs={"events_only": events_only},
     description="Delete old runs and their events.",
@@ -90,23 +90,23 @@ def housekeeping() -> None:
 
 
 @dataclass(frozen=True)
-class Work:
+class JobsAndSchedules:
     """Jobs, and the schedules on which they run."""
 
     jobs: Sequence[UnresolvedAssetJobDefinition | JobDefinition]
     schedules: Sequence[ScheduleDefinition]
 
 
-def build_jobs(graph: Graph, sources: Sequence[Staging]) -> Work:
+def build_jobs(graph: Graph, sources: Sequence[StagingAssets]) -> JobsAndSchedules:
     """Jobs over the models of a graph and over sources; times are as the sources ask for, minutes are spread."""
-    left_out = [key for one in stagings().values() if one not in sources for key in one.keys_of(*one.passes)]
+    excluded = [key for one in staging_assets().values() if one not in sources for key in one.keys_of(*one.streams)]
     # Tests report what was evaluated, by themselves: one that a job plans and a run need not evaluate looks skipped.
     tests = AssetSelection.checks(*keys_of_tests(graph))
     run = define_asset_job(
         "run",
-        selection=AssetSelection.all() - AssetSelection.assets(*left_out) - tests,
+        selection=AssetSelection.all() - AssetSelection.assets(*excluded) - tests,
         description="Everything: fetch what is due, load it, build, test, publish. What `ladder run` does.",
-        config=QUIET,
+        config=NO_CONSOLE_EVENTS,
         executor_def=in_process_executor,
     )
     # Freshness is looked at even when nothing is fetched: that is when it matters.
@@ -115,7 +115,7 @@ def build_jobs(graph: Graph, sources: Sequence[Staging]) -> Work:
         "transform",
         selection=(AssetSelection.assets(CACHE_KEY, *map(model_key, graph.models)) - tests) | freshness,
         description="Build, test and publish what is loaded; nothing new builds nothing.",
-        config=QUIET,
+        config=NO_CONSOLE_EVENTS,
         executor_def=in_process_executor,
     )
     cron: dict[str, tuple[UnresolvedAssetJobDefinition | JobDefinition, str]] = {
@@ -123,7 +123,7 @@ def build_jobs(graph: Graph, sources: Sequence[Staging]) -> Work:
         "transform_hourly": (transform, "50 * * * *"),
         "housekeeping_daily": (housekeeping, "40 3 * * *"),
     }
-    return Work(
+    return JobsAndSchedules(
         jobs=[run, *(scheduled for scheduled, _ in cron.values())],
         schedules=[
             ScheduleDefinition(

@@ -9,20 +9,20 @@ import msgspec
 
 __all__ = [
     "FailingTest",
-    "LeftOut",
-    "Message",
+    "LoadFailed",
+    "MartsPublished",
     "NodeDone",
-    "NotLoaded",
-    "PassDone",
-    "PassProgress",
-    "Published",
+    "ProgressEvent",
     "RunDone",
-    "listening",
-    "tell",
+    "SourceSkipped",
+    "SyncDone",
+    "SyncProgress",
+    "emit",
+    "subscribe",
 ]
 
 
-class PassProgress(msgspec.Struct, frozen=True, tag=True):
+class SyncProgress(msgspec.Struct, frozen=True, tag=True):
     """A pass over a source has read `done` of `total` things."""
 
     source: str
@@ -31,7 +31,7 @@ class PassProgress(msgspec.Struct, frozen=True, tag=True):
     total: int
 
 
-class PassDone(msgspec.Struct, frozen=True, tag=True):
+class SyncDone(msgspec.Struct, frozen=True, tag=True):
     """A pass is over and loaded.
 
     Args:
@@ -49,7 +49,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
     source: str
     name: str
     requests: int
-    answered: int
+    pages: int
     records: int
     changed: int
     rejected: int
@@ -57,7 +57,7 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
     notes: tuple[str, ...]
 
 
-class LeftOut(msgspec.Struct, frozen=True, tag=True):
+class SourceSkipped(msgspec.Struct, frozen=True, tag=True):
     """A source cannot be asked with these settings, and the run leaves it out.
 
     Args:
@@ -69,7 +69,7 @@ class LeftOut(msgspec.Struct, frozen=True, tag=True):
     tracked: int
 
 
-class NotLoaded(msgspec.Struct, frozen=True, tag=True):
+class LoadFailed(msgspec.Struct, frozen=True, tag=True):
     """What is landed of a source could not be loaded; why, in one line."""
 
     message: str
@@ -91,7 +91,7 @@ class FailingTest(msgspec.Struct, frozen=True, tag=True):
     rows: tuple[str, ...]
 
 
-class Published(msgspec.Struct, frozen=True, tag=True):
+class MartsPublished(msgspec.Struct, frozen=True, tag=True):
     """The marts are served.
 
     Args:
@@ -121,13 +121,13 @@ class RunDone(msgspec.Struct, frozen=True, tag=True):
     is_cancelled: bool = False
 
 
-Message = PassProgress | PassDone | LeftOut | NotLoaded | NodeDone | FailingTest | Published | RunDone
+ProgressEvent = SyncProgress | SyncDone | SourceSkipped | LoadFailed | NodeDone | FailingTest | MartsPublished | RunDone
 
-_listeners: list[Callable[[Message], None]] = []
+_listeners: list[Callable[[ProgressEvent], None]] = []
 
 
 @contextmanager
-def listening(listener: Callable[[Message], None]) -> Iterator[None]:
+def subscribe(listener: Callable[[ProgressEvent], None]) -> Iterator[None]:
     """Be told what the runs of this process tell, from whichever thread they do."""
     _listeners.append(listener)
     try:
@@ -136,7 +136,7 @@ def listening(listener: Callable[[Message], None]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def tell(message: Message) -> None:
+def emit(message: ProgressEvent) -> None:
     """Tell whoever listens."""
     for listener in tuple(_listeners):
         listener(message)

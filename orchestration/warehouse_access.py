@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ingestion.registry import readers
-from orchestration.progress import LeftOut
+from orchestration.progress import SourceSkipped
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.core.file_modes import create_home, keep_private
 from warehouse.core.settings import Settings
@@ -21,7 +21,7 @@ from warehouse.ops import state
 from warehouse.schema.migrate import migrate
 from warehouse.staging.load import LoadReport, load_pending
 
-__all__ = ["SOURCES", "Warehouse", "left_out", "load_landed", "open_warehouse"]
+__all__ = ["SOURCES", "Warehouse", "load_landed", "open_warehouse", "skipped_sources"]
 
 #: Every source there is, by name.
 SOURCES: dict[str, Source] = {name: reader.source for name, reader in readers().items()}
@@ -83,7 +83,7 @@ def load_landed(warehouse: Warehouse, source: Source) -> tuple[LoadReport, str |
         return LoadReport(), f"{source.name} is not loaded: {error}"
 
 
-def left_out(warehouse: Warehouse) -> list[LeftOut]:
+def skipped_sources(warehouse: Warehouse) -> list[SourceSkipped]:
     """Sources that cannot be asked with the warehouse's settings, and how much is tracked of each."""
     found = []
     with connect(warehouse.url("ingest")) as connection:
@@ -92,5 +92,5 @@ def left_out(warehouse: Warehouse) -> list[LeftOut]:
                 reader.require_key(warehouse.settings)
             except ConfigurationError as error:
                 tracked = [len(state.tracked(connection, name, kind)) for kind in reader.kinds]
-                found.append(LeftOut(str(error), sum(tracked)))
+                found.append(SourceSkipped(str(error), sum(tracked)))
     return found

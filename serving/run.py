@@ -177,13 +177,13 @@ class BackgroundApi:
             time.sleep(0.02)
         raise ConfigurationError("the API did not start", f"read {self.log}")
 
-    def ask_to_end(self) -> None:
+    def request_stop(self) -> None:
         """Tell it to answer what is under way and to end, and do not wait for that."""
         self._process.terminate()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """End it, and wait until it is gone."""
-        self.ask_to_end()
+        self.request_stop()
         try:
             self._process.wait(_STOP_S + 2)
         except subprocess.TimeoutExpired:
@@ -211,7 +211,7 @@ def background(
         api.await_answer()
         yield api.url
     finally:
-        api.end()
+        api.stop()
 
 
 def api_log(settings: Settings) -> Path:

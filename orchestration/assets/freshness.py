@@ -14,7 +14,7 @@ from dagster import (
 )
 
 from orchestration.dbt.graph import Graph, Source
-from orchestration.engine.interrupts import plain_failures
+from orchestration.engine.interrupts import expected_errors_as_failures
 from orchestration.pipeline.freshness import TableAge, table_ages
 from warehouse.database.connections import connect
 
@@ -44,7 +44,7 @@ def freshness_checks(graph: Graph) -> AssetChecksDefinition:
     def look(context: OpExecutionContext) -> Iterator[AssetCheckResult]:
         wanted = {key.asset_key for key in context.selected_asset_check_keys}
         sources = [source for source in limited if _key(source) in wanted]
-        with plain_failures(), connect(context.resources.warehouse.url("transform")) as connection:
+        with expected_errors_as_failures(), connect(context.resources.warehouse.url("transform")) as connection:
             ages = table_ages(connection, sources)
         yield from map(_result, ages)
 

@@ -27,12 +27,12 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import RawMetadataValue
 
+from orchestration.assets.confirmation import CACHE_KEY, CONFIRMED, confirmation_result
 from orchestration.assets.selection import selected_assets, selected_checks
-from orchestration.assets.state import CACHE_KEY, CONFIRMED, state_of_all
 from orchestration.dbt.graph import Graph, Model, Source, Test
-from orchestration.engine.interrupts import foreign_code, plain_failures
+from orchestration.engine.interrupts import convert_interrupts, expected_errors_as_failures
 from orchestration.pipeline.publish import build_and_publish
-from orchestration.pipeline.transform import Transformed
+from orchestration.pipeline.transform import TransformResult
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import LadderError
 
@@ -109,17 +109,17 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
         context: OpExecutionContext, config: TransformConfig
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         warehouse: Warehouse = context.resources.warehouse
-        with plain_failures():
+        with expected_errors_as_failures():
             try:
-                with foreign_code():
+                with convert_interrupts():
                     outcome = build_and_publish(warehouse, full_refresh=config.full_refresh)
             except LadderError:
                 # How late the marts are by now is what a person needs to know of a build that fails again and again.
-                yield from selected_checks(context, state_of_all(warehouse, graph, None), is_logged=True)
+                yield from selected_checks(context, confirmation_result(warehouse, graph, None), is_logged=True)
                 raise
             yield from selected_checks(context, _check_results(outcome, checks, tests), is_logged=outcome.is_built)
             has_begun = outcome.failure is None or outcome.is_built
-            state = state_of_all(warehouse, graph, outcome if has_begun else None)
+            state = confirmation_result(warehouse, graph, outcome if has_begun else None)
             yield from selected_checks(context, state, is_logged=True)
             changed = {*_loaded_keys(outcome), *(keys[unique_id] for unique_id in outcome.changed)}
             if outcome.is_built and outcome.failure is None:
@@ -163,7 +163,7 @@ def _first_reader(graph: Graph, test: Test) -> AssetKey | None:
 
 
 def _check_results(
-    outcome: Transformed, checks: Mapping[str, tuple[AssetKey, str]], tests: Mapping[str, Test]
+    outcome: TransformResult, checks: Mapping[str, tuple[AssetKey, str]], tests: Mapping[str, Test]
 ) -> Iterator[AssetCheckResult]:
     """Results of tests, new ones or those that the standing generation passed when it was built.
 
@@ -188,12 +188,12 @@ def _check_results(
             )
 
 
-def _loaded_keys(outcome: Transformed) -> dict[AssetKey, int]:
+def _loaded_keys(outcome: TransformResult) -> dict[AssetKey, int]:
     """Staging tables that were loaded first, and how many of their rows changed."""
     return {AssetKey(list(table)): rows for table, rows in outcome.loaded.items()}
 
 
-def _materializations(outcome: Transformed, keys: Mapping[str, AssetKey]) -> Iterator[MaterializeResult[None]]:
+def _materializations(outcome: TransformResult, keys: Mapping[str, AssetKey]) -> Iterator[MaterializeResult[None]]:
     """One for each staging table that was loaded first, for each model of what is published, and for the cache.
 
     After a failure it is those alone that changed before it.

@@ -44,11 +44,11 @@ def selected_assets(
         is_read: whether later steps wait for assets of this one: Dagster would skip them without a result.
     """
     selected = set(context.selected_asset_keys)
-    is_asked_for = is_reserved_asset_job_name(context.job_name)
+    is_ad_hoc = is_reserved_asset_job_name(context.job_name)
     for result in results:
         key = result.asset_key
         assert key is not None  # a step of several assets names each
-        if key in selected and (is_asked_for or key in changed):
+        if key in selected and (is_ad_hoc or key in changed):
             yield result
         elif key in selected and is_read:
             yield MaterializeResult(asset_key=key, metadata=_UNCHANGED)

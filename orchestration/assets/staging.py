@@ -23,19 +23,19 @@ from ingestion.registry import NAMES
 from ingestion.sync.connector import Reader
 from ingestion.sync.streams import PassDefinition
 from orchestration.assets.selection import selected_assets, selected_checks
-from orchestration.engine.interrupts import plain_failures
-from orchestration.pipeline.sync import PassOutcome
+from orchestration.engine.interrupts import expected_errors_as_failures
+from orchestration.pipeline.sync import SyncOutcome
 
-__all__ = ["CHECK", "FetchJob", "Staging", "stagings"]
+__all__ = ["EXTRACTION_COMPLETE", "StagingAssets", "SyncJob", "staging_assets"]
 
 #: The check of each pass: whether everything that was due has been read.
-CHECK = "everything_read"
+EXTRACTION_COMPLETE = "extraction_complete"
 #: More passes than a source has: those of one source come before those of the next.
 _PLACES = 1000
 
 
 @dataclass(frozen=True)
-class FetchJob:
+class SyncJob:
     """A job that only fetches, and when it runs.
 
     Args:
@@ -50,10 +50,10 @@ class FetchJob:
     description: str
     schedule: str
     cron: str
-    passes: tuple[str, ...]
+    streams: tuple[str, ...]
 
 
-class Staging:
+class StagingAssets:
     """The staging tables of a source as assets.
 
     Args:
@@ -62,7 +62,7 @@ class Staging:
         jobs: what is fetched on a schedule.
     """
 
-    def __init__(self, reader: Reader, *, after: Mapping[str, Sequence[str]], jobs: Sequence[FetchJob]) -> None:
+    def __init__(self, reader: Reader, *, after: Mapping[str, Sequence[str]], jobs: Sequence[SyncJob]) -> None:
         self.reader = reader
         self.name = reader.source.name
         self.jobs = jobs
@@ -72,7 +72,7 @@ class Staging:
         self.assets = [self._assets_of(definition) for definition in reader.passes]
 
     @property
-    def passes(self) -> tuple[str, ...]:
+    def streams(self) -> tuple[str, ...]:
         """Names of the passes, in the order of a run."""
         return tuple(self._tables)
 
@@ -80,14 +80,14 @@ class Staging:
         """Asset of a staging table."""
         return AssetKey([self.name, table])
 
-    def keys_of(self, *passes: str) -> list[AssetKey]:
+    def keys_of(self, *streams: str) -> list[AssetKey]:
         """Assets that passes fill."""
-        return [self.key(table.name) for name in passes for table in self._tables[name]]
+        return [self.key(table.name) for name in streams for table in self._tables[name]]
 
     def _assets_of(self, definition: PassDefinition) -> AssetsDefinition:
         """The step of a pass."""
         name = self.name
-        place = NAMES.index(name) * _PLACES + self.passes.index(definition.name)
+        place = NAMES.index(name) * _PLACES + self.streams.index(definition.name)
         keys = self.keys_of(definition.name)
         upstream = [self.key(table) for table in self._after.get(definition.name, ())]
         specs = [
@@ -98,7 +98,9 @@ class Staging:
         @multi_asset(
             name=f"{name}_{definition.name}",
             specs=specs,
-            check_specs=[AssetCheckSpec(CHECK, asset=keys[0], description="Everything that was due has been read.")],
+            check_specs=[
+                AssetCheckSpec(EXTRACTION_COMPLETE, asset=keys[0], description="Everything that was due has been read.")
+            ],
             required_resource_keys={name},
             # Among steps that may run, the order of a run's passes decides.
             op_tags={"dagster/priority": str(-place)},
@@ -109,7 +111,7 @@ class Staging:
             can_subset=True,
         )
         def fetch(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-            with plain_failures():
+            with expected_errors_as_failures():
                 outcome = getattr(context.resources, name).run(definition)
                 changed = {self.key(table): rows for table, rows in outcome.loaded.changed.items()}
                 # A load takes whatever is landed of the source, also for tables of other passes.
@@ -120,7 +122,7 @@ class Staging:
                 yield from selected_assets(context, loaded, changed=changed, is_read=True)
                 checked = AssetCheckResult(
                     asset_key=keys[0],
-                    check_name=CHECK,
+                    check_name=EXTRACTION_COMPLETE,
                     passed=not outcome.failures,
                     severity=AssetCheckSeverity.ERROR,
                     metadata={"failures": MetadataValue.md("\n".join(f"- {line}" for line in outcome.failures))},
@@ -130,12 +132,12 @@ class Staging:
         return fetch
 
 
-def stagings() -> dict[str, Staging]:
+def staging_assets() -> dict[str, StagingAssets]:
     """The staging tables of every source, by its name."""
     return {name: importlib.import_module(f"orchestration.assets.{name}").STAGING for name in NAMES}
 
 
-def _metadata(outcome: PassOutcome, changed: int) -> dict[str, MetadataValue]:
+def _metadata(outcome: SyncOutcome, changed: int) -> dict[str, MetadataValue]:
     """Rows of a table that were changed, and counts and window of the pass."""
     report, loaded = outcome.report, outcome.loaded
     counts = {

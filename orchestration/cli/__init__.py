@@ -74,10 +74,10 @@ def up(
 ) -> None:
     """Keep everything up: servers, worker, Dagster with its schedules, API. Ctrl-C stops all of it."""
     from orchestration.cli.simulation import simulated_sources
-    from orchestration.cli.up import keep_up
+    from orchestration.cli.up import run_stack
 
     with simulated_sources():
-        keep_up(with_password=password)
+        run_stack(with_password=password)
 
 
 @app.command()
@@ -103,10 +103,10 @@ def run(
 def track(source: Source, kind: Kind, ids: Ids) -> None:
     """Ask a source for these from the next run on."""
     from orchestration.cli.simulation import simulated_sources
-    from orchestration.cli.tracking import track_things
+    from orchestration.cli.tracking import track_entities
 
     with simulated_sources():
-        code = track_things(source, kind, ids)
+        code = track_entities(source, kind, ids)
     raise typer.Exit(code)
 
 
@@ -114,10 +114,10 @@ def track(source: Source, kind: Kind, ids: Ids) -> None:
 def untrack(source: Source, kind: Kind, ids: Ids) -> None:
     """Stop asking for these; what is stored stays."""
     from orchestration.cli.simulation import simulated_sources
-    from orchestration.cli.tracking import untrack_things
+    from orchestration.cli.tracking import untrack_entities
 
     with simulated_sources():
-        code = untrack_things(source, kind, ids)
+        code = untrack_entities(source, kind, ids)
     raise typer.Exit(code)
 
 
@@ -237,11 +237,11 @@ def publish(
     repair: Annotated[bool, typer.Option("--repair", help="mend marts that were removed or changed by hand")] = False,
 ) -> None:
     """Set the cache to the published generation again, turn back, or mend marts."""
-    from orchestration.cli.publish import publish_again
+    from orchestration.cli.publish import republish
 
     if rollback and repair:
         raise typer.BadParameter("--rollback and --repair exclude each other")
-    publish_again(rollback=rollback, repair=repair)
+    republish(rollback=rollback, repair=repair)
 
 
 @app.command()
@@ -342,19 +342,19 @@ def upstream_set(
 @app.command()
 def docs() -> None:
     """Write dbt's documentation of the published marts, for `/catalog`."""
-    from orchestration.cli.docs import make_docs
+    from orchestration.cli.docs import write_docs
 
-    make_docs()
+    write_docs()
 
 
 @app.command()
 def doctor() -> None:
     """Look whether everything that is needed is there and works."""
-    from orchestration.cli.doctor import examine
+    from orchestration.cli.doctor import run_checks
     from orchestration.cli.simulation import simulated_sources
 
     with simulated_sources():
-        code = examine()
+        code = run_checks()
     raise typer.Exit(code)
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from orchestration.processes.children import run_in_front
+from orchestration.processes.managed_process import run_in_foreground
 from orchestration.warehouse_access import open_warehouse
 from warehouse.core.settings import load_settings
 
@@ -29,4 +29,4 @@ def run_dbt(arguments: Sequence[str]) -> int:
         environment = developer_environment(settings, warehouse.servers)
         # What a person has set of dbt holds; where it connects and writes does not depend on an older terminal.
         theirs = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LADDER_BUILD"))}
-        return run_in_front([sys.executable, "-c", _DBT, *arguments], {**theirs, **environment})
+        return run_in_foreground([sys.executable, "-c", _DBT, *arguments], {**theirs, **environment})

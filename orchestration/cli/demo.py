@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import typer
 
-from orchestration.cli.run import do_run
-from orchestration.cli.simulation import Simulation, days_shown, remember_days
+from orchestration.cli.run import execute_run
+from orchestration.cli.simulation import Simulation, days_shown, record_days
 from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker.client import Run
@@ -48,7 +48,7 @@ def run_demo(players: int, simulated: Simulation) -> None:
     started = time.monotonic()
     with errors.status("building a simulated world"):
         simulated.advance(days)
-    remember_days(home, days)
+    record_days(home, days)
     _become(home, simulated.environment)
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
@@ -56,14 +56,14 @@ def run_demo(players: int, simulated: Simulation) -> None:
         view = RunView()
         errors.print(f"simulated sources, day {days + 1}: {tracked}, home {home}")
         with view.shown():
-            done = do_run(settings, Run(), view)
+            done = execute_run(settings, Run(), view)
         if done.is_cancelled:
             raise KeyboardInterrupt
         for line in dict.fromkeys([*view.failures, *done.errors]):
             warn(line)
         if not done.is_ok:
             raise typer.Exit(1)
-        remember_days(home, days + 1)
+        record_days(home, days + 1)
         errors.print(
             f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
         )

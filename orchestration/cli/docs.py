@@ -6,10 +6,10 @@ from orchestration.cli.terminal import console, errors
 from orchestration.warehouse_access import open_warehouse
 from warehouse.core.settings import load_settings
 
-__all__ = ["make_docs"]
+__all__ = ["write_docs"]
 
 
-def make_docs() -> None:
+def write_docs() -> None:
     """Write the documentation of the published marts.
 
     Raises:

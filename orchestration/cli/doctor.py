@@ -19,8 +19,8 @@ from ingestion.registry import readers
 from ingestion.sync.connector import Reader
 from ingestion.sync.worlds import settled
 from orchestration.cli.terminal import console
-from orchestration.processes.part_states import describe, read_states
 from orchestration.processes.schedules_lock import is_held
+from orchestration.processes.status_file import describe, read_status
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.core.errors import (
     ConfigurationError,
@@ -40,16 +40,16 @@ from warehouse.embedded import find_dead
 from warehouse.publication.damage import damaged_marts
 from warehouse.publication.publication import current_generation
 
-__all__ = ["examine"]
+__all__ = ["run_checks"]
 
 _LEAST_FREE_BYTES = 1 << 30
 _UPSTREAM_TIMEOUT_S = 10.0
 _VALUES_SHOWN = 60
 
-Look = Callable[[], str]
+Check = Callable[[], str]
 
 
-def examine() -> int:
+def run_checks() -> int:
     """Look at everything, whatever fails on the way; 1 when something is not right."""
     settings = load_settings()
     problems = 0
@@ -76,7 +76,7 @@ def examine() -> int:
     return 1 if problems else 0
 
 
-def _report(name: str, look: Look) -> int:
+def _report(name: str, look: Check) -> int:
     try:
         console.print(f"ok       {name}: {look()}")
     except LadderError as error:
@@ -97,9 +97,9 @@ def _home(settings: Settings) -> str:
 
 def _parts(settings: Settings) -> str:
     """Whether everything runs that the command which runs the schedules has started."""
-    states = read_states(settings.home)
-    lines = [f"{part.name} is {describe(part)}" for part in states.troubled] if states is not None else []
-    named = {part.name for part in states.troubled} if states is not None else set()
+    states = read_status(settings.home)
+    lines = [f"{part.name} is {describe(part)}" for part in states.not_up] if states is not None else []
+    named = {part.name for part in states.not_up} if states is not None else set()
     lines += [
         f"{product} was not running, and is started now" for product in find_dead(settings) if product not in named
     ]
@@ -142,7 +142,7 @@ def _place(connection: psycopg.Connection) -> str:
     return f"{connection.info.host}:{connection.info.port}/{connection.info.dbname}"
 
 
-def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
+def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Check]]:
     for role in LOGIN_ROLES:
 
         def log_in(role: str = role) -> str:
@@ -218,7 +218,7 @@ def _marts(warehouse: Warehouse) -> str:
     return f"generation {live.generation} is as it was published" if live else "nothing is published yet"
 
 
-def _looks_at_upstream(settings: Settings, warehouse: Warehouse | None) -> Iterator[tuple[str, Look]]:
+def _looks_at_upstream(settings: Settings, warehouse: Warehouse | None) -> Iterator[tuple[str, Check]]:
     for reader in readers().values():
         upstream = reader.upstream(settings)
 

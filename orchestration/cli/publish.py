@@ -9,10 +9,10 @@ from warehouse.core.errors import PublicationError
 from warehouse.core.settings import load_settings
 from warehouse.publication.damage import damaged_marts
 
-__all__ = ["publish_again", "serve_api"]
+__all__ = ["republish", "serve_api"]
 
 
-def publish_again(*, rollback: bool, repair: bool) -> None:
+def republish(*, rollback: bool, repair: bool) -> None:
     """Set the cache to the published generation, after turning back or mending marts where that is wanted.
 
     Raises:
@@ -21,7 +21,7 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
         BuildError: damaged marts could not be built anew.
     """
     from orchestration.dbt.runner import prepare
-    from orchestration.dbt.state import follow_publication
+    from orchestration.dbt.state import update_state
     from orchestration.pipeline.publish import build_and_publish
     from serving.cache.publish import publish_cache
     from warehouse.publication import publication as publish
@@ -49,7 +49,7 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
                 raise outcome.failure
             assert outcome.generation is not None  # something was published before
             generation = outcome.generation
-        follow_publication(settings, warehouse.url("transform"), generation)
+        update_state(settings, warehouse.url("transform"), generation)
         # Builds need not wait for the boards.
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     verb = "turned back; now" if rollback else "mended; now" if generation != before else "published"

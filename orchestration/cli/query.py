@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 
 from orchestration.cli.terminal import console, errors, output_stream, table
-from orchestration.processes.children import run_in_front
+from orchestration.processes.managed_process import run_in_foreground
 from warehouse.core.errors import ConfigurationError, DatabaseError, LadderError
 from warehouse.core.file_modes import as_requested
 from warehouse.core.settings import load_settings
@@ -60,7 +60,7 @@ def open_psql(arguments: Sequence[str]) -> int:
     program = _psql()
     with running(settings, redis=False) as servers:
         analyst = libpq_environment(role_url(settings, servers.database_url, "analyst"))
-        return run_in_front([program, *arguments], {**os.environ, **analyst, "PGTZ": "UTC"})
+        return run_in_foreground([program, *arguments], {**os.environ, **analyst, "PGTZ": "UTC"})
 
 
 def _psql() -> str:

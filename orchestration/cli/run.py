@@ -18,17 +18,17 @@ from warehouse.core.errors import LadderError
 from warehouse.core.settings import Settings, load_settings
 from warehouse.embedded import find_running, running
 
-__all__ = ["do_run", "run_pipeline", "show_plan"]
+__all__ = ["execute_run", "run_pipeline", "show_plan"]
 
 
-def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
+def run_pipeline(streams: tuple[str, ...], *, full_refresh: bool) -> None:
     """Run everything, or some passes and the marts; ends with 1 when something failed."""
     settings = load_settings()
     logs.configure(settings, "ladder")
     started = time.monotonic()
     view = RunView()
     with view.shown():
-        done = do_run(settings, Run(passes, full_refresh), view)
+        done = execute_run(settings, Run(streams, full_refresh), view)
     if done.is_cancelled:
         # Loaded by the run, if it was done in this process.
         from orchestration.engine.interrupts import exit_code
@@ -51,7 +51,7 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
         raise typer.Exit(1)
 
 
-def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
+def execute_run(settings: Settings, request: Run, view: RunView) -> RunDone:
     """Do a run wherever it is done fastest.
 
     Raises:
@@ -60,21 +60,21 @@ def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
     if is_running(settings.home):
         view.begin("starting")
         with _servers(settings):
-            done = follow_run(settings.home, request, view.hear)
+            done = follow_run(settings.home, request, view.handle)
         if done.errors and not done.run_id:
             raise LadderError(done.errors[0])
         return done
     view.begin("loading")
-    from orchestration.progress import listening
+    from orchestration.progress import subscribe
     from orchestration.runs.execution import fail_dead_runs
-    from orchestration.runs.pipeline import opened_pipeline, select_passes
+    from orchestration.runs.pipeline import open_pipeline, select_streams
     from orchestration.warehouse_access import open_warehouse
 
-    select_passes(request.passes, settings)
-    with open_warehouse(settings) as warehouse, opened_pipeline(warehouse) as pipeline, listening(view.hear):
+    select_streams(request.streams, settings)
+    with open_warehouse(settings) as warehouse, open_pipeline(warehouse) as pipeline, subscribe(view.handle):
         fail_dead_runs(pipeline.instance)
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
-        return pipeline.execute(pipeline.create(passes=request.passes, full_refresh=request.full_refresh))
+        return pipeline.execute(pipeline.create(streams=request.streams, full_refresh=request.full_refresh))
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def show_plan() -> None:
     from ingestion.registry import readers
     from orchestration.dbt.graph import models_digest
     from orchestration.pipeline.transform import as_of_date
-    from orchestration.warehouse_access import left_out, open_warehouse
+    from orchestration.warehouse_access import open_warehouse, skipped_sources
     from warehouse.database.connections import connect
     from warehouse.publication.damage import damaged_marts
     from warehouse.publication.publication import plan_build
@@ -110,7 +110,7 @@ def show_plan() -> None:
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(settings), as_of_date=as_of_date(settings))
             damaged = damaged_marts(connection)
-        unasked = left_out(warehouse)
+        unasked = skipped_sources(warehouse)
     made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
     for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())

@@ -22,7 +22,7 @@ from orchestration.worker.client import is_running
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.core.settings import load_settings
 
-__all__ = ["FACEIT_MATCHES", "Simulation", "days_shown", "remember_days", "simulated_sources", "simulation"]
+__all__ = ["FACEIT_MATCHES", "Simulation", "days_shown", "record_days", "simulated_sources", "simulation"]
 
 #: Details and statistics of matches that each run reads of the simulated FACEIT.
 FACEIT_MATCHES = 25
@@ -148,7 +148,7 @@ def days_shown(home: Path) -> int:
     return int(msgspec.json.decode(path.read_bytes())["days"]) if path.exists() else 0
 
 
-def remember_days(home: Path, days: int) -> None:
+def record_days(home: Path, days: int) -> None:
     """Note how many days were shown; the note makes the home one of the demo."""
     home.mkdir(parents=True, exist_ok=True)
     (home / _FILE).write_bytes(msgspec.json.encode({"days": days}))

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from orchestration.cli.terminal import console, table, write_json
-from orchestration.processes.part_states import PartStates, describe, read_states
+from orchestration.processes.status_file import StackStatus, describe, read_status
 from orchestration.warehouse_access import open_warehouse
 from warehouse.core.settings import Settings, load_settings
 from warehouse.database.connections import address, connect
@@ -27,7 +27,7 @@ def show_status(*, as_json: bool) -> None:
     """Read the books and show them, after what is down of a running `ladder up`."""
     settings = load_settings()
     # Before anything is opened, which would start a server that is down.
-    states = read_states(settings.home)
+    states = read_status(settings.home)
     if as_json:
         write_json({"up": states, **_read(settings)})
         return
@@ -37,14 +37,14 @@ def show_status(*, as_json: bool) -> None:
     _show(_read(settings))
 
 
-def _parts_lines(states: PartStates) -> list[str]:
-    troubled = states.troubled
-    if not troubled:
+def _parts_lines(states: StackStatus) -> list[str]:
+    not_up = states.not_up
+    if not not_up:
         return [f"`ladder up` runs as process {states.pid}; its {len(states.parts)} parts are up"]
-    counted = f"{len(troubled)} of its {len(states.parts)} parts are not up"
+    counted = f"{len(not_up)} of its {len(states.parts)} parts are not up"
     return [
         f"`ladder up` runs as process {states.pid}; {counted}",
-        *(f"  {part.name}: {describe(part)}" for part in troubled),
+        *(f"  {part.name}: {describe(part)}" for part in not_up),
     ]
 
 

@@ -17,7 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.progress import FailingTest, LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
+from orchestration.progress import (
+    FailingTest,
+    LoadFailed,
+    MartsPublished,
+    NodeDone,
+    ProgressEvent,
+    SourceSkipped,
+    SyncDone,
+    SyncProgress,
+)
 from warehouse.core.visible import visible
 
 __all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "table", "warn", "write_json"]
@@ -93,7 +102,7 @@ class RunView:
         self.failing_tests: list[FailingTest] = []
         self.requests = 0
         self.changed = 0
-        self.published: Published | None = None
+        self.published: MartsPublished | None = None
         self._bars: dict[str, TaskID] = {}
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
@@ -117,16 +126,16 @@ class RunView:
         """Say what is being done before anything can be counted."""
         self._bar("", text)
 
-    def hear(self, message: Message) -> None:
+    def handle(self, message: ProgressEvent) -> None:
         """Take in what a run tells."""
         match message:
-            case PassProgress(source, name, done, total):
+            case SyncProgress(source, name, done, total):
                 self._progress.update(self._bar(f"{source}/{name}"), completed=done, total=total)
-            case PassDone():
+            case SyncDone():
                 self._pass_is_over(message)
-            case LeftOut(line, tracked):
+            case SourceSkipped(line, tracked):
                 self._is_left_out(line, tracked)
-            case NotLoaded(line):
+            case LoadFailed(line):
                 self.failures.append(line)
             case NodeDone(name, status, done, total):
                 if status in ("fail", "error", "warn"):
@@ -134,10 +143,10 @@ class RunView:
                 self._progress.update(self._bar("dbt"), completed=done, total=total, note=name)
             case FailingTest():
                 self.failing_tests.append(message)
-            case Published():
+            case MartsPublished():
                 self.published = message
 
-    def _pass_is_over(self, message: PassDone) -> None:
+    def _pass_is_over(self, message: SyncDone) -> None:
         self.requests += message.requests
         self.changed += message.changed
         self.failures += message.failures

@@ -27,7 +27,7 @@ from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
 from warehouse.ops import state
 
-__all__ = ["track_things", "untrack_things"]
+__all__ = ["track_entities", "untrack_entities"]
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _Read:
             self.wanted[text] = named
 
 
-def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
+def track_entities(source: str, kind: str, texts: Sequence[str]) -> int:
     """Begin to track things; what cannot be is named on a line of its own, and the rest is tracked.
 
     Args:
@@ -78,7 +78,7 @@ def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
     return _report(read)
 
 
-def untrack_things(source: str, kind: str, texts: Sequence[str]) -> int:
+def untrack_entities(source: str, kind: str, texts: Sequence[str]) -> int:
     """Stop tracking things; one that was not tracked is only counted.
 
     Args:

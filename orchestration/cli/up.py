@@ -11,13 +11,13 @@ from dataclasses import replace
 from functools import partial
 
 from orchestration.cli.terminal import console, errors
-from orchestration.engine import parts as dagster_parts
+from orchestration.engine import dagster_commands
 from orchestration.engine.instance import prepare_instance
-from orchestration.processes.children import Child
 from orchestration.processes.log_rotation import rotating_logs
-from orchestration.processes.part_states import stating
+from orchestration.processes.managed_process import ManagedProcess
 from orchestration.processes.schedules_lock import hold
-from orchestration.processes.supervision import ProcessPart, ServerPart, Supervisor
+from orchestration.processes.status_file import open_status_file
+from orchestration.processes.supervisor import ProcessPart, ServerPart, Supervisor
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker.client import is_running
 from serving.run import BackgroundApi, api_log, reserve_port
@@ -28,7 +28,7 @@ from warehouse.database.connection_forms import render_connection
 from warehouse.database.login_limits import watching_logins
 from warehouse.embedded.ports import is_free
 
-__all__ = ["keep_up"]
+__all__ = ["run_stack"]
 
 _LOCAL = "127.0.0.1"
 _POLL_S = 0.2
@@ -38,7 +38,7 @@ _DATABASE, _CACHE = "PostgreSQL", "Valkey"
 _WORKER, _CODE, _DAEMON, _WEB_UI, _API = "worker", "code server", "daemon", "web UI", "API"
 
 
-def keep_up(*, with_password: bool) -> None:
+def run_stack(*, with_password: bool) -> None:
     """Start everything, say where it is, and keep it up: what dies afterwards is started again.
 
     Args:
@@ -63,8 +63,10 @@ def keep_up(*, with_password: bool) -> None:
         _start(stack, installation, dagster_port)
         ui = f"http://{_LOCAL}:{dagster_port}"
         _await(installation.parts[_WEB_UI], installation.parts.values())
-        states = stack.enter_context(stating(settings.home))
-        supervisor = Supervisor([*installation.servers(), *installation.parts.values()], say=_say, note=states.write)
+        states = stack.enter_context(open_status_file(settings.home))
+        supervisor = Supervisor(
+            [*installation.servers(), *installation.parts.values()], on_event=_say, on_status=states.write
+        )
         console.print(f"Pages       {api}")
         console.print(f"API         {api}/api/v1 (described at {api}/docs)")
         console.print(f"Dagster     {ui}")
@@ -75,7 +77,7 @@ def keep_up(*, with_password: bool) -> None:
         )
         console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything")
         while True:
-            supervisor.look()
+            supervisor.check()
             time.sleep(_POLL_S)
     errors.print("stopped")
 
@@ -105,10 +107,10 @@ class _Installation:
         part.start()
         self.parts[part.name] = part
 
-    def ask_to_end(self, names: Iterable[str]) -> None:
+    def request_stop(self, names: Iterable[str]) -> None:
         """Tell parts to end, which they do side by side."""
         for name in names:
-            self.parts[name].ask_to_end()
+            self.parts[name].request_stop()
 
     def _follow(self, product: str, address: str) -> None:
         """A server has come up at another address: end everything that knows the old one, to be started again."""
@@ -118,9 +120,9 @@ class _Installation:
         self.warehouse = replace(self.warehouse, servers=moved)
         _say(f"{product}: another program has taken its port; `ladder connection` shows the new address")
         self._watch_logins()
-        self.ask_to_end(self.parts)
+        self.request_stop(self.parts)
         for part in self.parts.values():
-            part.end()
+            part.stop()
 
     def _watch_logins(self) -> None:
         self._logins.close()
@@ -144,14 +146,18 @@ def _start(stack: ExitStack, installation: _Installation, dagster_port: int) -> 
     logs = settings.home / "logs"
 
     def part(
-        name: str, log: str, module: Callable[[], list[str]], answers: Callable[[], bool], *needs: str
+        name: str, log: str, module: Callable[[], list[str]], answers: Callable[[], bool], *depends_on: str
     ) -> ProcessPart:
-        is_tethered = name == _WORKER
+        watches_stdin = name == _WORKER
         made = ProcessPart(
-            name, logs / f"{log}.log", lambda: Child(log, module(), logs, is_tethered=is_tethered), answers, needs
+            name,
+            logs / f"{log}.log",
+            lambda: ManagedProcess(log, module(), logs, watches_stdin=watches_stdin),
+            answers,
+            depends_on,
         )
         installation.add(made)
-        stack.callback(made.end)
+        stack.callback(made.stop)
         return made
 
     # The worker itself writes `worker.log`.
@@ -161,25 +167,25 @@ def _start(stack: ExitStack, installation: _Installation, dagster_port: int) -> 
             part(_WORKER, "worker-output", lambda: ["orchestration.worker.server"], answers, _DATABASE),
             installation.parts.values(),
         )
-    code_socket = dagster_parts.prepare_socket(settings.home)
+    code_socket = dagster_commands.prepare_socket(settings.home)
 
     def code() -> list[str]:
         # The folder of the socket may have been removed since, as temporary directories are cleaned.
-        return dagster_parts.code_server(dagster_parts.prepare_socket(settings.home))
+        return dagster_commands.code_server(dagster_commands.prepare_socket(settings.home))
 
     with errors.status("starting Dagster"):
-        made = part(_CODE, "code", code, lambda: dagster_parts.listens(code_socket), _DATABASE)
+        made = part(_CODE, "code", code, lambda: dagster_commands.listens(code_socket), _DATABASE)
         _await(made, installation.parts.values())
-    workspace = dagster_parts.write_workspace(settings.home, code_socket)
+    workspace = dagster_commands.write_workspace(settings.home, code_socket)
 
     def web_ui() -> list[str]:
-        return dagster_parts.web_ui(workspace, dagster_port)
+        return dagster_commands.web_ui(workspace, dagster_port)
 
     part(_WEB_UI, "webserver", web_ui, lambda: _answers(dagster_port, "/server_info"), _DATABASE, _CODE)
     # Each is waited for on the way out; stopped together, they end in parallel.
-    stack.callback(installation.ask_to_end, list(installation.parts))
+    stack.callback(installation.request_stop, list(installation.parts))
     # The daemon ends before anything else is stopped: it would start a queued run in place of an interrupted one.
-    part(_DAEMON, "daemon", lambda: dagster_parts.daemon(workspace), lambda: True, _DATABASE, _CODE)
+    part(_DAEMON, "daemon", lambda: dagster_commands.daemon(workspace), lambda: True, _DATABASE, _CODE)
 
 
 def _start_api(stack: ExitStack, installation: _Installation, port: int) -> str:
@@ -194,7 +200,7 @@ def _start_api(stack: ExitStack, installation: _Installation, port: int) -> str:
 
     api = ProcessPart(_API, api_log(settings), launch, lambda: _answers(port, "/healthz", settings.api_host))
     installation.add(api)
-    stack.callback(api.end)
+    stack.callback(api.stop)
     _await(api, installation.parts.values())
     return f"http://{settings.api_host}:{port}"
 
@@ -204,9 +210,9 @@ def _await(awaited: ProcessPart, parts: Iterable[ProcessPart]) -> None:
     deadline = time.monotonic() + _START_S
     while not awaited.is_ready():
         for part in parts:
-            ending = part.ending()
-            if ending is not None:
-                raise LadderError(f"the {part.name} {ending} by itself", f"see {part.log}")
+            exit_reason = part.exit_reason()
+            if exit_reason is not None:
+                raise LadderError(f"the {part.name} {exit_reason} by itself", f"see {part.log}")
         if time.monotonic() > deadline:
             raise LadderError(f"the {awaited.name} did not start within {_START_S:.0f} s", f"see {awaited.log}")
         time.sleep(_POLL_S)

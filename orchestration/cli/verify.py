@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from orchestration.cli.terminal import RunView, console, table
-from orchestration.pipeline.verify import Compared, verify
+from orchestration.pipeline.verify import Comparison, verify
 from orchestration.progress import NodeDone
 from orchestration.warehouse_access import open_warehouse
 from warehouse.core.settings import load_settings
@@ -32,7 +32,7 @@ def verify_marts(marts: tuple[str, ...]) -> int:
         def rebuilt(node: NodeResult) -> None:
             nonlocal done
             done += 1
-            view.hear(NodeDone(node.name, node.status, done, max(done, total)))
+            view.handle(NodeDone(node.name, node.status, done, max(done, total)))
 
         compared = verify(warehouse, prepared, marts, on_node=rebuilt)
     shown = table(
@@ -54,7 +54,7 @@ def verify_marts(marts: tuple[str, ...]) -> int:
     return 1 if differences else 0
 
 
-def _show_differences(item: Compared) -> None:
+def _show_differences(item: Comparison) -> None:
     """A row a line, as in a diff: `-` stands and should not, `+` should stand and does not."""
     if not item.differences:
         return

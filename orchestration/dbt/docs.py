@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt.graph import write_whole
+from orchestration.dbt.graph import write_atomically
 from orchestration.dbt.runner import describe, prepare
 from orchestration.warehouse_access import Warehouse
 from serving.web.catalog import CATALOG_FILE
@@ -19,7 +19,7 @@ from warehouse.publication.publication import current_generation
 __all__ = ["write_documentation"]
 
 _PROJECT = "ladderhouse"
-_MENDED = {
+HTML_PATCHES = {
     # In place of an address; a browser would ask for it.
     "${require('./assets/favicons/favicon.ico')}": "data:,",
     # Its framework need not try whether it may make code of text.
@@ -49,13 +49,13 @@ def write_documentation(warehouse: Warehouse) -> Path:
         name: macro for name, macro in manifest["macros"].items() if macro["package_name"] == _PROJECT
     }
     page = (resources.files("dbt.task.docs") / "index.html").read_text()
-    for said, meant in _MENDED.items():
+    for said, meant in HTML_PATCHES.items():
         page = page.replace(said, meant)
     page = page.replace('"MANIFEST.JSON INLINE DATA"', _script(manifest))
     page = page.replace('"CATALOG.JSON INLINE DATA"', _script(catalog))
     path = settings.home / CATALOG_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, gzip.compress(page.encode(), compresslevel=9))
+    write_atomically(path, gzip.compress(page.encode(), compresslevel=9))
     return path
 
 

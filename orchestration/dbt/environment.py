@@ -8,7 +8,7 @@ import re
 from psycopg import sql
 
 from orchestration.dbt.graph import PROJECT, model_variables
-from orchestration.dbt.state import keep_state
+from orchestration.dbt.state import write_state
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, libpq_environment, parameters, role_url
 from warehouse.embedded import Servers
@@ -46,7 +46,7 @@ def developer_environment(settings: Settings, servers: Servers) -> dict[str, str
         live = current_generation(connection)
         if live is not None:
             transform_url = role_url(settings, servers.database_url, "transform")
-            state = {"DBT_DEFER": "true", "DBT_STATE": str(keep_state(settings, connection, transform_url, live))}
+            state = {"DBT_DEFER": "true", "DBT_STATE": str(write_state(settings, connection, transform_url, live))}
     return {
         **libpq_environment(developer_url),
         **model_variables(settings),

@@ -10,7 +10,7 @@ import psycopg
 from warehouse.core.visible import visible
 from warehouse.database.role_names import ACT_AS_MARTS_OWNER
 
-__all__ = ["FailingRows", "first_rows"]
+__all__ = ["FailingRows", "read_failing_rows"]
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class FailingRows:
         )
 
 
-def first_rows(connection: psycopg.Connection, test: str) -> FailingRows | None:
+def read_failing_rows(connection: psycopg.Connection, test: str) -> FailingRows | None:
     """The first five rows of a test; None where it returns none now, or takes longer than five seconds.
 
     Args:

@@ -31,7 +31,7 @@ __all__ = [
     "model_variables",
     "models_digest",
     "prepared_folder",
-    "write_whole",
+    "write_atomically",
 ]
 
 COLOURS = ("blue", "green")
@@ -123,7 +123,7 @@ class Graph(msgspec.Struct, frozen=True):
 
     def write(self, folder: Path) -> None:
         """Leave the graph in a folder."""
-        write_whole(folder / GRAPH_FILE, msgspec.json.encode(self))
+        write_atomically(folder / GRAPH_FILE, msgspec.json.encode(self))
 
     @classmethod
     def from_manifest(cls, manifest: Any) -> Graph:
@@ -164,7 +164,7 @@ def prepared_folder(settings: Settings, digest: str) -> Path:
     return settings.home / "dbt" / "prepared" / digest[:24]
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, whoever else writes it at the same time."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_bytes(content)

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from orchestration.dbt.failing_rows import FailingRows, first_rows
+from orchestration.dbt.failing_rows import FailingRows, read_failing_rows
 from orchestration.dbt.graph import (
     COLOURS,
     GRAPH_FILE,
@@ -32,10 +32,10 @@ from orchestration.dbt.graph import (
     model_variables,
     models_digest,
     prepared_folder,
-    write_whole,
+    write_atomically,
 )
-from orchestration.dbt.sessions import ended_when_interrupted, session_name
-from orchestration.processes.foreign_interrupts import raised_at_the_end
+from orchestration.dbt.sessions import session_name, terminate_sessions_on_interrupt
+from orchestration.processes.signals import reraise_interrupts
 from warehouse.core.errors import BuildError
 from warehouse.core.settings import Settings
 from warehouse.database.connections import libpq_environment, parameters
@@ -132,7 +132,7 @@ def build(
     lock: psycopg.Connection,
     full_refresh: bool = False,
     select: Sequence[str] = (),
-    beside_readers: bool = False,
+    limit_cpu: bool = False,
     on_node: Callable[[NodeResult], None] = lambda result: None,
 ) -> list[NodeResult]:
     """Build every model in a colour and test it; results in the order of their end.
@@ -174,7 +174,7 @@ def build(
         arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
-    threads = max(1, min(_THREADS, (os.cpu_count() or 1) - 1)) if beside_readers else _THREADS
+    threads = max(1, min(_THREADS, (os.cpu_count() or 1) - 1)) if limit_cpu else _THREADS
     arguments += ["--threads", str(threads)]
     with registered(lock, colour) as registration:
         outcome = _invoke(
@@ -186,7 +186,7 @@ def build(
             manifest=manifest,
             watch=watch,
             registration=registration,
-            server_options=_ONE_CORE_A_THREAD if beside_readers else "",
+            server_options=_ONE_CORE_A_THREAD if limit_cpu else "",
         )
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {_one_line(outcome.exception)}", f"see {_logs(settings)}/dbt.log")
@@ -259,7 +259,7 @@ def _with_samples(results: Sequence[NodeResult], outcome: Any, connection: psyco
     failed = [result for result in results if result.status == "fail"]
     warned = [result for result in results if result.status == "warn"]
     sampled = {
-        result.unique_id: replace(result, sample=first_rows(connection, nodes[result.unique_id].compiled_code))
+        result.unique_id: replace(result, sample=read_failing_rows(connection, nodes[result.unique_id].compiled_code))
         for result in [*failed, *warned][:_SAMPLED]
     }
     return [sampled.get(result.unique_id, result) for result in results]
@@ -334,8 +334,8 @@ def _invoke(
         _ONE_AT_A_TIME,
         _environment(database_url, variables, server_options),
         _logged(logs / "dbt.log") as write,
-        ended_when_interrupted(database_url, session) as end_sessions,
-        raised_at_the_end(end_sessions),
+        terminate_sessions_on_interrupt(database_url, session) as end_sessions,
+        reraise_interrupts(end_sessions),
     ):
         return dbtRunner(manifest=manifest, callbacks=[watch, write]).invoke([*options, *command, *place])
 
@@ -367,7 +367,7 @@ def _manifest(project: Path, folder: Path, settings: Settings, database_url: str
         raise BuildError(f"dbt cannot read the project: {_one_line(outcome.exception)}", f"correct {project}")
     packed = _encode(outcome.result)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, packed)
+    write_atomically(path, packed)
     # Last, since it says that the folder can be used.
     Graph.from_manifest(outcome.result).write(folder)
     _forget_old_states(folder.parent)

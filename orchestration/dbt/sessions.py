@@ -19,7 +19,7 @@ import psycopg
 from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
 
-__all__ = ["ended_when_interrupted", "session_name"]
+__all__ = ["session_name", "terminate_sessions_on_interrupt"]
 
 #: A thread whose session has ended is over as soon as dbt has noted the failure of its node.
 _LIMIT_S = 10.0
@@ -33,7 +33,7 @@ def session_name() -> str:
 
 
 @contextmanager
-def ended_when_interrupted(database_url: str, name: str) -> Iterator[Callable[[], None]]:
+def terminate_sessions_on_interrupt(database_url: str, name: str) -> Iterator[Callable[[], None]]:
     """Be ready to end the sessions of a dbt command, and wait for its threads where that was done.
 
     Args:

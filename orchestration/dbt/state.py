@@ -18,12 +18,12 @@ from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, parameters
 from warehouse.publication.publication import Generation
 
-__all__ = ["follow_publication", "keep_state"]
+__all__ = ["update_state", "write_state"]
 
 _MANIFEST = "manifest.json"
 
 
-def keep_state(
+def write_state(
     settings: Settings, connection: psycopg.Connection, transform_url: str, live: Generation, project: Path = PROJECT
 ) -> Path:
     """Put the manifest of the published generation in place, unless it is there.
@@ -61,7 +61,7 @@ def keep_state(
     return folder
 
 
-def follow_publication(settings: Settings, transform_url: str, live: Generation, project: Path = PROJECT) -> None:
+def update_state(settings: Settings, transform_url: str, live: Generation, project: Path = PROJECT) -> None:
     """Put the manifest of a new generation in place, in a home where a developer has used dbt; nothing elsewhere.
 
     Raises:
@@ -69,7 +69,7 @@ def follow_publication(settings: Settings, transform_url: str, live: Generation,
     """
     if (settings.home / "dbt" / "live" / _MANIFEST).exists():
         with connect(transform_url) as connection:
-            keep_state(settings, connection, transform_url, live, project)
+            write_state(settings, connection, transform_url, live, project)
 
 
 def _built_with(connection: psycopg.Connection, live: Generation) -> str | None:

@@ -25,9 +25,9 @@ from dagster_postgres.utils import pg_url_from_config
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import Connection
 
-from orchestration.engine.pooled import check_idle_connections
+from orchestration.engine.connection_pool import check_idle_connections
 
-__all__ = ["BurstEventLogStorage"]
+__all__ = ["BatchingEventLogStorage"]
 
 _POOL_SIZE = 5
 _RECYCLE_S = 3600
@@ -44,7 +44,7 @@ _BURST_EVENTS = 500
 _BURST_S = 0.5
 
 
-class BurstEventLogStorage(PostgresEventLogStorage):
+class BatchingEventLogStorage(PostgresEventLogStorage):
     """The event log of an instance whose tables this version of Dagster has made."""
 
     def __init__(
@@ -60,11 +60,11 @@ class BurstEventLogStorage(PostgresEventLogStorage):
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> BurstEventLogStorage:
+    ) -> BatchingEventLogStorage:
         """As Dagster builds it."""
         return cls(pg_url_from_config(config_value), config_value.get("should_autocreate_tables", True), inst_data)
 
-    def keep_connections(self) -> None:
+    def pool_connections(self) -> None:
         """Keep a few connections open; without this, and in processes that write little, none is."""
         self._engine = create_engine(
             self.postgres_url, isolation_level="AUTOCOMMIT", pool_size=_POOL_SIZE, pool_recycle=_RECYCLE_S

@@ -14,11 +14,11 @@ from dagster import DagsterError, Failure
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._utils.interrupts import raise_interrupts_as
 
-from orchestration.processes.foreign_interrupts import SIGNALS
+from orchestration.processes.signals import SIGNALS
 from warehouse.core.errors import LadderError
 from warehouse.database.refused import SERVER_AWAY, refused
 
-__all__ = ["exit_code", "foreign_code", "plain_failures", "run_interruptibly"]
+__all__ = ["convert_interrupts", "exit_code", "expected_errors_as_failures", "run_interruptibly"]
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def exit_code() -> int:
 
 
 @contextmanager
-def foreign_code() -> Iterator[None]:
+def convert_interrupts() -> Iterator[None]:
     """Run asyncio or dbt in a step: both unwind on KeyboardInterrupt, and neither knows Dagster's own interrupt."""
     try:
         with raise_interrupts_as(KeyboardInterrupt):
@@ -46,7 +46,7 @@ def foreign_code() -> Iterator[None]:
 
 
 @contextmanager
-def plain_failures() -> Iterator[None]:
+def expected_errors_as_failures() -> Iterator[None]:
     """Show an error that a person can mend as one line in Dagster too, and retry neither it nor an interrupt."""
     try:
         yield

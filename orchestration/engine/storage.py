@@ -25,9 +25,9 @@ from dagster._serdes.config_class import ConfigurableClassData
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 
-from orchestration.engine.event_log import BurstEventLogStorage
+from orchestration.engine.connection_pool import check_idle_connections
+from orchestration.engine.event_log import BatchingEventLogStorage
 from orchestration.engine.instance import create_login, storage_url
-from orchestration.engine.pooled import check_idle_connections
 from orchestration.processes.schedules_lock import claim
 from orchestration.warehouse_access import open_warehouse
 from warehouse.core.errors import ConfigurationError, LadderError
@@ -76,7 +76,7 @@ class HomeStorage(DagsterStorage[DagsterInstance], ConfigurableClass):
         except LadderError as error:
             raise ClickException(str(error)) from None
         self._runs = _Runs(url)
-        self._events = BurstEventLogStorage(url)
+        self._events = BatchingEventLogStorage(url)
         self._schedules = _Schedules(url)
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster says no types here
 
@@ -101,7 +101,7 @@ class HomeStorage(DagsterStorage[DagsterInstance], ConfigurableClass):
         return self._runs
 
     @property
-    def event_log_storage(self) -> BurstEventLogStorage:
+    def event_log_storage(self) -> BatchingEventLogStorage:
         """Events."""
         return self._events
 

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.auth.hosts import Hosts
 from warehouse.core.settings import load_settings
 
-__all__ = ["OwnPagesOnly", "main"]
+__all__ = ["SameOriginOnly", "main"]
 
 _HOST = "127.0.0.1"
 #: As `dagster-webserver` sets them by default.
@@ -37,7 +37,7 @@ _LIVE_DATA_POLL_MS = 2000
 _SHUTDOWN_S = 5
 
 
-class OwnPagesOnly:
+class SameOriginOnly:
     """Answers requests and WebSockets of the web UI's own pages, and of programs, which send none of these headers.
 
     Args:
@@ -79,7 +79,7 @@ class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestConte
     def build_middleware(self) -> list[Middleware]:
         """As Dagster builds its application."""
         names = load_settings().dagster_hosts
-        own = Middleware(OwnPagesOnly, names=tuple(names.split(",")) if names else ())
+        own = Middleware(SameOriginOnly, names=tuple(names.split(",")) if names else ())
         return [own, *super().build_middleware()]
 
 

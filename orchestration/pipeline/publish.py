@@ -11,9 +11,9 @@ import psycopg
 
 from orchestration.dbt.graph import PROJECT
 from orchestration.dbt.runner import NodeResult, prepare
-from orchestration.dbt.state import follow_publication
-from orchestration.pipeline.transform import Transformed, transform
-from orchestration.progress import FailingTest, NodeDone, NotLoaded, Published, tell
+from orchestration.dbt.state import update_state
+from orchestration.pipeline.transform import TransformResult, transform
+from orchestration.progress import FailingTest, LoadFailed, MartsPublished, NodeDone, emit
 from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
 from serving.cache.publish import publish_cache
 from warehouse.core.errors import LadderError, PublicationError
@@ -22,7 +22,7 @@ from warehouse.database.refused import SERVER_AWAY, refused
 __all__ = ["build_and_publish"]
 
 
-def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, project: Path = PROJECT) -> Transformed:
+def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, project: Path = PROJECT) -> TransformResult:
     """Bring marts and cache to the newest data, telling progress; a failed test leaves both as they were.
 
     What is landed and not loaded yet is loaded first, of every source: also of one that nobody asks any more.
@@ -43,7 +43,7 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         report, failure = load_landed(warehouse, source)
         loaded |= {(source.name, table): rows for table, rows in report.changed.items()}
         if failure is not None:
-            tell(NotLoaded(failure))
+            emit(LoadFailed(failure))
     prepared = prepare(warehouse.settings, warehouse.servers.database_url, project)
     total = len(prepared.graph.models) + len(prepared.graph.tests)
     done = 0
@@ -51,18 +51,18 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     def count(result: NodeResult) -> None:
         nonlocal done
         done += 1
-        tell(NodeDone(result.name, result.status, done, total))
+        emit(NodeDone(result.name, result.status, done, total))
 
     try:
         outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=count)
     except LadderError as error:
-        outcome = Transformed(prepared.graph, None, is_built=False, failure=error)
+        outcome = TransformResult(prepared.graph, None, is_built=False, failure=error)
     except psycopg.OperationalError as error:
-        outcome = Transformed(prepared.graph, None, is_built=False, failure=refused(error, SERVER_AWAY))
+        outcome = TransformResult(prepared.graph, None, is_built=False, failure=refused(error, SERVER_AWAY))
     outcome = replace(outcome, loaded=loaded)
     for result in outcome.results:
         if result.status == "fail" and result.sample is not None:
-            tell(FailingTest(result.name, result.sample.as_lines()))
+            emit(FailingTest(result.name, result.sample.as_lines()))
     generation = outcome.generation
     if generation is None or outcome.failure is not None:
         return outcome
@@ -76,8 +76,8 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     except PublicationError as error:
         outcome = replace(outcome, failure=error)
-    tell(Published(generation.generation, outcome.is_built, as_of))
-    follow_publication(warehouse.settings, warehouse.url("transform"), generation, project)
+    emit(MartsPublished(generation.generation, outcome.is_built, as_of))
+    update_state(warehouse.settings, warehouse.url("transform"), generation, project)
     return outcome
 
 

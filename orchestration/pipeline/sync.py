@@ -16,8 +16,8 @@ from ingestion.sync.connector import Reader
 from ingestion.sync.reports import PassReport, Stop, StopReason
 from ingestion.sync.streams import Context, PassDefinition, run_pass
 from ingestion.sync.worlds import settled
-from orchestration.engine.interrupts import foreign_code, run_interruptibly
-from orchestration.progress import PassDone, PassProgress, tell
+from orchestration.engine.interrupts import convert_interrupts, run_interruptibly
+from orchestration.progress import SyncDone, SyncProgress, emit
 from orchestration.warehouse_access import Warehouse, load_landed
 from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
@@ -26,13 +26,13 @@ from warehouse.model.source import Source
 from warehouse.ops.state import confirm
 from warehouse.staging.load import LoadReport
 
-__all__ = ["PassOutcome", "SourceSession", "open_session"]
+__all__ = ["SourceSession", "SyncOutcome", "open_session"]
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class PassOutcome:
+class SyncOutcome:
     """A pass and the load after it.
 
     Args:
@@ -77,7 +77,7 @@ class SourceSession:
         # What an earlier run landed and could not load. Where this fails, the first pass fails in the same way.
         self._loaded_before, _ = load_landed(warehouse, reader.source)
 
-    def run(self, definition: PassDefinition) -> PassOutcome:
+    def run(self, definition: PassDefinition) -> SyncOutcome:
         """Do a pass and load what it landed.
 
         A source that does not answer, or refuses the key, is not asked again in this run.
@@ -96,9 +96,9 @@ class SourceSession:
         loaded, self._loaded_before = self._loaded_before + loaded, LoadReport()
         if not is_told and self._context is not None:
             self._confirm(report, is_loaded=load_failure is None)
-        outcome = PassOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))
+        outcome = SyncOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))
         if not is_told:
-            tell(_message(self._reader.source.name, outcome))
+            emit(_message(self._reader.source.name, outcome))
         return outcome
 
     def _confirm(self, report: PassReport, *, is_loaded: bool) -> None:
@@ -118,12 +118,12 @@ class SourceSession:
     def _fetch(self, definition: PassDefinition) -> PassReport:
         if self._context is None:
             try:
-                with foreign_code():
+                with convert_interrupts():
                     self._context = run_interruptibly(self._runner, self._open())
             except LadderError as error:
                 reason: StopReason = "unreachable" if isinstance(error, Unreachable) else "refused"
                 return PassReport(definition.name, stop=Stop(reason, str(error)))
-        with foreign_code():
+        with convert_interrupts():
             return run_interruptibly(self._runner, run_pass(self._context, definition))
 
     async def _open(self) -> Context:
@@ -134,7 +134,7 @@ class SourceSession:
             settings,
             url,
             lake,
-            on_progress=lambda name, done, total: tell(PassProgress(source, name, done, total)),
+            on_progress=lambda name, done, total: emit(SyncProgress(source, name, done, total)),
         )
         return await self._stack.enter_async_context(opening)
 
@@ -160,13 +160,13 @@ def _keep_compact(warehouse: Warehouse, source: Source) -> None:
         _logger.warning("the lake of %s is not compacted: %s", source.name, error)
 
 
-def _message(source: str, outcome: PassOutcome) -> PassDone:
+def _message(source: str, outcome: SyncOutcome) -> SyncDone:
     report, loaded = outcome.report, outcome.loaded
-    return PassDone(
+    return SyncDone(
         source=source,
         name=report.name,
         requests=report.requests,
-        answered=report.pages,
+        pages=report.pages,
         records=report.records,
         changed=loaded.inserted + loaded.updated + loaded.deleted,
         rejected=loaded.rejected,

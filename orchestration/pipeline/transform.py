@@ -34,11 +34,11 @@ from warehouse.publication.publication import (
 from warehouse.publication.statistics import refresh_statistics
 from warehouse.publication.write_counts import write_counts
 
-__all__ = ["Transformed", "as_of_date", "failed_build", "transform"]
+__all__ = ["TransformResult", "as_of_date", "build_failure", "transform"]
 
 
 @dataclass(frozen=True)
-class Transformed:
+class TransformResult:
     """What a transformation left.
 
     Args:
@@ -68,7 +68,7 @@ def transform(
     *,
     full_refresh: bool = False,
     on_node: Callable[[NodeResult], None] = lambda result: None,
-) -> Transformed:
+) -> TransformResult:
     """Bring the marts up to date, and mend those that are damaged, and turn them, or leave everything as it was.
 
     Loads wait and other builds queue up meanwhile, so that all marts of a generation stand on the same data.
@@ -90,7 +90,7 @@ def transform(
         if not build.is_needed and not full_refresh and not damaged:
             live = current_generation(connection)
             assert live is not None  # otherwise a build is needed
-            return Transformed(prepared.graph, confirm_generation(connection, live), is_built=False)
+            return TransformResult(prepared.graph, confirm_generation(connection, live), is_built=False)
         is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
         # A table that was changed by hand is not built on, now or later.
         is_other_refreshed = full_refresh or not all(mart.is_view_alone for mart in damaged)
@@ -106,12 +106,12 @@ def transform(
             build.colour,
             lock=connection,
             full_refresh=is_full,
-            beside_readers=is_full and before is not None,
+            limit_cpu=is_full and before is not None,
             on_node=on_node,
         )
-        failure = failed_build(results)
+        failure = build_failure(results)
         if failure is not None:
-            return Transformed(prepared.graph, before, True, results, failure)
+            return TransformResult(prepared.graph, before, True, results, failure)
         built_as_of = _built_as_of(connection, build)
         record_build(connection, build, as_of_date=built_as_of, is_other_refreshed=is_other_refreshed)
         is_counted = (is_full or is_one_behind) and is_dbt_gone(connection)
@@ -121,7 +121,7 @@ def transform(
         if before is not None and not is_full and not damaged:
             sources = changed_sources(connection, prepared.graph.sources, before, generation)
         changed = changed_models(prepared.graph, results, sources, written, counted)
-        return Transformed(prepared.graph, generation, True, results, changed=changed)
+        return TransformResult(prepared.graph, generation, True, results, changed=changed)
 
 
 def _is_one_behind(connection: psycopg.Connection, build: Build) -> bool:
@@ -155,7 +155,7 @@ def as_of_date(settings: Settings) -> date | None:
         ) from None
 
 
-def failed_build(
+def build_failure(
     results: Sequence[NodeResult], outcome: str = "nothing was published; the last generation keeps serving"
 ) -> BuildError | None:
     """One line about a build's failures and what came of it, or None: failed tests with their rows come first."""

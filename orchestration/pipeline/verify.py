@@ -13,20 +13,20 @@ from psycopg import sql
 from orchestration.dbt import runner as dbt_runner
 from orchestration.dbt.graph import Graph, Model
 from orchestration.dbt.runner import NodeResult, Prepared
-from orchestration.pipeline.transform import as_of_date, failed_build
+from orchestration.pipeline.transform import as_of_date, build_failure
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import ConfigurationError, PublicationError
 from warehouse.database.role_names import ACT_AS_MARTS_OWNER
 from warehouse.publication.damage import damaged_marts
 from warehouse.publication.publication import Generation, building, current_generation, plan_build
 
-__all__ = ["Compared", "verify"]
+__all__ = ["Comparison", "verify"]
 
 SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """A table beside its rebuild.
 
     Args:
@@ -59,7 +59,7 @@ def verify(
     marts: Sequence[str] = (),
     *,
     on_node: Callable[[NodeResult], None] = lambda result: None,
-) -> list[Compared]:
+) -> list[Comparison]:
     """Rebuild marts from staging beside the published ones and compare.
 
     Readers notice nothing; loads and builds wait until it is done, so that both stand on the same data.
@@ -96,10 +96,10 @@ def verify(
                 "scratch",
                 lock=connection,
                 select=[f"+{name}" for name in marts],
-                beside_readers=True,
+                limit_cpu=True,
                 on_node=on_node,
             )
-            failure = failed_build(results, "nothing was compared")
+            failure = build_failure(results, "nothing was compared")
             if failure is not None:
                 raise failure
             return [_compare(connection, model, live.colour) for model in _compared(prepared.graph, marts)]
@@ -139,7 +139,7 @@ def _empty_scratch(connection: psycopg.Connection) -> None:
             connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(*table)))
 
 
-def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Compared:
+def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Comparison:
     live, rebuilt = (_table(model, place) for place in (colour, "scratch"))
     with connection.transaction():
         connection.execute(ACT_AS_MARTS_OWNER)
@@ -147,7 +147,7 @@ def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Compa
         surplus_count, surplus = _except(connection, live, rebuilt, model.columns)
         missing_count, missing = _except(connection, rebuilt, live, model.columns)
     assert row is not None  # an aggregate without GROUP BY always answers
-    return Compared(model.name, model.is_mart, row[0], surplus, surplus_count, missing, missing_count)
+    return Comparison(model.name, model.is_mart, row[0], surplus, surplus_count, missing, missing_count)
 
 
 def _table(model: Model, colour: str) -> sql.Identifier:

@@ -20,9 +20,9 @@ from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from sqlalchemy.exc import OperationalError
 
-from orchestration.engine.event_log import BurstEventLogStorage
-from orchestration.jobs import QUIET
-from orchestration.progress import PassDone, RunDone, listening
+from orchestration.engine.event_log import BatchingEventLogStorage
+from orchestration.jobs import NO_CONSOLE_EVENTS
+from orchestration.progress import RunDone, SyncDone, subscribe
 from orchestration.runs.run_log import logged_run
 from warehouse.core import logs
 from warehouse.core.errors import DatabaseError, LadderError
@@ -34,17 +34,17 @@ __all__ = [
     "WORKER_TAG",
     "cancel_unfinished",
     "create_run",
+    "describe_error",
     "execute",
     "fail_dead_runs",
     "fail_unfinished",
     "is_alive",
-    "opened_instance",
-    "process_mark",
-    "queue_again",
-    "why",
+    "open_instance",
+    "process_identity",
+    "requeue",
 ]
 
-#: Tag of a run: the process that executes it, as `process_mark` writes it.
+#: Tag of a run: the process that executes it, as `process_identity` writes it.
 WORKER_TAG = "ladder/process"
 
 _NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
@@ -59,7 +59,7 @@ _CONNECTION_STATES = ("08", "57P")
 
 
 @contextmanager
-def opened_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
+def open_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
     """Open the instance of an open warehouse, keeping its connections between events.
 
     Args:
@@ -72,8 +72,8 @@ def opened_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
         instance.optimize_for_webserver(
             statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_POOL_RECYCLE_S, max_overflow=10
         )
-        if isinstance(instance.event_log_storage, BurstEventLogStorage):
-            instance.event_log_storage.keep_connections()
+        if isinstance(instance.event_log_storage, BatchingEventLogStorage):
+            instance.event_log_storage.pool_connections()
         yield instance
 
 
@@ -108,8 +108,8 @@ def create_run(
     """
     definition = repository.get_job(job)
     # The user sees how it ends; the daemon must not retry it.
-    tags = {WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"}
-    run_config = {**QUIET, **(config or {})}
+    tags = {WORKER_TAG: process_identity(), MAX_RETRIES_TAG: "0"}
+    run_config = {**NO_CONSOLE_EVENTS, **(config or {})}
     if not assets:
         return instance.create_run_for_job(definition, run_config=run_config, tags=tags)
     selection = frozenset(assets)
@@ -157,20 +157,20 @@ def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: Da
 
 def _execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
     errors: list[str] = []
-    passes: list[PassDone] = []
+    syncs: list[SyncDone] = []
     is_cancelled = False
-    with listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None):
+    with subscribe(lambda message: syncs.append(message) if isinstance(message, SyncDone) else None):
         for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
             is_cancelled = is_cancelled or _is_interrupt(event)
             if event.is_step_failure or (event.is_run_failure and not errors):
-                errors.append(_why(event))
+                errors.append(_describe_failure(event))
     ended = instance.get_run_by_id(run.run_id)
     is_ok = ended is not None and ended.status == DagsterRunStatus.SUCCESS
-    if ended is not None and is_ok and _is_outage(passes):
+    if ended is not None and is_ok and _is_outage(syncs):
         # No step fails for it, so that what was stored before is built and published.
         is_ok = False
         message = "no source answered a request"
-        if not any(done.failures for done in passes):  # otherwise each failure has its own line already
+        if not any(done.failures for done in syncs):  # otherwise each failure has its own line already
             errors.append(message)
         instance.report_run_failed(ended, message)
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
@@ -227,7 +227,7 @@ def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
         instance.report_run_canceled(run)
 
 
-def queue_again(instance: DagsterInstance, run_id: str) -> None:
+def requeue(instance: DagsterInstance, run_id: str) -> None:
     """Put a launched run that has not begun back into Dagster's queue, from where the next daemon starts it."""
     run = instance.get_run_by_id(run_id)
     if run is not None and run.status in _NOT_BEGUN:
@@ -236,7 +236,7 @@ def queue_again(instance: DagsterInstance, run_id: str) -> None:
         instance.report_dagster_event(event, run_id=run_id)
 
 
-def process_mark(pid: int | None = None) -> str:
+def process_identity(pid: int | None = None) -> str:
     """A process of this machine, told from a later one with the same number by its start."""
     process = psutil.Process(pid or os.getpid())
     return f"{process.pid}@{process.create_time():.2f}"
@@ -246,12 +246,12 @@ def is_alive(mark: str) -> bool:
     """Whether the process of a mark still runs."""
     pid, _, _ = mark.partition("@")
     try:
-        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_identity(int(pid)) == mark
     except psutil.NoSuchProcess:
         return False
 
 
-def why(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What no step has reported, in one line: the innermost cause, and the next step where PostgreSQL is gone."""
     chain = [error]
     while (cause := _cause(chain[-1])) is not None and cause not in chain:
@@ -280,9 +280,9 @@ def _is_lost_connection(error: BaseException) -> bool:
     return state is None or state.startswith(_CONNECTION_STATES)
 
 
-def _is_outage(passes: Sequence[PassDone]) -> bool:
+def _is_outage(syncs: Sequence[SyncDone]) -> bool:
     """Whether requests were made or failed, and none was answered."""
-    return any(one.requests or one.failures for one in passes) and not any(one.answered for one in passes)
+    return any(one.requests or one.failures for one in syncs) and not any(one.pages for one in syncs)
 
 
 def _is_interrupt(event: DagsterEvent) -> bool:
@@ -292,7 +292,7 @@ def _is_interrupt(event: DagsterEvent) -> bool:
     return reason == RunFailureReason.UNEXPECTED_TERMINATION
 
 
-def _why(event: DagsterEvent) -> str:
+def _describe_failure(event: DagsterEvent) -> str:
     """One line: what a step said of its own accord, or the innermost error."""
     if event.is_step_failure:
         data = event.step_failure_data

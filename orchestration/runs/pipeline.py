@@ -9,28 +9,28 @@ from typing import Any
 from dagster import DagsterInstance, DagsterRun, RepositoryDefinition
 
 from orchestration.assets.marts import CACHE_KEY, STEP, model_key
-from orchestration.assets.staging import Staging, stagings
+from orchestration.assets.staging import StagingAssets, staging_assets
 from orchestration.dbt.graph import Graph, models_digest
 from orchestration.dbt.runner import prepare, warm_up
 from orchestration.definitions import build_definitions
 from orchestration.engine.instance import prepare_instance, storage_url
-from orchestration.progress import RunDone, tell
-from orchestration.runs.execution import create_run, execute, opened_instance
-from orchestration.warehouse_access import Warehouse, left_out
+from orchestration.progress import RunDone, emit
+from orchestration.runs.execution import create_run, execute, open_instance
+from orchestration.warehouse_access import Warehouse, skipped_sources
 from warehouse.core.errors import ConfigurationError
 from warehouse.core.settings import Settings
 
-__all__ = ["Pipeline", "opened_pipeline", "select_passes"]
+__all__ = ["Pipeline", "open_pipeline", "select_streams"]
 
 
-def select_passes(names: Sequence[str], settings: Settings) -> list[tuple[Staging, str]]:
+def select_streams(names: Sequence[str], settings: Settings) -> list[tuple[StagingAssets, str]]:
     """The passes that names stand for: `<source>/<pass>`, a pass by its name alone, or all of a source.
 
     Raises:
         ConfigurationError: there is no such pass, which names those that there are; or its source cannot be asked with
             these settings.
     """
-    known = {f"{one.name}/{name}": (one, name) for one in stagings().values() for name in one.passes}
+    known = {f"{one.name}/{name}": (one, name) for one in staging_assets().values() for name in one.streams}
     found = []
     for name in names:
         meant = [value for full, value in known.items() if name in (full, *full.split("/"))]
@@ -59,17 +59,17 @@ class Pipeline:
         url = self.warehouse.servers.database_url
         warm_up(prepare(self.warehouse.settings, url), self.warehouse.settings, url)
 
-    def create(self, *, passes: Sequence[str] = (), full_refresh: bool = False) -> DagsterRun:
+    def create(self, *, streams: Sequence[str] = (), full_refresh: bool = False) -> DagsterRun:
         """Create a run of everything, or of some passes and the marts.
 
         Raises:
             ConfigurationError: there is no such pass, or its source cannot be asked.
         """
-        chosen = select_passes(passes, self.warehouse.settings)
+        chosen = select_streams(streams, self.warehouse.settings)
         repository, graph = self._load()
         if not chosen:
-            for message in left_out(self.warehouse):
-                tell(message)
+            for message in skipped_sources(self.warehouse):
+                emit(message)
         keys = [key for staging, name in chosen for key in staging.keys_of(name)]
         selected = [*keys, *map(model_key, graph.models), CACHE_KEY] if chosen else []
         config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}
@@ -91,7 +91,7 @@ class Pipeline:
 
 
 @contextmanager
-def opened_pipeline(warehouse: Warehouse) -> Iterator[Pipeline]:
+def open_pipeline(warehouse: Warehouse) -> Iterator[Pipeline]:
     """Open Dagster's instance over an open warehouse."""
-    with opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance:
+    with open_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance:
         yield Pipeline(warehouse, instance)

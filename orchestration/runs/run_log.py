@@ -16,13 +16,13 @@ from dagster import DagsterRun
 
 from orchestration.progress import (
     FailingTest,
-    LeftOut,
-    Message,
-    NotLoaded,
-    PassDone,
-    Published,
+    LoadFailed,
+    MartsPublished,
+    ProgressEvent,
     RunDone,
-    listening,
+    SourceSkipped,
+    SyncDone,
+    subscribe,
 )
 
 __all__ = ["RunLog", "logged_run"]
@@ -59,7 +59,7 @@ def logged_run(run: DagsterRun) -> Iterator[RunLog]:
     assets = sorted(key.to_user_string() for key in run.asset_selection or ())
     _log.info("the run begins", extra={"assets": assets} if assets else {})
     log = RunLog()
-    with listening(_hear):
+    with subscribe(_handle):
         try:
             yield log
         except BaseException as error:
@@ -67,10 +67,10 @@ def logged_run(run: DagsterRun) -> Iterator[RunLog]:
             raise
 
 
-def _hear(message: Message) -> None:
+def _handle(message: ProgressEvent) -> None:
     match message:
-        case PassDone():
-            counts = ("requests", "answered", "records", "changed", "rejected")
+        case SyncDone():
+            counts = ("requests", "pages", "records", "changed", "rejected")
             _log.log(
                 logging.ERROR if message.failures else logging.INFO,
                 "%s/%s is over",
@@ -82,14 +82,14 @@ def _hear(message: Message) -> None:
                     **({"notes": message.notes} if message.notes else {}),
                 },
             )
-        case LeftOut(line, tracked):
+        case SourceSkipped(line, tracked):
             _log.warning("%s", line, extra={"tracked": tracked})
-        case NotLoaded(line):
+        case LoadFailed(line):
             _log.error("%s", line)
         case FailingTest(name, rows):
             # What the rows hold is shown, and not kept: people may ask to be forgotten.
             _log.error("test %s failed; its first %s rows are shown by Dagster", name, len(rows))
-        case Published(generation, is_new, as_of_date):
+        case MartsPublished(generation, is_new, as_of_date):
             _log.info(
                 "published generation %s" if is_new else "nothing new; still generation %s",
                 generation,

@@ -16,10 +16,21 @@ from pathlib import Path
 
 import msgspec
 
-from orchestration.progress import Message, RunDone
+from orchestration.progress import ProgressEvent, RunDone
 from warehouse.core.errors import LadderError
 
-__all__ = ["Answer", "Launch", "Ping", "Request", "Run", "Terminate", "address_file", "ask", "follow_run", "is_running"]
+__all__ = [
+    "Launch",
+    "Ping",
+    "Request",
+    "Response",
+    "Run",
+    "Terminate",
+    "address_file",
+    "follow_run",
+    "is_running",
+    "send_request",
+]
 
 #: A worker that parses a project answers late.
 _ANSWER_S = 10.0
@@ -39,7 +50,7 @@ class Run(msgspec.Struct, frozen=True, tag=True):
         full_refresh: rebuild the marts from nothing.
     """
 
-    passes: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
     full_refresh: bool = False
 
 
@@ -56,7 +67,7 @@ class Ping(msgspec.Struct, frozen=True, tag=True):
 Request = Launch | Run | Terminate | Ping
 
 
-class Answer(msgspec.Struct, frozen=True, tag=True):
+class Response(msgspec.Struct, frozen=True, tag=True):
     """What came of a request.
 
     Args:
@@ -93,12 +104,12 @@ def is_running(home: Path, *, within_s: float = _ANSWER_S) -> bool:
     try:
         with _connected(home, within_s) as connection:
             connection.send_bytes(msgspec.json.encode(Ping()))
-            return connection.poll(within_s) and msgspec.json.decode(connection.recv_bytes(), type=Answer).is_ok
+            return connection.poll(within_s) and msgspec.json.decode(connection.recv_bytes(), type=Response).is_ok
     except (LadderError, OSError, EOFError):
         return False
 
 
-def ask(home: Path, request: Request) -> Answer:
+def send_request(home: Path, request: Request) -> Response:
     """Send a request that is answered at once.
 
     Raises:
@@ -107,10 +118,10 @@ def ask(home: Path, request: Request) -> Answer:
     with _connected(home) as connection:
         connection.send_bytes(msgspec.json.encode(request))
         # However long that takes: whoever gave up now would not know whether it is done.
-        return msgspec.json.decode(connection.recv_bytes(), type=Answer)
+        return msgspec.json.decode(connection.recv_bytes(), type=Response)
 
 
-def follow_run(home: Path, request: Run, listener: Callable[[Message], None]) -> RunDone:
+def follow_run(home: Path, request: Run, listener: Callable[[ProgressEvent], None]) -> RunDone:
     """Have the worker do a run, and listen until it is over.
 
     Raises:
@@ -120,7 +131,7 @@ def follow_run(home: Path, request: Run, listener: Callable[[Message], None]) ->
         connection.send_bytes(msgspec.json.encode(request))
         while True:
             try:
-                message = msgspec.json.decode(connection.recv_bytes(), type=Message)
+                message = msgspec.json.decode(connection.recv_bytes(), type=ProgressEvent)
             except (EOFError, OSError):
                 raise LadderError(
                     "the worker stopped in the middle of the run", "run again; what was fetched is kept"

@@ -15,10 +15,10 @@ from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, 
 from dagster._serdes import ConfigurableClass
 from dagster._serdes.config_class import ConfigurableClassData
 
-from orchestration.processes.children import Child
+from orchestration.processes.managed_process import ManagedProcess
 from orchestration.processes.schedules_lock import is_held
-from orchestration.runs.execution import WORKER_TAG, cancel_unfinished, is_alive, process_mark
-from orchestration.worker.client import Launch, Terminate, ask
+from orchestration.runs.execution import WORKER_TAG, cancel_unfinished, is_alive, process_identity
+from orchestration.worker.client import Launch, Terminate, send_request
 from warehouse.core.errors import LadderError
 from warehouse.core.settings import load_settings
 
@@ -38,7 +38,7 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
-        self._children: dict[str, Child] = {}
+        self._children: dict[str, ManagedProcess] = {}
         super().__init__()  # type: ignore[no-untyped-call]  # Dagster says no types here and below
 
     @property
@@ -66,7 +66,7 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
         """
         run_id = context.dagster_run.run_id
         try:
-            answer = ask(load_settings().home, Launch(run_id))
+            answer = send_request(load_settings().home, Launch(run_id))
         except LadderError:
             mark = self._start(run_id)
         else:
@@ -82,7 +82,7 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
             return False
         self._instance.report_run_canceling(run)
         with suppress(LadderError):
-            if ask(load_settings().home, Terminate(run_id)).is_ok:
+            if send_request(load_settings().home, Terminate(run_id)).is_ok:
                 return True
         return self._interrupt(run)
 
@@ -94,9 +94,9 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
             if run is not None and not run.is_finished:
                 # Otherwise Dagster takes it for a crash, and the next daemon tries the run again.
                 self._instance.report_run_canceling(run)
-            child.ask_to_end()
+            child.request_stop()
         for run_id, child in children.items():
-            child.end()
+            child.stop()
             cancel_unfinished(self._instance, run_id)
 
     @property
@@ -117,12 +117,14 @@ class WarmLauncher(RunLauncher[Any], ConfigurableClass):
         """Execute a run in a process of its own; returns the mark of the process."""
         home = load_settings().home
         is_on_its_own = not is_held(home)
-        child = Child("runs", ["orchestration.worker.server", run_id], home / "logs", outlives_starter=is_on_its_own)
+        child = ManagedProcess(
+            "runs", ["orchestration.worker.server", run_id], home / "logs", is_detached=is_on_its_own
+        )
         if not is_on_its_own:
             # `exit_code` also takes in what has ended meanwhile.
             self._children = {key: one for key, one in self._children.items() if one.exit_code is None}
             self._children[run_id] = child
-        return process_mark(child.pid)
+        return process_identity(child.pid)
 
     def _interrupt(self, run: DagsterRun) -> bool:
         """Interrupt the process that executes this run and no other."""

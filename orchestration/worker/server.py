@@ -29,20 +29,20 @@ import msgspec
 from dagster import DagsterInstance, DagsterRun
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestration.assets.staging import stagings
-from orchestration.progress import Message, RunDone, listening
+from orchestration.assets.staging import staging_assets
+from orchestration.progress import ProgressEvent, RunDone, subscribe
 from orchestration.runs.execution import (
     WORKER_TAG,
     cancel_unfinished,
+    describe_error,
     fail_dead_runs,
     fail_unfinished,
-    process_mark,
-    queue_again,
-    why,
+    process_identity,
+    requeue,
 )
-from orchestration.runs.pipeline import Pipeline, opened_pipeline
+from orchestration.runs.pipeline import Pipeline, open_pipeline
 from orchestration.warehouse_access import open_warehouse
-from orchestration.worker.client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
+from orchestration.worker.client import Address, Launch, Ping, Request, Response, Run, Terminate, address_file
 from warehouse.core import logs
 from warehouse.core.settings import load_settings
 from warehouse.core.visible import visible
@@ -114,7 +114,7 @@ class Worker:
                 # One that was interrupted while it loaded Dagster has recorded nothing.
                 cancel_unfinished(self._pipeline.instance, run_id)
             for run_id in self._waiting:
-                queue_again(self._pipeline.instance, run_id)
+                requeue(self._pipeline.instance, run_id)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Interrupt the work at hand, once; SIGTERM ends the worker."""
@@ -154,37 +154,37 @@ class Worker:
                 answer = self._answer(request)
             except Exception as error:
                 _log.exception("a request failed")
-                answer = Answer(is_ok=False, message=why(error))
+                answer = Response(is_ok=False, message=describe_error(error))
             connection.send_bytes(msgspec.json.encode(answer))
 
-    def _answer(self, request: Launch | Terminate | Ping) -> Answer:
+    def _answer(self, request: Launch | Terminate | Ping) -> Response:
         match request:
             case Launch(run_id):
                 return self._launch(run_id)
             case Terminate(run_id):
-                return Answer(self._terminate(run_id))
+                return Response(self._terminate(run_id))
             case Ping():
-                return Answer(is_ok=True)
+                return Response(is_ok=True)
 
-    def _launch(self, run_id: str) -> Answer:
+    def _launch(self, run_id: str) -> Response:
         run = self._pipeline.instance.get_run_by_id(run_id)
         if run is None:
-            return Answer(is_ok=False, message=f"there is no run {run_id}")
+            return Response(is_ok=False, message=f"there is no run {run_id}")
         if self._is_ending:
-            return Answer(is_ok=False, message="the worker is about to end")
+            return Response(is_ok=False, message="the worker is about to end")
         if _builds(run):
             self._waiting.append(run_id)
             self._work.put(lambda: self._execute(run_id))
-            return Answer(is_ok=True, message=process_mark())
+            return Response(is_ok=True, message=process_identity())
         # It ends with its run, on a signal, or with this process, however that ends.
         child = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.processes.tether", "orchestration.worker.server", run_id],
+            [sys.executable, "-m", "orchestration.processes.exit_with_parent", "orchestration.worker.server", run_id],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
         self._children[run_id] = child
         threading.Thread(target=self._reap, args=(run_id, child), daemon=True).start()
-        return Answer(is_ok=True, message=process_mark(child.pid))
+        return Response(is_ok=True, message=process_identity(child.pid))
 
     def _reap(self, run_id: str, child: subprocess.Popen[bytes]) -> None:
         child.wait()
@@ -212,7 +212,7 @@ class Worker:
     def _fail(self, run_id: str, error: Exception) -> None:
         """Record the end of a run by an error that no step has reported."""
         _log.exception("run %s failed", run_id)
-        self._unrecorded[run_id] = partial(fail_unfinished, self._pipeline.instance, run_id, why(error))
+        self._unrecorded[run_id] = partial(fail_unfinished, self._pipeline.instance, run_id, describe_error(error))
         self._record_ends()
 
     def _record_ends(self) -> None:
@@ -221,7 +221,7 @@ class Worker:
             try:
                 record()
             except Exception as error:
-                _log.warning("the end of run %s cannot be recorded yet: %s", run_id, why(error))
+                _log.warning("the end of run %s cannot be recorded yet: %s", run_id, describe_error(error))
                 return
             self._unrecorded.pop(run_id, None)  # threads that cancel runs record ends too
 
@@ -232,7 +232,7 @@ class Worker:
         is_left = threading.Event()
         run_ids: list[str] = []
 
-        def send(message: Message) -> None:
+        def send(message: ProgressEvent) -> None:
             with suppress(OSError):
                 connection.send_bytes(msgspec.json.encode(message))
 
@@ -241,8 +241,8 @@ class Worker:
                 has_begun.set()
                 if is_left.is_set():
                     return
-                with listening(send):
-                    run = self._pipeline.create(passes=request.passes, full_refresh=request.full_refresh)
+                with subscribe(send):
+                    run = self._pipeline.create(streams=request.streams, full_refresh=request.full_refresh)
                     run_ids.append(run.run_id)
                     self._current = run.run_id
                     send(self._pipeline.execute(run))
@@ -253,7 +253,7 @@ class Worker:
             except Exception as error:
                 for run_id in run_ids:
                     self._fail(run_id, error)
-                send(RunDone("".join(run_ids), is_ok=False, errors=(why(error),)))
+                send(RunDone("".join(run_ids), is_ok=False, errors=(describe_error(error),)))
             finally:
                 is_over.set()
                 self._current = None
@@ -305,7 +305,7 @@ class Worker:
 
 def _builds(run: DagsterRun) -> bool:
     """Whether a run does more than fetching."""
-    sources = stagings()
+    sources = staging_assets()
     if run.asset_selection:
         return any(key.path[0] not in sources for key in run.asset_selection)
     return run.job_name not in {job.name for source in sources.values() for job in source.jobs}
@@ -330,7 +330,7 @@ def _execute_one(instance: DagsterInstance, pipeline: Pipeline, run_id: str) -> 
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished:
         return 1
-    instance.add_run_tags(run_id, {WORKER_TAG: process_mark()})
+    instance.add_run_tags(run_id, {WORKER_TAG: process_identity()})
     try:
         return 0 if pipeline.execute(run).is_ok else 1
     except (KeyboardInterrupt, SystemExit):
@@ -343,7 +343,7 @@ def main() -> int:
     settings = load_settings()
     logs.configure(settings, "worker")
     try:
-        with open_warehouse(settings, set_up=False) as warehouse, opened_pipeline(warehouse) as pipeline:
+        with open_warehouse(settings, set_up=False) as warehouse, open_pipeline(warehouse) as pipeline:
             if len(sys.argv) > 1:
                 return _execute_one(pipeline.instance, pipeline, sys.argv[1])
             _serve(pipeline, settings.home)
@@ -351,7 +351,7 @@ def main() -> int:
         return 128 + signal.SIGINT
     except Exception as error:
         _log.exception("the worker ends")
-        sys.stderr.write(f"error: {visible(why(error))}\n")
+        sys.stderr.write(f"error: {visible(describe_error(error))}\n")
         return 1
     return 0
 

@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingestion.sources.opendota.source import SOURCE
-from orchestration.dbt.graph import COLOURS, write_whole
+from orchestration.dbt.graph import COLOURS, write_atomically
 from orchestration.dbt.runner import prepare, warm_up
 from tests.conftest import Database
 from warehouse.database.connections import libpq_environment
@@ -60,7 +60,7 @@ class Project:
         for colour in colours:
             path = prepared.folder / f"{colour}.msgpack"
             if not path.exists():
-                write_whole(path, self.parsed(colour).to_msgpack(extended_mashumaro_encoder))
+                write_atomically(path, self.parsed(colour).to_msgpack(extended_mashumaro_encoder))
             manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
             for node in (*manifest.nodes.values(), *manifest.sources.values()):
                 # Another session parsed for another database.

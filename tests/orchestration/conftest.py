@@ -15,7 +15,7 @@ import pytest
 from dagster import DagsterInstance
 
 from orchestration.engine.instance import prepare_instance, storage_url
-from orchestration.runs.execution import opened_instance
+from orchestration.runs.execution import open_instance
 from orchestration.warehouse_access import Warehouse
 from sandbox.limits import Limits
 from sandbox.server import Sandbox, serve
@@ -170,5 +170,5 @@ def instance(filled: Filled) -> Iterator[DagsterInstance]:
         for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY"):
             patch.setenv(name, "")
         warehouse = Warehouse(settings, servers)
-        with opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as opened:
+        with open_instance(prepare_instance(warehouse), storage_url(warehouse)) as opened:
             yield opened

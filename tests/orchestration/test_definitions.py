@@ -13,10 +13,10 @@ from dagster import AssetKey, RepositoryDefinition
 from pydantic import SecretStr
 
 from ingestion.registry import readers
+from orchestration.assets.confirmation import CONFIRMED
 from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests, model_key
-from orchestration.assets.staging import stagings
-from orchestration.assets.state import CONFIRMED
+from orchestration.assets.staging import staging_assets
 from orchestration.dbt.runner import Prepared, prepare
 from orchestration.definitions import build_definitions
 from tests.conftest import Database
@@ -48,13 +48,13 @@ def test_every_staging_table_is_an_asset_of_its_name(repository: RepositoryDefin
 
 
 def test_each_table_is_filled_by_one_step_of_its_source_and_each_pass_is_a_step() -> None:
-    for staging in stagings().values():
+    for staging in staging_assets().values():
         keys = [key for assets in staging.assets for key in assets.keys]
         assert len(keys) == len(set(keys)) == len(staging.reader.source.tables)
         assert len(staging.assets) == len(staging.reader.passes)
         assert {assets.op.pool for assets in staging.assets} == {staging.name}
-        scheduled = [name for job in staging.jobs for name in job.passes]
-        assert sorted(scheduled) == sorted(staging.passes)
+        scheduled = [name for job in staging.jobs for name in job.streams]
+        assert sorted(scheduled) == sorted(staging.streams)
 
 
 def test_a_source_without_the_key_that_it_needs_is_in_no_job(prepared: Prepared) -> None:

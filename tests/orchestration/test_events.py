@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance, RepositoryDefinition
 
+from orchestration.assets.confirmation import CONFIRMED
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests
-from orchestration.assets.state import CONFIRMED
 from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
 from orchestration.pipeline.freshness import table_ages

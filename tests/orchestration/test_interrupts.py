@@ -21,16 +21,16 @@ from tests.orchestration.conftest import CommandLine, command_line
 #: A worker that has parsed nothing yet, as after a change of the project.
 _WORKER = """
 from multiprocessing.connection import Listener
-from orchestration.runs.execution.pipeline import opened_pipeline
+from orchestration.runs.pipeline import open_pipeline
 from orchestration.warehouse_access import open_warehouse
-from orchestration.worker.server.server import Worker
-from orchestration.worker.server.client import Address, address_file
+from orchestration.worker.server import Worker
+from orchestration.worker.client import Address, address_file
 from warehouse.core.settings import load_settings
 
 settings = load_settings()
 with (
     open_warehouse(settings) as warehouse,
-    opened_pipeline(warehouse) as pipeline,
+    open_pipeline(warehouse) as pipeline,
     Listener(("127.0.0.1", 0)) as listener,
 ):
     Address(listener.address[1], "secret").write(address_file(settings.home))
@@ -79,7 +79,7 @@ def test_a_client_that_leaves_while_the_worker_parses_leaves_no_run(
     _, errors = command.communicate(timeout=60)
     assert (command.returncode, errors.decode().splitlines()[-1]) == (130, "interrupted")
     # What the worker does next, it does after that.
-    done = follow_run(home.settings.home, Run(passes=("nonsense",)), lambda message: None)
+    done = follow_run(home.settings.home, Run(streams=("nonsense",)), lambda message: None)
     assert "there is no pass nonsense" in done.errors[0]
     assert _runs(home) == 0
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes.children import Child
 from orchestration.processes.log_rotation import rotate_when_large, rotating_logs
+from orchestration.processes.managed_process import ManagedProcess
 
 _WRITER = """
 import sys
@@ -85,5 +85,5 @@ def test_a_child_begins_with_a_log_within_its_bounds(tmp_path: Path) -> None:
     log = tmp_path / "child.log"
     with log.open("wb") as stream:
         stream.truncate((10 << 20) + 1)
-    with Child("child", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path):
+    with ManagedProcess("child", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path):
         assert log.stat().st_size < 1 << 20

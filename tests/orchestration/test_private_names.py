@@ -137,7 +137,7 @@ _CONTRACTS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("dagster._utils.interrupts", "raise_interrupts_as"): _interrupts_are_raised_as_asked,
 }
 
-#: Methods of dagster-postgres that `BurstEventLogStorage` overrides or calls.
+#: Methods of dagster-postgres that `BatchingEventLogStorage` overrides or calls.
 _EVENT_LOG = {
     "_connect": [],
     "_has_asset_key_col_on_connection": ["conn", "column_name"],

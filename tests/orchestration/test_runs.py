@@ -22,19 +22,19 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatu
 
 from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.processes.children import Child
-from orchestration.runs.execution import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_mark
+from orchestration.processes.managed_process import ManagedProcess
+from orchestration.runs.execution import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_identity
 from orchestration.worker.client import (
     Address,
-    Answer,
     Launch,
     Ping,
+    Response,
     Run,
     Terminate,
     address_file,
-    ask,
     follow_run,
     is_running,
+    send_request,
 )
 from tests.ingestion.scripted_server import Reply, scripted
 from tests.orchestration.conftest import Ended, Filled
@@ -44,13 +44,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def worker(filled: Filled, instance: DagsterInstance) -> Iterator[Child]:
+def worker(filled: Filled, instance: DagsterInstance) -> Iterator[ManagedProcess]:
     """A warm worker; the last test kills it."""
     home = filled.database.settings.home
     with pytest.MonkeyPatch.context() as patch:
         for name, value in filled.ladder.environment.items():
             patch.setenv(name, value)
-        child = Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True)
+        child = ManagedProcess("worker", ["orchestration.worker.server"], home / "logs", watches_stdin=True)
     with child:
         _await(lambda: is_running(home) or child.exit_code is not None)
         assert child.exit_code is None, child.log.read_text()
@@ -111,7 +111,7 @@ def test_nobody_but_dagster_sees_its_tables(filled: Filled) -> None:
 
 
 def test_ladder_run_goes_to_the_worker_when_there_is_one(
-    filled: Filled, instance: DagsterInstance, worker: Child
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     ended = filled.ladder("run")
     assert ended.code == 0, ended.errors
@@ -135,21 +135,21 @@ def test_events_are_recorded_in_the_order_in_which_they_happened(filled: Filled,
 
 
 def test_a_run_launched_through_dagster_is_executed_by_the_worker(
-    filled: Filled, instance: DagsterInstance, worker: Child
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     run_id = _created(filled, instance, "transform")
-    answer = ask(filled.database.settings.home, Launch(run_id))
+    answer = send_request(filled.database.settings.home, Launch(run_id))
     assert answer.is_ok
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 
 
 def test_a_mart_that_is_selected_in_the_web_ui_is_built_by_the_worker_and_reported_alone(
-    filled: Filled, instance: DagsterInstance, worker: Child
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     mart = AssetKey(["marts", "player_form"])
     run_id = create_run(instance, _repository(filled), "__ASSET_JOB", assets=[mart]).run_id
-    answer = ask(filled.database.settings.home, Launch(run_id))
-    assert answer == Answer(is_ok=True, message=_mark_of_worker(filled, worker))
+    answer = send_request(filled.database.settings.home, Launch(run_id))
+    assert answer == Response(is_ok=True, message=_mark_of_worker(filled, worker))
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
     records = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
     assert [one.get_dagster_event().asset_key for one in records] == [mart]
@@ -158,10 +158,10 @@ def test_a_mart_that_is_selected_in_the_web_ui_is_built_by_the_worker_and_report
 
 
 def test_a_run_that_only_fetches_keeps_no_build_waiting(
-    filled: Filled, instance: DagsterInstance, worker: Child
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     run_id = _created(filled, instance, "profiles")
-    answer = ask(filled.database.settings.home, Launch(run_id))
+    answer = send_request(filled.database.settings.home, Launch(run_id))
     assert answer.is_ok
     # Until it has become the worker its arguments cannot be read.
     _await(lambda: "orchestration.worker.server" in psutil.Process(int(answer.message.split("@")[0])).cmdline())
@@ -169,31 +169,31 @@ def test_a_run_that_only_fetches_keeps_no_build_waiting(
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 
 
-def test_a_run_can_be_cancelled(filled: Filled, instance: DagsterInstance, worker: Child) -> None:
+def test_a_run_can_be_cancelled(filled: Filled, instance: DagsterInstance, worker: ManagedProcess) -> None:
     """The build waits for a lock that somebody else holds, and is cancelled there."""
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         run_id = _created(filled, instance, "transform")
-        assert ask(filled.database.settings.home, Launch(run_id)).is_ok
+        assert send_request(filled.database.settings.home, Launch(run_id)).is_ok
         _await(lambda: _stored(instance, run_id) == DagsterRunStatus.STARTED)
         time.sleep(0.5)
         run = instance.get_run_by_id(run_id)
         assert run is not None
         instance.report_run_canceling(run)
-        assert ask(filled.database.settings.home, Terminate(run_id)).is_ok
+        assert send_request(filled.database.settings.home, Terminate(run_id)).is_ok
         assert _status(instance, run_id) == DagsterRunStatus.CANCELED
-    assert follow_run(filled.database.settings.home, Run(passes=("hero_stats",)), lambda message: None).is_ok
+    assert follow_run(filled.database.settings.home, Run(streams=("hero_stats",)), lambda message: None).is_ok
 
 
 def test_a_run_whose_client_left_before_it_began_never_begins(
-    filled: Filled, instance: DagsterInstance, worker: Child
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     home = filled.database.settings.home
     before = {run.run_id for run in instance.get_runs()}
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         busy = _created(filled, instance, "transform")
-        assert ask(home, Launch(busy)).is_ok
+        assert send_request(home, Launch(busy)).is_ok
         _await(lambda: bool(_waiting_for_lock(filled)))
         address = msgspec.json.decode(address_file(home).read_bytes(), type=Address)
         with Client(("127.0.0.1", address.port), authkey=address.secret.encode()) as client:
@@ -201,7 +201,7 @@ def test_a_run_whose_client_left_before_it_began_never_begins(
             time.sleep(0.5)  # the worker has read it by now, and can begin nothing
         time.sleep(0.5)
     assert _status(instance, busy) == DagsterRunStatus.SUCCESS
-    last = follow_run(home, Run(passes=("hero_stats",)), lambda message: None)
+    last = follow_run(home, Run(streams=("hero_stats",)), lambda message: None)
     assert {run.run_id for run in instance.get_runs()} - before == {busy, last.run_id}
 
 
@@ -228,7 +228,7 @@ def test_ctrl_c_ends_a_run_with_130_and_the_next_one_works(
     assert filled.ladder("run", "--only", "hero_stats").code == 0
 
 
-def test_a_stranger_without_the_secret_is_turned_away(filled: Filled, worker: Child) -> None:
+def test_a_stranger_without_the_secret_is_turned_away(filled: Filled, worker: ManagedProcess) -> None:
     path = address_file(filled.database.settings.home)
     assert path.stat().st_mode & 0o077 == 0
     address = json.loads(path.read_bytes())
@@ -236,17 +236,17 @@ def test_a_stranger_without_the_secret_is_turned_away(filled: Filled, worker: Ch
     (stranger / "dagster").mkdir(parents=True)
     address_file(stranger).write_text(json.dumps({**address, "secret": "guess"}))
     with pytest.raises(LadderError):
-        ask(stranger, Ping())
+        send_request(stranger, Ping())
     assert is_running(filled.database.settings.home)
 
 
 def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
-    filled: Filled, instance: DagsterInstance, worker: Child
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         run_id = _created(filled, instance, "transform")
-        answer = ask(filled.database.settings.home, Launch(run_id))
+        answer = send_request(filled.database.settings.home, Launch(run_id))
         instance.add_run_tags(run_id, {WORKER_TAG: answer.message})
         _await(lambda: _stored(instance, run_id) == DagsterRunStatus.STARTED)
         os.kill(int(answer.message.split("@")[0]), signal.SIGKILL)
@@ -285,8 +285,8 @@ def _waiting_for_lock(filled: Filled) -> list[object]:
         )
 
 
-def _mark_of_worker(filled: Filled, worker: Child) -> str:
-    return process_mark(worker.pid)
+def _mark_of_worker(filled: Filled, worker: ManagedProcess) -> str:
+    return process_identity(worker.pid)
 
 
 def _stored(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:

@@ -45,10 +45,10 @@ def processes_of(home: Path) -> list[str]:
 _STARTER = """
 import sys, time
 from pathlib import Path
-from orchestration.processes.children import Child
+from orchestration.processes.managed_process import ManagedProcess
 
 module = ["http.server", "0", "--bind", "127.0.0.1"]
-children = [Child(f"child-{number}", module, Path(sys.argv[1])) for number in (1, 2)]
+children = [ManagedProcess(f"child-{number}", module, Path(sys.argv[1])) for number in (1, 2)]
 print("started", flush=True)
 time.sleep(600)
 """
@@ -67,12 +67,12 @@ def test_a_killed_starter_takes_its_children_along(tmp_path: Path) -> None:
 
 _FRONT = """
 import os, sys
-from orchestration.processes.children import run_in_front
+from orchestration.processes.managed_process import run_in_foreground
 from warehouse.embedded.termination import unwinding_on_termination
 
 with unwinding_on_termination():
     code = "import time; print('started', flush=True); time.sleep(600)"
-    sys.exit(run_in_front([sys.executable, "-c", code], os.environ))
+    sys.exit(run_in_foreground([sys.executable, "-c", code], os.environ))
 """
 
 

@@ -29,9 +29,9 @@ from dagster._core.events import DagsterEvent
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from orchestration.project_files import DAGSTER_YAML
-from orchestration.runs.execution import WORKER_TAG, process_mark
+from orchestration.runs.execution import WORKER_TAG, process_identity
 from tests.orchestration.conftest import Filled
-from tests.orchestration.silent import silent_server
+from tests.orchestration.unresponsive_server import silent_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -249,7 +249,7 @@ def _describe_code_server(up: Up, home: Path) -> dict[str, Any]:
 def _let_die(instance: DagsterInstance, run_id: str) -> None:
     """Leave a queued run as one whose process was killed: begun, by a process that is gone."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        mark = process_mark(process.pid)
+        mark = process_identity(process.pid)
         process.kill()
     instance.add_run_tags(run_id, {WORKER_TAG: mark})
     for kind in (DagsterEventType.RUN_STARTING, DagsterEventType.RUN_START):

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from orchestration.engine.webserver import OwnPagesOnly
+from orchestration.engine.webserver import SameOriginOnly
 from sandbox.server import listen, uvicorn_server
 
 _UPGRADE = {
@@ -42,7 +42,9 @@ def client() -> Iterator[httpx.Client]:
         WebSocketRoute("/graphql", _greet),
         Route("/{path:path}", _answer, methods=["GET", "POST"]),
     ]
-    server = uvicorn_server(Starlette(routes=routes, middleware=[Middleware(OwnPagesOnly, names=("dagster.example",))]))
+    server = uvicorn_server(
+        Starlette(routes=routes, middleware=[Middleware(SameOriginOnly, names=("dagster.example",))])
+    )
     with listen(0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -16,7 +16,7 @@ from ingestion.sync.connector import Reader
 from ingestion.sync.reports import PassReport
 from ingestion.sync.streams import run_pass
 from orchestration.dbt.runner import prepare
-from orchestration.pipeline.transform import Transformed, transform
+from orchestration.pipeline.transform import TransformResult, transform
 from orchestration.warehouse_access import Warehouse
 from sandbox.faceit import KEY
 from tests.conftest import Database
@@ -112,7 +112,7 @@ class Pipeline:
                 return
         raise AssertionError([self.unreadable, *(report for report in reports if not report.is_ok or report.rejected)])
 
-    def build(self, *, full_refresh: bool = False) -> Transformed:
+    def build(self, *, full_refresh: bool = False) -> TransformResult:
         """Build, test and turn the marts; a failed test is an error here."""
         prepared = prepare(self.settings, self.database.url("transform"))
         done = transform(self.warehouse, prepared, full_refresh=full_refresh)

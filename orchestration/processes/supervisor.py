@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from orchestration.processes.part_states import PartState, State
+from orchestration.processes.status_file import PartStatus, State
 from warehouse.core.errors import LadderError
 from warehouse.embedded import HeldServer
 
@@ -40,10 +40,10 @@ class Part(Protocol):
         """The file that says why it ended."""
 
     @property
-    def needs(self) -> Sequence[str]:
+    def depends_on(self) -> Sequence[str]:
         """Names of the parts that must answer before it is started."""
 
-    def ending(self) -> str | None:
+    def exit_reason(self) -> str | None:
         """How it ended, e.g. `ended (-9)`; None while it runs."""
 
     def is_ready(self) -> bool:
@@ -64,10 +64,10 @@ class Process(Protocol):
     def exit_code(self) -> int | None:
         """How it ended; None while it runs."""
 
-    def ask_to_end(self) -> None:
+    def request_stop(self) -> None:
         """Tell it to end, and do not wait for that."""
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """End it and wait until it is gone."""
 
 
@@ -88,16 +88,16 @@ class ProcessPart:
         log: Path,
         launch: Callable[[], Process],
         answers: Callable[[], bool],
-        needs: Sequence[str] = (),
+        depends_on: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.log = log
-        self.needs = needs
+        self.depends_on = depends_on
         self._launch = launch
         self._answers = answers
         self._process: Process | None = None
 
-    def ending(self) -> str | None:
+    def exit_reason(self) -> str | None:
         """How it ended; None while it runs."""
         if self._process is None:
             return "not started"
@@ -112,15 +112,15 @@ class ProcessPart:
         """Start the process."""
         self._process = self._launch()
 
-    def ask_to_end(self) -> None:
+    def request_stop(self) -> None:
         """Tell the process to end, and do not wait for that."""
         if self._process is not None:
-            self._process.ask_to_end()
+            self._process.request_stop()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """End the process, and wait until it is gone."""
         if self._process is not None:
-            self._process.end()
+            self._process.stop()
 
 
 class ServerPart:
@@ -133,7 +133,7 @@ class ServerPart:
             its port.
     """
 
-    needs: Sequence[str] = ()
+    depends_on: Sequence[str] = ()
 
     def __init__(self, server: HeldServer, address: str, on_move: Callable[[str, str], None]) -> None:
         self.name = server.product
@@ -142,7 +142,7 @@ class ServerPart:
         self._on_move = on_move
         self._address = address
 
-    def ending(self) -> str | None:
+    def exit_reason(self) -> str | None:
         """How it ended; None while it runs. No process of ours waits for it, so that its exit code is unknown."""
         return None if self._server.is_alive() else "ended"
 
@@ -178,7 +178,7 @@ class _Watched:
     """
 
     part: Part
-    shown: PartState
+    shown: PartStatus
     started_at: float
     answered_at: float
     probed_at: float
@@ -205,25 +205,26 @@ class Supervisor:
         self,
         parts: Sequence[Part],
         *,
-        say: Callable[[str], None],
-        note: Callable[[Sequence[PartState]], None],
+        on_event: Callable[[str], None],
+        on_status: Callable[[Sequence[PartStatus]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         now, since = clock(), datetime.now(UTC)
         self._watched = {
-            part.name: _Watched(part, PartState(part.name, "up", since, str(part.log)), now, now, now) for part in parts
+            part.name: _Watched(part, PartStatus(part.name, "up", since, str(part.log)), now, now, now)
+            for part in parts
         }
-        self._say = say
-        self._note = note
+        self._say = on_event
+        self._note = on_status
         self._note(self.states)
 
     @property
-    def states(self) -> list[PartState]:
+    def states(self) -> list[PartStatus]:
         """What is known of the parts."""
         return [one.shown for one in self._watched.values()]
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Look at each part once, and start what is due."""
         for one in self._watched.values():
             try:
@@ -237,21 +238,21 @@ class Supervisor:
             self._note(self.states)
 
     def _look_at(self, one: _Watched) -> None:
-        ending = one.part.ending()
+        exit_reason = one.part.exit_reason()
         if one.shown.state == "down":
-            if ending is None:
+            if exit_reason is None:
                 self._show_start(one)  # another command has started the server
             elif self._clock() >= one.next_try_at:
                 self._try(one)
-        elif ending is not None:
-            self._has_ended(one, ending)
+        elif exit_reason is not None:
+            self._has_ended(one, exit_reason)
         elif one.shown.state == "starting" or self._clock() - one.probed_at > _PROBE_S:
             self._probe(one)
 
-    def _has_ended(self, one: _Watched, ending: str) -> None:
+    def _has_ended(self, one: _Watched, exit_reason: str) -> None:
         if one.shown.state != "starting" and self._clock() - one.started_at >= _SETTLED_S:
             one.show("down", tries=0)
-        self._wait(one, ending, f"{ending}, is started again")
+        self._wait(one, exit_reason, f"{exit_reason}, is started again")
 
     def _wait(self, one: _Watched, reason: str, said: str) -> None:
         # Of a part that dies for days, the power alone would be too large for a float.
@@ -261,7 +262,7 @@ class Supervisor:
         self._say(f"{one.part.name}: {said} in {delay_s:.0f} s; see {one.part.log}")
 
     def _try(self, one: _Watched) -> None:
-        for need in one.part.needs:
+        for need in one.part.depends_on:
             if need in self._watched and self._watched[need].shown.state != "up":
                 one.show("down", next_try_at=None, waits_for=need)
                 return

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
-from orchestration.engine import parts as dagster_parts
+from orchestration.engine import dagster_commands
 from warehouse.core.errors import ConfigurationError
 
 _LONG = "deeper/" * 20
@@ -32,11 +32,11 @@ def home(short_path: Path) -> Path:
 
 
 def test_it_listens_below_the_home_in_a_folder_of_its_user(home: Path) -> None:
-    path = dagster_parts.prepare_socket(home)
+    path = dagster_commands.prepare_socket(home)
     assert path == home / "run" / "code.sock"
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     path.parent.chmod(0o755)
-    assert dagster_parts.prepare_socket(home) == path
+    assert dagster_commands.prepare_socket(home) == path
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
@@ -44,31 +44,31 @@ def test_below_a_long_home_it_listens_in_the_runtime_directory_at_a_place_of_tha
     short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path))
-    first, again, other = (dagster_parts.prepare_socket(short_path / f"{_LONG}{name}") for name in ("a", "a", "b"))
+    first, again, other = (dagster_commands.prepare_socket(short_path / f"{_LONG}{name}") for name in ("a", "a", "b"))
     assert first == again != other
     assert first.parent.parent == short_path
     assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path / _LONG))
     with pytest.raises(ConfigurationError, match="TMPDIR"):
-        dagster_parts.prepare_socket(short_path / f"{_LONG}a")
+        dagster_commands.prepare_socket(short_path / f"{_LONG}a")
 
 
 def test_a_folder_that_somebody_else_has_prepared_is_refused(home: Path, tmp_path: Path) -> None:
     (home / "run").symlink_to(tmp_path)
     with pytest.raises(ConfigurationError, match="not a directory owned by this user"):
-        dagster_parts.prepare_socket(home)
+        dagster_commands.prepare_socket(home)
     (home / "run").unlink()
     (home / "run").mkdir()
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder to another user")
     os.chown(home / "run", 65534, 65534)
     with pytest.raises(ConfigurationError, match="not a directory owned by this user"):
-        dagster_parts.prepare_socket(home)
+        dagster_commands.prepare_socket(home)
 
 
 def test_the_workspace_file_names_the_socket_whatever_its_path(home: Path) -> None:
     (home / "dagster").mkdir()
-    path = dagster_parts.write_workspace(home, Path('/a "b" #c: d/code.sock'))
+    path = dagster_commands.write_workspace(home, Path('/a "b" #c: d/code.sock'))
     (found,) = location_origins_from_yaml_paths([str(path)])
     assert found.location_name == "ladderhouse"
     assert found.get_display_metadata()["socket"] == '/a "b" #c: d/code.sock'

@@ -1,6 +1,6 @@
 """Run a module as a program that ends with whoever started it.
 
-    python -m orchestration.processes.tether dagster_webserver --port 3000
+    python -m orchestration.processes.exit_with_parent dagster_webserver --port 3000
 
 Standard input is the tether: it closes when the starter closes it or dies, however he dies; the program gets SIGTERM.
 """

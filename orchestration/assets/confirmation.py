@@ -14,13 +14,13 @@ from dagster._core.definitions.metadata import RawMetadataValue
 
 from orchestration.dbt.graph import Graph
 from orchestration.pipeline.freshness import MARTS_LATE_AFTER, are_marts_late, table_ages
-from orchestration.pipeline.transform import Transformed
+from orchestration.pipeline.transform import TransformResult
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
 from warehouse.publication.publication import current_generation
 
-__all__ = ["CACHE_KEY", "CONFIRMED", "state_of_all"]
+__all__ = ["CACHE_KEY", "CONFIRMED", "confirmation_result"]
 
 #: What applications read.
 CACHE_KEY = AssetKey(["serving", "cache"])
@@ -28,7 +28,9 @@ CACHE_KEY = AssetKey(["serving", "cache"])
 CONFIRMED = AssetCheckKey(CACHE_KEY, "confirmed")
 
 
-def state_of_all(warehouse: Warehouse, graph: Graph, outcome: Transformed | None) -> Iterator[AssetCheckResult]:
+def confirmation_result(
+    warehouse: Warehouse, graph: Graph, outcome: TransformResult | None
+) -> Iterator[AssetCheckResult]:
     """The result of the check, which fails once no run has confirmed the marts for too long.
 
     Args:

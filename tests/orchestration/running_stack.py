@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from orchestration.processes.part_states import PartState, read_states
+from orchestration.processes.status_file import PartStatus, read_status
 from tests.orchestration.conftest import CommandLine, Ended
 from warehouse.core.settings import Settings
 from warehouse.embedded import find_running
@@ -87,9 +87,9 @@ class Up:
     def supervisor(self) -> psutil.Process:
         return psutil.Process(self.process.pid)
 
-    def states(self) -> dict[str, PartState]:
+    def states(self) -> dict[str, PartStatus]:
         assert self.process.poll() is None, self.lines
-        found = read_states(self.home)
+        found = read_status(self.home)
         return {part.name: part for part in found.parts} if found is not None else {}
 
     def await_up(self, since: int) -> None:

@@ -16,12 +16,12 @@ import psycopg
 import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
-from orchestration.processes.part_states import parts_file
+from orchestration.processes.status_file import status_path
 from sandbox.server import Sandbox
 from tests import kept
 from tests.conftest import watch_servers
 from tests.orchestration.conftest import CommandLine
-from tests.orchestration.running_up import Reader, Up, wait_until
+from tests.orchestration.running_stack import Reader, Up, wait_until
 from warehouse.database.connections import parameters, role_url
 from warehouse.embedded import find_running
 
@@ -82,7 +82,7 @@ def test_status_says_that_all_parts_are_up(up: Up) -> None:
     found = json.loads(up.ladder("status", "--json").output)["up"]
     names = ["PostgreSQL", "Valkey", "API", "worker", "code server", "web UI", "daemon"]
     assert [part["name"] for part in found["parts"]] == names
-    assert parts_file(up.home).stat().st_mode & 0o777 == 0o600
+    assert status_path(up.home).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.slow
@@ -233,6 +233,6 @@ def test_a_signal_ends_everything_while_a_part_waits_to_be_started_again(up: Up)
     assert up.process.wait(30) == 128 + signal.SIGTERM
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert find_running(up.settings) is None
-    assert not parts_file(up.home).exists()
+    assert not status_path(up.home).exists()
     up.end()
     assert not [line for line in up.lines if "Traceback" in line]

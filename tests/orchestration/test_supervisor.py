@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.processes.part_states import PartState, parts_file, read_states
 from orchestration.processes.schedules_lock import hold
-from orchestration.processes.supervision import ProcessPart, Supervisor
+from orchestration.processes.status_file import PartStatus, read_status, status_path
+from orchestration.processes.supervisor import ProcessPart, Supervisor
 from orchestration.worker.client import Address, address_file, is_running
 
 
@@ -31,10 +31,10 @@ class Sleeper:
     def exit_code(self) -> int | None:
         return self._process.poll()
 
-    def ask_to_end(self) -> None:
+    def request_stop(self) -> None:
         self._process.kill()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         self._process.kill()
         self._process.wait()
 
@@ -56,18 +56,20 @@ class Supervised:
     parts: dict[str, ProcessPart] = field(default_factory=dict)
     answering: dict[str, bool] = field(default_factory=dict)
 
-    def add(self, name: str, *needs: str) -> None:
+    def add(self, name: str, *depends_on: str) -> None:
         self.answering[name] = True
-        part = ProcessPart(name, Path(f"/logs/{name}.log"), Sleeper, lambda: self.answering[name], needs)
+        part = ProcessPart(name, Path(f"/logs/{name}.log"), Sleeper, lambda: self.answering[name], depends_on)
         part.start()
         self.parts[name] = part
 
     def supervise(self) -> Supervisor:
-        return Supervisor(list(self.parts.values()), say=self.said.append, note=lambda states: None, clock=self.clock)
+        return Supervisor(
+            list(self.parts.values()), on_event=self.said.append, on_status=lambda states: None, clock=self.clock
+        )
 
-    def look_after(self, supervisor: Supervisor, seconds: float) -> dict[str, PartState]:
+    def advance_and_check(self, supervisor: Supervisor, seconds: float) -> dict[str, PartStatus]:
         self.clock.now += seconds
-        supervisor.look()
+        supervisor.check()
         return {state.name: state for state in supervisor.states}
 
 
@@ -78,7 +80,7 @@ def supervised() -> Iterator[Supervised]:
         yield made
     finally:
         for part in made.parts.values():
-            part.end()
+            part.stop()
 
 
 def test_each_further_try_waits_twice_as_long_up_to_half_a_minute(supervised: Supervised) -> None:
@@ -86,13 +88,13 @@ def test_each_further_try_waits_twice_as_long_up_to_half_a_minute(supervised: Su
     supervisor = supervised.supervise()
     delays = []
     for _ in range(7):
-        supervised.parts["one"].end()
-        assert supervised.look_after(supervisor, 0)["one"].state == "down"
+        supervised.parts["one"].stop()
+        assert supervised.advance_and_check(supervisor, 0)["one"].state == "down"
         delay = float(re.search(r"again in (\d+) s; see /logs/one.log$", supervised.said[-1])[1])  # type: ignore[index]
         delays.append(delay)
-        assert supervised.look_after(supervisor, delay - 0.5)["one"].state == "down"
-        assert supervised.look_after(supervisor, 0.5)["one"].state == "starting"
-        assert supervised.look_after(supervisor, 0)["one"].state == "up"
+        assert supervised.advance_and_check(supervisor, delay - 0.5)["one"].state == "down"
+        assert supervised.advance_and_check(supervisor, 0.5)["one"].state == "starting"
+        assert supervised.advance_and_check(supervisor, 0)["one"].state == "up"
     assert delays == [1, 2, 4, 8, 16, 30, 30]
     assert supervised.said[0] == "one: ended (-9), is started again in 1 s; see /logs/one.log"
 
@@ -101,12 +103,12 @@ def test_a_part_that_ran_for_a_minute_is_started_again_as_soon_as_the_first_time
     supervised.add("one")
     supervisor = supervised.supervise()
     for seconds, delay in ((0, 1), (59, 2), (61, 1)):
-        supervised.look_after(supervisor, seconds)
-        supervised.parts["one"].end()
-        supervised.look_after(supervisor, 0)
+        supervised.advance_and_check(supervisor, seconds)
+        supervised.parts["one"].stop()
+        supervised.advance_and_check(supervisor, 0)
         assert f"again in {delay} s" in supervised.said[-1]
-        supervised.look_after(supervisor, delay)
-        assert supervised.look_after(supervisor, 0)["one"].state == "up"
+        supervised.advance_and_check(supervisor, delay)
+        assert supervised.advance_and_check(supervisor, 0)["one"].state == "up"
 
 
 def test_a_part_waits_for_the_one_that_it_needs(supervised: Supervised) -> None:
@@ -115,13 +117,13 @@ def test_a_part_waits_for_the_one_that_it_needs(supervised: Supervised) -> None:
     supervisor = supervised.supervise()
     supervised.answering["base"] = False
     for part in supervised.parts.values():
-        part.end()
-    supervised.look_after(supervisor, 0)
-    shown = supervised.look_after(supervisor, 5)
+        part.stop()
+    supervised.advance_and_check(supervisor, 0)
+    shown = supervised.advance_and_check(supervisor, 5)
     assert (shown["base"].state, shown["other"].state, shown["other"].waits_for) == ("starting", "down", "base")
     supervised.answering["base"] = True
-    supervised.look_after(supervisor, 0)
-    shown = supervised.look_after(supervisor, 0)
+    supervised.advance_and_check(supervisor, 0)
+    shown = supervised.advance_and_check(supervisor, 0)
     assert [part.state for part in shown.values()] == ["up", "up"]
 
 
@@ -129,26 +131,26 @@ def test_a_part_that_does_not_answer_is_named_and_left_running(supervised: Super
     supervised.add("one")
     supervisor = supervised.supervise()
     supervised.answering["one"] = False
-    assert supervised.look_after(supervisor, 9)["one"].state == "up"
-    assert supervised.look_after(supervisor, 9)["one"].state == "silent"
+    assert supervised.advance_and_check(supervisor, 9)["one"].state == "up"
+    assert supervised.advance_and_check(supervisor, 9)["one"].state == "silent"
     assert supervised.said == ["one: runs and does not answer; see /logs/one.log"]
     supervised.answering["one"] = True
-    assert supervised.look_after(supervisor, 9)["one"].state == "up"
-    assert supervised.parts["one"].ending() is None
+    assert supervised.advance_and_check(supervisor, 9)["one"].state == "up"
+    assert supervised.parts["one"].exit_reason() is None
 
 
 def test_a_part_that_cannot_be_started_is_tried_again(supervised: Supervised) -> None:
     supervised.add("one")
     supervisor = supervised.supervise()
-    supervised.parts["one"].end()
-    supervised.look_after(supervisor, 0)
+    supervised.parts["one"].stop()
+    supervised.advance_and_check(supervisor, 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", "")
-        shown = supervised.look_after(supervisor, 1)["one"]
+        shown = supervised.advance_and_check(supervisor, 1)["one"]
     assert (shown.state, shown.tries) == ("down", 1)
     assert "one: cannot be started: " in supervised.said[-1]
     assert "; tried again in 2 s" in supervised.said[-1]
-    assert supervised.look_after(supervisor, 2)["one"].state == "starting"
+    assert supervised.advance_and_check(supervisor, 2)["one"].state == "starting"
 
 
 def test_a_part_that_cannot_be_looked_at_is_named_once_and_the_others_are_started_again(supervised: Supervised) -> None:
@@ -156,9 +158,9 @@ def test_a_part_that_cannot_be_looked_at_is_named_once_and_the_others_are_starte
     supervised.add("two")
     supervisor = supervised.supervise()
     del supervised.answering["one"]
-    supervised.parts["two"].end()
-    assert supervised.look_after(supervisor, 9)["two"].state == "down"
-    assert supervised.look_after(supervisor, 9)["two"].state == "starting"
+    supervised.parts["two"].stop()
+    assert supervised.advance_and_check(supervisor, 9)["two"].state == "down"
+    assert supervised.advance_and_check(supervisor, 9)["two"].state == "starting"
     assert [line for line in supervised.said if line.startswith("one")] == ["one: cannot be looked at: 'one'"]
 
 
@@ -174,13 +176,13 @@ def test_a_worker_that_takes_no_connection_holds_nobody_up(tmp_path: Path) -> No
 
 def test_what_a_killed_up_says_of_its_parts_is_not_believed(tmp_path: Path) -> None:
     left = json.dumps({"pid": os.getpid(), "parts": []})
-    parts_file(tmp_path).parent.mkdir()
-    parts_file(tmp_path).write_text(left)
-    assert read_states(tmp_path) is None
+    status_path(tmp_path).parent.mkdir()
+    status_path(tmp_path).write_text(left)
+    assert read_status(tmp_path) is None
     with hold(tmp_path, "ladder up"):
-        assert read_states(tmp_path) is not None
-        parts_file(tmp_path).write_text(left.replace(str(os.getpid()), "1"))
-        assert read_states(tmp_path) is None
+        assert read_status(tmp_path) is not None
+        status_path(tmp_path).write_text(left.replace(str(os.getpid()), "1"))
+        assert read_status(tmp_path) is None
 
 
 @pytest.mark.slow

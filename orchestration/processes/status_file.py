@@ -13,12 +13,21 @@ import msgspec
 
 from orchestration.processes.schedules_lock import holder_pid
 
-__all__ = ["PartState", "PartStates", "State", "StatesFile", "describe", "parts_file", "read_states", "stating"]
+__all__ = [
+    "PartStatus",
+    "StackStatus",
+    "State",
+    "StatusFile",
+    "describe",
+    "open_status_file",
+    "read_status",
+    "status_path",
+]
 
 State = Literal["up", "silent", "starting", "down"]
 
 
-class PartState(msgspec.Struct, frozen=True):
+class PartStatus(msgspec.Struct, frozen=True):
     """One part.
 
     Args:
@@ -42,7 +51,7 @@ class PartState(msgspec.Struct, frozen=True):
     waits_for: str = ""
 
 
-class PartStates(msgspec.Struct, frozen=True):
+class StackStatus(msgspec.Struct, frozen=True):
     """All parts of a running `ladder up`.
 
     Args:
@@ -51,22 +60,22 @@ class PartStates(msgspec.Struct, frozen=True):
     """
 
     pid: int
-    parts: tuple[PartState, ...]
+    parts: tuple[PartStatus, ...]
 
     @property
-    def troubled(self) -> list[PartState]:
+    def not_up(self) -> list[PartStatus]:
         """Those that are not up."""
         return [part for part in self.parts if part.state != "up"]
 
 
-class StatesFile:
+class StatusFile:
     """The file, written whole at each change."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._written: tuple[PartState, ...] = ()
+        self._written: tuple[PartStatus, ...] = ()
 
-    def write(self, parts: Sequence[PartState]) -> None:
+    def write(self, parts: Sequence[PartStatus]) -> None:
         """Say what is known of the parts; where that cannot be written, nothing is said."""
         if tuple(parts) == self._written:
             return
@@ -80,40 +89,40 @@ class StatesFile:
         else:
             self._written = tuple(parts)
 
-    def _replace(self, parts: tuple[PartState, ...]) -> None:
+    def _replace(self, parts: tuple[PartStatus, ...]) -> None:
         fresh = self._path.with_suffix(f".{os.getpid()}.tmp")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(msgspec.json.encode(PartStates(os.getpid(), parts)))
+            stream.write(msgspec.json.encode(StackStatus(os.getpid(), parts)))
         fresh.replace(self._path)
 
 
 @contextmanager
-def stating(home: Path) -> Iterator[StatesFile]:
+def open_status_file(home: Path) -> Iterator[StatusFile]:
     """Keep the file for the length of the block; whoever enters holds the lock of the schedules.
 
     Raises:
         OSError: the home cannot be written.
     """
-    path = parts_file(home)
+    path = status_path(home)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     try:
-        yield StatesFile(path)
+        yield StatusFile(path)
     finally:
         path.unlink(missing_ok=True)
 
 
-def read_states(home: Path) -> PartStates | None:
+def read_status(home: Path) -> StackStatus | None:
     """What the `ladder up` of a home says of its parts; None where none runs, whatever a killed one has left."""
     try:
-        states = msgspec.json.decode(parts_file(home).read_bytes(), type=PartStates)
+        states = msgspec.json.decode(status_path(home).read_bytes(), type=StackStatus)
     except (OSError, msgspec.DecodeError):
         return None
     return states if states.pid == holder_pid(home) else None
 
 
-def describe(part: PartState) -> str:
+def describe(part: PartStatus) -> str:
     """A part in one line, without its name."""
     lasting = f"for {_seconds(datetime.now(UTC) - part.since)}"
     if part.state == "up":
@@ -130,7 +139,7 @@ def describe(part: PartState) -> str:
     return f"down {lasting} ({part.reason}), try {part.tries + 1} {then}; see {part.log}"
 
 
-def parts_file(home: Path) -> Path:
+def status_path(home: Path) -> Path:
     """Where the states of a home's parts are."""
     return home / "run" / "parts.json"
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from orchestration.processes.log_rotation import rotate_when_large
 
-__all__ = ["Child", "run_in_front"]
+__all__ = ["ManagedProcess", "run_in_foreground"]
 
 _PATIENCE_S = 20.0
 
@@ -20,7 +20,7 @@ _PATIENCE_S = 20.0
 _outliving: list[subprocess.Popen[bytes]] = []
 
 
-def run_in_front(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_in_foreground(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a program in this terminal to its end; its exit code.
 
     Ctrl-C is the program's to handle, which cancels what it does. A signal that ends this process ends it too.
@@ -36,7 +36,7 @@ def run_in_front(arguments: Sequence[str], environment: Mapping[str, str]) -> in
                 raise
 
 
-class Child:
+class ManagedProcess:
     """A module that runs as a process of its own, in a session of its own so that Ctrl-C reaches only its starter.
 
     Leaving the context closes its standard input, which tells it to end, and waits; one that does not is killed.
@@ -55,23 +55,23 @@ class Child:
         module: Sequence[str],
         logs: Path,
         *,
-        is_tethered: bool = False,
-        outlives_starter: bool = False,
+        watches_stdin: bool = False,
+        is_detached: bool = False,
     ) -> None:
         self.log = logs / f"{name}.log"
         logs.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):  # a full disk, or a link to elsewhere, keeps no process from starting
             rotate_when_large(self.log)
-        prefix = [] if is_tethered or outlives_starter else ["orchestration.processes.tether"]
+        prefix = [] if watches_stdin or is_detached else ["orchestration.processes.exit_with_parent"]
         with self.log.open("ab") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *prefix, *module],
-                stdin=subprocess.DEVNULL if outlives_starter else subprocess.PIPE,
+                stdin=subprocess.DEVNULL if is_detached else subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
             )
-        if outlives_starter:
+        if is_detached:
             # No process waits for it; the next start reaps those that are over.
             _outliving[:] = [*(one for one in _outliving if one.poll() is None), self._process]
 
@@ -85,12 +85,12 @@ class Child:
         """How it ended; None while it runs."""
         return self._process.poll()
 
-    def ask_to_end(self) -> None:
+    def request_stop(self) -> None:
         """Close its standard input."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> ManagedProcess:
         """It runs already."""
         return self
 
@@ -98,11 +98,11 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
-        self.end()
+        self.stop()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """End it and wait until it is gone."""
-        self.ask_to_end()
+        self.request_stop()
         try:
             self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["SIGNALS", "raised_at_the_end"]
+__all__ = ["SIGNALS", "reraise_interrupts"]
 
 #: Signals that end a command.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -16,7 +16,7 @@ _Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
-def raised_at_the_end(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[None]:
+def reraise_interrupts(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Raise at the end what a signal raised inside, whatever became of it there.
 
     dbt returns interrupts as results, puts other errors in their place, and reads values with code that catches
