@@ -1,8 +1,7 @@
-"""Bounds for logs that processes write by themselves: output of children, and logs of the embedded servers.
+"""Rotation of logs that are written without Python's `logging`: output of child processes and of embedded servers.
 
-Their files stay open, and what is written goes to the end: a file that has grown is copied and then emptied. A line
-that is written in between is lost. Logs of Python's `logging` are rotated by the processes that write them, before they
-grow to this size.
+Their writers keep the file open in append mode, so a file over the limit is copied and then truncated. A line written
+in between is lost. Logs of `logging` are rotated by their own handlers, before they reach this size.
 """
 
 from __future__ import annotations
@@ -11,63 +10,55 @@ import logging
 import os
 import shutil
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from warehouse.core.periodic import run_periodically
 
 __all__ = ["rotate_when_large", "rotating_logs"]
 
 _MAX_BYTES = 10 << 20
 _KEPT_FILES = 3
-_LOOK_S = 60.0
+_INTERVAL_S = 60.0
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def rotating_logs(home: Path, *, every_s: float = _LOOK_S) -> Iterator[None]:
-    """Bound the logs of a home for the length of the block, from a thread.
+def rotating_logs(home: Path, *, every_s: float = _INTERVAL_S) -> Iterator[None]:
+    """Keep the logs of a home within their size limit for the length of the block, from a thread.
 
     Args:
         home: LADDER_HOME.
-        every_s: seconds between two looks.
+        every_s: seconds between two checks.
     """
-    ended = threading.Event()
 
-    def watch() -> None:
-        while True:
-            for path in _logs(home):
-                try:
-                    rotate_when_large(path)
-                except OSError as error:
-                    _log.warning("%s cannot be rotated: %s", path, error.strerror)
-            if ended.wait(every_s):
-                return
+    def rotate() -> None:
+        for path in _logs(home):
+            try:
+                rotate_when_large(path)
+            except OSError as error:
+                _log.warning("%s cannot be rotated: %s", path, error.strerror)
 
-    thread = threading.Thread(target=watch, name="logs", daemon=True)
-    thread.start()
-    try:
+    with run_periodically(rotate, every_s=every_s, name="logs", is_first_immediate=True):
         yield
-    finally:
-        ended.set()
-        thread.join(every_s)
 
 
 def rotate_when_large(path: Path, *, max_bytes: int = _MAX_BYTES, kept: int = _KEPT_FILES) -> bool:
-    """Copy a log to `<name>.1` and empty it where it is larger than that.
+    """Copy a log to `<name>.1` and truncate it if it is larger than `max_bytes`.
 
-    Older copies shift by one, and the oldest is deleted.
+    Older copies shift by one; the oldest is deleted.
 
     Args:
-        path: the log. Links are not followed: in folders of the servers' account, that account could set one.
-        max_bytes: its largest size.
-        kept: how many copies there are at most.
+        path: the log. Links are not followed: the account of the servers could create one in its own folders.
+        max_bytes: largest size of the log, in bytes.
+        kept: number of copies that are kept.
 
     Returns:
-        Whether it was.
+        Whether the log was rotated.
 
     Raises:
-        OSError: it is no plain file, or a copy cannot be written.
+        OSError: the path is not a regular file, or a copy cannot be written.
     """
     try:
         log = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -95,7 +86,7 @@ def rotate_when_large(path: Path, *, max_bytes: int = _MAX_BYTES, kept: int = _K
 
 
 def _logs(home: Path) -> list[Path]:
-    """Output of children, of the embedded servers at their start, and what PostgreSQL writes afterwards."""
+    """Output of child processes, startup output of the embedded servers, and PostgreSQL's own log."""
     folders = (home / "logs", home / "servers", home / "postgres" / "log")
     return [path for folder in folders for path in sorted(folder.glob("*.log"))]
 

@@ -8,7 +8,6 @@ a superuser is set on embedded servers alone; elsewhere `ladder doctor` lists wh
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -17,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from warehouse.core.errors import LadderError
+from warehouse.core.periodic import run_periodically
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, password_verifier, role_password, role_suffix, role_url
 from warehouse.database.role_names import LOGIN_ROLES, LoginRole, role_name, with_role_names
@@ -157,28 +157,21 @@ def missing_limits(connection: psycopg.Connection, suffix: str) -> list[str]:
 @contextmanager
 def watching_logins(settings: Settings, admin_url: str, *, every_s: float = _LOOK_S) -> Iterator[None]:
     """Keep logins and their sessions within their limits for the length of the block, from a thread."""
-    ended = threading.Event()
 
-    def watch() -> None:
-        while not ended.wait(every_s):
-            try:
-                with connect(admin_url) as connection:
-                    suffix = role_suffix(settings) or ""
-                    for line in restore_logins(settings, admin_url, connection, suffix):
-                        _log.warning("%s; it is set back", line)
-                    count = end_long_sessions(connection, suffix)
-                    if count:
-                        _log.warning("ended %s sessions of analysts that lasted for too long", count)
-            except (LadderError, psycopg.Error) as error:
-                _log.warning("logins could not be looked at: %s", error)
+    def check() -> None:
+        try:
+            with connect(admin_url) as connection:
+                suffix = role_suffix(settings) or ""
+                for line in restore_logins(settings, admin_url, connection, suffix):
+                    _log.warning("%s; it is set back", line)
+                count = end_long_sessions(connection, suffix)
+                if count:
+                    _log.warning("ended %s sessions of analysts that lasted for too long", count)
+        except (LadderError, psycopg.Error) as error:
+            _log.warning("logins could not be looked at: %s", error)
 
-    thread = threading.Thread(target=watch, name="logins", daemon=True)
-    thread.start()
-    try:
+    with run_periodically(check, every_s=every_s, name="logins"):
         yield
-    finally:
-        ended.set()
-        thread.join(every_s)
 
 
 def _knows_password(connection: psycopg.Connection, name: str, url: str) -> bool:
