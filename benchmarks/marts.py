@@ -25,7 +25,9 @@ from benchmarks.marts_history import History, settle
 from benchmarks.marts_peers import OneByOne, first_built_peers, wrong_rows
 from benchmarks.marts_readers import READS_A_SECOND, reading
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import NodeResult, Prepared, build, prepare, warm_up
+from orchestration.dbt.manifests import Prepared, prepare, warm_up
+from orchestration.dbt.results import NodeResult
+from orchestration.dbt.runner import build
 from orchestration.pipeline.transform import build_failure, transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.core.settings import load_settings

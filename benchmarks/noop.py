@@ -30,7 +30,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.noop_sides import Ended, Ours, opened_ours, opened_peer, timed_run
 from ingestion.sources.opendota.connector import PASSES, READER
-from orchestration.dbt.runner import prepare, warm_up
+from orchestration.dbt.manifests import prepare, warm_up
 from orchestration.pipeline.sync import open_session
 from orchestration.pipeline.transform import transform
 from orchestration.warehouse_access import Warehouse, open_warehouse

@@ -27,7 +27,7 @@ from pydantic import SecretStr
 
 from benchmarks import dagster_dbt_peer
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import prepare
+from orchestration.dbt.manifests import prepare
 from orchestration.definitions import build_definitions
 from orchestration.engine.instance import prepare_instance, storage_url
 from orchestration.processes.managed_process import ManagedProcess

@@ -6,7 +6,7 @@ from orchestration.assets.freshness import freshness_checks
 from orchestration.assets.marts import transform_assets
 from orchestration.assets.staging import staging_assets
 from orchestration.dbt.graph import Graph
-from orchestration.dbt.runner import prepare
+from orchestration.dbt.manifests import prepare
 from orchestration.jobs import build_jobs, events_only
 from orchestration.resources import session, warehouse
 from warehouse.core.settings import Settings, load_settings

@@ -69,7 +69,9 @@ def digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str
 
 def prepared() -> Path:
     """Where homes have `dbt/prepared`: manifests by states of the project, each written whole by whoever parses it."""
-    place = _FOLDER / "prepared" / digest("orchestration/dbt/graph.py", "orchestration/dbt/runner.py")
+    place = (
+        _FOLDER / "prepared" / digest(*(f"orchestration/dbt/{name}.py" for name in ("arguments", "graph", "manifests")))
+    )
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
     _forget_old(place.parent)

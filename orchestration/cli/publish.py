@@ -20,7 +20,7 @@ def republish(*, rollback: bool, repair: bool) -> None:
             cannot be reached.
         BuildError: damaged marts could not be built anew.
     """
-    from orchestration.dbt.runner import prepare
+    from orchestration.dbt.manifests import prepare
     from orchestration.dbt.state import update_state
     from orchestration.pipeline.publish import build_and_publish
     from serving.cache.publish import publish_cache

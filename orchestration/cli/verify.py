@@ -19,7 +19,8 @@ def verify_marts(marts: tuple[str, ...]) -> int:
     Raises:
         LadderError: they could not be compared; it makes the command exit with 2.
     """
-    from orchestration.dbt.runner import NodeResult, prepare
+    from orchestration.dbt.manifests import prepare
+    from orchestration.dbt.results import NodeResult
 
     settings = load_settings()
     view = RunView()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.dbt.graph import write_atomically
-from orchestration.dbt.runner import describe, prepare
+from orchestration.dbt.manifests import prepare
+from orchestration.dbt.runner import describe
 from orchestration.warehouse_access import Warehouse
 from serving.web.catalog import CATALOG_FILE
 from warehouse.core.errors import PublicationError

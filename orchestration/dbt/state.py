@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from orchestration.dbt.graph import PROJECT, models_digest, prepared_folder
-from orchestration.dbt.runner import write_published_manifest
+from orchestration.dbt.manifests import write_published_manifest
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, parameters
 from warehouse.publication.publication import Generation

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.dbt.graph import Graph, Source
-from orchestration.dbt.runner import NodeResult
+from orchestration.dbt.results import NodeResult
 from warehouse.publication.publication import Generation
 from warehouse.publication.write_counts import WriteCount
 

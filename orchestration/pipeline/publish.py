@@ -10,7 +10,8 @@ import msgspec
 import psycopg
 
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import NodeResult, prepare
+from orchestration.dbt.manifests import prepare
+from orchestration.dbt.results import NodeResult
 from orchestration.dbt.state import update_state
 from orchestration.pipeline.transform import TransformResult, transform
 from orchestration.progress import FailingTest, LoadFailed, MartsPublished, NodeDone, emit

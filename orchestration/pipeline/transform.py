@@ -11,7 +11,8 @@ from psycopg import sql
 
 from orchestration.dbt import runner as dbt_runner
 from orchestration.dbt.graph import Graph
-from orchestration.dbt.runner import NodeResult, Prepared
+from orchestration.dbt.manifests import Prepared
+from orchestration.dbt.results import NodeResult
 from orchestration.pipeline.changes import changed_models, changed_sources
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import BuildError, ConfigurationError, LadderError

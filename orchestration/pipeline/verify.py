@@ -12,7 +12,8 @@ from psycopg import sql
 
 from orchestration.dbt import runner as dbt_runner
 from orchestration.dbt.graph import Graph, Model
-from orchestration.dbt.runner import NodeResult, Prepared
+from orchestration.dbt.manifests import Prepared
+from orchestration.dbt.results import NodeResult
 from orchestration.pipeline.transform import as_of_date, build_failure
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import ConfigurationError, PublicationError

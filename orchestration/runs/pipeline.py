@@ -11,7 +11,7 @@ from dagster import DagsterInstance, DagsterRun, RepositoryDefinition
 from orchestration.assets.marts import CACHE_KEY, STEP, model_key
 from orchestration.assets.staging import StagingAssets, staging_assets
 from orchestration.dbt.graph import Graph, models_digest
-from orchestration.dbt.runner import prepare, warm_up
+from orchestration.dbt.manifests import prepare, warm_up
 from orchestration.definitions import build_definitions
 from orchestration.engine.instance import prepare_instance, storage_url
 from orchestration.progress import RunDone, emit

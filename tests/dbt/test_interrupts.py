@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestration.dbt.runner import build, prepare
+from orchestration.dbt.manifests import prepare
+from orchestration.dbt.runner import build
 from orchestration.processes.signals import reraise_interrupts
 from tests.dbt.project import Project
 from warehouse.embedded.termination import unwinding_on_termination

@@ -17,7 +17,7 @@ from orchestration.assets.confirmation import CONFIRMED
 from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests, model_key
 from orchestration.assets.staging import staging_assets
-from orchestration.dbt.runner import Prepared, prepare
+from orchestration.dbt.manifests import Prepared, prepare
 from orchestration.definitions import build_definitions
 from tests.conftest import Database
 from warehouse.core.settings import Settings

@@ -18,7 +18,8 @@ import pytest
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import Prepared, build, prepare
+from orchestration.dbt.manifests import Prepared, prepare
+from orchestration.dbt.runner import build
 from orchestration.engine.instance import storage_url
 from orchestration.pipeline.publish import build_and_publish
 from orchestration.pipeline.transform import transform

@@ -15,7 +15,7 @@ from ingestion.registry import readers
 from ingestion.sync.connector import Reader
 from ingestion.sync.reports import PassReport
 from ingestion.sync.streams import run_pass
-from orchestration.dbt.runner import prepare
+from orchestration.dbt.manifests import prepare
 from orchestration.pipeline.transform import TransformResult, transform
 from orchestration.warehouse_access import Warehouse
 from sandbox.faceit import KEY

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.dbt.runner import prepare
+from orchestration.dbt.manifests import prepare
 from tests.conftest import Database
 from tests.system.oracle import Oracle
 from tests.system.pipeline import Pipeline
