@@ -69,9 +69,8 @@ def digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT) -> str
 
 def prepared() -> Path:
     """Where homes have `dbt/prepared`: manifests by states of the project, each written whole by whoever parses it."""
-    place = (
-        _FOLDER / "prepared" / digest(*(f"orchestration/dbt/{name}.py" for name in ("arguments", "graph", "manifests")))
-    )
+    sources = (f"orchestration/dbt/{name}.py" for name in ("arguments", "graph", "manifests"))
+    place = _FOLDER / "prepared" / digest(*sources)
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
     _forget_old(place.parent)

@@ -1,7 +1,7 @@
 """Parsed states of the dbt project: one manifest per colour, and the graph of models, tests and sources.
 
-A prepared manifest is dbt's own msgpack format under `LADDER_HOME/dbt/prepared/<digest>/`. Each command decodes it anew,
-which takes some tens of milliseconds, because dbt writes compiled SQL into the manifest that it is given.
+A prepared manifest is in dbt's own msgpack format, under `LADDER_HOME/dbt/prepared/<digest>/`. Each command decodes it
+anew, which takes some tens of milliseconds, because dbt writes compiled SQL into the manifest that it is given.
 """
 
 from __future__ import annotations

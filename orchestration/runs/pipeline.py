@@ -14,6 +14,7 @@ from orchestration.dbt.graph import Graph, models_digest
 from orchestration.dbt.manifests import prepare, warm_up
 from orchestration.definitions import build_definitions
 from orchestration.engine.instance import prepare_instance, storage_url
+from orchestration.jobs import RUN_JOB
 from orchestration.progress import RunDone, emit
 from orchestration.runs.execution import create_run, execute, open_instance
 from orchestration.warehouse_access import Warehouse, skipped_sources
@@ -73,7 +74,7 @@ class Pipeline:
         keys = [key for staging, name in chosen for key in staging.keys_of(name)]
         selected = [*keys, *map(model_key, graph.models), CACHE_KEY] if chosen else []
         config: dict[str, Any] = {"ops": {STEP: {"config": {"full_refresh": full_refresh}}}}
-        return create_run(self.instance, repository, "run", assets=selected, config=config)
+        return create_run(self.instance, repository, RUN_JOB, assets=selected, config=config)
 
     def execute(self, run: DagsterRun) -> RunDone:
         """Execute a run to its end."""

@@ -20,9 +20,9 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, Dag
 
 from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
+from orchestration.jobs import is_sync_only
 from orchestration.project_files import DAGSTER_YAML
 from orchestration.runs.execution import WORKER_TAG, create_run, is_alive
-from orchestration.worker.server import _builds
 from serving.run import reserve_port
 from tests.orchestration.conftest import Ended, Filled
 from warehouse.database.connections import connect
@@ -157,15 +157,15 @@ def test_a_run_in_a_process_of_its_own_can_be_cancelled(
     _await(lambda: not is_alive(mark))
 
 
-def test_a_selection_that_only_fetches_keeps_no_build_waiting(filled: Filled, instance: DagsterInstance) -> None:
-    def builds(*keys: AssetKey) -> bool:
-        return _builds(DagsterRun(job_name="__ASSET_JOB", asset_selection=frozenset(keys)))
+def test_a_run_of_staging_assets_or_of_a_sync_job_builds_nothing() -> None:
+    def syncs_only(*keys: AssetKey) -> bool:
+        return is_sync_only(DagsterRun(job_name="__ASSET_JOB", asset_selection=frozenset(keys)))
 
-    assert not builds(AssetKey(["opendota", "players"]), AssetKey(["faceit", "players"]))
-    assert builds(AssetKey(["opendota", "players"]), _MART)
-    assert builds(AssetKey(["prep", "int_player_totals"]))
-    assert not _builds(DagsterRun(job_name="profiles"))
-    assert _builds(DagsterRun(job_name="housekeeping"))
+    assert syncs_only(AssetKey(["opendota", "players"]), AssetKey(["faceit", "players"]))
+    assert not syncs_only(AssetKey(["opendota", "players"]), _MART)
+    assert not syncs_only(AssetKey(["prep", "int_player_totals"]))
+    assert is_sync_only(DagsterRun(job_name="profiles"))
+    assert not is_sync_only(DagsterRun(job_name="housekeeping"))
 
 
 @pytest.mark.long
