@@ -1,4 +1,4 @@
-"""What a run tells while it works: to a terminal in this process, or through the worker's socket to one elsewhere."""
+"""Progress events of a run, for a terminal in this process, or in another one through the worker's socket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class SyncProgress(msgspec.Struct, frozen=True, tag=True):
-    """A pass over a source has read `done` of `total` things."""
+    """The sync of a stream has processed `done` of `total` work items."""
 
     source: str
     name: str
@@ -32,18 +32,18 @@ class SyncProgress(msgspec.Struct, frozen=True, tag=True):
 
 
 class SyncDone(msgspec.Struct, frozen=True, tag=True):
-    """A pass is over and loaded.
+    """The sync of a stream has ended, and its pages are loaded.
 
     Args:
         source: name of the source.
-        name: the pass.
-        requests: requests made.
-        answered: answers landed.
-        records: rows that the answers held.
+        name: the stream.
+        requests: number of requests.
+        pages: number of landed pages.
+        records: number of records in the pages.
         changed: rows inserted, updated or deleted.
         rejected: records that could not become rows.
-        failures: one line for each thing that failed.
-        notes: what a person should know though nothing failed: a private profile, a spent limit.
+        failures: one line per failure.
+        notes: information for the user about conditions that are not failures: a private profile, a spent rate limit.
     """
 
     source: str
@@ -58,11 +58,11 @@ class SyncDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class SourceSkipped(msgspec.Struct, frozen=True, tag=True):
-    """A source cannot be asked with these settings, and the run leaves it out.
+    """The run skips a source because its settings are incomplete.
 
     Args:
-        message: why, and what to do, in one line.
-        tracked: how many things of it are tracked, and now not read.
+        message: the reason and what to do, in one line.
+        tracked: number of tracked entities of the source, which are not synced.
     """
 
     message: str
@@ -70,13 +70,13 @@ class SourceSkipped(msgspec.Struct, frozen=True, tag=True):
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag=True):
-    """What is landed of a source could not be loaded; why, in one line."""
+    """The pending files of a source could not be loaded; the message is one line."""
 
     message: str
 
 
 class NodeDone(msgspec.Struct, frozen=True, tag=True):
-    """dbt has finished `done` of `total` models and tests; the newest of them is named."""
+    """dbt has finished `done` of `total` models and tests; `name` and `status` are those of the latest one."""
 
     name: str
     status: str
@@ -85,19 +85,19 @@ class NodeDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class FailingTest(msgspec.Struct, frozen=True, tag=True):
-    """A test failed; a line for each of the first rows that it returned."""
+    """A test failed; `rows` has one line for each of the first rows that it returned."""
 
     name: str
     rows: tuple[str, ...]
 
 
 class MartsPublished(msgspec.Struct, frozen=True, tag=True):
-    """The marts are served.
+    """The marts of a generation are served.
 
     Args:
         generation: its number.
-        is_new: whether this run turned to it.
-        as_of_date: ISO date that windows hang on, or empty.
+        is_new: whether this run promoted it.
+        as_of_date: anchor date of the rolling windows, in ISO format; empty if there is none.
     """
 
     generation: int
@@ -106,13 +106,13 @@ class MartsPublished(msgspec.Struct, frozen=True, tag=True):
 
 
 class RunDone(msgspec.Struct, frozen=True, tag=True):
-    """The run is over.
+    """The run has ended.
 
     Args:
         run_id: Dagster's id.
-        is_ok: whether Dagster calls it a success.
-        errors: one line for each step that failed.
-        is_cancelled: whether somebody interrupted it.
+        is_ok: whether Dagster records it as a success.
+        errors: one line per failed step.
+        is_cancelled: whether it was interrupted.
     """
 
     run_id: str
@@ -123,20 +123,20 @@ class RunDone(msgspec.Struct, frozen=True, tag=True):
 
 ProgressEvent = SyncProgress | SyncDone | SourceSkipped | LoadFailed | NodeDone | FailingTest | MartsPublished | RunDone
 
-_listeners: list[Callable[[ProgressEvent], None]] = []
+_handlers: list[Callable[[ProgressEvent], None]] = []
 
 
 @contextmanager
-def subscribe(listener: Callable[[ProgressEvent], None]) -> Iterator[None]:
-    """Be told what the runs of this process tell, from whichever thread they do."""
-    _listeners.append(listener)
+def subscribe(handler: Callable[[ProgressEvent], None]) -> Iterator[None]:
+    """For the length of the block, call a handler with the events of this process's runs, in the emitting thread."""
+    _handlers.append(handler)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        _handlers.remove(handler)
 
 
-def emit(message: ProgressEvent) -> None:
-    """Tell whoever listens."""
-    for listener in tuple(_listeners):
-        listener(message)
+def emit(event: ProgressEvent) -> None:
+    """Call all subscribed handlers."""
+    for handler in tuple(_handlers):
+        handler(event)

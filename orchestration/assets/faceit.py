@@ -1,4 +1,4 @@
-"""FACEIT's staging tables: what chooses from what, and when they are read."""
+"""FACEIT's staging tables: dependencies between its streams, and schedules."""
 
 from ingestion.sources.faceit.connector import READER
 from orchestration.assets.staging import StagingAssets, SyncJob
@@ -7,7 +7,7 @@ __all__ = ["STAGING"]
 
 STAGING = StagingAssets(
     READER,
-    after={
+    depends_on={
         "history_matches": ("players",),
         "player_match_stats": ("history_matches",),
         "player_stats": ("history_matches",),

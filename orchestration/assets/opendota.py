@@ -1,4 +1,4 @@
-"""OpenDota's staging tables: what chooses from what, and when they are read."""
+"""OpenDota's staging tables: dependencies between its streams, and schedules."""
 
 from ingestion.sources.opendota.connector import READER
 from orchestration.assets.staging import StagingAssets, SyncJob
@@ -7,7 +7,7 @@ __all__ = ["STAGING"]
 
 STAGING = StagingAssets(
     READER,
-    after={
+    depends_on={
         "player_matches": ("players",),
         "player_ratings": ("player_matches",),
         "player_heroes": ("player_matches",),

@@ -1,4 +1,5 @@
-"""Staging tables of a source: one step a pass, `<source>/<table>` for each table it fills, and when these are read."""
+"""Staging tables of a source: one step per stream, one asset `<source>/<table>` per table, and the jobs that sync
+them."""
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,22 +29,22 @@ from orchestration.pipeline.sync import SyncOutcome
 
 __all__ = ["EXTRACTION_COMPLETE", "StagingAssets", "SyncJob", "staging_assets"]
 
-#: The check of each pass: whether everything that was due has been read.
+#: The check of each stream: whether all due work items were extracted.
 EXTRACTION_COMPLETE = "extraction_complete"
-#: More passes than a source has: those of one source come before those of the next.
-_PLACES = 1000
+#: An upper bound, which orders all streams of a source before those of the next source.
+_MAX_STREAMS = 1000
 
 
 @dataclass(frozen=True)
 class SyncJob:
-    """A job that only fetches, and when it runs.
+    """A job that only syncs streams, and its schedule.
 
     Args:
-        name: its name, different from that of every other job and every step (`<source>_<pass>`).
-        description: what it reads.
+        name: its name, different from those of all other jobs and steps (`<source>_<stream>`).
+        description: the data that it syncs.
         schedule: name of its schedule.
-        cron: when it runs.
-        passes: names of the passes that it does.
+        cron: cron expression of the schedule.
+        streams: names of the streams.
     """
 
     name: str
@@ -58,22 +59,22 @@ class StagingAssets:
 
     Args:
         reader: the source.
-        after: passes that choose from what others loaded in the same run, and these others, by name.
-        jobs: what is fetched on a schedule.
+        depends_on: by stream, the streams whose tables it selects work items from.
+        jobs: scheduled syncs.
     """
 
-    def __init__(self, reader: Reader, *, after: Mapping[str, Sequence[str]], jobs: Sequence[SyncJob]) -> None:
+    def __init__(self, reader: Reader, *, depends_on: Mapping[str, Sequence[str]], jobs: Sequence[SyncJob]) -> None:
         self.reader = reader
         self.name = reader.source.name
         self.jobs = jobs
-        self._after = after
+        self._depends_on = depends_on
         self._tables = reader.tables_by_pass()
-        #: One definition a pass, in the order of a run.
+        #: One definition per stream, in the order of a run.
         self.assets = [self._assets_of(definition) for definition in reader.passes]
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """Names of the passes, in the order of a run."""
+        """Names of the streams, in the order of a run."""
         return tuple(self._tables)
 
     def key(self, table: str) -> AssetKey:
@@ -81,15 +82,15 @@ class StagingAssets:
         return AssetKey([self.name, table])
 
     def keys_of(self, *streams: str) -> list[AssetKey]:
-        """Assets that passes fill."""
+        """Assets that streams load."""
         return [self.key(table.name) for name in streams for table in self._tables[name]]
 
     def _assets_of(self, definition: PassDefinition) -> AssetsDefinition:
-        """The step of a pass."""
+        """The step of a stream."""
         name = self.name
-        place = NAMES.index(name) * _PLACES + self.streams.index(definition.name)
+        position = NAMES.index(name) * _MAX_STREAMS + self.streams.index(definition.name)
         keys = self.keys_of(definition.name)
-        upstream = [self.key(table) for table in self._after.get(definition.name, ())]
+        upstream = [self.key(table) for table in self._depends_on.get(definition.name, ())]
         specs = [
             AssetSpec(key, description=table.description, deps=upstream, group_name=name, kinds={"postgres"})
             for key, table in zip(keys, self._tables[definition.name], strict=True)
@@ -99,27 +100,27 @@ class StagingAssets:
             name=f"{name}_{definition.name}",
             specs=specs,
             check_specs=[
-                AssetCheckSpec(EXTRACTION_COMPLETE, asset=keys[0], description="Everything that was due has been read.")
+                AssetCheckSpec(EXTRACTION_COMPLETE, asset=keys[0], description="All due work items were extracted.")
             ],
             required_resource_keys={name},
-            # Among steps that may run, the order of a run's passes decides.
-            op_tags={"dagster/priority": str(-place)},
+            # Steps that are ready run in the order of the streams.
+            op_tags={"dagster/priority": str(-position)},
             retry_policy=RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL),
-            # One step of a source at a time, whatever the number of runs: its limits hold for an address or a key.
+            # One step per source at a time, across runs: rate limits apply to an address or a key.
             pool=name,
-            # A pass fills its tables together, whichever of them is selected.
+            # A sync loads all tables of the stream, whichever of them are selected.
             can_subset=True,
         )
-        def fetch(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+        def sync(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
             with expected_errors_as_failures():
                 outcome = getattr(context.resources, name).run(definition)
                 changed = {self.key(table): rows for table, rows in outcome.loaded.changed.items()}
-                # A load takes whatever is landed of the source, also for tables of other passes.
+                # A load includes all pending files of the source, also those of other streams.
                 loaded = [
                     MaterializeResult[None](asset_key=key, metadata=_metadata(outcome, changed.get(key, 0)))
                     for key in dict.fromkeys([*keys, *changed])
                 ]
-                yield from selected_assets(context, loaded, changed=changed, is_read=True)
+                yield from selected_assets(context, loaded, changed=changed, has_downstream=True)
                 checked = AssetCheckResult(
                     asset_key=keys[0],
                     check_name=EXTRACTION_COMPLETE,
@@ -129,7 +130,7 @@ class StagingAssets:
                 )
                 yield from selected_checks(context, [checked], is_logged=True)
 
-        return fetch
+        return sync
 
 
 def staging_assets() -> dict[str, StagingAssets]:
@@ -138,7 +139,7 @@ def staging_assets() -> dict[str, StagingAssets]:
 
 
 def _metadata(outcome: SyncOutcome, changed: int) -> dict[str, MetadataValue]:
-    """Rows of a table that were changed, and counts and window of the pass."""
+    """Changed rows of a table, and counts and time window of the sync."""
     report, loaded = outcome.report, outcome.loaded
     counts = {
         "rows changed": changed,
@@ -155,5 +156,5 @@ def _metadata(outcome: SyncOutcome, changed: int) -> dict[str, MetadataValue]:
     window = {"observed from": outcome.started_at, "observed to": outcome.ended_at}
     return {
         **{name: MetadataValue.int(count) for name, count in counts.items()},
-        **{name: MetadataValue.timestamp(moment) for name, moment in window.items()},
+        **{name: MetadataValue.timestamp(timestamp) for name, timestamp in window.items()},
     }
