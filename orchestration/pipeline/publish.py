@@ -1,4 +1,4 @@
-"""Marts to readers: build and turn the views, then the cache; and the tests that a standing generation has passed."""
+"""Publication: load pending files, build and promote the marts, switch the cache, keep the results of tests."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["build_and_publish"]
 
 
 def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, project: Path = PROJECT) -> TransformResult:
-    """Bring marts and cache to the newest data, telling progress; a failed test leaves both as they were.
+    """Update marts and cache to the newest data, and emit progress events. After a failed test both stay unchanged.
 
-    What is landed and not loaded yet is loaded first, of every source: also of one that nobody asks any more.
+    Pending files of all sources are loaded first, including sources that are no longer synced.
 
     Args:
         warehouse: the open warehouse.
-        full_refresh: rebuild everything from nothing, even if nothing is new.
-        project: the folder of the dbt project.
+        full_refresh: rebuild everything from scratch, even without new data.
+        project: folder of the dbt project.
 
     Returns:
-        What became of it; its failure says why dbt could not run, or the views could not turn.
+        The result. Its failure is also set if dbt could not run, or the views could not be promoted.
 
     Raises:
         LadderError: the project cannot be parsed, or dbt's state for developers cannot be written.
@@ -49,13 +49,13 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     total = len(prepared.graph.models) + len(prepared.graph.tests)
     done = 0
 
-    def count(result: NodeResult) -> None:
+    def on_node(result: NodeResult) -> None:
         nonlocal done
         done += 1
         emit(NodeDone(result.name, result.status, done, total))
 
     try:
-        outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=count)
+        outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=on_node)
     except LadderError as error:
         outcome = TransformResult(prepared.graph, None, is_built=False, failure=error)
     except psycopg.OperationalError as error:
@@ -67,11 +67,11 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     generation = outcome.generation
     if generation is None or outcome.failure is not None:
         return outcome
-    kept = warehouse.settings.home / "dbt" / "results" / f"{generation.colour}.json"
+    results_file = warehouse.settings.home / "dbt" / "results" / f"{generation.colour}.json"
     if outcome.is_built:
-        _keep(kept, outcome.results)
+        _write_results(results_file, outcome.results)
     else:
-        outcome = replace(outcome, results=_kept(kept))
+        outcome = replace(outcome, results=_read_results(results_file))
     as_of = str(generation.as_of_date) if generation.as_of_date else ""
     try:
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
@@ -82,14 +82,14 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     return outcome
 
 
-def _keep(path: Path, results: Sequence[NodeResult]) -> None:
+def _write_results(path: Path, results: Sequence[NodeResult]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    # Rows are shown once, and kept nowhere: what is forgotten of a person would be left in them.
-    fresh.write_bytes(msgspec.json.encode([replace(result, sample=None) for result in results]))
-    fresh.replace(path)
+    unfinished = path.with_suffix(".tmp")
+    # Failing rows are not stored: the file would keep personal data that has to be deleted on request.
+    unfinished.write_bytes(msgspec.json.encode([replace(result, sample=None) for result in results]))
+    unfinished.replace(path)
 
 
-def _kept(path: Path) -> list[NodeResult]:
-    """Results of the build that a colour stands on; none where another home built it."""
+def _read_results(path: Path) -> list[NodeResult]:
+    """Results of the last build of a colour; none if another home built it."""
     return msgspec.json.decode(path.read_bytes(), type=list[NodeResult]) if path.exists() else []

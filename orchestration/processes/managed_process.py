@@ -1,4 +1,4 @@
-"""Processes that a command starts, watches and ends again."""
+"""Processes that a command starts, monitors and stops."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from orchestration.processes.log_rotation import rotate_when_large
 
 __all__ = ["ManagedProcess", "run_in_foreground"]
 
-_PATIENCE_S = 20.0
+_STOP_TIMEOUT_S = 20.0
 
 
-#: Processes that go on by themselves, for as long as this process does.
-_outliving: list[subprocess.Popen[bytes]] = []
+#: Detached processes, which this process reaps.
+_detached: list[subprocess.Popen[bytes]] = []
 
 
 def run_in_foreground(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a program in this terminal to its end; its exit code.
+    """Run a program in the foreground of this terminal, and return its exit code.
 
-    Ctrl-C is the program's to handle, which cancels what it does. A signal that ends this process ends it too.
+    The program handles Ctrl-C itself. Any other signal that ends this process also ends the program.
     """
     with subprocess.Popen(arguments, env=environment) as process:
         while True:
@@ -37,16 +37,18 @@ def run_in_foreground(arguments: Sequence[str], environment: Mapping[str, str]) 
 
 
 class ManagedProcess:
-    """A module that runs as a process of its own, in a session of its own so that Ctrl-C reaches only its starter.
+    """A module that runs as a child process, in its own session, so that Ctrl-C reaches only the parent.
 
-    Leaving the context closes its standard input, which tells it to end, and waits; one that does not is killed.
+    Leaving the context closes the process's standard input, which requests its exit, and waits; after a timeout it is
+    killed.
 
     Args:
-        name: the name of its log, where its output goes.
-        module: the module, and its arguments.
-        logs: directory of logs; a log that has grown is rotated first.
-        is_tethered: whether the module itself watches its standard input.
-        outlives_starter: whether it goes on when its starter ends.
+        name: name of its log, to which its output is appended.
+        module: the module and its arguments.
+        logs: directory of logs; a log over the size limit is rotated first.
+        watches_stdin: whether the module itself exits when its standard input closes; others are run through
+            `exit_with_parent`.
+        is_detached: whether it continues after its parent exits.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class ManagedProcess:
     ) -> None:
         self.log = logs / f"{name}.log"
         logs.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):  # a full disk, or a link to elsewhere, keeps no process from starting
+        with suppress(OSError):  # a full disk or a link does not prevent the start
             rotate_when_large(self.log)
         prefix = [] if watches_stdin or is_detached else ["orchestration.processes.exit_with_parent"]
         with self.log.open("ab") as stream:
@@ -72,39 +74,39 @@ class ManagedProcess:
                 start_new_session=True,
             )
         if is_detached:
-            # No process waits for it; the next start reaps those that are over.
-            _outliving[:] = [*(one for one in _outliving if one.poll() is None), self._process]
+            # Nothing waits for it; the next start reaps those that have exited.
+            _detached[:] = [*(one for one in _detached if one.poll() is None), self._process]
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Process id."""
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Exit code; None while it runs."""
         return self._process.poll()
 
     def request_stop(self) -> None:
-        """Close its standard input."""
+        """Request its exit by closing its standard input, without waiting."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
 
     def __enter__(self) -> ManagedProcess:
-        """It runs already."""
+        """The process is already running."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
+        """Stop it."""
         self.stop()
 
     def stop(self) -> None:
-        """End it and wait until it is gone."""
+        """Stop it and wait until it has exited; after a timeout it is killed."""
         self.request_stop()
         try:
-            self._process.wait(_PATIENCE_S)
+            self._process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

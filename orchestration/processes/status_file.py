@@ -1,4 +1,4 @@
-"""What `ladder up` says of its parts, in a file that other commands read: `run/parts.json` below the home."""
+"""Status of the parts of `ladder up`, in a file for other commands: `run/parts.json` in the home."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ State = Literal["up", "silent", "starting", "down"]
 
 
 class PartStatus(msgspec.Struct, frozen=True):
-    """One part.
+    """Status of one part.
 
     Args:
-        name: what it is called.
-        state: `up`; `silent` where it runs and does not answer; `starting` until it answers; `down`.
-        since: when it came up; of one that is not up, when it was up last.
-        log: the file that says more.
-        reason: how it ended, or why it could not be started; empty for one that is up.
-        tries: how often it was started since it last ran for long.
-        next_try_at: when it is started again.
-        waits_for: the part that it is not started without.
+        name: its name.
+        state: `up`; `silent` if it runs but does not respond; `starting` until it responds; `down`.
+        since: start of the current state `up`; for other states, the last time at which it was up.
+        log: path of its log.
+        reason: how it exited, or why it could not be started; empty if it is up.
+        tries: number of starts since it last ran stably.
+        next_try_at: time of the next start.
+        waits_for: the part that has to be up before this one is started.
     """
 
     name: str
@@ -52,11 +52,11 @@ class PartStatus(msgspec.Struct, frozen=True):
 
 
 class StackStatus(msgspec.Struct, frozen=True):
-    """All parts of a running `ladder up`.
+    """Status of a running `ladder up`.
 
     Args:
-        pid: its process.
-        parts: in the order in which they are started.
+        pid: its process id.
+        parts: its parts, in start order.
     """
 
     pid: int
@@ -64,25 +64,26 @@ class StackStatus(msgspec.Struct, frozen=True):
 
     @property
     def not_up(self) -> list[PartStatus]:
-        """Those that are not up."""
+        """Parts that are not up."""
         return [part for part in self.parts if part.state != "up"]
 
 
 class StatusFile:
-    """The file, written whole at each change."""
+    """The file, replaced at each change."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written: tuple[PartStatus, ...] = ()
 
     def write(self, parts: Sequence[PartStatus]) -> None:
-        """Say what is known of the parts; where that cannot be written, nothing is said."""
+        """Write the status if it has changed. If that fails, the file is removed, so that no reader sees an old
+        status."""
         if tuple(parts) == self._written:
             return
         try:
             self._replace(tuple(parts))
         except OSError:
-            # Written again at the next look: a full disk must not end the command.
+            # A full disk must not end the command: the next check writes it again.
             self._written = ()
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
@@ -90,19 +91,19 @@ class StatusFile:
             self._written = tuple(parts)
 
     def _replace(self, parts: tuple[PartStatus, ...]) -> None:
-        fresh = self._path.with_suffix(f".{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        unfinished = self._path.with_suffix(f".{os.getpid()}.tmp")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(msgspec.json.encode(StackStatus(os.getpid(), parts)))
-        fresh.replace(self._path)
+        unfinished.replace(self._path)
 
 
 @contextmanager
 def open_status_file(home: Path) -> Iterator[StatusFile]:
-    """Keep the file for the length of the block; whoever enters holds the lock of the schedules.
+    """The file for the length of the block. The caller holds the schedules lock.
 
     Raises:
-        OSError: the home cannot be written.
+        OSError: the home is not writable.
     """
     path = status_path(home)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ def open_status_file(home: Path) -> Iterator[StatusFile]:
 
 
 def read_status(home: Path) -> StackStatus | None:
-    """What the `ladder up` of a home says of its parts; None where none runs, whatever a killed one has left."""
+    """Status of the `ladder up` of a home; None if none runs, even if a killed one has left a file."""
     try:
         states = msgspec.json.decode(status_path(home).read_bytes(), type=StackStatus)
     except (OSError, msgspec.DecodeError):
@@ -123,24 +124,24 @@ def read_status(home: Path) -> StackStatus | None:
 
 
 def describe(part: PartStatus) -> str:
-    """A part in one line, without its name."""
-    lasting = f"for {_seconds(datetime.now(UTC) - part.since)}"
+    """The status of a part in one line, without its name."""
+    duration = f"for {_seconds(datetime.now(UTC) - part.since)}"
     if part.state == "up":
-        return f"up {lasting}"
+        return f"up {duration}"
     if part.state == "silent":
-        return f"runs and does not answer {lasting}; see {part.log}"
+        return f"runs but does not respond {duration}; see {part.log}"
     if part.state == "starting":
-        return f"down {lasting} ({part.reason}), started again (try {part.tries}); see {part.log}"
-    then = "shortly"
+        return f"down {duration} ({part.reason}), restarting (try {part.tries}); see {part.log}"
+    when = "shortly"
     if part.waits_for:
-        then = f"as soon as {part.waits_for} is up"
+        when = f"as soon as {part.waits_for} is up"
     elif part.next_try_at is not None:
-        then = f"in {_seconds(part.next_try_at - datetime.now(UTC))}"
-    return f"down {lasting} ({part.reason}), try {part.tries + 1} {then}; see {part.log}"
+        when = f"in {_seconds(part.next_try_at - datetime.now(UTC))}"
+    return f"down {duration} ({part.reason}), try {part.tries + 1} {when}; see {part.log}"
 
 
 def status_path(home: Path) -> Path:
-    """Where the states of a home's parts are."""
+    """Path of the status file of a home."""
     return home / "run" / "parts.json"
 
 

@@ -1,4 +1,4 @@
-"""Restart the parts of a command that exit, with exponential backoff."""
+"""Restarts the parts of a command that exit, with exponential backoff."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ __all__ = ["Part", "Process", "ProcessPart", "ServerPart", "Supervisor"]
 
 _FIRST_DELAY_S = 1.0
 _LONGEST_DELAY_S = 30.0
-#: A part that ran this long did not fail at startup: its backoff begins anew.
-_SETTLED_S = 60.0
-_PROBE_S = 5.0
-#: A busy machine answers late.
-_SILENCE_S = 10.0
+#: A part that has run this long is stable: the backoff starts again at its first delay.
+_STABLE_AFTER_S = 60.0
+_PROBE_INTERVAL_S = 5.0
+#: Long enough for a busy machine.
+_UNRESPONSIVE_AFTER_S = 10.0
 _log = logging.getLogger(__name__)
 
 
 class Part(Protocol):
-    """Something that runs beside the command and can be started again."""
+    """A process or server that runs beside the command and can be restarted."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
 
     @property
     def log(self) -> Path:
-        """The file that says why it ended."""
+        """Path of its log."""
 
     @property
     def depends_on(self) -> Sequence[str]:
-        """Names of the parts that must answer before it is started."""
+        """Names of the parts that must be up before it is started."""
 
     def exit_reason(self) -> str | None:
-        """How it ended, e.g. `ended (-9)`; None while it runs."""
+        """How it exited, e.g. `exited (-9)`; None while it runs."""
 
     def is_ready(self) -> bool:
-        """Whether it answers; waits two seconds at most."""
+        """Whether it responds; takes two seconds at most."""
 
     def start(self) -> None:
-        """Start it, without waiting until it answers.
+        """Start it, without waiting until it responds.
 
         Raises:
             LadderError, OSError: it cannot be started.
@@ -58,28 +58,28 @@ class Part(Protocol):
 
 
 class Process(Protocol):
-    """A process that was started."""
+    """A started process."""
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Exit code; None while it runs."""
 
     def request_stop(self) -> None:
-        """Tell it to end, and do not wait for that."""
+        """Request its exit, without waiting."""
 
     def stop(self) -> None:
-        """End it and wait until it is gone."""
+        """Stop it and wait until it has exited."""
 
 
 class ProcessPart:
     """A part that is a child process.
 
     Args:
-        name: what it is called.
-        log: its log.
+        name: its name.
+        log: path of its log.
         launch: starts the process.
-        answers: whether it answers.
-        needs: names of the parts that it needs.
+        is_responding: whether it responds.
+        depends_on: names of the parts that must be up before it is started.
     """
 
     def __init__(
@@ -87,38 +87,38 @@ class ProcessPart:
         name: str,
         log: Path,
         launch: Callable[[], Process],
-        answers: Callable[[], bool],
+        is_responding: Callable[[], bool],
         depends_on: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.log = log
         self.depends_on = depends_on
         self._launch = launch
-        self._answers = answers
+        self._is_responding = is_responding
         self._process: Process | None = None
 
     def exit_reason(self) -> str | None:
-        """How it ended; None while it runs."""
+        """How it exited; None while it runs."""
         if self._process is None:
             return "not started"
         code = self._process.exit_code
-        return None if code is None else f"ended ({code})"
+        return None if code is None else f"exited ({code})"
 
     def is_ready(self) -> bool:
-        """Whether it answers."""
-        return self._answers()
+        """Whether it responds."""
+        return self._is_responding()
 
     def start(self) -> None:
         """Start the process."""
         self._process = self._launch()
 
     def request_stop(self) -> None:
-        """Tell the process to end, and do not wait for that."""
+        """Request the exit of the process, without waiting."""
         if self._process is not None:
             self._process.request_stop()
 
     def stop(self) -> None:
-        """End the process, and wait until it is gone."""
+        """Stop the process and wait until it has exited."""
         if self._process is not None:
             self._process.stop()
 
@@ -128,9 +128,9 @@ class ServerPart:
 
     Args:
         server: the server.
-        address: its URL so far.
-        on_move: called with its name and URL when it answers at another address: while it was down, a program has taken
-            its port.
+        address: its current URL.
+        on_move: called with its name and new URL if it comes up at another address, because another program has taken
+            its port while it was down.
     """
 
     depends_on: Sequence[str] = ()
@@ -143,61 +143,61 @@ class ServerPart:
         self._address = address
 
     def exit_reason(self) -> str | None:
-        """How it ended; None while it runs. No process of ours waits for it, so that its exit code is unknown."""
-        return None if self._server.is_alive() else "ended"
+        """How it exited; None while it runs. It is no child of this process, so its exit code is unknown."""
+        return None if self._server.is_alive() else "exited"
 
     def is_ready(self) -> bool:
-        """Whether it takes requests."""
+        """Whether it accepts requests."""
         if not self._server.is_ready():
             return False
         try:
             address = self._server.address()
         except (FileNotFoundError, ValueError):
-            return False  # it ended meanwhile
+            return False  # it has exited in the meantime
         if address != self._address:
             self._address = address
             self._on_move(self.name, address)
         return True
 
     def start(self) -> None:
-        """Launch it."""
+        """Start the server."""
         self._server.start()
 
 
 @dataclass
-class _Watched:
-    """A part and what is known of it; times are monotonic seconds.
+class _Supervised:
+    """A part and its status; times are monotonic seconds.
 
     Args:
         part: the part.
-        shown: its reported state.
-        started_at: when it was started last.
-        answered_at: when it answered last.
-        probed_at: when its readiness was last checked.
-        next_try_at: when it is started again.
+        status: its reported status.
+        started_at: time of its last start.
+        responded_at: time of its last response.
+        probed_at: time of its last readiness check.
+        next_try_at: time of its next start.
     """
 
     part: Part
-    shown: PartStatus
+    status: PartStatus
     started_at: float
-    answered_at: float
+    responded_at: float
     probed_at: float
     next_try_at: float = 0.0
 
-    def show(self, state: State, **changes: object) -> None:
-        """Change the state; `since` changes only when the part comes up or stops being up."""
-        is_other = "up" in (state, self.shown.state) and state != self.shown.state
-        since = datetime.now(UTC) if is_other else self.shown.since
-        self.shown = msgspec.structs.replace(self.shown, state=state, since=since, **changes)
+    def set_state(self, state: State, **changes: object) -> None:
+        """Change the status; `since` changes only if the part comes up or stops being up."""
+        is_changed = "up" in (state, self.status.state) and state != self.status.state
+        since = datetime.now(UTC) if is_changed else self.status.since
+        self.status = msgspec.structs.replace(self.status, state=state, since=since, **changes)
 
 
 class Supervisor:
-    """Looks at parts, all of which are up when it is made, and starts those again that ended.
+    """Checks parts and restarts those that have exited. All parts are up when it is created.
 
     Args:
-        parts: in the order in which they are started.
-        say: called with one line for each event.
-        note: called with the states of all parts after each look.
+        parts: in start order.
+        on_event: called with one line per event.
+        on_status: called with the status of all parts after each check.
         clock: monotonic seconds.
     """
 
@@ -211,85 +211,85 @@ class Supervisor:
     ) -> None:
         self._clock = clock
         now, since = clock(), datetime.now(UTC)
-        self._watched = {
-            part.name: _Watched(part, PartStatus(part.name, "up", since, str(part.log)), now, now, now)
+        self._supervised = {
+            part.name: _Supervised(part, PartStatus(part.name, "up", since, str(part.log)), now, now, now)
             for part in parts
         }
-        self._say = on_event
-        self._note = on_status
-        self._note(self.states)
+        self._on_event = on_event
+        self._on_status = on_status
+        self._on_status(self.statuses)
 
     @property
-    def states(self) -> list[PartStatus]:
-        """What is known of the parts."""
-        return [one.shown for one in self._watched.values()]
+    def statuses(self) -> list[PartStatus]:
+        """Status of all parts, in start order."""
+        return [one.status for one in self._supervised.values()]
 
     def check(self) -> None:
-        """Look at each part once, and start what is due."""
-        for one in self._watched.values():
+        """Check each part once, and start those whose backoff is over."""
+        for one in self._supervised.values():
             try:
-                self._look_at(one)
-            except Exception as error:  # whatever it is, the other parts still need somebody who looks
+                self._check_part(one)
+            except Exception as error:  # the other parts have to be checked in any case
                 reason = str(error) or type(error).__name__
-                if one.shown.reason != reason:
-                    _log.exception("%s cannot be looked at", one.part.name)
-                    self._say(f"{one.part.name}: cannot be looked at: {reason}")
-                    one.show(one.shown.state, reason=reason)
-            self._note(self.states)
+                if one.status.reason != reason:
+                    _log.exception("the check of %s failed", one.part.name)
+                    self._on_event(f"{one.part.name}: check failed: {reason}")
+                    one.set_state(one.status.state, reason=reason)
+            self._on_status(self.statuses)
 
-    def _look_at(self, one: _Watched) -> None:
+    def _check_part(self, one: _Supervised) -> None:
         exit_reason = one.part.exit_reason()
-        if one.shown.state == "down":
+        if one.status.state == "down":
             if exit_reason is None:
-                self._show_start(one)  # another command has started the server
+                self._set_starting(one)  # another command has started the server
             elif self._clock() >= one.next_try_at:
-                self._try(one)
+                self._restart(one)
         elif exit_reason is not None:
-            self._has_ended(one, exit_reason)
-        elif one.shown.state == "starting" or self._clock() - one.probed_at > _PROBE_S:
+            self._on_exit(one, exit_reason)
+        elif one.status.state == "starting" or self._clock() - one.probed_at > _PROBE_INTERVAL_S:
             self._probe(one)
 
-    def _has_ended(self, one: _Watched, exit_reason: str) -> None:
-        if one.shown.state != "starting" and self._clock() - one.started_at >= _SETTLED_S:
-            one.show("down", tries=0)
-        self._wait(one, exit_reason, f"{exit_reason}, is started again")
+    def _on_exit(self, one: _Supervised, exit_reason: str) -> None:
+        if one.status.state != "starting" and self._clock() - one.started_at >= _STABLE_AFTER_S:
+            one.set_state("down", tries=0)
+        self._schedule_restart(one, exit_reason, f"{exit_reason}, restarting")
 
-    def _wait(self, one: _Watched, reason: str, said: str) -> None:
-        # Of a part that dies for days, the power alone would be too large for a float.
-        delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(one.shown.tries, 10))
+    def _schedule_restart(self, one: _Supervised, reason: str, event: str) -> None:
+        # The exponent is bounded: after days of restarts the power would exceed the range of a float.
+        delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(one.status.tries, 10))
         one.next_try_at = self._clock() + delay_s
-        one.show("down", reason=reason, next_try_at=datetime.now(UTC) + timedelta(seconds=delay_s), waits_for="")
-        self._say(f"{one.part.name}: {said} in {delay_s:.0f} s; see {one.part.log}")
+        one.set_state("down", reason=reason, next_try_at=datetime.now(UTC) + timedelta(seconds=delay_s), waits_for="")
+        self._on_event(f"{one.part.name}: {event} in {delay_s:.0f} s; see {one.part.log}")
 
-    def _try(self, one: _Watched) -> None:
-        for need in one.part.depends_on:
-            if need in self._watched and self._watched[need].shown.state != "up":
-                one.show("down", next_try_at=None, waits_for=need)
+    def _restart(self, one: _Supervised) -> None:
+        for name in one.part.depends_on:
+            if name in self._supervised and self._supervised[name].status.state != "up":
+                one.set_state("down", next_try_at=None, waits_for=name)
                 return
         try:
             one.part.start()
         except (LadderError, OSError) as error:
-            one.show("down", tries=one.shown.tries + 1)
-            self._wait(one, str(error), f"cannot be started: {error}; tried again")
+            one.set_state("down", tries=one.status.tries + 1)
+            self._schedule_restart(one, str(error), f"cannot be started: {error}; retrying")
         else:
-            self._show_start(one)
+            self._set_starting(one)
 
-    def _show_start(self, one: _Watched) -> None:
-        one.started_at = one.answered_at = self._clock()
-        one.show("starting", tries=one.shown.tries + 1, next_try_at=None, waits_for="")
+    def _set_starting(self, one: _Supervised) -> None:
+        one.started_at = one.responded_at = self._clock()
+        one.set_state("starting", tries=one.status.tries + 1, next_try_at=None, waits_for="")
 
-    def _probe(self, one: _Watched) -> None:
+    def _probe(self, one: _Supervised) -> None:
         is_ready = one.part.is_ready()
         now = one.probed_at = self._clock()
         if is_ready:
-            one.answered_at = now
-            if one.shown.state == "starting":
-                down = datetime.now(UTC) - one.shown.since
-                self._say(f"{one.part.name}: up again after {down.total_seconds():.0f} s")
-            elif one.shown.state == "silent":
-                self._say(f"{one.part.name}: answers again")
-            if one.shown.state != "up":
-                one.show("up", reason="")
-        elif one.shown.state == "up" and now - one.answered_at > _SILENCE_S:
-            one.show("silent", reason="does not answer")
-            self._say(f"{one.part.name}: runs and does not answer; see {one.part.log}")
+            one.responded_at = now
+            if one.status.state == "starting":
+                down = datetime.now(UTC) - one.status.since
+                self._on_event(f"{one.part.name}: up again after {down.total_seconds():.0f} s")
+            elif one.status.state == "silent":
+                self._on_event(f"{one.part.name}: responds again")
+            if one.status.state != "up":
+                one.set_state("up", reason="")
+        elif one.status.state == "up" and now - one.responded_at > _UNRESPONSIVE_AFTER_S:
+            one.set_state("silent", reason="does not respond")
+            self._on_event(f"{one.part.name}: runs but does not respond; see {one.part.log}")

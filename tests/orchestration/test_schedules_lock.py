@@ -15,7 +15,7 @@ import pytest
 from click import ClickException
 
 from orchestration.engine import storage
-from orchestration.processes.schedules_lock import claim, hold, is_held
+from orchestration.processes.schedules_lock import acquire, hold, is_held
 from warehouse.core.errors import LadderError
 
 _HOLDER = """
@@ -42,7 +42,7 @@ def test_a_second_command_is_refused_by_the_name_and_address_of_the_first(tmp_pa
     with _holder(tmp_path):
         assert is_held(tmp_path)
         with pytest.raises(LadderError, match=r"^`ladder up` already runs at http://127\.0\.0\.1:3000 .*LADDER_HOME$"):
-            claim(tmp_path, "dagster dev")
+            acquire(tmp_path, "dagster dev")
     assert not is_held(tmp_path)
     with hold(tmp_path, "dagster dev"):
         assert is_held(tmp_path)
@@ -57,8 +57,8 @@ def test_a_killed_command_leaves_no_lock_behind(tmp_path: Path) -> None:
 
 
 def test_what_the_holder_has_started_belongs_to_it(tmp_path: Path) -> None:
-    child = "import sys; from pathlib import Path; from orchestration.processes.schedules_lock import claim; "
-    child += "print(claim(Path(sys.argv[1]), 'dagster-daemon run'))"
+    child = "import sys; from pathlib import Path; from orchestration.processes.schedules_lock import acquire; "
+    child += "print(acquire(Path(sys.argv[1]), 'dagster-daemon run'))"
     with hold(tmp_path, "dagster dev"):
         done = subprocess.run([sys.executable, "-c", child, str(tmp_path)], capture_output=True, check=True)
     assert done.stdout == b"None\n"
@@ -66,7 +66,7 @@ def test_what_the_holder_has_started_belongs_to_it(tmp_path: Path) -> None:
 
 def test_a_home_without_a_lock_has_no_schedules_running(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
-    descriptor = claim(tmp_path, "dagster dev")
+    descriptor = acquire(tmp_path, "dagster dev")
     assert descriptor is not None
     os.close(descriptor)
     assert not is_held(tmp_path)

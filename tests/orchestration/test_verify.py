@@ -59,7 +59,7 @@ def test_published_marts_equal_a_rebuild_and_the_last_line_says_so(filled: Fille
     rows = _rows(filled, f"SELECT count(*) FROM {_live(filled)}.fct_player_matches")
     assert f"fct_player_matches {rows[0][0]} 0 0" in " ".join(ended.output.split())
     assert ended.output.splitlines()[-1].startswith(
-        f"0 differences in {_marts(filled)} marts and 13 tables under them, "
+        f"0 differences in {_marts(filled)} marts and 13 upstream tables, "
     )
 
 
@@ -82,7 +82,7 @@ def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled
     assert ended.code == 1
     lines = ended.output.splitlines()
     differences = 2 * 3 + 1 + 1 + 2 * modes
-    assert lines[-1].startswith(f"{differences} differences in {_marts(filled)} marts and 13 tables under them, ")
+    assert lines[-1].startswith(f"{differences} differences in {_marts(filled)} marts and 13 upstream tables, ")
     counts = {line.split()[0]: line.split()[2:] for line in lines if len(line.split()) == 4}
     assert counts["player_win_rates"] == ["3", "3"]
     assert counts["dim_characters"] == ["0", "1"]
