@@ -58,9 +58,7 @@ def test_published_marts_equal_a_rebuild_and_the_last_line_says_so(filled: Fille
     assert ended.code == 0, ended.output
     rows = _rows(filled, f"SELECT count(*) FROM {_live(filled)}.fct_player_matches")
     assert f"fct_player_matches {rows[0][0]} 0 0" in " ".join(ended.output.split())
-    assert ended.output.splitlines()[-1].startswith(
-        f"0 differences in {_marts(filled)} marts and 13 upstream tables, "
-    )
+    assert ended.output.splitlines()[-1].startswith(f"0 differences in {_marts(filled)} marts and 13 upstream tables, ")
 
 
 def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled: Filled) -> None:
