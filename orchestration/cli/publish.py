@@ -13,12 +13,12 @@ __all__ = ["republish", "serve_api"]
 
 
 def republish(*, rollback: bool, repair: bool) -> None:
-    """Set the cache to the published generation, after turning back or mending marts where that is wanted.
+    """Point the cache at the published generation, after a rollback or a repair of marts if requested.
 
     Raises:
-        PublicationError: there is nothing to publish or to return to, a mart is damaged, or the cache
+        PublicationError: nothing is published, there is no generation to return to, a mart is damaged, or the cache
             cannot be reached.
-        BuildError: damaged marts could not be built anew.
+        BuildError: damaged marts could not be rebuilt.
     """
     from orchestration.dbt.manifests import prepare
     from orchestration.dbt.state import update_state
@@ -50,9 +50,9 @@ def republish(*, rollback: bool, repair: bool) -> None:
             assert outcome.generation is not None  # something was published before
             generation = outcome.generation
         update_state(settings, warehouse.url("transform"), generation)
-        # Builds need not wait for the boards.
+        # Outside of the build lock: writing the leaderboards must not block builds.
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
-    verb = "turned back; now" if rollback else "mended; now" if generation != before else "published"
+    verb = "rolled back; now" if rollback else "repaired; now" if generation != before else "published"
     console.print(
         f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})",
     )
@@ -70,7 +70,7 @@ def serve_api(host: str | None, port: int | None, workers: int) -> None:
     host = host or settings.api_host
     with open_warehouse(settings) as warehouse, rotating_logs(settings.home):
         port = reserve_port(host, settings.api_port if port is None else port)
-        console.print(f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it")
+        console.print(f"http://{host}:{port} (API: /api/v1, documented at /docs); Ctrl-C stops it")
         serve(
             settings,
             warehouse.url("serving"),

@@ -1,4 +1,4 @@
-"""`ladder run`: in the warm worker when there is one, in this process otherwise."""
+"""`ladder run`: runs the pipeline in the warm worker if there is one, in this process otherwise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["execute_run", "run_pipeline", "show_plan"]
 
 
 def run_pipeline(streams: tuple[str, ...], *, full_refresh: bool) -> None:
-    """Run everything, or some passes and the marts; ends with 1 when something failed."""
+    """Run everything, or some streams and the marts; exits with 1 after a failure."""
     settings = load_settings()
     logs.configure(settings, "ladder")
     started = time.monotonic()
@@ -30,7 +30,7 @@ def run_pipeline(streams: tuple[str, ...], *, full_refresh: bool) -> None:
     with view.shown():
         done = execute_run(settings, Run(streams, full_refresh), view)
     if done.is_cancelled:
-        # Loaded by the run, if it was done in this process.
+        # Already imported if the run was executed in this process.
         from orchestration.engine.interrupts import exit_code
 
         raise typer.Exit(exit_code())
@@ -52,14 +52,14 @@ def run_pipeline(streams: tuple[str, ...], *, full_refresh: bool) -> None:
 
 
 def execute_run(settings: Settings, request: Run, view: RunView) -> RunDone:
-    """Do a run wherever it is done fastest.
+    """Execute a run in the worker, or in this process if there is no worker.
 
     Raises:
-        LadderError: it could not begin.
+        LadderError: the run could not start.
     """
     if is_running(settings.home):
         view.begin("starting")
-        with _servers(settings):
+        with _embedded_servers(settings):
             done = follow_run(settings.home, request, view.handle)
         if done.errors and not done.run_id:
             raise LadderError(done.errors[0])
@@ -78,8 +78,8 @@ def execute_run(settings: Settings, request: Run, view: RunView) -> RunDone:
 
 
 @contextmanager
-def _servers(settings: Settings) -> Iterator[None]:
-    """Start embedded servers that died below the worker, and wait until they answer; it does not look at them."""
+def _embedded_servers(settings: Settings) -> Iterator[None]:
+    """Restart embedded servers that have died, and wait until they respond: the worker does not supervise them."""
     if find_running(settings) is not None:
         yield
         return
@@ -88,7 +88,7 @@ def _servers(settings: Settings) -> Iterator[None]:
 
 
 def show_plan() -> None:
-    """Say what a run would ask for and build now; asks and writes nothing."""
+    """Show what a run would request and build now, without requests and writes."""
     from ingestion.registry import readers
     from orchestration.dbt.graph import models_digest
     from orchestration.pipeline.transform import as_of_date
@@ -103,15 +103,15 @@ def show_plan() -> None:
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
         lake = warehouse.lake
         with connect(warehouse.url("ingest")) as connection:
-            asked = {name: reader for name, reader in readers().items() if reader.is_readable(settings)}
+            readable = {name: reader for name, reader in readers().items() if reader.is_readable(settings)}
             now = datetime.now(UTC)
-            planned = [(name, item) for name, one in asked.items() for item in one.plan(connection, settings, now)]
+            planned = [(name, item) for name, one in readable.items() for item in one.plan(connection, settings, now)]
             pending = [path for one in readers().values() for path in pending_files(connection, lake, one.source)]
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(settings), as_of_date=as_of_date(settings))
             damaged = damaged_marts(connection)
-        unasked = skipped_sources(warehouse)
-    made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
+        skipped = skipped_sources(warehouse)
+    made = table(["stream", "min. requests", "endpoints", "not due"], numbers=["min. requests", "not due"])
     for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
         made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
@@ -119,18 +119,18 @@ def show_plan() -> None:
     for name, item in planned:
         if item.due:
             due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
-            console.print(f"{name}/{item.name}: due to be read again, within the budget: {due}")
-    for source, reader in asked.items():
+            console.print(f"{name}/{item.name}: due to be fetched again, within the budget: {due}")
+    for source, reader in readable.items():
         total = sum(sum(item.requests.values()) for name, item in planned if name == source)
         console.print(f"{source}: {total} requests of {reader.call_budget(settings)}")
-    for message in unasked:
-        console.print(message.message)
+    for source_skipped in skipped:
+        console.print(source_skipped.message)
     console.print(f"{_files(pending)} to load")
-    reason = "something is new" if build.is_needed else "nothing new is loaded yet"
+    reason = "new data" if build.is_needed else "no new data is loaded"
     if damaged:
-        reason = f"{len(damaged)} damaged, to be mended ({damaged[0].message})"
-    how = "from nothing" if build.is_full else "from what exists"
-    console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
+        reason = f"{len(damaged)} damaged, to be repaired ({damaged[0].message})"
+    kind = "full" if build.is_full else "incremental"
+    console.print(f"marts: {reason}; the next build is {kind}, in {build.colour}")
     for failure in (failure for _, item in planned for failure in item.failures):
         warn(failure.message)
 
@@ -141,9 +141,9 @@ def _hint_when_nothing_is_tracked(database_url: str) -> None:
     with connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM ops.tracked WHERE removed_at IS NULL").fetchone()
     if row is None or row[0] == 0:
-        begin = "`ladder track opendota player ID` or `ladder track faceit player NICKNAME`"
-        console.print(f"hint: nothing is tracked; begin with {begin}")
+        commands = "`ladder track opendota player ID` or `ladder track faceit player NICKNAME`"
+        console.print(f"hint: nothing is tracked; start with {commands}")
 
 
 def _files(paths: list[Path]) -> str:
-    return "1 landed file" if len(paths) == 1 else f"{len(paths)} landed files"
+    return "1 pending file" if len(paths) == 1 else f"{len(paths)} pending files"
