@@ -58,13 +58,13 @@ def execute_run(settings: Settings, request: Run, view: RunView) -> RunDone:
         LadderError: the run could not start.
     """
     if is_running(settings.home):
-        view.begin("starting")
+        view.show_activity("starting")
         with _embedded_servers(settings):
             done = follow_run(settings.home, request, view.handle)
         if done.errors and not done.run_id:
             raise LadderError(done.errors[0])
         return done
-    view.begin("loading")
+    view.show_activity("loading")
     from orchestration.progress import subscribe
     from orchestration.runs.execution import fail_dead_runs
     from orchestration.runs.pipeline import open_pipeline, select_streams

@@ -124,7 +124,7 @@ class RunView:
         with self._progress:
             yield self
 
-    def begin(self, text: str) -> None:
+    def show_activity(self, text: str) -> None:
         """Show an activity until the first progress bar."""
         self._bar("", text)
 

@@ -25,7 +25,7 @@ def verify_marts(marts: tuple[str, ...]) -> int:
     settings = load_settings()
     view = RunView()
     with open_warehouse(settings, redis=False) as warehouse, view.shown():
-        view.begin("preparing")
+        view.show_activity("preparing")
         prepared = prepare(settings, warehouse.servers.database_url)
         total = sum(model.materialized == "incremental" for model in prepared.graph.models)
         done = 0

@@ -1,6 +1,6 @@
-"""A command or run that is cancelled, or killed, leaves no statement running in PostgreSQL.
+"""A command or run that is cancelled or killed leaves no statement running in PostgreSQL.
 
-Each statement would wait, or sleep, for longer than any test looks.
+Each statement would wait, or sleep, for longer than the tests check.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.orchestration.conftest import Filled
 
 pytestmark = pytest.mark.slow
 
-#: Promised, in seconds.
+#: Promised limit in seconds.
 _WITHIN_S = 5.0
 _BUILD = ("run", "--only", "hero_stats", "--full-refresh")
 _OURS = "usename ~ '^ladder_(ingest|transform|analyst)' AND datname = current_database()"
@@ -85,7 +85,7 @@ def test_terminating_a_run_in_the_worker_ends_the_statements_of_its_build(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
-def test_a_client_of_the_worker_that_is_ended_ends_the_statements_of_its_build(
+def test_a_signal_to_a_client_of_the_worker_ends_the_statements_of_its_build(
     filled: Filled, worker: ManagedProcess, number: signal.Signals, patience: float
 ) -> None:
     with _locked(filled, _READ_BY_MODELS), _started(filled, *_BUILD) as command:
@@ -94,7 +94,7 @@ def test_a_client_of_the_worker_that_is_ended_ends_the_statements_of_its_build(
     assert worker.exit_code is None
 
 
-def test_a_run_that_waits_in_the_worker_is_cancelled_at_once(
+def test_a_run_that_waits_in_the_worker_is_cancelled_immediately(
     filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     home = filled.database.settings.home
@@ -158,12 +158,12 @@ def _started(filled: Filled, *arguments: str) -> Iterator[subprocess.Popen[bytes
 
 
 def _assert_ended(filled: Filled, end: Callable[[], object], patience: float) -> None:
-    """What waits for a lock does not do so any more, long before it would get it."""
+    """No statement is active any more, long before it would acquire its lock."""
     assert _count(filled, "state = 'active'") > 0
     end()
-    began = time.monotonic()
+    started = time.monotonic()
     while running := _statements(filled):
-        assert time.monotonic() - began < _WITHIN_S * patience, running
+        assert time.monotonic() - started < _WITHIN_S * patience, running
         time.sleep(0.05)
 
 
@@ -186,10 +186,10 @@ def _count(filled: Filled, condition: str) -> int:
     return int(found[0])
 
 
-def _await(is_so: Callable[[], bool], command: subprocess.Popen[bytes] | None = None) -> None:
+def _await(condition: Callable[[], bool], command: subprocess.Popen[bytes] | None = None) -> None:
     deadline = time.monotonic() + 120
-    while not is_so():
+    while not condition():
         if command is not None and command.poll() is not None:
             raise AssertionError(command.communicate())
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Logs that processes write by themselves are bounded while they are written."""
+"""Rotation keeps logs within their size limit while processes write to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ for line in sys.stdin:
 """
 
 
-def test_a_process_goes_on_in_the_emptied_log(tmp_path: Path) -> None:
+def test_a_process_continues_in_the_truncated_log(tmp_path: Path) -> None:
     log = tmp_path / "child.log"
     with (
         log.open("ab") as stream,
@@ -41,7 +41,7 @@ def test_a_process_goes_on_in_the_emptied_log(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.log.*")} == {0o600}
 
 
-def test_a_log_within_its_bounds_and_one_that_is_not_there_stay_as_they_are(tmp_path: Path) -> None:
+def test_a_log_within_the_limit_and_a_missing_log_are_left_alone(tmp_path: Path) -> None:
     log = tmp_path / "child.log"
     assert not rotate_when_large(log)
     log.write_bytes(b"x" * 1000)
@@ -63,7 +63,7 @@ def test_a_link_that_the_servers_account_may_have_set_is_not_followed(tmp_path: 
     assert target.stat().st_size == 1000
 
 
-def test_all_logs_of_a_home_are_looked_at(tmp_path: Path) -> None:
+def test_all_logs_of_a_home_are_rotated(tmp_path: Path) -> None:
     paths = [
         tmp_path / "logs/daemon.log",
         tmp_path / "servers/valkey.log",
@@ -81,7 +81,7 @@ def test_all_logs_of_a_home_are_looked_at(tmp_path: Path) -> None:
     assert all(path.with_name(f"{path.name}.1").exists() for path in paths)
 
 
-def test_a_child_begins_with_a_log_within_its_bounds(tmp_path: Path) -> None:
+def test_a_process_starts_with_a_log_within_the_limit(tmp_path: Path) -> None:
     log = tmp_path / "child.log"
     with log.open("wb") as stream:
         stream.truncate((10 << 20) + 1)

@@ -1,4 +1,4 @@
-"""Parts are started again with growing delays, and what is said of them counts while their supervisor lives."""
+"""Parts are restarted with growing delays, and their status file is valid while the supervisor runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orchestration.worker.client import Address, address_file, is_running
 
 
 class Sleeper:
-    """A process that does nothing until it is killed."""
+    """A process that sleeps until it is killed."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(["sleep", "600"])
@@ -49,28 +49,28 @@ class Clock:
 
 @dataclass
 class Supervised:
-    """Parts that are sleepers, and what their supervisor says."""
+    """Sleepers as parts, and the events of their supervisor."""
 
     clock: Clock = field(default_factory=Clock)
-    said: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
     parts: dict[str, ProcessPart] = field(default_factory=dict)
-    answering: dict[str, bool] = field(default_factory=dict)
+    responding: dict[str, bool] = field(default_factory=dict)
 
     def add(self, name: str, *depends_on: str) -> None:
-        self.answering[name] = True
-        part = ProcessPart(name, Path(f"/logs/{name}.log"), Sleeper, lambda: self.answering[name], depends_on)
+        self.responding[name] = True
+        part = ProcessPart(name, Path(f"/logs/{name}.log"), Sleeper, lambda: self.responding[name], depends_on)
         part.start()
         self.parts[name] = part
 
     def supervise(self) -> Supervisor:
         return Supervisor(
-            list(self.parts.values()), on_event=self.said.append, on_status=lambda states: None, clock=self.clock
+            list(self.parts.values()), on_event=self.events.append, on_status=lambda states: None, clock=self.clock
         )
 
     def advance_and_check(self, supervisor: Supervisor, seconds: float) -> dict[str, PartStatus]:
         self.clock.now += seconds
         supervisor.check()
-        return {state.name: state for state in supervisor.states}
+        return {status.name: status for status in supervisor.statuses}
 
 
 @pytest.fixture
@@ -83,63 +83,63 @@ def supervised() -> Iterator[Supervised]:
             part.stop()
 
 
-def test_each_further_try_waits_twice_as_long_up_to_half_a_minute(supervised: Supervised) -> None:
+def test_each_further_restart_waits_twice_as_long_up_to_half_a_minute(supervised: Supervised) -> None:
     supervised.add("one")
     supervisor = supervised.supervise()
     delays = []
     for _ in range(7):
         supervised.parts["one"].stop()
         assert supervised.advance_and_check(supervisor, 0)["one"].state == "down"
-        delay = float(re.search(r"again in (\d+) s; see /logs/one.log$", supervised.said[-1])[1])  # type: ignore[index]
+        delay = float(re.search(r"restarting in (\d+) s; see /logs/one.log$", supervised.events[-1])[1])  # type: ignore[index]
         delays.append(delay)
         assert supervised.advance_and_check(supervisor, delay - 0.5)["one"].state == "down"
         assert supervised.advance_and_check(supervisor, 0.5)["one"].state == "starting"
         assert supervised.advance_and_check(supervisor, 0)["one"].state == "up"
     assert delays == [1, 2, 4, 8, 16, 30, 30]
-    assert supervised.said[0] == "one: ended (-9), is started again in 1 s; see /logs/one.log"
+    assert supervised.events[0] == "one: exited (-9), restarting in 1 s; see /logs/one.log"
 
 
-def test_a_part_that_ran_for_a_minute_is_started_again_as_soon_as_the_first_time(supervised: Supervised) -> None:
+def test_the_backoff_of_a_part_that_ran_for_a_minute_starts_again(supervised: Supervised) -> None:
     supervised.add("one")
     supervisor = supervised.supervise()
     for seconds, delay in ((0, 1), (59, 2), (61, 1)):
         supervised.advance_and_check(supervisor, seconds)
         supervised.parts["one"].stop()
         supervised.advance_and_check(supervisor, 0)
-        assert f"again in {delay} s" in supervised.said[-1]
+        assert f"restarting in {delay} s" in supervised.events[-1]
         supervised.advance_and_check(supervisor, delay)
         assert supervised.advance_and_check(supervisor, 0)["one"].state == "up"
 
 
-def test_a_part_waits_for_the_one_that_it_needs(supervised: Supervised) -> None:
+def test_a_part_waits_for_its_dependency(supervised: Supervised) -> None:
     supervised.add("base")
     supervised.add("other", "base", "not here")
     supervisor = supervised.supervise()
-    supervised.answering["base"] = False
+    supervised.responding["base"] = False
     for part in supervised.parts.values():
         part.stop()
     supervised.advance_and_check(supervisor, 0)
     shown = supervised.advance_and_check(supervisor, 5)
     assert (shown["base"].state, shown["other"].state, shown["other"].waits_for) == ("starting", "down", "base")
-    supervised.answering["base"] = True
+    supervised.responding["base"] = True
     supervised.advance_and_check(supervisor, 0)
     shown = supervised.advance_and_check(supervisor, 0)
     assert [part.state for part in shown.values()] == ["up", "up"]
 
 
-def test_a_part_that_does_not_answer_is_named_and_left_running(supervised: Supervised) -> None:
+def test_a_part_that_does_not_respond_is_reported_and_left_running(supervised: Supervised) -> None:
     supervised.add("one")
     supervisor = supervised.supervise()
-    supervised.answering["one"] = False
+    supervised.responding["one"] = False
     assert supervised.advance_and_check(supervisor, 9)["one"].state == "up"
     assert supervised.advance_and_check(supervisor, 9)["one"].state == "silent"
-    assert supervised.said == ["one: runs and does not answer; see /logs/one.log"]
-    supervised.answering["one"] = True
+    assert supervised.events == ["one: runs but does not respond; see /logs/one.log"]
+    supervised.responding["one"] = True
     assert supervised.advance_and_check(supervisor, 9)["one"].state == "up"
     assert supervised.parts["one"].exit_reason() is None
 
 
-def test_a_part_that_cannot_be_started_is_tried_again(supervised: Supervised) -> None:
+def test_a_part_that_cannot_be_started_is_retried(supervised: Supervised) -> None:
     supervised.add("one")
     supervisor = supervised.supervise()
     supervised.parts["one"].stop()
@@ -148,33 +148,33 @@ def test_a_part_that_cannot_be_started_is_tried_again(supervised: Supervised) ->
         patch.setenv("PATH", "")
         shown = supervised.advance_and_check(supervisor, 1)["one"]
     assert (shown.state, shown.tries) == ("down", 1)
-    assert "one: cannot be started: " in supervised.said[-1]
-    assert "; tried again in 2 s" in supervised.said[-1]
+    assert "one: cannot be started: " in supervised.events[-1]
+    assert "; retrying in 2 s" in supervised.events[-1]
     assert supervised.advance_and_check(supervisor, 2)["one"].state == "starting"
 
 
-def test_a_part_that_cannot_be_looked_at_is_named_once_and_the_others_are_started_again(supervised: Supervised) -> None:
+def test_a_part_whose_check_fails_is_reported_once_and_the_others_are_restarted(supervised: Supervised) -> None:
     supervised.add("one")
     supervised.add("two")
     supervisor = supervised.supervise()
-    del supervised.answering["one"]
+    del supervised.responding["one"]
     supervised.parts["two"].stop()
     assert supervised.advance_and_check(supervisor, 9)["two"].state == "down"
     assert supervised.advance_and_check(supervisor, 9)["two"].state == "starting"
-    assert [line for line in supervised.said if line.startswith("one")] == ["one: cannot be looked at: 'one'"]
+    assert [line for line in supervised.events if line.startswith("one")] == ["one: check failed: 'one'"]
 
 
-def test_a_worker_that_takes_no_connection_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_worker_that_accepts_no_connection_blocks_no_client(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as hanging:
         path = address_file(tmp_path)
         path.parent.mkdir()
         Address(hanging.getsockname()[1], "secret").write(path)
-        began = time.monotonic()
+        started = time.monotonic()
         assert not any(is_running(tmp_path, within_s=0.2) for _ in range(5))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - started < 5
 
 
-def test_what_a_killed_up_says_of_its_parts_is_not_believed(tmp_path: Path) -> None:
+def test_the_status_file_of_a_killed_up_is_ignored(tmp_path: Path) -> None:
     left = json.dumps({"pid": os.getpid(), "parts": []})
     status_path(tmp_path).parent.mkdir()
     status_path(tmp_path).write_text(left)
@@ -186,7 +186,7 @@ def test_what_a_killed_up_says_of_its_parts_is_not_believed(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_worker_that_cannot_reach_the_database_ends_with_one_line(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_reach_the_database_exits_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "home" / "secrets").mkdir(parents=True)
     given = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     given |= {
