@@ -111,11 +111,11 @@ def show_plan() -> None:
             build = plan_build(connection, models_digest=models_digest(settings), as_of_date=as_of_date(settings))
             damaged = damaged_marts(connection)
         skipped = skipped_sources(warehouse)
-    made = table(["stream", "min. requests", "endpoints", "not due"], numbers=["min. requests", "not due"])
+    plan_table = table(["stream", "min. requests", "endpoints", "not due"], numbers=["min. requests", "not due"])
     for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
-        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
-    console.print(made)
+        plan_table.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
+    console.print(plan_table)
     for name, item in planned:
         if item.due:
             due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))

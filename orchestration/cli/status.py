@@ -167,10 +167,10 @@ def _table(rows: list[dict[str, Any]], title: str, columns: list[str], read: Any
     texts = ("source", "table", "reason", "field", "stream", "of", "stopped", "player", "measure", "fetched again")
     numbers = [name for name in columns if name not in texts]
     console.print(f"\n{title}", style="bold")
-    made = table(columns, numbers=numbers)
+    shown = table(columns, numbers=numbers)
     for row in rows:
-        made.add_row(*("" if value is None else str(value) for value in read(row)))
-    console.print(made)
+        shown.add_row(*("" if value is None else str(value) for value in read(row)))
+    console.print(shown)
 
 
 def _ago(timestamp: datetime | None) -> str:

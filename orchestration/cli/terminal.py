@@ -90,10 +90,10 @@ def write_json(found: Any) -> None:
 
 def table(columns: Sequence[str], *, numbers: Sequence[str] = ()) -> Table:
     """A plain table. The columns `numbers` are aligned to the right."""
-    made = _VisibleTable(box=None, header_style="bold", pad_edge=False)
+    shown = _VisibleTable(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        made.add_column(visible(column), justify="right" if column in numbers else "left", overflow="fold")
-    return made
+        shown.add_column(visible(column), justify="right" if column in numbers else "left", overflow="fold")
+    return shown
 
 
 class RunView:

@@ -149,16 +149,16 @@ def _start_worker_and_dagster(stack: ExitStack, parts: _Parts, dagster_port: int
         name: str, log: str, module: Callable[[], list[str]], is_responding: Callable[[], bool], *depends_on: str
     ) -> ProcessPart:
         watches_stdin = name == _WORKER
-        made = ProcessPart(
+        process = ProcessPart(
             name,
             logs / f"{log}.log",
             lambda: ManagedProcess(log, module(), logs, watches_stdin=watches_stdin),
             is_responding,
             depends_on,
         )
-        parts.add(made)
-        stack.callback(made.stop)
-        return made
+        parts.add(process)
+        stack.callback(process.stop)
+        return process
 
     # `worker.log` is the worker's own log, so its output has another file.
     is_responding = partial(is_running, settings.home, within_s=_PROBE_TIMEOUT_S)
@@ -174,8 +174,8 @@ def _start_worker_and_dagster(stack: ExitStack, parts: _Parts, dagster_port: int
         return dagster_commands.code_server(dagster_commands.prepare_socket(settings.home))
 
     with errors.status("starting Dagster"):
-        made = part(_CODE, "code", code, lambda: dagster_commands.is_listening(code_socket), _DATABASE)
-        _wait_until_ready(made, parts.processes.values())
+        server = part(_CODE, "code", code, lambda: dagster_commands.is_listening(code_socket), _DATABASE)
+        _wait_until_ready(server, parts.processes.values())
     workspace = dagster_commands.write_workspace(settings.home, code_socket)
 
     def web_ui() -> list[str]:
