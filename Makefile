@@ -9,21 +9,21 @@ BENCH_STAMP := $(VENV)/.installed-bench
 .PHONY: help setup demo up test test-long check contracts lock licences audit bench bench-marts bench-serving endurance clean
 
 help:
-	@echo "make demo    the whole warehouse on simulated data, shown through its API"
-	@echo "make up      keep everything up: databases, Dagster, API"
-	@echo "make test    the tests, the fast ones first, and what they cost by file"
-	@echo "make test-long  what takes minutes, or a machine of its own: kills, 500 courses of events, limits of time"
+	@echo "make demo    run the whole warehouse on simulated data, and show responses of its API"
+	@echo "make up      run everything until Ctrl-C: databases, Dagster, API"
+	@echo "make test    the tests, fast ones first, and their duration by file"
+	@echo "make test-long  tests that take minutes, or need the machine alone: kills, 500 random event sequences, time limits"
 	@echo "make check   style, types, SQL, layers, dependencies"
-	@echo "make contracts  tell the API of the marts' columns, and dbt of the API's endpoints, after either changed"
-	@echo "make bench   figures of speed, as tables and in benchmarks/out"
-	@echo "make bench-marts  the one of marts alone: refresh after changes, ours against ordinary dbt"
-	@echo "make bench-serving  the one of the API alone: a hit against a no-op, Redis, FastAPI and SQL"
-	@echo "make endurance  ten minutes of \`ladder up\` while its parts are killed, suspended and stopped"
+	@echo "make contracts  generate the API's columns from the marts, and dbt's exposures from the API's endpoints"
+	@echo "make bench   all benchmarks, as tables and in benchmarks/out"
+	@echo "make bench-marts  only the benchmark of marts: refresh after changes, compared with ordinary dbt"
+	@echo "make bench-serving  only the benchmark of the API: a cache hit compared with a no-op, Redis, FastAPI and SQL"
+	@echo "make endurance  ten minutes of \`ladder up\` while its parts are killed, suspended and terminated"
 	@echo "make clean   remove the environment and caches; data in .ladder stays"
 
 setup: $(STAMP)
 
-# Runs again only when what is locked has changed.
+# Runs again only if the locks have changed.
 $(STAMP): requirements/uv.lock requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=python3.x")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -60,7 +60,7 @@ check: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/python -m orchestration.dbt.contracts
 
-# Versions stay where they can: those of dev.lock hold for all. To raise one: uv pip compile --upgrade-package NAME ...
+# Locked versions are kept, and those of dev.lock apply to all locks. To upgrade one: uv pip compile --upgrade-package NAME ...
 COMPILE := $(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --quiet
 lock: $(STAMP)
 	$(COMPILE) --extra dev -o requirements/dev.lock

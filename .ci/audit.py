@@ -1,7 +1,7 @@
-"""Known weaknesses in what a running product needs, by pip-audit, where its data can be had.
+"""Known vulnerabilities of locked packages, from pip-audit.
 
-Ends with 1 when a locked version has one, with 0 when none has; where the advisories cannot be reached (a mirror has
-packages alone) it says so and ends with 0, or with 2 with `--required`.
+Exits with 1 if a locked version has a vulnerability, and with 0 if none has. If the advisories cannot be reached (a
+mirror has only packages), it reports this and exits with 0, or with 2 with `--required`.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ _TIMEOUT_S = 600
 
 
 def findings(report: dict[str, Any]) -> tuple[list[str], int, int]:
-    """A line for each weakness, and how many packages were looked at and could not be."""
-    lines, looked_at, skipped = [], 0, 0
+    """One line per vulnerability, and the numbers of audited and skipped packages."""
+    lines, audited, skipped = [], 0, 0
     for package in report["dependencies"]:
         if "skip_reason" in package:
             skipped += 1
             continue
-        looked_at += 1
+        audited += 1
         for found in package["vulns"]:
-            mended = ", ".join(found["fix_versions"]) or "no version yet"
-            lines.append(f"{package['name']} {package['version']}: {found['id']}, mended in {mended}")
-    return lines, looked_at, skipped
+            fixed_in = ", ".join(found["fix_versions"]) or "no version yet"
+            lines.append(f"{package['name']} {package['version']}: {found['id']}, fixed in {fixed_in}")
+    return lines, audited, skipped
 
 
 def verdict(name: str, report: dict[str, Any] | None, *, is_required: bool) -> tuple[str, int]:
-    """What to say of a lock, and the exit code."""
-    lines, looked_at, skipped = findings(report) if report else ([], 0, 0)
-    if not looked_at:
+    """Message about a lock, and the exit code."""
+    lines, audited, skipped = findings(report) if report else ([], 0, 0)
+    if not audited:
         return f"{name}: not audited, the advisories cannot be reached from here", 2 if is_required else 0
     if lines:
         return f"{name}: " + "\n".join(lines), 1
-    return f"{name}: no known weakness in {looked_at} packages, {skipped} could not be looked up", 0
+    return f"{name}: no known vulnerability in {audited} packages, {skipped} could not be audited", 0
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _audit(lock: Path) -> dict[str, Any] | None:
-    """pip-audit's report; None where it has no data."""
+    """pip-audit's report; None if it has no advisories."""
     uv, python = ROOT / ".venv" / "bin" / "uv", _ENVIRONMENT / "bin" / "python"
     if not python.exists():
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, _ENVIRONMENT], check=True)

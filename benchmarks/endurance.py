@@ -29,7 +29,7 @@ import httpx
 import psutil
 
 from benchmarks import report
-from orchestration.processes.part_states import read_states
+from orchestration.processes.status_file import read_status
 from serving.run import reserve_port
 from warehouse.embedded.termination import exit_on_termination
 
@@ -142,8 +142,8 @@ class Installation:
 
     def is_up(self) -> bool:
         """Whether all parts are up, as reported by `ladder up`."""
-        states = read_states(self.home)
-        return states is not None and not states.troubled
+        states = read_status(self.home)
+        return states is not None and not states.not_up
 
     def _read(self) -> None:
         assert self.up.stderr is not None

@@ -25,8 +25,10 @@ from benchmarks.marts_history import History, vacuum
 from benchmarks.marts_peers import SequentialModels, first_built_peers, wrong_rows
 from benchmarks.marts_readers import READS_PER_SECOND, reading
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import NodeResult, Prepared, build, prepare, warm_up
-from orchestration.pipeline.transform import failed_build, transform
+from orchestration.dbt.manifests import Prepared, prepare, warm_up
+from orchestration.dbt.results import NodeResult
+from orchestration.dbt.runner import build
+from orchestration.pipeline.transform import build_failure, transform
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
@@ -114,7 +116,7 @@ def _whole_build(warehouse: Warehouse, prepared: Prepared, found: Measured) -> N
     with build_session(warehouse.url("transform")) as lock:
         results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
     found.add(WHOLE, time.perf_counter() - started)
-    failure = failed_build(results)
+    failure = build_failure(results)
     if failure is not None:
         raise failure
     models, tests = _split(results)
@@ -183,7 +185,7 @@ def _build_nothing(warehouse: Warehouse, prepared: Prepared, found: Measured) ->
     with build_session(warehouse.url("transform")) as lock:
         results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
     found.add("whole build with nothing new", time.perf_counter() - started)
-    assert failed_build(results) is None
+    assert build_failure(results) is None
     after = _tuples_written(warehouse)
     written = {table: count - before.get(table, 0) for table, count in after.items()}
     found.ratios["noop_tuples_written"] = sum(written.values())
@@ -201,7 +203,7 @@ def _build_next_day(
     with build_session(warehouse.url("transform")) as lock:
         results = build(prepared, warehouse.settings, warehouse.url("transform"), "blue", lock=lock)
     found.add("whole build, a day later", time.perf_counter() - started)
-    assert failed_build(results) is None
+    assert build_failure(results) is None
     found.add("models, one by one, a day later", sum(ours.run().values()))
 
 

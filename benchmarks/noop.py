@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.noop_sides import Ours, TimedRun, open_ours, open_peer, timed_run
 from ingestion.sources.opendota.connector import CONNECTOR, STREAMS
-from orchestration.dbt.runner import prepare, warm_up
+from orchestration.dbt.manifests import prepare, warm_up
 from orchestration.pipeline.sync import open_session
 from orchestration.pipeline.transform import transform
 from orchestration.warehouse_access import Warehouse, open_warehouse

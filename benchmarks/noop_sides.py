@@ -27,11 +27,11 @@ from pydantic import SecretStr
 
 from benchmarks import dagster_dbt_peer
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import prepare
+from orchestration.dbt.manifests import prepare
 from orchestration.definitions import build_definitions
 from orchestration.engine.instance import prepare_instance, storage_url
-from orchestration.processes.children import Child
-from orchestration.runs.execution import create_run, opened_instance
+from orchestration.processes.managed_process import ManagedProcess
+from orchestration.runs.execution import create_run, open_instance
 from orchestration.warehouse_access import Warehouse
 from orchestration.worker.client import is_running
 from serving.run import reserve_port
@@ -146,8 +146,8 @@ def open_ours(warehouse: Warehouse) -> Iterator[Ours]:
     graph = prepare(warehouse.settings, warehouse.servers.database_url).graph
     home = warehouse.settings.home
     with (
-        opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance,
-        Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True) as worker,
+        open_instance(prepare_instance(warehouse), storage_url(warehouse)) as instance,
+        ManagedProcess("worker", ["orchestration.worker.server"], home / "logs", watches_stdin=True) as worker,
     ):
         _wait_until_ready(worker, lambda: is_running(home))
         yield Ours(instance, build_definitions(graph).get_repository_def())
@@ -179,8 +179,8 @@ def open_peer(warehouse: Warehouse) -> Iterator[Peer]:
     server += ["--module-name", dagster_dbt_peer.__name__, "--attribute", "load"]
     server += ["--use-python-environment-entry-point"]
     with ExitStack() as stack:
-        instance = stack.enter_context(opened_instance(dagster_home, storage_url(copy)))
-        child = stack.enter_context(Child("code", server, home / "logs"))
+        instance = stack.enter_context(open_instance(dagster_home, storage_url(copy)))
+        child = stack.enter_context(ManagedProcess("code", server, home / "logs"))
         _wait_until_ready(child, lambda: _listens(port))
         target = GrpcServerTarget(host=_LOCAL, port=port, socket=None, location_name=_LOCATION)
         workspace = stack.enter_context(WorkspaceProcessContext(instance, target))
@@ -212,7 +212,7 @@ def _copied_project(home: Path) -> Path:
     return folder
 
 
-def _wait_until_ready(child: Child, is_ready: Callable[[], bool]) -> None:
+def _wait_until_ready(child: ManagedProcess, is_ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_S
     while not is_ready():
         assert child.exit_code is None, f"the {child.log.stem} process ended, see {child.log}"

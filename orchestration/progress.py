@@ -1,4 +1,4 @@
-"""What a run tells while it works: to a terminal in this process, or through the worker's socket to one elsewhere."""
+"""Progress events of a run, for a terminal in this process, or in another one through the worker's socket."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import msgspec
 
 __all__ = [
     "FailingTest",
-    "LeftOut",
-    "Message",
+    "LoadFailed",
+    "MartsPublished",
     "NodeDone",
-    "NotLoaded",
-    "PassDone",
-    "PassProgress",
-    "Published",
+    "ProgressEvent",
     "RunDone",
-    "listening",
-    "tell",
+    "SourceSkipped",
+    "SyncDone",
+    "SyncProgress",
+    "emit",
+    "subscribe",
 ]
 
 
-class PassProgress(msgspec.Struct, frozen=True, tag=True):
-    """A pass over a source has read `done` of `total` things."""
+class SyncProgress(msgspec.Struct, frozen=True, tag=True):
+    """The sync of a stream has processed `done` of `total` work items."""
 
     source: str
     name: str
@@ -31,25 +31,25 @@ class PassProgress(msgspec.Struct, frozen=True, tag=True):
     total: int
 
 
-class PassDone(msgspec.Struct, frozen=True, tag=True):
-    """A pass is over and loaded.
+class SyncDone(msgspec.Struct, frozen=True, tag=True):
+    """The sync of a stream has ended, and its pages are loaded.
 
     Args:
         source: name of the source.
-        name: the pass.
-        requests: requests made.
-        answered: answers landed.
-        records: rows that the answers held.
+        name: the stream.
+        requests: number of requests.
+        pages: number of landed pages.
+        records: number of records in the pages.
         changed: rows inserted, updated or deleted.
         rejected: records that could not become rows.
-        failures: one line for each thing that failed.
-        notes: what a person should know though nothing failed: a private profile, a spent limit.
+        failures: one line per failure.
+        notes: information for the user about conditions that are not failures: a private profile, a spent rate limit.
     """
 
     source: str
     name: str
     requests: int
-    answered: int
+    pages: int
     records: int
     changed: int
     rejected: int
@@ -57,26 +57,26 @@ class PassDone(msgspec.Struct, frozen=True, tag=True):
     notes: tuple[str, ...]
 
 
-class LeftOut(msgspec.Struct, frozen=True, tag=True):
-    """A source cannot be asked with these settings, and the run leaves it out.
+class SourceSkipped(msgspec.Struct, frozen=True, tag=True):
+    """The run skips a source because its settings are incomplete.
 
     Args:
-        message: why, and what to do, in one line.
-        tracked: how many things of it are tracked, and now not read.
+        message: the reason and what to do, in one line.
+        tracked: number of tracked entities of the source, which are not synced.
     """
 
     message: str
     tracked: int
 
 
-class NotLoaded(msgspec.Struct, frozen=True, tag=True):
-    """What is landed of a source could not be loaded; why, in one line."""
+class LoadFailed(msgspec.Struct, frozen=True, tag=True):
+    """The pending files of a source could not be loaded; the message is one line."""
 
     message: str
 
 
 class NodeDone(msgspec.Struct, frozen=True, tag=True):
-    """dbt has finished `done` of `total` models and tests; the newest of them is named."""
+    """dbt has finished `done` of `total` models and tests; `name` and `status` are those of the latest one."""
 
     name: str
     status: str
@@ -85,19 +85,19 @@ class NodeDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class FailingTest(msgspec.Struct, frozen=True, tag=True):
-    """A test failed; a line for each of the first rows that it returned."""
+    """A test failed; `rows` has one line for each of the first rows that it returned."""
 
     name: str
     rows: tuple[str, ...]
 
 
-class Published(msgspec.Struct, frozen=True, tag=True):
-    """The marts are served.
+class MartsPublished(msgspec.Struct, frozen=True, tag=True):
+    """The marts of a generation are served.
 
     Args:
         generation: its number.
-        is_new: whether this run turned to it.
-        as_of_date: ISO date that windows hang on, or empty.
+        is_new: whether this run promoted it.
+        as_of_date: anchor date of the rolling windows, in ISO format; empty if there is none.
     """
 
     generation: int
@@ -106,13 +106,13 @@ class Published(msgspec.Struct, frozen=True, tag=True):
 
 
 class RunDone(msgspec.Struct, frozen=True, tag=True):
-    """The run is over.
+    """The run has ended.
 
     Args:
         run_id: Dagster's id.
-        is_ok: whether Dagster calls it a success.
-        errors: one line for each step that failed.
-        is_cancelled: whether somebody interrupted it.
+        is_ok: whether Dagster records it as a success.
+        errors: one line per failed step.
+        is_cancelled: whether it was interrupted.
     """
 
     run_id: str
@@ -121,22 +121,22 @@ class RunDone(msgspec.Struct, frozen=True, tag=True):
     is_cancelled: bool = False
 
 
-Message = PassProgress | PassDone | LeftOut | NotLoaded | NodeDone | FailingTest | Published | RunDone
+ProgressEvent = SyncProgress | SyncDone | SourceSkipped | LoadFailed | NodeDone | FailingTest | MartsPublished | RunDone
 
-_listeners: list[Callable[[Message], None]] = []
+_handlers: list[Callable[[ProgressEvent], None]] = []
 
 
 @contextmanager
-def listening(listener: Callable[[Message], None]) -> Iterator[None]:
-    """Be told what the runs of this process tell, from whichever thread they do."""
-    _listeners.append(listener)
+def subscribe(handler: Callable[[ProgressEvent], None]) -> Iterator[None]:
+    """For the length of the block, call a handler with the events of this process's runs, in the emitting thread."""
+    _handlers.append(handler)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        _handlers.remove(handler)
 
 
-def tell(message: Message) -> None:
-    """Tell whoever listens."""
-    for listener in tuple(_listeners):
-        listener(message)
+def emit(event: ProgressEvent) -> None:
+    """Call all subscribed handlers."""
+    for handler in tuple(_handlers):
+        handler(event)

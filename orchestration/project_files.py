@@ -1,4 +1,4 @@
-"""Files of the project that are not Python: beside the packages in a checkout, inside this package in a wheel."""
+"""Non-Python files of the project: next to the packages in a checkout, inside this package in a wheel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["DAGSTER_YAML", "PROJECT"]
 _PACKAGED = Path(__file__).parent / "_project"
 _ROOT = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[1]
 
-#: The dbt project; `seeds` lies beside it.
+#: The dbt project; the folder `seeds` is next to it.
 PROJECT = _ROOT / "dbt_project"
-#: Configuration of Dagster's instance.
+#: Configuration of the Dagster instance.
 DAGSTER_YAML = _ROOT / "dagster.yaml"

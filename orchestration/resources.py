@@ -1,4 +1,4 @@
-"""What the steps of a run share."""
+"""Resources that the steps of a run share."""
 
 from collections.abc import Iterator
 
@@ -14,21 +14,21 @@ __all__ = ["session", "warehouse"]
 
 @resource(description="The open warehouse: settings, servers, lake, logins.")
 def warehouse(_: InitResourceContext) -> Iterator[Warehouse]:
-    """Join the servers for the length of a run; whoever launches runs has set the database up."""
+    """Use the running servers for the length of a run. The process that launches runs has migrated the database."""
     with open_warehouse(load_settings(), set_up=False) as opened:
         yield opened
 
 
 def session(reader: SourceConnector) -> ResourceDefinition:
-    """The run's client, limits and call budget at a source."""
+    """The run's client, rate limits and call budget for a source."""
 
     @resource(
-        description=f"The run's client, limits and call budget at {reader.source.name}.",
+        description=f"The run's client, rate limits and call budget for {reader.source.name}.",
         required_resource_keys={"warehouse"},
     )
     def opened(context: InitResourceContext) -> Iterator[SourceSession]:
         """Open a session for the length of a run."""
-        with open_session(context.resources.warehouse, reader) as one:
-            yield one
+        with open_session(context.resources.warehouse, reader) as source_session:
+            yield source_session
 
     return opened

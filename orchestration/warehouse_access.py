@@ -1,4 +1,4 @@
-"""The warehouse as a command or a run has it: settings, servers, lake, logins."""
+"""An open warehouse, for commands and runs: settings, servers, lake, logins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ingestion.registry import connectors
-from orchestration.progress import LeftOut
+from orchestration.progress import SourceSkipped
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.core.file_modes import create_home, set_private_umask
 from warehouse.core.settings import Settings
@@ -21,20 +21,20 @@ from warehouse.ops import state
 from warehouse.schema.migrate import migrate
 from warehouse.staging.load import LoadReport, load_pending
 
-__all__ = ["SOURCES", "Warehouse", "left_out", "load_landed", "open_warehouse"]
+__all__ = ["SOURCES", "Warehouse", "load_landed", "open_warehouse", "skipped_sources"]
 
-#: Every source there is, by name.
+#: All sources, by name.
 SOURCES: dict[str, Source] = {name: reader.source for name, reader in connectors().items()}
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """An open warehouse: its servers run as long as it is open.
+    """An open warehouse. Its servers run while it is open.
 
     Args:
         settings: the configuration.
-        servers: where its servers are.
-        restored: what of its logins was not as it should be and has been set back, a line each.
+        servers: addresses of its servers.
+        restored: one line for each changed setting of a login that was restored while the warehouse was opened.
     """
 
     settings: Settings
@@ -47,7 +47,7 @@ class Warehouse:
         return Lake(self.settings.lake_path)
 
     def url(self, role: LoginRole) -> str:
-        """Login of a role.
+        """Connection URL of a role's login.
 
         Raises:
             DatabaseError: the warehouse was never set up from this home.
@@ -57,40 +57,40 @@ class Warehouse:
 
 @contextmanager
 def open_warehouse(settings: Settings, *, redis: bool = True, set_up: bool = True) -> Iterator[Warehouse]:
-    """Start or join the servers and bring the database to this version.
+    """Start the embedded servers, or use those that run, and migrate the database.
 
     Args:
         settings: the configuration.
         redis: whether the cache is needed.
-        set_up: whether roles and tables are brought up to date; what runs inside an open warehouse leaves it out.
+        set_up: whether roles and tables are migrated; false in processes of a warehouse that is already open.
 
     Raises:
         LadderError: a server cannot be started or reached, or rights are missing.
     """
     set_private_umask()
     create_home(settings.home)
-    # Also where the servers are not ours to stop, what this process has started must not outlive a SIGTERM.
+    # Unwinding also ends the child processes of this one on SIGTERM, so it is needed with external servers too.
     with exit_on_termination(), running(settings, redis=redis) as servers:
         restored = migrate(settings, servers.database_url, list(SOURCES.values())) if set_up else []
         yield Warehouse(settings, servers, tuple(restored))
 
 
 def load_landed(warehouse: Warehouse, source: Source) -> tuple[LoadReport, str | None]:
-    """Load what is landed of a source and not loaded yet; what that changed, or in one line why it could not."""
+    """Load the pending files of a source; the report, and the reason in one line if they could not be loaded."""
     try:
         return load_pending(warehouse.url("ingest"), warehouse.lake, source), None
     except LadderError as error:
         return LoadReport(), f"{source.name} is not loaded: {error}"
 
 
-def left_out(warehouse: Warehouse) -> list[LeftOut]:
-    """Sources that cannot be asked with the warehouse's settings, and how much is tracked of each."""
-    found = []
+def skipped_sources(warehouse: Warehouse) -> list[SourceSkipped]:
+    """Sources that lack a key in the warehouse's settings, with the number of tracked entities of each."""
+    skipped = []
     with connect(warehouse.url("ingest")) as connection:
         for name, reader in connectors().items():
             try:
                 reader.require_key(warehouse.settings)
             except ConfigurationError as error:
-                tracked = [len(state.tracked_entities(connection, name, kind)) for kind in reader.kinds]
-                found.append(LeftOut(str(error), sum(tracked)))
-    return found
+                tracked_entities = [len(state.tracked_entities(connection, name, kind)) for kind in reader.kinds]
+                skipped.append(SourceSkipped(str(error), sum(tracked_entities)))
+    return skipped

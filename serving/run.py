@@ -179,13 +179,13 @@ class BackgroundApi:
             time.sleep(0.02)
         raise ConfigurationError("the API did not start", f"read {self.log}")
 
-    def ask_to_end(self) -> None:
+    def request_stop(self) -> None:
         """Request a graceful stop, and return at once."""
         self._process.terminate()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Stop it, and wait until it has ended."""
-        self.ask_to_end()
+        self.request_stop()
         try:
             self._process.wait(_STOP_TIMEOUT_S + 2)
         except subprocess.TimeoutExpired:
@@ -213,7 +213,7 @@ def background(
         api.wait_until_ready()
         yield api.url
     finally:
-        api.end()
+        api.stop()
 
 
 def api_log(settings: Settings) -> Path:

@@ -69,7 +69,8 @@ def source_digest(*names: str, versions: Sequence[str] = (), root: Path = _ROOT)
 
 def prepared_projects() -> Path:
     """The folder that homes use as `dbt/prepared`: manifests by state of the project, each written atomically."""
-    place = _FOLDER / "prepared" / source_digest("orchestration/dbt/graph.py", "orchestration/dbt/runner.py")
+    sources = (f"orchestration/dbt/{name}.py" for name in ("arguments", "graph", "manifests"))
+    place = _FOLDER / "prepared" / source_digest(*sources)
     place.mkdir(parents=True, exist_ok=True)
     os.utime(place)
     _remove_old(place.parent)

@@ -109,7 +109,7 @@ def test_an_audit_exits_with_1_on_a_vulnerability_and_reports_missing_data() -> 
     sound = {"name": "y", "version": "1", "vulns": []}
     skipped = {"name": "z", "skip_reason": "not found"}
     assert audit.verdict("run.lock", {"dependencies": [weak, sound]}, is_required=False) == (
-        "run.lock: x 1: PYSEC-1, mended in 2",
+        "run.lock: x 1: PYSEC-1, fixed in 2",
         1,
     )
     assert audit.verdict("run.lock", {"dependencies": [sound, skipped]}, is_required=True)[1] == 0

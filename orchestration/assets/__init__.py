@@ -1,1 +1,1 @@
-"""Dagster assets, one module for each source and one for the marts."""
+"""Dagster assets: one module per source, and one for the marts."""

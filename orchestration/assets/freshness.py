@@ -1,4 +1,4 @@
-"""How old staging is: one check for each source table to which the dbt project gives a limit."""
+"""Freshness of staging: one check per source table for which the dbt project sets a limit."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from dagster import (
 )
 
 from orchestration.dbt.graph import Graph, Source
-from orchestration.engine.interrupts import plain_failures
+from orchestration.engine.interrupts import expected_errors_as_failures
 from orchestration.pipeline.freshness import TableAge, table_ages
 from warehouse.database.connections import connect
 
@@ -24,31 +24,31 @@ _CHECK = "freshness"
 
 
 def freshness_keys(graph: Graph) -> list[AssetCheckKey]:
-    """Every check of this kind."""
+    """Keys of all freshness checks."""
     return [AssetCheckKey(_key(source), _CHECK) for source in graph.sources if source.freshness is not None]
 
 
 def freshness_checks(graph: Graph) -> AssetChecksDefinition:
-    """The step that looks at all of them, or at those of a job's own tables, in one query."""
+    """The step that evaluates the selected freshness checks in one query."""
     limited = [source for source in graph.sources if source.freshness is not None]
 
     @multi_asset_check(
         name="source_freshness",
         specs=[
-            AssetCheckSpec(_CHECK, asset=_key(source), description="Its source answered not too long ago.")
+            AssetCheckSpec(_CHECK, asset=_key(source), description="Its source has responded within the limit.")
             for source in limited
         ],
         can_subset=True,
         required_resource_keys={"warehouse"},
     )
-    def look(context: OpExecutionContext) -> Iterator[AssetCheckResult]:
-        wanted = {key.asset_key for key in context.selected_asset_check_keys}
-        sources = [source for source in limited if _key(source) in wanted]
-        with plain_failures(), connect(context.resources.warehouse.url("transform")) as connection:
+    def check_freshness(context: OpExecutionContext) -> Iterator[AssetCheckResult]:
+        selected = {key.asset_key for key in context.selected_asset_check_keys}
+        sources = [source for source in limited if _key(source) in selected]
+        with expected_errors_as_failures(), connect(context.resources.warehouse.url("transform")) as connection:
             ages = table_ages(connection, sources)
         yield from map(_result, ages)
 
-    return look
+    return check_freshness
 
 
 def _key(source: Source) -> AssetKey:

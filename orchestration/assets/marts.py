@@ -1,8 +1,8 @@
 """The dbt models as assets `marts/<model>` and `prep/<model>`, their tests as asset checks, and the served cache.
 
-The colour is not part of a key: an asset is what readers see. One step does it all, since build, turn and cache belong
-under one lock. Whatever part of it is selected, it builds all that is stale and publishes it whole: a generation is
-built on one state of the data.
+The colour is not part of a key, because an asset stands for the published table. One step does everything: build,
+promotion and cache need one lock. Whichever assets are selected, it builds all stale models and publishes them
+together, because a generation is built from one state of the data.
 """
 
 import re
@@ -27,12 +27,12 @@ from dagster import (
 )
 from dagster._core.definitions.metadata import RawMetadataValue
 
+from orchestration.assets.confirmation import CACHE_KEY, CONFIRMED, confirmation_result
 from orchestration.assets.selection import selected_assets, selected_checks
-from orchestration.assets.state import CACHE_KEY, CONFIRMED, state_of_all
 from orchestration.dbt.graph import Graph, Model, Source, Test
-from orchestration.engine.interrupts import foreign_code, plain_failures
+from orchestration.engine.interrupts import convert_interrupts, expected_errors_as_failures
 from orchestration.pipeline.publish import build_and_publish
-from orchestration.pipeline.transform import Transformed
+from orchestration.pipeline.transform import TransformResult
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import LadderError
 
@@ -49,7 +49,7 @@ class TransformConfig(Config):
     """How to build.
 
     Args:
-        full_refresh: rebuild everything from nothing, even if nothing is new.
+        full_refresh: rebuild everything from scratch, even without new data.
     """
 
     full_refresh: bool = False
@@ -61,16 +61,17 @@ def model_key(model: Model) -> AssetKey:
 
 
 def check_names(graph: Graph) -> dict[str, tuple[AssetKey, str]]:
-    """Asset and name of the check of each test, by dbt's id.
+    """Asset and check name of each test, by dbt's id.
 
-    A test of a source is shown with the first model that reads the source: staging assets belong to ingestion.
+    A test of a source is a check of the first model that reads the source, because another step owns the staging
+    assets.
     """
     keys = {model.unique_id: model_key(model) for model in graph.models}
     found: dict[str, tuple[AssetKey, str]] = {}
     for test in graph.tests:
-        shown_with = keys.get(test.target) or _first_reader(graph, test)
-        if shown_with is not None:
-            found[test.unique_id] = (shown_with, re.sub(r"\W+", "_", test.name))
+        asset = keys.get(test.target) or _first_dependent(graph, test)
+        if asset is not None:
+            found[test.unique_id] = (asset, re.sub(r"\W+", "_", test.name))
     return found
 
 
@@ -87,14 +88,14 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
     specs = [_spec(model, upstream) for model in graph.models]
     served = AssetSpec(
         CACHE_KEY,
-        description="Answers for applications, from the generation that the views of marts show.",
+        description="Cached responses for applications, from the published generation.",
         deps=[model_key(model) for model in graph.models if model.is_mart],
         group_name="serving",
         kinds={"redis"},
     )
 
     confirmed = AssetCheckSpec(
-        CONFIRMED.name, asset=CACHE_KEY, description="A run confirmed the published marts not too long ago."
+        CONFIRMED.name, asset=CACHE_KEY, description="A run has confirmed the published marts recently."
     )
     tests = {test.unique_id: test for test in graph.tests}
 
@@ -113,22 +114,22 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
         context: OpExecutionContext, config: TransformConfig
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         warehouse: Warehouse = context.resources.warehouse
-        with plain_failures():
+        with expected_errors_as_failures():
             try:
-                with foreign_code():
+                with convert_interrupts():
                     outcome = build_and_publish(warehouse, full_refresh=config.full_refresh)
             except LadderError:
-                # How late the marts are by now is what a person needs to know of a build that fails again and again.
-                yield from selected_checks(context, state_of_all(warehouse, graph, None), is_logged=True)
+                # If builds fail repeatedly, the age of the published marts is what the user needs to know.
+                yield from selected_checks(context, confirmation_result(warehouse, graph, None), is_logged=True)
                 raise
             yield from selected_checks(context, _check_results(outcome, checks, tests), is_logged=outcome.is_built)
-            has_begun = outcome.failure is None or outcome.is_built
-            state = state_of_all(warehouse, graph, outcome if has_begun else None)
-            yield from selected_checks(context, state, is_logged=True)
+            has_started = outcome.failure is None or outcome.is_built
+            confirmation = confirmation_result(warehouse, graph, outcome if has_started else None)
+            yield from selected_checks(context, confirmation, is_logged=True)
             changed = {*_loaded_keys(outcome), *(keys[unique_id] for unique_id in outcome.changed)}
             if outcome.is_built and outcome.failure is None:
                 changed.add(CACHE_KEY)
-            yield from selected_assets(context, _materializations(outcome, keys), changed=changed, is_read=False)
+            yield from selected_assets(context, _materializations(outcome, keys), changed=changed, has_downstream=False)
             if outcome.failure is not None:
                 raise outcome.failure
 
@@ -136,7 +137,7 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
 
 
 def _staging_key(source: Source) -> AssetKey:
-    """Asset of a staging table; its feed of old rows is part of it."""
+    """Asset of a staging table. Its change feed belongs to the same asset."""
     return AssetKey([source.source, source.name.removesuffix("__feed")])
 
 
@@ -161,17 +162,17 @@ def _check_spec(test: Test, key: AssetKey, name: str) -> AssetCheckSpec:
     return AssetCheckSpec(name, asset=key, description=test.description or None)
 
 
-def _first_reader(graph: Graph, test: Test) -> AssetKey | None:
-    readers = (model for model in graph.models if set(model.upstream) & set(test.upstream))
-    return next((model_key(model) for model in readers), None)
+def _first_dependent(graph: Graph, test: Test) -> AssetKey | None:
+    dependents = (model for model in graph.models if set(model.upstream) & set(test.upstream))
+    return next((model_key(model) for model in dependents), None)
 
 
 def _check_results(
-    outcome: Transformed, checks: Mapping[str, tuple[AssetKey, str]], tests: Mapping[str, Test]
+    outcome: TransformResult, checks: Mapping[str, tuple[AssetKey, str]], tests: Mapping[str, Test]
 ) -> Iterator[AssetCheckResult]:
-    """Results of tests, new ones or those that the standing generation passed when it was built.
+    """Results of tests: new ones, or those from the build of the published generation.
 
-    A test that was skipped, since what it reads was not built, was not evaluated.
+    A skipped test was not evaluated, because a model that it reads was not built, and yields no result.
     """
     for result in outcome.results:
         if result.unique_id in checks and result.status != "skipped":
@@ -192,15 +193,15 @@ def _check_results(
             )
 
 
-def _loaded_keys(outcome: Transformed) -> dict[AssetKey, int]:
-    """Staging tables that were loaded first, and how many of their rows changed."""
+def _loaded_keys(outcome: TransformResult) -> dict[AssetKey, int]:
+    """Staging tables that the step loaded before the build, with their numbers of changed rows."""
     return {AssetKey(list(table)): rows for table, rows in outcome.loaded.items()}
 
 
-def _materializations(outcome: Transformed, keys: Mapping[str, AssetKey]) -> Iterator[MaterializeResult[None]]:
-    """One for each staging table that was loaded first, for each model of what is published, and for the cache.
+def _materializations(outcome: TransformResult, keys: Mapping[str, AssetKey]) -> Iterator[MaterializeResult[None]]:
+    """One for each staging table that was loaded before the build, for each published model, and for the cache.
 
-    After a failure it is those alone that changed before it.
+    After a failure, only for those that changed before it.
     """
     for key, rows in _loaded_keys(outcome).items():
         yield MaterializeResult(asset_key=key, metadata={"rows changed": rows})
@@ -209,21 +210,21 @@ def _materializations(outcome: Transformed, keys: Mapping[str, AssetKey]) -> Ite
         return
     results = {result.unique_id: result for result in outcome.results}
     version = DataVersion(str(generation.generation))
-    standing: dict[str, RawMetadataValue] = {
+    published: dict[str, RawMetadataValue] = {
         "generation": generation.generation,
         "as of": MetadataValue.text(str(generation.as_of_date)),
         "newest batch": generation.head_batch_id,
         "confirmed at": MetadataValue.timestamp(generation.confirmed_at),
     }
     for unique_id, key in keys.items():
-        spent: dict[str, RawMetadataValue] = {"status": "unchanged"}
+        status: dict[str, RawMetadataValue] = {"status": "unchanged"}
         if unique_id in outcome.changed:
             changed_rows = outcome.changed[unique_id]
-            spent = {"status": "changed", **({} if changed_rows is None else {"rows changed": changed_rows})}
+            status = {"status": "changed", **({} if changed_rows is None else {"rows changed": changed_rows})}
             if unique_id in results:
-                spent["duration_s"] = results[unique_id].duration_s
+                status["duration_s"] = results[unique_id].duration_s
         elif outcome.failure is not None:
             continue
-        yield MaterializeResult(asset_key=key, metadata={**standing, **spent}, data_version=version)
+        yield MaterializeResult(asset_key=key, metadata={**published, **status}, data_version=version)
     if outcome.failure is None:
-        yield MaterializeResult(asset_key=CACHE_KEY, metadata=standing, data_version=version)
+        yield MaterializeResult(asset_key=CACHE_KEY, metadata=published, data_version=version)

@@ -1,13 +1,13 @@
-"""OpenDota's staging tables: what chooses from what, and when they are read."""
+"""OpenDota's staging tables: dependencies between its streams, and schedules."""
 
 from ingestion.sources.opendota.connector import CONNECTOR
-from orchestration.assets.staging import FetchJob, Staging
+from orchestration.assets.staging import StagingAssets, SyncJob
 
 __all__ = ["STAGING"]
 
-STAGING = Staging(
+STAGING = StagingAssets(
     CONNECTOR,
-    after={
+    depends_on={
         "player_matches": ("players",),
         "player_ratings": ("player_matches",),
         "player_heroes": ("player_matches",),
@@ -17,28 +17,28 @@ STAGING = Staging(
         "matches": ("player_matches", "pro_matches", "team_matches", "league_matches"),
     },
     jobs=(
-        FetchJob(
+        SyncJob(
             "profiles",
             "Profiles and ranks of tracked players.",
             "profiles_every_30_minutes",
             "0,30 * * * *",
             ("players",),
         ),
-        FetchJob(
+        SyncJob(
             "player_matches",
             "Matches of tracked players, and details of the newest; OpenDota's own totals.",
             "player_matches_every_30_minutes",
             "5,35 * * * *",
             ("player_matches", "player_ratings", "player_heroes", "player_totals", "matches"),
         ),
-        FetchJob(
+        SyncJob(
             "scene",
             "Professional and public matches, matches of tracked teams and leagues.",
             "scene_hourly",
             "20 * * * *",
             ("pro_matches", "public_matches", "team_matches", "league_matches"),
         ),
-        FetchJob(
+        SyncJob(
             "constants",
             "Constants, hero statistics, teams and leagues.",
             "constants_daily",

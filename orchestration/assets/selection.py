@@ -1,9 +1,9 @@
-"""Steps that do all of their work whatever part of it is selected: what is reported as materialized.
+"""Results of steps that do all of their work whichever of their assets are selected.
 
-What a step changed is materialized, selected or not: a step may report only what was selected as its own results, so
-the rest goes into the log of the same run as the same kind of event. What it found unchanged is materialized only where
-somebody selected that very asset, in the web UI or by `dagster asset materialize`, and waits for its result; in the
-jobs, which select everything each time, it leaves no event (docs/decisions/0032-what-a-run-reports.md).
+Every changed asset is reported as materialized. Dagster accepts results only for selected assets, so changed assets
+outside the selection are logged as events of the same kind in the same run. An unchanged asset is reported only in an
+ad hoc run, in which a user has selected it, in the web UI or with `dagster asset materialize`. Jobs select everything
+each time, so there unchanged assets leave no event (docs/decisions/0032-what-a-run-reports.md).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 __all__ = ["selected_assets", "selected_checks"]
 
-#: With this in its metadata Dagster passes an output on and records no materialization for it.
+#: An output with this metadata is passed to downstream steps without a materialization event.
 _UNCHANGED = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 
 
@@ -33,24 +33,24 @@ def selected_assets(
     results: Iterable[MaterializeResult[None]],
     *,
     changed: Collection[AssetKey],
-    is_read: bool,
+    has_downstream: bool,
 ) -> Iterator[MaterializeResult[None]]:
-    """Results of the selected assets, in their order.
+    """Results of the selected assets, in order. Other changed assets are logged.
 
     Args:
         context: of the step.
-        results: of every asset of the step, and of others that it changed.
+        results: of all assets of the step, and of other assets that it changed.
         changed: assets that the step changed.
-        is_read: whether later steps wait for assets of this one: Dagster would skip them without a result.
+        has_downstream: whether later steps depend on these assets. Dagster would skip them without a result.
     """
     selected = set(context.selected_asset_keys)
-    is_asked_for = is_reserved_asset_job_name(context.job_name)
+    is_ad_hoc = is_reserved_asset_job_name(context.job_name)
     for result in results:
         key = result.asset_key
-        assert key is not None  # a step of several assets names each
-        if key in selected and (is_asked_for or key in changed):
+        assert key is not None  # every result of a multi-asset step names its asset
+        if key in selected and (is_ad_hoc or key in changed):
             yield result
-        elif key in selected and is_read:
+        elif key in selected and has_downstream:
             yield MaterializeResult(asset_key=key, metadata=_UNCHANGED)
         elif key in changed:
             tags = {DATA_VERSION_TAG: result.data_version.value} if result.data_version else None
@@ -60,16 +60,16 @@ def selected_assets(
 def selected_checks(
     context: OpExecutionContext, results: Iterable[AssetCheckResult], *, is_logged: bool
 ) -> Iterator[AssetCheckResult]:
-    """Results of the selected checks, in their order.
+    """Results of the selected checks, in order.
 
     Args:
         context: of the step.
-        results: of every check of the step that was evaluated.
-        is_logged: whether the others were evaluated anew, and are logged.
+        results: of all checks of the step that were evaluated.
+        is_logged: whether results outside the selection are logged, because they are new.
     """
     selected = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     for result in results:
-        assert result.asset_key is not None  # a step of several assets names each
+        assert result.asset_key is not None  # every result of a multi-asset step names its asset
         assert result.check_name is not None
         if (result.asset_key, result.check_name) in selected:
             yield result
@@ -81,4 +81,4 @@ def selected_checks(
                 metadata=result.metadata,
                 severity=result.severity,
             )
-            context.log_event(evaluated)  # type: ignore[arg-type]  # taken, though its type does not say so
+            context.log_event(evaluated)  # type: ignore[arg-type]  # accepted, though the annotation excludes it

@@ -1,4 +1,5 @@
-"""Staging tables of a source: one step a pass, `<source>/<table>` for each table it fills, and when these are read."""
+"""Staging tables of a source: one step per stream, one asset `<source>/<table>` per table, and the jobs that sync
+them."""
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,75 +24,75 @@ from ingestion.registry import NAMES
 from ingestion.sync.connector import SourceConnector
 from ingestion.sync.streams import Stream
 from orchestration.assets.selection import selected_assets, selected_checks
-from orchestration.engine.interrupts import plain_failures
-from orchestration.pipeline.sync import PassOutcome
+from orchestration.engine.interrupts import expected_errors_as_failures
+from orchestration.pipeline.sync import SyncOutcome
 
-__all__ = ["CHECK", "FetchJob", "Staging", "stagings"]
+__all__ = ["EXTRACTION_COMPLETE", "StagingAssets", "SyncJob", "staging_assets"]
 
-#: The check of each pass: whether everything that was due has been read.
-CHECK = "everything_read"
-#: More passes than a source has: those of one source come before those of the next.
-_PLACES = 1000
+#: The check of each stream: whether all due work items were extracted.
+EXTRACTION_COMPLETE = "extraction_complete"
+#: An upper bound, which orders all streams of a source before those of the next source.
+_MAX_STREAMS = 1000
 
 
 @dataclass(frozen=True)
-class FetchJob:
-    """A job that only fetches, and when it runs.
+class SyncJob:
+    """A job that only syncs streams, and its schedule.
 
     Args:
-        name: its name, different from that of every other job and every step (`<source>_<pass>`).
-        description: what it reads.
+        name: its name, different from those of all other jobs and steps (`<source>_<stream>`).
+        description: the data that it syncs.
         schedule: name of its schedule.
-        cron: when it runs.
-        passes: names of the passes that it does.
+        cron: cron expression of the schedule.
+        streams: names of the streams.
     """
 
     name: str
     description: str
     schedule: str
     cron: str
-    passes: tuple[str, ...]
+    streams: tuple[str, ...]
 
 
-class Staging:
+class StagingAssets:
     """The staging tables of a source as assets.
 
     Args:
         reader: the source.
-        after: passes that choose from what others loaded in the same run, and these others, by name.
-        jobs: what is fetched on a schedule.
+        depends_on: by stream, the streams whose tables it selects work items from.
+        jobs: scheduled syncs.
     """
 
     def __init__(
-        self, reader: SourceConnector, *, after: Mapping[str, Sequence[str]], jobs: Sequence[FetchJob]
+        self, reader: SourceConnector, *, depends_on: Mapping[str, Sequence[str]], jobs: Sequence[SyncJob]
     ) -> None:
         self.reader = reader
         self.name = reader.source.name
         self.jobs = jobs
-        self._after = after
+        self._depends_on = depends_on
         self._tables = reader.tables_by_stream()
-        #: One definition a pass, in the order of a run.
+        #: One definition per stream, in the order of a run.
         self.assets = [self._assets_of(definition) for definition in reader.streams]
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """Names of the passes, in the order of a run."""
+    def streams(self) -> tuple[str, ...]:
+        """Names of the streams, in the order of a run."""
         return tuple(self._tables)
 
     def key(self, table: str) -> AssetKey:
         """Asset of a staging table."""
         return AssetKey([self.name, table])
 
-    def keys_of(self, *passes: str) -> list[AssetKey]:
-        """Assets that passes fill."""
-        return [self.key(table.name) for name in passes for table in self._tables[name]]
+    def keys_of(self, *streams: str) -> list[AssetKey]:
+        """Assets that streams load."""
+        return [self.key(table.name) for name in streams for table in self._tables[name]]
 
     def _assets_of(self, definition: Stream) -> AssetsDefinition:
-        """The step of a pass."""
+        """The step of a stream."""
         name = self.name
-        place = NAMES.index(name) * _PLACES + self.passes.index(definition.name)
+        position = NAMES.index(name) * _MAX_STREAMS + self.streams.index(definition.name)
         keys = self.keys_of(definition.name)
-        upstream = [self.key(table) for table in self._after.get(definition.name, ())]
+        upstream = [self.key(table) for table in self._depends_on.get(definition.name, ())]
         specs = [
             AssetSpec(key, description=table.description, deps=upstream, group_name=name, kinds={"postgres"})
             for key, table in zip(keys, self._tables[definition.name], strict=True)
@@ -100,45 +101,47 @@ class Staging:
         @multi_asset(
             name=f"{name}_{definition.name}",
             specs=specs,
-            check_specs=[AssetCheckSpec(CHECK, asset=keys[0], description="Everything that was due has been read.")],
+            check_specs=[
+                AssetCheckSpec(EXTRACTION_COMPLETE, asset=keys[0], description="All due work items were extracted.")
+            ],
             required_resource_keys={name},
-            # Among steps that may run, the order of a run's passes decides.
-            op_tags={"dagster/priority": str(-place)},
+            # Steps that are ready run in the order of the streams.
+            op_tags={"dagster/priority": str(-position)},
             retry_policy=RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL),
-            # One step of a source at a time, whatever the number of runs: its limits hold for an address or a key.
+            # One step per source at a time, across runs: rate limits apply to an address or a key.
             pool=name,
-            # A pass fills its tables together, whichever of them is selected.
+            # A sync loads all tables of the stream, whichever of them are selected.
             can_subset=True,
         )
-        def fetch(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
-            with plain_failures():
+        def sync(context: OpExecutionContext) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+            with expected_errors_as_failures():
                 outcome = getattr(context.resources, name).run(definition)
                 changed = {self.key(table): rows for table, rows in outcome.loaded.changed.items()}
-                # A load takes whatever is landed of the source, also for tables of other passes.
+                # A load includes all pending files of the source, also those of other streams.
                 loaded = [
                     MaterializeResult[None](asset_key=key, metadata=_metadata(outcome, changed.get(key, 0)))
                     for key in dict.fromkeys([*keys, *changed])
                 ]
-                yield from selected_assets(context, loaded, changed=changed, is_read=True)
+                yield from selected_assets(context, loaded, changed=changed, has_downstream=True)
                 checked = AssetCheckResult(
                     asset_key=keys[0],
-                    check_name=CHECK,
+                    check_name=EXTRACTION_COMPLETE,
                     passed=not outcome.failures,
                     severity=AssetCheckSeverity.ERROR,
                     metadata={"failures": MetadataValue.md("\n".join(f"- {line}" for line in outcome.failures))},
                 )
                 yield from selected_checks(context, [checked], is_logged=True)
 
-        return fetch
+        return sync
 
 
-def stagings() -> dict[str, Staging]:
+def staging_assets() -> dict[str, StagingAssets]:
     """The staging tables of every source, by its name."""
     return {name: importlib.import_module(f"orchestration.assets.{name}").STAGING for name in NAMES}
 
 
-def _metadata(outcome: PassOutcome, changed: int) -> dict[str, MetadataValue]:
-    """Rows of a table that were changed, and counts and window of the pass."""
+def _metadata(outcome: SyncOutcome, changed: int) -> dict[str, MetadataValue]:
+    """Changed rows of a table, and counts and time window of the sync."""
     report, loaded = outcome.report, outcome.loaded
     counts = {
         "rows changed": changed,
@@ -155,5 +158,5 @@ def _metadata(outcome: PassOutcome, changed: int) -> dict[str, MetadataValue]:
     window = {"observed from": outcome.started_at, "observed to": outcome.ended_at}
     return {
         **{name: MetadataValue.int(count) for name, count in counts.items()},
-        **{name: MetadataValue.timestamp(moment) for name, moment in window.items()},
+        **{name: MetadataValue.timestamp(timestamp) for name, timestamp in window.items()},
     }

@@ -1,4 +1,4 @@
-"""`ladder connection`: a login to the warehouse, in the form in which another program takes it."""
+"""`ladder connection`: connection details of a login, in the format of another program."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ __all__ = ["Login", "show_connection"]
 
 Login = Literal["analyst", "transform", "ingest", "serving"]
 
-#: The login that builds what readers see is for `ladder` alone: a person who transforms has the developer's.
+#: `transform` shows the developer's login: the one that builds the published marts is for `ladder` only.
 _ROLES: dict[Login, LoginRole] = {
     "analyst": "analyst",
     "transform": "developer",
     "ingest": "ingest",
     "serving": "serving",
 }
-_WORK: dict[Login, str] = {
-    "analyst": "reads the schema marts, changes nothing",
-    "transform": "builds models in a schema of its own, reads everything that models read",
-    "ingest": "loads staging tables and keeps the books in ops",
+_PURPOSES: dict[Login, str] = {
+    "analyst": "reads the schema marts and changes nothing",
+    "transform": "builds models in its own schema, and reads all tables that models read",
+    "ingest": "loads staging tables and writes the load ledger in ops",
     "serving": "reads the schema marts for the API",
 }
 
 
 def show_connection(login: Login, form: Form | None, *, password: bool | None, keep: bool) -> None:
-    """Write a login, after a look whether it works.
+    """Show the connection details of a login, after a test connection.
 
     Args:
-        login: whose.
-        form: one line (or lines) for another program, or None for people.
-        password: whether the password is written; None: in a form for programs, unless it would show on a terminal.
-        keep: whether the embedded server is kept up until Ctrl-C.
+        login: the login.
+        form: format for another program; None for a description.
+        password: whether the password is included; by default in formats for programs, unless the output is a terminal.
+        keep: whether the embedded server keeps running until Ctrl-C.
 
     Raises:
-        ConfigurationError: a server that is not ours is to be kept up, or the form cannot say the login.
+        ConfigurationError: `keep` with an external server, or a login that the format cannot express.
         DatabaseError: the warehouse was never set up from this home, or the server cannot be reached.
     """
     settings = load_settings()
     if keep and settings.database_url is not None:
-        raise ConfigurationError("LADDER_DATABASE_URL names a server that is not ours to keep up", "leave out --keep")
+        raise ConfigurationError("--keep is for the embedded server, and LADDER_DATABASE_URL is set", "omit --keep")
     was_up = find_running(settings, redis=False) is not None
     with suppress(KeyboardInterrupt) if keep else nullcontext(), running(settings, redis=False) as servers:
         url = role_url(settings, servers.database_url, _ROLES[login])
@@ -61,18 +61,18 @@ def show_connection(login: Login, form: Form | None, *, password: bool | None, k
         else:
             sys.stdout.write(_render(settings, servers, login, form, url, with_password=is_shown))
             if not is_shown:
-                _say("the password is left out; --password writes it")
+                _note("the password is omitted; --password includes it")
         sys.stdout.flush()
         if keep:
-            _say("PostgreSQL is up until Ctrl-C")
+            _note("PostgreSQL runs until Ctrl-C")
             with rotating_logs(settings.home):
                 signal.pause()
         elif not was_up:
-            _say("PostgreSQL stops with this command; `ladder up`, or --keep, keeps it up")
+            _note("PostgreSQL stops with this command; `ladder up` or --keep keeps it running")
 
 
 def _render(settings: Settings, servers: Servers, login: Login, form: Form, url: str, *, with_password: bool) -> str:
-    """The login in a form; in that of variables, what dbt needs besides the connection too."""
+    """The connection in a format. The variables of `transform` include those that dbt needs."""
     if login != "transform" or form != "env":
         return render_connection(url, form, with_password=with_password)
     from orchestration.dbt.environment import developer_environment
@@ -83,20 +83,20 @@ def _render(settings: Settings, servers: Servers, login: Login, form: Form, url:
     return render_variables(variables)
 
 
-def _say(line: str) -> None:
+def _note(line: str) -> None:
     errors.print(line)
 
 
 def _show(settings: Settings, login: Login, url: str, *, with_password: bool) -> None:
     found = connection_parameters(url)
-    kept = f"kept in {secrets_path(settings)}, shown by --password"
+    stored = f"stored in {secrets_path(settings)}, shown by --password"
     lines = {
-        "login": f"{found['user']}, which {_WORK[login]}",
+        "login": f"{found['user']}, which {_PURPOSES[login]}",
         "host": found.get("host", ""),
         "port": found.get("port", ""),
         "database": found.get("dbname", ""),
         "user": found["user"],
-        "password": found["password"] if with_password else kept,
+        "password": found["password"] if with_password else stored,
         "url": render_connection(url, "url", with_password=with_password).strip(),
     }
     for name, value in lines.items():

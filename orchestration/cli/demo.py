@@ -1,4 +1,4 @@
-"""`ladder demo`: the whole warehouse over simulated sources, shown through its API."""
+"""`ladder demo`: runs the whole warehouse on simulated sources and shows responses of its API."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import typer
 
-from orchestration.cli.run import do_run
-from orchestration.cli.simulation import Simulation, days_shown, remember_days
+from orchestration.cli.run import execute_run
+from orchestration.cli.simulation import Simulation, days_shown, record_days
 from orchestration.cli.terminal import RunView, console, errors, table, warn
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker.client import Run
@@ -29,41 +29,41 @@ __all__ = ["run_demo"]
 _BARS = "▁▂▃▄▅▆▇█"
 _LADDER = "dota2_rank_tier"
 _TIMEOUT_S = 30.0
-#: Below this a hero's win rate says next to nothing.
+#: With fewer matches a win rate is mostly noise.
 _ENOUGH_MATCHES = 10
 
 
 def run_demo(players: int, simulated: Simulation) -> None:
-    """Run the pipeline on the demo's own home and show what the API answers; each further run is a day later.
+    """Run the pipeline in the demo's own home and show responses of the API. Each further run is one day later.
 
     Args:
-        players: how many to track of OpenDota; a quarter as many are of FACEIT.
+        players: number of tracked players of OpenDota; a quarter as many are tracked of FACEIT.
         simulated: the simulated sources.
 
     Raises:
-        LadderError: something did not start.
+        LadderError: a process did not start.
     """
     home = load_settings().home / "demo"
     days = days_shown(home)
     started = time.monotonic()
     with errors.status("building a simulated world"):
         simulated.advance(days)
-    remember_days(home, days)
-    _become(home, simulated.environment)
+    record_days(home, days)
+    _use_demo_environment(home, simulated.environment)
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
         tracked = _track(warehouse, simulated, players)
         view = RunView()
         errors.print(f"simulated sources, day {days + 1}: {tracked}, home {home}")
         with view.shown():
-            done = do_run(settings, Run(), view)
+            done = execute_run(settings, Run(), view)
         if done.is_cancelled:
             raise KeyboardInterrupt
         for line in dict.fromkeys([*view.failures, *done.errors]):
             warn(line)
         if not done.is_ok:
             raise typer.Exit(1)
-        remember_days(home, days + 1)
+        record_days(home, days + 1)
         errors.print(
             f"pipeline: {time.monotonic() - started:.1f} s, {view.requests} requests, {view.changed} rows changed",
         )
@@ -75,19 +75,19 @@ def run_demo(players: int, simulated: Simulation) -> None:
     _suggest(home)
 
 
-def _become(home: Path, environment: Mapping[str, str]) -> None:
-    """Leave everything that the environment says of a real warehouse behind."""
+def _use_demo_environment(home: Path, environment: Mapping[str, str]) -> None:
+    """Replace all `LADDER_*` variables, which may belong to a real warehouse."""
     for name in [name for name in os.environ if name.startswith("LADDER_")]:
         del os.environ[name]
     os.environ.update(environment, LADDER_HOME=str(home))
 
 
 def _track(warehouse: Warehouse, simulated: Simulation, players: int) -> str:
-    """Track players of each source; says how many."""
-    wanted = {"opendota": ("players", players), "faceit": ("faceit/players", max(1, players // 4))}
+    """Track players of each source, and return their numbers as text."""
+    counts_by_source = {"opendota": ("players", players), "faceit": ("faceit/players", max(1, players // 4))}
     counts = []
     with connect(warehouse.url("ingest")) as connection:
-        for source, (name, count) in wanted.items():
+        for source, (name, count) in counts_by_source.items():
             found = httpx.get(simulated.control(name), params={"count": count}, timeout=_TIMEOUT_S).json()
             state.track(connection, source, "player", [str(player) for player in found])
             counts.append(f"{len(found)} players of {source}")
@@ -96,7 +96,7 @@ def _track(warehouse: Warehouse, simulated: Simulation, players: int) -> str:
 
 def _show(client: httpx.Client) -> None:
     board = _get(client, "/leaderboards/dota2_win_rate", limit=10)
-    console.print("\nLeaderboard: players by the lower end of their win rate's 95% interval", style="bold")
+    console.print("\nLeaderboard: players by the lower bound of their win rate's 95% interval", style="bold")
     shown = table(
         ["rank", "player", "matches", "won", "win rate", "score"],
         numbers=["rank", "matches", "won", "win rate", "score"],
@@ -118,7 +118,7 @@ def _show(client: httpx.Client) -> None:
 
 
 def _show_progression(client: httpx.Client, board: Sequence[dict[str, Any]]) -> None:
-    """The rank of the best player who has one."""
+    """The rank of the first player on the board who has one."""
     for player in board:
         rows = _get(client, f"/players/dota2/{player['player_id']}/rank-progression", ladder=_LADDER)
         values = [row["rank_value"] for row in rows if row["rank_value"] is not None]
@@ -155,7 +155,7 @@ def _show_trends(client: httpx.Client) -> None:
 
 
 def _show_elos(client: httpx.Client) -> None:
-    console.print("\ncs2 on FACEIT: players by elo, and what their matches say", style="bold")
+    console.print("\ncs2 on FACEIT: players by elo, with their results", style="bold")
     shown = table(
         ["rank", "player", "elo", "matches", "won", "win rate"], numbers=["rank", "elo", "matches", "won", "win rate"]
     )
@@ -172,17 +172,19 @@ def _show_elos(client: httpx.Client) -> None:
 
 
 def _get(client: httpx.Client, path: str, **query: Any) -> list[dict[str, Any]]:
-    answer = client.get(path, params=query)
-    if answer.status_code != 200:
-        raise LadderError(f"the API answers {answer.status_code} to {path}: {answer.text[:200]}", "see logs/api.log")
-    rows: list[dict[str, Any]] = answer.json()["data"]
+    response = client.get(path, params=query)
+    if response.status_code != 200:
+        raise LadderError(
+            f"the API responded with {response.status_code} to {path}: {response.text[:200]}", "see logs/api.log"
+        )
+    rows: list[dict[str, Any]] = response.json()["data"]
     return rows
 
 
 def _sparkline(values: Sequence[float], width: int = 60) -> str:
-    """Values as bars, evenly thinned to a width."""
+    """Values as bars, evenly sampled to a width."""
     step = max(1.0, len(values) / width)
-    shown = [values[int(place * step)] for place in range(min(width, len(values)))]
+    shown = [values[int(position * step)] for position in range(min(width, len(values)))]
     low, high = min(shown), max(shown)
     span = (high - low) or 1
     return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in shown)
@@ -193,16 +195,16 @@ def _percent(value: float | None) -> str:
 
 
 def _suggest(home: Path) -> None:
-    ladder = "ladder" if shutil.which("ladder") else _near(Path(sys.argv[0]))
-    place = f"LADDER_HOME={_near(home)}"
-    console.print("\nWhat to try next", style="bold")
-    console.print(f"  {ladder} demo  # a day later: incremental")
+    ladder = "ladder" if shutil.which("ladder") else _relative(Path(sys.argv[0]))
+    variable = f"LADDER_HOME={_relative(home)}"
+    console.print("\nNext steps", style="bold")
+    console.print(f"  {ladder} demo  # one day later, incremental")
     for command in ('query "table player_win_rates"', "status", "psql", "up"):
-        console.print(f"  {place} {ladder} {command}")
+        console.print(f"  {variable} {ladder} {command}")
     console.print(f"  {ladder} track opendota player 101695162 && {ladder} run  # the real OpenDota")
 
 
-def _near(path: Path) -> str:
-    """A path from here, where it is below here."""
-    near = os.path.relpath(path)
-    return str(path) if near.startswith("..") else near
+def _relative(path: Path) -> str:
+    """A path relative to the working directory, if it is inside of it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

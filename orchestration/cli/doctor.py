@@ -1,4 +1,4 @@
-"""`ladder doctor`: one line for each thing that is needed, with the next step where it is not right."""
+"""`ladder doctor`: one line per check, with the next step if it fails."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ingestion.registry import connectors
 from ingestion.sync.connector import SourceConnector
 from ingestion.sync.worlds import resolve_settings
 from orchestration.cli.terminal import console
-from orchestration.processes.part_states import describe, read_states
 from orchestration.processes.schedules_lock import is_held
+from orchestration.processes.status_file import describe, read_status
 from orchestration.warehouse_access import SOURCES, Warehouse, open_warehouse
 from warehouse.core.errors import (
     ConfigurationError,
@@ -40,19 +40,20 @@ from warehouse.embedded import find_stopped
 from warehouse.publication.damage import damaged_marts
 from warehouse.publication.generations import current_generation
 
-__all__ = ["examine"]
+__all__ = ["run_checks"]
 
-_LEAST_FREE_BYTES = 1 << 30
+_MIN_FREE_BYTES = 1 << 30
 _UPSTREAM_TIMEOUT_S = 10.0
-_VALUES_SHOWN = 60
+_LONGEST_REASON = 60
 
-Look = Callable[[], str]
+#: Returns its result in one line, or raises a LadderError.
+Check = Callable[[], str]
 
 
-def examine() -> int:
-    """Look at everything, whatever fails on the way; 1 when something is not right."""
+def run_checks() -> int:
+    """Run all checks, also after failures; returns 1 if a check has failed."""
     settings = load_settings()
-    problems = 0
+    failed = 0
     with ExitStack() as stack:
         opened: list[Warehouse] = []
 
@@ -60,25 +61,27 @@ def examine() -> int:
             opened.append(stack.enter_context(open_warehouse(settings)))
             return _describe_servers(opened[0])
 
-        looks = [("home", lambda: _home(settings)), ("disk", lambda: _disk(settings))]
-        with suppress(OSError):  # what is wrong with the home is found by its own look
+        checks = [("home", lambda: _home(settings)), ("disk", lambda: _disk(settings))]
+        with suppress(OSError):  # the check of the home reports it
             if is_held(settings.home):
-                # Before the servers are opened, which starts those that are down.
-                looks.append(("parts", lambda: _parts(settings)))
-        looks.append(("servers", servers))
-        for name, look in looks:
-            problems += _report(name, look)
-        for name, look in _looks_at_upstream(settings, opened[0] if opened else None):
-            problems += _report(name, look)
-        for name, look in _looks_inside(opened[0]) if opened else []:
-            problems += _report(name, look)
-    console.print("everything is well" if not problems else f"{problems} of these need a look")
-    return 1 if problems else 0
+                # Before the check of the servers, which starts those that are down.
+                checks.append(("parts", lambda: _parts(settings)))
+        checks.append(("servers", servers))
+        for name, check in checks:
+            failed += _report(name, check)
+        for name, check in _upstream_checks(settings, opened[0] if opened else None):
+            failed += _report(name, check)
+        for name, check in _warehouse_checks(opened[0]) if opened else []:
+            failed += _report(name, check)
+    summary = "1 check failed" if failed == 1 else f"{failed} checks failed"
+    console.print(summary if failed else "all checks passed")
+    return 1 if failed else 0
 
 
-def _report(name: str, look: Look) -> int:
+def _report(name: str, check: Check) -> int:
+    """Print the result of a check; returns 1 if it failed."""
     try:
-        console.print(f"ok       {name}: {look()}")
+        console.print(f"ok       {name}: {check()}")
     except LadderError as error:
         console.print(f"problem  {name}: {error}")
         return 1
@@ -88,24 +91,24 @@ def _report(name: str, look: Look) -> int:
 def _home(settings: Settings) -> str:
     create_home(settings.home)
     if not os.access(settings.home, os.R_OK | os.W_OK | os.X_OK):
-        raise ConfigurationError(f"no right to write {settings.home}", "set LADDER_HOME to a directory of your own")
+        raise ConfigurationError(f"{settings.home} is not writable", "set LADDER_HOME to a directory of your own")
     version = metadata.version("ladderhouse")
-    return f"{settings.home} can be written; ladderhouse {version}, dagster {metadata.version('dagster')}, dbt " + (
+    return f"{settings.home} is writable; ladderhouse {version}, dagster {metadata.version('dagster')}, dbt " + (
         metadata.version("dbt-core")
     )
 
 
 def _parts(settings: Settings) -> str:
-    """Whether everything runs that the command which runs the schedules has started."""
-    states = read_states(settings.home)
-    lines = [f"{part.name} is {describe(part)}" for part in states.troubled] if states is not None else []
-    named = {part.name for part in states.troubled} if states is not None else set()
+    """Status of the parts that `ladder up` or `dagster dev` has started."""
+    status = read_status(settings.home)
+    lines = [f"{part.name} is {describe(part)}" for part in status.not_up] if status is not None else []
+    named = {part.name for part in status.not_up} if status is not None else set()
     lines += [
-        f"{product} was not running, and is started now" for product in find_stopped(settings) if product not in named
+        f"{product} was not running and has been started" for product in find_stopped(settings) if product not in named
     ]
     if lines:
-        raise LadderError("; ".join(lines), "look again in a minute, and at the log of what is still down")
-    return "`ladder up` says that all are up" if states is not None else "the embedded servers run"
+        raise LadderError("; ".join(lines), "check again in a minute, and read the logs of parts that are still down")
+    return "all parts of `ladder up` are up" if status is not None else "the embedded servers run"
 
 
 def _no_right(path: Path, error: OSError) -> ConfigurationError:
@@ -115,34 +118,34 @@ def _no_right(path: Path, error: OSError) -> ConfigurationError:
 
 
 def _disk(settings: Settings) -> str:
-    place = settings.lake_path
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if free < _LEAST_FREE_BYTES:
-        raise LakeError(f"only {free >> 20} MiB left at {place}", "free some space, or move LADDER_HOME")
-    return f"{free >> 30} GiB free at {place}"
+    path = settings.lake_path
+    while not path.exists():
+        path = path.parent
+    free = shutil.disk_usage(path).free
+    if free < _MIN_FREE_BYTES:
+        raise LakeError(f"only {free >> 20} MiB left at {path}", "free some space, or move LADDER_HOME")
+    return f"{free >> 30} GiB free at {path}"
 
 
 def _describe_servers(warehouse: Warehouse) -> str:
     import redis
 
     with connect(warehouse.servers.database_url) as connection:
-        database = f"PostgreSQL {connection.info.server_version // 10000} at {_place(connection)}"
+        database = f"PostgreSQL {connection.info.server_version // 10000} at {_address(connection)}"
     try:
         with redis.Redis.from_url(warehouse.servers.redis_url, socket_timeout=5) as client:
-            facts = client.info("server")
+            info = client.info("server")
     except redis.RedisError as error:
-        raise ConfigurationError(f"Redis does not answer: {error}", connection_hint("valkey")) from None
-    product = "Valkey" if "valkey_version" in facts else "Redis"
-    return f"{database}, {product} {facts.get('valkey_version', facts['redis_version'])}"
+        raise ConfigurationError(f"Redis does not respond: {error}", connection_hint("valkey")) from None
+    product = "Valkey" if "valkey_version" in info else "Redis"
+    return f"{database}, {product} {info.get('valkey_version', info['redis_version'])}"
 
 
-def _place(connection: psycopg.Connection) -> str:
+def _address(connection: psycopg.Connection) -> str:
     return f"{connection.info.host}:{connection.info.port}/{connection.info.dbname}"
 
 
-def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
+def _warehouse_checks(warehouse: Warehouse) -> Iterator[tuple[str, Check]]:
     for role in LOGIN_ROLES:
 
         def log_in(role: str = role) -> str:
@@ -156,7 +159,7 @@ def _looks_inside(warehouse: Warehouse) -> Iterator[tuple[str, Look]]:
 
 
 def _rights(connection: psycopg.Connection, role: str) -> str:
-    """Whether a role may do its work, and a reader of marts nothing else."""
+    """Whether a role has the rights that it needs, and a reader of marts no others."""
     reads_marts_alone = (
         "has_schema_privilege('marts', 'USAGE') AND NOT EXISTS "
         "(SELECT FROM pg_namespace WHERE nspname = ANY(%s) AND has_schema_privilege(oid, 'USAGE'))"
@@ -173,17 +176,17 @@ def _rights(connection: psycopg.Connection, role: str) -> str:
     row = connection.execute(f"SELECT {needed}".encode(), values).fetchone()
     if row is None or not row[0]:
         raise DatabaseError(
-            "its grants are not as they should be",
+            "its grants are not those of this version",
             "let the owner of the database run `ladder run`, which restores them",
         )
-    return "logs in, with the rights that it needs"
+    return "can log in and has the rights that it needs"
 
 
 def _limits(warehouse: Warehouse) -> str:
     if warehouse.restored:
         raise DatabaseError(
-            "; ".join(warehouse.restored) + "; it has been set back",
-            "find out who did it where it was not you, e.g. by changing the password of your own login",
+            "; ".join(warehouse.restored) + "; restored",
+            "if you did not change it yourself, e.g. the password of your own login, find out who did",
         )
     with connect(warehouse.servers.database_url) as connection:
         missing = missing_limits(connection, role_suffix(warehouse.settings) or "")
@@ -200,13 +203,13 @@ def _lake(warehouse: Warehouse) -> str:
             missing += not (warehouse.lake.root / path).exists()
     if missing:
         raise LakeError(
-            f"{missing} of {files} loaded files are not at {warehouse.lake.root}",
+            f"{missing} of {files} loaded files are missing at {warehouse.lake.root}",
             "check LADDER_HOME and LADDER_LAKE_URL, or restore the files",
         )
     for source in SOURCES:
         for path in warehouse.lake.files(source)[-1:]:
             next(iter(warehouse.lake.read(path)), None)
-    return f"{files} loaded files at {warehouse.lake.root}, the newest can be read"
+    return f"{files} loaded files at {warehouse.lake.root}, the newest are readable"
 
 
 def _marts(warehouse: Warehouse) -> str:
@@ -215,56 +218,55 @@ def _marts(warehouse: Warehouse) -> str:
         damaged = damaged_marts(connection)
     if damaged:
         raise PublicationError("; ".join(mart.message for mart in damaged), "run `ladder publish --repair`")
-    return f"generation {live.generation} is as it was published" if live else "nothing is published yet"
+    return f"generation {live.generation} is undamaged" if live else "nothing is published yet"
 
 
-def _looks_at_upstream(settings: Settings, warehouse: Warehouse | None) -> Iterator[tuple[str, Look]]:
+def _upstream_checks(settings: Settings, warehouse: Warehouse | None) -> Iterator[tuple[str, Check]]:
     for reader in connectors().values():
         upstream = reader.upstream(settings)
 
-        def look(reader: SourceConnector = reader, upstream: Upstream = upstream) -> str:
+        def check(reader: SourceConnector = reader, upstream: Upstream = upstream) -> str:
             if not reader.is_readable(settings):
-                return f"it needs a key; runs leave it out until {upstream.variable_prefix}_KEY is set"
+                return f"it needs a key; runs skip it until {upstream.variable_prefix}_KEY is set"
             if warehouse is None:
-                return f"not requested: of which world {upstream.url} must be is recorded in the database"
-            there = reader.upstream(
+                return f"not requested: the database records the world that {upstream.url} must belong to"
+            address = reader.upstream(
                 asyncio.run(resolve_settings(reader, settings, warehouse.url("ingest"), warehouse.lake))
             )
-            asyncio.run(_take_turn(reader, warehouse))
-            return _ask(there, reader.probe_path)
+            asyncio.run(_acquire_request_slot(reader, warehouse))
+            return _request(address, reader.probe_path)
 
-        yield upstream.name, look
+        yield upstream.name, check
 
 
-async def _take_turn(reader: SourceConnector, warehouse: Warehouse) -> None:
-    """Wait until a request may be made beside those of runs."""
+async def _acquire_request_slot(reader: SourceConnector, warehouse: Warehouse) -> None:
+    """Wait until the rate limit that runs share allows a request."""
     limiting = reader.limiter(warehouse.url("ingest"), reader.upstream(warehouse.settings), SystemClock())
     async with limiting as limiter, limiter.acquire():
         pass
 
 
-def _ask(upstream: Upstream, path: str) -> str:
-    """Whether a source answers, with the key where there is one."""
+def _request(upstream: Upstream, path: str) -> str:
+    """Request a path of a source, with the key if there is one; returns the result in one line."""
     key = upstream.key.get_secret_value() if upstream.key else ""
     if key and (not key.isascii() or not key.isprintable() or " " in key):
         raise ConfigurationError(
-            f"{upstream.variable_prefix}_KEY holds characters that no key has", "copy the key again"
+            f"{upstream.variable_prefix}_KEY contains characters that are invalid in a key", "copy the key again"
         )
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        answer = httpx.get(f"{upstream.url}{path}", timeout=_UPSTREAM_TIMEOUT_S, headers=headers)
+        response = httpx.get(f"{upstream.url}{path}", timeout=_UPSTREAM_TIMEOUT_S, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UpstreamError(
-            f"{upstream.url} does not answer: {str(error)[:_VALUES_SHOWN]}",
+            f"{upstream.url} does not respond: {str(error)[:_LONGEST_REASON]}",
             f"check {upstream.variable_prefix}_URL and the network; stored data serves meanwhile",
         ) from None
-    if answer.status_code == 429:
-        return f"{upstream.url} answers, its limit is spent for now"
-    if 300 <= answer.status_code < 500:
-        raise refusal_error(
-            upstream, RefusedResponse(path, answer.status_code, answer.headers, answer.content), has_succeeded=False
-        )
-    if answer.status_code != 200:
-        reason = " ".join(answer.text.split())[:_VALUES_SHOWN]
-        raise UpstreamError(f"{upstream.url} answers {answer.status_code}: {reason}", "run again later")
-    return f"{upstream.url} answers, {'with' if key else 'without'} a key"
+    if response.status_code == 429:
+        return f"{upstream.url} responds, and its rate limit is spent for now"
+    if 300 <= response.status_code < 500:
+        refused = RefusedResponse(path, response.status_code, response.headers, response.content)
+        raise refusal_error(upstream, refused, has_succeeded=False)
+    if response.status_code != 200:
+        reason = " ".join(response.text.split())[:_LONGEST_REASON]
+        raise UpstreamError(f"{upstream.url} responded with {response.status_code}: {reason}", "run again later")
+    return f"{upstream.url} responds, {'with' if key else 'without'} a key"

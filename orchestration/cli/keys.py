@@ -1,4 +1,4 @@
-"""`ladder keys`: who may read the API."""
+"""`ladder keys`: creates, lists and revokes keys of the API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from warehouse.ops.api_keys import SCOPES, ApiKey, create_key, list_keys, revoke
 
 __all__ = ["make_key", "revoke", "show_keys"]
 
-_WIDE = 200
+_PIPE_WIDTH = 200
 
 
 def make_key(
@@ -31,28 +31,28 @@ def make_key(
     expires_in_days: int | None,
     to: Path | None = None,
 ) -> None:
-    """Make a key and write it, alone, to standard output or a new file: it is shown nowhere else and never again.
+    """Create a key and write it to standard output or a new file. It cannot be shown again.
 
     Args:
-        name: whose it is, or what for.
-        scopes: what it may read beside what is public.
-        requests: a limit of its own, a minute.
-        rows: a limit of its own, a minute.
-        expires_in_days: when it ends by itself.
-        to: a file for the user alone, made before the key is; None for standard output.
+        name: its user or purpose.
+        scopes: scopes in addition to public data.
+        requests: limit of requests per minute; None for the default.
+        rows: limit of rows per minute; None for the default.
+        expires_in_days: days until it expires; None for no expiry.
+        to: a new file that only the user can read, created before the key; None for standard output.
 
     Raises:
-        ConfigurationError: the name is taken, or is none; or the file is there already, or cannot be made.
+        ConfigurationError: the name is taken or invalid, or the file exists or cannot be created.
     """
     with _written_to(to) as stream:
         stream.write(f"{_make_key(name, scopes, requests, rows, expires_in_days)}\n")
     place = f"is in {to}" if to else "has to be stored now"
-    errors.print(f"the key of {name} {place}: it is shown nowhere else, and never again")
+    errors.print(f"the key of {name} {place}: it is not shown again")
 
 
 @contextmanager
 def _written_to(path: Path | None) -> Iterator[TextIO]:
-    """Standard output, or a new file, which goes again where nothing could be written."""
+    """Standard output, or a new file, which is deleted if the block fails."""
     if path is None:
         yield sys.stdout
         return
@@ -77,22 +77,22 @@ def _make_key(
             requests_per_minute=requests,
             rows_per_minute=rows,
             expires_at=expires_at,
-            by=_who(),
+            by=_username(),
         )
 
 
 def show_keys(*, revoked: bool, as_json: bool) -> None:
-    """Show keys, the newest first."""
+    """Show keys, newest first."""
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.servers.database_url) as admin:
         found = [key for key in list_keys(admin) if revoked or key.revoked_at is None]
     if as_json:
         write_json(found)
         return
     if not found:
-        console.print("no keys; `ladder keys create NAME` makes one")
+        console.print("no keys; `ladder keys create NAME` creates one")
         return
     shown = table(
-        ["id", "name", "reads", "requests", "rows", "made", "last used", "state"], numbers=["requests", "rows"]
+        ["id", "name", "reads", "requests", "rows", "created", "last used", "state"], numbers=["requests", "rows"]
     )
     for key in found:
         shown.add_row(
@@ -105,8 +105,8 @@ def show_keys(*, revoked: bool, as_json: bool) -> None:
             "never" if key.last_used_at is None else f"{key.last_used_at:%Y-%m-%d %H:%M}",
             _state(key),
         )
-    # For a pipe no line is broken.
-    wide = console if console.is_terminal else VisibleConsole(width=_WIDE)
+    # In a pipe, rows are not wrapped.
+    wide = console if console.is_terminal else VisibleConsole(width=_PIPE_WIDTH)
     wide.print(shown)
 
 
@@ -114,18 +114,18 @@ def revoke(named: Sequence[str]) -> None:
     """Revoke keys by id or name.
 
     Raises:
-        ConfigurationError: nothing is called so; those named before it are revoked.
+        ConfigurationError: there is no such key; keys named before it are revoked.
     """
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.servers.database_url) as admin:
         for each in named:
-            key = revoke_key(admin, each, by=_who())
+            key = revoke_key(admin, each, by=_username())
             console.print(
-                f"{key.key_id} ({key.name}) is revoked; every API refuses it within two seconds",
+                f"{key.key_id} ({key.name}) is revoked; API processes reject it within two seconds",
             )
 
 
-def _who() -> str:
-    """The name of whoever runs the command, for the books."""
+def _username() -> str:
+    """Name of the user who runs the command, which is recorded with the key."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have none

@@ -1,4 +1,4 @@
-"""`ladder rejects`, `ladder replay`, `ladder compact`: what can be done from the lake."""
+"""`ladder rejects`, `ladder replay`, `ladder compact`: rejects and maintenance of the lake."""
 
 from __future__ import annotations
 
@@ -32,22 +32,26 @@ def list_rejects(limit: int, *, as_json: bool) -> None:
         return
     shown = table(["table", "field", "reason", "lake file", "page", "record"], numbers=["page", "record"])
     for reject in found:
-        place = f"{reject.source}.{reject.table_name}"
         shown.add_row(
-            place, reject.field_path, reject.reason, reject.lake_path, str(reject.page), str(reject.record_index)
+            f"{reject.source}.{reject.table_name}",
+            reject.field_path,
+            reject.reason,
+            reject.lake_path,
+            str(reject.page),
+            str(reject.record_index),
         )
     console.print(shown)
 
 
 def list_field_rejects(limit: int, *, as_json: bool) -> None:
-    """Show fields that could not be read, the most frequent first."""
+    """Show unreadable fields, most frequent first."""
     with open_warehouse(load_settings(), redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
         found = field_rejects(connection, limit)
     if as_json:
         write_json(found)
         return
     if not found:
-        console.print("every field could be read")
+        console.print("no unreadable fields")
         return
     shown = table(
         ["table", "field", "reason", "records", "lake file", "page", "record"], numbers=["records", "page", "record"]
@@ -71,9 +75,11 @@ def replay_open_rejects() -> None:
         for source in SOURCES.values():
             report = replay_rejects(warehouse.url("ingest"), warehouse.lake, source)
             with connect(warehouse.url("ingest")) as connection:
-                rest, values = count_open_rejects(connection, source), count_field_rejects(connection, source)
+                open_count = count_open_rejects(connection, source)
+                unreadable = count_field_rejects(connection, source)
             console.print(
-                f"{source.name}: {_changes(report)}, {rest} rejects stay open, {values} values stay unreadable",
+                f"{source.name}: {_changes(report)}, {open_count} rejects remain open, "
+                f"{unreadable} values remain unreadable",
             )
 
 
@@ -93,11 +99,11 @@ def replay_lake() -> None:
 
 
 def compact_lake() -> None:
-    """Put the small files of closed days together."""
+    """Merge the small files of closed days."""
     with open_warehouse(load_settings(), redis=False) as warehouse:
         for source in SOURCES.values():
             report = compact(warehouse.servers.database_url, warehouse.lake, source)
-            console.print(f"{source.name}: {report.files_before} files are now {report.files_after}")
+            console.print(f"{source.name}: merged {report.files_before} files into {report.files_after}")
 
 
 def _changes(report: LoadReport) -> str:

@@ -9,19 +9,19 @@ from warehouse.core.errors import PublicationError
 from warehouse.core.settings import load_settings
 from warehouse.publication.damage import damaged_marts
 
-__all__ = ["publish_again", "serve_api"]
+__all__ = ["republish", "serve_api"]
 
 
-def publish_again(*, rollback: bool, repair: bool) -> None:
-    """Set the cache to the published generation, after turning back or mending marts where that is wanted.
+def republish(*, rollback: bool, repair: bool) -> None:
+    """Point the cache at the published generation, after a rollback or a repair of marts if requested.
 
     Raises:
-        PublicationError: there is nothing to publish or to return to, a mart is damaged, or the cache
+        PublicationError: nothing is published, there is no generation to return to, a mart is damaged, or the cache
             cannot be reached.
-        BuildError: damaged marts could not be built anew.
+        BuildError: damaged marts could not be rebuilt.
     """
-    from orchestration.dbt.runner import prepare
-    from orchestration.dbt.state import follow_publication
+    from orchestration.dbt.manifests import prepare
+    from orchestration.dbt.state import update_state
     from orchestration.pipeline.publish import build_and_publish
     from serving.cache.publish import publish_cache
     from warehouse.publication import promote
@@ -51,10 +51,10 @@ def publish_again(*, rollback: bool, repair: bool) -> None:
                 raise outcome.failure
             assert outcome.generation is not None  # something was published before
             generation = outcome.generation
-        follow_publication(settings, warehouse.url("transform"), generation)
-        # Builds need not wait for the boards.
+        update_state(settings, warehouse.url("transform"), generation)
+        # Outside of the build lock: writing the leaderboards must not block builds.
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
-    verb = "turned back; now" if rollback else "mended; now" if generation != before else "published"
+    verb = "rolled back; now" if rollback else "repaired; now" if generation != before else "published"
     console.print(
         f"{verb} generation {generation.generation} ({generation.colour}, as of {generation.as_of_date})",
     )
@@ -72,7 +72,7 @@ def serve_api(host: str | None, port: int | None, workers: int) -> None:
     host = host or settings.api_host
     with open_warehouse(settings) as warehouse, rotating_logs(settings.home):
         port = reserve_port(host, settings.api_port if port is None else port)
-        console.print(f"http://{host}:{port} (API: /api/v1, described at /docs); Ctrl-C stops it")
+        console.print(f"http://{host}:{port} (API: /api/v1, documented at /docs); Ctrl-C stops it")
         serve(
             settings,
             warehouse.url("serving"),

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 
 from orchestration.cli.terminal import console, errors, output_stream, table
-from orchestration.processes.children import run_in_front
+from orchestration.processes.managed_process import run_in_foreground
 from warehouse.core.errors import ConfigurationError, DatabaseError, LadderError
 from warehouse.core.file_modes import original_umask
 from warehouse.core.settings import load_settings
@@ -27,21 +27,21 @@ from warehouse.embedded import postgres_bin, running
 __all__ = ["open_psql", "run_query"]
 
 Format = Literal["table", "csv", "json", "parquet"]
-_ROWS_AT_ONCE = 10_000
+_BATCH_ROWS = 10_000
 
 
 def run_query(statement: str, output_format: Format, output: Path | None, limit: int) -> None:
     """Run one statement and write its rows.
 
     Raises:
-        ConfigurationError: the form and the place do not go together, or the file cannot be written.
-        DatabaseError: PostgreSQL refuses it; says why in one line.
+        ConfigurationError: the format does not fit the output, or the file cannot be written.
+        DatabaseError: PostgreSQL rejects the statement; the message is one line.
     """
     settings = load_settings()
     if output_format == "parquet" and output is None and sys.stdout.isatty():
-        raise ConfigurationError("Parquet is binary and no text for a terminal", "add --output FILE")
+        raise ConfigurationError("Parquet is binary and cannot be shown in a terminal", "add --output FILE")
     if output_format == "table" and output is not None:
-        raise ConfigurationError("a table is for the terminal and not written to a file", "add --format csv")
+        raise ConfigurationError("a table cannot be written to a file", "add --format csv")
     with running(settings, redis=False) as servers:
         try:
             with connect(role_url(settings, servers.database_url, "analyst")) as connection:
@@ -51,20 +51,20 @@ def run_query(statement: str, output_format: Format, output: Path | None, limit:
                     with _stream(output) as stream:
                         _WRITERS[output_format](connection, statement, stream)
         except psycopg.Error as error:
-            raise _refused(error) from None
+            raise _rejected(error) from None
 
 
 def open_psql(arguments: Sequence[str]) -> int:
-    """Run psql as the analyst; the password travels in its environment, which nobody else can read."""
+    """Run psql as the analyst. The password is in its environment, which other users cannot read."""
     settings = load_settings()
     program = _psql()
     with running(settings, redis=False) as servers:
         analyst = libpq_environment(role_url(settings, servers.database_url, "analyst"))
-        return run_in_front([program, *arguments], {**os.environ, **analyst, "PGTZ": "UTC"})
+        return run_in_foreground([program, *arguments], {**os.environ, **analyst, "PGTZ": "UTC"})
 
 
 def _psql() -> str:
-    """The embedded psql, or the machine's own."""
+    """Path of the embedded psql, or of the one in PATH."""
     try:
         return str(postgres_bin("psql"))
     except LadderError:
@@ -92,9 +92,9 @@ def _stream(output: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _rows(connection: psycopg.Connection, statement: str) -> psycopg.ServerCursor[tuple[Any, ...]]:
-    """A server-side cursor, so that a large answer never has to fit into memory."""
+    """A server-side cursor, so that large results need not fit into memory."""
     cursor = connection.cursor("ladder_query")
-    cursor.itersize = _ROWS_AT_ONCE
+    cursor.itersize = _BATCH_ROWS
     cursor.execute(statement.strip().rstrip(";").encode())
     return cursor
 
@@ -104,7 +104,9 @@ def _show(connection: psycopg.Connection, statement: str, limit: int) -> None:
         columns = [column.name for column in cursor.description or ()]
         rows = cursor.fetchmany(limit + 1)
     numbers = [
-        name for place, name in enumerate(columns) if all(isinstance(row[place], int | float | Decimal) for row in rows)
+        name
+        for position, name in enumerate(columns)
+        if all(isinstance(row[position], int | float | Decimal) for row in rows)
     ]
     shown = table(columns, numbers=numbers)
     for row in rows[:limit]:
@@ -125,7 +127,7 @@ def _text(value: object) -> str:
 
 
 def _write_csv(connection: psycopg.Connection, statement: str, stream: IO[bytes]) -> None:
-    """By COPY, which tells NULL (nothing) from an empty text (quotes)."""
+    """Write with COPY, which distinguishes NULL (empty) from an empty string (quotes)."""
     query = f"COPY (\n{statement.strip().rstrip(';')}\n) TO STDOUT (FORMAT csv, HEADER)"
     with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
         for block in copy:
@@ -133,7 +135,7 @@ def _write_csv(connection: psycopg.Connection, statement: str, stream: IO[bytes]
 
 
 def _write_json(connection: psycopg.Connection, statement: str, stream: IO[bytes]) -> None:
-    """An array of objects, a row a line."""
+    """Write an array of objects, one row per line."""
     encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
     with _rows(connection, statement) as cursor:
         columns = [column.name for column in cursor.description or ()]
@@ -145,7 +147,7 @@ def _write_json(connection: psycopg.Connection, statement: str, stream: IO[bytes
 
 
 def _write_parquet(connection: psycopg.Connection, statement: str, stream: IO[bytes]) -> None:
-    """A row group for each block of rows; numerics become doubles, what Parquet has no type for becomes text."""
+    """Write one row group per batch. Numerics become doubles, and values of types that Parquet lacks become text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -168,10 +170,10 @@ def _write_parquet(connection: psycopg.Connection, statement: str, stream: IO[by
         ]
         schema = pa.schema([(name, type_) for name, type_, _ in columns])
         with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
-            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            while rows := cursor.fetchmany(_BATCH_ROWS):
                 arrays = [
-                    pa.array([None if row[place] is None else read(row[place]) for row in rows], type=type_)
-                    for place, (_, type_, read) in enumerate(columns)
+                    pa.array([None if row[position] is None else read(row[position]) for row in rows], type=type_)
+                    for position, (_, type_, read) in enumerate(columns)
                 ]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
@@ -195,10 +197,10 @@ _WRITERS: dict[str, Callable[[psycopg.Connection, str, IO[bytes]], None]] = {
 }
 
 
-def _refused(error: psycopg.Error) -> DatabaseError:
+def _rejected(error: psycopg.Error) -> DatabaseError:
     hint = error.diag.message_hint or "tables and columns are described in docs/marts.md"
     if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction):
         hint = "the analyst reads the schema marts and changes nothing"
     if isinstance(error, psycopg.errors.QueryCanceled):
-        hint = "ask for less, or set statement_timeout higher in `ladder psql`"
-    return to_database_error(error, ("the query was refused", hint.rstrip(".")))
+        hint = "reduce the result, or raise statement_timeout in `ladder psql`"
+    return to_database_error(error, ("the query was rejected", hint.rstrip(".")))

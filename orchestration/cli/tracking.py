@@ -27,19 +27,19 @@ from warehouse.core.settings import load_settings
 from warehouse.database.connections import connect
 from warehouse.ops import state
 
-__all__ = ["track_things", "untrack_things"]
+__all__ = ["track_entities", "untrack_entities"]
 
 
 @dataclass
-class _Read:
-    """What was typed or pasted, and what became of it: ids, things to look up, and lines on what is neither."""
+class _Parsed:
+    """Parsed arguments: ids, names to be looked up by their text, and one line per invalid argument."""
 
     ids: list[str] = field(default_factory=list)
-    wanted: dict[str, Nickname | SteamAccount] = field(default_factory=dict)
+    lookups: dict[str, Nickname | SteamAccount] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
     def add(self, reader: SourceConnector, kind: str, text: str) -> None:
-        """Read one text."""
+        """Parse one argument."""
         try:
             named = reader.parse_identifier(kind, text)
         except ConfigurationError as error:
@@ -48,101 +48,102 @@ class _Read:
         if isinstance(named, str):
             self.ids.append(named)
         else:
-            self.wanted[text] = named
+            self.lookups[text] = named
 
 
-def track_things(source: str, kind: str, texts: Sequence[str]) -> int:
-    """Begin to track things; what cannot be is named on a line of its own, and the rest is tracked.
+def track_entities(source: str, kind: str, texts: Sequence[str]) -> int:
+    """Track entities. Each invalid argument is reported in one line, and the others are tracked.
 
     Args:
         source: name of the source.
-        kind: what the texts belong to.
-        texts: ids, names or addresses.
+        kind: kind of the entities.
+        texts: ids, names or URLs.
 
     Returns:
-        The exit code: 1 when something is not tracked.
+        The exit code: 1 if an argument is not tracked.
     """
-    settings, reader, read = load_settings(), _reader(source, kind), _Read()
+    settings, reader, parsed = load_settings(), _reader(source, kind), _Parsed()
     for text in texts:
-        read.add(reader, kind, text)
-    if read.ids or read.wanted:
+        parsed.add(reader, kind, text)
+    if parsed.ids or parsed.lookups:
         with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
-            _look_up(warehouse, reader, read)
-            if read.ids:
-                added = state.track(connection, source, kind, read.ids)
+            _resolve(warehouse, reader, parsed)
+            if parsed.ids:
+                added = state.track(connection, source, kind, parsed.ids)
                 total = len(state.tracked_entities(connection, source, kind))
-                console.print(f"{added} added, {total} {kind}s tracked; `ladder run` fetches them")
+                console.print(f"{added} added, {total} {kind}s tracked; `ladder run` syncs them")
                 if not reader.is_readable(settings):
                     variable = f"{reader.upstream(settings).variable_prefix}_KEY"
-                    console.print(f"hint: {source} answers with a key alone; set {variable}")
-    return _report(read)
+                    console.print(f"hint: {source} requires a key; set {variable}")
+    return _report(parsed)
 
 
-def untrack_things(source: str, kind: str, texts: Sequence[str]) -> int:
-    """Stop tracking things; one that was not tracked is only counted.
+def untrack_entities(source: str, kind: str, texts: Sequence[str]) -> int:
+    """Stop tracking entities. Entities that are not tracked are ignored.
 
     Args:
         source: name of the source.
-        kind: what the texts belong to.
-        texts: ids, names or addresses.
+        kind: kind of the entities.
+        texts: ids, names or URLs.
 
     Returns:
-        The exit code: 1 when a text names nothing that could be tracked, or could not be looked up.
+        The exit code: 1 if an argument is invalid, or could not be looked up.
     """
-    settings, reader, read = load_settings(), _reader(source, kind), _Read()
+    settings, reader, parsed = load_settings(), _reader(source, kind), _Parsed()
     with open_warehouse(settings, redis=False) as warehouse, connect(warehouse.url("ingest")) as connection:
-        tracked = {thing.id for thing in state.tracked_entities(connection, source, kind)}
+        tracked_entities = {entity.id for entity in state.tracked_entities(connection, source, kind)}
         for text in texts:
-            # An id that is tracked is taken as it is, even where it is no id of the source.
-            if text in tracked:
-                read.ids.append(text)
+            # A tracked id is accepted even if it is not a valid id of the source.
+            if text in tracked_entities:
+                parsed.ids.append(text)
             else:
-                read.add(reader, kind, text)
-        _look_up(warehouse, reader, read)
-        if read.ids:
-            removed = state.untrack(connection, source, kind, read.ids)
+                parsed.add(reader, kind, text)
+        _resolve(warehouse, reader, parsed)
+        if parsed.ids:
+            removed = state.untrack(connection, source, kind, parsed.ids)
             total = len(state.tracked_entities(connection, source, kind))
-            console.print(f"{removed} removed, {total} {kind}s tracked; what is stored stays")
-    return _report(read)
+            console.print(f"{removed} removed, {total} {kind}s tracked; stored data stays")
+    return _report(parsed)
 
 
 def _reader(source: str, kind: str) -> SourceConnector:
     reader = connectors()[source]
     if kind not in reader.kinds:
-        raise typer.BadParameter(f"{source} has no {kind}; choose from {', '.join(reader.kinds)}")
+        raise typer.BadParameter(f"{source} has no kind {kind}; choose from {', '.join(reader.kinds)}")
     return reader
 
 
-def _look_up(warehouse: Warehouse, reader: SourceConnector, read: _Read) -> None:
-    """Add the ids of what has to be looked up, and a line for each that was not found."""
-    if not read.wanted:
+def _resolve(warehouse: Warehouse, reader: SourceConnector, parsed: _Parsed) -> None:
+    """Look up names at the source, and add their ids, or one line for each that was not found."""
+    if not parsed.lookups:
         return
     try:
         reader.require_key(warehouse.settings)
-        asyncio.run(_ask(warehouse, reader, read))
+        asyncio.run(_look_up(warehouse, reader, parsed))
     except LadderError as error:
-        # It concerns all that are left, be it a key, the network or the source itself.
-        read.failures.append(f"{', '.join(map(printable, read.wanted))}: not looked up: {error}")
+        # A missing key, the network or the source itself: the error applies to all remaining names.
+        parsed.failures.append(f"{', '.join(map(printable, parsed.lookups))}: not looked up: {error}")
 
 
-async def _ask(warehouse: Warehouse, reader: SourceConnector, read: _Read) -> None:
-    assert reader.find_player is not None  # only a source with names takes anything for a name
+async def _look_up(warehouse: Warehouse, reader: SourceConnector, parsed: _Parsed) -> None:
+    assert reader.find_player is not None  # `identify` returns names only for sources that can look them up
     url, lake = warehouse.url("ingest"), warehouse.lake
     settings = await resolve_settings(reader, warehouse.settings, url, lake)
     async with reader.open_context(settings, url, lake) as context:
-        for text, wanted in list(read.wanted.items()):
+        for text, name in list(parsed.lookups.items()):
             try:
-                found = await reader.find_player(context, wanted)
-                read.ids.append(found.id)
+                found = await reader.find_player(context, name)
+                parsed.ids.append(found.id)
                 console.print(f"{printable(text)} is {printable(found.nickname)} ({found.id})")
             except (BlockedError, WrongAddressError, WrongKeyError):
                 raise
             except (PermanentError, UnknownPlayer, UnusableResponse) as error:
-                read.failures.append(f"{printable(text)}: {error}")
-            del read.wanted[text]
+                parsed.failures.append(f"{printable(text)}: {error}")
+            del parsed.lookups[text]
 
 
-def _report(read: _Read) -> int:
-    for line in read.failures:
+def _report(parsed: _Parsed) -> int:
+    """Print the failures, and return the exit code."""
+    for line in parsed.failures:
         warn(line)
-    return 1 if read.failures else 0
+    return 1 if parsed.failures else 0

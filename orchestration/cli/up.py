@@ -1,4 +1,4 @@
-"""`ladder up`: servers, worker, Dagster and API together, until Ctrl-C."""
+"""`ladder up`: runs servers, worker, Dagster and API until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import replace
 from functools import partial
 
 from orchestration.cli.terminal import console, errors
-from orchestration.engine import parts as dagster_parts
+from orchestration.engine import dagster_commands
 from orchestration.engine.instance import prepare_instance
-from orchestration.processes.children import Child
 from orchestration.processes.log_rotation import rotating_logs
-from orchestration.processes.part_states import stating
+from orchestration.processes.managed_process import ManagedProcess
 from orchestration.processes.schedules_lock import hold
-from orchestration.processes.supervision import ProcessPart, ServerPart, Supervisor
+from orchestration.processes.status_file import open_status_file
+from orchestration.processes.supervisor import ProcessPart, ServerPart, Supervisor
 from orchestration.warehouse_access import Warehouse, open_warehouse
 from orchestration.worker.client import is_running
 from serving.run import BackgroundApi, api_log, reserve_port
@@ -28,104 +28,106 @@ from warehouse.database.connection_forms import render_connection
 from warehouse.database.login_limits import watch_logins
 from warehouse.embedded.ports import is_free
 
-__all__ = ["keep_up"]
+__all__ = ["run_stack"]
 
 _LOCAL = "127.0.0.1"
 _POLL_S = 0.2
-_PROBE_S = 2.0
-_START_S = 120.0
+_PROBE_TIMEOUT_S = 2.0
+_START_TIMEOUT_S = 120.0
 _DATABASE, _CACHE = "PostgreSQL", "Valkey"
 _WORKER, _CODE, _DAEMON, _WEB_UI, _API = "worker", "code server", "daemon", "web UI", "API"
 
 
-def keep_up(*, with_password: bool) -> None:
-    """Start everything, say where it is, and keep it up: what dies afterwards is started again.
+def run_stack(*, with_password: bool) -> None:
+    """Start all parts, print their addresses, and restart parts that exit.
 
     Args:
-        with_password: whether the line for SQL clients holds the analyst's password.
+        with_password: whether the line for SQL clients includes the analyst's password.
 
     Raises:
-        LadderError: a port is taken, or something does not start; everything is stopped then.
+        LadderError: a port is in use, or a part does not start. All parts are stopped then.
     """
     settings = load_settings()
     known_ui = f"http://{_LOCAL}:{settings.dagster_port}" if settings.dagster_port else ""
-    # Ctrl-C is how this command is meant to end.
+    # Ctrl-C is the normal end of this command.
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         stack.enter_context(hold(settings.home, "ladder up", known_ui))
         api_port = reserve_port(settings.api_host, settings.api_port)
         dagster_port = _dagster_port(settings)
         warehouse = stack.enter_context(open_warehouse(settings))
         stack.enter_context(rotating_logs(settings.home))
-        installation = _Installation(warehouse, stack.enter_context(ExitStack()))
+        parts = _Parts(warehouse, stack.enter_context(ExitStack()))
         prepare_instance(warehouse)
-        api = _start_api(stack, installation, api_port)
-        # After the API, so that the daemon ends before everything else.
-        _start(stack, installation, dagster_port)
+        api = _start_api(stack, parts, api_port)
+        # Last, so that the daemon is stopped first.
+        _start_worker_and_dagster(stack, parts, dagster_port)
         ui = f"http://{_LOCAL}:{dagster_port}"
-        _await(installation.parts[_WEB_UI], installation.parts.values())
-        states = stack.enter_context(stating(settings.home))
-        supervisor = Supervisor([*installation.servers(), *installation.parts.values()], say=_say, note=states.write)
+        _wait_until_ready(parts.processes[_WEB_UI], parts.processes.values())
+        status_file = stack.enter_context(open_status_file(settings.home))
+        supervisor = Supervisor(
+            [*parts.servers(), *parts.processes.values()], on_event=_report, on_status=status_file.write
+        )
         console.print(f"Pages       {api}")
-        console.print(f"API         {api}/api/v1 (described at {api}/docs)")
+        console.print(f"API         {api}/api/v1 (documented at {api}/docs)")
         console.print(f"Dagster     {ui}")
         analyst = render_connection(warehouse.url("analyst"), "url", with_password=with_password).strip()
         console.print(f"PostgreSQL  {analyst}")
         console.print(
-            "            more forms: `ladder connection`; at once: `ladder psql`, `ladder query`",
+            "            other formats: `ladder connection`; or directly: `ladder psql`, `ladder query`",
         )
         console.print(f"logs        {settings.home / 'logs'}; Ctrl-C stops everything")
         while True:
-            supervisor.look()
+            supervisor.check()
             time.sleep(_POLL_S)
     errors.print("stopped")
 
 
-class _Installation:
-    """The warehouse that the parts work on, and the parts that are processes.
+class _Parts:
+    """The warehouse and its supervised parts: embedded servers, and processes.
 
     Args:
-        warehouse: open.
-        logins: left and entered again with the watch over logins, where the database moves to another port.
+        warehouse: the open warehouse.
+        login_watch: holds the background check of logins, which is restarted if the database moves to another port.
     """
 
-    def __init__(self, warehouse: Warehouse, logins: ExitStack) -> None:
+    def __init__(self, warehouse: Warehouse, login_watch: ExitStack) -> None:
         self.warehouse = warehouse
-        self.parts: dict[str, ProcessPart] = {}
-        self._logins = logins
+        self.processes: dict[str, ProcessPart] = {}
+        self._login_watch = login_watch
         self._watch_logins()
 
     def servers(self) -> list[ServerPart]:
         """The embedded servers."""
         servers = self.warehouse.servers
         addresses = {_DATABASE: servers.database_url, _CACHE: servers.redis_url}
-        return [ServerPart(server, addresses[server.product], self._follow) for server in servers.leased]
+        return [ServerPart(server, addresses[server.product], self._on_server_moved) for server in servers.leased]
 
     def add(self, part: ProcessPart) -> None:
-        """Start a part for the first time."""
+        """Start a process for the first time."""
         part.start()
-        self.parts[part.name] = part
+        self.processes[part.name] = part
 
-    def ask_to_end(self, names: Iterable[str]) -> None:
-        """Tell parts to end, which they do side by side."""
+    def request_stop(self, names: Iterable[str]) -> None:
+        """Request the exit of processes, so that they shut down in parallel."""
         for name in names:
-            self.parts[name].ask_to_end()
+            self.processes[name].request_stop()
 
-    def _follow(self, product: str, address: str) -> None:
-        """A server has come up at another address: end everything that knows the old one, to be started again."""
+    def _on_server_moved(self, product: str, address: str) -> None:
+        """Stop all processes, which know the old address of a server. The supervisor restarts them with the new one."""
         before = self.warehouse.servers
         is_database = product == _DATABASE
         moved = replace(before, database_url=address) if is_database else replace(before, redis_url=address)
         self.warehouse = replace(self.warehouse, servers=moved)
-        _say(f"{product}: another program has taken its port; `ladder connection` shows the new address")
+        _report(f"{product}: another program has taken its port; `ladder connection` shows the new address")
         self._watch_logins()
-        self.ask_to_end(self.parts)
-        for part in self.parts.values():
-            part.end()
+        self.request_stop(self.processes)
+        for part in self.processes.values():
+            part.stop()
 
     def _watch_logins(self) -> None:
-        self._logins.close()
+        self._login_watch.close()
         url = self.warehouse.servers.database_url
-        self._logins.enter_context(watch_logins(self.warehouse.settings, url))
+        self._login_watch.enter_context(watch_logins(self.warehouse.settings, url))
 
 
 def _dagster_port(settings: Settings) -> int:
@@ -138,89 +140,97 @@ def _dagster_port(settings: Settings) -> int:
     return settings.dagster_port
 
 
-def _start(stack: ExitStack, installation: _Installation, dagster_port: int) -> None:
-    """Start the worker, which prepares the dbt project, and then what reads the prepared project."""
-    settings = installation.warehouse.settings
+def _start_worker_and_dagster(stack: ExitStack, parts: _Parts, dagster_port: int) -> None:
+    """Start the worker, which parses the dbt project, and then Dagster's processes, which use the parsed project."""
+    settings = parts.warehouse.settings
     logs = settings.home / "logs"
 
     def part(
-        name: str, log: str, module: Callable[[], list[str]], answers: Callable[[], bool], *needs: str
+        name: str, log: str, module: Callable[[], list[str]], is_responding: Callable[[], bool], *depends_on: str
     ) -> ProcessPart:
-        is_tethered = name == _WORKER
-        made = ProcessPart(
-            name, logs / f"{log}.log", lambda: Child(log, module(), logs, is_tethered=is_tethered), answers, needs
+        watches_stdin = name == _WORKER
+        process = ProcessPart(
+            name,
+            logs / f"{log}.log",
+            lambda: ManagedProcess(log, module(), logs, watches_stdin=watches_stdin),
+            is_responding,
+            depends_on,
         )
-        installation.add(made)
-        stack.callback(made.end)
-        return made
+        parts.add(process)
+        stack.callback(process.stop)
+        return process
 
-    # The worker itself writes `worker.log`.
-    answers = partial(is_running, settings.home, within_s=_PROBE_S)
+    # `worker.log` is the worker's own log, so its output has another file.
+    is_responding = partial(is_running, settings.home, within_s=_PROBE_TIMEOUT_S)
     with errors.status("starting the worker"):
-        _await(
-            part(_WORKER, "worker-output", lambda: ["orchestration.worker.server"], answers, _DATABASE),
-            installation.parts.values(),
+        _wait_until_ready(
+            part(_WORKER, "worker-output", lambda: ["orchestration.worker.server"], is_responding, _DATABASE),
+            parts.processes.values(),
         )
-    code_socket = dagster_parts.prepare_socket(settings.home)
+    code_socket = dagster_commands.prepare_socket(settings.home)
 
     def code() -> list[str]:
-        # The folder of the socket may have been removed since, as temporary directories are cleaned.
-        return dagster_parts.code_server(dagster_parts.prepare_socket(settings.home))
+        # The folder of the socket may have been removed by a cleanup of temporary directories.
+        return dagster_commands.code_server(dagster_commands.prepare_socket(settings.home))
 
     with errors.status("starting Dagster"):
-        made = part(_CODE, "code", code, lambda: dagster_parts.listens(code_socket), _DATABASE)
-        _await(made, installation.parts.values())
-    workspace = dagster_parts.write_workspace(settings.home, code_socket)
+        server = part(_CODE, "code", code, lambda: dagster_commands.is_listening(code_socket), _DATABASE)
+        _wait_until_ready(server, parts.processes.values())
+    workspace = dagster_commands.write_workspace(settings.home, code_socket)
 
     def web_ui() -> list[str]:
-        return dagster_parts.web_ui(workspace, dagster_port)
+        return dagster_commands.web_ui(workspace, dagster_port)
 
-    part(_WEB_UI, "webserver", web_ui, lambda: _answers(dagster_port, "/server_info"), _DATABASE, _CODE)
-    # Each is waited for on the way out; stopped together, they end in parallel.
-    stack.callback(installation.ask_to_end, list(installation.parts))
-    # The daemon ends before anything else is stopped: it would start a queued run in place of an interrupted one.
-    part(_DAEMON, "daemon", lambda: dagster_parts.daemon(workspace), lambda: True, _DATABASE, _CODE)
+    part(_WEB_UI, "webserver", web_ui, lambda: _responds(dagster_port, "/server_info"), _DATABASE, _CODE)
+    # Shutdown waits for each process in turn; after a common request they exit in parallel.
+    stack.callback(parts.request_stop, list(parts.processes))
+    # The daemon is stopped before all others: it would start a queued run in place of an interrupted one.
+    part(_DAEMON, "daemon", lambda: dagster_commands.daemon(workspace), lambda: True, _DATABASE, _CODE)
 
 
-def _start_api(stack: ExitStack, installation: _Installation, port: int) -> str:
-    """Start the API; its base URL."""
-    settings = installation.warehouse.settings
+def _start_api(stack: ExitStack, parts: _Parts, port: int) -> str:
+    """Start the API and return its base URL."""
+    settings = parts.warehouse.settings
 
     def launch() -> BackgroundApi:
-        warehouse = installation.warehouse
+        warehouse = parts.warehouse
         return BackgroundApi(
             settings, warehouse.url("serving"), warehouse.servers.redis_url, host=settings.api_host, port=port
         )
 
-    api = ProcessPart(_API, api_log(settings), launch, lambda: _answers(port, "/healthz", settings.api_host))
-    installation.add(api)
-    stack.callback(api.end)
-    _await(api, installation.parts.values())
+    api = ProcessPart(_API, api_log(settings), launch, lambda: _responds(port, "/healthz", settings.api_host))
+    parts.add(api)
+    stack.callback(api.stop)
+    _wait_until_ready(api, parts.processes.values())
     return f"http://{settings.api_host}:{port}"
 
 
-def _await(awaited: ProcessPart, parts: Iterable[ProcessPart]) -> None:
-    """Wait until a part answers for the first time."""
-    deadline = time.monotonic() + _START_S
+def _wait_until_ready(awaited: ProcessPart, parts: Iterable[ProcessPart]) -> None:
+    """Wait until a part responds for the first time.
+
+    Raises:
+        LadderError: it does not start in time, or one of the parts exits.
+    """
+    deadline = time.monotonic() + _START_TIMEOUT_S
     while not awaited.is_ready():
         for part in parts:
-            ending = part.ending()
-            if ending is not None:
-                raise LadderError(f"the {part.name} {ending} by itself", f"see {part.log}")
+            exit_reason = part.exit_reason()
+            if exit_reason is not None:
+                raise LadderError(f"the {part.name} {exit_reason} during the start", f"see {part.log}")
         if time.monotonic() > deadline:
-            raise LadderError(f"the {awaited.name} did not start within {_START_S:.0f} s", f"see {awaited.log}")
+            raise LadderError(f"the {awaited.name} did not start within {_START_TIMEOUT_S:.0f} s", f"see {awaited.log}")
         time.sleep(_POLL_S)
 
 
-def _say(line: str) -> None:
-    # Whoever read standard error may be gone, which is no reason to stop everything.
+def _report(line: str) -> None:
+    # A closed standard error is no reason to stop.
     with suppress(OSError):
         sys.stderr.write(f"{escape_control_characters(line)}\n")
         sys.stderr.flush()
 
 
-def _answers(port: int, path: str, host: str = _LOCAL) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=_PROBE_S)
+def _responds(port: int, path: str, host: str = _LOCAL) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=_PROBE_TIMEOUT_S)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200

@@ -1,4 +1,4 @@
-"""`ladder upstream`: where sources are requested, and which world the stored data is of."""
+"""`ladder upstream`: addresses of the sources, and the world of the stored data."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def list_upstreams() -> None:
 
 
 def set_upstream(source: str, url: str, *, is_real: bool) -> None:
-    """Request a source at another address of the same world.
+    """Set the address of a source, in the world of the stored data.
 
     Raises:
-        ConfigurationError: the address is none, or of another world than what is stored.
+        ConfigurationError: the address is invalid, or belongs to another world.
     """
     with open_warehouse(load_settings(), redis=False) as warehouse:
         login, lake = warehouse.url("ingest"), warehouse.lake
         reader = connectors()[source]
         world = asyncio.run(change_address(reader, warehouse.settings, url, login, lake, is_real=is_real))
-    console.print(f"{source} is requested at {url} from now on; world: {world}")
+    console.print(f"{source} is now requested at {url}; world: {world}")

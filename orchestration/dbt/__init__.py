@@ -1,1 +1,1 @@
-"""The dbt project: its graph, its commands, its documentation."""
+"""The dbt project: graph, manifests, commands, results, documentation, contracts."""

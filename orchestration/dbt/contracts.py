@@ -1,8 +1,8 @@
-"""Contracts of the marts, from dbt's YAML to the declarations of the API, which knows no dbt: `make contracts`.
+"""Generator of the API's column declarations from the contracts of the marts in dbt's YAML: `make contracts`.
 
-The games and their modes come from the seeds in the same way. Written down and committed, so that serving needs neither
-dbt nor the project's files; a test keeps both equal. The way back is written too: which endpoint reads which mart, as
-exposures of the dbt project.
+Games and modes are generated from the seeds in the same way. The result is committed, so that serving needs neither dbt
+nor the project's files; a test keeps it up to date. The exposures of the dbt project, one per endpoint with the marts
+that it reads, are generated from the API.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _TYPES = {
     "date": "date",
     "timestamp with time zone": "timestamp",
 }
-"""Types of answers by those of PostgreSQL, without their precision."""
+"""Types in API responses, by type in PostgreSQL without precision."""
 
 _FORMULAS = {
     "win_rate": "share('wins', 'matches')",
@@ -62,9 +62,9 @@ class ContractColumn:
 
     Args:
         name: its name.
-        data_type: PostgreSQL's.
-        description: what it holds.
-        is_required: never null.
+        data_type: its type in PostgreSQL.
+        description: its description.
+        is_required: whether it is never null.
     """
 
     name: str
@@ -73,8 +73,8 @@ class ContractColumn:
     is_required: bool
 
     @property
-    def answer_type(self) -> str | None:
-        """Its type in answers; None when answers have no such type."""
+    def response_type(self) -> str | None:
+        """Its type in responses; None if responses have no such type."""
         return _TYPES.get(self.data_type.partition("(")[0])
 
 
@@ -85,7 +85,7 @@ class Contract:
     Args:
         name: its name.
         key: columns of the primary key.
-        columns: in the order of the contract.
+        columns: its columns, in the order of the contract.
     """
 
     name: str
@@ -94,13 +94,13 @@ class Contract:
 
 
 def contracts(folder: Path = _MARTS) -> list[Contract]:
-    """Read the contracts of all marts, by name."""
+    """The contracts of all marts, sorted by name."""
     models = [model for path in folder.rglob("*.yml") for model in yaml.safe_load(path.read_text()).get("models", ())]
     return sorted((_contract(model) for model in models), key=lambda contract: contract.name)
 
 
 def columns_module(marts: list[Contract]) -> str:
-    """The module that serving takes columns, games and modes from, without columns of a type that answers lack."""
+    """Source of the module with columns, games and modes for serving, without columns whose type responses lack."""
     modes = dict.fromkeys(row["mode"] for row in _seed("modes"))
     lines = [
         '"""Columns of the marts under their contracts. `make contracts` writes this; do not edit."""',
@@ -121,10 +121,10 @@ def columns_module(marts: list[Contract]) -> str:
     for mart in marts:
         lines.append(f'    "{mart.name}": {{')
         for column in mart.columns:
-            if column.answer_type is not None:
-                described = json.dumps(column.description, ensure_ascii=False)
+            if column.response_type is not None:
+                description = json.dumps(column.description, ensure_ascii=False)
                 nullable = "" if column.is_required else ", nullable=True"
-                arguments = f'"{column.name}", "{column.answer_type}", {described}{nullable}'
+                arguments = f'"{column.name}", "{column.response_type}", {description}{nullable}'
                 lines.append(f'        "{column.name}": Column({arguments}),')
         lines.append("    },")
     return "\n".join([*lines, "}", ""])
@@ -149,19 +149,19 @@ def formulas_module() -> str:
 
 
 def exposures() -> str:
-    """The exposures that tell dbt who reads its marts: one for each endpoint."""
-    from serving.endpoints import ENDPOINTS  # noqa: PLC0415 -- stands on the module that `main` may just have written
+    """YAML of the exposures: one per endpoint, with the marts that it reads."""
+    from serving.endpoints import ENDPOINTS  # noqa: PLC0415 -- imports the module that `main` may just have written
 
     lines = ["# `make contracts` writes this; do not edit.", "version: 2", "", "exposures:"]
     for endpoint in ENDPOINTS:
-        reads = ", ".join(f"ref('{name}')" for name in endpoint.reads)
+        marts = ", ".join(f"ref('{name}')" for name in endpoint.reads)
         lines += [
             f"  - name: api_{endpoint.name}",
             f"    label: GET /api/v1{endpoint.path}",
             "    type: application",
             "    maturity: high",
             f"    description: {json.dumps(endpoint.summary)}",
-            f"    depends_on: [{reads}]",
+            f"    depends_on: [{marts}]",
             "    owner: {name: serving, email: ladderhouse@localhost}",
             "",
         ]
@@ -169,7 +169,7 @@ def exposures() -> str:
 
 
 def _seed(name: str) -> list[dict[str, str]]:
-    """Rows of a seed, in its order."""
+    """Rows of a seed, in order."""
     with (PROJECT.parent / "seeds" / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -182,7 +182,7 @@ def main() -> None:
 
 
 def _contract(model: dict[str, Any]) -> Contract:
-    (key,) = (tuple(found["columns"]) for found in model["constraints"] if found["type"] == "primary_key")
+    (key,) = (tuple(one["columns"]) for one in model["constraints"] if one["type"] == "primary_key")
     columns = tuple(
         ContractColumn(
             name=column["name"],

@@ -1,4 +1,4 @@
-"""dbt's own documentation of the published marts as one page that asks nobody for anything."""
+"""dbt's documentation of the published marts, as one page without external requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt.runner import describe, prepare
+from orchestration.dbt.manifests import prepare
+from orchestration.dbt.runner import describe
 from orchestration.warehouse_access import Warehouse
 from serving.web.catalog import CATALOG_FILE
 from warehouse.core.errors import PublicationError
@@ -19,19 +20,19 @@ from warehouse.publication.generations import current_generation
 __all__ = ["write_documentation"]
 
 _PROJECT = "ladderhouse"
-_MENDED = {
-    # In place of an address; a browser would ask for it.
+HTML_PATCHES = {
+    # A data URL; the browser would request the original as a path.
     "${require('./assets/favicons/favicon.ico')}": "data:,",
-    # Its framework need not try whether it may make code of text.
+    # AngularJS would otherwise test whether it may evaluate strings, which the Content-Security-Policy reports.
     'ng-app="dbt"': 'ng-app="dbt" ng-csp="no-unsafe-eval"',
-    # Before the framework has filled it in, a browser would take it for an address.
+    # Until AngularJS replaces the placeholder, the browser would request it as a URL.
     'xlink:href="{{': 'ng-attr-xlink:href="{{',
 }
-"""What dbt's page says, and what it has to say here."""
+"""Replacements in dbt's page."""
 
 
 def write_documentation(warehouse: Warehouse) -> Path:
-    """Write it to where `/catalog` finds it.
+    """Write the page to the file that the API serves at `/catalog`, and return its path.
 
     Raises:
         PublicationError: nothing is published yet.
@@ -44,13 +45,13 @@ def write_documentation(warehouse: Warehouse) -> Path:
         raise PublicationError("nothing is published yet", "run `ladder run`")
     prepared = prepare(settings, warehouse.servers.database_url)
     manifest, catalog = describe(prepared, settings, warehouse.url("transform"), generation.colour)
-    # Most macros are dbt's own, about which nobody asks here.
+    # Most macros are dbt's own, which this page need not document.
     manifest["macros"] = {
         name: macro for name, macro in manifest["macros"].items() if macro["package_name"] == _PROJECT
     }
     page = (resources.files("dbt.task.docs") / "index.html").read_text()
-    for said, meant in _MENDED.items():
-        page = page.replace(said, meant)
+    for original, replacement in HTML_PATCHES.items():
+        page = page.replace(original, replacement)
     page = page.replace('"MANIFEST.JSON INLINE DATA"', _script(manifest))
     page = page.replace('"CATALOG.JSON INLINE DATA"', _script(catalog))
     path = settings.home / CATALOG_FILE
@@ -60,5 +61,5 @@ def write_documentation(warehouse: Warehouse) -> Path:
 
 
 def _script(content: dict[str, Any]) -> str:
-    """JSON that no description in it can turn into markup."""
+    """JSON for a script element, in which `<` is escaped, so that no description becomes markup."""
     return json.dumps(content, separators=(",", ":"), default=str).replace("<", "\\u003c")

@@ -1,4 +1,5 @@
-"""The environment in which a person runs dbt: a login that cannot touch what readers see, and a schema of their own."""
+"""The environment in which a developer runs dbt: a login without write access to the marts, and a schema of their
+own."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import re
 from psycopg import sql
 
 from orchestration.dbt.graph import PROJECT, model_variables
-from orchestration.dbt.state import keep_state
+from orchestration.dbt.state import write_state
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, connection_parameters, libpq_environment, role_url
 from warehouse.embedded import Servers
@@ -20,18 +21,18 @@ _LONGEST_NAME = 63
 
 
 def developer_environment(settings: Settings, servers: Servers) -> dict[str, str]:
-    """The variables by which plain dbt works on this warehouse, after making the developer's schema.
+    """Environment variables for plain dbt on this warehouse. Creates the developer's schema if it does not exist.
 
-    They hold a connection (`PGHOST`, ..., as `ladder_developer`), where project and profiles lie, where dbt may write
-    its own files, and once something is published, where models find the parents that their schema lacks.
+    They set the connection (`PGHOST`, ..., as `ladder_developer`), the project and profiles, the folders for dbt's own
+    files, and, once a generation is published, the state to which dbt defers for models that the schema lacks.
 
     Args:
-        settings: the home, and the schema where one is set.
+        settings: the home, and the name of the schema if one is set.
         servers: the running servers of a warehouse that is set up.
 
     Raises:
         DatabaseError: the server cannot be reached, or the warehouse was never set up from this home.
-        BuildError: the project cannot be parsed, as a generation that another home has built needs it.
+        BuildError: the project cannot be parsed, which is needed if another home has built the generation.
     """
     schema = developer_schema(settings)
     folder = settings.home / "dbt" / "developer"
@@ -46,7 +47,7 @@ def developer_environment(settings: Settings, servers: Servers) -> dict[str, str
         live = current_generation(connection)
         if live is not None:
             transform_url = role_url(settings, servers.database_url, "transform")
-            state = {"DBT_DEFER": "true", "DBT_STATE": str(keep_state(settings, connection, transform_url, live))}
+            state = {"DBT_DEFER": "true", "DBT_STATE": str(write_state(settings, connection, transform_url, live))}
     return {
         **libpq_environment(developer_url),
         **model_variables(settings),
@@ -61,12 +62,12 @@ def developer_environment(settings: Settings, servers: Servers) -> dict[str, str
 
 
 def developer_schema(settings: Settings) -> str:
-    """Where a developer builds: `LADDER_DEV_SCHEMA`, or `dev_` and the name of the operating system's user."""
+    """The developer's schema: `LADDER_DEV_SCHEMA`, or `dev_` and the name of the operating system's user."""
     if settings.dev_schema is not None:
         return settings.dev_schema
     try:
         name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # a user in a container may have no name
         name = ""
     user = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "user"
     return f"dev_{user}"[:_LONGEST_NAME]

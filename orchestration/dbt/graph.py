@@ -1,7 +1,7 @@
-"""The dbt project as the rest of orchestration sees it: models, tests and sources, without dbt.
+"""The graph of the dbt project, without dbt: models, tests and sources.
 
-`orchestration.dbt.runner` writes it once for each state of the project. Reading it takes milliseconds, where importing
-dbt takes seconds: definitions, a plan or a build that turns out not to be needed never import it.
+`orchestration.dbt.manifests` writes it once per state of the project. Reading it takes milliseconds, while importing
+dbt takes seconds. Definitions, plans, and runs that need no build never import dbt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 COLOURS = ("blue", "green")
-#: File of a prepared folder that holds the graph.
+#: Name of the graph's file in the folder of a parsed project.
 GRAPH_FILE = "graph.json"
 
 _SUFFIXES = frozenset((".sql", ".yml", ".yaml", ".csv", ".md"))
@@ -45,13 +45,13 @@ class Model(msgspec.Struct, frozen=True):
 
     Args:
         unique_id: dbt's id.
-        name: its name; tables in `prep` that belong to a colour carry it besides.
-        schema: where it stands; a mart's names the colour.
+        name: its name; the names of tables in `prep` that belong to a colour also end in the colour.
+        schema: its schema; that of a mart contains the colour.
         kind: `model` or `seed`.
-        materialized: how dbt keeps it.
-        description: what one row is.
+        materialized: dbt's materialization.
+        description: its description, with the grain.
         columns: descriptions by column.
-        upstream: dbt's ids of what it reads.
+        upstream: dbt's ids of the nodes that it reads.
         is_mart: whether it is built in a colour and published.
     """
 
@@ -72,10 +72,10 @@ class Test(msgspec.Struct, frozen=True):
     Args:
         unique_id: dbt's id.
         name: its name.
-        description: what it promises.
-        target: dbt's id of the model or source that it is shown with.
-        upstream: dbt's ids of everything that it reads.
-        is_warning: whether a failure only warns.
+        description: its description.
+        target: dbt's id of the model or source whose check it is.
+        upstream: dbt's ids of the nodes that it reads.
+        is_warning: whether a failure is only a warning.
     """
 
     unique_id: str
@@ -87,7 +87,7 @@ class Test(msgspec.Struct, frozen=True):
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """Ages in seconds from which a source table is late (`warn_s`) and too late (`error_s`)."""
+    """Limits for the age of a source table, in seconds: for a warning (`warn_s`) and for an error (`error_s`)."""
 
     warn_s: int | None
     error_s: int | None
@@ -104,7 +104,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Graph(msgspec.Struct, frozen=True):
-    """A prepared project; a model stands after what it reads."""
+    """A parsed project. Models are in topological order, upstream first."""
 
     models: tuple[Model, ...]
     tests: tuple[Test, ...]
@@ -112,33 +112,33 @@ class Graph(msgspec.Struct, frozen=True):
 
     @property
     def marts(self) -> tuple[str, ...]:
-        """Names of all marts, in order."""
+        """Names of all marts, sorted."""
         return tuple(sorted(model.name for model in self.models if model.is_mart))
 
     @classmethod
     def read(cls, folder: Path) -> Graph:
-        """Read what `write` left in a folder."""
+        """Read the graph from the folder of a parsed project."""
         return msgspec.json.decode((folder / GRAPH_FILE).read_bytes(), type=cls)
 
     def write(self, folder: Path) -> None:
-        """Leave the graph in a folder."""
+        """Write the graph to a folder."""
         write_atomically(folder / GRAPH_FILE, msgspec.json.encode(self))
 
     @classmethod
     def from_manifest(cls, manifest: Any) -> Graph:
-        """What a dbt `Manifest` holds of it."""
+        """The graph of a dbt `Manifest`."""
         nodes = sorted(manifest.nodes.values(), key=lambda node: node.unique_id)
         return cls(
-            models=_upstream_first([_model(node) for node in nodes if node.resource_type in ("model", "seed")]),
+            models=_topological([_model(node) for node in nodes if node.resource_type in ("model", "seed")]),
             tests=tuple(_test(node) for node in nodes if node.resource_type == "test" and node.depends_on.nodes),
             sources=tuple(_source(found) for _, found in sorted(manifest.sources.items())),
         )
 
 
 def models_digest(settings: Settings, project: Path = PROJECT) -> str:
-    """Changes whenever a project, its seeds, dbt, or a setting that models read do.
+    """Digest of a project, its seeds, the versions of dbt, and the settings that models read.
 
-    Marts that were built under another digest are built anew.
+    Marts that were built with another digest are rebuilt from scratch.
     """
     digest = hashlib.sha256()
     for name, value in model_variables(settings).items():
@@ -159,11 +159,11 @@ def model_variables(settings: Settings) -> Mapping[str, str]:
 
 
 def prepared_folder(settings: Settings, digest: str) -> Path:
-    """Where the prepared manifests of a state of the project lie."""
+    """Folder for the manifests of a state of the project."""
     return settings.home / "dbt" / "prepared" / digest[:24]
 
 
-def _upstream_first(models: Sequence[Model]) -> tuple[Model, ...]:
+def _topological(models: Sequence[Model]) -> tuple[Model, ...]:
     by_id = {model.unique_id: model for model in models}
     order = TopologicalSorter({id_: by_id.keys() & set(model.upstream) for id_, model in by_id.items()})
     return tuple(by_id[id_] for id_ in order.static_order())
@@ -184,7 +184,7 @@ def _model(node: Any) -> Model:
 
 
 def _test(node: Any) -> Test:
-    # A test of one column hangs on its model; a singular one is shown with the last model that it reads.
+    # A generic test is attached to a model; a singular one becomes a check of the last model that it reads.
     target = getattr(node, "attached_node", None) or node.depends_on.nodes[-1]
     return Test(
         unique_id=node.unique_id,

@@ -1,7 +1,8 @@
-"""Sessions of dbt in PostgreSQL that end as soon as a signal interrupts the command.
+"""Termination of dbt's PostgreSQL sessions when a signal interrupts a dbt command.
 
-dbt tries to end them too, but acts as the marts' owner there, which may not signal sessions of the login. The attempt
-fails, its threads go on, and dbt waits until their statements are done. Sessions of the login may signal each other.
+dbt itself tries to terminate them, but in the role of the marts' owner, which may not signal sessions of the login. The
+attempt fails, the threads continue, and dbt waits until their statements are done. A session of the login may terminate
+other sessions of the login.
 """
 
 from __future__ import annotations
@@ -19,61 +20,61 @@ import psycopg
 from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
 
-__all__ = ["ended_when_interrupted", "session_name"]
+__all__ = ["session_name", "terminate_sessions_on_interrupt"]
 
-#: A thread whose session has ended is over as soon as dbt has noted the failure of its node.
-_LIMIT_S = 10.0
+#: Threads of terminated sessions end as soon as dbt has recorded the failure of their node.
+_THREADS_TIMEOUT_S = 10.0
 _POLL_S = 0.1
 _log = logging.getLogger(__name__)
 
 
 def session_name() -> str:
-    """A name for the sessions of one dbt command, which its profile gives them."""
+    """A unique name for the sessions of one dbt command; the dbt profile sets it as `application_name`."""
     return f"dbt {secrets.token_hex(8)}"
 
 
 @contextmanager
-def ended_when_interrupted(database_url: str, name: str) -> Iterator[Callable[[], None]]:
-    """Be ready to end the sessions of a dbt command, and wait for its threads where that was done.
+def terminate_sessions_on_interrupt(database_url: str, name: str) -> Iterator[Callable[[], None]]:
+    """For the length of a dbt command, allow termination of its sessions; after a termination, wait for its threads.
 
     Args:
-        database_url: the login that the command uses; empty where it connects to nothing.
-        name: what `session_name` has returned for it.
+        database_url: the login that the command uses; empty if it needs no connection.
+        name: the value of `session_name` for the command.
 
     Yields:
-        What ends the sessions from now on. It returns at once, and may be called in the handler of a signal.
+        A function that starts the termination. It returns immediately, and may be called in a signal handler.
     """
     if not database_url:
         yield lambda: None
         return
-    wanted, returned = threading.Event(), threading.Event()
+    requested, returned = threading.Event(), threading.Event()
     before = set(threading.enumerate())
 
-    def end() -> None:
-        wanted.wait()
+    def terminate() -> None:
+        requested.wait()
         if not returned.is_set():
-            _end(database_url, name, before, returned)
+            _terminate_sessions(database_url, name, before, returned)
 
-    # Begun here: a handler may not start a thread, since it may interrupt the start of another.
-    ending = threading.Thread(target=end, name="dbt sessions", daemon=True)
-    ending.start()
+    # Started in advance: a signal handler cannot start a thread, because it may interrupt the start of another one.
+    thread = threading.Thread(target=terminate, name="dbt sessions", daemon=True)
+    thread.start()
     try:
-        yield wanted.set
+        yield requested.set
     finally:
         returned.set()
-        wanted.set()
-        # A server that hangs must not hold the command as well.
-        ending.join(_LIMIT_S)
+        requested.set()
+        # The timeout keeps a server that hangs from blocking the command.
+        thread.join(_THREADS_TIMEOUT_S)
 
 
-def _end(database_url: str, name: str, before: set[threading.Thread], returned: threading.Event) -> None:
-    """End sessions until dbt has returned and its threads are gone: each may be about to open another one."""
+def _terminate_sessions(database_url: str, name: str, before: set[threading.Thread], returned: threading.Event) -> None:
+    """Terminate sessions until dbt has returned and its threads have ended; each thread may open another session."""
     deadline = None
     try:
         with connect(database_url, autocommit=True) as connection:
             while True:
                 is_over = returned.is_set()
-                # Those that dbt runs its nodes in; other threads of this process go on.
+                # Only threads in which dbt runs nodes; other threads of this process continue.
                 threads = [one for one in set(threading.enumerate()) - before if isinstance(one, DummyProcess)]
                 connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -83,10 +84,10 @@ def _end(database_url: str, name: str, before: set[threading.Thread], returned: 
                 if is_over and not threads:
                     return
                 if is_over and deadline is None:
-                    deadline = time.monotonic() + _LIMIT_S
+                    deadline = time.monotonic() + _THREADS_TIMEOUT_S
                 if deadline is not None and time.monotonic() > deadline:
                     _log.warning("%s threads of dbt have not ended", len(threads))
                     return
                 time.sleep(_POLL_S)
     except (LadderError, psycopg.Error) as error:
-        _log.warning("dbt's sessions are not ended: %s", error)
+        _log.warning("dbt's sessions cannot be terminated: %s", error)

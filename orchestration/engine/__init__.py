@@ -1,1 +1,1 @@
-"""The Dagster instance: storage, schedules, webserver."""
+"""The Dagster instance: storage, event log, interrupts, commands of its processes, web UI."""

@@ -1,4 +1,4 @@
-"""How a launched run begins: through Dagster's queue while a daemon empties it, at once otherwise."""
+"""How a launched run starts: through Dagster's queue while a daemon processes it, immediately otherwise."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["HomeCoordinator"]
 
 
 class HomeCoordinator(QueuedRunCoordinator):
-    """Dagster's queue, with its limits, while `ladder up` or `dagster dev` runs; otherwise a run starts at once."""
+    """Dagster's queue, with its limits, while `ladder up` or `dagster dev` runs; otherwise runs start immediately."""
 
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
-        """Queue a run, or launch it where nothing would take it out of the queue."""
+        """Queue a run, or launch it if no daemon processes the queue."""
         run = context.dagster_run
         if run.status != DagsterRunStatus.NOT_STARTED or is_held(load_settings().home):
             return super().submit_run(context)

@@ -1,10 +1,9 @@
-"""Dagster's event log on PostgreSQL, made for steps that report hundreds of models and tests at once.
+"""Dagster's event log on PostgreSQL, with batched writes for steps that report hundreds of models and tests.
 
-Dagster's own storage writes each event by itself, asks the catalogue each time what tables there are, in case somebody
-migrates them meanwhile, and opens a connection for every nested statement. Of a run that changes nothing, that is most
-of the time. Here events of a burst, those that a step reports one after the other, are written together: before any
-other event, before anything reads what they are about, and after half a second at the latest once another one comes.
-Their order stays.
+Dagster's own storage writes each event separately, reads the catalogue each time in case the tables have been migrated,
+and opens a connection for every nested statement. This takes most of the time of a run that changes nothing. Here the
+events that a step reports one after the other are written in batches: before any event of another type, before a read
+of the assets that they are about, and with the first event after half a second. Their order is preserved.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from dagster_postgres.utils import pg_url_from_config
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import Connection
 
-from orchestration.engine.pooled import check_idle_connections
+from orchestration.engine.connection_pool import check_idle_connections
 
-__all__ = ["BurstEventLogStorage"]
+__all__ = ["BatchingEventLogStorage"]
 
 _POOL_SIZE = 5
 _RECYCLE_S = 3600
-_BURST = frozenset(
+_BATCHED_TYPES = frozenset(
     (
         DagsterEventType.ASSET_CHECK_EVALUATION,
         DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
@@ -40,72 +39,72 @@ _BURST = frozenset(
         DagsterEventType.STEP_OUTPUT,
     )
 )
-_BURST_EVENTS = 500
-_BURST_S = 0.5
+_MAX_BATCH_EVENTS = 500
+_MAX_BATCH_AGE_S = 0.5
 
 
-class BurstEventLogStorage(PostgresEventLogStorage):
-    """The event log of an instance whose tables this version of Dagster has made."""
+class BatchingEventLogStorage(PostgresEventLogStorage):
+    """The event log of an instance whose tables were created by this version of Dagster."""
 
     def __init__(
         self, postgres_url: str, should_autocreate_tables: bool = True, inst_data: ConfigurableClassData | None = None
     ) -> None:
         self._present: dict[str, bool] = {}
-        self._waiting: list[EventLogEntry] = []
-        self._waiting_since = 0.0
-        # Requests to cancel a run come in other threads than its events.
+        self._batch: list[EventLogEntry] = []
+        self._batch_started_at = 0.0
+        # Cancellations of a run are reported in other threads than its events.
         self._lock = RLock()
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> BurstEventLogStorage:
-        """As Dagster builds it."""
+    ) -> BatchingEventLogStorage:
+        """Constructor for Dagster's configuration."""
         return cls(pg_url_from_config(config_value), config_value.get("should_autocreate_tables", True), inst_data)
 
-    def keep_connections(self) -> None:
-        """Keep a few connections open; without this, and in processes that write little, none is."""
+    def pool_connections(self) -> None:
+        """Keep a few connections open. By default none is, which is enough for processes that write little."""
         self._engine = create_engine(
             self.postgres_url, isolation_level="AUTOCOMMIT", pool_size=_POOL_SIZE, pool_recycle=_RECYCLE_S
         )
         check_idle_connections(self._engine)
 
     def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
-        """Keep a connection open, as a process of the web UI does."""
+        """Keep a connection open, as processes of the web UI do."""
         super().optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)
         check_idle_connections(self._engine)
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Write an event, or let it wait for the others of its burst."""
+        """Write an event, or add it to the current batch."""
         with self._lock:
-            if event.dagster_event_type not in _BURST or not event.run_id:
-                self._write_waiting()
+            if event.dagster_event_type not in _BATCHED_TYPES or not event.run_id:
+                self._flush()
                 super().store_event(event)
                 return
-            if not self._waiting:
-                self._waiting_since = time.monotonic()
-            self._waiting.append(event)
-            is_old = time.monotonic() - self._waiting_since > _BURST_S
-            if is_old or len(self._waiting) >= _BURST_EVENTS:
-                self._write_waiting()
+            if not self._batch:
+                self._batch_started_at = time.monotonic()
+            self._batch.append(event)
+            is_old = time.monotonic() - self._batch_started_at > _MAX_BATCH_AGE_S
+            if is_old or len(self._batch) >= _MAX_BATCH_EVENTS:
+                self._flush()
 
     def get_asset_records(self, asset_keys: Sequence[AssetKey] | None = None) -> Sequence[AssetRecord]:
-        """Read what is known of assets, after writing what waits about them."""
+        """Read records of assets, after the batched events about them are written."""
         with self._lock:
-            about = {event.get_dagster_event().asset_key for event in self._waiting}
-            if asset_keys is None or about.intersection(asset_keys):
-                self._write_waiting()
+            batched = {event.get_dagster_event().asset_key for event in self._batch}
+            if asset_keys is None or batched.intersection(asset_keys):
+                self._flush()
         return super().get_asset_records(asset_keys)
 
     def dispose(self) -> None:
-        """Write what waits, and close."""
+        """Write the batch, and close."""
         with self._lock:
-            self._write_waiting()
+            self._flush()
         super().dispose()
 
     def has_table(self, table_name: str) -> bool:
-        """Whether a table is there; once it is, it stays."""
+        """Whether a table exists; a table that exists is not looked up again."""
         if not self._present.get(table_name):
             self._present[table_name] = super().has_table(table_name)
         return self._present[table_name]
@@ -116,13 +115,14 @@ class BurstEventLogStorage(PostgresEventLogStorage):
             self._present[name] = super()._has_asset_key_col_on_connection(conn, column_name)
         return self._present[name]
 
-    def _write_waiting(self) -> None:
-        events, self._waiting = self._waiting, []
+    def _flush(self) -> None:
+        """Write the batch."""
+        events, self._batch = self._batch, []
         if not events:
             return
         statement = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
         with self._connect() as connection:
-            # PostgreSQL numbers the rows of one statement in the order of its values.
+            # PostgreSQL assigns the ids of one statement in the order of its values.
             numbers = sorted(row[0] for row in connection.execute(statement))
         numbered = list(zip(events, numbers, strict=True))
         assets = [
@@ -141,11 +141,11 @@ class BurstEventLogStorage(PostgresEventLogStorage):
                 self._store_check(event, number, planned)
 
     def _store_check(self, event: EventLogEntry, number: int, planned: set[tuple[str, str, str]]) -> None:
-        """Write an evaluation over its plan, as Dagster does, or by itself: of one without a plan it writes nothing."""
+        """Write an evaluation into the row of its plan, as Dagster does, or into a new row, which Dagster omits."""
         evaluated = event.get_dagster_event().event_specific_data
         if isinstance(evaluated, AssetCheckEvaluation):
-            of = (event.run_id, evaluated.asset_key.to_string(), evaluated.check_name)
-            if of not in planned:
+            evaluation = (event.run_id, evaluated.asset_key.to_string(), evaluated.check_name)
+            if evaluation not in planned:
                 self._store_runless_asset_check_evaluation(event, number)
                 return
         elif isinstance(evaluated, AssetCheckEvaluationPlanned):
@@ -153,7 +153,7 @@ class BurstEventLogStorage(PostgresEventLogStorage):
         self.store_asset_check_event(event, number)
 
     def _planned(self, run_ids: set[str]) -> set[tuple[str, str, str]]:
-        """Checks of runs that are planned or evaluated already: run, asset and name."""
+        """Checks of runs that are already planned or evaluated: run, asset and name."""
         columns = AssetCheckExecutionsTable.c
         query = select(columns.run_id, columns.asset_key, columns.check_name).where(columns.run_id.in_(run_ids))
         with self.index_connection() as connection:

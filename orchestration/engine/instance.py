@@ -1,4 +1,4 @@
-"""Dagster's own home: `dagster.yaml` under LADDER_HOME, tables in a schema that nobody else sees."""
+"""The Dagster instance of a home: `dagster.yaml` under LADDER_HOME, and tables in a schema of its own login."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from psycopg import sql
 from orchestration.project_files import DAGSTER_YAML
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import DatabaseError
-from warehouse.core.files import write_atomically
 from warehouse.database.connections import connect, connection_parameters, password_verifier, role_suffix
 from warehouse.database.locks import acquire_migration_lock
 from warehouse.database.role_names import role_name
@@ -26,7 +25,7 @@ _OWN_PARAMETERS = frozenset(("host", "port", "user", "password", "dbname"))
 
 
 def prepare_instance(warehouse: Warehouse) -> Path:
-    """Make the schema and login, render the configuration, and point this process and its children there.
+    """Create the schema and login, write the configuration, and set DAGSTER_HOME for this process and its children.
 
     Returns:
         DAGSTER_HOME.
@@ -40,29 +39,31 @@ def prepare_instance(warehouse: Warehouse) -> Path:
     target = home / "dagster.yaml"
     text = DAGSTER_YAML.read_text()
     if not target.exists() or target.read_text() != text:
-        write_atomically(target, text.encode())
+        unfinished = target.with_suffix(f".{os.getpid()}.tmp")
+        unfinished.write_text(text)
+        unfinished.replace(target)
     os.environ.update(DAGSTER_HOME=str(home), DAGSTER_DISABLE_TELEMETRY="yes")
     return home
 
 
 def storage_url(warehouse: Warehouse) -> str:
-    """URL of Dagster's login, with its password."""
+    """Connection URL of Dagster's login, including its password."""
     found = connection_parameters(warehouse.servers.database_url)
     password = Home(warehouse.settings.home).password("dagster", create=True)
-    place = f"{found.get('host', '127.0.0.1')}:{found.get('port', '5432')}/{quote(found['dbname'], safe='')}"
+    server = f"{found.get('host', '127.0.0.1')}:{found.get('port', '5432')}/{quote(found['dbname'], safe='')}"
     rest = {name: value for name, value in found.items() if name not in _OWN_PARAMETERS}
     query = f"?{urlencode(rest, quote_via=quote)}" if rest else ""
-    # SQLAlchemy would take psycopg 3 by default, whose `with connection` closes it; Dagster means psycopg2's.
+    # By default SQLAlchemy uses psycopg 3, whose `with connection` closes the connection. Dagster expects psycopg2.
     login = quote(_login(warehouse), safe="")
-    return f"postgresql+psycopg2://{login}:{quote(password, safe='')}@{place}{query}"
+    return f"postgresql+psycopg2://{login}:{quote(password, safe='')}@{server}{query}"
 
 
 def create_login(warehouse: Warehouse, url: str) -> None:
-    """Make Dagster's login and schema, unless they are there.
+    """Create Dagster's login and schema, unless they exist.
 
     Args:
         warehouse: the open warehouse.
-        url: what `storage_url` returns of it.
+        url: the value of `storage_url` for it.
 
     Raises:
         DatabaseError: the administrator's login lacks rights.
@@ -81,7 +82,7 @@ def create_login(warehouse: Warehouse, url: str) -> None:
             password = password_verifier(connection, login, connection_parameters(plain)["password"])
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, name, password))
-            # Events of the last moment before a crash of the machine may be lost; what was done stands in `ops`.
+            # The last events before a crash of the machine may be lost. The record of the work is in `ops`.
             connection.execute(sql.SQL("ALTER ROLE {} SET synchronous_commit = off").format(name))
             connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(schema, name))

@@ -1,4 +1,4 @@
-"""Ctrl-C and termination inside a step."""
+"""Interrupts (Ctrl-C and termination) and expected errors in steps."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from dagster import DagsterError, Failure
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._utils.interrupts import raise_interrupts_as
 
-from orchestration.processes.foreign_interrupts import SIGNALS
+from orchestration.processes.signals import SIGNALS
 from warehouse.core.errors import LadderError
 from warehouse.database.error_messages import SERVER_UNAVAILABLE, to_database_error
 
-__all__ = ["exit_code", "foreign_code", "plain_failures", "run_interruptibly"]
+__all__ = ["convert_interrupts", "exit_code", "expected_errors_as_failures", "run_interruptibly"]
 
 T = TypeVar("T")
 
-#: Signals that ended a coroutine in this process, in their order.
+#: Signals that have interrupted coroutines of this process, in order.
 _received: list[int] = []
 
 
 class _Interrupted(DagsterExecutionInterruptedError, DagsterError):
-    """An interrupt that ends the run: Dagster retries a step that any other interrupt ends, as if it had failed."""
+    """An interrupt that ends the run. Dagster would retry a step that any other interrupt ends, like a failed one."""
 
 
 def exit_code() -> int:
-    """The exit code of a command that an interrupt has ended."""
+    """Exit code of a command that was ended by an interrupt."""
     return 128 + (_received[0] if _received else signal.SIGINT)
 
 
 @contextmanager
-def foreign_code() -> Iterator[None]:
-    """Run asyncio or dbt in a step: both unwind on KeyboardInterrupt, and neither knows Dagster's own interrupt."""
+def convert_interrupts() -> Iterator[None]:
+    """Raise interrupts as KeyboardInterrupt inside the block, and as Dagster's interrupt outside of it.
+
+    asyncio and dbt unwind on KeyboardInterrupt, and do not know Dagster's own exception.
+    """
     try:
         with raise_interrupts_as(KeyboardInterrupt):
             yield
@@ -46,8 +49,9 @@ def foreign_code() -> Iterator[None]:
 
 
 @contextmanager
-def plain_failures() -> Iterator[None]:
-    """Show an error that a person can mend as one line in Dagster too, and retry neither it nor an interrupt."""
+def expected_errors_as_failures() -> Iterator[None]:
+    """Convert errors that the user can fix into a Dagster failure of one line. Neither they nor interrupts are
+    retried."""
     try:
         yield
     except LadderError as error:
@@ -59,25 +63,26 @@ def plain_failures() -> Iterator[None]:
 
 
 def run_interruptibly(runner: asyncio.Runner, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in a step; a signal cancels it, whatever it waits for.
+    """Run a coroutine in a step. A signal cancels it, whatever it awaits.
 
-    An exception that a handler raises in the middle of an event loop would end one of its tasks, or none.
+    An exception from a signal handler inside an event loop would end an arbitrary task, or none, so the handlers are
+    replaced by ones that cancel the coroutine.
 
     Raises:
-        KeyboardInterrupt: a signal came, and the coroutine has ended.
+        KeyboardInterrupt: a signal was received, and the coroutine has ended.
     """
     if threading.current_thread() is not threading.main_thread():
         return runner.run(coroutine)
     before = {number: signal.getsignal(number) for number in SIGNALS}
     loop = runner.get_loop()
-    came: list[int] = []
+    received: list[int] = []
 
     async def cancellable() -> T:
         task = asyncio.current_task()
         assert task is not None
 
         def cancel(number: int) -> None:
-            came.append(number)
+            received.append(number)
             task.cancel()
 
         for number in SIGNALS:
@@ -87,13 +92,13 @@ def run_interruptibly(runner: asyncio.Runner, coroutine: Coroutine[Any, Any, T])
     try:
         result = runner.run(cancellable())
     except asyncio.CancelledError:
-        if not came:
+        if not received:
             raise
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
-    if came:
-        _received.extend(came)
+    if received:
+        _received.extend(received)
         raise KeyboardInterrupt
     return result

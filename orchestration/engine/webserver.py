@@ -1,10 +1,10 @@
-"""Dagster's web UI behind a check of Host and Origin, because anyone who reaches its port can start jobs.
+"""Dagster's web UI behind a check of Host and Origin, because any client of its port can start jobs.
 
     python -m orchestration.engine.webserver WORKSPACE PORT
 
-A browser on this machine reaches the port too, and so does any page that is open in it. Dagster executes a mutation
-that such a page sends as a form, as the address of a picture or through a WebSocket. Refused are other host names (a
-page reads what is served under its own name: DNS rebinding) and requests that a browser sends for another origin.
+Pages of other origins reach the port through a browser on this machine: Dagster executes a mutation that a page sends
+as a form, as the URL of an image or through a WebSocket. Two kinds of requests are rejected: those for other host names
+(DNS rebinding lets a page read responses under its own name), and those that a browser sends for another origin.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.auth.allowed_hosts import AllowedHosts
 from warehouse.core.settings import load_settings
 
-__all__ = ["OwnPagesOnly", "main"]
+__all__ = ["SameOriginOnly", "main"]
 
 _HOST = "127.0.0.1"
-#: As `dagster-webserver` sets them by default.
+#: Defaults of `dagster-webserver`.
 _STATEMENT_TIMEOUT_MS = 15_000
 _POOL_RECYCLE_S = 3600
 _MAX_OVERFLOW = 20
 _LIVE_DATA_POLL_MS = 2000
-#: Requests that are under way at the end; `ladder up` waits for longer.
+#: Time for requests in flight at shutdown; `ladder up` waits longer.
 _SHUTDOWN_S = 5
 
 
-class OwnPagesOnly:
-    """Answers requests and WebSockets of the web UI's own pages, and of programs, which send none of these headers.
+class SameOriginOnly:
+    """Accepts requests and WebSockets of the web UI's own pages, and of programs, which do not send these headers.
 
     Args:
-        app: what answers them.
-        names: host names beside those of the loopback interface; `*` for any.
+        app: the application for accepted requests.
+        names: allowed host names in addition to those of the loopback interface; `*` for any.
     """
 
     def __init__(self, app: ASGIApp, names: tuple[str, ...] = ()) -> None:
@@ -50,36 +50,36 @@ class OwnPagesOnly:
         self._hosts = AllowedHosts(names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse with 403 and one line."""
-        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
-        if refusal is None:
+        """Pass the request on, or reject it with 403 and one line."""
+        reason = self._rejection_reason(scope) if scope["type"] in ("http", "websocket") else None
+        if reason is None:
             await self._app(scope, receive, send)
         else:
-            await PlainTextResponse(f"{refusal}\n", 403)(scope, receive, send)
+            await PlainTextResponse(f"{reason}\n", 403)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> str | None:
+    def _rejection_reason(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         host = headers.get("host")  # every browser sends one
         if host is not None and not self._hosts.allows(host.encode("latin-1")):
-            return "this web UI does not answer to that host name; use its address, or list it in LADDER_DAGSTER_HOSTS"
+            return "this web UI does not allow that host name; use its address, or add the name to LADDER_DAGSTER_HOSTS"
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2].lower() != (host or "").lower():
-            return "this web UI answers no page of another origin"
+            return "this web UI rejects requests of pages of another origin"
         if _is_query(scope) and headers.get("sec-fetch-site") not in ("none", "same-origin"):
-            # Dagster executes a mutation in an address too, and over plain http no browser says whose page it is on.
+            # Dagster also executes a mutation in a URL, and over plain http browsers do not send the page's site.
             return "send queries with POST"
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not _opens_page(scope, headers):
-            return "this web UI answers no page of another site"
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not _is_navigation(scope, headers):
+            return "this web UI rejects requests of pages of another site"
         return None
 
 
 class _Webserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestContext]):
-    """Dagster's own, with the check before everything else."""
+    """Dagster's web server, with the check as its first middleware."""
 
     def build_middleware(self) -> list[Middleware]:
-        """As Dagster builds its application."""
+        """Dagster's middleware, after the check."""
         names = load_settings().dagster_hosts
-        own = Middleware(OwnPagesOnly, names=tuple(names.split(",")) if names else ())
+        own = Middleware(SameOriginOnly, names=tuple(names.split(",")) if names else ())
         return [own, *super().build_middleware()]
 
 
@@ -87,8 +87,8 @@ def _is_query(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].endswith("/graphql")
 
 
-def _opens_page(scope: Scope, headers: Headers) -> bool:
-    """Whether a person follows a link from elsewhere: that opens a page in a tab of its own, and executes nothing."""
+def _is_navigation(scope: Scope, headers: Headers) -> bool:
+    """Whether the user follows a link on another site: this only opens a page, and executes nothing."""
     return (
         scope["type"] == "http"
         and scope["method"] == "GET"

@@ -1,9 +1,9 @@
-"""Which models a build has changed, for readers of the published marts.
+"""The models that a build has changed, from the point of view of readers of the published marts.
 
-A table changed where the build wrote rows of it and something below it changed since the generation before. The idle
-colour is a generation behind, so that rows written alone would report each change twice: when it is published, and when
-the next build brings the other colour to it. A view changed where something below it did. A build from nothing changes
-all.
+A table has changed if the build wrote rows of it and an upstream table has changed since the previous generation.
+Written rows alone would report each change twice, because the idle colour is a generation behind: once when the change
+is published, and once when the next build applies it to the other colour. A view has changed if an upstream table has.
+A full build changes all models.
 """
 
 from __future__ import annotations
@@ -14,33 +14,34 @@ import psycopg
 from psycopg import sql
 
 from orchestration.dbt.graph import Graph, Source
-from orchestration.dbt.runner import NodeResult
+from orchestration.dbt.results import NodeResult
 from warehouse.publication.generations import Generation
 from warehouse.publication.write_counts import WriteCount
 
 __all__ = ["changed_models", "changed_sources"]
 
-#: What of `ops` says by itself that something may differ; the rest are notes of builds, and of the date.
+#: Tables of `ops` that count as changed in each build.
 _ALWAYS_CHANGED = frozenset(("tracked", "cursors"))
-_OF_THE_DATE = frozenset(("build_inputs", "generations"))
+#: Tables of `ops` of which models read only the anchor date.
+_CHANGED_WITH_DATE = frozenset(("build_inputs", "generations"))
 
 
 def changed_sources(
     connection: psycopg.Connection, sources: Sequence[Source], before: Generation, after: Generation
 ) -> set[str]:
-    """dbt's ids of what models read and what changed between two generations.
+    """dbt's ids of the sources that changed between two generations.
 
     Args:
         connection: a login that reads staging tables.
-        sources: what models read.
-        before: the generation that was published before.
-        after: the one that was built.
+        sources: tables that models read.
+        before: the previously published generation.
+        after: the generation that was built.
     """
     changed = {one.unique_id for one in sources if one.source == "ops" and one.name in _ALWAYS_CHANGED}
     if after.as_of_date != before.as_of_date:
-        changed |= {one.unique_id for one in sources if one.source == "ops" and one.name in _OF_THE_DATE}
-    # A changed row has the batch of its change, also one that was deleted; its feed holds it as it was.
-    looks = [
+        changed |= {one.unique_id for one in sources if one.source == "ops" and one.name in _CHANGED_WITH_DATE}
+    # A changed or deleted row has the id of the batch that changed it. The feed only holds old images.
+    probes = [
         sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {} WHERE _batch_id > {})").format(
             sql.Literal(one.unique_id),
             sql.Identifier(one.schema, one.name.removesuffix("__feed")),
@@ -49,8 +50,8 @@ def changed_sources(
         for one in sources
         if one.source != "ops"
     ]
-    if looks:
-        changed |= {row[0] for row in connection.execute(sql.SQL(" UNION ALL ").join(looks))}
+    if probes:
+        changed |= {row[0] for row in connection.execute(sql.SQL(" UNION ALL ").join(probes))}
     return changed
 
 
@@ -61,24 +62,25 @@ def changed_models(
     before: Mapping[str, WriteCount],
     after: Mapping[str, WriteCount] | None,
 ) -> dict[str, int | None]:
-    """dbt's ids of the models that a build has changed, upstream first, with the rows that it wrote.
+    """dbt's ids of the models that a build has changed, upstream first, with the numbers of rows that it wrote.
 
     Args:
         graph: the models.
-        results: what became of each node; all models were built.
-        sources: what changed of what models read; None where the build began from nothing.
-        before: rows written into the tables of the colour, ever, before the build.
-        after: the same after it; None where that is not known, and every table that ran counts as changed.
+        results: results of all nodes; all models were built.
+        sources: dbt's ids of the changed sources; None after a full build.
+        before: total number of rows ever written into each table of the colour, before the build.
+        after: the same after the build; None if it is unknown, in which case every table that was built counts as
+            changed.
 
     Returns:
-        The rows are None for a view, and where they are not known.
+        Written rows by dbt's id; None for views, and if the number is unknown.
     """
     ran = {result.unique_id for result in results if result.status == "success"}
     changed: dict[str, int | None] = {}
     for model in graph.models:
         is_touched = sources is None or any(one in changed or one in sources for one in model.upstream)
         if model.unique_id not in ran:
-            # Views and seeds that stand as they were: what is read through a view is what is below it.
+            # Views and seeds were reused. Rows that are read through a view change with its upstream tables.
             if is_touched and model.materialized == "view":
                 changed[model.unique_id] = None
             continue

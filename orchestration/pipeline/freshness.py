@@ -1,7 +1,7 @@
-"""How long ago each staging table and the published marts were confirmed, and which of them are late.
+"""Ages of staging tables and of the published marts since their last confirmation, and which of them are late.
 
-What comes again unchanged leaves nothing new behind. So ages are counted from `ops.confirmations`, where each pass that
-the source answered is recorded, and from `ops.generations.confirmed_at`, and not from rows or materializations.
+Data that is received again unchanged leaves no new row or materialization. Ages are therefore measured from
+`ops.confirmations`, which records each sync to which the source responded, and from `ops.generations.confirmed_at`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from warehouse.publication.generations import Generation
 
 __all__ = ["MARTS_LATE_AFTER", "TableAge", "are_marts_late", "table_ages"]
 
-#: Marts that were not confirmed for this long are late; transformation runs every hour.
+#: Marts that were not confirmed for longer than this are late. The job `transform` runs every hour.
 MARTS_LATE_AFTER = timedelta(hours=3)
 
-#: A table whose pass never got as far as to choose what to read is waited for since something of its source is tracked.
+#: The age of a table whose stream has never selected work items is measured from the first tracked entity of its
+#: source.
 _AGES: LiteralString = """
 SELECT
     wanted.source,
@@ -41,12 +42,12 @@ LEFT JOIN (
 
 @dataclass(frozen=True)
 class TableAge:
-    """When a staging table was last confirmed, against the limits of the dbt project.
+    """Age of a staging table, compared with the limits of the dbt project.
 
     Args:
-        source: the table, and its limits.
-        confirmed_at: end of the last pass that its source answered; None before the first.
-        age_s: seconds since then, or since the table is waited for; None where nothing is to be read into it.
+        source: the table, with its limits.
+        confirmed_at: end of the last sync to which its source responded; None before the first one.
+        age_s: seconds since then, or since data is expected in the table; None if no data is expected.
     """
 
     source: Source
@@ -55,12 +56,12 @@ class TableAge:
 
     @property
     def is_error(self) -> bool:
-        """Whether it is later than the limit for an error."""
+        """Whether its age exceeds the limit for errors."""
         return self._is_past(self.source.freshness.error_s if self.source.freshness else None)
 
     @property
     def is_late(self) -> bool:
-        """Whether it is later than either limit."""
+        """Whether its age exceeds the limit for errors or for warnings."""
         return self.is_error or self._is_past(self.source.freshness.warn_s if self.source.freshness else None)
 
     def _is_past(self, limit_s: int | None) -> bool:
@@ -68,10 +69,10 @@ class TableAge:
 
 
 def table_ages(connection: psycopg.Connection, sources: Sequence[Source]) -> list[TableAge]:
-    """Ages of those tables to which the dbt project gives a limit.
+    """Ages of the tables for which the dbt project sets a limit.
 
     Args:
-        connection: any login that reads `ops.confirmations` and `ops.tracked`.
+        connection: a login that reads `ops.confirmations` and `ops.tracked`.
         sources: tables that models read.
     """
     limited = {(one.source, one.name): one for one in sources if one.freshness is not None}
@@ -84,5 +85,5 @@ def table_ages(connection: psycopg.Connection, sources: Sequence[Source]) -> lis
 
 
 def are_marts_late(generation: Generation | None) -> bool:
-    """Whether no run has confirmed the published marts for too long, or nothing was ever published."""
+    """Whether no run has confirmed the published marts within the limit, or nothing was ever published."""
     return generation is None or datetime.now(UTC) - generation.confirmed_at > MARTS_LATE_AFTER

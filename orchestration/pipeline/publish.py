@@ -1,4 +1,4 @@
-"""Marts to readers: build and turn the views, then the cache; and the tests that a standing generation has passed."""
+"""Publication: load pending files, build and promote the marts, switch the cache, keep the results of tests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import msgspec
 import psycopg
 
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import NodeResult, prepare
-from orchestration.dbt.state import follow_publication
-from orchestration.pipeline.transform import Transformed, transform
-from orchestration.progress import FailingTest, NodeDone, NotLoaded, Published, tell
+from orchestration.dbt.manifests import prepare
+from orchestration.dbt.results import NodeResult
+from orchestration.dbt.state import update_state
+from orchestration.pipeline.transform import TransformResult, transform
+from orchestration.progress import FailingTest, LoadFailed, MartsPublished, NodeDone, emit
 from orchestration.warehouse_access import SOURCES, Warehouse, load_landed
 from serving.cache.publish import publish_cache
 from warehouse.core.errors import LadderError, PublicationError
@@ -23,18 +24,18 @@ from warehouse.database.error_messages import SERVER_UNAVAILABLE, to_database_er
 __all__ = ["build_and_publish"]
 
 
-def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, project: Path = PROJECT) -> Transformed:
-    """Bring marts and cache to the newest data, telling progress; a failed test leaves both as they were.
+def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, project: Path = PROJECT) -> TransformResult:
+    """Update marts and cache to the newest data, and emit progress events. After a failed test both stay unchanged.
 
-    What is landed and not loaded yet is loaded first, of every source: also of one that nobody asks any more.
+    Pending files of all sources are loaded first, including sources that are no longer synced.
 
     Args:
         warehouse: the open warehouse.
-        full_refresh: rebuild everything from nothing, even if nothing is new.
-        project: the folder of the dbt project.
+        full_refresh: rebuild everything from scratch, even without new data.
+        project: folder of the dbt project.
 
     Returns:
-        What became of it; its failure says why dbt could not run, or the views could not turn.
+        The result. Its failure is also set if dbt could not run, or the views could not be promoted.
 
     Raises:
         LadderError: the project cannot be parsed, or dbt's state for developers cannot be written.
@@ -44,52 +45,52 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         report, failure = load_landed(warehouse, source)
         loaded |= {(source.name, table): rows for table, rows in report.changed.items()}
         if failure is not None:
-            tell(NotLoaded(failure))
+            emit(LoadFailed(failure))
     prepared = prepare(warehouse.settings, warehouse.servers.database_url, project)
     total = len(prepared.graph.models) + len(prepared.graph.tests)
     done = 0
 
-    def count(result: NodeResult) -> None:
+    def on_node(result: NodeResult) -> None:
         nonlocal done
         done += 1
-        tell(NodeDone(result.name, result.status, done, total))
+        emit(NodeDone(result.name, result.status, done, total))
 
     try:
-        outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=count)
+        outcome = transform(warehouse, prepared, full_refresh=full_refresh, on_node=on_node)
     except LadderError as error:
-        outcome = Transformed(prepared.graph, None, is_built=False, failure=error)
+        outcome = TransformResult(prepared.graph, None, is_built=False, failure=error)
     except psycopg.OperationalError as error:
-        outcome = Transformed(
+        outcome = TransformResult(
             prepared.graph, None, is_built=False, failure=to_database_error(error, SERVER_UNAVAILABLE)
         )
     outcome = replace(outcome, loaded=loaded)
     for result in outcome.results:
         if result.status == "fail" and result.sample is not None:
-            tell(FailingTest(result.name, result.sample.as_lines()))
+            emit(FailingTest(result.name, result.sample.as_lines()))
     generation = outcome.generation
     if generation is None or outcome.failure is not None:
         return outcome
-    kept = warehouse.settings.home / "dbt" / "results" / f"{generation.colour}.json"
+    results_file = warehouse.settings.home / "dbt" / "results" / f"{generation.colour}.json"
     if outcome.is_built:
-        _keep(kept, outcome.results)
+        _write_results(results_file, outcome.results)
     else:
-        outcome = replace(outcome, results=_kept(kept))
+        outcome = replace(outcome, results=_read_results(results_file))
     as_of = str(generation.as_of_date) if generation.as_of_date else ""
     try:
         publish_cache(warehouse.servers.redis_url, generation, serving_url=warehouse.url("serving"))
     except PublicationError as error:
         outcome = replace(outcome, failure=error)
-    tell(Published(generation.generation, outcome.is_built, as_of))
-    follow_publication(warehouse.settings, warehouse.url("transform"), generation, project)
+    emit(MartsPublished(generation.generation, outcome.is_built, as_of))
+    update_state(warehouse.settings, warehouse.url("transform"), generation, project)
     return outcome
 
 
-def _keep(path: Path, results: Sequence[NodeResult]) -> None:
+def _write_results(path: Path, results: Sequence[NodeResult]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Rows are shown once, and kept nowhere: what is forgotten of a person would be left in them.
+    # Failing rows are not stored: the file would keep personal data that has to be deleted on request.
     write_atomically(path, msgspec.json.encode([replace(result, sample=None) for result in results]))
 
 
-def _kept(path: Path) -> list[NodeResult]:
-    """Results of the build that a colour stands on; none where another home built it."""
+def _read_results(path: Path) -> list[NodeResult]:
+    """Results of the last build of a colour; none if another home built it."""
     return msgspec.json.decode(path.read_bytes(), type=list[NodeResult]) if path.exists() else []

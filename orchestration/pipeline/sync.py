@@ -1,4 +1,4 @@
-"""The passes of one run over one source: one client, one call budget, landed pages loaded after each pass."""
+"""Syncs of one source in one run: one client and call budget; pages are loaded after each stream."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ingestion.sync.reports import Stop, StopReason, SyncReport
 from ingestion.sync.run import SyncContext
 from ingestion.sync.streams import Stream
 from ingestion.sync.worlds import resolve_settings
-from orchestration.engine.interrupts import foreign_code, run_interruptibly
-from orchestration.progress import PassDone, PassProgress, tell
+from orchestration.engine.interrupts import convert_interrupts, run_interruptibly
+from orchestration.progress import SyncDone, SyncProgress, emit
 from orchestration.warehouse_access import Warehouse, load_landed
 from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
@@ -28,21 +28,21 @@ from warehouse.model.source import Source
 from warehouse.ops.state import confirm_tables
 from warehouse.staging.load import LoadReport
 
-__all__ = ["PassOutcome", "SourceSession", "open_session"]
+__all__ = ["SourceSession", "SyncOutcome", "open_session"]
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class PassOutcome:
-    """A pass and the load after it.
+class SyncOutcome:
+    """The sync of a stream, and the load after it.
 
     Args:
-        report: what was fetched.
-        loaded: what that changed.
-        load_failure: why what was landed could not be loaded; it stays pending.
-        started_at: when it began, UTC.
-        ended_at: when it was loaded, UTC.
+        report: of the sync.
+        loaded: report of the load.
+        load_failure: why the landed files could not be loaded, in one line; they stay pending.
+        started_at: start of the sync, UTC.
+        ended_at: end of the load, UTC.
     """
 
     report: SyncReport
@@ -53,15 +53,15 @@ class PassOutcome:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """One line for each thing that failed, and for a pass or a load that could not go on."""
+        """One line per failed work item, and one each for a sync or a load that had to stop."""
         stop = self.report.stop
-        ended = (stop.message,) if stop and stop.is_error else ()
+        stopped = (stop.message,) if stop and stop.is_error else ()
         unloaded = () if self.load_failure is None else (self.load_failure,)
-        return tuple(failure.message for failure in self.report.failures) + ended + unloaded
+        return tuple(failure.message for failure in self.report.failures) + stopped + unloaded
 
 
 class SourceSession:
-    """Does passes over one source, one after the other; what goes wrong there is told and keeps nothing else waiting.
+    """Syncs streams of one source, one after the other. Failures are reported and do not affect other sources.
 
     Args:
         warehouse: the open warehouse.
@@ -76,39 +76,40 @@ class SourceSession:
         self._runner = runner
         self._stack = stack
         self._context: SyncContext | None = None
-        self._ended: Stop | None = None
+        self._source_stop: Stop | None = None
         self._tables = {name: [one.name for one in tables] for name, tables in reader.tables_by_stream().items()}
-        # What an earlier run landed and could not load. Where this fails, the first pass fails in the same way.
+        # Files that an earlier run landed and could not load. If this fails, the first stream reports the same failure.
         self._loaded_before, _ = load_landed(warehouse, reader.source)
 
-    def run(self, definition: Stream) -> PassOutcome:
-        """Do a pass and load what it landed.
+    def run(self, definition: Stream) -> SyncOutcome:
+        """Sync a stream and load its landed files.
 
-        A source that does not answer, or refuses the key, is not asked again in this run.
+        A source that does not respond, or rejects the key, gets no more requests in this run.
 
         Raises:
             DatabaseError: the warehouse cannot be read or written.
         """
         started_at = datetime.now(UTC)
         report = SyncReport(definition.name)
-        is_told = self._ended is not None
-        if self._ended is None:
+        is_reported = self._source_stop is not None
+        if self._source_stop is None:
             report = self._fetch(definition)
             if report.stop and report.stop.is_of_source:
-                self._ended = report.stop
+                self._source_stop = report.stop
         loaded, load_failure = load_landed(self._warehouse, self._reader.source)
         loaded, self._loaded_before = self._loaded_before + loaded, LoadReport()
-        if not is_told and self._context is not None:
+        if not is_reported and self._context is not None:
             self._confirm(report, is_loaded=load_failure is None)
-        outcome = PassOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))
-        if not is_told:
-            tell(_message(self._reader.source.name, outcome))
+        outcome = SyncOutcome(report, loaded, load_failure, started_at, datetime.now(UTC))
+        if not is_reported:
+            emit(_done_event(self._reader.source.name, outcome))
         return outcome
 
     def _confirm(self, report: SyncReport, *, is_loaded: bool) -> None:
-        """Record in `ops` whether the source answered for the tables of a pass. Nothing due is neither yes nor no."""
+        """Record in `ops` whether the source responded for the tables of a stream. A sync without due work items does
+        not count."""
         stop = report.stop
-        is_answered = report.pages > 0 and not (stop and stop.is_of_source)
+        has_responded = report.pages > 0 and not (stop and stop.is_of_source)
         is_awaited = bool(report.requests or report.skipped or report.failures or stop)
         with connect(self._warehouse.url("ingest")) as connection:
             confirm_tables(
@@ -116,18 +117,18 @@ class SourceSession:
                 self._reader.source.name,
                 self._tables[report.name],
                 is_awaited=is_awaited,
-                is_confirmed=is_answered and is_loaded,
+                is_confirmed=has_responded and is_loaded,
             )
 
     def _fetch(self, definition: Stream) -> SyncReport:
         if self._context is None:
             try:
-                with foreign_code():
+                with convert_interrupts():
                     self._context = run_interruptibly(self._runner, self._open())
             except LadderError as error:
                 reason: StopReason = "unreachable" if isinstance(error, Unreachable) else "refused"
                 return SyncReport(definition.name, stop=Stop(reason, str(error)))
-        with foreign_code():
+        with convert_interrupts():
             return run_interruptibly(self._runner, sync_stream(self._context, definition))
 
     async def _open(self) -> SyncContext:
@@ -138,39 +139,39 @@ class SourceSession:
             settings,
             url,
             lake,
-            on_progress=lambda name, done, total: tell(PassProgress(source, name, done, total)),
+            on_progress=lambda name, done, total: emit(SyncProgress(source, name, done, total)),
         )
         return await self._stack.enter_async_context(opening)
 
 
 @contextmanager
 def open_session(warehouse: Warehouse, reader: SourceConnector) -> Iterator[SourceSession]:
-    """Open what the passes of a run share; what an earlier run landed and could not load is loaded first."""
+    """Open the client that the syncs of a run share, after pending files of earlier runs are loaded."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         session = SourceSession(warehouse, reader, runner, stack)
         try:
             yield session
-            _keep_compact(warehouse, reader.source)
+            _compact(warehouse, reader.source)
         finally:
             runner.run(stack.aclose())
 
 
-def _keep_compact(warehouse: Warehouse, source: Source) -> None:
-    """Put the small files of closed days together, once a day; a run does not fail by it."""
+def _compact(warehouse: Warehouse, source: Source) -> None:
+    """Merge the small files of closed days, once a day. A failure does not fail the run."""
     try:
         compact_when_due(warehouse.servers.database_url, warehouse.lake, source)
     except (LadderError, psycopg.Error) as error:
         _logger.warning("the lake of %s is not compacted: %s", source.name, error)
 
 
-def _message(source: str, outcome: PassOutcome) -> PassDone:
+def _done_event(source: str, outcome: SyncOutcome) -> SyncDone:
     report, loaded = outcome.report, outcome.loaded
-    return PassDone(
+    return SyncDone(
         source=source,
         name=report.name,
         requests=report.requests,
-        answered=report.pages,
+        pages=report.pages,
         records=report.records,
         changed=loaded.inserted + loaded.updated + loaded.deleted,
         rejected=loaded.rejected,

@@ -1,4 +1,4 @@
-"""From staging to served marts: build the idle colour, test it, turn the views, turn the cache."""
+"""From staging to published marts: build the idle colour, test it, promote it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from psycopg import sql
 
 from orchestration.dbt import runner as dbt_runner
 from orchestration.dbt.graph import Graph
-from orchestration.dbt.runner import NodeResult, Prepared
+from orchestration.dbt.manifests import Prepared
+from orchestration.dbt.results import NodeResult
 from orchestration.pipeline.changes import changed_models, changed_sources
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import BuildError, ConfigurationError, LadderError
@@ -26,23 +27,23 @@ from warehouse.publication.promote import promote
 from warehouse.publication.statistics import refresh_statistics
 from warehouse.publication.write_counts import write_counts
 
-__all__ = ["Transformed", "as_of_date", "failed_build", "transform"]
+__all__ = ["TransformResult", "as_of_date", "build_failure", "transform"]
 
 
 @dataclass(frozen=True)
-class Transformed:
-    """What a transformation left.
+class TransformResult:
+    """Result of a transformation.
 
     Args:
         graph: the models and tests.
-        generation: the generation that readers see now; None where the build failed before the first one.
-        is_built: whether anything was built; otherwise the live colour already stood at the head of the feed.
-        results: what became of each node; empty when nothing was built.
-        failure: a test or model that failed, so that nothing was turned; why nothing was built; or a cache that could
-            not be notified. None when all went well.
-        changed: dbt's ids of the models that differ from the generation before, upstream first, with the rows that the
-            build wrote; None for a view, and where they are not known. Empty where nothing was published.
-        loaded: rows that were changed by loading first what was landed, by source and staging table.
+        generation: the published generation; None if the build failed before the first one.
+        is_built: whether a build ran; otherwise the published colour was already up to date.
+        results: results of all nodes; empty if no build ran.
+        failure: a failed test or model, because of which nothing was promoted; the reason for which no build ran; or a
+            cache that could not be notified. None on success.
+        changed: dbt's ids of the models that differ from the previous generation, upstream first, with the numbers of
+            rows that the build wrote: None for a view, and if the number is unknown. Empty if nothing was promoted.
+        loaded: changed rows of the load before the build, by source and staging table.
     """
 
     graph: Graph
@@ -60,20 +61,20 @@ def transform(
     *,
     full_refresh: bool = False,
     on_node: Callable[[NodeResult], None] = lambda result: None,
-) -> Transformed:
-    """Bring the marts up to date, and mend those that are damaged, and turn them, or leave everything as it was.
+) -> TransformResult:
+    """Update the marts in the idle colour, repair damaged ones, test and promote; after a failure nothing is promoted.
 
-    Loads wait and other builds queue up meanwhile, so that all marts of a generation stand on the same data.
+    Loads and other builds wait meanwhile, so all marts of a generation are built from the same data.
 
     Args:
         warehouse: the open warehouse.
         prepared: the dbt project.
-        full_refresh: rebuild everything from nothing, even if nothing is new; the next build rebuilds the other colour.
-            A damaged mart is built anew in the idle colour in any case.
-        on_node: told each node's result as it comes.
+        full_refresh: rebuild everything from scratch, even without new data; the next build then rebuilds the other
+            colour. Damaged marts are rebuilt in the idle colour in any case.
+        on_node: called with each node's result.
 
     Raises:
-        LadderError: dbt could not run, or the views could not turn. The old generation keeps serving.
+        LadderError: dbt could not run, or the views could not be promoted. The old generation keeps serving.
     """
     transform_url = warehouse.url("transform")
     with build_session(transform_url) as connection:
@@ -82,9 +83,9 @@ def transform(
         if not build.is_needed and not full_refresh and not damaged:
             live = current_generation(connection)
             assert live is not None  # otherwise a build is needed
-            return Transformed(prepared.graph, confirm_generation(connection, live), is_built=False)
+            return TransformResult(prepared.graph, confirm_generation(connection, live), is_built=False)
         is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
-        # A table that was changed by hand is not built on, now or later.
+        # A table that was changed by hand is never the base of an incremental build.
         is_other_colour_stale = full_refresh or not all(mart.is_view_only for mart in damaged)
         before, written = current_generation(connection), write_counts(connection, build.colour)
         is_one_behind = _is_one_behind(connection, build)
@@ -98,12 +99,12 @@ def transform(
             build.colour,
             lock=connection,
             full_refresh=is_full,
-            beside_readers=is_full and before is not None,
+            limit_cpu=is_full and before is not None,
             on_node=on_node,
         )
-        failure = failed_build(results)
+        failure = build_failure(results)
         if failure is not None:
-            return Transformed(prepared.graph, before, True, results, failure)
+            return TransformResult(prepared.graph, before, True, results, failure)
         built_as_of = _built_as_of(connection, build)
         record_build(connection, build, as_of_date=built_as_of, is_other_colour_stale=is_other_colour_stale)
         is_counted = (is_full or is_one_behind) and dbt_sessions_ended(connection)
@@ -113,14 +114,14 @@ def transform(
         if before is not None and not is_full and not damaged:
             sources = changed_sources(connection, prepared.graph.sources, before, generation)
         changed = changed_models(prepared.graph, results, sources, written, counted)
-        return Transformed(prepared.graph, generation, True, results, changed=changed)
+        return TransformResult(prepared.graph, generation, True, results, changed=changed)
 
 
 def _is_one_behind(connection: psycopg.Connection, build: Build) -> bool:
-    """Whether the idle colour is as the generation before the published one left it.
+    """Whether the idle colour is exactly one generation behind the published one.
 
-    It is not where a rollback has turned away from it, or a build of it has failed or was killed: then it differs from
-    what readers have by more than the next build writes.
+    After a rollback, or after a build that failed or was killed, it differs from the published colour by more than the
+    next build writes.
     """
     row = connection.execute(
         "SELECT 1 FROM ops.build_state AS idle JOIN ops.build_inputs AS begun USING (colour) "
@@ -132,10 +133,10 @@ def _is_one_behind(connection: psycopg.Connection, build: Build) -> bool:
 
 
 def as_of_date(settings: Settings) -> date | None:
-    """The date that windows hang on, where one is set.
+    """The anchor date of the rolling windows, if one is set.
 
     Raises:
-        ConfigurationError: it is no date.
+        ConfigurationError: it is not a date.
     """
     if settings.as_of_date is None:
         return None
@@ -143,14 +144,14 @@ def as_of_date(settings: Settings) -> date | None:
         return date.fromisoformat(settings.as_of_date)
     except ValueError:
         raise ConfigurationError(
-            f"LADDER_AS_OF_DATE: {settings.as_of_date} is no date", "write it as 2026-01-31"
+            f"LADDER_AS_OF_DATE: {settings.as_of_date} is not a date", "write it as 2026-01-31"
         ) from None
 
 
-def failed_build(
+def build_failure(
     results: Sequence[NodeResult], outcome: str = "nothing was published; the last generation keeps serving"
 ) -> BuildError | None:
-    """One line about a build's failures and what came of it, or None: failed tests with their rows come first."""
+    """The failures of a build and their consequence in one line, failed tests first; None if nothing failed."""
     tests = [f"test {result.name} failed ({_rows(result.failures)})" for result in results if result.status == "fail"]
     models = [f"{result.name}: {result.message}" for result in results if result.status == "error"]
     failures = [*tests, *models]
@@ -168,7 +169,7 @@ def _rows(count: int) -> str:
 
 
 def _built_as_of(connection: psycopg.Connection, build: Build) -> date | None:
-    """The date that the marts of the build hang on, as the models decided it."""
+    """The anchor date that the models of the build have determined."""
     table = sql.Identifier("prep", f"int_as_of_date_{build.colour}")
     with connection.transaction():
         connection.execute(SET_ROLE_MARTS_OWNER)

@@ -1,4 +1,4 @@
-"""Are the published marts what a rebuild from staging would make of them? Row for row, both ways."""
+"""Comparison of the published marts with a rebuild from staging, row by row."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from psycopg import sql
 
 from orchestration.dbt import runner as dbt_runner
 from orchestration.dbt.graph import Graph, Model
-from orchestration.dbt.runner import NodeResult, Prepared
-from orchestration.pipeline.transform import as_of_date, failed_build
+from orchestration.dbt.manifests import Prepared
+from orchestration.dbt.results import NodeResult
+from orchestration.pipeline.transform import as_of_date, build_failure
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import ConfigurationError, PublicationError
 from warehouse.database.role_names import SET_ROLE_MARTS_OWNER
@@ -21,37 +22,37 @@ from warehouse.publication.damage import damaged_marts
 from warehouse.publication.generations import Generation, current_generation
 from warehouse.publication.plan import build_session, plan_build
 
-__all__ = ["Compared", "verify"]
+__all__ = ["Comparison", "verify"]
 
-SHOWN = 10
+_ROWS_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A table beside its rebuild.
+class Comparison:
+    """A published table compared with its rebuild.
 
     Args:
-        name: of the model.
-        is_mart: whether readers see it; otherwise marts stand on it.
-        rows: how many the published table has.
-        surplus: rows that stand there and not in the rebuild, the first of them.
-        surplus_count: how many these are.
-        missing: rows of the rebuild that do not stand there, the first of them.
-        missing_count: how many these are.
+        name: name of the model.
+        is_mart: whether it is a mart; otherwise marts are built from it.
+        rows: number of published rows.
+        only_published: first rows that are missing in the rebuild.
+        only_published_count: number of these rows.
+        only_rebuilt: first rows of the rebuild that are missing in the published table.
+        only_rebuilt_count: number of these rows.
     """
 
     name: str
     is_mart: bool
     rows: int
-    surplus: Sequence[Mapping[str, Any]]
-    surplus_count: int
-    missing: Sequence[Mapping[str, Any]]
-    missing_count: int
+    only_published: Sequence[Mapping[str, Any]]
+    only_published_count: int
+    only_rebuilt: Sequence[Mapping[str, Any]]
+    only_rebuilt_count: int
 
     @property
     def differences(self) -> int:
-        """Rows that only one of both has."""
-        return self.surplus_count + self.missing_count
+        """Number of rows that only one of both tables has."""
+        return self.only_published_count + self.only_rebuilt_count
 
 
 def verify(
@@ -60,20 +61,20 @@ def verify(
     marts: Sequence[str] = (),
     *,
     on_node: Callable[[NodeResult], None] = lambda result: None,
-) -> list[Compared]:
+) -> list[Comparison]:
     """Rebuild marts from staging beside the published ones and compare.
 
-    Readers notice nothing; loads and builds wait until it is done, so that both stand on the same data.
+    Readers are not affected. Loads and builds wait until it is done, so both are built from the same data.
 
     Args:
         warehouse: the open warehouse.
         prepared: the dbt project.
-        marts: names of marts; none for all of them and the totals that they stand on.
-        on_node: told of each table that is rebuilt.
+        marts: names of marts; if empty, all marts and the totals that they are built from.
+        on_node: called with the result of each rebuilt table.
 
     Raises:
-        ConfigurationError: a name is no mart.
-        PublicationError: nothing is published, something new is not published yet, or a mart is missing.
+        ConfigurationError: there is no such mart.
+        PublicationError: nothing is published, new data is not published yet, or a mart is missing.
         BuildError: the rebuild failed.
     """
     unknown = sorted(set(marts) - set(prepared.graph.marts))
@@ -85,10 +86,10 @@ def verify(
         if live is None:
             raise PublicationError("nothing is published yet", "run `ladder run`")
         if plan.is_needed:
-            raise PublicationError("something new is not in the published marts yet", "run `ladder run`, then verify")
+            raise PublicationError("new data is not published yet", "run `ladder run`, then verify")
         unreadable = [mart for mart in damaged_marts(connection) if not mart.is_readable]
         if unreadable:
-            raise PublicationError(unreadable[0].message, "run `ladder run`, which mends it")
+            raise PublicationError(unreadable[0].message, "run `ladder run`, which repairs it")
         with _scratch(connection, live):
             results = dbt_runner.build(
                 prepared,
@@ -97,16 +98,16 @@ def verify(
                 "scratch",
                 lock=connection,
                 select=[f"+{name}" for name in marts],
-                beside_readers=True,
+                limit_cpu=True,
                 on_node=on_node,
             )
-            failure = failed_build(results, "nothing was compared")
+            failure = build_failure(results, "nothing was compared")
             if failure is not None:
                 raise failure
-            return [_compare(connection, model, live.colour) for model in _compared(prepared.graph, marts)]
+            return [_compare(connection, model, live.colour) for model in _models_to_compare(prepared.graph, marts)]
 
 
-def _compared(graph: Graph, marts: Sequence[str]) -> list[Model]:
+def _models_to_compare(graph: Graph, marts: Sequence[str]) -> list[Model]:
     if marts:
         return [model for model in graph.models if model.name in marts]
     return [model for model in graph.models if model.is_mart or model.materialized == "incremental"]
@@ -114,7 +115,7 @@ def _compared(graph: Graph, marts: Sequence[str]) -> list[Model]:
 
 @contextmanager
 def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]:
-    """A place to rebuild in, with the date of what is published, and emptied afterwards."""
+    """The scratch schema, with the anchor date of the published generation; emptied after the block."""
     with connection.transaction():
         connection.execute(SET_ROLE_MARTS_OWNER)
         connection.execute("UPDATE ops.build_inputs SET as_of_date = %s WHERE colour = 'scratch'", [live.as_of_date])
@@ -122,7 +123,7 @@ def _scratch(connection: psycopg.Connection, live: Generation) -> Iterator[None]
     try:
         yield
     except BaseException:
-        # After an interrupt the session may still be busy; the next comparison empties it too.
+        # After an interrupt the session may still be busy. The next comparison empties the schema as well.
         with suppress(psycopg.Error):
             _empty_scratch(connection)
         raise
@@ -140,15 +141,17 @@ def _empty_scratch(connection: psycopg.Connection) -> None:
             connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(*table)))
 
 
-def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Compared:
-    live, rebuilt = (_table(model, place) for place in (colour, "scratch"))
+def _compare(connection: psycopg.Connection, model: Model, colour: str) -> Comparison:
+    published, rebuilt = (_table(model, target) for target in (colour, "scratch"))
     with connection.transaction():
         connection.execute(SET_ROLE_MARTS_OWNER)
-        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(live)).fetchone()
-        surplus_count, surplus = _except(connection, live, rebuilt, model.columns)
-        missing_count, missing = _except(connection, rebuilt, live, model.columns)
-    assert row is not None  # an aggregate without GROUP BY always answers
-    return Compared(model.name, model.is_mart, row[0], surplus, surplus_count, missing, missing_count)
+        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(published)).fetchone()
+        only_published_count, only_published = _except(connection, published, rebuilt, model.columns)
+        only_rebuilt_count, only_rebuilt = _except(connection, rebuilt, published, model.columns)
+    assert row is not None  # an aggregate without GROUP BY always returns a row
+    return Comparison(
+        model.name, model.is_mart, row[0], only_published, only_published_count, only_rebuilt, only_rebuilt_count
+    )
 
 
 def _table(model: Model, colour: str) -> sql.Identifier:
@@ -160,14 +163,14 @@ def _table(model: Model, colour: str) -> sql.Identifier:
 def _except(
     connection: psycopg.Connection, one: sql.Identifier, other: sql.Identifier, columns: Iterable[str]
 ) -> tuple[int, list[Mapping[str, Any]]]:
-    """How many rows one table has that the other lacks, and the first of them, in the order of the contract's columns.
+    """Number of rows of one table that the other lacks, and the first of them, ordered by the columns of the contract.
 
-    Those of the key stand first there, so that both sides of a row that differs are shown.
+    The key columns are first in a contract, so both versions of a row that differs are shown.
     """
     rows = connection.execute(
         sql.SQL(
             "WITH surplus AS MATERIALIZED (TABLE {} EXCEPT ALL TABLE {}) "
             "SELECT count(*) OVER (), to_jsonb(surplus) FROM surplus ORDER BY {} LIMIT {}"
-        ).format(one, other, sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Literal(SHOWN))
+        ).format(one, other, sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Literal(_ROWS_SHOWN))
     ).fetchall()
     return (rows[0][0] if rows else 0), [row for _, row in rows]

@@ -1,1 +1,1 @@
-"""Child processes: start, watch, restart, end with their parent."""
+"""Child processes: start, supervise, restart, exit with their parent."""

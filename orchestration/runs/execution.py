@@ -1,4 +1,4 @@
-"""Runs of Dagster in this process: opening the instance, creating a run, executing it, clearing up after the dead."""
+"""Dagster runs in this process: open the instance, create and execute runs, record the ends of runs that died."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from sqlalchemy.exc import OperationalError
 
-from orchestration.engine.event_log import BurstEventLogStorage
-from orchestration.jobs import QUIET
-from orchestration.progress import PassDone, RunDone, listening
+from orchestration.engine.event_log import BatchingEventLogStorage
+from orchestration.jobs import NO_CONSOLE_EVENTS
+from orchestration.progress import RunDone, SyncDone, subscribe
 from orchestration.runs.run_log import logged_run
 from warehouse.core import logs
 from warehouse.core.errors import DatabaseError, LadderError
@@ -34,58 +34,58 @@ __all__ = [
     "WORKER_TAG",
     "cancel_unfinished",
     "create_run",
+    "describe_error",
     "execute",
     "fail_dead_runs",
     "fail_unfinished",
     "is_alive",
-    "opened_instance",
-    "process_mark",
-    "queue_again",
-    "why",
+    "open_instance",
+    "process_identity",
+    "requeue",
 ]
 
-#: Tag of a run: the process that executes it, as `process_mark` writes it.
+#: Tag of a run: the process that executes it, as `process_identity` writes it.
 WORKER_TAG = "ladder/process"
 
-_NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
+_NOT_STARTED = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 _IN_PROGRESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 _STORAGE = {"module": "orchestration.engine.storage", "class": "HomeStorage"}
-#: How Dagster begins to say that an event cannot be stored.
+#: Start of Dagster's message if an event cannot be stored.
 _UNWRITTEN_EVENT = "Exception while writing logger call to event log"
 _POOL_RECYCLE_S = 3600
 _STATEMENT_TIMEOUT_MS = 60_000
-#: Connection exceptions, and ends by the administrator or by a crash.
+#: SQLSTATE prefixes of connection errors, and of sessions ended by an administrator or a crash.
 _CONNECTION_STATES = ("08", "57P")
 
 
 @contextmanager
-def opened_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
-    """Open the instance of an open warehouse, keeping its connections between events.
+def open_instance(home: Path, url: str) -> Iterator[DagsterInstance]:
+    """Open the instance of an open warehouse, with pooled connections.
 
     Args:
-        home: what `prepare_instance` has prepared.
-        url: the storage, as `storage_url` names it.
+        home: DAGSTER_HOME, the value of `prepare_instance`.
+        url: URL of the storage, the value of `storage_url`.
     """
     storage = {"custom": {**_STORAGE, "config": {"postgres_url": url}}}
     with DagsterInstance.local_temp(str(home), overrides={"storage": storage}) as instance:
-        # By default each event opens connections of its own.
+        # By default Dagster opens new connections for each event.
         instance.optimize_for_webserver(
             statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_POOL_RECYCLE_S, max_overflow=10
         )
-        if isinstance(instance.event_log_storage, BurstEventLogStorage):
-            instance.event_log_storage.keep_connections()
+        if isinstance(instance.event_log_storage, BatchingEventLogStorage):
+            instance.event_log_storage.pool_connections()
         yield instance
 
 
 @contextmanager
-def _stored() -> Iterator[None]:
+def _convert_storage_errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
         raise to_database_error(error.orig, SERVER_UNAVAILABLE) from error
 
 
-@_stored()
+@_convert_storage_errors()
 def create_run(
     instance: DagsterInstance,
     repository: RepositoryDefinition,
@@ -104,16 +104,16 @@ def create_run(
         config: run config.
 
     Raises:
-        DatabaseError: Dagster's storage cannot be written.
+        DatabaseError: Dagster's storage is not writable.
     """
     definition = repository.get_job(job)
-    # The user sees how it ends; the daemon must not retry it.
-    tags = {WORKER_TAG: process_mark(), MAX_RETRIES_TAG: "0"}
-    run_config = {**QUIET, **(config or {})}
+    # The user sees how the run ends, so the daemon must not retry it.
+    tags = {WORKER_TAG: process_identity(), MAX_RETRIES_TAG: "0"}
+    run_config = {**NO_CONSOLE_EVENTS, **(config or {})}
     if not assets:
         return instance.create_run_for_job(definition, run_config=run_config, tags=tags)
     selection = frozenset(assets)
-    # Of their checks those that the job has: `create_run_for_job` takes all.
+    # Only those of their checks that the job has; `create_run_for_job` would select all.
     checks = frozenset(key for key in definition.asset_layer.asset_graph.asset_check_keys if key.asset_key in selection)
     selected = definition.get_subset(asset_selection=selection, asset_check_selection=checks)
     plan = create_execution_plan(selected, run_config=run_config, tags=tags)
@@ -140,80 +140,80 @@ def create_run(
 
 
 def execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
-    """Execute a run to its end, and log it; an interrupt cancels it.
+    """Execute a run and log it. An interrupt cancels it.
 
     Raises:
-        DatabaseError: Dagster's storage cannot be written: its server is full, or ended.
+        DatabaseError: Dagster's storage is not writable, because its server is full or down.
     """
     with logs.log_context(run_id=run.run_id, job=run.job_name), logged_run(run) as log:
         try:
-            with redirect_stderr(cast(IO[str], _WithoutEvents(sys.stderr))):
+            with redirect_stderr(cast(IO[str], _WithoutUnstoredEvents(sys.stderr))):
                 done = _execute(instance, repository, run)
         except OperationalError as error:
-            raise _unwritten(instance, run, error) from error
+            raise _storage_failure(instance, run, error) from error
         log.end(done)
         return done
 
 
 def _execute(instance: DagsterInstance, repository: RepositoryDefinition, run: DagsterRun) -> RunDone:
     errors: list[str] = []
-    passes: list[PassDone] = []
+    syncs: list[SyncDone] = []
     is_cancelled = False
-    with listening(lambda message: passes.append(message) if isinstance(message, PassDone) else None):
+    with subscribe(lambda event: syncs.append(event) if isinstance(event, SyncDone) else None):
         for event in execute_run_iterator(InMemoryJob(repository.get_job(run.job_name)), run, instance):
             is_cancelled = is_cancelled or _is_interrupt(event)
             if event.is_step_failure or (event.is_run_failure and not errors):
-                errors.append(_why(event))
+                errors.append(_describe_failure(event))
     ended = instance.get_run_by_id(run.run_id)
     is_ok = ended is not None and ended.status == DagsterRunStatus.SUCCESS
-    if ended is not None and is_ok and _is_outage(passes):
-        # No step fails for it, so that what was stored before is built and published.
+    if ended is not None and is_ok and _is_outage(syncs):
+        # No step fails in this case, so that data that was stored before is built and published.
         is_ok = False
-        message = "no source answered a request"
-        if not any(done.failures for done in passes):  # otherwise each failure has its own line already
+        message = "no source responded to a request"
+        if not any(done.failures for done in syncs):  # otherwise each failure already has its own line
             errors.append(message)
         instance.report_run_failed(ended, message)
     return RunDone(run.run_id, is_ok, tuple(errors), is_cancelled and not is_ok)
 
 
-class _WithoutEvents:
-    """Standard error without the whole events that Dagster writes there when its storage cannot take them."""
+class _WithoutUnstoredEvents:
+    """Standard error without the full events that Dagster writes there if its storage rejects them."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Pass a text on, unless it is one of these; the error itself is raised as well."""
+        """Write a text, unless it is such an event. The error itself is also raised."""
         return len(text) if text.startswith(_UNWRITTEN_EVENT) else self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def _unwritten(instance: DagsterInstance, run: DagsterRun, error: OperationalError) -> DatabaseError:
-    """What kept a run from being recorded; its end is recorded all the same, where that is possible."""
-    found = to_database_error(error.orig, SERVER_UNAVAILABLE)
+def _storage_failure(instance: DagsterInstance, run: DagsterRun, error: OperationalError) -> DatabaseError:
+    """The error because of which a run was not recorded. The end of the run is recorded if that is still possible."""
+    failure = to_database_error(error.orig, SERVER_UNAVAILABLE)
     with suppress(OperationalError):
         stored = instance.get_run_by_id(run.run_id)
         if stored is not None and not stored.is_finished:
-            instance.report_run_failed(stored, str(found))
-    return found
+            instance.report_run_failed(stored, str(failure))
+    return failure
 
 
 def fail_dead_runs(instance: DagsterInstance) -> int:
-    """Mark runs whose process is gone as failed, and free the places that they hold in pools; returns how many."""
+    """Record runs whose process has exited as failed, and free their pool slots; returns the number of these runs."""
     dead = [
         run
         for run in instance.get_runs(filters=RunsFilter(statuses=_IN_PROGRESS))
         if WORKER_TAG in run.tags and not is_alive(run.tags[WORKER_TAG])
     ]
     for run in dead:
-        fail_unfinished(instance, run.run_id, "the process that executed this run is gone")
+        fail_unfinished(instance, run.run_id, "the process that executed this run has exited")
     return len(dead)
 
 
 def fail_unfinished(instance: DagsterInstance, run_id: str, reason: str) -> None:
-    """Record that a run failed, unless its end is recorded, and free the places that it holds in pools."""
+    """Record that a run failed, unless its end is already recorded, and free its pool slots."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_failed(run, reason)
@@ -221,48 +221,48 @@ def fail_unfinished(instance: DagsterInstance, run_id: str, reason: str) -> None
 
 
 def cancel_unfinished(instance: DagsterInstance, run_id: str) -> None:
-    """Record the end of a run whose execution was interrupted before it could."""
+    """Record that a run was cancelled, unless its end is already recorded."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceled(run)
 
 
-def queue_again(instance: DagsterInstance, run_id: str) -> None:
-    """Put a launched run that has not begun back into Dagster's queue, from where the next daemon starts it."""
+def requeue(instance: DagsterInstance, run_id: str) -> None:
+    """Return a launched run that has not started to Dagster's queue, from which the next daemon starts it."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and run.status in _NOT_BEGUN:
-        message = "The worker has ended before this run began; it is queued again."
+    if run is not None and run.status in _NOT_STARTED:
+        message = "The worker exited before this run started; it is queued again."
         event = DagsterEvent(DagsterEventType.PIPELINE_ENQUEUED.value, job_name=run.job_name, message=message)
         instance.report_dagster_event(event, run_id=run_id)
 
 
-def process_mark(pid: int | None = None) -> str:
-    """A process of this machine, told from a later one with the same number by its start."""
+def process_identity(pid: int | None = None) -> str:
+    """Process id and start time, which distinguish a process from a later one with the same id."""
     process = psutil.Process(pid or os.getpid())
     return f"{process.pid}@{process.create_time():.2f}"
 
 
-def is_alive(mark: str) -> bool:
-    """Whether the process of a mark still runs."""
-    pid, _, _ = mark.partition("@")
+def is_alive(identity: str) -> bool:
+    """Whether the process with an identity still runs."""
+    pid, _, _ = identity.partition("@")
     try:
-        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_mark(int(pid)) == mark
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE and process_identity(int(pid)) == identity
     except psutil.NoSuchProcess:
         return False
 
 
-def why(error: BaseException) -> str:
-    """What no step has reported, in one line: the innermost cause, and the next step where PostgreSQL is gone."""
+def describe_error(error: BaseException) -> str:
+    """An error that no step has reported, in one line: its innermost cause, and what to do if PostgreSQL is down."""
     chain = [error]
     while (cause := _cause(chain[-1])) is not None and cause not in chain:
         chain.append(cause)
     for one in chain:
         if isinstance(one, LadderError):
             return str(one)
-    said = first_line(chain[-1])
+    message = first_line(chain[-1])
     if any(_is_lost_connection(one) for one in chain):
-        return f"PostgreSQL cannot be reached: {said}; {connection_hint('postgres')}"
-    return f"{type(chain[-1]).__name__}: {said}"
+        return f"PostgreSQL cannot be reached: {message}; {connection_hint('postgres')}"
+    return f"{type(chain[-1]).__name__}: {message}"
 
 
 def _cause(error: BaseException) -> BaseException | None:
@@ -270,7 +270,7 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _is_lost_connection(error: BaseException) -> bool:
-    """Whether a connection could not be opened or was ended by the server, by the error's class and SQLSTATE."""
+    """Whether a connection could not be opened or was closed by the server, by the error's class and SQLSTATE."""
     if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
         state = getattr(error.orig, "pgcode", None)
     elif isinstance(error, psycopg.OperationalError):
@@ -280,9 +280,9 @@ def _is_lost_connection(error: BaseException) -> bool:
     return state is None or state.startswith(_CONNECTION_STATES)
 
 
-def _is_outage(passes: Sequence[PassDone]) -> bool:
-    """Whether requests were made or failed, and none was answered."""
-    return any(one.requests or one.failures for one in passes) and not any(one.answered for one in passes)
+def _is_outage(syncs: Sequence[SyncDone]) -> bool:
+    """Whether there were requests or failures, and no page was received."""
+    return any(one.requests or one.failures for one in syncs) and not any(one.pages for one in syncs)
 
 
 def _is_interrupt(event: DagsterEvent) -> bool:
@@ -292,17 +292,17 @@ def _is_interrupt(event: DagsterEvent) -> bool:
     return reason == RunFailureReason.UNEXPECTED_TERMINATION
 
 
-def _why(event: DagsterEvent) -> str:
-    """One line: what a step said of its own accord, or the innermost error."""
+def _describe_failure(event: DagsterEvent) -> str:
+    """One line: the description that a step gave its failure, or the innermost error."""
     if event.is_step_failure:
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
             return data.user_failure_data.description
-        place, error = event.step_key, data.error
+        origin, error = event.step_key, data.error
     else:
-        place, error = "the run", event.job_failure_data.error
+        origin, error = "the run", event.job_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
     if error is not None:
-        return f"{place}: {error.message.strip().splitlines()[0]}"
+        return f"{origin}: {error.message.strip().splitlines()[0]}"
     return (event.message or "the run failed").splitlines()[0]

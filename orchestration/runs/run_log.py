@@ -1,8 +1,8 @@
-"""The lines that a run leaves in the log of its process: start, passes, tests that failed, publication, end.
+"""Log lines of a run: start, synced streams, failed tests, publication, end.
 
-The log is `logs/ladder.log` of a run that `ladder run` does itself, and `logs/worker.log` of every other one, under the
-home. Each line has the `run_id` that Dagster shows, so that `grep` finds a run whole. They are written at any
-`LADDER_LOG_LEVEL`: a dozen lines a run.
+The log is `logs/ladder.log` in the home for runs that `ladder run` executes itself, and `logs/worker.log` for all other
+runs. Each line has the `run_id` that Dagster shows, so `grep` finds all lines of a run. The lines, about a dozen per
+run, are written at any `LADDER_LOG_LEVEL`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dagster import DagsterRun
 
 from orchestration.progress import (
     FailingTest,
-    LeftOut,
-    Message,
-    NotLoaded,
-    PassDone,
-    Published,
+    LoadFailed,
+    MartsPublished,
+    ProgressEvent,
     RunDone,
-    listening,
+    SourceSkipped,
+    SyncDone,
+    subscribe,
 )
 
 __all__ = ["RunLog", "logged_run"]
@@ -32,64 +32,64 @@ _log.setLevel(logging.INFO)
 
 
 class RunLog:
-    """Writes the lines of one run."""
+    """Writes the last line of a run."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
 
     def end(self, done: RunDone) -> None:
-        """Write how the run ended."""
+        """Log how the run ended."""
         for line in done.errors:
             _log.error("%s", line)
         how = "succeeded" if done.is_ok else "was cancelled" if done.is_cancelled else "failed"
-        _log.log(logging.INFO if done.is_ok else logging.ERROR, "the run %s", how, extra=self._spent)
+        _log.log(logging.INFO if done.is_ok else logging.ERROR, "run %s", how, extra=self._duration)
 
-    def died(self, error: BaseException) -> None:
-        """Write what ended the run before Dagster could record how."""
-        _log.error("the run ended: %s", error or type(error).__name__, extra=self._spent)
+    def abort(self, error: BaseException) -> None:
+        """Log the error that ended the run before Dagster recorded its end."""
+        _log.error("run aborted: %s", error or type(error).__name__, extra=self._duration)
 
     @property
-    def _spent(self) -> dict[str, float]:
-        return {"seconds": round(time.monotonic() - self._began, 1)}
+    def _duration(self) -> dict[str, float]:
+        return {"seconds": round(time.monotonic() - self._started_at, 1)}
 
 
 @contextmanager
 def logged_run(run: DagsterRun) -> Iterator[RunLog]:
-    """Log what a run of this process tells, from its begin to its end."""
+    """Log the events of a run of this process, from its start to its end."""
     assets = sorted(key.to_user_string() for key in run.asset_selection or ())
-    _log.info("the run begins", extra={"assets": assets} if assets else {})
+    _log.info("run started", extra={"assets": assets} if assets else {})
     log = RunLog()
-    with listening(_hear):
+    with subscribe(_handle):
         try:
             yield log
         except BaseException as error:
-            log.died(error)
+            log.abort(error)
             raise
 
 
-def _hear(message: Message) -> None:
-    match message:
-        case PassDone():
-            counts = ("requests", "answered", "records", "changed", "rejected")
+def _handle(event: ProgressEvent) -> None:
+    match event:
+        case SyncDone():
+            counts = ("requests", "pages", "records", "changed", "rejected")
             _log.log(
-                logging.ERROR if message.failures else logging.INFO,
-                "%s/%s is over",
-                message.source,
-                message.name,
+                logging.ERROR if event.failures else logging.INFO,
+                "%s/%s synced",
+                event.source,
+                event.name,
                 extra={
-                    **{name: getattr(message, name) for name in counts},
-                    **({"failures": message.failures} if message.failures else {}),
-                    **({"notes": message.notes} if message.notes else {}),
+                    **{name: getattr(event, name) for name in counts},
+                    **({"failures": event.failures} if event.failures else {}),
+                    **({"notes": event.notes} if event.notes else {}),
                 },
             )
-        case LeftOut(line, tracked):
+        case SourceSkipped(line, tracked):
             _log.warning("%s", line, extra={"tracked": tracked})
-        case NotLoaded(line):
+        case LoadFailed(line):
             _log.error("%s", line)
         case FailingTest(name, rows):
-            # What the rows hold is shown, and not kept: people may ask to be forgotten.
-            _log.error("test %s failed; its first %s rows are shown by Dagster", name, len(rows))
-        case Published(generation, is_new, as_of_date):
+            # Values of rows are not logged: a log would keep personal data that has to be deleted on request.
+            _log.error("test %s failed; Dagster shows its first %s rows", name, len(rows))
+        case MartsPublished(generation, is_new, as_of_date):
             _log.info(
                 "published generation %s" if is_new else "nothing new; still generation %s",
                 generation,

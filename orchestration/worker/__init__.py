@@ -1,1 +1,1 @@
-"""The resident process that executes runs, and its client."""
+"""The warm worker, a resident process that executes runs; its client; Dagster's run launcher."""

@@ -1,7 +1,7 @@
-"""How other processes talk to the warm worker: JSON messages over loopback, both sides proving that they know a secret.
+"""Client of the warm worker: JSON messages over loopback, between two sides that authenticate with a shared secret.
 
-The worker writes its port and secret into `LADDER_HOME/dagster/worker.json`, readable by its user only. (A socket file
-would be simpler, but its path may not be longer than some hundred characters, and LADDER_HOME may lie anywhere.)
+The worker writes its port and secret to `LADDER_HOME/dagster/worker.json`, readable by its user only. A Unix socket
+would be simpler, but its path is limited to about a hundred characters, and LADDER_HOME may be longer.
 """
 
 from __future__ import annotations
@@ -16,14 +16,24 @@ from pathlib import Path
 
 import msgspec
 
-from orchestration.progress import Message, RunDone
+from orchestration.progress import ProgressEvent, RunDone
 from warehouse.core.errors import LadderError
-from warehouse.core.files import write_atomically
 
-__all__ = ["Answer", "Launch", "Ping", "Request", "Run", "Terminate", "address_file", "ask", "follow_run", "is_running"]
+__all__ = [
+    "Launch",
+    "Ping",
+    "Request",
+    "Response",
+    "Run",
+    "Terminate",
+    "address_file",
+    "follow_run",
+    "is_running",
+    "send_request",
+]
 
-#: A worker that parses a project answers late.
-_ANSWER_S = 10.0
+#: Long enough for a worker that parses the project.
+_RESPONSE_TIMEOUT_S = 10.0
 
 
 class Launch(msgspec.Struct, frozen=True, tag=True):
@@ -33,14 +43,14 @@ class Launch(msgspec.Struct, frozen=True, tag=True):
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):
-    """Create a run, execute it, and tell what happens until it is over.
+    """Create and execute a run, and send its progress events until it is over.
 
     Args:
-        passes: only these passes; all of them when empty.
-        full_refresh: rebuild the marts from nothing.
+        streams: sync only these streams; all of them if empty.
+        full_refresh: rebuild the marts from scratch.
     """
 
-    passes: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
     full_refresh: bool = False
 
 
@@ -51,18 +61,19 @@ class Terminate(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ping(msgspec.Struct, frozen=True, tag=True):
-    """Ask whether the worker is there."""
+    """Check whether the worker responds."""
 
 
 Request = Launch | Run | Terminate | Ping
 
 
-class Answer(msgspec.Struct, frozen=True, tag=True):
-    """What came of a request.
+class Response(msgspec.Struct, frozen=True, tag=True):
+    """Result of a request.
 
     Args:
-        is_ok: whether it was done.
-        message: why not, in one line; of a launch, the process that executes the run.
+        is_ok: whether it succeeded.
+        message: the reason of a failure, in one line; after a launch, the identity of the process that executes the
+            run.
     """
 
     is_ok: bool
@@ -70,89 +81,91 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where a worker listens."""
+    """Address of a worker."""
 
     port: int
     secret: str
 
     def write(self, path: Path) -> None:
-        """Leave it for clients, whole or not at all."""
-        write_atomically(path, msgspec.json.encode(self), mode=0o600)
+        """Write it for clients, atomically."""
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(msgspec.json.encode(self))
+        unfinished.replace(path)
 
 
 def address_file(home: Path) -> Path:
-    """Where the worker of a LADDER_HOME leaves its address."""
+    """The file to which the worker of a home writes its address."""
     return home / "dagster" / "worker.json"
 
 
-def is_running(home: Path, *, within_s: float = _ANSWER_S) -> bool:
-    """Whether a worker of this home answers within that time."""
+def is_running(home: Path, *, within_s: float = _RESPONSE_TIMEOUT_S) -> bool:
+    """Whether a worker of this home responds within that time."""
     try:
-        with _connected(home, within_s) as connection:
+        with _connect(home, within_s) as connection:
             connection.send_bytes(msgspec.json.encode(Ping()))
-            return connection.poll(within_s) and msgspec.json.decode(connection.recv_bytes(), type=Answer).is_ok
+            return connection.poll(within_s) and msgspec.json.decode(connection.recv_bytes(), type=Response).is_ok
     except (LadderError, OSError, EOFError):
         return False
 
 
-def ask(home: Path, request: Request) -> Answer:
-    """Send a request that is answered at once.
+def send_request(home: Path, request: Request) -> Response:
+    """Send a request and return the response.
 
     Raises:
-        LadderError: no worker answers.
+        LadderError: no worker responds.
     """
-    with _connected(home) as connection:
+    with _connect(home) as connection:
         connection.send_bytes(msgspec.json.encode(request))
-        # However long that takes: whoever gave up now would not know whether it is done.
-        return msgspec.json.decode(connection.recv_bytes(), type=Answer)
+        # Without a timeout: after one the caller would not know whether the request was executed.
+        return msgspec.json.decode(connection.recv_bytes(), type=Response)
 
 
-def follow_run(home: Path, request: Run, listener: Callable[[Message], None]) -> RunDone:
-    """Have the worker do a run, and listen until it is over.
+def follow_run(home: Path, request: Run, handler: Callable[[ProgressEvent], None]) -> RunDone:
+    """Execute a run in the worker, and handle its progress events until it is over.
 
     Raises:
-        LadderError: no worker answers, or it died in the middle.
+        LadderError: no worker responds, or the worker exited during the run.
     """
-    with _connected(home) as connection:
+    with _connect(home) as connection:
         connection.send_bytes(msgspec.json.encode(request))
         while True:
             try:
-                message = msgspec.json.decode(connection.recv_bytes(), type=Message)
+                event = msgspec.json.decode(connection.recv_bytes(), type=ProgressEvent)
             except (EOFError, OSError):
-                raise LadderError(
-                    "the worker stopped in the middle of the run", "run again; what was fetched is kept"
-                ) from None
-            if isinstance(message, RunDone):
-                return message
-            listener(message)
+                raise LadderError("the worker exited during the run", "run again; fetched pages are kept") from None
+            if isinstance(event, RunDone):
+                return event
+            handler(event)
 
 
-def _limit(connected: socket.socket, seconds: float) -> None:
-    """Let reads and writes on a socket fail after so long; 0 for no limit."""
+def _set_timeout(connected: socket.socket, seconds: float) -> None:
+    """Set a timeout for reads and writes on a socket; 0 for none."""
     whole = int(seconds)
-    limit = struct.pack("ll", whole, int((seconds - whole) * 1e6))
+    timeout = struct.pack("ll", whole, int((seconds - whole) * 1e6))
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        connected.setsockopt(socket.SOL_SOCKET, option, limit)
+        connected.setsockopt(socket.SOL_SOCKET, option, timeout)
 
 
-def _connected(home: Path, within_s: float = _ANSWER_S) -> Connection:
+def _connect(home: Path, within_s: float = _RESPONSE_TIMEOUT_S) -> Connection:
     try:
         address = msgspec.json.decode(address_file(home).read_bytes(), type=Address)
         connected = socket.create_connection(("127.0.0.1", address.port), within_s)
     except (OSError, msgspec.DecodeError):
         raise _no_worker() from None
     secret = address.secret.encode()
-    # The system accepts for a worker that is stopped, and for one that hangs: each read and write has a limit too.
+    # The kernel accepts connections for a worker that is suspended or hangs, so reads and writes have a timeout too.
     connected.settimeout(None)
-    _limit(connected, within_s)
+    _set_timeout(connected, within_s)
     connection = Connection(connected.detach())
     try:
         answer_challenge(connection, secret)
         deliver_challenge(connection, secret)
         with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
-            _limit(duplicate, 0)
+            _set_timeout(duplicate, 0)
     except (OSError, EOFError, AuthenticationError, AssertionError, ValueError):
-        # The last three: another program has taken the port of a worker that was killed.
+        # The last three occur if another program has taken the port of a killed worker.
         connection.close()
         raise _no_worker() from None
     return connection

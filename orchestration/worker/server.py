@@ -1,10 +1,10 @@
 """The warm worker: one process that has Dagster, dbt and the definitions loaded and executes runs.
 
-    python -m orchestration.worker.server              serve, until standard input closes
-    python -m orchestration.worker.server RUN_ID       execute one run and end
+    python -m orchestration.worker.server              serve until standard input closes
+    python -m orchestration.worker.server RUN_ID       execute one run and exit
 
-Runs that build are executed here, one after the other. A run that only fetches may take an hour at an upstream's pace:
-it gets a process of its own, so that it keeps no build waiting.
+Runs that build marts are executed in this process, one at a time. A run that only syncs sources may take an hour
+because of an upstream's rate limit, so it gets a process of its own and blocks no build.
 """
 
 from __future__ import annotations
@@ -14,35 +14,34 @@ import os
 import queue
 import secrets
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
 from types import FrameType
 
 import msgspec
-from dagster import DagsterInstance, DagsterRun
+from dagster import DagsterInstance
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestration.assets.staging import stagings
-from orchestration.progress import Message, RunDone, listening
+from orchestration.jobs import is_sync_only
+from orchestration.progress import ProgressEvent, RunDone, subscribe
 from orchestration.runs.execution import (
     WORKER_TAG,
     cancel_unfinished,
+    describe_error,
     fail_dead_runs,
-    fail_unfinished,
-    process_mark,
-    queue_again,
-    why,
+    process_identity,
+    requeue,
 )
-from orchestration.runs.pipeline import Pipeline, opened_pipeline
+from orchestration.runs.pipeline import Pipeline, open_pipeline
 from orchestration.warehouse_access import open_warehouse
-from orchestration.worker.client import Address, Answer, Launch, Ping, Request, Run, Terminate, address_file
+from orchestration.worker.client import Address, Launch, Ping, Request, Response, Run, Terminate, address_file
+from orchestration.worker.run_outcomes import RunOutcomes
+from orchestration.worker.run_processes import RunProcesses
 from warehouse.core import logs
 from warehouse.core.control_characters import escape_control_characters
 from warehouse.core.settings import load_settings
@@ -51,46 +50,52 @@ __all__ = ["main"]
 
 _POLL_S = 0.1
 _RECORD_AGAIN_S = 2.0
-#: Connections that wait to be taken; the default of one makes clients of a worker that is stopped wait for minutes.
+#: Pending connections. With the default of one, clients of a stopped worker wait for minutes.
 _BACKLOG = 128
 _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Takes requests in threads and executes runs in the main thread, where an interrupt can reach them.
+    """Accepts requests in threads and executes runs in the main thread, where signals can interrupt them.
 
-    Dagster handles interrupts while it executes a run, and leaves the handler of SIGINT for SIGTERM too. No error of a
-    request ends the worker. Where the database is gone, the end of a run is recorded as soon as it is back.
+    Dagster handles interrupts while it executes a run, and afterwards leaves the handler of SIGINT installed for
+    SIGTERM too. An error in a request does not end the worker. If the database is unavailable, the end of a run is
+    recorded once it is available again.
+
+    Args:
+        pipeline: creates and executes runs.
+        listener: where clients connect.
+        secret: shared with clients, which must prove that they know it.
     """
 
     def __init__(self, pipeline: Pipeline, listener: Listener, secret: str) -> None:
         self._pipeline = pipeline
         self._listener = listener
         self._secret = secret.encode()
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        #: Launched runs that wait for the one at hand.
+        self._outcomes = RunOutcomes(pipeline.instance)
+        self._processes = RunProcesses()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        #: Launched runs that wait for the current one.
         self._waiting: list[str] = []
         self._current: str | None = None
         self._is_busy = False
         self._is_ending = False
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._unrecorded: dict[str, Callable[[], None]] = {}
 
     def serve(self) -> None:
-        """Execute what is requested until standard input closes."""
+        """Execute requested runs until standard input closes."""
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
         threading.Thread(target=self._accept, daemon=True, name="accept").start()
-        threading.Thread(target=self._stop_at_end_of_input, daemon=True, name="watch").start()
+        threading.Thread(target=self._end_when_input_closes, daemon=True, name="watch").start()
         while not self._is_ending:
             try:
-                task = self._work.get(timeout=_RECORD_AGAIN_S if self._unrecorded else None)
+                task = self._tasks.get(timeout=_RECORD_AGAIN_S if self._outcomes.has_unrecorded else None)
             except queue.Empty:
-                self._record_ends()
+                self._outcomes.record()
                 continue
             if task is None:
                 break
-            self._record_ends()
+            self._outcomes.record()
             with suppress(KeyboardInterrupt):
                 try:
                     self._is_busy = True
@@ -100,46 +105,46 @@ class Worker:
         self._end_runs()
 
     def _end_runs(self) -> None:
-        """Cancel runs in processes of their own, and put those that have not begun back into Dagster's queue."""
-        # Threads that wait for them take them out of the dictionary.
-        children = dict(self._children)
-        for run_id, child in children.items():
-            self._report_canceling(run_id)
-            child.send_signal(signal.SIGINT)
-        for child in children.values():
-            child.wait()
-        # The end of a server that is gone too: the next worker records what is not recorded here.
+        """Cancel runs in child processes, and put runs that have not started back into Dagster's queue."""
+        interrupted = self._processes.interrupt_all(self._outcomes.report_canceling)
+        # If the database is unavailable as well, the next worker records what is not recorded here.
         with suppress(SQLAlchemyError):
-            for run_id in children:
-                # One that was interrupted while it loaded Dagster has recorded nothing.
+            for run_id in interrupted:
+                # A process that was interrupted while it loaded Dagster has recorded nothing.
                 cancel_unfinished(self._pipeline.instance, run_id)
             for run_id in self._waiting:
-                queue_again(self._pipeline.instance, run_id)
+                requeue(self._pipeline.instance, run_id)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Interrupt the work at hand, once; SIGTERM ends the worker."""
+        """SIGINT interrupts the current task, once; SIGTERM ends the worker."""
         if number == signal.SIGTERM:
-            # Not here: the thread that is interrupted may hold what is needed for it.
+            # In a thread: the interrupted code may hold locks that this needs.
             threading.Thread(target=self._end, daemon=True, name="end").start()
         elif self._is_busy:
             self._is_busy = False
             raise KeyboardInterrupt
 
     def _end(self) -> None:
-        """Cancel the run at hand and end. Dagster would try a run again that ends without having been cancelled."""
+        """Cancel the current run and end. Dagster would retry a run that ends without a cancellation."""
         self._is_ending = True
-        self._work.put(None)
+        self._tasks.put(None)
         if self._current is not None:
-            self._report_canceling(self._current)
+            self._outcomes.report_canceling(self._current)
         os.kill(os.getpid(), signal.SIGINT)
+
+    def _end_when_input_closes(self) -> None:
+        """The parent holds the other end of standard input, which closes when it stops the worker or dies."""
+        while os.read(0, 4096):
+            pass
+        self._end()
 
     def _accept(self) -> None:
         while True:
             with suppress(OSError):
                 connection = self._listener.accept()
-                threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+                threading.Thread(target=self._handle_connection, args=(connection,), daemon=True).start()
 
-    def _converse(self, connection: Connection) -> None:
+    def _handle_connection(self, connection: Connection) -> None:
         with connection, suppress(OSError, EOFError):
             try:
                 deliver_challenge(connection, self._secret)
@@ -151,46 +156,51 @@ class Worker:
                 self._run(request, connection)
                 return
             try:
-                answer = self._answer(request)
+                response = self._handle(request)
             except Exception as error:
                 _log.exception("a request failed")
-                answer = Answer(is_ok=False, message=why(error))
-            connection.send_bytes(msgspec.json.encode(answer))
+                response = Response(is_ok=False, message=describe_error(error))
+            connection.send_bytes(msgspec.json.encode(response))
 
-    def _answer(self, request: Launch | Terminate | Ping) -> Answer:
+    def _handle(self, request: Launch | Terminate | Ping) -> Response:
         match request:
             case Launch(run_id):
                 return self._launch(run_id)
             case Terminate(run_id):
-                return Answer(self._terminate(run_id))
+                return Response(self._terminate(run_id))
             case Ping():
-                return Answer(is_ok=True)
+                return Response(is_ok=True)
 
-    def _launch(self, run_id: str) -> Answer:
+    def _launch(self, run_id: str) -> Response:
         run = self._pipeline.instance.get_run_by_id(run_id)
         if run is None:
-            return Answer(is_ok=False, message=f"there is no run {run_id}")
+            return Response(is_ok=False, message=f"there is no run {run_id}")
         if self._is_ending:
-            return Answer(is_ok=False, message="the worker is about to end")
-        if _builds(run):
-            self._waiting.append(run_id)
-            self._work.put(lambda: self._execute(run_id))
-            return Answer(is_ok=True, message=process_mark())
-        # It ends with its run, on a signal, or with this process, however that ends.
-        child = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.processes.tether", "orchestration.worker.server", run_id],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._children[run_id] = child
-        threading.Thread(target=self._reap, args=(run_id, child), daemon=True).start()
-        return Answer(is_ok=True, message=process_mark(child.pid))
+            return Response(is_ok=False, message="the worker is shutting down")
+        if is_sync_only(run):
+            return Response(is_ok=True, message=process_identity(self._processes.start(run_id)))
+        self._waiting.append(run_id)
+        self._tasks.put(lambda: self._execute(run_id))
+        return Response(is_ok=True, message=process_identity())
 
-    def _reap(self, run_id: str, child: subprocess.Popen[bytes]) -> None:
-        child.wait()
-        self._children.pop(run_id, None)
+    def _terminate(self, run_id: str) -> bool:
+        if self._take(run_id):
+            self._outcomes.cancel(run_id)
+            return True
+        if self._current == run_id:
+            os.kill(os.getpid(), signal.SIGINT)
+            return True
+        return self._processes.interrupt(run_id)
+
+    def _take(self, run_id: str) -> bool:
+        """Remove a launched run from the waiting ones; false if it was cancelled while it waited."""
+        with suppress(ValueError):
+            self._waiting.remove(run_id)
+            return True
+        return False
 
     def _execute(self, run_id: str) -> None:
+        """Execute a launched run, in the main thread."""
         if not self._take(run_id):
             return
         self._current = run_id
@@ -199,121 +209,58 @@ class Worker:
             if run is not None and not run.is_finished:
                 self._pipeline.execute(run)
         except KeyboardInterrupt:
-            self._cancel(run_id)
+            self._outcomes.cancel(run_id)
         except Exception as error:
-            self._fail(run_id, error)
+            self._outcomes.fail(run_id, error)
         finally:
             self._current = None
 
-    def _cancel(self, run_id: str) -> None:
-        self._unrecorded[run_id] = partial(cancel_unfinished, self._pipeline.instance, run_id)
-        self._record_ends()
-
-    def _fail(self, run_id: str, error: Exception) -> None:
-        """Record the end of a run by an error that no step has reported."""
-        _log.exception("run %s failed", run_id)
-        self._unrecorded[run_id] = partial(fail_unfinished, self._pipeline.instance, run_id, why(error))
-        self._record_ends()
-
-    def _record_ends(self) -> None:
-        """Record how runs ended, as far as the database can be reached."""
-        for run_id, record in list(self._unrecorded.items()):
-            try:
-                record()
-            except Exception as error:
-                _log.warning("the end of run %s cannot be recorded yet: %s", run_id, why(error))
-                return
-            self._unrecorded.pop(run_id, None)  # threads that cancel runs record ends too
-
     def _run(self, request: Run, connection: Connection) -> None:
-        """Create and execute a run in the main thread, passing on what it tells; a client that leaves cancels it."""
-        has_begun = threading.Event()
+        """Create and execute a run in the main thread and forward its events; a client that disconnects cancels it."""
+        has_started = threading.Event()
         is_over = threading.Event()
-        is_left = threading.Event()
+        is_abandoned = threading.Event()
         run_ids: list[str] = []
 
-        def send(message: Message) -> None:
+        def send(event: ProgressEvent) -> None:
             with suppress(OSError):
-                connection.send_bytes(msgspec.json.encode(message))
+                connection.send_bytes(msgspec.json.encode(event))
 
         def task() -> None:
             try:
-                has_begun.set()
-                if is_left.is_set():
+                has_started.set()
+                if is_abandoned.is_set():
                     return
-                with listening(send):
-                    run = self._pipeline.create(passes=request.passes, full_refresh=request.full_refresh)
+                with subscribe(send):
+                    run = self._pipeline.create(streams=request.streams, full_refresh=request.full_refresh)
                     run_ids.append(run.run_id)
                     self._current = run.run_id
                     send(self._pipeline.execute(run))
             except KeyboardInterrupt:
                 for run_id in run_ids:
-                    self._cancel(run_id)
+                    self._outcomes.cancel(run_id)
                 send(RunDone("", is_ok=False, is_cancelled=True))
             except Exception as error:
                 for run_id in run_ids:
-                    self._fail(run_id, error)
-                send(RunDone("".join(run_ids), is_ok=False, errors=(why(error),)))
+                    self._outcomes.fail(run_id, error)
+                send(RunDone("".join(run_ids), is_ok=False, errors=(describe_error(error),)))
             finally:
                 is_over.set()
                 self._current = None
 
-        self._work.put(task)
+        self._tasks.put(task)
         while not is_over.wait(_POLL_S):
-            if not is_left.is_set() and connection.poll():
-                is_left.set()
+            if not is_abandoned.is_set() and connection.poll():
+                is_abandoned.set()
                 for run_id in run_ids:
-                    self._report_canceling(run_id)
-                if has_begun.is_set() and not is_over.is_set():
+                    self._outcomes.report_canceling(run_id)
+                if has_started.is_set() and not is_over.is_set():
                     os.kill(os.getpid(), signal.SIGINT)
-
-    def _report_canceling(self, run_id: str) -> None:
-        try:
-            run = self._pipeline.instance.get_run_by_id(run_id)
-            if run is not None and not run.is_finished:
-                self._pipeline.instance.report_run_canceling(run)
-        except Exception:
-            # It is interrupted all the same.
-            _log.exception("that run %s is cancelled cannot be recorded", run_id)
-
-    def _take(self, run_id: str) -> bool:
-        """Take a launched run out of those that wait; false when it was cancelled there."""
-        with suppress(ValueError):
-            self._waiting.remove(run_id)
-            return True
-        return False
-
-    def _terminate(self, run_id: str) -> bool:
-        if self._take(run_id):
-            self._cancel(run_id)
-            return True
-        if self._current == run_id:
-            os.kill(os.getpid(), signal.SIGINT)
-            return True
-        child = self._children.get(run_id)
-        if child is not None:
-            child.send_signal(signal.SIGINT)
-            return True
-        return False
-
-    def _stop_at_end_of_input(self) -> None:
-        """Whoever started the worker holds the other end: it closes when he stops the worker, or dies."""
-        while os.read(0, 4096):
-            pass
-        self._end()
-
-
-def _builds(run: DagsterRun) -> bool:
-    """Whether a run does more than fetching."""
-    sources = stagings()
-    if run.asset_selection:
-        return any(key.path[0] not in sources for key in run.asset_selection)
-    return run.job_name not in {job.name for source in sources.values() for job in source.jobs}
 
 
 def _serve(pipeline: Pipeline, home: Path) -> None:
     secret = secrets.token_urlsafe(32)
-    # Authenticated by the thread that serves a connection, so that a silent client holds up nobody else.
+    # The listener itself does not authenticate: each connection's thread does, so a silent client blocks no other.
     with Listener(("127.0.0.1", 0), backlog=_BACKLOG) as listener:
         port = listener.address[1]
         fail_dead_runs(pipeline.instance)
@@ -330,7 +277,7 @@ def _execute_one(instance: DagsterInstance, pipeline: Pipeline, run_id: str) -> 
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished:
         return 1
-    instance.add_run_tags(run_id, {WORKER_TAG: process_mark()})
+    instance.add_run_tags(run_id, {WORKER_TAG: process_identity()})
     try:
         return 0 if pipeline.execute(run).is_ok else 1
     except (KeyboardInterrupt, SystemExit):
@@ -343,15 +290,15 @@ def main() -> int:
     settings = load_settings()
     logs.configure_logging(settings, "worker")
     try:
-        with open_warehouse(settings, set_up=False) as warehouse, opened_pipeline(warehouse) as pipeline:
+        with open_warehouse(settings, set_up=False) as warehouse, open_pipeline(warehouse) as pipeline:
             if len(sys.argv) > 1:
                 return _execute_one(pipeline.instance, pipeline, sys.argv[1])
             _serve(pipeline, settings.home)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Exception as error:
-        _log.exception("the worker ends")
-        sys.stderr.write(f"error: {escape_control_characters(why(error))}\n")
+        _log.exception("the worker exits")
+        sys.stderr.write(f"error: {escape_control_characters(describe_error(error))}\n")
         return 1
     return 0
 

@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingestion.sources.opendota.source import SOURCE
 from orchestration.dbt.graph import COLOURS
-from orchestration.dbt.runner import prepare, warm_up
+from orchestration.dbt.manifests import prepare, warm_up
 from tests.conftest import Database
 from warehouse.core.files import write_atomically
 from warehouse.database.connections import libpq_environment

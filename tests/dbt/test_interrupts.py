@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestration.dbt.runner import build, prepare
-from orchestration.processes.foreign_interrupts import raised_at_the_end
+from orchestration.dbt.manifests import prepare
+from orchestration.dbt.runner import build
+from orchestration.processes.signals import reraise_interrupts
 from tests.dbt.project import Project
 from warehouse.embedded.termination import exit_on_termination
 from warehouse.publication.plan import build_session
@@ -68,7 +69,7 @@ def test_an_interrupt_while_dbt_parses_is_no_fault_of_the_project(
 
 def test_an_interrupt_that_is_swallowed_inside_is_raised_at_the_end() -> None:
     before = signal.getsignal(signal.SIGINT)
-    swallowed = raised_at_the_end()
+    swallowed = reraise_interrupts()
     swallowed.__enter__()
     with suppress(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""A simulated OpenDota, the command line as a user has it, and a warehouse that one run has filled."""
+"""Shared fixtures: a simulated OpenDota, the command line, and a warehouse that one run has filled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from dagster import DagsterInstance
 
 from orchestration.engine.instance import prepare_instance, storage_url
-from orchestration.runs.execution import opened_instance
+from orchestration.runs.execution import open_instance
 from orchestration.warehouse_access import Warehouse
 from sandbox.rate_limits import RequestLimits
 from sandbox.server import Sandbox, serve
@@ -31,7 +31,7 @@ _LADDER = Path(sys.executable).with_name("ladder")
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that is over."""
+    """Result of a command."""
 
     code: int
     output: str
@@ -39,26 +39,26 @@ class Ended:
 
     @property
     def error_lines(self) -> list[str]:
-        """Lines that name an error or a failure."""
+        """Lines that report an error or a failure."""
         return [line for line in self.errors.splitlines() if line.startswith(("error:", "failed:"))]
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """`ladder` with an environment of its own."""
+    """`ladder` with its own environment."""
 
     environment: Mapping[str, str]
     directory: Path
 
     def __call__(self, *arguments: str, **environment: str) -> Ended:
-        """Run a command to its end, in a process forked from one that has loaded it."""
+        """Run a command in a process that is forked from one that has imported it."""
         given = {**self.environment, **environment}
         code, output, errors = Forked.shared().run(arguments, given, self.directory, _LIMIT_S)
         assert b"Traceback" not in errors, errors.decode()
         return Ended(code, output.decode(errors="replace"), errors.decode())
 
     def process(self, *arguments: str, **environment: str) -> Ended:
-        """Run a command to its end as a user does, loading it first."""
+        """Run a command in a new process, as a user does."""
         ended = subprocess.run(
             [_LADDER, *arguments],
             env={**self.environment, **environment},
@@ -71,7 +71,7 @@ class CommandLine:
         return Ended(ended.returncode, ended.stdout.decode(errors="replace"), ended.stderr.decode())
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a command in a session of its own."""
+        """Start a command in its own session."""
         return subprocess.Popen(
             [_LADDER, *arguments],
             env={**self.environment, **environment},
@@ -83,7 +83,7 @@ class CommandLine:
 
 
 class Proxy:
-    """Stands between a command and the internet: counts connections, and closes them."""
+    """A proxy between a command and the internet, which counts connections and closes them."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.connections = 0
@@ -102,7 +102,7 @@ class Proxy:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Every request to a host other than this one goes through it."""
+        """Variables that route requests to all other hosts through it."""
         return {"HTTPS_PROXY": self.url, "HTTP_PROXY": self.url, "NO_PROXY": "127.0.0.1"}
 
 
@@ -114,21 +114,21 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """A small world without limits."""
-    limits = RequestLimits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
-    with serve(World(seed=11, players=40, days=60), limits=limits) as running:
+    """A small world without rate limits."""
+    rate_limits = RequestLimits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
+    with serve(World(seed=11, players=40, days=60), rate_limits=rate_limits) as running:
         yield running
 
 
 def command_line(database: Database, directory: Path, sandbox: Sandbox | None = None) -> CommandLine:
-    """The command line over a database, asking a sandbox or nobody."""
+    """The command line over a database, with a sandbox as OpenDota, or an address that does not respond."""
     url = sandbox.url if sandbox else "http://127.0.0.1:9/api"
     return CommandLine({**database.environment, "LADDER_OPENDOTA_URL": url}, directory)
 
 
 @pytest.fixture
 def ladder(database: Database, tmp_path: Path) -> CommandLine:
-    """The command line over a fresh database; nobody answers as OpenDota."""
+    """The command line over a new database, without an OpenDota that responds."""
     return command_line(database, tmp_path)
 
 
@@ -148,10 +148,10 @@ def filled(
     sandbox: Sandbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Filled]:
-    """Shared by tests that leave it usable: each may run again, none may break it."""
+    """Shared by tests, which may run the pipeline again but must leave the warehouse usable."""
     with create_database() as database:
         plain = command_line(database, tmp_path_factory.mktemp("work"), sandbox)
-        # No test needs more matches, so that no later run reads all the others.
+        # No test needs more matches, and later runs would fetch all the others.
         ladder = CommandLine({**plain.environment, "LADDER_OPENDOTA_MATCH_BUDGET": "20"}, plain.directory)
         players = sandbox.world.suggested_players(6)
         assert ladder("track", "opendota", "player", *map(str, players)).code == 0
@@ -162,7 +162,7 @@ def filled(
 
 @pytest.fixture(scope="module")
 def instance(filled: Filled) -> Iterator[DagsterInstance]:
-    """The instance that the command line's runs are recorded in."""
+    """The Dagster instance with the runs of the command line."""
     settings = filled.database.settings
     assert settings.redis_url is not None
     servers = Servers(filled.database.admin_url, settings.redis_url.get_secret_value(), False, False)
@@ -170,5 +170,5 @@ def instance(filled: Filled) -> Iterator[DagsterInstance]:
         for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY"):
             patch.setenv(name, "")
         warehouse = Warehouse(settings, servers)
-        with opened_instance(prepare_instance(warehouse), storage_url(warehouse)) as opened:
+        with open_instance(prepare_instance(warehouse), storage_url(warehouse)) as opened:
             yield opened

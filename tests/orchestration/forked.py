@@ -1,11 +1,11 @@
-"""`ladder` in processes forked from one that has loaded it: loading Dagster and dbt takes longer than most tests.
+"""`ladder` in processes forked from one that has imported it: importing Dagster and dbt takes longer than most tests.
 
     python -m tests.orchestration.forked SOCKET
 
-Listens on a Unix socket until its standard input ends. A client sends a request and the two descriptors that the
-command writes to, and receives its exit code. The command is a process of its own, with its own environment, folder and
-arguments, which ends as `ladder` ends; a client that goes away, or is killed, ends it with SIGKILL. What only a start
-from nothing shows is tested by tests that start `ladder` itself.
+Listens on a Unix socket until its standard input closes. A client sends a request with the two file descriptors for the
+output of the command, and receives its exit code. The command is a process with its own environment, working directory
+and arguments. If the client disconnects or dies, the command is killed with SIGKILL. Tests of the start of a process
+start `ladder` itself.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _REAP_EVERY_S = 0.05
 
 
 class _Request(msgspec.Struct):
-    """A command: arguments after `ladder`, the whole environment, the folder to work in."""
+    """A command: arguments after `ladder`, complete environment, working directory."""
 
     arguments: list[str]
     environment: dict[str, str]
@@ -43,7 +43,7 @@ class _Request(msgspec.Struct):
 
 
 class Forked:
-    """A loaded `ladder` that forks, and what asks it to. It ends with the process that started it."""
+    """Client of a process that has imported `ladder` and forks for each command. It exits with this process."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="ladder-forked-")
@@ -61,23 +61,23 @@ class Forked:
     @classmethod
     @cache
     def shared(cls) -> Forked:
-        """The one of this process, loaded when it is wanted first."""
+        """The instance of this process, started at the first use."""
         forked = cls()
         atexit.register(forked.stop)
         return forked
 
     def stop(self) -> None:
-        """End it; commands that still run go on to their end."""
+        """Stop the process; running commands continue."""
         self._server.communicate()
         self._folder.cleanup()
 
     def run(
         self, arguments: Sequence[str], environment: Mapping[str, str], directory: Path, timeout_s: float
     ) -> tuple[int, bytes, bytes]:
-        """Run a command to its end: its exit code, standard output and standard error.
+        """Run a command, and return its exit code, standard output and standard error.
 
         Raises:
-            TimeoutError: it took longer than `timeout_s`, and was killed.
+            TimeoutError: it took longer than `timeout_s` and was killed.
         """
         request = _Request(list(arguments), dict(environment), str(directory))
         with (
@@ -96,7 +96,7 @@ class Forked:
 
 
 def main(path: str) -> int:
-    """Load `ladder`, then fork for each request; in a fork, run its command and return its exit code."""
+    """Import `ladder`, then fork for each request; in a fork, run the command and return its exit code."""
     from orchestration import cli
 
     for module in pkgutil.iter_modules(cli.__path__):
@@ -108,7 +108,7 @@ def main(path: str) -> int:
         "dbt.cli.main",
     ):
         import_module(name)
-    # Forks share what is loaded as long as nobody looks through it for garbage.
+    # A garbage collection would touch all imported objects, and unshare their memory between the forks.
     gc.freeze()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path)
@@ -117,11 +117,11 @@ def main(path: str) -> int:
         sys.stdout.flush()
         is_any_running = False
         while True:
-            asked, _, _ = select([listener, sys.stdin], [], [], _REAP_EVERY_S if is_any_running else None)
+            readable, _, _ = select([listener, sys.stdin], [], [], _REAP_EVERY_S if is_any_running else None)
             is_any_running = _reap()
-            if sys.stdin in asked:
+            if sys.stdin in readable:
                 return 0
-            if listener not in asked:
+            if listener not in readable:
                 continue
             connection, _ = listener.accept()
             if os.fork() == 0:
@@ -132,7 +132,7 @@ def main(path: str) -> int:
 
 
 def _reap() -> bool:
-    """Wait for what has ended, so that it is gone and its time is counted; whether anything still runs."""
+    """Reap exited children, so that their CPU time is counted; returns whether any still runs."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -142,7 +142,7 @@ def _reap() -> bool:
 
 
 def _supervised(connection: socket.socket) -> _Request:
-    """In a fork: read the request and fork again. The child returns and runs it; the parent reports its end."""
+    """In a fork: read the request and fork again. The child returns the request; the parent sends its exit code."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _REQUEST_BYTES)
     message, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES, 2)
     command = os.fork()
@@ -165,7 +165,7 @@ def _supervised(connection: socket.socket) -> _Request:
 
 
 def _run(request: _Request) -> int:
-    """Be `ladder`, as its console script is."""
+    """Run `ladder`, like its console script."""
     from orchestration import cli
 
     os.environ.clear()

@@ -1,4 +1,4 @@
-"""A mistake ends in one clear line that names the cause and the next step, and a non-zero exit."""
+"""A user's mistake ends in one clear line with the cause and the next step, and a non-zero exit code."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from tests.orchestration.conftest import CommandLine, Filled
 
 
-def test_help_is_there_without_loading_anything_heavy() -> None:
+def test_help_imports_no_heavy_package() -> None:
     code = "import sys, orchestration.cli; print({'dagster', 'dbt', 'polars', 'psycopg'} & sys.modules.keys())"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert ended.stdout.strip() == b"set()"
 
 
-def test_help_names_every_command(ladder: CommandLine) -> None:
+def test_help_lists_every_command(ladder: CommandLine) -> None:
     ended = ladder.process("--help")
     assert ended.code == 0
     for name in [
@@ -49,13 +49,13 @@ def test_help_names_every_command(ladder: CommandLine) -> None:
     [["nonsense"], ["run", "--nonsense"], ["track", "opendota", "player"], ["track", "steam", "player", "1"]],
     ids=" ".join,
 )
-def test_a_command_that_cannot_be_understood_exits_with_2(ladder: CommandLine, arguments: list[str]) -> None:
+def test_invalid_usage_exits_with_2(ladder: CommandLine, arguments: list[str]) -> None:
     ended = ladder.process(*arguments)
     assert ended.code == 2
     assert "Error:" in ended.errors
 
 
-def test_what_can_be_tracked_is_tracked_and_the_rest_is_refused_line_by_line(ladder: CommandLine) -> None:
+def test_valid_ids_are_tracked_and_invalid_ones_are_reported_line_by_line(ladder: CommandLine) -> None:
     account, wrong = "101695162", ["abc", "-5", "4294967296", "two\nlines", "https://steamcommunity.com/id/gaben"]
     right = [account, "007", "76561198061960890", "STEAM_0:0:50847581", "https://www.dotabuff.com/players/101695162"]
     ended = ladder("track", "opendota", "player", "--", *wrong[:2], *right, *wrong[2:])
@@ -71,7 +71,7 @@ def test_what_can_be_tracked_is_tracked_and_the_rest_is_refused_line_by_line(lad
     assert (again.code, "2 removed" in again.output, len(again.error_lines)) == (1, True, 1)
 
 
-def test_nothing_that_can_be_tracked_changes_nothing(ladder: CommandLine) -> None:
+def test_without_a_valid_id_nothing_is_tracked(ladder: CommandLine) -> None:
     ended = ladder("track", "opendota", "match", "https://www.opendota.com/players/101695162")
     assert (ended.code, ended.output, len(ended.errors.splitlines())) == (1, "", 1)
     assert "the address of a player at OpenDota" in ended.errors
@@ -85,14 +85,14 @@ def test_nothing_that_can_be_tracked_changes_nothing(ladder: CommandLine) -> Non
         ("LADDER_REDIS_URL", "secret@localhost:6379"),
     ],
 )
-def test_a_wrong_setting_is_named(ladder: CommandLine, variable: str, value: str) -> None:
+def test_an_invalid_setting_is_named(ladder: CommandLine, variable: str, value: str) -> None:
     ended = ladder.process("status", **{variable: value})
     assert ended.code == 1
     assert variable in ended.error_lines[0]
     assert "secret" not in ended.errors
 
 
-def test_a_database_that_does_not_answer_is_named(ladder: CommandLine) -> None:
+def test_a_database_that_does_not_respond_is_named(ladder: CommandLine) -> None:
     ended = ladder("run", LADDER_DATABASE_URL="postgresql://nobody:secret@127.0.0.1:9/none")
     assert ended.code == 1
     assert "127.0.0.1:9/none" in ended.error_lines[0]
@@ -107,7 +107,7 @@ def test_a_home_that_cannot_be_written_is_named(ladder: CommandLine, tmp_path: P
 
 
 @pytest.mark.parametrize("variable", ["LADDER_DAGSTER_PORT", "LADDER_API_PORT"])
-def test_up_refuses_a_busy_port_and_names_the_variable(ladder: CommandLine, variable: str) -> None:
+def test_up_rejects_a_busy_port_and_names_the_variable(ladder: CommandLine, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ports = {"LADDER_DAGSTER_PORT": "0", "LADDER_API_PORT": "0", variable: str(listener.getsockname()[1])}
         ended = ladder("up", **ports)
@@ -115,7 +115,7 @@ def test_up_refuses_a_busy_port_and_names_the_variable(ladder: CommandLine, vari
     assert variable in ended.error_lines[0]
 
 
-def test_status_of_a_warehouse_that_never_ran_says_what_to_do(ladder: CommandLine) -> None:
+def test_status_of_a_warehouse_without_a_run_shows_the_next_step(ladder: CommandLine) -> None:
     ended = ladder("status")
     assert ended.code == 0
     assert "`ladder run`" in ended.output
@@ -128,13 +128,13 @@ def test_nothing_can_be_published_or_rolled_back_before_a_run(ladder: CommandLin
         assert "ladder run" in ended.error_lines[0]
 
 
-def test_a_pass_that_does_not_exist_is_refused_with_those_that_do(ladder: CommandLine) -> None:
+def test_an_unknown_stream_is_rejected_with_a_list_of_the_known_ones(ladder: CommandLine) -> None:
     ended = ladder("run", "--only", "nonsense")
     assert ended.code == 1
     assert "player_matches" in ended.error_lines[0]
 
 
-def test_an_upstream_that_does_not_answer_fails_in_one_line_and_the_marts_keep_serving(filled: Filled) -> None:
+def test_an_upstream_that_does_not_respond_fails_in_one_line_and_the_marts_keep_serving(filled: Filled) -> None:
     before = filled.ladder("query", "table player_win_rates", "--format", "csv").output
     ended = filled.ladder("run", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api")
     assert ended.code == 1
@@ -143,7 +143,7 @@ def test_an_upstream_that_does_not_answer_fails_in_one_line_and_the_marts_keep_s
     assert filled.ladder("query", "table player_win_rates", "--format", "csv").output == before
 
 
-def test_an_unknown_player_fails_in_one_line_and_the_rest_is_done(filled: Filled) -> None:
+def test_an_unknown_player_fails_in_one_line_and_the_rest_is_synced(filled: Filled) -> None:
     assert filled.ladder("track", "opendota", "player", "4000000001").code == 0
     try:
         ended = filled.ladder("run")
@@ -156,7 +156,7 @@ def test_an_unknown_player_fails_in_one_line_and_the_rest_is_done(filled: Filled
     assert "generation" in ended.output
 
 
-def test_output_that_nobody_reads_is_no_error(filled: Filled) -> None:
+def test_a_closed_output_pipe_is_no_error(filled: Filled) -> None:
     command = f"{Path(sys.executable).with_name('ladder')} query 'table fct_player_matches' --format csv | head -1"
     ended = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],

@@ -1,6 +1,6 @@
-"""A command or run that is cancelled, or killed, leaves no statement running in PostgreSQL.
+"""A command or run that is cancelled or killed leaves no statement running in PostgreSQL.
 
-Each statement would wait, or sleep, for longer than any test looks.
+Each statement would wait, or sleep, for longer than the tests check.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from psycopg import sql
 
 from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.processes.children import Child
+from orchestration.processes.managed_process import ManagedProcess
 from orchestration.runs.execution import create_run
-from orchestration.worker.client import Launch, Terminate, ask, is_running
+from orchestration.worker.client import Launch, Terminate, is_running, send_request
 from tests.orchestration.conftest import Filled
 
 pytestmark = pytest.mark.slow
 
-#: Promised, in seconds.
+#: Promised limit in seconds.
 _WITHIN_S = 5.0
 _BUILD = ("run", "--only", "hero_stats", "--full-refresh")
 _OURS = "usename ~ '^ladder_(ingest|transform|analyst)' AND datname = current_database()"
@@ -36,13 +36,13 @@ _MODELS_WAIT = "wait_event_type = 'Lock' AND application_name LIKE 'dbt%' AND qu
 
 
 @pytest.fixture(scope="module")
-def worker(filled: Filled) -> Iterator[Child]:
+def worker(filled: Filled) -> Iterator[ManagedProcess]:
     """A warm worker of the home."""
     home = filled.database.settings.home
     with pytest.MonkeyPatch.context() as patch:
         for name, value in filled.ladder.environment.items():
             patch.setenv(name, value)
-        child = Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True)
+        child = ManagedProcess("worker", ["orchestration.worker.server"], home / "logs", watches_stdin=True)
     with child:
         _await(lambda: is_running(home) or child.exit_code is not None)
         assert child.exit_code is None, child.log.read_text()
@@ -66,7 +66,7 @@ def test_a_signal_to_a_run_ends_the_statements_of_its_build(
 
 
 def test_terminating_a_run_in_the_worker_ends_the_statements_of_its_build(
-    filled: Filled, instance: DagsterInstance, worker: Child, patience: float
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess, patience: float
 ) -> None:
     home = filled.database.settings.home
     repository = build_definitions(
@@ -75,18 +75,18 @@ def test_terminating_a_run_in_the_worker_ends_the_statements_of_its_build(
     config = {"ops": {"build_marts": {"config": {"full_refresh": True}}}}
     run_id = create_run(instance, repository.get_repository_def(), "transform", config=config).run_id
     with _locked(filled, _READ_BY_MODELS):
-        assert ask(home, Launch(run_id)).is_ok
+        assert send_request(home, Launch(run_id)).is_ok
         _await(lambda: _count(filled, _MODELS_WAIT) > 0)
         run = instance.get_run_by_id(run_id)
         assert run is not None
         instance.report_run_canceling(run)
-        _assert_ended(filled, lambda: ask(home, Terminate(run_id)), patience)
+        _assert_ended(filled, lambda: send_request(home, Terminate(run_id)), patience)
         _await(lambda: instance.get_runs(limit=1)[0].status == DagsterRunStatus.CANCELED)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
-def test_a_client_of_the_worker_that_is_ended_ends_the_statements_of_its_build(
-    filled: Filled, worker: Child, number: signal.Signals, patience: float
+def test_a_signal_to_a_client_of_the_worker_ends_the_statements_of_its_build(
+    filled: Filled, worker: ManagedProcess, number: signal.Signals, patience: float
 ) -> None:
     with _locked(filled, _READ_BY_MODELS), _started(filled, *_BUILD) as command:
         _await(lambda: _count(filled, _MODELS_WAIT) > 0, command)
@@ -94,8 +94,8 @@ def test_a_client_of_the_worker_that_is_ended_ends_the_statements_of_its_build(
     assert worker.exit_code is None
 
 
-def test_a_run_that_waits_in_the_worker_is_cancelled_at_once(
-    filled: Filled, instance: DagsterInstance, worker: Child
+def test_a_run_that_waits_in_the_worker_is_cancelled_immediately(
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     home = filled.database.settings.home
     repository = build_definitions(
@@ -104,8 +104,8 @@ def test_a_run_that_waits_in_the_worker_is_cancelled_at_once(
     busy, waiting = (create_run(instance, repository.get_repository_def(), "transform").run_id for _ in range(2))
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
-        assert all(ask(home, Launch(run_id)).is_ok for run_id in (busy, waiting))
-        assert ask(home, Terminate(waiting)).is_ok
+        assert all(send_request(home, Launch(run_id)).is_ok for run_id in (busy, waiting))
+        assert send_request(home, Terminate(waiting)).is_ok
         run = instance.get_run_by_id(waiting)
         assert run is not None
         assert run.status == DagsterRunStatus.CANCELED
@@ -158,12 +158,12 @@ def _started(filled: Filled, *arguments: str) -> Iterator[subprocess.Popen[bytes
 
 
 def _assert_ended(filled: Filled, end: Callable[[], object], patience: float) -> None:
-    """What waits for a lock does not do so any more, long before it would get it."""
+    """No statement is active any more, long before it would acquire its lock."""
     assert _count(filled, "state = 'active'") > 0
     end()
-    began = time.monotonic()
+    started = time.monotonic()
     while running := _statements(filled):
-        assert time.monotonic() - began < _WITHIN_S * patience, running
+        assert time.monotonic() - started < _WITHIN_S * patience, running
         time.sleep(0.05)
 
 
@@ -186,10 +186,10 @@ def _count(filled: Filled, condition: str) -> int:
     return int(found[0])
 
 
-def _await(is_so: Callable[[], bool], command: subprocess.Popen[bytes] | None = None) -> None:
+def _await(condition: Callable[[], bool], command: subprocess.Popen[bytes] | None = None) -> None:
     deadline = time.monotonic() + 120
-    while not is_so():
+    while not condition():
         if command is not None and command.poll() is not None:
             raise AssertionError(command.communicate())
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)

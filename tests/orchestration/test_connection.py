@@ -1,4 +1,4 @@
-"""The analyst's login as other programs use it: handed over in their form, and good for what they ask on the way."""
+"""The analyst's login in other programs: its formats, and the catalogue queries of SQL clients."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.orchestration.test_up import processes_of
 from warehouse.database.connection_forms import render_connection
 from warehouse.database.connections import connection_parameters
 
-#: What SQL clients ask of the catalogue before they show a tree, after DBeaver, Metabase and psql's `\d`.
-_LOOKS = [
+#: Queries of SQL clients before they show a tree of objects, from DBeaver, Metabase and psql's `\d`.
+_CATALOGUE_QUERIES = [
     "SET extra_float_digits = 3",
     "SET application_name = 'DBeaver'",
     "SHOW search_path",
@@ -55,7 +55,7 @@ _LOOKS = [
 ]
 
 
-def test_a_person_sees_where_to_connect_and_not_the_password(filled: Filled) -> None:
+def test_the_description_has_the_address_and_not_the_password(filled: Filled) -> None:
     login = connection_parameters(filled.database.url("analyst"))
     ended = filled.ladder("connection")
     assert (ended.code, ended.errors) == (0, "")
@@ -64,17 +64,17 @@ def test_a_person_sees_where_to_connect_and_not_the_password(filled: Filled) -> 
         login[name] for name in ("host", "port", "dbname", "user")
     ]
     assert login["password"] not in ended.output
-    kept = filled.database.settings.home / "secrets" / "roles.json"
-    assert f"{kept}" in shown["password"]
-    assert login["password"] in kept.read_text()
+    secrets = filled.database.settings.home / "secrets" / "roles.json"
+    assert f"{secrets}" in shown["password"]
+    assert login["password"] in secrets.read_text()
 
 
-def test_variables_for_models_lead_dbt_to_a_schema_of_its_own_and_never_to_the_login_of_builds(filled: Filled) -> None:
+def test_variables_for_models_give_dbt_its_own_schema_and_never_the_login_of_builds(filled: Filled) -> None:
     environment = {"LADDER_DEV_SCHEMA": "dev_variables"}
     try:
         ended = filled.ladder("connection", "transform", "--format", "env", **environment)
     finally:
-        # Tests that share the database look at all of its schemas.
+        # Tests that share the database check all of its schemas.
         with psycopg.connect(filled.database.admin_url) as connection:
             owner = connection.execute(
                 "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'dev_variables'"
@@ -93,7 +93,7 @@ def test_variables_for_models_lead_dbt_to_a_schema_of_its_own_and_never_to_the_l
         assert "ladder_transform" not in shown
 
 
-def test_variables_connect_whatever_reads_them(filled: Filled) -> None:
+def test_any_libpq_program_connects_with_the_variables(filled: Filled) -> None:
     ladder = Path(sys.executable).with_name("ladder")
     program = "import psycopg; print(psycopg.connect().execute('select current_user').fetchone())"
     script = f'eval $({ladder} connection --format env) && {sys.executable} -c "{program}"'
@@ -102,7 +102,7 @@ def test_variables_connect_whatever_reads_them(filled: Filled) -> None:
     assert ended.stderr == b""
 
 
-def test_a_terminal_does_not_show_the_password_unless_it_is_meant_to(filled: Filled) -> None:
+def test_a_terminal_shows_the_password_only_on_request(filled: Filled) -> None:
     password = connection_parameters(filled.database.url("analyst"))["password"]
     for arguments, is_shown in ((["--format", "url"], False), (["--password"], True)):
         ours, theirs = pty.openpty()
@@ -112,14 +112,14 @@ def test_a_terminal_does_not_show_the_password_unless_it_is_meant_to(filled: Fil
                 command, env=filled.ladder.environment, stdout=theirs, stderr=subprocess.PIPE, check=True
             )
             os.close(theirs)
-            said = b""
+            output = b""
             try:
                 while block := terminal.read(65536):
-                    said += block
+                    output += block
             except OSError:
-                pass  # whoever wrote to it is gone
-        assert b"postgresql://ladder_analyst" in said
-        assert (password.encode() in said) == is_shown
+                pass  # the other end of the terminal is closed
+        assert b"postgresql://ladder_analyst" in output
+        assert (password.encode() in output) == is_shown
         assert (b"--password" in ended.stderr) == (not is_shown)
 
 
@@ -154,10 +154,10 @@ def test_sqlalchemy_finds_every_mart_with_its_descriptions(filled: Filled, form:
         engine.dispose()
 
 
-def test_what_clients_ask_of_the_catalogue_is_answered(filled: Filled) -> None:
+def test_catalogue_queries_of_sql_clients_succeed(filled: Filled) -> None:
     with psycopg.connect(filled.database.url("analyst"), autocommit=True) as connection:
-        for look in _LOOKS:
-            connection.execute(look.encode())
+        for query in _CATALOGUE_QUERIES:
+            connection.execute(query.encode())
         described = connection.execute(
             "SELECT obj_description('marts'::regnamespace), obj_description('dim_players'::regclass)"
         ).fetchone()
@@ -165,10 +165,10 @@ def test_what_clients_ask_of_the_catalogue_is_answered(filled: Filled) -> None:
         assert all(described)
 
 
-def test_a_session_of_the_analyst_has_bounds_of_its_own_and_days_in_utc(filled: Filled) -> None:
+def test_a_session_of_the_analyst_has_its_own_limits_and_days_in_utc(filled: Filled) -> None:
     with psycopg.connect(filled.database.url("analyst"), options="-c statement_timeout=200ms") as connection:
-        bounds = ("transaction_read_only", "idle_in_transaction_session_timeout", "timezone", "search_path")
-        found = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in bounds]
+        settings = ("transaction_read_only", "idle_in_transaction_session_timeout", "timezone", "search_path")
+        found = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in settings]
         assert found == [("on",), ("5min",), ("UTC",), ("marts",)]
         with pytest.raises(psycopg.errors.QueryCanceled):
             connection.execute("SELECT pg_sleep(5)")
@@ -184,7 +184,7 @@ def test_a_home_that_was_never_set_up_has_no_login(filled: Filled, tmp_path: Pat
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A home with servers of its own, of which nothing may run in the end."""
+    """A home with its own servers, of which no process may run after the test."""
     with tempfile.TemporaryDirectory(prefix="ladder-test-") as name:
         path = Path(name)
         path.chmod(0o755)
@@ -193,7 +193,7 @@ def home() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_an_embedded_server_is_kept_up_on_request_at_an_address_that_stays(home: Path, tmp_path: Path) -> None:
+def test_an_embedded_server_keeps_running_on_request_at_a_stable_address(home: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     ladder = CommandLine({**environment, "LADDER_HOME": str(home)}, tmp_path)
     assert ladder("track", "opendota", "player", "7").code == 0
@@ -204,14 +204,14 @@ def test_an_embedded_server_is_kept_up_on_request_at_an_address_that_stays(home:
     url = ended.output.strip()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
-    kept = ladder.start("connection", "--format", "url", "--keep")
+    keeper = ladder.start("connection", "--format", "url", "--keep")
     try:
-        assert kept.stdout is not None
-        assert kept.stdout.readline().decode().strip() == url
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline().decode().strip() == url
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT current_user").fetchone() == ("ladder_analyst",)
         assert ladder("connection").errors == ""
     finally:
-        kept.send_signal(signal.SIGINT)
-        _, errors = kept.communicate(timeout=60)
+        keeper.send_signal(signal.SIGINT)
+        _, errors = keeper.communicate(timeout=60)
     assert "Traceback" not in errors.decode()

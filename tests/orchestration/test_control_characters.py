@@ -1,4 +1,4 @@
-"""Control characters of data are shown by every command, not sent to the terminal; pipes get them as they are."""
+"""Every command escapes control characters of data in a terminal; pipes receive them unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.orchestration.conftest import Filled
 
 _LADDER = Path(sys.executable).with_name("ladder")
-#: Sets the window's title, clears the screen (7 and 8 bits), goes up a line, and turns the direction of what follows.
+#: Sets the window's title, clears the screen (7 and 8 bits), moves up a line, and reverses the text direction.
 HOSTILE = "a\x1b]0;owned\x07\x1b[2J\x9b2J\x1b[1A\u202e"
 SHOWN = r"a\x1b]0;owned\x07\x1b[2J\x9b2J\x1b[1A\u202e"
 _QUERY = "select 'a' || chr(27) || ']0;owned' || chr(7) || chr(27) || '[2J' || chr(155) || '2J' || chr(27) || '[1A' "
@@ -22,7 +22,7 @@ _QUERY += "|| chr(8238) as value"
 
 
 def on_terminal(filled: Filled, *arguments: str) -> str:
-    """What a command writes to a terminal as its standard output."""
+    """Standard output of a command in a terminal."""
     ours, theirs = os.openpty()
     with os.fdopen(ours, "rb", buffering=0) as reader:
         process = subprocess.Popen(
@@ -39,16 +39,16 @@ def on_terminal(filled: Filled, *arguments: str) -> str:
     return written.decode()
 
 
-def test_a_table_shows_them(filled: Filled) -> None:
+def test_a_table_escapes_control_characters(filled: Filled) -> None:
     ended = filled.ladder("query", _QUERY)
     assert SHOWN in ended.output
     assert not set(HOSTILE) - set("a]0;owned[2J1A") & set(ended.output)
-    # A value cannot look like a row of its own.
+    # A value cannot imitate a row.
     assert r"one\ntwo" in filled.ladder("query", r"select E'one\ntwo' as value").output
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_rows_for_a_pipe_are_as_they_are_and_on_a_terminal_shown(filled: Filled, form: str) -> None:
+def test_rows_are_unchanged_in_a_pipe_and_escaped_in_a_terminal(filled: Filled, form: str) -> None:
     piped = filled.ladder("query", _QUERY, "--format", form).output
     assert (json.loads(piped)[0]["value"] if form == "json" else piped.splitlines()[1]) == HOSTILE
     seen = on_terminal(filled, "query", _QUERY, "--format", form)
@@ -56,14 +56,14 @@ def test_rows_for_a_pipe_are_as_they_are_and_on_a_terminal_shown(filled: Filled,
     assert "owned" in seen
 
 
-def test_a_message_shows_them(filled: Filled) -> None:
+def test_a_message_escapes_control_characters(filled: Filled) -> None:
     ended = filled.ladder("query", f'select "{HOSTILE}"')
     assert (ended.code, len(ended.error_lines)) == (1, 1)
     assert SHOWN in ended.error_lines[0]
     assert "\x1b" not in ended.errors
 
 
-def test_status_shows_them(filled: Filled) -> None:
+def test_status_escapes_control_characters(filled: Filled) -> None:
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("INSERT INTO ops.drift VALUES ('opendota', %s, 9, 1, 1)", [HOSTILE])
     try:

@@ -1,6 +1,6 @@
-"""dbt in a developer's own schema: it builds there, reads what it lacks from what is published, and touches no more.
+"""dbt in a developer's schema: it builds there, defers to published models that it lacks, and changes nothing else.
 
-`ladder dbt` and plain dbt have the same environment; in this process plain dbt answers in a fraction of a second.
+`ladder dbt` and plain dbt have the same environment; plain dbt in this process takes a fraction of a second.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from warehouse.embedded import Servers
 from warehouse.publication.damage import damaged_marts
 
 SCHEMA = "dev_tester"
-MENDED_BY = '`ladder dbt`, or run eval "$(ladder connection transform --format env)" first'
-ALONE = "blue, green and scratch are built by `ladder run` and `ladder verify` alone: leave out the target"
+ADVICE = '`ladder dbt`, or run eval "$(ladder connection transform --format env)" first'
+COLOURS_MESSAGE = "blue, green and scratch are built by `ladder run` and `ladder verify` alone: leave out the target"
 
 
 @pytest.fixture(scope="module")
 def environment(filled: Filled) -> Iterator[dict[str, str]]:
-    """What `ladder dbt` gives dbt."""
+    """Environment of `ladder dbt`."""
     database = filled.database
     settings = database.settings.model_copy(update={"dev_schema": SCHEMA})
     yield developer_environment(settings, Servers(database.admin_url, "", False, False))
@@ -38,7 +38,7 @@ def environment(filled: Filled) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def dbt(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Plain dbt, called with one line, in a terminal that has the environment."""
+    """Plain dbt in that environment, called with a command line."""
     for name in [name for name in os.environ if name.startswith(("PG", "DBT_"))]:
         monkeypatch.delenv(name)
     for name, value in environment.items():
@@ -58,7 +58,7 @@ def _query(filled: Filled, statement: str) -> list[tuple[Any, ...]]:
 
 
 def _differences(filled: Filled, mart: str) -> int:
-    """Rows that only one of both has, what is published and what was built."""
+    """Number of rows that only one of the published and the built mart has."""
     ((count,),) = _query(
         filled,
         f"SELECT count(*) FROM ((TABLE marts.{mart} EXCEPT ALL TABLE {SCHEMA}.{mart}) "
@@ -68,7 +68,7 @@ def _differences(filled: Filled, mart: str) -> int:
 
 
 def _untouched(filled: Filled) -> list[Any]:
-    """What a developer must leave as it is: books, rows of every schema that is not theirs, files of the project."""
+    """State that a developer must not change: the load ledger, rows of all other schemas, files of the project."""
     written = (
         "SELECT schemaname, sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables "
         "WHERE schemaname ~ '^(marts|prep|staging|ops)' GROUP BY 1 ORDER BY 1"
@@ -77,11 +77,11 @@ def _untouched(filled: Filled) -> list[Any]:
     return [_query(filled, written), _query(filled, "SELECT max(generation) FROM ops.generations"), files]
 
 
-def test_models_are_built_whole_and_equal_what_is_published_with_parents_built_or_read(
+def test_built_models_equal_the_published_ones_with_parents_built_or_deferred(
     filled: Filled, environment: dict[str, str]
 ) -> None:
     before = _untouched(filled)
-    # All that player_win_rates reads is built too; of player_form the model with its tests alone.
+    # player_win_rates is built with its parents, player_form without.
     ended = filled.ladder(
         *("dbt", "build", "--full-refresh", "-s", "+player_win_rates,resource_type:model", "player_form"),
         LADDER_DEV_SCHEMA=SCHEMA,
@@ -101,19 +101,19 @@ def test_models_are_built_whole_and_equal_what_is_published_with_parents_built_o
         assert damaged_marts(connection) == []
 
 
-def test_an_exit_code_and_what_dbt_says_come_through(filled: Filled, environment: dict[str, str]) -> None:
+def test_exit_code_and_output_of_dbt_are_passed_on(filled: Filled, environment: dict[str, str]) -> None:
     ended = filled.ladder("dbt", "run", "-s", "player_form", "--target", "green", LADDER_DEV_SCHEMA=SCHEMA)
     assert ended.code == 2
-    assert ALONE in ended.output
+    assert COLOURS_MESSAGE in ended.output
     assert ended.errors == ""
 
 
-def test_a_command_that_dbt_does_not_know_is_refused_in_its_own_name(filled: Filled) -> None:
+def test_an_unknown_command_is_rejected_by_dbt_itself(filled: Filled) -> None:
     ended = filled.ladder("dbt", "nonsense", LADDER_DEV_SCHEMA=SCHEMA)
     assert (ended.code, ended.errors.splitlines()[0]) == (2, "Usage: dbt [OPTIONS] [COMMAND] [ARGS]...")
 
 
-def test_plain_dbt_shows_what_a_model_finds_in_the_published_marts(dbt: Callable[[str], Any], filled: Filled) -> None:
+def test_plain_dbt_shows_a_model_over_the_published_marts(dbt: Callable[[str], Any], filled: Filled) -> None:
     found = dbt("show -s league_standings --limit 1000")
     assert found.success, found.exception
     (shown,) = [result for result in found.result.results if str(result.node.resource_type) == "model"]
@@ -121,7 +121,7 @@ def test_plain_dbt_shows_what_a_model_finds_in_the_published_marts(dbt: Callable
     assert _query(filled, f"SELECT to_regclass('{SCHEMA}.league_standings')") == [(None,)]
 
 
-def test_sources_and_seeds_are_for_plain_dbt_too(dbt: Callable[[str], Any], filled: Filled) -> None:
+def test_plain_dbt_reads_sources_and_builds_seeds(dbt: Callable[[str], Any], filled: Filled) -> None:
     results = dbt("source freshness -s source:opendota.player_matches").result.results
     (fresh,) = [result for result in results if str(result.node.resource_type) == "source"]
     confirmed = "SELECT confirmed_at FROM ops.confirmations WHERE (source, table_name) = ('opendota', 'player_matches')"
@@ -143,10 +143,10 @@ def test_sources_and_seeds_are_for_plain_dbt_too(dbt: Callable[[str], Any], fill
 def test_no_command_of_plain_dbt_reaches_a_colour(dbt: Callable[[str], Any], command: str, target: str) -> None:
     found = dbt(f"{command} --target {target}")
     assert not found.success
-    assert ALONE in str(found.exception)
+    assert COLOURS_MESSAGE in str(found.exception)
 
 
-def test_a_variable_opens_no_colour_to_a_developers_login(
+def test_no_variable_gives_a_developers_login_access_to_a_colour(
     dbt: Callable[[str], Any], filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LADDER_BUILD", "1")
@@ -158,16 +158,16 @@ def test_a_variable_opens_no_colour_to_a_developers_login(
 
 
 @pytest.mark.parametrize("command", ["build", "ls", "show -s player_form", "docs generate"])
-def test_without_a_connection_one_line_says_which_command_to_use(
+def test_without_a_connection_one_line_names_the_command_to_use(
     dbt: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.delenv("LADDER_DEV_SCHEMA")
     found = dbt(command)
     assert not found.success
-    assert MENDED_BY in str(found.exception)
+    assert ADVICE in str(found.exception)
 
 
-def test_a_schema_is_named_after_the_user_unless_a_variable_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schema_is_named_after_the_user_unless_a_variable_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for user, schema in (("Ann-Marie.O", "dev_ann_marie_o"), ("x" * 80, "dev_" + "x" * 59), ("Ω", "dev_user")):
         monkeypatch.setenv("LOGNAME", user)
         assert developer_schema(load_settings()) == schema

@@ -1,4 +1,4 @@
-"""Dagster's view: keys equal table names, and lineage joins without any mapping."""
+"""Dagster's definitions: asset keys equal table names, so lineage needs no mapping."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dagster import AssetKey, RepositoryDefinition
 from pydantic import SecretStr
 
 from ingestion.registry import connectors
+from orchestration.assets.confirmation import CONFIRMED
 from orchestration.assets.freshness import freshness_keys
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests, model_key
-from orchestration.assets.staging import stagings
-from orchestration.assets.state import CONFIRMED
-from orchestration.dbt.runner import Prepared, prepare
+from orchestration.assets.staging import staging_assets
+from orchestration.dbt.manifests import Prepared, prepare
 from orchestration.definitions import build_definitions
 from tests.conftest import Database
 from warehouse.core.settings import Settings
@@ -34,21 +34,21 @@ def repository(prepared: Prepared) -> RepositoryDefinition:
     return build_definitions(prepared.graph).get_repository_def()
 
 
-def test_a_code_server_can_load_every_definition(repository: RepositoryDefinition) -> None:
+def test_a_code_server_loads_every_definition(repository: RepositoryDefinition) -> None:
     repository.load_all_definitions()
     names = {job.name for job in repository.get_all_jobs()}
     assert {"run", "transform", "profiles", "player_matches", "scene", "constants", "housekeeping"} <= names
 
 
-def test_every_staging_table_is_an_asset_of_its_name(repository: RepositoryDefinition) -> None:
+def test_every_staging_table_is_an_asset_with_its_name(repository: RepositoryDefinition) -> None:
     keys = set(repository.asset_graph.materializable_asset_keys)
     tables = [table for reader in connectors().values() for table in reader.source.tables]
     assert {AssetKey([table.source, table.name]) for table in tables} <= keys
     assert {table.source for table in tables} == {"opendota", "faceit"}
 
 
-def test_each_table_is_filled_by_one_step_of_its_source_and_each_pass_is_a_step() -> None:
-    for staging in stagings().values():
+def test_each_table_is_loaded_by_one_step_of_its_source_and_each_stream_is_a_step() -> None:
+    for staging in staging_assets().values():
         keys = [key for assets in staging.assets for key in assets.keys]
         assert len(keys) == len(set(keys)) == len(staging.reader.source.tables)
         assert len(staging.assets) == len(staging.reader.streams)
@@ -57,7 +57,7 @@ def test_each_table_is_filled_by_one_step_of_its_source_and_each_pass_is_a_step(
         assert sorted(scheduled) == sorted(staging.passes)
 
 
-def test_a_source_without_the_key_that_it_needs_is_in_no_job(prepared: Prepared) -> None:
+def test_a_source_without_its_required_key_is_in_no_job(prepared: Prepared) -> None:
     def jobs(settings: Settings) -> dict[str, set[str]]:
         repository = build_definitions(prepared.graph, settings).get_repository_def()
         return {job.name: {node.name for node in job.nodes} for job in repository.get_all_jobs()}
@@ -71,7 +71,7 @@ def test_a_source_without_the_key_that_it_needs_is_in_no_job(prepared: Prepared)
     assert "opendota_players" in without["run"]
 
 
-def test_every_mart_is_an_asset_whatever_its_colour(prepared: Prepared, repository: RepositoryDefinition) -> None:
+def test_every_mart_is_one_asset_for_both_colours(prepared: Prepared, repository: RepositoryDefinition) -> None:
     keys = set(repository.asset_graph.materializable_asset_keys)
     assert prepared.graph.marts
     assert {AssetKey(["marts", mart]) for mart in prepared.graph.marts} <= keys
@@ -94,7 +94,7 @@ def test_every_dbt_test_is_an_asset_check(prepared: Prepared, repository: Reposi
     assert set(names.values()) <= checks
 
 
-def test_jobs_plan_no_test_which_a_run_without_news_would_leave_unevaluated(
+def test_jobs_plan_no_dbt_test_since_a_run_without_new_data_evaluates_none(
     prepared: Prepared, repository: RepositoryDefinition
 ) -> None:
     tests = set(keys_of_tests(prepared.graph))
@@ -103,11 +103,11 @@ def test_jobs_plan_no_test_which_a_run_without_news_would_leave_unevaluated(
         assert CONFIRMED in planned
         assert set(freshness_keys(prepared.graph)) <= planned
         assert not planned & tests
-    # Whoever selects a model in the web UI has its tests.
+    # A model that is selected in the web UI has its tests.
     assert tests <= set(repository.get_job("__ASSET_JOB").asset_layer.asset_graph.asset_check_keys)
 
 
-def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
+def test_models_and_their_parents_are_those_of_dagster_dbt(
     prepared: Prepared, repository: RepositoryDefinition
 ) -> None:
     with warnings.catch_warnings():
@@ -125,7 +125,7 @@ def test_models_and_what_they_read_are_those_that_dagster_dbt_sees(
                 is_mart = dbt_resource_props["schema"].startswith("marts")
                 return AssetKey(["marts" if is_mart else "prep", dbt_resource_props["name"]])
 
-        # Without a dbt command in this process its flags are not there.
+        # dbt's flags are not set without a dbt command in this process.
         set_from_args(Namespace(send_anonymous_usage_stats=False), None)
         packed = (prepared.folder / "blue.msgpack").read_bytes()
         manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder).writable_manifest().to_dict()

@@ -1,4 +1,4 @@
-"""What a run leaves in Dagster and in the logs: events of what changed, one result for the state of all, no more."""
+"""Events and log lines of a run: events of what changed, one check result for the state of all, and no others."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance, RepositoryDefinition
 
+from orchestration.assets.confirmation import CONFIRMED
 from orchestration.assets.marts import CACHE_KEY, check_names, keys_of_tests
-from orchestration.assets.state import CONFIRMED
 from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
 from orchestration.pipeline.freshness import table_ages
@@ -53,18 +53,18 @@ def repository(graph: Graph) -> RepositoryDefinition:
 
 @pytest.fixture
 def in_this_process(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs that are executed here open the warehouse as the command line does."""
+    """The environment of the command line, for runs that are executed in this process."""
     for name, value in filled.ladder.environment.items():
         monkeypatch.setenv(name, value)
 
 
 def _transformed(instance: DagsterInstance, repository: RepositoryDefinition) -> tuple[str, bool]:
-    """Execute the hourly job; its id, and whether it succeeded."""
+    """Execute the hourly job; returns the run's id, and whether it succeeded."""
     done = execute(instance, repository, create_run(instance, repository, "transform"))
     return done.run_id, done.is_ok
 
 
-def test_the_first_run_evaluates_every_test_once_and_materializes_what_it_built(
+def test_the_first_run_evaluates_every_test_once_and_materializes_all_models(
     filled: Filled, instance: DagsterInstance, graph: Graph
 ) -> None:
     first = [run for run in instance.get_runs() if run.job_name == "run"][-1]
@@ -78,7 +78,7 @@ def test_the_first_run_evaluates_every_test_once_and_materializes_what_it_built(
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_a_run_that_finds_nothing_new_confirms_all_by_one_result_and_leaves_no_other_event_of_a_model(
+def test_a_run_without_new_data_confirms_all_models_in_one_check_result_and_leaves_no_other_event_of_a_model(
     filled: Filled, instance: DagsterInstance, repository: RepositoryDefinition, graph: Graph
 ) -> None:
     _transformed(instance, repository)
@@ -90,29 +90,29 @@ def test_a_run_that_finds_nothing_new_confirms_all_by_one_result_and_leaves_no_o
     assert _materialized(instance, run_id) == set()
     evaluated = _evaluated(instance, run_id, set())
     assert {key for key in evaluated if key.name != "freshness"} == {CONFIRMED}
-    # Their last result stays their last one: nothing is planned, and so nothing looks skipped.
+    # The latest results are unchanged: no test is planned, so none looks skipped.
     assert {key: one.run_id for key, one in latest(list(tests)).items()} == {
         key: one.run_id for key, one in before.items()
     }
     assert _value(filled, "SELECT max(confirmed_at) FROM ops.generations") > confirmed_before
-    told = _state(instance)
-    assert (_status(instance, CONFIRMED), told["models changed"]) == ("SUCCEEDED", 0)
-    assert told["models unchanged"] == len(graph.models)
-    assert told["tests: pass"] + told["tests: warn"] == len(graph.tests)
-    assert told["generation"] == _value(filled, "SELECT max(generation) FROM ops.generations")
+    metadata = _confirmation(instance)
+    assert (_status(instance, CONFIRMED), metadata["models changed"]) == ("SUCCEEDED", 0)
+    assert metadata["models unchanged"] == len(graph.models)
+    assert metadata["tests: pass"] + metadata["tests: warn"] == len(graph.tests)
+    assert metadata["generation"] == _value(filled, "SELECT max(generation) FROM ops.generations")
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_marts_that_nothing_touched_for_a_day_are_not_late_and_those_that_no_run_confirms_are(
+def test_unchanged_marts_are_not_late_and_marts_that_no_run_confirms_are(
     filled: Filled, instance: DagsterInstance, repository: RepositoryDefinition
 ) -> None:
     _execute(filled, "UPDATE ops.generations SET published_at = published_at - interval '2 days'")
     assert _transformed(instance, repository)[1]
     assert _status(instance, CONFIRMED) == "SUCCEEDED"
-    # An unfinished replay is refused by each build, for hours.
+    # Every build refuses to run during an unfinished replay.
     _execute(
         filled,
-        "INSERT INTO ops.replays (source) VALUES ('nobody'); "
+        "INSERT INTO ops.replays (source) VALUES ('unknown'); "
         "UPDATE ops.generations SET confirmed_at = confirmed_at - interval '4 hours'",
     )
     try:
@@ -126,11 +126,11 @@ def test_marts_that_nothing_touched_for_a_day_are_not_late_and_those_that_no_run
     assert _status(instance, CONFIRMED) == "SUCCEEDED"
 
 
-def test_tables_of_a_source_that_does_not_answer_are_late_also_before_its_first_answer(
+def test_tables_of_a_source_that_does_not_respond_are_late_even_before_its_first_response(
     filled: Filled, graph: Graph
 ) -> None:
     def state(statement: str) -> str:
-        """What is said of the players of OpenDota after a statement, which is taken back."""
+        """State of OpenDota's players after a statement, which is rolled back."""
         with psycopg.connect(filled.database.admin_url) as connection:
             connection.execute(statement.encode())
             (age,) = (age for age in table_ages(connection, graph.sources) if age.source.unique_id == _PLAYERS)
@@ -146,13 +146,13 @@ def test_tables_of_a_source_that_does_not_answer_are_late_also_before_its_first_
     assert state(f"UPDATE ops.confirmations SET confirmed_at = NULL, {waited}") == "error"
     assert state(never.format("1 hour")) == "in time"
     assert state(never.format("2 days")) == "late"
-    # Nobody waits for what is filled from nothing.
+    # No data is expected without tracked entities.
     assert state(never.format("2 days") + ", removed_at = now()") == "in time"
     assert state(aged.format("8 days").replace(waited, "awaited_since = NULL")) == "in time"
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_an_outage_of_a_source_fails_the_check_of_its_tables_and_is_named_with_the_state_of_all(
+def test_an_outage_of_a_source_fails_the_check_of_its_tables_and_is_in_the_metadata_of_the_confirmation(
     filled: Filled, instance: DagsterInstance, repository: RepositoryDefinition
 ) -> None:
     _transformed(instance, repository)
@@ -166,13 +166,13 @@ def test_an_outage_of_a_source_fails_the_check_of_its_tables_and_is_named_with_t
         _execute(filled, by.format("+"))
     assert _status(instance, _FRESHNESS) == "FAILED"
     assert _evaluated(instance, run_id, {_FRESHNESS}) == {_FRESHNESS: "ERROR"}
-    assert "opendota/players: not confirmed for 192 h" in str(_state(instance)["late tables"])
+    assert "opendota/players: not confirmed for 192 h" in str(_confirmation(instance)["late tables"])
     _transformed(instance, repository)
     assert _status(instance, _FRESHNESS) == "SUCCEEDED"
-    assert _state(instance)["late tables"] == "none"
+    assert _confirmation(instance)["late tables"] == "none"
 
 
-def test_a_pass_confirms_its_tables_when_its_source_answers_though_nothing_changed(filled: Filled) -> None:
+def test_a_sync_confirms_its_tables_if_its_source_responds_even_without_changes(filled: Filled) -> None:
     when = "SELECT confirmed_at FROM ops.confirmations WHERE (source, table_name) = ('opendota', 'pro_matches')"
     assert filled.ladder("run", "--only", "pro_matches").code == 0
     before = _value(filled, when)
@@ -183,7 +183,7 @@ def test_a_pass_confirms_its_tables_when_its_source_answers_though_nothing_chang
     assert _value(filled, when) > before
 
 
-def test_a_failed_test_shows_its_first_rows_and_what_it_kept_from_running_is_not_called_failed(
+def test_a_failed_test_shows_its_first_rows_and_tests_that_it_prevented_are_not_failed(
     filled: Filled, instance: DagsterInstance, graph: Graph
 ) -> None:
     names = {test.unique_id: test for test in graph.tests}
@@ -216,26 +216,27 @@ def test_a_failed_test_shows_its_first_rows_and_what_it_kept_from_running_is_not
     assert filled.ladder("run", "--only", "hero_stats").code == 0
 
 
-def test_a_run_is_found_in_the_log_by_its_id_from_begin_to_end(filled: Filled, instance: DagsterInstance) -> None:
+def test_the_log_has_all_lines_of_a_run_under_its_id(filled: Filled, instance: DagsterInstance) -> None:
     assert filled.ladder("run", "--only", "pro_matches").code == 0
-    answered = _logged(filled, instance.get_runs(limit=1)[0].run_id)
+    responding = _logged(filled, instance.get_runs(limit=1)[0].run_id)
     assert filled.ladder("run", "--only", "pro_matches", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api").code == 1
-    refused = _logged(filled, instance.get_runs(limit=1)[0].run_id)
-    assert [line["event"] for line in (answered[0], answered[-1])] == ["the run begins", "the run succeeded"]
-    assert [line["event"] for line in (refused[0], refused[-1])] == ["the run begins", "the run failed"]
-    (over,) = (line for line in answered if line["event"] == "opendota/pro_matches is over")
-    assert over["requests"] > 0
-    assert {"records", "changed", "rejected"} <= over.keys()
-    (over,) = (line for line in refused if line["event"] == "opendota/pro_matches is over")
-    assert "cannot be reached" in over["failures"][0]
-    assert any("generation" in line["event"] for line in answered)
+    unreachable = _logged(filled, instance.get_runs(limit=1)[0].run_id)
+    assert [line["event"] for line in (responding[0], responding[-1])] == ["run started", "run succeeded"]
+    assert [line["event"] for line in (unreachable[0], unreachable[-1])] == ["run started", "run failed"]
+    (sync,) = (line for line in responding if line["event"] == "opendota/pro_matches synced")
+    assert sync["requests"] > 0
+    assert {"pages", "records", "changed", "rejected"} <= sync.keys()
+    (sync,) = (line for line in unreachable if line["event"] == "opendota/pro_matches synced")
+    assert "cannot be reached" in sync["failures"][0]
+    assert any("generation" in line["event"] for line in responding)
 
 
 @contextmanager
 def _spoiled(filled: Filled) -> Iterator[Ended]:
-    """A run that builds, during which somebody writes a player whom no person is behind."""
+    """A run with a build during which a trigger inserts a player without a person."""
     with connect(filled.database.url("ingest")) as connection:
-        # Marts depend on what is tracked: each change of it makes a build, and the first one fills the other colour.
+        # Marts depend on the tracked entities: each change of them causes a build. The first one fills the other
+        # colour.
         track(connection, "opendota", "team", ["1"])
         assert filled.ladder("run", "--only", "hero_stats").code == 0
         untrack(connection, "opendota", "team", ["1"])
@@ -281,11 +282,11 @@ def _status(instance: DagsterInstance, key: AssetCheckKey) -> str:
     return str(found[key].status.value)
 
 
-def _state(instance: DagsterInstance) -> dict[str, Any]:
-    """What the newest result of the check `confirmed` holds."""
-    said = instance.event_log_storage.get_latest_asset_check_execution_by_key([CONFIRMED])[CONFIRMED].event
-    assert said is not None
-    return {name: entry.value for name, entry in said.get_dagster_event().asset_check_evaluation_data.metadata.items()}
+def _confirmation(instance: DagsterInstance) -> dict[str, Any]:
+    """Metadata of the latest result of the check `confirmed`."""
+    event = instance.event_log_storage.get_latest_asset_check_execution_by_key([CONFIRMED])[CONFIRMED].event
+    assert event is not None
+    return {name: entry.value for name, entry in event.get_dagster_event().asset_check_evaluation_data.metadata.items()}
 
 
 def _logged(filled: Filled, run_id: str) -> list[dict[str, Any]]:

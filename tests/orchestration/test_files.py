@@ -1,4 +1,4 @@
-"""Promises about files: what a home holds is for its owner alone, and root follows no link of another user."""
+"""Files: a home is private to its owner, and root follows no link of another user."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_everything_under_a_home_is_for_its_owner_alone_also_at_umask_000(ladder: CommandLine, place: Path) -> None:
+def test_all_files_of_a_home_are_private_even_with_umask_000(ladder: CommandLine, place: Path) -> None:
     home = place / "new" / "home"
     before = os.umask(0)
     try:
@@ -43,12 +43,12 @@ def test_everything_under_a_home_is_for_its_owner_alone_also_at_umask_000(ladder
     ]
     assert open_ones == []
     assert stat.S_IMODE(home.stat().st_mode) & 0o066 == 0
-    # Folders above it, and what a user has named, are as the umask says.
+    # The umask applies to parent folders, and to files that the user names.
     assert stat.S_IMODE((place / "new").stat().st_mode) == 0o777
     assert stat.S_IMODE(csv.stat().st_mode) == 0o666
 
 
-def test_a_key_goes_into_a_new_file_for_its_user_alone(ladder: CommandLine, place: Path) -> None:
+def test_a_key_is_written_to_a_new_private_file(ladder: CommandLine, place: Path) -> None:
     file = place / "dashboard.key"
     made = ladder("keys", "create", "dashboard", "--to", str(file))
     assert (made.code, made.output) == (0, "")
@@ -58,7 +58,7 @@ def test_a_key_goes_into_a_new_file_for_its_user_alone(ladder: CommandLine, plac
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
-def test_a_key_is_not_made_where_its_file_cannot_be(ladder: CommandLine, place: Path, kind: str) -> None:
+def test_no_key_is_created_if_its_file_cannot_be(ladder: CommandLine, place: Path, kind: str) -> None:
     file, other = place / "there", place / "other"
     {"file": file.touch, "link": lambda: file.symlink_to(other), "folder": file.mkdir}[kind]()
     refused = ladder("keys", "create", "unmade", "--to", str(file))
@@ -67,7 +67,7 @@ def test_a_key_is_not_made_where_its_file_cannot_be(ladder: CommandLine, place: 
     assert "unmade" not in ladder("keys", "list").output
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_root_follows_no_link_of_another_user_to_a_home(ladder: CommandLine, place: Path) -> None:
     target = place / "target"
     target.mkdir()
@@ -81,9 +81,9 @@ def test_root_follows_no_link_of_another_user_to_a_home(ladder: CommandLine, pla
     assert list(target.iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_root_writes_nothing_as_root_in_the_home_of_another_user(ladder: CommandLine, place: Path) -> None:
-    """Where that user can read the program, `ladder` goes on as that user; otherwise it is refused."""
+    """If that user can read the program, `ladder` continues as that user; otherwise it exits with an error."""
     user = pwd.getpwnam("daemon")
     home, target = place / "home", place / "of-root"
     home.mkdir()

@@ -18,19 +18,19 @@ from orchestration.worker.client import Run, follow_run, is_running
 from tests.conftest import Database
 from tests.orchestration.conftest import CommandLine, command_line
 
-#: A worker that has parsed nothing yet, as after a change of the project.
+#: A worker that has not parsed the project yet, as after a change of it.
 _WORKER = """
 from multiprocessing.connection import Listener
-from orchestration.runs.execution.pipeline import opened_pipeline
+from orchestration.runs.pipeline import open_pipeline
 from orchestration.warehouse_access import open_warehouse
-from orchestration.worker.server.server import Worker
-from orchestration.worker.server.client import Address, address_file
+from orchestration.worker.server import Worker
+from orchestration.worker.client import Address, address_file
 from warehouse.core.settings import load_settings
 
 settings = load_settings()
 with (
     open_warehouse(settings) as warehouse,
-    opened_pipeline(warehouse) as pipeline,
+    open_pipeline(warehouse) as pipeline,
     Listener(("127.0.0.1", 0)) as listener,
 ):
     Address(listener.address[1], "secret").write(address_file(settings.home))
@@ -40,7 +40,7 @@ with (
 
 @pytest.fixture(scope="module")
 def home(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Database]:
-    """A database and a home where the project is not parsed."""
+    """A database and a home in which the project is not parsed."""
     with create_database() as database:
         (database.settings.home / "dbt" / "prepared").unlink()
         yield database
@@ -48,14 +48,14 @@ def home(create_database: Callable[[], AbstractContextManager[Database]]) -> Ite
 
 @pytest.fixture
 def ladder(home: Database, tmp_path: Path) -> CommandLine:
-    """The command line there."""
+    """The command line in that home."""
     (home.settings.home / "logs" / "dbt.log").unlink(missing_ok=True)
     return command_line(home, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def worker(home: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker that parses at its first request; the last test stops it."""
+    """A worker that parses at the first request; the last test stops it."""
     environment = command_line(home, tmp_path_factory.mktemp("work")).environment
     with subprocess.Popen([sys.executable, "-c", _WORKER], env=environment, stdin=subprocess.PIPE) as process:
         _await(lambda: process.poll() is not None or is_running(home.settings.home))
@@ -70,7 +70,7 @@ def test_a_signal_while_the_project_is_parsed_ends_the_run_with_its_number(home:
     assert (command.returncode, errors.decode()) == (143, ""), output
 
 
-def test_a_client_that_leaves_while_the_worker_parses_leaves_no_run(
+def test_a_client_that_disconnects_while_the_worker_parses_leaves_no_run(
     home: Database, ladder: CommandLine, worker: subprocess.Popen[bytes]
 ) -> None:
     command = ladder.start("run")
@@ -78,13 +78,13 @@ def test_a_client_that_leaves_while_the_worker_parses_leaves_no_run(
     os.killpg(command.pid, signal.SIGINT)
     _, errors = command.communicate(timeout=60)
     assert (command.returncode, errors.decode().splitlines()[-1]) == (130, "interrupted")
-    # What the worker does next, it does after that.
-    done = follow_run(home.settings.home, Run(passes=("nonsense",)), lambda message: None)
-    assert "there is no pass nonsense" in done.errors[0]
+    # The worker handles the next request after the previous one has ended.
+    done = follow_run(home.settings.home, Run(streams=("nonsense",)), lambda message: None)
+    assert "there is no stream nonsense" in done.errors[0]
     assert _runs(home) == 0
 
 
-def test_a_worker_that_is_stopped_while_it_parses_ends_without_a_run(
+def test_a_worker_that_is_stopped_while_it_parses_exits_without_a_run(
     home: Database, ladder: CommandLine, worker: subprocess.Popen[bytes]
 ) -> None:
     command = ladder.start("run")
@@ -109,8 +109,8 @@ def _runs(database: Database) -> int:
     return int(row[0])
 
 
-def _await(is_so: Callable[[], bool]) -> None:
+def _await(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)

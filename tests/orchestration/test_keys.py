@@ -1,4 +1,4 @@
-"""`ladder keys`: a key is shown once and alone, listed without its secret, and revoked by id or name."""
+"""`ladder keys`: a key is shown once, listed without its secret, and revoked by id or name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.orchestration.conftest import CommandLine
 
 
-def test_a_key_is_written_alone_and_once(ladder: CommandLine) -> None:
+def test_a_key_is_the_only_output_and_is_shown_once(ladder: CommandLine) -> None:
     made = ladder("keys", "create", "dashboard", "--scope", "business", "--requests", "60", "--expires-in-days", "30")
     assert made.code == 0
     assert re.fullmatch("ldr_[a-z0-9]{8}_[A-Za-z0-9]{32}\n", made.output)
@@ -22,14 +22,14 @@ def test_a_key_is_written_alone_and_once(ladder: CommandLine) -> None:
         assert text in shown.output
 
 
-def test_keys_are_listed_for_programs(ladder: CommandLine) -> None:
+def test_keys_are_listed_as_json(ladder: CommandLine) -> None:
     made = ladder("keys", "create", "dashboard")
     (key,) = json.loads(ladder("keys", "list", "--json").output)
     assert (key["key_id"], key["name"], key["scopes"]) == (made.output[4:12], "dashboard", ["public"])
     assert made.output.strip() not in json.dumps(key)
 
 
-def test_revoked_keys_are_shown_when_asked_for(ladder: CommandLine) -> None:
+def test_revoked_keys_are_shown_on_request(ladder: CommandLine) -> None:
     first, second = (ladder("keys", "create", name).output[4:12] for name in ("one", "two"))
     ended = ladder("keys", "revoke", first, "two")
     assert ended.code == 0
@@ -39,22 +39,22 @@ def test_revoked_keys_are_shown_when_asked_for(ladder: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("create", "a\tb"), 1, "printable"),
         (("create", "x", "--scope", "everything"), 2, "everything"),
         (("create", "x", "--requests", "0"), 2, "--requests"),
-        (("revoke", "nobody"), 1, "nobody"),
+        (("revoke", "unknown"), 1, "unknown"),
     ],
 )
-def test_a_mistake_is_one_line(ladder: CommandLine, arguments: tuple[str, ...], code: int, said: str) -> None:
+def test_a_mistake_is_one_line(ladder: CommandLine, arguments: tuple[str, ...], code: int, message: str) -> None:
     ended = ladder("keys", *arguments)
     assert ended.code == code
-    assert said in ended.errors
+    assert message in ended.errors
     assert ended.output == ""
 
 
-def test_a_name_that_is_taken_is_refused(ladder: CommandLine) -> None:
+def test_a_taken_name_is_rejected(ladder: CommandLine) -> None:
     assert ladder("keys", "create", "dashboard").code == 0
     ended = ladder("keys", "create", "dashboard")
     assert (ended.code, ended.output) == (1, "")

@@ -1,15 +1,15 @@
-"""Logs that processes write by themselves are bounded while they are written."""
+"""All logs of a home are kept within their size limit."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from orchestration.processes.children import Child
 from orchestration.processes.log_rotation import rotating_logs
+from orchestration.processes.managed_process import ManagedProcess
 
 
-def test_all_logs_of_a_home_are_looked_at(tmp_path: Path) -> None:
+def test_all_logs_of_a_home_are_rotated(tmp_path: Path) -> None:
     paths = [
         tmp_path / "logs/daemon.log",
         tmp_path / "servers/valkey.log",
@@ -27,9 +27,9 @@ def test_all_logs_of_a_home_are_looked_at(tmp_path: Path) -> None:
     assert all(path.with_name(f"{path.name}.1").exists() for path in paths)
 
 
-def test_a_child_begins_with_a_log_within_its_bounds(tmp_path: Path) -> None:
+def test_a_process_starts_with_a_log_within_the_limit(tmp_path: Path) -> None:
     log = tmp_path / "child.log"
     with log.open("wb") as stream:
         stream.truncate((10 << 20) + 1)
-    with Child("child", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path):
+    with ManagedProcess("child", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path):
         assert log.stat().st_size < 1 << 20

@@ -1,4 +1,4 @@
-"""Dagster's own commands, from the repository root, without a worker: no undocumented variable is needed."""
+"""Dagster's own commands, in the repository root and without a worker: they need no undocumented variable."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, Dag
 
 from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
+from orchestration.jobs import is_sync_only
 from orchestration.project_files import DAGSTER_YAML
 from orchestration.runs.execution import WORKER_TAG, create_run, is_alive
-from orchestration.worker.server import _builds
 from serving.run import reserve_port
 from tests.orchestration.conftest import Ended, Filled
 from warehouse.database.connections import connect
@@ -43,7 +43,7 @@ class Dagster:
         self.environment = {name: value for name, value in environment.items() if not name.startswith("DAGSTER_")}
 
     def __call__(self, *arguments: str, **environment: str) -> Ended:
-        """Run a command to its end."""
+        """Run a command."""
         process = self.start(*arguments, **environment)
         try:
             output, errors = process.communicate(timeout=280)
@@ -53,7 +53,7 @@ class Dagster:
         return Ended(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a command in a session of its own."""
+        """Start a command in its own session."""
         return subprocess.Popen(
             [_DAGSTER, *arguments],
             env={**self.environment, **environment},
@@ -66,38 +66,38 @@ class Dagster:
 
 @pytest.fixture(scope="module")
 def dagster(filled: Filled) -> Dagster:
-    """Plain Dagster over the warehouse that one run has filled."""
+    """Plain Dagster over the shared warehouse."""
     return Dagster(dict(filled.ladder.environment))
 
 
 @pytest.fixture
 def fresh_home() -> Iterator[Path]:
-    """A home without anything, that every user can enter."""
+    """An empty home that every user can enter."""
     with tempfile.TemporaryDirectory(prefix="ladder-test-") as name:
         path = Path(name)
         path.chmod(0o755)
         yield path
-        assert _processes_that_name(str(path)) == []
+        assert _command_lines_with(str(path)) == []
 
 
-def test_definitions_validate_without_noise_and_leave_nothing_behind(dagster: Dagster) -> None:
+def test_definitions_validate_without_warnings_and_leave_no_file_behind(dagster: Dagster) -> None:
     before = set(ROOT.iterdir())
     ended = dagster("definitions", "validate")
     assert ended.code == 0, ended.errors
-    # Dagster's log, on standard output; on standard error, its own advice to use another command.
+    # Dagster logs to standard output; on standard error it recommends another command.
     lines = [line for line in ended.errors.splitlines() if "SupersessionWarning" not in line]
     assert lines in ([], ["  return callback(*args, **kwargs)"])
     assert "Validation successful for code location ladderhouse" in ended.output
     assert set(ROOT.iterdir()) == before
 
 
-def test_one_selected_mart_and_one_table_ingest_build_all_that_is_stale_and_publish_it_whole(
+def test_a_run_of_one_mart_and_one_staging_table_builds_all_stale_models_and_publishes_them(
     filled: Filled, instance: DagsterInstance, dagster: Dagster
 ) -> None:
     before = _generation(filled)
     table = AssetKey(["opendota", "player_matches"])
     with connect(filled.database.url("ingest")) as connection:
-        # No fact changes with a private player, nor with one of another test, of whom everything is loaded.
+        # Facts change only with a public player whose matches are not loaded yet.
         loaded = connection.execute("SELECT DISTINCT account_id FROM staging_opendota.player_matches").fetchall()
         known = {str(row[0]) for row in loaded}
         people = filled.sandbox.world.people
@@ -116,7 +116,7 @@ def test_one_selected_mart_and_one_table_ingest_build_all_that_is_stale_and_publ
     begun = [entry.step_key for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_START)]
     assert begun.index("opendota_player_matches") < begun.index("build_marts")
     materialized = _keys(instance, run, DagsterEventType.ASSET_MATERIALIZATION)
-    # Facts and totals that changed with it are logged in the same run, and so is what applications read.
+    # Facts and totals that changed are logged in the same run, and so is the served cache.
     assert {_MART, table, AssetKey(["marts", "fct_player_matches"]), AssetKey(["serving", "cache"])} <= materialized
     planned = _keys(instance, run, DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     assert planned == {_MART, table}
@@ -126,7 +126,7 @@ def test_one_selected_mart_and_one_table_ingest_build_all_that_is_stale_and_publ
     assert (version.asset_materialization.tags or {})["dagster/data_version"] == str(before + 1)
 
 
-def test_a_launched_run_executes_without_worker_and_daemon(
+def test_a_launched_run_is_executed_without_worker_and_daemon(
     filled: Filled, instance: DagsterInstance, dagster: Dagster
 ) -> None:
     before = set(ROOT.iterdir())
@@ -136,14 +136,14 @@ def test_a_launched_run_executes_without_worker_and_daemon(
     run = _newest(instance)
     assert run.job_name == "housekeeping"
     assert _end(instance, run.run_id) == DagsterRunStatus.SUCCESS
-    mark = _loaded(instance, run.run_id).tags[WORKER_TAG]
-    _await(lambda: not is_alive(mark))
+    identity = _loaded(instance, run.run_id).tags[WORKER_TAG]
+    _await(lambda: not is_alive(identity))
 
 
 @pytest.mark.parametrize(
     "status", [DagsterRunStatus.STARTING, pytest.param(DagsterRunStatus.STARTED, marks=pytest.mark.long)]
 )
-def test_a_run_in_a_process_of_its_own_can_be_cancelled(
+def test_a_run_in_its_own_process_can_be_cancelled(
     filled: Filled, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: DagsterRunStatus
 ) -> None:
     for name, value in filled.ladder.environment.items():
@@ -154,26 +154,26 @@ def test_a_run_in_a_process_of_its_own_can_be_cancelled(
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         instance.launch_run(run_id, None)  # type: ignore[arg-type]  # no code server is needed to launch it
         _reach(instance, run_id, status)
-        mark = _loaded(instance, run_id).tags[WORKER_TAG]
+        identity = _loaded(instance, run_id).tags[WORKER_TAG]
         assert instance.run_launcher.terminate(run_id)
         assert _end(instance, run_id) == DagsterRunStatus.CANCELED
-    _await(lambda: not is_alive(mark))
+    _await(lambda: not is_alive(identity))
 
 
-def test_a_selection_that_only_fetches_keeps_no_build_waiting(filled: Filled, instance: DagsterInstance) -> None:
-    def builds(*keys: AssetKey) -> bool:
-        return _builds(DagsterRun(job_name="__ASSET_JOB", asset_selection=frozenset(keys)))
+def test_a_run_of_staging_assets_or_of_a_sync_job_builds_nothing() -> None:
+    def syncs_only(*keys: AssetKey) -> bool:
+        return is_sync_only(DagsterRun(job_name="__ASSET_JOB", asset_selection=frozenset(keys)))
 
-    assert not builds(AssetKey(["opendota", "players"]), AssetKey(["faceit", "players"]))
-    assert builds(AssetKey(["opendota", "players"]), _MART)
-    assert builds(AssetKey(["prep", "int_player_totals"]))
-    assert not _builds(DagsterRun(job_name="profiles"))
-    assert _builds(DagsterRun(job_name="housekeeping"))
+    assert syncs_only(AssetKey(["opendota", "players"]), AssetKey(["faceit", "players"]))
+    assert not syncs_only(AssetKey(["opendota", "players"]), _MART)
+    assert not syncs_only(AssetKey(["prep", "int_player_totals"]))
+    assert is_sync_only(DagsterRun(job_name="profiles"))
+    assert not is_sync_only(DagsterRun(job_name="housekeeping"))
 
 
 @pytest.mark.long
-def test_a_fresh_home_needs_nothing_but_the_command_and_stops_its_server_afterwards(fresh_home: Path) -> None:
-    """OpenDota does not answer: what was to be read fails by name, and marts are built of what there is, nothing."""
+def test_a_command_sets_up_a_new_home_and_stops_its_server_afterwards(fresh_home: Path) -> None:
+    """OpenDota does not respond: the syncs fail, and the marts are built from empty staging tables."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     dagster = Dagster({**environment, "LADDER_HOME": str(fresh_home), "LADDER_OPENDOTA_URL": "http://127.0.0.1:9/api"})
     listed = dagster("asset", "list", "-m", "orchestration.definitions")
@@ -181,27 +181,27 @@ def test_a_fresh_home_needs_nothing_but_the_command_and_stops_its_server_afterwa
     assert {"marts/player_form", "opendota/players", "serving/cache"} <= set(listed.output.split())
     ended = dagster("asset", "materialize", "-m", "orchestration.definitions", "--select", 'key:"marts/player_form"')
     assert ended.code == 0, ended.errors
-    assert _processes_that_name(str(fresh_home)) == []
+    assert _command_lines_with(str(fresh_home)) == []
     executed = dagster("job", "execute", "-m", "orchestration.definitions", "-j", "transform")
     assert executed.code == 0, executed.errors
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_dagster_dev_executes_runs_refuses_a_second_daemon_and_leaves_nothing_behind(
+def test_dagster_dev_executes_runs_excludes_a_second_daemon_and_leaves_no_process_behind(
     filled: Filled, instance: DagsterInstance, dagster: Dagster
 ) -> None:
     port = reserve_port("127.0.0.1", 0)
     dev = dagster.start("dev", "--port", str(port))
     try:
-        _await(lambda: dev.poll() is not None or _answers(f"http://127.0.0.1:{port}/server_info"))
+        _await(lambda: dev.poll() is not None or _responds(f"http://127.0.0.1:{port}/server_info"))
         assert dev.poll() is None, dev.communicate()[1].decode()
         again = dagster("dev", "--port", "0")
         up = filled.ladder("up", LADDER_DAGSTER_PORT="0", LADDER_API_PORT="0")
         for refused in (again, up):
             assert refused.code == 1
-            said = [line for line in refused.errors.splitlines() if line.lower().startswith("error: ")]
-            assert re.fullmatch(r"(?i)error: `dagster dev` already runs as process \d+ .*LADDER_HOME", said[0])
+            lines = [line for line in refused.errors.splitlines() if line.lower().startswith("error: ")]
+            assert re.fullmatch(r"(?i)error: `dagster dev` already runs as process \d+ .*LADDER_HOME", lines[0])
             assert "Traceback" not in refused.errors
         assert dagster("job", "launch", "-j", "housekeeping", DAGSTER_HOME=str(ROOT)).code == 0
         assert _end(instance, _newest(instance).run_id) == DagsterRunStatus.SUCCESS
@@ -240,13 +240,13 @@ def _loaded(instance: DagsterInstance, run_id: str) -> DagsterRun:
 
 
 def _end(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
-    """How a run ended."""
+    """Wait until a run has ended, and return its status."""
     _await(lambda: _loaded(instance, run_id).status in _ENDS)
     return _loaded(instance, run_id).status
 
 
 def _reach(instance: DagsterInstance, run_id: str, status: DagsterRunStatus) -> None:
-    """Wait until a run has a status; one that has ended before never will."""
+    """Wait until a run has a status, which it cannot reach any more once it has ended."""
 
     def has() -> bool:
         now = _loaded(instance, run_id).status
@@ -263,7 +263,7 @@ def _keys(instance: DagsterInstance, run: DagsterRun, of_type: DagsterEventType)
     return {key for key in found if key is not None}
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
@@ -271,18 +271,18 @@ def _answers(url: str) -> bool:
 
 
 def _processes(argument: str) -> list[psutil.Process]:
-    """Processes that have this argument."""
+    """Processes with this argument."""
     return [one for one in psutil.process_iter(["cmdline"]) if argument in (one.info["cmdline"] or ())]
 
 
-def _processes_that_name(text: str) -> list[str]:
-    """Command lines that name something."""
+def _command_lines_with(text: str) -> list[str]:
+    """Command lines of processes that contain a text."""
     lines = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
     return [line for line in lines if text in line]
 
 
-def _await(is_so: Callable[[], bool]) -> None:
+def _await(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 240
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.1)

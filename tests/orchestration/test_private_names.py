@@ -1,6 +1,6 @@
-"""Dagster's private names that orchestration imports: each is there and does what is relied on.
+"""Contracts of Dagster's private names that orchestration imports: each exists and behaves as expected.
 
-Dagster promises nothing about them; a version that changes one fails here, by its name, before it fails in a run.
+Dagster does not keep them stable. A version that changes one fails here, by its name, before it fails in a run.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def _is_error(found: Any) -> bool:
     return issubclass(found, BaseException)
 
 
-def _interrupts_are_raised_as_asked(found: Any) -> bool:
-    class Asked(BaseException):
+def _interrupts_are_raised_as_given(found: Any) -> bool:
+    class Given(BaseException):
         pass
 
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     for number in (signal.SIGINT, signal.SIGTERM):
-        with pytest.raises(Asked), found(Asked):
+        with pytest.raises(Given), found(Given):
             os.kill(os.getpid(), number)
     for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
         signal.signal(number, handler)
@@ -53,7 +53,7 @@ def _has(*names: str) -> Callable[[Any], bool]:
 
 
 def _takes(method: str, *names: str) -> Callable[[Any], bool]:
-    """A method of a class takes these, in this order."""
+    """A method of a class has these parameters, in this order."""
     return lambda found: tuple(_parameters(getattr(found, method)))[: len(names) + 1] == ("self", *names)
 
 
@@ -134,10 +134,10 @@ _CONTRACTS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("dagster._serdes.config_class", "ConfigurableClassData"): lambda found: (
         found("module", "name", "{}").config_dict == {}
     ),
-    ("dagster._utils.interrupts", "raise_interrupts_as"): _interrupts_are_raised_as_asked,
+    ("dagster._utils.interrupts", "raise_interrupts_as"): _interrupts_are_raised_as_given,
 }
 
-#: Methods of dagster-postgres that `BurstEventLogStorage` overrides or calls.
+#: Methods of dagster-postgres that `BatchingEventLogStorage` overrides or calls.
 _EVENT_LOG = {
     "_connect": [],
     "_has_asset_key_col_on_connection": ["conn", "column_name"],
@@ -169,12 +169,12 @@ def test_every_private_name_of_dagster_has_a_contract_here() -> None:
 
 
 @pytest.mark.parametrize(("module", "name"), _CONTRACTS, ids=str)
-def test_a_private_name_of_dagster_does_what_is_relied_on(module: str, name: str) -> None:
+def test_a_private_name_of_dagster_behaves_as_expected(module: str, name: str) -> None:
     assert _CONTRACTS[module, name](getattr(import_module(module), name))
 
 
 @pytest.mark.parametrize("method", _EVENT_LOG)
-def test_a_method_of_dagsters_event_log_that_is_overridden_or_called_takes_what_it_took(method: str) -> None:
+def test_a_method_of_dagsters_event_log_that_is_overridden_or_called_has_the_same_parameters(method: str) -> None:
     storage = import_module("dagster_postgres.event_log.event_log").PostgresEventLogStorage
     assert _parameters(getattr(storage, method)) == ["self", *_EVENT_LOG[method]]
 
@@ -186,13 +186,13 @@ def test_a_method_of_dagsters_event_log_that_is_overridden_or_called_takes_what_
         ("dagster_postgres.schedule_storage", "PostgresScheduleStorage"),
     ],
 )
-def test_a_storage_keeps_its_connections_where_its_pool_is_checked(module: str, name: str) -> None:
+def test_a_storage_creates_its_engine_in_the_overridden_method(module: str, name: str) -> None:
     storage = getattr(import_module(module), name)
     assert _parameters(storage.optimize_for_webserver) == ["self", *_EVENT_LOG["optimize_for_webserver"]]
     assert "self._engine = create_pg_engine" in inspect.getsource(storage.optimize_for_webserver)
 
 
-def test_the_parts_of_a_run_that_launching_reads_are_there() -> None:
+def test_a_run_has_the_attributes_that_the_launcher_reads() -> None:
     run = DagsterRun(job_name="job", tags={"key": "value"})
     assert (run.tags, run.is_finished, run.asset_selection) == ({"key": "value"}, False, None)
     assert isinstance(_nothing.to_job(), JobDefinition)

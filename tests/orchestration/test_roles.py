@@ -1,4 +1,4 @@
-"""Who may do what with everything in the database. A new object, role or right changes a line here, or fails.
+"""Rights of all roles on all objects of the database. A new object, role or right needs a changed line here.
 
 Rights of relations: r(ead) a(dd) w(rite: update) d(elete) t(runcate) x (references) g (triggers), in capitals where
 only of some columns. Of sequences: r u(se) w. Of schemas: u(se) c(reate in). Of functions: e(xecute). Of the database:
@@ -84,7 +84,7 @@ _OURS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
 
 def rights_in(connection: psycopg.Connection) -> list[str]:
-    """The matrix as the catalogue has it; objects that share a pattern and rights share a line."""
+    """The matrix in the catalogue. Objects with the same pattern and rights share a line."""
     lines: set[str] = set()
 
     def add(kind: str, name: str, rights: list[str]) -> None:
@@ -130,9 +130,10 @@ def rights_in(connection: psycopg.Connection) -> list[str]:
 
 
 def _pattern(kind: str, name: str) -> str:
-    """What an object's rights hang on: every table of `ops` is one of its own, others are what their schema is.
+    """Pattern of the objects with the same rights: tables of `ops` each have their own, others share that of their
+    schema.
 
-    Colours are alike; the second one comes with the second build.
+    The colours share one, because the second colour exists only after the second build.
     """
     name = re.sub("^marts_(blue|green)", "marts_<colour>", name)
     if kind == "schema":
@@ -154,11 +155,11 @@ def admin(filled: Filled) -> psycopg.Connection:
         yield connection
 
 
-def test_every_role_may_do_what_is_its_work_and_nothing_else(admin: psycopg.Connection) -> None:
+def test_every_role_has_the_rights_of_its_work_and_no_others(admin: psycopg.Connection) -> None:
     assert rights_in(admin) == MATRIX.strip().splitlines()
 
 
-def test_there_are_no_other_roles_and_none_of_them_is_mighty(admin: psycopg.Connection) -> None:
+def test_there_are_no_other_roles_and_none_has_special_attributes(admin: psycopg.Connection) -> None:
     found = admin.execute(
         "SELECT rolname, rolcanlogin, rolinherit FROM pg_roles WHERE rolname LIKE 'ladder%' "
         "AND rolname !~ '_test_[0-9]+$' "  # those of other databases of the server
@@ -178,8 +179,8 @@ def test_only_the_builder_of_marts_and_the_administrator_may_act_as_an_owner(adm
     assert found == [("ladder_transform", "ladder_marts_owner")]
 
 
-def test_nothing_is_granted_on_what_does_not_exist_yet_but_what_developers_read(admin: psycopg.Connection) -> None:
-    """dbt makes views of `prep` anew, in the middle of a build too."""
+def test_default_privileges_grant_only_reads_of_developers(admin: psycopg.Connection) -> None:
+    """dbt recreates views of `prep`, also during a build."""
     found = admin.execute(
         "SELECT defaclrole::regrole::text, defaclnamespace::regnamespace::text, defaclobjtype, defaclacl::text "
         "FROM pg_default_acl"
@@ -187,7 +188,7 @@ def test_nothing_is_granted_on_what_does_not_exist_yet_but_what_developers_read(
     assert found == [("ladder_marts_owner", "prep", "r", "{ladder_developer=r/ladder_marts_owner}")]
 
 
-def test_a_developer_reads_what_models_read_and_changes_nothing(admin: psycopg.Connection) -> None:
+def test_a_developer_reads_the_tables_of_models_and_changes_nothing(admin: psycopg.Connection) -> None:
     relations = admin.execute(
         "SELECT n.nspname, c.relname, has_table_privilege('ladder_developer', c.oid, 'SELECT'), "
         "has_table_privilege('ladder_developer', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') "
@@ -197,8 +198,8 @@ def test_a_developer_reads_what_models_read_and_changes_nothing(admin: psycopg.C
     ).fetchall()
     assert not [relation for relation in relations if relation[3]]
     read = {(schema, name) for schema, name, is_read, _ in relations if is_read}
-    books = {"build_inputs", "confirmations", "cursors", "generations", "tracked"}
-    assert {name for schema, name in read if schema == "ops"} == books
+    readable = {"build_inputs", "confirmations", "cursors", "generations", "tracked"}
+    assert {name for schema, name in read if schema == "ops"} == readable
     models_read = {(schema, name) for schema, name, _, _ in relations if re.match("staging_|prep$|marts$", schema)}
     assert {each for each in read if each[0] != "ops"} == models_read
     schemas = admin.execute(
@@ -245,8 +246,8 @@ def test_everything_belongs_to_an_owner_that_cannot_log_in(admin: psycopg.Connec
         ("transform", "SET ROLE ladder_marts_owner; SELECT digest FROM ops.api_keys"),
     ],
 )
-def test_a_denial_is_one(filled: Filled, role: str, statement: str) -> None:
-    options = "-c default_transaction_read_only=off"  # a session may always take that back
+def test_a_statement_without_the_right_is_denied(filled: Filled, role: str, statement: str) -> None:
+    options = "-c default_transaction_read_only=off"  # a session may always reset that
     with (
         psycopg.connect(filled.database.url(role), options=options) as connection,  # type: ignore[arg-type]
         pytest.raises(psycopg.errors.InsufficientPrivilege),

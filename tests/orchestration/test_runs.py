@@ -1,4 +1,4 @@
-"""Runs end in one place whoever starts them, and a process that dies leaves nothing stuck."""
+"""Runs are recorded in one instance whichever process executes them, and a process that dies blocks nothing."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatu
 
 from orchestration.dbt.graph import Graph, models_digest, prepared_folder
 from orchestration.definitions import build_definitions
-from orchestration.processes.children import Child
-from orchestration.runs.execution import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_mark
+from orchestration.processes.managed_process import ManagedProcess
+from orchestration.runs.execution import WORKER_TAG, create_run, fail_dead_runs, is_alive, process_identity
 from orchestration.worker.client import (
     Address,
-    Answer,
     Launch,
     Ping,
+    Response,
     Run,
     Terminate,
     address_file,
-    ask,
     follow_run,
     is_running,
+    send_request,
 )
 from tests.ingestion.scripted_server import Reply, scripted
 from tests.orchestration.conftest import Ended, Filled
@@ -44,13 +44,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def worker(filled: Filled, instance: DagsterInstance) -> Iterator[Child]:
+def worker(filled: Filled, instance: DagsterInstance) -> Iterator[ManagedProcess]:
     """A warm worker; the last test kills it."""
     home = filled.database.settings.home
     with pytest.MonkeyPatch.context() as patch:
         for name, value in filled.ladder.environment.items():
             patch.setenv(name, value)
-        child = Child("worker", ["orchestration.worker.server"], home / "logs", is_tethered=True)
+        child = ManagedProcess("worker", ["orchestration.worker.server"], home / "logs", watches_stdin=True)
     with child:
         _await(lambda: is_running(home) or child.exit_code is not None)
         assert child.exit_code is None, child.log.read_text()
@@ -67,64 +67,62 @@ def test_a_run_without_a_worker_is_recorded_with_its_assets_and_checks(
     assert {"ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "PIPELINE_SUCCESS"} <= events
 
 
-def test_a_run_in_which_every_request_failed_is_no_success_in_dagster_either(
-    filled: Filled, instance: DagsterInstance
-) -> None:
+def test_a_run_in_which_every_request_failed_is_a_failure_in_dagster(filled: Filled, instance: DagsterInstance) -> None:
     with psycopg.connect(filled.database.admin_url) as connection:
         [(world,)] = connection.execute("SELECT world FROM ops.world").fetchall()
 
-    def answer(path: str, times: int) -> Reply:
+    def reply(path: str, times: int) -> Reply:
         return (
             Reply(body=json.dumps({"world": world}).encode()) if "/sandbox/" in path else Reply(400, b'{"error": "no"}')
         )
 
     async def scenario() -> tuple[Ended, list[str]]:
-        async with scripted(answer) as server:
+        async with scripted(reply) as server:
             run = partial(filled.ladder, "run", "--only", "pro_matches", LADDER_OPENDOTA_URL=server.url)
             return await asyncio.to_thread(run), server.requests
 
     ended, requests = asyncio.run(scenario())
     assert [path for path in requests if "/sandbox/" not in path]
-    _failed_without_an_answer(ended, instance)
+    _assert_failed_without_a_response(ended, instance)
 
 
-def test_a_run_whose_source_cannot_be_reached_is_no_success_in_dagster_either(
+def test_a_run_whose_source_cannot_be_reached_is_a_failure_in_dagster(
     filled: Filled, instance: DagsterInstance
 ) -> None:
     ended = filled.ladder("run", "--only", "pro_matches", LADDER_OPENDOTA_URL="http://127.0.0.1:9/api")
-    _failed_without_an_answer(ended, instance)
+    _assert_failed_without_a_response(ended, instance)
     assert "cannot be reached" in ended.error_lines[0]
 
 
-def _failed_without_an_answer(ended: Ended, instance: DagsterInstance) -> None:
+def _assert_failed_without_a_response(ended: Ended, instance: DagsterInstance) -> None:
     assert ended.code == 1
     assert len(ended.error_lines) == 1, ended.errors
     assert instance.get_runs(limit=1)[0].status == DagsterRunStatus.FAILURE
-    # What was stored before is looked at and published all the same.
+    # Data that was stored before is published nevertheless.
     assert re.search(r"(still|published) generation \d", ended.output), ended.output
 
 
-def test_nobody_but_dagster_sees_its_tables(filled: Filled) -> None:
+def test_other_roles_cannot_read_dagsters_tables(filled: Filled) -> None:
     with psycopg.connect(filled.database.url("analyst")) as connection:
         row = connection.execute("SELECT has_schema_privilege('dagster', 'USAGE')").fetchone()
     assert row == (False,)
 
 
-def test_ladder_run_goes_to_the_worker_when_there_is_one(
-    filled: Filled, instance: DagsterInstance, worker: Child
+def test_ladder_run_is_executed_by_the_worker_if_there_is_one(
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     ended = filled.ladder("run")
     assert ended.code == 0, ended.errors
     assert "nothing new" in ended.output or "published" in ended.output
     newest = instance.get_runs(limit=1)[0]
-    mark = newest.tags[WORKER_TAG]
-    assert psutil.Process(int(mark.split("@")[0])).cmdline()[-1] == "orchestration.worker.server"
+    identity = newest.tags[WORKER_TAG]
+    assert psutil.Process(int(identity.split("@")[0])).cmdline()[-1] == "orchestration.worker.server"
 
 
-def test_events_are_recorded_in_the_order_in_which_they_happened(filled: Filled, instance: DagsterInstance) -> None:
+def test_events_are_recorded_in_order(filled: Filled, instance: DagsterInstance) -> None:
     newest = next(run for run in instance.get_runs() if run.is_success and run.job_name == "run")
-    moments = [record.timestamp for record in instance.all_logs(newest.run_id)]
-    assert moments == sorted(moments)
+    timestamps = [record.timestamp for record in instance.all_logs(newest.run_id)]
+    assert timestamps == sorted(timestamps)
     first = [run for run in instance.get_runs() if run.job_name == "run"][-1]
     graph = _repository(filled).asset_graph
     records = instance.all_logs(first.run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
@@ -135,21 +133,21 @@ def test_events_are_recorded_in_the_order_in_which_they_happened(filled: Filled,
 
 
 def test_a_run_launched_through_dagster_is_executed_by_the_worker(
-    filled: Filled, instance: DagsterInstance, worker: Child
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     run_id = _created(filled, instance, "transform")
-    answer = ask(filled.database.settings.home, Launch(run_id))
-    assert answer.is_ok
+    response = send_request(filled.database.settings.home, Launch(run_id))
+    assert response.is_ok
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 
 
-def test_a_mart_that_is_selected_in_the_web_ui_is_built_by_the_worker_and_reported_alone(
-    filled: Filled, instance: DagsterInstance, worker: Child
+def test_a_mart_that_is_selected_in_the_web_ui_is_built_by_the_worker_and_is_the_only_one_reported(
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     mart = AssetKey(["marts", "player_form"])
     run_id = create_run(instance, _repository(filled), "__ASSET_JOB", assets=[mart]).run_id
-    answer = ask(filled.database.settings.home, Launch(run_id))
-    assert answer == Answer(is_ok=True, message=_mark_of_worker(filled, worker))
+    response = send_request(filled.database.settings.home, Launch(run_id))
+    assert response == Response(is_ok=True, message=_identity_of(worker))
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
     records = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
     assert [one.get_dagster_event().asset_key for one in records] == [mart]
@@ -157,51 +155,51 @@ def test_a_mart_that_is_selected_in_the_web_ui_is_built_by_the_worker_and_report
     assert "marts__player_form" in {one.get_dagster_event().step_output_data.output_name for one in outputs}
 
 
-def test_a_run_that_only_fetches_keeps_no_build_waiting(
-    filled: Filled, instance: DagsterInstance, worker: Child
+def test_a_run_that_only_syncs_is_executed_in_its_own_process(
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     run_id = _created(filled, instance, "profiles")
-    answer = ask(filled.database.settings.home, Launch(run_id))
-    assert answer.is_ok
-    # Until it has become the worker its arguments cannot be read.
-    _await(lambda: "orchestration.worker.server" in psutil.Process(int(answer.message.split("@")[0])).cmdline())
-    assert answer.message != _mark_of_worker(filled, worker)
+    response = send_request(filled.database.settings.home, Launch(run_id))
+    assert response.is_ok
+    # Its arguments are readable once it has executed the new program.
+    _await(lambda: "orchestration.worker.server" in psutil.Process(int(response.message.split("@")[0])).cmdline())
+    assert response.message != _identity_of(worker)
     assert _status(instance, run_id) == DagsterRunStatus.SUCCESS
 
 
-def test_a_run_can_be_cancelled(filled: Filled, instance: DagsterInstance, worker: Child) -> None:
-    """The build waits for a lock that somebody else holds, and is cancelled there."""
+def test_a_run_can_be_cancelled(filled: Filled, instance: DagsterInstance, worker: ManagedProcess) -> None:
+    """The build waits for a lock that another session holds, and is cancelled there."""
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         run_id = _created(filled, instance, "transform")
-        assert ask(filled.database.settings.home, Launch(run_id)).is_ok
+        assert send_request(filled.database.settings.home, Launch(run_id)).is_ok
         _await(lambda: _stored(instance, run_id) == DagsterRunStatus.STARTED)
         time.sleep(0.5)
         run = instance.get_run_by_id(run_id)
         assert run is not None
         instance.report_run_canceling(run)
-        assert ask(filled.database.settings.home, Terminate(run_id)).is_ok
+        assert send_request(filled.database.settings.home, Terminate(run_id)).is_ok
         assert _status(instance, run_id) == DagsterRunStatus.CANCELED
-    assert follow_run(filled.database.settings.home, Run(passes=("hero_stats",)), lambda message: None).is_ok
+    assert follow_run(filled.database.settings.home, Run(streams=("hero_stats",)), lambda message: None).is_ok
 
 
-def test_a_run_whose_client_left_before_it_began_never_begins(
-    filled: Filled, instance: DagsterInstance, worker: Child
+def test_a_run_whose_client_disconnected_before_it_started_never_starts(
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     home = filled.database.settings.home
     before = {run.run_id for run in instance.get_runs()}
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         busy = _created(filled, instance, "transform")
-        assert ask(home, Launch(busy)).is_ok
+        assert send_request(home, Launch(busy)).is_ok
         _await(lambda: bool(_waiting_for_lock(filled)))
         address = msgspec.json.decode(address_file(home).read_bytes(), type=Address)
         with Client(("127.0.0.1", address.port), authkey=address.secret.encode()) as client:
             client.send_bytes(msgspec.json.encode(Run()))
-            time.sleep(0.5)  # the worker has read it by now, and can begin nothing
+            time.sleep(0.5)  # the worker has received it by now, and cannot start it
         time.sleep(0.5)
     assert _status(instance, busy) == DagsterRunStatus.SUCCESS
-    last = follow_run(home, Run(passes=("hero_stats",)), lambda message: None)
+    last = follow_run(home, Run(streams=("hero_stats",)), lambda message: None)
     assert {run.run_id for run in instance.get_runs()} - before == {busy, last.run_id}
 
 
@@ -213,7 +211,7 @@ def test_ctrl_c_ends_a_run_with_130_and_the_next_one_works(
     if is_warm:
         request.getfixturevalue("worker")
     else:
-        # Another home on the same database has no worker.
+        # Another home on the same database, which has no worker.
         environment["LADDER_HOME"] = str(_copied_home(filled))
     before = {run.run_id for run in instance.get_runs()}
     with psycopg.connect(filled.database.admin_url) as connection:
@@ -228,29 +226,29 @@ def test_ctrl_c_ends_a_run_with_130_and_the_next_one_works(
     assert filled.ladder("run", "--only", "hero_stats").code == 0
 
 
-def test_a_stranger_without_the_secret_is_turned_away(filled: Filled, worker: Child) -> None:
+def test_a_client_without_the_secret_is_rejected(filled: Filled, worker: ManagedProcess) -> None:
     path = address_file(filled.database.settings.home)
     assert path.stat().st_mode & 0o077 == 0
     address = json.loads(path.read_bytes())
-    stranger = filled.database.settings.home / "stranger"
-    (stranger / "dagster").mkdir(parents=True)
-    address_file(stranger).write_text(json.dumps({**address, "secret": "guess"}))
+    other_home = filled.database.settings.home / "other"
+    (other_home / "dagster").mkdir(parents=True)
+    address_file(other_home).write_text(json.dumps({**address, "secret": "guess"}))
     with pytest.raises(LadderError):
-        ask(stranger, Ping())
+        send_request(other_home, Ping())
     assert is_running(filled.database.settings.home)
 
 
-def test_a_run_whose_worker_was_killed_is_failed_and_the_next_one_works(
-    filled: Filled, instance: DagsterInstance, worker: Child
+def test_a_run_whose_worker_was_killed_is_recorded_as_failed_and_the_next_one_works(
+    filled: Filled, instance: DagsterInstance, worker: ManagedProcess
 ) -> None:
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("LOCK TABLE ops.build_inputs IN ACCESS EXCLUSIVE MODE")
         run_id = _created(filled, instance, "transform")
-        answer = ask(filled.database.settings.home, Launch(run_id))
-        instance.add_run_tags(run_id, {WORKER_TAG: answer.message})
+        response = send_request(filled.database.settings.home, Launch(run_id))
+        instance.add_run_tags(run_id, {WORKER_TAG: response.message})
         _await(lambda: _stored(instance, run_id) == DagsterRunStatus.STARTED)
-        os.kill(int(answer.message.split("@")[0]), signal.SIGKILL)
-        _await(lambda: not is_alive(answer.message))
+        os.kill(int(response.message.split("@")[0]), signal.SIGKILL)
+        _await(lambda: not is_alive(response.message))
     assert not is_running(filled.database.settings.home)
     assert fail_dead_runs(instance) == 1
     assert _stored(instance, run_id) == DagsterRunStatus.FAILURE
@@ -268,7 +266,7 @@ def _created(filled: Filled, instance: DagsterInstance, job: str) -> str:
 
 
 def _copied_home(filled: Filled) -> Path:
-    """A home that knows the same passwords and has the dbt project prepared."""
+    """A home with the same passwords and the parsed dbt project."""
     home = filled.database.settings.home
     target = home.with_name(f"{home.name}-cold")
     for name in ("secrets", "dbt"):
@@ -285,8 +283,8 @@ def _waiting_for_lock(filled: Filled) -> list[object]:
         )
 
 
-def _mark_of_worker(filled: Filled, worker: Child) -> str:
-    return process_mark(worker.pid)
+def _identity_of(worker: ManagedProcess) -> str:
+    return process_identity(worker.pid)
 
 
 def _stored(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
@@ -296,14 +294,14 @@ def _stored(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
 
 
 def _status(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
-    """How a run ended."""
+    """Wait until a run has ended, and return its status."""
     ends = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
     _await(lambda: _stored(instance, run_id) in ends)
     return _stored(instance, run_id)
 
 
-def _await(is_so: Callable[[], bool]) -> None:
+def _await(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 90
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)

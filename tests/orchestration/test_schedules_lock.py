@@ -15,7 +15,7 @@ import pytest
 from click import ClickException
 
 from orchestration.engine import storage
-from orchestration.processes.schedules_lock import claim, hold, is_held
+from orchestration.processes.schedules_lock import acquire, hold, is_held
 from warehouse.core.errors import LadderError
 
 _HOLDER = """
@@ -30,7 +30,7 @@ with hold(Path(sys.argv[1]), "ladder up", "http://127.0.0.1:3000"):
 
 @contextmanager
 def _holder(home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process that holds the lock until its input closes."""
+    """Another process that holds the lock until its standard input closes."""
     command = [sys.executable, "-c", _HOLDER, str(home)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -38,11 +38,11 @@ def _holder(home: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
 
 
-def test_a_second_command_is_refused_by_the_name_and_address_of_the_first(tmp_path: Path) -> None:
+def test_a_second_command_fails_with_the_name_and_url_of_the_first(tmp_path: Path) -> None:
     with _holder(tmp_path):
         assert is_held(tmp_path)
         with pytest.raises(LadderError, match=r"^`ladder up` already runs at http://127\.0\.0\.1:3000 .*LADDER_HOME$"):
-            claim(tmp_path, "dagster dev")
+            acquire(tmp_path, "dagster dev")
     assert not is_held(tmp_path)
     with hold(tmp_path, "dagster dev"):
         assert is_held(tmp_path)
@@ -56,23 +56,23 @@ def test_a_killed_command_leaves_no_lock_behind(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
 
 
-def test_what_the_holder_has_started_belongs_to_it(tmp_path: Path) -> None:
-    child = "import sys; from pathlib import Path; from orchestration.processes.schedules_lock import claim; "
-    child += "print(claim(Path(sys.argv[1]), 'dagster-daemon run'))"
+def test_child_processes_share_the_lock_of_the_holder(tmp_path: Path) -> None:
+    child = "import sys; from pathlib import Path; from orchestration.processes.schedules_lock import acquire; "
+    child += "print(acquire(Path(sys.argv[1]), 'dagster-daemon run'))"
     with hold(tmp_path, "dagster dev"):
         done = subprocess.run([sys.executable, "-c", child, str(tmp_path)], capture_output=True, check=True)
     assert done.stdout == b"None\n"
 
 
-def test_a_home_without_a_lock_has_no_schedules_running(tmp_path: Path) -> None:
+def test_a_home_without_a_lock_runs_no_schedules(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
-    descriptor = claim(tmp_path, "dagster dev")
+    descriptor = acquire(tmp_path, "dagster dev")
     assert descriptor is not None
     os.close(descriptor)
     assert not is_held(tmp_path)
 
 
-def test_dagster_dev_beside_ladder_up_is_refused_in_one_line_before_anything_starts(
+def test_dagster_dev_beside_ladder_up_fails_in_one_line_before_it_starts_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LADDER_HOME", str(tmp_path))
@@ -83,9 +83,7 @@ def test_dagster_dev_beside_ladder_up_is_refused_in_one_line_before_anything_sta
     assert [path.name for path in tmp_path.iterdir()] == ["dagster"]
 
 
-def test_a_dagster_home_that_belongs_to_another_data_directory_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dagster_home_in_another_data_directory_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "other"
     (other / "secrets").mkdir(parents=True)
     monkeypatch.setenv("DAGSTER_HOME", str(other / "dagster"))
@@ -95,7 +93,7 @@ def test_a_dagster_home_that_belongs_to_another_data_directory_is_refused(
     assert not (tmp_path / "home").exists()
 
 
-def test_the_programs_of_dagster_are_called_as_they_are_recognised() -> None:
+def test_dagsters_programs_have_the_names_by_which_they_are_recognised() -> None:
     commands = {point.name for point in entry_points(group="console_scripts")}
     for module, (path, command) in {
         "dagster._daemon": storage._DAEMON,

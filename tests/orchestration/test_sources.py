@@ -1,4 +1,4 @@
-"""Sources side by side: each is named where it matters, and none keeps another waiting."""
+"""Several sources: messages name the source, and a failure of one does not affect the others."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def both(
         yield Both(database, CommandLine({**plain.environment, **budgets, **faceit}, plain.directory), sandbox)
 
 
-def test_without_a_key_a_source_that_nobody_tracks_is_left_out_with_one_line(ladder: CommandLine) -> None:
+def test_without_a_key_a_source_without_tracked_entities_is_skipped_with_one_line(ladder: CommandLine) -> None:
     ended = ladder("run", "--plan")
     assert ended.code == 0
     assert [line for line in ended.output.splitlines() if "FACEIT" in line] == [
@@ -68,24 +68,24 @@ def test_an_id_is_tracked_without_a_key_and_a_nickname_is_not(ladder: CommandLin
         {"source": "faceit", "kind": "player", "count": 1}
     ]
     assert len(ended.error_lines) == 1
-    for said in ("Darwin", "[U:1:7]", "LADDER_FACEIT_KEY"):
-        assert said in ended.error_lines[0]
+    for text in ("Darwin", "[U:1:7]", "LADDER_FACEIT_KEY"):
+        assert text in ended.error_lines[0]
     ended = ladder("track", "faceit", "player", "Darwin", LADDER_FACEIT_KEY="x", LADDER_FACEIT_URL="http://127.0.0.1:9")
     assert (ended.code, ended.output, len(ended.errors.splitlines())) == (1, "", 1)
     assert "cannot be reached at http://127.0.0.1:9" in ended.errors
     assert "1 removed" in ladder("untrack", "faceit", "player", UUID).output
 
 
-def test_what_is_no_id_is_refused_with_the_forms_that_are_taken(ladder: CommandLine) -> None:
+def test_an_invalid_id_is_rejected_with_the_valid_formats(ladder: CommandLine) -> None:
     room = f"https://www.faceit.com/en/cs2/room/1-{UUID}/scoreboard"
     ended = ladder("track", "faceit", "match", room, "8100000000", f"https://www.faceit.com/en/hub/{UUID}/x")
     assert (ended.code, "1 added" in ended.output, len(ended.errors.splitlines())) == (1, True, 2)
-    for line, said in zip(ended.error_lines, ("8100000000", "a hub at FACEIT"), strict=True):
-        assert said in line
+    for line, text in zip(ended.error_lines, ("8100000000", "a hub at FACEIT"), strict=True):
+        assert text in line
         assert "1-<UUID>, or the address of a room" in line
 
 
-def test_a_kind_that_a_source_does_not_have_is_refused_with_those_that_it_has(ladder: CommandLine) -> None:
+def test_an_unknown_kind_is_rejected_with_the_known_ones(ladder: CommandLine) -> None:
     for source, kind, known in (("faceit", "league", "championship"), ("opendota", "hub", "league")):
         ended = ladder("track", source, kind, UUID)
         assert ended.code == 2
@@ -105,13 +105,13 @@ def test_a_nickname_is_looked_up_once(both: Both) -> None:
     with psycopg.connect(both.database.admin_url) as connection:
         rows = connection.execute("SELECT id FROM ops.tracked WHERE source = 'faceit'").fetchall()
     assert {id_ for (id_,) in rows} == {player, other}
-    ended = both.ladder("track", "faceit", "player", "Nobody-at-all", other, "76561198000000000")
+    ended = both.ladder("track", "faceit", "player", "Unknown-name", other, "76561198000000000")
     assert (ended.code, "0 added, 2 players" in ended.output) == (1, True)
-    for line, nobody in zip(ended.error_lines, ("Nobody-at-all", "76561198000000000"), strict=True):
-        assert nobody in line
+    for line, text in zip(ended.error_lines, ("Unknown-name", "76561198000000000"), strict=True):
+        assert text in line
 
 
-def test_every_form_of_a_player_is_the_player(both: Both) -> None:
+def test_every_format_of_a_player_resolves_to_the_player(both: Both) -> None:
     world = both.sandbox.faceit.world
     account = next(one for one in world.accounts.by_person.values() if one.games == ("cs2", "dota2"))
     only_dota = next(one for one in world.accounts.by_person.values() if one.games == ("dota2",))
@@ -127,7 +127,7 @@ def test_every_form_of_a_player_is_the_player(both: Both) -> None:
     assert (ended.code, "2 removed" in ended.output) == (0, True), ended.errors
 
 
-def test_doctor_takes_its_turn_among_the_requests(both: Both) -> None:
+def test_doctor_respects_the_shared_rate_limit(both: Both) -> None:
     with psycopg.connect(both.database.admin_url) as connection:
         connection.execute("DELETE FROM ops.request_slots")
     assert "ok       FACEIT: " in both.ladder("doctor").output
@@ -135,7 +135,7 @@ def test_doctor_takes_its_turn_among_the_requests(both: Both) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_reads_both_sources_and_publishes(both: Both) -> None:
+def test_a_run_syncs_both_sources_and_publishes(both: Both) -> None:
     players = both.sandbox.faceit.world.suggested_players(2)
     both.ladder("track", "faceit", "player", *players)
     accounts = both.sandbox.world.suggested_players(2)
@@ -151,32 +151,34 @@ def test_a_run_reads_both_sources_and_publishes(both: Both) -> None:
     doctor = both.ladder("doctor")
     assert doctor.code == 0, doctor.output
     assert "ok       FACEIT: " in doctor.output
-    passes = json.loads(both.ladder("status", "--json").output)["passes"]
-    assert {(row["source"], row["name"]) for row in passes} >= {("faceit", "matches"), ("opendota", "matches")}
+    syncs = json.loads(both.ladder("status", "--json").output)["passes"]
+    assert {(row["source"], row["name"]) for row in syncs} >= {("faceit", "matches"), ("opendota", "matches")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "variable"),
     [
-        ({"LADDER_FACEIT_URL": "http://127.0.0.1:9/nobody"}, "LADDER_FACEIT_URL"),
+        ({"LADDER_FACEIT_URL": "http://127.0.0.1:9/unused"}, "LADDER_FACEIT_URL"),
         ({"LADDER_FACEIT_URL": "http://[half"}, "LADDER_FACEIT_URL"),
         ({"LADDER_FACEIT_KEY": "wrong"}, "LADDER_FACEIT_KEY"),
     ],
-    ids=["nobody answers", "no address", "wrong key"],
+    ids=["no response", "invalid address", "wrong key"],
 )
-def test_a_source_that_cannot_be_read_fails_in_one_line_that_names_the_setting(
-    both: Both, environment: dict[str, str], said: str
+def test_a_source_that_cannot_be_synced_fails_in_one_line_that_names_the_setting(
+    both: Both, environment: dict[str, str], variable: str
 ) -> None:
     both.ladder("track", "faceit", "player", UUID)
     ended = both.ladder("run", "--only", "faceit", **environment)
     assert ended.code == 1
     assert len(ended.error_lines) == 1, ended.errors
-    assert said in ended.error_lines[0]
+    assert variable in ended.error_lines[0]
 
 
 @pytest.mark.slow
-def test_what_is_tracked_without_a_key_fails_in_one_line_and_the_other_source_is_read_and_published(both: Both) -> None:
+def test_tracked_entities_without_a_key_fail_in_one_line_and_the_other_source_is_synced_and_published(
+    both: Both,
+) -> None:
     both.ladder("track", "faceit", "player", UUID)
     both.sandbox.advance(seconds=3600)
     both.sandbox.requests.clear()
@@ -189,9 +191,9 @@ def test_what_is_tracked_without_a_key_fails_in_one_line_and_the_other_source_is
 
 
 @pytest.mark.slow
-def test_the_other_way_round_too(both: Both) -> None:
+def test_an_unreachable_opendota_does_not_affect_faceit(both: Both) -> None:
     before = both.sandbox.faceit.log.count
-    ended = both.ladder("run", LADDER_OPENDOTA_URL="http://127.0.0.1:9/nobody")
+    ended = both.ladder("run", LADDER_OPENDOTA_URL="http://127.0.0.1:9/unused")
     assert ended.code == 1
     assert any("LADDER_OPENDOTA_URL" in line for line in ended.error_lines)
     assert both.sandbox.faceit.log.count > before
@@ -199,7 +201,7 @@ def test_the_other_way_round_too(both: Both) -> None:
 
 
 @pytest.mark.slow
-def test_a_damaged_lake_file_of_one_source_keeps_nothing_else_from_being_loaded(both: Both) -> None:
+def test_a_damaged_lake_file_of_one_source_does_not_affect_the_load_of_the_other(both: Both) -> None:
     lake = Lake(both.database.settings.lake_path)
     damaged = lake.land(SOURCE, "player", [Page("player", "/players/x", {}, 200, datetime.now(UTC), b"{}")])
     damaged.write_bytes(b"not Parquet")
@@ -215,7 +217,7 @@ def test_a_damaged_lake_file_of_one_source_keeps_nothing_else_from_being_loaded(
     assert "published generation" in ended.output
 
 
-def test_a_pass_of_a_source_without_a_key_is_refused(ladder: CommandLine) -> None:
+def test_a_stream_of_a_source_without_a_key_is_rejected(ladder: CommandLine) -> None:
     ended = ladder("run", "--only", "faceit/players")
     assert ended.code == 1
     assert "LADDER_FACEIT_KEY" in ended.error_lines[0]

@@ -18,7 +18,8 @@ import pytest
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE
 from orchestration.dbt.graph import PROJECT
-from orchestration.dbt.runner import Prepared, build, prepare
+from orchestration.dbt.manifests import Prepared, prepare
+from orchestration.dbt.runner import build
 from orchestration.engine.instance import storage_url
 from orchestration.pipeline.publish import build_and_publish
 from orchestration.pipeline.transform import transform
@@ -37,7 +38,7 @@ from warehouse.staging.load import load_pending
 
 @pytest.fixture(scope="module")
 def warehouse(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Warehouse]:
-    """A warehouse without any play: models are built and tested all the same."""
+    """A warehouse without matches, whose models are built and tested nevertheless."""
     with create_database() as database:
         cache_url = database.settings.redis_url
         assert cache_url is not None
@@ -45,19 +46,19 @@ def warehouse(create_database: Callable[[], AbstractContextManager[Database]]) -
         yield Warehouse(database.settings, servers)
 
 
-#: What publication does hangs on no model of its own: one mart and what it reads are built in a second or two.
+#: Publication depends on no particular model. One mart with its parents is built in a second or two.
 _MODELS = {
     *("stg_opendota__constants.sql", "int_dota2_patches.sql", "dim_patches.sql"),
     *("stg_ops__build_inputs.sql", "int_as_of_date.sql"),
     *("_opendota__sources.yml", "_ops__sources.yml", "_dimensions__models.yml"),
 }
-#: In place of the totals that the date hangs on, and so of all facts.
+#: Replaces the totals from which the anchor date is computed, which would need all facts.
 _NO_MATCH_DAYS = "select cast(null as date) as played_date where false\n"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dbt project with few of its models."""
+    """The dbt project with a few of its models."""
 
     def others(folder: str, names: list[str]) -> set[str]:
         if "models" not in Path(folder).relative_to(PROJECT).parts:
@@ -78,7 +79,7 @@ def prepared(warehouse: Warehouse, project: Path) -> Prepared:
 
 @pytest.fixture(scope="module")
 def first(warehouse: Warehouse, prepared: Prepared) -> int:
-    """Number of the generation that the module begins with."""
+    """Number of the first generation of the module."""
     outcome = transform(warehouse, prepared)
     assert outcome.failure is None
     assert outcome.generation is not None
@@ -106,7 +107,7 @@ def _generation(warehouse: Warehouse) -> int:
     return found.generation
 
 
-def test_a_build_with_nothing_new_is_skipped_and_writes_nothing(
+def test_without_new_data_no_build_runs_and_nothing_is_written(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     written = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables WHERE schemaname LIKE 'marts%'"
@@ -118,7 +119,7 @@ def test_a_build_with_nothing_new_is_skipped_and_writes_nothing(
     assert _rows(warehouse, written) == before
 
 
-def test_a_model_changes_once_though_each_colour_is_written(
+def test_a_model_changes_once_though_both_colours_are_written(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     def built() -> set[str]:
@@ -127,7 +128,7 @@ def test_a_model_changes_once_though_each_colour_is_written(
         assert outcome.is_built
         return {unique_id.rpartition(".")[2] for unique_id in outcome.changed}
 
-    # The other colour may lack what tests before this one have left.
+    # The other colour may lack data of earlier tests.
     _load(warehouse, [_match(20)], minute=20)
     built()
     _load_patch(warehouse, "7.99", minute=21)
@@ -135,27 +136,25 @@ def test_a_model_changes_once_though_each_colour_is_written(
     assert {"stg_opendota__constants", "int_dota2_patches", "dim_patches"} <= patched
     assert "int_as_of_date" not in patched
     _load(warehouse, [_match(22)], minute=22)
-    # This build wrote the patch into the other colour.
+    # This build has written the patch into the other colour.
     assert "dim_patches" not in built()
     _load_patch(warehouse, "7.99", minute=23)
     assert not transform(warehouse, prepared).is_built
 
 
-def test_what_a_rollback_or_a_failed_build_leaves_in_the_idle_colour_counts_as_changed(
+def test_after_a_rollback_changes_in_the_idle_colour_count_again(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     _load_patch(warehouse, "7.98", minute=24)
     assert transform(warehouse, prepared).failure is None
     with build_session(warehouse.url("transform")) as connection:
         rollback(connection, prepared.graph.marts)
-    turned_back = transform(warehouse, prepared)
-    assert "model.ladderhouse.dim_patches" in turned_back.changed
-    assert turned_back.changed["model.ladderhouse.dim_patches"] is None
+    rebuilt = transform(warehouse, prepared)
+    assert "model.ladderhouse.dim_patches" in rebuilt.changed
+    assert rebuilt.changed["model.ladderhouse.dim_patches"] is None
 
 
-def test_a_look_that_finds_nothing_new_confirms_the_generation(
-    warehouse: Warehouse, prepared: Prepared, first: int
-) -> None:
+def test_a_run_without_new_data_confirms_the_generation(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
     while transform(warehouse, prepared).is_built:
         pass
     before = transform(warehouse, prepared).generation
@@ -175,7 +174,7 @@ def test_a_full_refresh_builds_the_other_colour(warehouse: Warehouse, prepared: 
     assert after != before
 
 
-def test_a_full_refresh_mends_both_colours(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+def test_a_full_refresh_repairs_both_colours(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
     for colour in ("blue", "green"):
         _execute(
             warehouse,
@@ -188,12 +187,12 @@ def test_a_full_refresh_mends_both_colours(warehouse: Warehouse, prepared: Prepa
         assert _rows(warehouse, f"SELECT count(*) FROM marts_{colour}.dim_patches WHERE game = 'wrong'") == [(0,)]
 
 
-def test_a_damaged_mart_is_built_anew_beside_and_its_colour_from_nothing_after_that(
+def test_a_damaged_mart_is_rebuilt_in_the_idle_colour_and_its_own_colour_by_the_next_build(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     before = _generation(warehouse)
     ((damaged,),) = _rows(warehouse, _LIVE)
-    # What `dbt run --full-refresh` in the live colour once did.
+    # The effect of `dbt run --full-refresh` in the published colour.
     _execute(warehouse, f"DROP TABLE marts_{damaged}.dim_patches CASCADE")
     outcome = transform(warehouse, prepared)
     assert outcome.is_built
@@ -211,7 +210,7 @@ def test_a_damaged_mart_is_built_anew_beside_and_its_colour_from_nothing_after_t
     assert _rows(warehouse, _LIVE) == [(damaged,)]
 
 
-def test_rows_that_somebody_wrote_into_the_idle_colour_are_not_built_on(
+def test_rows_written_into_the_idle_colour_by_hand_lead_to_a_full_build(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     ((live,),) = _rows(warehouse, _LIVE)
@@ -229,13 +228,13 @@ def test_rows_that_somebody_wrote_into_the_idle_colour_are_not_built_on(
     assert _rows(warehouse, "SELECT count(*) FROM marts.dim_patches WHERE game = 'wrong'") == [(0,)]
 
 
-def test_what_a_killed_full_refresh_left_is_built_in_full_again(
+def test_after_a_killed_full_refresh_the_colour_is_built_in_full(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     with build_session(warehouse.url("transform")) as connection:
         plan = plan_build(connection, models_digest=prepared.digest, as_of_date=None)
         begin_build(connection, plan, is_full=True)
-    # It replaces views one after another, and was killed when it had dropped one.
+    # A full refresh replaces views one by one; this one was killed after it had dropped a view.
     _execute(warehouse, "DROP VIEW prep.stg_opendota__constants CASCADE")
     outcome = transform(warehouse, prepared)
     assert outcome.is_built
@@ -243,10 +242,10 @@ def test_what_a_killed_full_refresh_left_is_built_in_full_again(
     assert "reused" not in {result.status for result in outcome.results}
 
 
-def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url_demands(
+def test_dbt_and_dagster_reject_a_connection_without_the_encryption_that_the_url_requires(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    # The session's server has no certificate, so that whoever listens to `sslmode` cannot connect.
+    # The test server has no certificate, so a client that applies `sslmode` cannot connect.
     demanding = replace(
         warehouse, servers=replace(warehouse.servers, database_url=f"{warehouse.servers.database_url}?sslmode=require")
     )
@@ -256,10 +255,10 @@ def test_dbt_and_dagster_refuse_a_connection_without_the_encryption_that_the_url
         psycopg2.connect(storage_url(demanding).replace("+psycopg2", ""))
 
 
-def test_what_a_killed_replay_left_is_loaded_before_a_build_whoever_is_asked(
+def test_pending_files_of_a_killed_replay_are_loaded_before_a_build_also_of_sources_without_a_sync(
     warehouse: Warehouse, project: Path, first: int
 ) -> None:
-    """FACEIT has no key here, and so no pass that would load it."""
+    """FACEIT has no key here, so no sync would load its files."""
     player = "ffe3566c-9574-4f1b-8012-bf4d42aeb898"
     body = msgspec.json.encode({"player_id": player, "nickname": "Darwin"})
     page = Page("player", f"/players/{player}", {"player_id": player}, 200, datetime(2026, 1, 1, tzinfo=UTC), body)
@@ -271,7 +270,7 @@ def test_what_a_killed_replay_left_is_loaded_before_a_build_whoever_is_asked(
     assert _rows(warehouse, "SELECT nickname FROM staging_faceit.players") == [("Darwin",)]
 
 
-def test_a_failed_test_turns_nothing_and_is_named_with_its_rows(
+def test_after_a_failed_test_nothing_is_promoted_and_it_is_named_with_its_rows(
     warehouse: Warehouse, project: Path, first: int, tmp_path: Path
 ) -> None:
     other = tmp_path / "dbt_project"
@@ -291,10 +290,10 @@ def test_a_failed_test_turns_nothing_and_is_named_with_its_rows(
     assert _generation(warehouse) == before
 
 
-def test_a_manifest_of_the_live_colour_is_refused(
+def test_a_manifest_of_the_published_colour_is_rejected(
     warehouse: Warehouse, prepared: Prepared, first: int, tmp_path: Path
 ) -> None:
-    # What is prepared is kept for other sessions, which must find it as it was.
+    # The prepared folder is shared with other test sessions and must not change.
     own = replace(prepared, folder=tmp_path / "prepared")
     shutil.copytree(prepared.folder, own.folder)
     (own.folder / "green.msgpack").write_bytes((own.folder / "blue.msgpack").read_bytes())
@@ -319,7 +318,7 @@ def test_old_images_are_kept_until_both_colours_have_read_them(
     assert _rows(warehouse, feed) == []
 
 
-def test_other_models_build_a_colour_anew_until_it_is_whole(
+def test_changed_models_rebuild_a_colour_until_a_full_build_has_succeeded(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
     _load(warehouse, [{"match_id": 3, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=4)
@@ -331,7 +330,7 @@ def test_other_models_build_a_colour_anew_until_it_is_whole(
         plan = plan_build(connection, models_digest=prepared.digest, as_of_date=None)
         assert not plan.is_full
         assert is_full("other models")
-        # A build with other models that was killed leaves some of theirs behind.
+        # A killed build with other models has left some of their tables behind.
         begin_build(connection, replace(plan, models_digest="other models"), is_full=True)
         assert is_full("other models")
         assert is_full(prepared.digest)

@@ -1,4 +1,4 @@
-"""A key that a source repeats in any answer is found nowhere after a run: not shown, not logged, not stored."""
+"""A key that a source repeats in a response is found nowhere after a run: not shown, not logged, not stored."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _REPLIES = {
 }
 
 
-def _answer(path: str, times: int) -> Reply:
+def _reply(path: str, times: int) -> Reply:
     return _REPLIES[path.partition("?")[0].rpartition("/")[2]]
 
 
 @pytest.mark.long
 def test_a_canary_key_is_found_nowhere_after_a_run(database: Database, ladder: CommandLine) -> None:
     async def scenario() -> list[str]:
-        async with scripted(_answer) as server:
+        async with scripted(_reply) as server:
             given = {"LADDER_OPENDOTA_URL": server.url, "LADDER_OPENDOTA_KEY": _CANARY, "LADDER_LOG_LEVEL": "debug"}
             commands = (("run",), ("status",), ("status", "--json"), ("rejects", "list"), ("doctor",))
             ended = [await asyncio.to_thread(ladder, *command, **given) for command in commands]

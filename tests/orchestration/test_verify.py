@@ -1,4 +1,4 @@
-"""`ladder verify`: whether the published marts are what a rebuild would make of staging, row for row."""
+"""`ladder verify`: compares the published marts with a rebuild from staging, row by row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.orchestration.conftest import CommandLine, Filled
 
 @pytest.fixture(scope="module", autouse=True)
 def up_to_date(filled: Filled) -> None:
-    """Tests that share the warehouse leave changes behind that no build has seen, and those are not compared."""
+    """Other tests of the shared warehouse leave unpublished changes, which would prevent a comparison."""
     ended = filled.ladder("run", "--only", "hero_stats")
     assert ended.code == 0, ended.errors
 
@@ -32,14 +32,14 @@ def _live(filled: Filled) -> str:
 
 
 def _marts(filled: Filled) -> int:
-    """How many marts readers see."""
+    """Number of published marts."""
     ((count,),) = _rows(filled, "SELECT count(*) FROM pg_views WHERE schemaname = 'marts'")
     return int(count)
 
 
 @contextmanager
-def _behind_its_back(filled: Filled, statements: Mapping[str, str]) -> Iterator[None]:
-    """Meanwhile tables of the live colour are not what was built; statements by table."""
+def _changed_by_hand(filled: Filled, statements: Mapping[str, str]) -> Iterator[None]:
+    """Change tables of the published colour for the length of the block; statements by table."""
     with psycopg.connect(filled.database.admin_url) as connection:
         for number, (table, statement) in enumerate(statements.items()):
             connection.execute(f"CREATE TABLE public.kept_{number} AS TABLE {table}".encode())
@@ -53,20 +53,18 @@ def _behind_its_back(filled: Filled, statements: Mapping[str, str]) -> Iterator[
                 connection.execute(f"{restore}; DROP TABLE public.kept_{number}".encode())
 
 
-def test_published_marts_equal_a_rebuild_and_the_last_line_says_so(filled: Filled) -> None:
+def test_published_marts_equal_a_rebuild_and_the_last_line_reports_it(filled: Filled) -> None:
     ended = filled.ladder("verify")
     assert ended.code == 0, ended.output
     rows = _rows(filled, f"SELECT count(*) FROM {_live(filled)}.fct_player_matches")
     assert f"fct_player_matches {rows[0][0]} 0 0" in " ".join(ended.output.split())
-    assert ended.output.splitlines()[-1].startswith(
-        f"0 differences in {_marts(filled)} marts and 13 tables under them, "
-    )
+    assert ended.output.splitlines()[-1].startswith(f"0 differences in {_marts(filled)} marts and 13 upstream tables, ")
 
 
-def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled: Filled) -> None:
+def test_every_changed_missing_or_additional_row_is_counted_and_shown(filled: Filled) -> None:
     live = _live(filled)
     totals = f"prep.int_player_totals_{live.removeprefix('marts_')}"
-    # A row for each of the player's modes.
+    # One row per mode of the player.
     ((modes,),) = _rows(
         filled, f"SELECT count(*) FROM {totals} WHERE player_id = (SELECT min(player_id) FROM {totals})"
     )
@@ -74,25 +72,25 @@ def test_every_row_that_differs_lacks_or_is_too_many_is_counted_and_shown(filled
     changes = {
         f"{live}.player_win_rates": f"UPDATE {{table}} SET wins = wins + 1000 {one_player}",
         f"{live}.dim_characters": "DELETE FROM {table} WHERE character_id = (SELECT min(character_id) FROM {table})",
-        f"{live}.dim_teams": "INSERT INTO {table} (game, team_id, team_name) VALUES ('dota2', 'none', 'Nobody')",
+        f"{live}.dim_teams": "INSERT INTO {table} (game, team_id, team_name) VALUES ('dota2', 'none', 'Unknown')",
         totals: f"UPDATE {{table}} SET slots = slots + 1 {one_player}",
     }
-    with _behind_its_back(filled, changes):
+    with _changed_by_hand(filled, changes):
         ended = filled.ladder("verify")
     assert ended.code == 1
     lines = ended.output.splitlines()
     differences = 2 * 3 + 1 + 1 + 2 * modes
-    assert lines[-1].startswith(f"{differences} differences in {_marts(filled)} marts and 13 tables under them, ")
+    assert lines[-1].startswith(f"{differences} differences in {_marts(filled)} marts and 13 upstream tables, ")
     counts = {line.split()[0]: line.split()[2:] for line in lines if len(line.split()) == 4}
     assert counts["player_win_rates"] == ["3", "3"]
     assert counts["dim_characters"] == ["0", "1"]
     assert counts["dim_teams"] == ["1", "0"]
     assert counts["int_player_totals"] == [str(modes), str(modes)]
     assert len([line for line in lines if line.startswith("- ") and '"wins": 10' in line]) == 3
-    assert any(line.startswith("- ") and '"Nobody"' in line for line in lines)
+    assert any(line.startswith("- ") and '"Unknown"' in line for line in lines)
 
 
-def test_a_named_mart_is_compared_alone_and_nothing_is_left_behind(filled: Filled) -> None:
+def test_a_named_mart_is_the_only_one_compared_and_no_table_is_left_behind(filled: Filled) -> None:
     ended = filled.ladder("verify", "team_form")
     assert ended.code == 0
     assert ended.output.splitlines()[-1].startswith("0 differences in 1 mart, ")
@@ -100,14 +98,14 @@ def test_a_named_mart_is_compared_alone_and_nothing_is_left_behind(filled: Fille
     assert _rows(filled, query) == [(0,)]
 
 
-def test_a_copy_of_the_database_is_compared_in_place_of_the_one_that_is_used(filled: Filled) -> None:
+def test_a_copy_of_the_database_is_compared_in_place_of_the_original(filled: Filled) -> None:
     original = filled.database.admin_url
     name = str(conninfo_to_dict(original)["dbname"])
     copy = make_conninfo(original, dbname=f"{name}_copy")
     server = make_conninfo(original, dbname="postgres")
     identifiers = {"name": sql.Identifier(name), "copy": sql.Identifier(f"{name}_copy")}
     with psycopg.connect(server, autocommit=True) as connection:
-        # Nobody may be connected to what is copied, and commands that have ended may be so for a moment.
+        # A database with connections cannot be copied, and those of ended commands may take a short time to close.
         connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
         connection.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {name}").format(**identifiers))
         try:
@@ -121,7 +119,7 @@ def test_a_copy_of_the_database_is_compared_in_place_of_the_one_that_is_used(fil
             connection.execute(sql.SQL("DROP DATABASE {copy} WITH (FORCE)").format(**identifiers))
 
 
-def test_an_unknown_mart_is_refused_in_one_line_with_the_known_ones(filled: Filled) -> None:
+def test_an_unknown_mart_is_rejected_in_one_line_with_the_known_ones(filled: Filled) -> None:
     ended = filled.ladder("verify", "player_winrates")
     assert ended.code == 2
     assert len(ended.error_lines) == 1
@@ -129,13 +127,13 @@ def test_an_unknown_mart_is_refused_in_one_line_with_the_known_ones(filled: Fill
     assert "player_win_rates" in ended.error_lines[0]
 
 
-def test_nothing_published_is_said_in_one_line(ladder: CommandLine) -> None:
+def test_without_a_publication_one_line_names_the_next_step(ladder: CommandLine) -> None:
     ended = ladder("verify")
     assert ended.code == 2
     assert ended.error_lines == ["error: nothing is published yet; run `ladder run`"]
 
 
-def test_what_is_not_published_yet_is_no_difference_but_a_hint(filled: Filled) -> None:
+def test_unpublished_data_leads_to_a_hint_and_not_to_a_difference(filled: Filled) -> None:
     with psycopg.connect(filled.database.admin_url) as connection:
         connection.execute("INSERT INTO ops.tracked (source, kind, id) VALUES ('opendota', 'team', '1')")
     try:

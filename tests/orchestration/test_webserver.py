@@ -1,4 +1,4 @@
-"""Whom Dagster's web UI answers: its own pages and programs, by a name of this machine, and no page from elsewhere."""
+"""Dagster's web UI accepts requests of its own pages and of programs, and rejects those of pages of other origins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from orchestration.engine.webserver import OwnPagesOnly
+from orchestration.engine.webserver import SameOriginOnly
 from sandbox.server import listen, uvicorn_server
 
 _UPGRADE = {
@@ -25,7 +25,7 @@ _UPGRADE = {
 }
 
 
-async def _answer(_: Request) -> PlainTextResponse:
+async def _respond(_: Request) -> PlainTextResponse:
     return PlainTextResponse("done")
 
 
@@ -36,18 +36,20 @@ async def _greet(socket: WebSocket) -> None:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    """Asks a server that answers everything which the check lets through."""
+    """Client of a server that responds to every request that passes the check."""
     routes = [
-        Route("/graphql", _answer, methods=["GET", "POST"]),
+        Route("/graphql", _respond, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", _greet),
-        Route("/{path:path}", _answer, methods=["GET", "POST"]),
+        Route("/{path:path}", _respond, methods=["GET", "POST"]),
     ]
-    server = uvicorn_server(Starlette(routes=routes, middleware=[Middleware(OwnPagesOnly, names=("dagster.example",))]))
+    server = uvicorn_server(
+        Starlette(routes=routes, middleware=[Middleware(SameOriginOnly, names=("dagster.example",))])
+    )
     with listen(0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as asking:
-            yield asking
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as made:
+            yield made
         server.should_exit = True
         thread.join(10)
 
@@ -71,7 +73,7 @@ _LINK = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetc
         ("GET", "/runs", _LINK),
     ],
 )
-def test_own_pages_programs_and_links_are_answered(
+def test_own_pages_programs_and_links_are_accepted(
     client: httpx.Client, method: str, path: str, headers: Mapping[str, str]
 ) -> None:
     assert client.request(method, path, headers=headers).text == "done"
@@ -90,19 +92,19 @@ def test_own_pages_programs_and_links_are_answered(
         ("GET", "/graphql", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}),
         ("GET", "/graphql", {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "script"}),
         ("GET", "/graphql", _LINK),
-        # As a browser sends the address of a picture over plain http.
+        # As a browser requests an image over plain http.
         ("GET", "/graphql", {"host": "dagster.example", "accept": "image/*"}),
         ("HEAD", "/graphql", {}),
         ("POST", "/runs", _LINK),
         ("GET", "/runs", {**_LINK, "sec-fetch-dest": "iframe"}),
     ],
 )
-def test_pages_from_elsewhere_are_refused_in_one_line(
+def test_pages_of_other_origins_are_rejected_in_one_line(
     client: httpx.Client, method: str, path: str, headers: Mapping[str, str]
 ) -> None:
-    refused = client.request(method, path, headers=headers)
-    assert refused.status_code == 403
-    assert len(refused.text.splitlines()) == (method != "HEAD")
+    rejected = client.request(method, path, headers=headers)
+    assert rejected.status_code == 403
+    assert len(rejected.text.splitlines()) == (method != "HEAD")
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,6 @@ def test_pages_from_elsewhere_are_refused_in_one_line(
         ("elsewhere.example", "http://elsewhere.example", 403),
     ],
 )
-def test_a_websocket_is_opened_for_own_pages_alone(client: httpx.Client, host: str, origin: str, status: int) -> None:
-    with client.stream("GET", "/graphql", headers={**_UPGRADE, "host": host, "origin": origin}) as answer:
-        assert answer.status_code == status
+def test_a_websocket_is_opened_only_for_own_pages(client: httpx.Client, host: str, origin: str, status: int) -> None:
+    with client.stream("GET", "/graphql", headers={**_UPGRADE, "host": host, "origin": origin}) as response:
+        assert response.status_code == status

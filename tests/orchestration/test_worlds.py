@@ -1,4 +1,4 @@
-"""A home holds data of one world: no source of another one is requested, whatever the addresses say."""
+"""A home has data of one world: no source of another world is requested, whichever addresses are set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from warehouse.model.source import Page
 
 @contextmanager
 def without_address(filled: Filled) -> Iterator[CommandLine]:
-    """The command line of the shared warehouse without LADDER_OPENDOTA_URL; what was set in it is forgotten."""
+    """The command line of the shared warehouse without LADDER_OPENDOTA_URL; addresses set by commands are removed."""
     environment = {name: value for name, value in filled.ladder.environment.items() if name != "LADDER_OPENDOTA_URL"}
     try:
         yield CommandLine(environment, filled.ladder.directory)
@@ -37,10 +37,10 @@ def test_a_simulated_home_never_requests_the_real_api(filled: Filled, proxy: Pro
         for command in (["run"], ["doctor"]):
             ended = ladder(*command, **proxy.environment)
             assert ended.code == 1
-            said = ended.errors + ended.output
-            assert "the simulated world sandbox-11-40-60-" in said
-            assert "https://api.opendota.com/api is the real opendota; nothing was requested there" in said
-        # Looked up there, a nickname would be another player's.
+            output = ended.errors + ended.output
+            assert "the simulated world sandbox-11-40-60-" in output
+            assert "https://api.opendota.com/api is the real opendota; nothing was requested there" in output
+        # There the nickname belongs to another player.
         faceit = {"LADDER_FACEIT_KEY": "a-key", "LADDER_FACEIT_URL": "https://open.faceit.com/data/v4/"}
         assert (
             "nothing was requested" in ladder("track", "faceit", "player", "Ann", **faceit, **proxy.environment).errors
@@ -48,7 +48,7 @@ def test_a_simulated_home_never_requests_the_real_api(filled: Filled, proxy: Pro
     assert proxy.connections == 0
 
 
-def test_a_home_of_the_real_world_takes_nothing_from_a_simulated_api(
+def test_a_home_of_the_real_world_loads_nothing_from_a_simulated_api(
     database: Database, ladder: CommandLine, sandbox: Sandbox, lake: Lake
 ) -> None:
     assert ladder("track", "opendota", "player", "7").code == 0
@@ -64,11 +64,11 @@ def test_a_home_of_the_real_world_takes_nothing_from_a_simulated_api(
 
 def test_the_same_world_at_another_address_is_requested_and_another_world_is_not(filled: Filled) -> None:
     with without_address(filled) as ladder, serve(World(seed=11, players=40, days=60)) as moved:
-        # As a variable it needs nothing else: a home records its world, not an address.
+        # A home records its world and not the address, so the variable is sufficient.
         assert ladder("doctor", LADDER_OPENDOTA_URL=moved.url).code == 0
         ended = ladder("upstream", "set", "opendota", moved.url)
         assert (ended.code, f"world: {moved.world.id}" in ended.output) == (0, True), ended.errors
-        assert f"{moved.url} answers" in ladder("doctor").output
+        assert f"{moved.url} responds" in ladder("doctor").output
         listed = ladder("upstream", "list").output
         assert listed.splitlines()[0] == f"world: {moved.world.id}"
         assert moved.url in listed
@@ -85,7 +85,7 @@ def test_the_same_world_at_another_address_is_requested_and_another_world_is_not
     )
 
 
-def test_a_database_and_a_lake_of_different_worlds_are_refused(
+def test_a_database_and_a_lake_of_different_worlds_are_rejected(
     database: Database, ladder: CommandLine, sandbox: Sandbox, lake: Lake
 ) -> None:
     land(lake)
@@ -97,7 +97,7 @@ def test_a_database_and_a_lake_of_different_worlds_are_refused(
     assert "LADDER_LAKE_URL" in ended.output
 
 
-def test_a_home_that_holds_nothing_may_still_become_one_of_another_world(
+def test_an_empty_home_can_change_its_world(
     database: Database, ladder: CommandLine, sandbox: Sandbox, lake: Lake
 ) -> None:
     with psycopg.connect(database.admin_url) as connection:

@@ -1,4 +1,4 @@
-"""Time, moved on together with the world's."""
+"""A clock that tests advance together with the simulated world."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SteppingClock"]
 
 @dataclass
 class SteppingClock(SystemClock):
-    """The machine's clock, moved on by hand together with the world's."""
+    """The system clock plus an offset, which tests increase together with the time of the world."""
 
     ahead: timedelta = field(default_factory=timedelta)
 

@@ -1,6 +1,6 @@
-"""An independent oracle for FACEIT: DuckDB over the raw lake alone, sharing no code and no table with the warehouse.
+"""An independent oracle for FACEIT: DuckDB over the raw lake, without code and tables of the warehouse.
 
-It joins a player's history with the statistics of the player's matches, and recomputes from these what marts hold.
+It joins the history of a player with the statistics of the player's matches, and recomputes values of the marts.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ FROM players
 
 
 class FaceitOracle:
-    """What the raw lake alone says.
+    """Recomputes values of the marts from a lake.
 
     Args:
         lake: root of the lake.
@@ -65,7 +65,7 @@ class FaceitOracle:
             self._connection.execute(statement)
 
     def performances(self) -> dict[str, tuple[int, int, Decimal, bool, float]]:
-        """By match of the tracked player: kills, deaths, kills a death, won, HLTV's rating 1.0."""
+        """By match of the tracked player: kills, deaths, kills per death, won, HLTV's rating 1.0."""
         rows = self._rows(
             """
             SELECT match_id, kills, deaths, round(kills / deaths, 4)::DECIMAL(18, 4), won,
@@ -85,7 +85,7 @@ class FaceitOracle:
         return {row[0]: row[1:] for row in self._rows(query)}
 
     def match_scores(self) -> dict[tuple[str, str], tuple[int, int, bool]]:
-        """By match and player of matches whose statistics were fetched: kills, deaths, won."""
+        """By match and player, of matches with fetched statistics: kills, deaths, won."""
         return {
             row[:2]: row[2:] for row in self._rows("SELECT match_id, player_id, kills, deaths, won FROM of_matches")
         }

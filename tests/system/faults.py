@@ -1,4 +1,4 @@
-"""Every fault that simulated upstreams know, at chances under which a pipeline still gets through."""
+"""All faults of the simulated upstreams, at probabilities with which a pipeline still succeeds."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import pytest
 
 from sandbox.faults import Faults
 
-__all__ = ["COURSES", "KINDS", "every_fault"]
+__all__ = ["KINDS", "SCENARIOS", "every_fault"]
 
-#: Seeds of faults and worlds, with the days that pass before each time that all is read, built and compared.
-COURSES = [pytest.param(3, (0, 9), id="3"), pytest.param(11, (0, 1, 9), id="11", marks=pytest.mark.long)]
+#: Seeds of faults and worlds, with the numbers of days before each sync, build and comparison.
+SCENARIOS = [pytest.param(3, (0, 9), id="3"), pytest.param(11, (0, 1, 9), id="11", marks=pytest.mark.long)]
 
-#: What each upstream has to have shown for a test to have met them all; malformed records are counted apart.
+#: Faults of each upstream that must have occurred in a test; malformed records are counted separately.
 KINDS = {"too_many", "server_error", "hang", "truncate", "cut", "duplicate_page", "slow"}
 
 
 def every_fault(seed: int) -> Faults:
-    """The faults of a test, drawn by its seed."""
+    """The faults of a test, drawn with its seed."""
     return Faults(
         seed=seed,
         too_many=0.1,

@@ -1,6 +1,6 @@
-"""An independent oracle: DuckDB over the raw lake alone, sharing no code and no table with the warehouse.
+"""An independent oracle: DuckDB over the raw lake, without code and tables of the warehouse.
 
-It reads the payloads as fetched and recomputes win rates, boards and rank progression from the definitions in the
+It reads the payloads as fetched, and recomputes win rates, boards and rank progression from the definitions in the
 catalogue of marts.
 """
 
@@ -36,7 +36,7 @@ WITH sent AS (
         TRY_CAST(record->>'lobby_type' AS INTEGER) AS lobby_type,
         TRY_CAST(record->>'hero_id' AS INTEGER) AS hero_id
     FROM sent
-    -- A field that cannot be read is null; a record is a reject where its match, slot or result cannot.
+    -- An unreadable field is null; a record with an unreadable match, slot or result is a reject.
     WHERE record->>'radiant_win' IS NULL OR TRY_CAST(record->>'radiant_win' AS BOOLEAN) IS NOT NULL
 )
 SELECT * FROM typed WHERE match_id IS NOT NULL AND player_slot IS NOT NULL
@@ -136,7 +136,7 @@ class Oracle:
         return {(player, hero): (matches, wins) for player, hero, matches, wins in self._rows(_CHARACTERS)}
 
     def win_rate_board(self, players: set[str]) -> dict[str, int]:
-        """Rank by player on the board by win rate: the Wilson lower bound at z = 1.96, ties sharing a rank."""
+        """Rank by player on the win rate board: by Wilson lower bound at z = 1.96; ties share a rank."""
         scores = {
             player: round(_wilson_low(wins, matches), 6)
             for (player, period), (matches, wins) in self.win_rates().items()

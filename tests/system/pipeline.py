@@ -1,4 +1,4 @@
-"""The whole pipeline in this process, against simulated upstreams: ingest, load, build, turn."""
+"""The whole pipeline in this process, against simulated upstreams: sync, load, build, promote."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ingestion.registry import connectors
 from ingestion.sync.connector import SourceConnector
 from ingestion.sync.execution import sync_stream
 from ingestion.sync.reports import SyncReport
-from orchestration.dbt.runner import prepare
-from orchestration.pipeline.transform import Transformed, transform
+from orchestration.dbt.manifests import prepare
+from orchestration.pipeline.transform import TransformResult, transform
 from orchestration.warehouse_access import Warehouse
 from sandbox.faceit import KEY
 from tests.conftest import Database
@@ -29,7 +29,7 @@ from warehouse.staging.load import load_pending
 
 __all__ = ["Pipeline", "marts_of"]
 
-#: Quick enough for tests: a real upstream deserves more patience.
+#: Short timeouts for tests.
 _RETRY_POLICY = RetryPolicy(
     connect_timeout_s=2,
     read_timeout_s=0.5,
@@ -43,14 +43,14 @@ _RETRY_POLICY = RetryPolicy(
 
 @dataclass
 class Pipeline:
-    """A warehouse and the upstreams that it reads.
+    """A warehouse and its upstreams.
 
     Args:
         database: its database and home.
         url: base URL of OpenDota.
-        clock: time, for the passes.
-        match_budget: match details a pass may fetch.
-        faceit_url: base URL of FACEIT; None leaves it out.
+        clock: clock of the syncs.
+        match_budget: number of matches whose details a sync may fetch.
+        faceit_url: base URL of FACEIT; None to skip it.
     """
 
     database: Database
@@ -58,7 +58,7 @@ class Pipeline:
     clock: Clock
     match_budget: int = 100
     faceit_url: str | None = None
-    #: Records and fields that could not be read, of what was loaded since everything was last read.
+    #: Number of unreadable records and fields that were loaded in the last sync of all streams.
     unreadable: int = 0
 
     @classmethod
@@ -71,12 +71,12 @@ class Pipeline:
         match_budget: int = 100,
         faceit_url: str | None = None,
     ) -> Pipeline:
-        """A pipeline with the machine's clock, unless another is given."""
+        """A pipeline with the system clock, unless another is given."""
         return cls(database, url, clock or SystemClock(), match_budget, faceit_url)
 
     @property
     def settings(self) -> Settings:
-        """Settings that name the upstreams."""
+        """Settings with the addresses of the upstreams."""
         update: dict[str, Any] = {
             "opendota_url": self.url,
             "opendota_match_budget": self.match_budget,
@@ -92,7 +92,7 @@ class Pipeline:
 
     @property
     def warehouse(self) -> Warehouse:
-        """The warehouse, on the session's servers."""
+        """The warehouse, on the servers of the test session."""
         assert self.settings.redis_url is not None
         servers = Servers(self.database.admin_url, self.settings.redis_url.get_secret_value(), False, False)
         return Warehouse(self.settings, servers)
@@ -103,16 +103,16 @@ class Pipeline:
         return self.warehouse.lake
 
     def track(self, kind: str, *ids: int | str, source: str = "opendota") -> None:
-        """Track things of a kind."""
+        """Track entities of a kind."""
         with connect(self.database.url("ingest")) as connection:
             track(connection, source, kind, [str(id_) for id_ in ids])
 
     def ingest(self) -> list[SyncReport]:
-        """Do every pass once, loading what each landed."""
-        return asyncio.run(self._passes())
+        """Sync every stream once, and load its files."""
+        return asyncio.run(self._sync_all())
 
-    def ingest_until_all_is_read(self) -> None:
-        """Pass after pass, as schedules would: what a fault kept from one pass is read by the next."""
+    def sync_until_complete(self) -> None:
+        """Sync repeatedly, like schedules: work items that failed by a fault are fetched by the next sync."""
         for _ in range(8):
             self.unreadable = 0
             reports = self.ingest()
@@ -120,8 +120,8 @@ class Pipeline:
                 return
         raise AssertionError([self.unreadable, *(report for report in reports if not report.is_ok or report.rejected)])
 
-    def build(self, *, full_refresh: bool = False) -> Transformed:
-        """Build, test and turn the marts; a failed test is an error here."""
+    def build(self, *, full_refresh: bool = False) -> TransformResult:
+        """Build, test and promote the marts. A failed test is raised."""
         prepared = prepare(self.settings, self.database.url("transform"))
         done = transform(self.warehouse, prepared, full_refresh=full_refresh)
         if done.failure is not None:
@@ -129,28 +129,28 @@ class Pipeline:
         return done
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of a query, asked as an analyst."""
+        """Rows of a query, as the analyst."""
         with connect(self.database.url("analyst")) as connection:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
 
     def staging(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of a query over staging or `ops`, asked as the ingest role."""
+        """Rows of a query over staging or `ops`, as the ingest role."""
         with connect(self.database.url("ingest")) as connection:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
 
     def any_rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of a query over staging, `ops` and marts, asked as the owner of the database."""
+        """Rows of a query over staging, `ops` and marts, as the owner of the database."""
         with connect(self.database.admin_url) as connection:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
 
-    async def _passes(self) -> list[SyncReport]:
+    async def _sync_all(self) -> list[SyncReport]:
         reports = []
         for reader in connectors().values():
             if reader.is_readable(self.settings):
-                reports += await self._passes_of(reader)
+                reports += await self._sync_source(reader)
         return reports
 
-    async def _passes_of(self, reader: SourceConnector) -> list[SyncReport]:
+    async def _sync_source(self, reader: SourceConnector) -> list[SyncReport]:
         reports = []
         url = self.database.url("ingest")
         self._load(reader)

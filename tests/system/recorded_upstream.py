@@ -1,4 +1,4 @@
-"""The recorded answers of the real OpenDota, served over HTTP on loopback."""
+"""Recorded responses of the real OpenDota, served over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class RecordedUpstream:
 
 @contextmanager
 def serve_recordings(folder: Path) -> Iterator[RecordedUpstream]:
-    """Serve the recordings below `folder`; what was not recorded answers 404 as OpenDota does."""
-    answers = _answers(folder)
+    """Serve the recordings in `folder`; other paths respond with 404, like OpenDota."""
+    bodies = _recorded_bodies(folder)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -32,7 +32,7 @@ def serve_recordings(folder: Path) -> Iterator[RecordedUpstream]:
         def do_GET(self) -> None:
             upstream.requests.append(self.path.removeprefix("/api"))
             parts = urlsplit(self.path)
-            status, body = _find(answers, parts.path.removeprefix("/api"), parse_qs(parts.query))
+            status, body = _find(bodies, parts.path.removeprefix("/api"), parse_qs(parts.query))
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -40,7 +40,7 @@ def serve_recordings(folder: Path) -> Iterator[RecordedUpstream]:
             self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
-            """Stay quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     upstream = RecordedUpstream(f"http://127.0.0.1:{server.server_address[1]}/api")
@@ -54,8 +54,8 @@ def serve_recordings(folder: Path) -> Iterator[RecordedUpstream]:
         thread.join()
 
 
-def _answers(folder: Path) -> dict[str, bytes]:
-    """Recorded bodies by path; of several recordings of a path, the one that leaves nothing out."""
+def _recorded_bodies(folder: Path) -> dict[str, bytes]:
+    """Recorded bodies by path; of several recordings of a path, the complete one."""
     found: dict[str, bytes] = {}
     for entry in json.loads((folder / "manifest.json").read_text()):
         if entry["source"] == "opendota" and "project" not in entry["query"]:
@@ -71,8 +71,8 @@ def _answers(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def _find(answers: dict[str, bytes], path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
-    body = answers.get(path)
+def _find(bodies: dict[str, bytes], path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+    body = bodies.get(path)
     if body is None:
         return 404, b'{"error":"Not Found"}'
     if "limit" in query or "offset" in query or "less_than_match_id" in query:

@@ -1,4 +1,4 @@
-"""What the real FACEIT answered, through load and marts: nothing lost, and equal to what its payloads say."""
+"""Recorded responses of the real FACEIT, loaded and built: nothing is lost, and the marts equal the payloads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def project(create_database: Callable[[], AbstractContextManager[Database]], rec
         report = project.load(*_pages(project, recorded / "faceit"), source=SOURCE)
         assert report.rejected == 0
         project.execute("INSERT INTO ops.tracked (source, kind, id) VALUES ('faceit', 'player', %s)", PLAYER)
-        # Nobody is asked: all that FACEIT answered is loaded.
+        # No sync is needed: all recordings are loaded.
         Pipeline.on(database, "http://127.0.0.1:9/api").build()
         yield project
 
@@ -86,7 +86,7 @@ def test_kills_deaths_and_ratings_equal_the_payloads(project: Project, oracle: F
         assert float(row[4]) == pytest.approx(expected[match][4], abs=0.00005)
 
 
-def test_kills_a_death_equal_what_faceit_says(project: Project, recorded: Path) -> None:
+def test_kills_per_death_equal_those_of_faceit(project: Project, recorded: Path) -> None:
     listed = json.loads((recorded / f"faceit/players/{PLAYER}/games_cs2_stats.json").read_text())["items"]
     query = "SELECT match_id, kd_ratio FROM marts_blue.player_performance WHERE player_id = %s"
     found = dict(project.rows(query, PLAYER))
@@ -106,7 +106,7 @@ def test_map_win_rates_equal_the_payloads(project: Project, oracle: FaceitOracle
     assert all(row[5] == round(Decimal(row[2]) / row[1], 6) for row in rows)
 
 
-def test_everybody_who_played_a_match_has_the_score_of_the_payload(project: Project, oracle: FaceitOracle) -> None:
+def test_all_players_of_a_match_have_the_scores_of_the_payload(project: Project, oracle: FaceitOracle) -> None:
     rows = project.rows(
         "SELECT match_id, player_id, kills, deaths, is_win FROM marts_blue.fct_player_matches "
         "WHERE match_id IN (%s, %s)",
@@ -117,13 +117,13 @@ def test_everybody_who_played_a_match_has_the_score_of_the_payload(project: Proj
     assert len(rows) == 20
 
 
-def test_a_match_before_cs2_goes_the_same_way(project: Project) -> None:
+def test_a_match_before_cs2_is_built_in_the_same_way(project: Project) -> None:
     query = (
         "SELECT game, map_id, is_significant, rounds, count(*), count(kills), bool_and(has_details) "
         "FROM marts_blue.fct_player_matches WHERE match_id = %s GROUP BY 1, 2, 3, 4"
     )
     assert project.rows(query, EARLY_MATCH) == [("csgo", "de_inferno", True, 26, 10, 10, True)]
-    # Its statistics do not tell double kills, without which there is no rating.
+    # Its statistics have no double kills, which the rating needs.
     rated = "SELECT count(*), count(hltv_rating_1) FROM marts_blue.player_performance WHERE match_id = %s"
     assert project.rows(rated, EARLY_MATCH) == [(10, 0)]
 
@@ -201,7 +201,7 @@ def test_the_profile_yields_the_opendota_account(project: Project) -> None:
     ]
 
 
-def test_who_was_brought_in_played_and_who_was_taken_out_did_not(project: Project) -> None:
+def test_a_substitute_has_played_and_the_replaced_player_has_not(project: Project) -> None:
     brought_in, taken_out = "b680aa61-8820-4e4e-8d70-3724eabebc45", "64d09a71-c8c2-4256-89e6-de6c856804ad"
     query = "SELECT player_id FROM marts_blue.fct_player_matches WHERE match_id = %s AND player_id IN (%s, %s)"
     assert project.rows(query, MATCH, brought_in, taken_out) == [(brought_in,)]

@@ -1,4 +1,4 @@
-"""FACEIT's simulated truth equals the marts, whatever the upstream throws meanwhile, beside OpenDota's."""
+"""The marts equal the truth of FACEIT's simulated world under every fault of the upstreams."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from sandbox.world import World
 from tests.conftest import Database
 from tests.system.clocks import SteppingClock
 from tests.system.faceit_truth import assert_matches_are_true, assert_ranks_are_true
-from tests.system.faults import COURSES, KINDS, every_fault
+from tests.system.faults import KINDS, SCENARIOS, every_fault
 from tests.system.pipeline import Pipeline
 
 PLAYERS = 10
 
 
-#: Every match costs three requests, each of which may meet any fault: a month has some hundreds.
+#: Each match needs three requests, each of which may have any fault; a month has some hundreds of matches.
 _DAYS = {3: 30, 11: 60}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "steps"), COURSES)
+@pytest.mark.parametrize(("seed", "steps"), SCENARIOS)
 def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: int, steps: Sequence[int]) -> None:
     world = World(seed=seed, players=60, days=_DAYS[seed])
     clock = SteppingClock()
@@ -37,22 +37,22 @@ def test_marts_equal_faceits_truth_under_every_fault(database: Database, seed: i
         for days in steps:
             sandbox.advance(days=days)
             clock.ahead += timedelta(days=days)
-            pipeline.ingest_until_all_is_read()
+            pipeline.sync_until_complete()
             pipeline.build()
             _assert_equal_to_truth(pipeline, sandbox, players)
-        assert sandbox.faceit.fault_injector.malformed, "no record was malformed: the faults did not bite"
+        assert sandbox.faceit.fault_injector.malformed, "no record was malformed: the faults had no effect"
         assert {entry.fault for entry in sandbox.faceit.log.entries if entry.fault} >= KINDS
 
 
 def _assert_equal_to_truth(pipeline: Pipeline, sandbox: Sandbox, players: list[str]) -> None:
-    told = truth(sandbox.faceit.world, players)
-    assert_matches_are_true(pipeline.any_rows, told)
-    assert_ranks_are_true(pipeline.any_rows, told)
+    expected = truth(sandbox.faceit.world, players)
+    assert_matches_are_true(pipeline.any_rows, expected)
+    assert_ranks_are_true(pipeline.any_rows, expected)
     _assert_observations(pipeline, sandbox, players)
 
 
 def _assert_observations(pipeline: Pipeline, sandbox: Sandbox, players: list[str]) -> None:
-    """Every elo that a profile showed is kept as it was seen."""
+    """Every elo in a received profile is stored."""
     shown = {
         (one.player_id, one.game, one.faceit_elo) for one in sandbox.faceit.observed_elos if one.player_id in players
     }

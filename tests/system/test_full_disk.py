@@ -1,4 +1,4 @@
-"""Promise 1 on a disk that is full: one line that says what to do, nothing lost, and the next run goes on."""
+"""Promise 1 on a full disk: one line with the next step, nothing is lost, and the next run continues."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_LIMIT = 1_000_000
 
 @pytest.fixture
 def small_home() -> Iterator[Path]:
-    """A home on a disk of its own, of 700 MB."""
+    """A home on its own disk of 700 MB."""
     with tempfile.TemporaryDirectory(prefix="ladder-test-") as name:
         home = Path(name)
         mount = ["mount", "-t", "tmpfs", "-o", "size=700m,mode=755", "tmpfs", name]
@@ -37,7 +37,7 @@ def small_home() -> Iterator[Path]:
 
 
 def _fill(home: Path, but: int) -> Path:
-    """Take all room of the disk but some bytes."""
+    """Fill the disk except for some bytes."""
     room = os.statvfs(home)
     filler = home / "filler"
     with filler.open("wb") as stream:
@@ -45,7 +45,9 @@ def _fill(home: Path, but: int) -> Path:
     return filler
 
 
-def test_a_full_disk_of_postgresql_ends_in_one_line_and_the_next_run_goes_on(small_home: Path, tmp_path: Path) -> None:
+def test_a_full_disk_of_postgresql_ends_in_one_line_and_the_next_run_continues(
+    small_home: Path, tmp_path: Path
+) -> None:
     lake = tmp_path / "lake"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
     with serve(

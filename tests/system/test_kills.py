@@ -1,7 +1,7 @@
-"""Promise 2, with kill -9: killed anywhere and started again, the result equals an uninterrupted run.
+"""Promise 2, with kill -9: killed at any point and started again, the result equals that of an uninterrupted run.
 
-Most points are frozen, not timed: a lock held by the test, a request that is never answered or a paused cache stops the
-run just there, and then the kernel ends it.
+Most points are not timed: a lock held by the test, a request without a response or a paused cache stops the run at the
+point, and then it is killed.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ CONCURRENT_REQUESTS = 8
 
 @dataclass
 class Killed:
-    """A warehouse that is killed again and again, and its upstreams.
+    """A warehouse whose runs are killed repeatedly, and its upstreams.
 
     Args:
         database: its database and home.
         sandbox: its upstreams.
-        stages: where it was killed, in order.
+        stages: the points at which runs were killed, in order.
     """
 
     database: Database
@@ -58,7 +58,7 @@ class Killed:
     stages: list[str] = field(default_factory=list)
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start a run, in a process group of its own."""
+        """Start a run in its own process group."""
         environment = {
             **self.database.environment,
             "LADDER_OPENDOTA_URL": self.sandbox.url,
@@ -78,15 +78,15 @@ class Killed:
         output, _ = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 0, output.decode()
 
-    def kill_when(self, stage: str, is_there: Callable[[], bool]) -> None:
-        """Start a run and end it with kill -9 once it is there."""
+    def kill_when(self, stage: str, is_reached: Callable[[], bool]) -> None:
+        """Start a run and kill it with SIGKILL once it has reached a stage."""
         process = self.start()
         deadline = time.monotonic() + DEADLINE_S
         try:
-            while not is_there():
+            while not is_reached():
                 if process.poll() is not None:
                     output = process.stdout.read() if process.stdout else b""
-                    raise AssertionError(f"{stage}: the run ended before: {output.decode()}")
+                    raise AssertionError(f"{stage}: the run ended before that: {output.decode()}")
                 assert time.monotonic() < deadline, f"{stage}: never reached"
                 time.sleep(0.002)
         finally:
@@ -101,17 +101,17 @@ class Killed:
 
 @contextmanager
 def _locked(database: Database, relation: str) -> Iterator[Callable[[], bool]]:
-    """Keep writers out of a relation; yields whether somebody waits for it."""
+    """Lock a relation against writes; yields a function that returns whether a session waits for it."""
     schema, name = relation.split(".")
     with psycopg.connect(database.admin_url) as holder, psycopg.connect(database.admin_url, autocommit=True) as watcher:
         holder.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(sql.Identifier(schema, name)))
 
-        def somebody_waits() -> bool:
+        def has_waiter() -> bool:
             query = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
             row = watcher.execute(query, [relation]).fetchone()
             return bool(row and row[0])
 
-        yield somebody_waits
+        yield has_waiter
         holder.rollback()
 
 
@@ -126,8 +126,8 @@ def _lake_files(database: Database) -> int:
 
 
 def _kill_at_lock(killed: Killed, stage: str, relation: str) -> None:
-    with _locked(killed.database, relation) as somebody_waits:
-        killed.kill_when(f"{stage}: {relation}", somebody_waits)
+    with _locked(killed.database, relation) as has_waiter:
+        killed.kill_when(f"{stage}: {relation}", has_waiter)
 
 
 def _kill_at_request(killed: Killed, upstream: Upstream, number: int) -> None:
@@ -161,13 +161,13 @@ def _generations(database: Database) -> int:
 
 
 def _kill_after(killed: Killed, seconds: float) -> None:
-    moment = time.monotonic() + seconds
-    killed.kill_when(f"after {seconds:.1f} s", lambda: time.monotonic() >= moment)
+    kill_at = time.monotonic() + seconds
+    killed.kill_when(f"after {seconds:.1f} s", lambda: time.monotonic() >= kill_at)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_killed(
+def test_killed_at_any_point_and_started_again_the_result_equals_an_uninterrupted_run(
     create_database: Callable[[], AbstractContextManager[Database]],
 ) -> None:
     world = World(seed=SEED, players=60, days=12)
@@ -189,12 +189,12 @@ def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_k
             _kill_at_request(killed, sandbox.faceit, number)
         killed.run()
         uninterrupted.run()
-        # From here on results that were open are known. The world then stands still: what an upstream answers would
-        # otherwise depend on when it was asked.
+        # After this step all open results are known. Then the clock of the world stops: otherwise responses would
+        # depend on the time of the request.
         sandbox.advance(days=2)
         steps: list[Callable[[], None]] = [
             lambda: _kill_at_lock(killed, "merge", "staging_opendota.player_matches__feed"),
-            killed.run,  # Both colours stand before a build is killed.
+            killed.run,  # Both colours exist before a build is killed.
             lambda: _kill_at_files(killed, 1),
             lambda: _kill_at_files(killed, 3),
             lambda: _kill_at_lock(killed, "load", "staging_opendota.player_matches"),
@@ -216,10 +216,10 @@ def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_k
             lambda: _kill_at_lock(killed, "publish", "ops.build_state"),
             lambda: _kill_at_lock(killed, "publish", "ops.generations"),
             lambda: _kill_at_cache(killed),
-            *(lambda seconds=seconds: _kill_after(killed, seconds) for seconds in _moments(chance, 5)),
+            *(lambda seconds=seconds: _kill_after(killed, seconds) for seconds in _delays(chance, 5)),
         ]
         for account, player, step in zip(accounts[PLAYERS:], faceit_players[PLAYERS:], steps, strict=False):
-            # Something new each time, so that there is something to lose.
+            # Each step has new data, which could be lost.
             for each in (database, reference):
                 _track(each, "opendota", [account])
                 _track(each, "faceit", [player])
@@ -232,7 +232,7 @@ def test_killed_at_any_point_and_started_again_it_ends_as_if_it_had_never_been_k
         _assert_faceit_is_true(database, sandbox)
 
 
-def _moments(chance: random.Random, count: int) -> list[float]:
+def _delays(chance: random.Random, count: int) -> list[float]:
     return [chance.uniform(1.0, 6.0) for _ in range(count)]
 
 
@@ -242,37 +242,37 @@ def _track(database: Database, source: str, players: list[str]) -> None:
 
 
 def _assert_faceit_is_true(database: Database, sandbox: Sandbox) -> None:
-    def ask(query: str, *values: Any) -> list[tuple[Any, ...]]:
+    def rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(database.admin_url) as connection:
             return connection.execute(query, values).fetchall()  # type: ignore[arg-type]  # text of the tests
 
-    tracked = ask("SELECT id FROM ops.tracked WHERE source = 'faceit' AND kind = 'player'")
-    told = faceit_truth(sandbox.faceit.world, [player for (player,) in tracked])
-    # Ranks are not due again within the minutes of this test.
-    assert_matches_are_true(ask, told)
+    tracked = rows("SELECT id FROM ops.tracked WHERE source = 'faceit' AND kind = 'player'")
+    expected = faceit_truth(sandbox.faceit.world, [player for (player,) in tracked])
+    # Ranks are not compared: they are not due again within the minutes of this test.
+    assert_matches_are_true(rows, expected)
 
 
 def _assert_only_what_was_in_flight_is_fetched_again(killed: Killed) -> None:
-    """After a kill during a pass, the run that resumes it asks again at most for the answers that had not arrived.
+    """After a kill during a sync, the next run repeats at most the requests that were in flight.
 
-    Passes that had ended begin anew in the next run, as they do in any.
+    Streams whose sync had ended are synced again, as in every run.
     """
     entries = killed.sandbox.requests.entries
     hung = next(entry.path for entry in entries if entry.fault == "hang")
-    asked = {entry.path for entry in entries if _shape(entry.path) == _shape(hung)}
+    requested = {entry.path for entry in entries if _shape(entry.path) == _shape(hung)}
     killed.sandbox.requests.clear()
     killed.run()
-    again = [entry.path for entry in killed.sandbox.requests.entries if entry.path in asked]
+    again = [entry.path for entry in killed.sandbox.requests.entries if entry.path in requested]
     assert len(again) <= CONCURRENT_REQUESTS, again
 
 
 def _shape(path: str) -> str:
-    """A path without its ids: what one pass asks for."""
+    """A path without its ids, which is the same for all requests of a stream."""
     return re.sub(r"\d+", "#", path)
 
 
 def _everything(database: Database) -> dict[str, Any]:
-    """Staging and marts, without the moments at which things happened to be observed."""
+    """Staging and marts, without observation timestamps."""
     found: dict[str, Any] = {}
     with connect(database.url("ingest")) as connection:
         for table in (table for reader in connectors().values() for table in reader.source.tables):

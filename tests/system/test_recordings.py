@@ -1,4 +1,4 @@
-"""What the real OpenDota answered, through the whole pipeline: nothing lost, and equal to its own totals."""
+"""Recorded responses of the real OpenDota, through the whole pipeline: nothing is lost, and totals equal its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.dbt.runner import prepare
+from orchestration.dbt.manifests import prepare
 from tests.conftest import Database
 from tests.system.oracle import Oracle
 from tests.system.pipeline import Pipeline
@@ -40,20 +40,20 @@ def pipeline(
         yield pipeline
 
 
-def test_all_matches_are_stored_and_the_significant_ones_told(pipeline: Pipeline) -> None:
+def test_all_matches_are_stored_and_the_significant_ones_are_flagged(pipeline: Pipeline) -> None:
     assert pipeline.staging("SELECT count(*) FROM staging_opendota.player_matches") == [(6211,)]
     counted = "SELECT count(*) FROM fct_player_matches WHERE player_id = %s AND is_significant"
     assert pipeline.rows(counted, str(PLAYER)) == [(6075,)]
     assert pipeline.staging("SELECT count(*) FROM ops.rejects") == [(0,)]
 
 
-def test_every_mart_of_the_project_is_a_view_that_analysts_read(pipeline: Pipeline) -> None:
+def test_every_mart_of_the_project_is_a_view_that_analysts_can_read(pipeline: Pipeline) -> None:
     graph = prepare(pipeline.settings, pipeline.database.url("transform")).graph
     for mart in graph.marts:
         pipeline.rows(f"SELECT count(*) FROM marts.{mart}")
 
 
-def test_games_and_wins_by_hero_equal_what_opendota_counts(pipeline: Pipeline, recorded: Path) -> None:
+def test_games_and_wins_by_hero_equal_opendotas_counts(pipeline: Pipeline, recorded: Path) -> None:
     heroes = json.loads((recorded / f"opendota/players/{PLAYER}/heroes.json").read_text())
     expected = {str(hero["hero_id"]): (hero["games"], hero["win"]) for hero in heroes}
     query = "SELECT character_id, matches, wins FROM player_character_win_rates WHERE player_id = %s"
@@ -89,17 +89,17 @@ def test_a_match_that_opendota_does_not_know_is_recorded_as_absent(pipeline: Pip
     assert pipeline.staging("SELECT count(*) FROM staging_opendota.match_absences") == [(97,)]
 
 
-def test_nobodys_chat_is_in_the_lake(pipeline: Pipeline) -> None:
+def test_no_chat_is_in_the_lake(pipeline: Pipeline) -> None:
     for path in pipeline.lake.files("opendota", "match"):
         for page in pipeline.lake.read(path):
             assert b'"chat"' not in page.body
 
 
-def test_an_oracle_over_the_raw_lake_alone_finds_the_same_marts(pipeline: Pipeline) -> None:
+def test_an_oracle_over_the_raw_lake_computes_the_same_marts(pipeline: Pipeline) -> None:
     assert_equal_to_oracle(pipeline)
 
 
-def test_wins_and_losses_equal_what_opendota_counts(pipeline: Pipeline, recorded: Path) -> None:
+def test_wins_and_losses_equal_opendotas_counts(pipeline: Pipeline, recorded: Path) -> None:
     sides = json.loads((recorded / f"opendota/players/{PLAYER}/counts.json").read_text())["is_radiant"].values()
     expected = (sum(side["games"] for side in sides), sum(side["win"] for side in sides))
     totals = "SELECT matches, wins FROM player_win_rates WHERE player_id = %s AND period = 'all'"
@@ -111,20 +111,20 @@ def test_wins_and_losses_equal_what_opendota_counts(pipeline: Pipeline, recorded
     ]
 
 
-def test_another_pass_costs_two_requests_for_the_player_and_changes_nothing(
+def test_another_sync_needs_two_requests_for_the_player_and_changes_nothing(
     pipeline: Pipeline, upstream: RecordedUpstream
 ) -> None:
     before = pipeline.rows("SELECT * FROM player_character_win_rates ORDER BY 1, 2, 3")
     upstream.requests.clear()
     pipeline.ingest()
-    asked = [request for request in upstream.requests if request.startswith("/players/")]
-    assert asked == [f"/players/{PLAYER}", f"/players/{PLAYER}/matches?significant=0&limit=100"]
+    requests = [request for request in upstream.requests if request.startswith("/players/")]
+    assert requests == [f"/players/{PLAYER}", f"/players/{PLAYER}/matches?significant=0&limit=100"]
     pipeline.build()
     assert pipeline.rows("SELECT * FROM player_character_win_rates ORDER BY 1, 2, 3") == before
 
 
 def assert_equal_to_oracle(pipeline: Pipeline) -> None:
-    """Win rates, board and rank progression, recomputed from the payloads, equal the marts."""
+    """Win rates, board and rank progression of the marts equal those recomputed from the payloads."""
     oracle = Oracle(pipeline.lake.root)
     rates = pipeline.rows("SELECT player_id, period, matches, wins FROM player_win_rates WHERE matches > 0")
     assert {(player, period): (matches, wins) for player, period, matches, wins in rates} == oracle.win_rates()

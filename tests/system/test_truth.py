@@ -1,4 +1,4 @@
-"""The sandbox's own truth equals the marts, whatever the upstream throws meanwhile."""
+"""The marts equal the truth of the simulated world under every fault of the upstream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.truth import truth
 from sandbox.world import World
 from tests.conftest import Database
 from tests.system.clocks import SteppingClock
-from tests.system.faults import COURSES, KINDS, every_fault
+from tests.system.faults import KINDS, SCENARIOS, every_fault
 from tests.system.pipeline import Pipeline
 from tests.system.test_recordings import assert_equal_to_oracle
 
@@ -22,22 +22,22 @@ PLAYERS = 12
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "steps"), COURSES)
+@pytest.mark.parametrize(("seed", "steps"), SCENARIOS)
 def test_marts_equal_the_worlds_truth_under_every_fault(database: Database, seed: int, steps: Sequence[int]) -> None:
     world = World(seed=seed, players=60, days=120)
     clock = SteppingClock()
     accounts = world.suggested_players(PLAYERS)
     with serve(world, faults=every_fault(seed)) as sandbox:
-        # Details bring players that are not tracked; the truth about heroes is that of tracked players' rows.
+        # No details, which would add players that are not tracked: the truth about heroes covers tracked players.
         pipeline = Pipeline.on(database, sandbox.url, clock=clock, match_budget=0)
         pipeline.track("player", *accounts)
         for days in steps:
             sandbox.advance(days=days)
             clock.ahead += timedelta(days=days)
-            pipeline.ingest_until_all_is_read()
+            pipeline.sync_until_complete()
             pipeline.build()
             _assert_equal_to_truth(pipeline, sandbox, accounts)
-        assert sandbox.malformed, "no record was malformed: the faults did not bite"
+        assert sandbox.malformed, "no record was malformed: the faults had no effect"
         assert {entry.fault for entry in sandbox.requests.entries if entry.fault} >= KINDS
         _assert_no_gap_in_the_list_of_pro_matches(pipeline, sandbox)
         assert_equal_to_oracle(pipeline)
@@ -50,7 +50,7 @@ def test_with_details_all_ten_players_of_a_match_count(database: Database) -> No
         pipeline = Pipeline.on(database, sandbox.url, match_budget=5000)
         accounts = world.suggested_players(PLAYERS)
         pipeline.track("player", *accounts)
-        pipeline.ingest_until_all_is_read()
+        pipeline.sync_until_complete()
         pipeline.build()
         known = {row[0] for row in pipeline.staging("SELECT match_id FROM staging_opendota.matches")}
         assert known
@@ -62,7 +62,7 @@ def test_with_details_all_ten_players_of_a_match_count(database: Database) -> No
 
 
 def _assert_no_gap_in_the_list_of_pro_matches(pipeline: Pipeline, sandbox: Sandbox) -> None:
-    """A page that came twice in place of the next one hides no match."""
+    """A page that was received twice, in place of the next one, hides no match."""
     sandbox.set_faults(None)
     stored = {row[0] for row in pipeline.staging("SELECT match_id FROM staging_opendota.pro_matches")}
     listed: set[int] = set()

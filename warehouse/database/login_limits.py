@@ -8,7 +8,6 @@ that require a superuser are set on embedded servers only; for other servers `la
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -17,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from warehouse.core.errors import LadderError
+from warehouse.core.periodic import run_periodically
 from warehouse.core.settings import Settings
 from warehouse.database.connections import connect, password_verifier, role_password, role_suffix, role_url
 from warehouse.database.role_names import LOGIN_ROLES, LoginRole, qualify_role_names, role_name
@@ -157,28 +157,21 @@ def missing_limits(connection: psycopg.Connection, suffix: str) -> list[str]:
 @contextmanager
 def watch_logins(settings: Settings, admin_url: str, *, interval_s: float = _INTERVAL_S) -> Iterator[None]:
     """Reconcile logins and end long sessions in a background thread until the block ends."""
-    ended = threading.Event()
 
-    def watch() -> None:
-        while not ended.wait(interval_s):
-            try:
-                with connect(admin_url) as connection:
-                    suffix = role_suffix(settings) or ""
-                    for line in reconcile_logins(settings, admin_url, connection, suffix):
-                        _log.warning("%s; reset", line)
-                    count = terminate_long_sessions(connection, suffix)
-                    if count:
-                        _log.warning("ended %s sessions of analysts that lasted too long", count)
-            except (LadderError, psycopg.Error) as error:
-                _log.warning("logins could not be checked: %s", error)
+    def check() -> None:
+        try:
+            with connect(admin_url) as connection:
+                suffix = role_suffix(settings) or ""
+                for line in reconcile_logins(settings, admin_url, connection, suffix):
+                    _log.warning("%s; reset", line)
+                count = terminate_long_sessions(connection, suffix)
+                if count:
+                    _log.warning("ended %s sessions of analysts that lasted too long", count)
+        except (LadderError, psycopg.Error) as error:
+            _log.warning("logins could not be checked: %s", error)
 
-    thread = threading.Thread(target=watch, name="logins", daemon=True)
-    thread.start()
-    try:
+    with run_periodically(check, every_s=interval_s, name="logins"):
         yield
-    finally:
-        ended.set()
-        thread.join(interval_s)
 
 
 def _can_log_in(connection: psycopg.Connection, name: str, url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Connections of a pool whose server may have been restarted while they were idle."""
+"""Pooled connections whose server may have been restarted while they were idle."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SINCE = "idle_since"
 
 
 def check_idle_connections(engine: Engine) -> None:
-    """Check a connection that was idle for a second before it is used again; where it is broken, open new ones.
+    """Ping a connection before it is reused after a second of idle time; if it is broken, open new ones.
 
-    SQLAlchemy's own `pool_pre_ping` checks each time, and a run takes hundreds from the pool.
+    SQLAlchemy's own `pool_pre_ping` pings at every checkout, of which a run has hundreds.
     """
 
     @event.listens_for(engine, "checkin")
-    def note(_connection: Any, record: Any) -> None:
+    def record_checkin(_connection: Any, record: Any) -> None:
         record.info[_SINCE] = time.monotonic()
 
     @event.listens_for(engine, "checkout")
-    def check(connection: Any, record: Any, _fairy: Any) -> None:
+    def ping_if_idle(connection: Any, record: Any, _fairy: Any) -> None:
         since = record.info.pop(_SINCE, None)
         if since is None or time.monotonic() - since < _IDLE_S:
             return

@@ -13,18 +13,18 @@ from pathlib import Path
 import httpx
 import psutil
 
-from orchestration.processes.part_states import PartState, read_states
+from orchestration.processes.status_file import PartStatus, read_status
 from tests.orchestration.conftest import CommandLine, Ended
 from warehouse.core.settings import Settings
 from warehouse.embedded import find_running
 
-__all__ = ["Reader", "Up", "wait_until"]
+__all__ = ["ApiReader", "Up", "wait_until"]
 
-_BACK_S = 60.0
+_RECOVERY_S = 60.0
 
 
 class Up:
-    """A running `ladder up` over embedded servers of its own, and one run's marts."""
+    """A running `ladder up` with its own embedded servers, and the marts of one run."""
 
     def __init__(self, home: Path, ladder: CommandLine) -> None:
         self.home = home
@@ -33,12 +33,12 @@ class Up:
         self.lines: list[str] = []
         self.process = ladder.start("up")
         assert self.process.stdout is not None
-        said = b""
-        while b"Ctrl-C" not in said:
+        output = b""
+        while b"Ctrl-C" not in output:
             line = self.process.stdout.readline()
             assert line, self.process.communicate()[1].decode()
-            said += line
-        self.addresses = dict(re.findall(r"^(\w+) +((?:http|postgresql)\S+)", said.decode(), re.M))
+            output += line
+        self.addresses = dict(re.findall(r"^(\w+) +((?:http|postgresql)\S+)", output.decode(), re.M))
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -47,8 +47,8 @@ class Up:
         for line in self.process.stderr:
             self.lines.append(line.decode().rstrip())
 
-    def end(self) -> None:
-        """End everything, if it has not ended."""
+    def stop(self) -> None:
+        """Stop `ladder up`, unless it has exited."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self._reader.join(60)
@@ -58,7 +58,7 @@ class Up:
         self.process.wait(60)
 
     def child(self, module: str) -> psutil.Process:
-        """The process of a part, by the module that it runs."""
+        """The process of a part, by its module."""
         for child in psutil.Process(self.process.pid).children():
             if module in child.cmdline():
                 return child
@@ -68,7 +68,7 @@ class Up:
         return psutil.Process(int((self.home / "servers" / f"{name}.server").read_text().split()[0]))
 
     def kill_server(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Kill a server with its children, or ask it alone to end."""
+        """Kill a server with its children, or send it another signal."""
         server = self.server(name)
         for process in [server, *(server.children(recursive=True) if number == signal.SIGKILL else [])]:
             process.send_signal(number)
@@ -76,7 +76,7 @@ class Up:
 
     @contextmanager
     def suspended(self, process: psutil.Process) -> Iterator[None]:
-        """A process that is stopped meanwhile."""
+        """Suspend a process for the length of the block."""
         process.suspend()
         try:
             yield
@@ -87,23 +87,23 @@ class Up:
     def supervisor(self) -> psutil.Process:
         return psutil.Process(self.process.pid)
 
-    def states(self) -> dict[str, PartState]:
+    def status(self) -> dict[str, PartStatus]:
         assert self.process.poll() is None, self.lines
-        found = read_states(self.home)
+        found = read_status(self.home)
         return {part.name: part for part in found.parts} if found is not None else {}
 
     def await_up(self, since: int) -> None:
-        """Wait until a part was started again, as a line after that many says, and all are up."""
+        """Wait until all parts are up, and a line after the first `since` lines reports a restart."""
 
         def is_up() -> bool:
-            states = self.states()
-            said = any("up again" in line for line in self.lines[since:])
-            return said and bool(states) and all(state.state == "up" for state in states.values())
+            parts = self.status().values()
+            is_reported = any("up again" in line for line in self.lines[since:])
+            return is_reported and bool(parts) and all(part.state == "up" for part in parts)
 
-        wait_until(is_up, lambda: str((self.lines[since:], self.states())))
+        wait_until(is_up, lambda: str((self.lines[since:], self.status())))
 
     def await_server(self, before: psutil.Process) -> None:
-        """Wait until PostgreSQL runs again: whichever process needs it first, as that of a scheduled run, starts it."""
+        """Wait until PostgreSQL runs again. The first process that needs it starts it, e.g. that of a scheduled run."""
 
         def is_back() -> bool:
             try:
@@ -113,12 +113,12 @@ class Up:
             return (
                 is_new
                 and find_running(self.settings) is not None
-                and all(state.state == "up" for state in self.states().values())
+                and all(part.state == "up" for part in self.status().values())
             )
 
-        wait_until(is_back, lambda: str((self.lines, self.states())))
+        wait_until(is_back, lambda: str((self.lines, self.status())))
 
-    def answer(self) -> httpx.Response:
+    def request(self) -> httpx.Response:
         return httpx.get(f"{self.addresses['API']}/leaderboards", timeout=30)
 
     def run(self) -> Ended:
@@ -127,28 +127,28 @@ class Up:
         return ended
 
 
-def wait_until(is_so: Callable[[], bool], why: Callable[[], str] = str, within_s: float = _BACK_S) -> None:
+def wait_until(condition: Callable[[], bool], describe: Callable[[], str] = str, within_s: float = _RECOVERY_S) -> None:
     deadline = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline, why()
+    while not condition():
+        assert time.monotonic() < deadline, describe()
         time.sleep(0.05)
 
 
-class Reader:
-    """Reads the API again and again for the length of a block, and keeps what it answered."""
+class ApiReader:
+    """Requests the API repeatedly for the length of a block, and keeps status and staleness of the responses."""
 
     def __init__(self, up: Up) -> None:
         self._up = up
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._read)
-        self.answers: list[tuple[int, bool]] = []
+        self.responses: list[tuple[int, bool]] = []
 
     def _read(self) -> None:
         while not self._is_over.wait(0.1):
-            answer = self._up.answer()
-            self.answers.append((answer.status_code, answer.headers.get("x-ladder-stale") == "1"))
+            response = self._up.request()
+            self.responses.append((response.status_code, response.headers.get("x-ladder-stale") == "1"))
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> ApiReader:
         self._thread.start()
         return self
 

@@ -1,7 +1,7 @@
-"""The processes of Dagster that `ladder up` runs: code server, daemon and web UI, each as a module with its arguments.
+"""Commands of the Dagster processes that `ladder up` runs: code server, daemon and web UI, as modules with arguments.
 
-The daemon and the web UI find the code server by a workspace file. Name and address of the code location are the same
-at each start: schedules, runs and retries refer to it by its name.
+The daemon and the web UI find the code server through a workspace file. Its name and address are the same at each
+start, because schedules, runs and retries refer to the code location by name.
 """
 
 from __future__ import annotations
@@ -16,33 +16,32 @@ from contextlib import suppress
 from pathlib import Path
 
 from warehouse.core.errors import ConfigurationError
-from warehouse.core.files import write_atomically
 
 __all__ = [
     "code_server",
     "daemon",
-    "listens",
+    "is_listening",
     "prepare_socket",
     "web_ui",
     "write_workspace",
 ]
 
-#: As in `[tool.dagster]` of pyproject.toml, so that `dagster dev` and `ladder up` show the same runs and schedules.
+#: Same as in `[tool.dagster]` of pyproject.toml, so that `dagster dev` and `ladder up` share runs and schedules.
 _LOCATION = "ladderhouse"
 _DEFINITIONS = "orchestration.definitions"
-#: The kernel's limit for the path of a socket is 107 bytes on Linux, 103 on macOS.
+#: Bytes. The kernel's limit for the path of a socket is 107 on Linux, 103 on macOS.
 _LONGEST_SOCKET = 100
 _SOCKET = "code.sock"
 
 
 def prepare_socket(home: Path) -> Path:
-    """Where the code server of a home listens: `run/code.sock` below it, in a folder that only its user may enter.
+    """Path of the code server's socket: `run/code.sock` in the home, in a folder that only its user may enter.
 
-    Where that path is too long for a socket, the folder lies in XDG_RUNTIME_DIR or the temporary directory, named by a
-    digest of the home.
+    If that path is too long for a socket, the folder is in XDG_RUNTIME_DIR or the temporary directory, and is named by
+    a digest of the home.
 
     Raises:
-        ConfigurationError: another user has made the folder, it is a link, or no path is short enough.
+        ConfigurationError: the folder belongs to another user or is a link, or no path is short enough.
     """
     path = home / "run" / _SOCKET
     if len(os.fsencode(path)) > _LONGEST_SOCKET:
@@ -51,31 +50,32 @@ def prepare_socket(home: Path) -> Path:
         path = parent / f"ladder-{digest}" / _SOCKET
         if len(os.fsencode(path)) > _LONGEST_SOCKET:
             raise ConfigurationError(
-                f"LADDER_HOME and {parent} are too long for the path of a socket", "set TMPDIR to a shorter directory"
+                f"the paths of LADDER_HOME and {parent} are too long for a socket", "set TMPDIR to a shorter directory"
             )
     _make_private(path.parent)
     return path
 
 
 def write_workspace(home: Path, code_socket: Path) -> Path:
-    """Write Dagster's workspace file, which names the code location and its socket, below the home."""
+    """Write Dagster's workspace file, with the code location and its socket, and return its path."""
     path = home / "dagster" / "workspace.yaml"
     location = {"socket": str(code_socket), "location_name": _LOCATION}
-    # JSON is YAML, with quotes around whatever a path may hold.
-    content = json.dumps({"load_from": [{"grpc_server": location}]}, indent=2) + "\n"
-    write_atomically(path, content.encode())
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    # JSON is valid YAML, and quotes any character of a path.
+    unfinished.write_text(json.dumps({"load_from": [{"grpc_server": location}]}, indent=2) + "\n")
+    unfinished.replace(path)
     return path
 
 
 def code_server(code_socket: Path) -> list[str]:
-    """Serve the definitions on a socket. One that a killed server has left is replaced."""
-    place = ["--socket", str(code_socket), "--location-name", _LOCATION]
+    """Serve the definitions on a socket; the socket of a killed server is replaced."""
+    location = ["--socket", str(code_socket), "--location-name", _LOCATION]
     definitions = ["--module-name", _DEFINITIONS, "--use-python-environment-entry-point"]
-    return ["dagster", "api", "grpc", *place, *definitions]
+    return ["dagster", "api", "grpc", *location, *definitions]
 
 
 def daemon(workspace: Path) -> list[str]:
-    """Run schedules, the queue, retries and monitoring."""
+    """Run the daemon: schedules, queue, retries, monitoring."""
     return ["dagster._daemon", "run", "--workspace", str(workspace)]
 
 
@@ -84,7 +84,7 @@ def web_ui(workspace: Path, port: int) -> list[str]:
     return ["orchestration.engine.webserver", str(workspace), str(port)]
 
 
-def listens(code_socket: Path) -> bool:
+def is_listening(code_socket: Path) -> bool:
     """Whether a server accepts connections on a socket."""
     with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
@@ -94,10 +94,10 @@ def listens(code_socket: Path) -> bool:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder for this user alone; one that another user prepared would lead to that user's socket.
+    """Create a folder for this user only. In a folder prepared by another user, the socket could be that user's.
 
     Raises:
-        ConfigurationError: it belongs to another user, or is a link or a file.
+        ConfigurationError: the folder belongs to another user, or is a link or a file.
     """
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""An upstream on loopback that accepts connections and never answers."""
+"""An upstream on loopback that accepts connections and never responds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class SilentServer:
+class UnresponsiveServer:
     """Keeps every connection open until the end."""
 
     def __init__(self, listener: socket.socket) -> None:
@@ -18,7 +18,7 @@ class SilentServer:
 
     @property
     def connections(self) -> int:
-        """How many there have been."""
+        """Number of accepted connections."""
         return len(self._kept)
 
     def accept(self) -> None:
@@ -34,10 +34,10 @@ class SilentServer:
 
 
 @contextmanager
-def silent_server() -> Iterator[SilentServer]:
+def unresponsive_server() -> Iterator[UnresponsiveServer]:
     """Listen for the length of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = SilentServer(listener)
+        server = UnresponsiveServer(listener)
         thread = threading.Thread(target=server.accept, daemon=True)
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""Interrupts in code of others that takes them for errors of its own, or goes on without a word."""
+"""Interrupts in third-party code that swallows them, or converts them into other errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["SIGNALS", "raised_at_the_end"]
+__all__ = ["SIGNALS", "reraise_interrupts"]
 
 #: Signals that end a command.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -16,24 +16,24 @@ _Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
-def raised_at_the_end(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Raise at the end what a signal raised inside, whatever became of it there.
+def reraise_interrupts(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Raise again, at the end of the block, the exception that a signal handler raised inside it.
 
-    dbt returns interrupts as results, puts other errors in their place, and reads values with code that catches
-    everything. Signals reach the main thread alone: in other threads this does nothing.
+    dbt returns interrupts as results, replaces them by other errors, and catches all exceptions in some places. Python
+    handles signals in the main thread, so in other threads this does nothing.
 
     Args:
-        on_interrupt: called in the handler of a signal that raises.
+        on_interrupt: called in the signal handler, when it raises.
 
     Raises:
-        KeyboardInterrupt, SystemExit: or whatever else the handler of a signal raised, the first of them.
+        KeyboardInterrupt, SystemExit: or any other exception of a signal handler; the first one.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     raised: list[BaseException] = []
 
-    def noting(handler: _Handler) -> _Handler:
+    def recording(handler: _Handler) -> _Handler:
         def handle(number: int, frame: FrameType | None) -> None:
             try:
                 handler(number, frame)
@@ -45,14 +45,14 @@ def raised_at_the_end(on_interrupt: Callable[[], None] = lambda: None) -> Iterat
         return handle
 
     before = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}
-    noted = {number: noting(handler) for number, handler in before.items()}
-    for number, handler in noted.items():
+    installed = {number: recording(handler) for number, handler in before.items()}
+    for number, handler in installed.items():
         signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in noted.items():
-            # A handler may have replaced itself.
+        for number, handler in installed.items():
+            # The handler may have been replaced inside the block.
             if signal.getsignal(number) is handler:
                 signal.signal(number, before[number])
         if raised:

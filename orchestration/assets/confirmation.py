@@ -1,6 +1,7 @@
-"""The state of all models and tests, in one check result a run.
+"""The check that a run has recently confirmed the published marts: one result per run, for all models and tests.
 
-It says which generation is published, when a run last confirmed it, what became of models and tests, and what is late.
+Its metadata name the published generation, the time of its last confirmation, counts of models and tests, and late
+tables.
 """
 
 from __future__ import annotations
@@ -14,30 +15,32 @@ from dagster._core.definitions.metadata import RawMetadataValue
 
 from orchestration.dbt.graph import Graph
 from orchestration.pipeline.freshness import MARTS_LATE_AFTER, are_marts_late, table_ages
-from orchestration.pipeline.transform import Transformed
+from orchestration.pipeline.transform import TransformResult
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import LadderError
 from warehouse.database.connections import connect
 from warehouse.publication.generations import current_generation
 
-__all__ = ["CACHE_KEY", "CONFIRMED", "state_of_all"]
+__all__ = ["CACHE_KEY", "CONFIRMED", "confirmation_result"]
 
-#: What applications read.
+#: Asset of the cached responses.
 CACHE_KEY = AssetKey(["serving", "cache"])
-#: The check of each run: what state the marts are in, and when a run last confirmed it.
+#: The check that each run evaluates.
 CONFIRMED = AssetCheckKey(CACHE_KEY, "confirmed")
 
 
-def state_of_all(warehouse: Warehouse, graph: Graph, outcome: Transformed | None) -> Iterator[AssetCheckResult]:
-    """The result of the check, which fails once no run has confirmed the marts for too long.
+def confirmation_result(
+    warehouse: Warehouse, graph: Graph, outcome: TransformResult | None
+) -> Iterator[AssetCheckResult]:
+    """The result of the check, which fails if no run has confirmed the marts within the limit.
 
     Args:
         warehouse: the open warehouse.
         graph: models, tests and sources.
-        outcome: what a build left; None where it could not even begin. Then, without a database, there is no result.
+        outcome: result of the build; None if it could not start. In that case a missing database yields no result.
 
     Raises:
-        LadderError: the database cannot be reached any more.
+        LadderError: the database is no longer reachable.
     """
     try:
         with connect(warehouse.url("transform")) as connection:
@@ -48,9 +51,9 @@ def state_of_all(warehouse: Warehouse, graph: Graph, outcome: Transformed | None
             return
         raise
     is_late = are_marts_late(generation)
-    found: dict[str, RawMetadataValue] = {"marts late": is_late, "late after": f"{MARTS_LATE_AFTER}"}
+    metadata: dict[str, RawMetadataValue] = {"marts late": is_late, "late after": f"{MARTS_LATE_AFTER}"}
     if generation is not None:
-        found |= {
+        metadata |= {
             "generation": generation.generation,
             "confirmed at": MetadataValue.timestamp(generation.confirmed_at),
             "published at": MetadataValue.timestamp(generation.published_at),
@@ -60,21 +63,21 @@ def state_of_all(warehouse: Warehouse, graph: Graph, outcome: Transformed | None
     if outcome is not None:
         tests = {test.unique_id for test in graph.tests}
         counts = Counter[str](result.status for result in outcome.results if result.unique_id in tests)
-        found |= {
+        metadata |= {
             "models changed": len(outcome.changed),
             "models unchanged": 0 if outcome.failure else len(graph.models) - len(outcome.changed),
             **{f"tests: {status}": counts[status] for status in ("pass", "warn", "fail", "error", "skipped")},
         }
         if outcome.failure is not None:
-            found["failure"] = str(outcome.failure)
-    names = [f"- {age.source.source}/{age.source.name}: {_since(age.age_s)}" for age in late]
-    found["late tables"] = MetadataValue.md("\n".join(names) or "none")
+            metadata["failure"] = str(outcome.failure)
+    lines = [f"- {age.source.source}/{age.source.name}: {_since(age.age_s)}" for age in late]
+    metadata["late tables"] = MetadataValue.md("\n".join(lines) or "none")
     yield AssetCheckResult(
         asset_key=CACHE_KEY,
         check_name=CONFIRMED.name,
         passed=not is_late,
         severity=AssetCheckSeverity.ERROR,
-        metadata=found,
+        metadata=metadata,
     )
 
 
