@@ -321,7 +321,7 @@ def _assert_understood(node: Any, changing: _Model, whole: _Model) -> None:
     for fact in facts:
         assert _placeholder(fact) in text, f"{node.name} does not read the changes of {fact}"
     assert ("reference" in kinds) == ("reference" in meta), node.name
-    assert ("date" in kinds) == bool(meta.get("hangs_on_date")), node.name
+    assert ("date" in kinds) == bool(meta.get("depends_on_as_of_date")), node.name
     assert text.count(_placeholder("staging_")) == ("changes" in meta), node.name
     assert ("batches" in kinds) == ("changes" in meta), node.name
     assert not _LITERAL.search(text), f"{node.name} has a position that was not found"

@@ -26,7 +26,7 @@ with history as (
 
     select
         *,
-        row_number() over (partition by match_id, player_slot order by account_id) as claim
+        row_number() over (partition by match_id, player_slot order by account_id) as slot_rank
     from {{ ref('stg_opendota__player_matches') }}
     {{ only_changed }}
 
@@ -48,14 +48,14 @@ matches as (
 
 -- What is the same for all players of a match is told once for all of them, or two sides could win. A history with a
 -- result was read later than one without.
-told as (
+match_facts as (
 
     select
         *,
         row_number() over (
             partition by match_id
             order by case when is_radiant_win is null then 1 else 0 end, account_id
-        ) as place,
+        ) as row_rank,
         max(average_rank) over (partition by match_id) as match_average_rank,
         max(parser_version) over (partition by match_id) as match_parser_version
     from history
@@ -76,7 +76,7 @@ slots as (
         {%- for column in from_details %}
         details.{{ column }}{{ "," if not loop.last }}
         {%- endfor %}
-    from (select * from history where claim = 1) as history
+    from (select * from history where slot_rank = 1) as history
     full outer join details
         on history.match_id = details.match_id
         and history.player_slot = details.player_slot
@@ -100,17 +100,17 @@ described as (
         slots.{{ column }},
         {%- endfor %}
         {%- for column in of_match %}
-        coalesce(told.{{ column }}, matches.{{ column }}) as {{ column }},
+        coalesce(match_facts.{{ column }}, matches.{{ column }}) as {{ column }},
         {%- endfor %}
-        coalesce(told.match_parser_version, matches.parser_version) as parser_version,
+        coalesce(match_facts.match_parser_version, matches.parser_version) as parser_version,
         slots.player_slot < 128 as is_radiant,
         matches.patch,
         matches.league_id,
         case when slots.player_slot < 128 then matches.radiant_team_id else matches.dire_team_id end as team_id,
-        told.match_average_rank as average_rank
+        match_facts.match_average_rank as average_rank
     from slots
     left join matches on slots.match_id = matches.match_id
-    left join told on slots.match_id = told.match_id and told.place = 1
+    left join match_facts on slots.match_id = match_facts.match_id and match_facts.row_rank = 1
 
 ),
 

@@ -14,7 +14,7 @@
 with details as (
 
     select
-        1 as preference,
+        1 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -34,7 +34,7 @@ with details as (
 league_matches as (
 
     select
-        2 as preference,
+        2 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -54,7 +54,7 @@ league_matches as (
 pro_matches as (
 
     select
-        3 as preference,
+        3 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -74,7 +74,7 @@ pro_matches as (
 team_matches as (
 
     select
-        4 as preference,
+        4 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -120,7 +120,7 @@ between_teams as (
             order by
                 case when is_radiant_win is null then 1 else 0 end,
                 case when radiant_team_id is null or dire_team_id is null then 1 else 0 end,
-                preference,
+                source_priority,
                 radiant_team_id,
                 dire_team_id,
                 is_radiant_win,
@@ -128,7 +128,7 @@ between_teams as (
                 league_id,
                 radiant_score,
                 dire_score
-        ) as place
+        ) as row_rank
     from observations
     where (radiant_team_id is not null or dire_team_id is not null)
         and played_at is not null
@@ -151,7 +151,7 @@ unioned as (
         radiant_score,
         dire_score
     from between_teams
-    where place = 1
+    where row_rank = 1
 
 )
 

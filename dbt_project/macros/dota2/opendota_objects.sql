@@ -28,6 +28,6 @@
 
 
 {# An account id of a known player: 0 and below belong to no player, 4294967295 is shared by all who hide. #}
-{% macro known_account(account_id) -%}
+{% macro valid_account_id(account_id) -%}
     case when {{ account_id }} between 1 and 4294967294 then {{ account_id }} end
 {%- endmacro %}

@@ -11,6 +11,6 @@
 
 
 {# The id of a known player; null for the placeholders that FACEIT sends in place of one. #}
-{% macro known_faceit_player(player_id) -%}
+{% macro valid_faceit_player_id(player_id) -%}
     case when {{ player_id }} not in ('', '0', '00000000-0000-0000-0000-000000000000') then {{ player_id }} end
 {%- endmacro %}

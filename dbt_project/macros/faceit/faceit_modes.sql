@@ -23,7 +23,7 @@ coded_texts as (
         codes.mode,
         row_number() over (
             partition by texts.game, texts.mode_text order by length(codes.code) desc, codes.code
-        ) as place
+        ) as row_rank
     from mode_texts as texts
     inner join {{ ref('mode_codes') }} as codes
         on texts.game = codes.game
@@ -79,7 +79,7 @@ series_modes as (
     left join coded_texts as coded
         on played.game = coded.game
             and played.mode_text = coded.mode_text
-            and coded.place = 1
+            and coded.row_rank = 1
     left join {{ ref('modes') }} as sized
         on played.game = sized.game
             and coalesce(played.side_size, series_sizes.side_players) = sized.side_size

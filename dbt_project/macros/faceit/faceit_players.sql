@@ -14,10 +14,10 @@ faceit_rankings as (
         *,
         row_number() over (
             partition by game, player_id order by leaderboard_rank, region, display_name
-        ) as place
+        ) as row_rank
     from {{ ref('stg_faceit__rankings') }}
     where game in {{ faceit_games() }}
-        and {{ known_faceit_player('player_id') }} is not null
+        and {{ valid_faceit_player_id('player_id') }} is not null
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -66,7 +66,7 @@ faceit_sightings as (
         maps.skill_level,
         row_number() over (
             partition by maps.game, maps.player_id order by maps.played_at desc nulls last, maps.match_id desc
-        ) as place
+        ) as row_rank
     from faceit_unnamed as unnamed
     inner join {{ ref('fct_faceit_player_maps') }} as maps
         on unnamed.game = maps.game
@@ -89,7 +89,7 @@ faceit_ranks as (
 
     select
         *,
-        row_number() over (partition by game, player_id order by observed_at desc) as place
+        row_number() over (partition by game, player_id order by observed_at desc) as row_rank
     from {{ ref('fct_rank_observations') }}
     where game in {{ faceit_games() }}
         and ladder = 'faceit_elo'
@@ -162,21 +162,21 @@ faceit_described as (
     left join faceit_rankings as rankings
         on known.game = rankings.game
             and known.player_id = rankings.player_id
-            and rankings.place = 1
+            and rankings.row_rank = 1
     left join faceit_tracked as tracked
         on known.game = tracked.game
             and known.player_id = tracked.player_id
     left join faceit_sightings as sightings
         on known.game = sightings.game
             and known.player_id = sightings.player_id
-            and sightings.place = 1
+            and sightings.row_rank = 1
     left join faceit_played as played
         on known.game = played.game
             and known.player_id = played.player_id
     left join faceit_ranks as ranks
         on known.game = ranks.game
             and known.player_id = ranks.player_id
-            and ranks.place = 1
+            and ranks.row_rank = 1
     left join faceit_accounts as accounts
         on known.game = accounts.game
             and known.player_id = accounts.player_id

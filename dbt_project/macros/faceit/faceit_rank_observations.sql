@@ -11,7 +11,7 @@ with elos as (
         elos.game,
         case
             when elos.game = 'dota2' then cast(games.steam_account_id as text)
-            else {{ known_faceit_player('elos.player_id') }}
+            else {{ valid_faceit_player_id('elos.player_id') }}
         end as player_id,
         elos.observed_at,
         elos.faceit_elo as rank_value,

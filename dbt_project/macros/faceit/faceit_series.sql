@@ -47,7 +47,7 @@ map_teams as (
 
 ),
 
-told_sides as (
+reported_sides as (
 
     select
         match_id as series_id,
@@ -55,7 +55,7 @@ told_sides as (
         team_id,
         team_name,
         is_premade,
-        1 as preference
+        1 as source_priority
     from factions
     union all
     select
@@ -64,7 +64,7 @@ told_sides as (
         team_id,
         team_name,
         false as is_premade,
-        2 as preference
+        2 as source_priority
     from history_players
 
 ),
@@ -73,11 +73,11 @@ known_sides as (
 
     select
         *,
-        min(preference) over (partition by series_id, team_id) as best_preference,
+        min(source_priority) over (partition by series_id, team_id) as best_source_priority,
         row_number() over (
-            partition by series_id, side order by preference, team_id, team_name
-        ) as place
-    from told_sides
+            partition by series_id, side order by source_priority, team_id, team_name
+        ) as row_rank
+    from reported_sides
     where side in ('faction1', 'faction2')
 
 ),
@@ -91,7 +91,7 @@ team_sides as (
         min(side) as side
     from known_sides
     where team_id is not null
-        and preference = best_preference
+        and source_priority = best_source_priority
     group by series_id, team_id
     having min(side) = max(side)
 
@@ -106,7 +106,7 @@ numbered_sides as (
         is_premade,
         case when count(*) over (partition by series_id, team_id) = 1 then team_id end as team_id
     from known_sides
-    where place = 1
+    where row_rank = 1
 
 ),
 
@@ -139,7 +139,7 @@ sides as (
 byes as (
 
     select distinct series_id
-    from told_sides
+    from reported_sides
     where team_id = 'bye'
 
 ),

@@ -11,12 +11,12 @@ map_players as (
 
     select players.*
     from {{ ref('stg_faceit__match_round_players') }} as players
-    left join told_rounds
-        on players.match_id = told_rounds.match_id
-            and players.match_round = told_rounds.match_round
+    left join reported_rounds
+        on players.match_id = reported_rounds.match_id
+            and players.match_round = reported_rounds.match_round
     where {{ only_changed_series('players.match_id') }}
         -- Statistics of a map that was not played are nobody's.
-        and coalesce(told_rounds.is_played, true)
+        and coalesce(reported_rounds.is_played, true)
 
 ),
 
@@ -33,7 +33,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         map_players.player_id,
-        0 as evidence
+        0 as source_priority
     from maps
     inner join map_players
         on maps.series_id = map_players.match_id
@@ -43,7 +43,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         listed.player_id,
-        0 as evidence
+        0 as source_priority
     from maps
     inner join listed
         on maps.series_id = listed.match_id
@@ -53,7 +53,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         history_players.player_id,
-        1 as evidence
+        1 as source_priority
     from maps
     inner join history_players on maps.series_id = history_players.match_id
     where maps.is_played
@@ -64,7 +64,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         rosters.player_id,
-        case when rosters.has_certainly_played then 2 else 3 end as evidence
+        case when rosters.has_certainly_played then 2 else 3 end as source_priority
     from maps
     inner join rosters on maps.series_id = rosters.match_id
     where maps.is_played
@@ -80,19 +80,19 @@ players as (
         series_id,
         map_number,
         player_id,
-        min(evidence) as evidence
+        min(source_priority) as source_priority
     from candidates
     group by series_id, map_number, player_id
 
 ),
 
-placed as (
+players_with_side as (
 
     select
         players.series_id,
         players.map_number,
         players.player_id,
-        players.evidence,
+        players.source_priority,
         coalesce(team_sides.side, history_players.faction, rosters.faction) as side,
         coalesce(history_players.skill_level, rosters.skill_level) as skill_level
     from players
@@ -113,12 +113,12 @@ placed as (
 ),
 
 -- A side has five places; a substitute too many is left out.
-chosen as (
+ranked as (
 
     select
         *,
-        row_number() over (partition by series_id, map_number, side order by evidence, player_id) as place
-    from placed
+        row_number() over (partition by series_id, map_number, side order by source_priority, player_id) as row_rank
+    from players_with_side
     where side in ('faction1', 'faction2')
 
 ),
@@ -140,8 +140,8 @@ slots as (
             + case side when 'faction1' then -1 else 4 end as integer
         ) as player_slot,
         count(*) over (partition by series_id, map_number, side) as side_players
-    from chosen
-    where place <= 5
+    from ranked
+    where row_rank <= 5
 
 )
 {%- endmacro %}

@@ -16,7 +16,7 @@ matches as (
 
     select
         *,
-        row_number() over (partition by series_id order by map_number) as place
+        row_number() over (partition by series_id order by map_number) as row_rank
     from maps
 
 ),
@@ -65,7 +65,7 @@ team_results as (
         on maps.series_id = opponent_scores.series_id
             and maps.map_number = opponent_scores.map_number
             and opponents.side = opponent_scores.side
-    where maps.place = 1
+    where maps.row_rank = 1
         and sides.is_premade
         and sides.team_id is not null
         -- Without a time that can be one, a match belongs to no place in a row of results.

@@ -2,7 +2,7 @@
     A condition that narrows ids to those of changed people, where an index leads to the rows; true, where the model is
     computed whole. A person is named by a Steam account, or else by a FACEIT player.
 #}
-{% macro of_changed_people(column, kind) -%}
+{% macro only_changed_people(column, kind) -%}
     {%- if reads_deltas() -%}
     {{ column }} in (
         select substring(person_id from {{ kind | length + 2 }}) from {{ changed_keys() }}

@@ -20,10 +20,10 @@
 
 {# Note the date. #}
 {% macro record_as_of_date() %}
-    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, relation, read_up_to)
+    insert into {{ source('ops', 'watermarks') }} as existing (colour, model, relation, read_up_to)
     select '{{ colour() }}', '{{ model.name }}', 'int_as_of_date', {{ as_of_days() }}
     on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to
-    where standing.read_up_to <> excluded.read_up_to;
+    where existing.read_up_to <> excluded.read_up_to;
 {% endmacro %}
 
 

@@ -30,7 +30,7 @@
     {%- if reads_deltas() -%}
         {%- set keys = [] -%}
         {%- for name in meta.get('facts', []) -%}
-            {%- set expressions = meta.get('key_in', {}).get(name, key) -%}
+            {%- set expressions = meta.get('key_expressions', {}).get(name, key) -%}
             {%- if expressions -%}
                 {%- set touched -%}
                 select
@@ -42,8 +42,8 @@
                 {%- do keys.append(touched) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if meta.get('touches') -%}
-            {%- do keys.append(context[meta['touches']]()) -%}
+        {%- if meta.get('extra_keys') -%}
+            {%- do keys.append(context[meta['extra_keys']]()) -%}
         {%- endif -%}
         {%- if meta.get('windows') -%}
             {%- do keys.append(shifted_keys(key, ref(meta['windows']['totals']), meta['windows']['lengths'])) -%}
@@ -126,11 +126,11 @@
         delete from {{ watermarks }}
         where colour = '{{ colour() }}' and model = '{{ model.name }}' and relation like 'staging_%';
     {% endif %}
-    insert into {{ watermarks }} as standing (colour, model, relation, read_up_to)
+    insert into {{ watermarks }} as existing (colour, model, relation, read_up_to)
     select '{{ colour() }}', '{{ model.name }}', staging_table, max(batch_id)
     from {{ changed_keys() }}
     where staging_table is not null
     group by staging_table
     on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to
-    where standing.read_up_to <> excluded.read_up_to;
+    where existing.read_up_to <> excluded.read_up_to;
 {% endmacro %}

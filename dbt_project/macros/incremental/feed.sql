@@ -31,7 +31,7 @@
 
 
 {# After a build from nothing: an empty feed. #}
-{% macro start_feed() %}
+{% macro create_feed() %}
     {% if not is_incremental() %}
         drop table if exists {{ feed_of(this) }};
         create table {{ feed_of(this) }} as
@@ -43,20 +43,20 @@
 
 
 {# The number of the change that this build makes. #}
-{% macro number_change() -%}
+{% macro assign_change_id() -%}
     select set_config('ladder.change_id', cast(nextval('ops.change_ids') as text), true)
 {%- endmacro %}
 
 
 {# A statement that takes rows away (-1) or puts them in (1), telling the feed of the table where it has one. #}
-{% macro feeding(statement, sign, columns) %}
+{% macro write_feed(statement, sign, columns) %}
     {%- if has_feeds() and config.get('meta').get('has_feed') -%}
-    with moved as (
+    with changed_rows as (
         {{ statement }}
         returning {{ columns | join(', ') }}
     )
     insert into {{ feed_of(this) }} (_change_id, _sign, {{ columns | join(', ') }})
-    select cast(current_setting('ladder.change_id') as bigint), {{ sign }}, {{ columns | join(', ') }} from moved
+    select cast(current_setting('ladder.change_id') as bigint), {{ sign }}, {{ columns | join(', ') }} from changed_rows
     {%- else -%}
     {{ statement }}
     {%- endif -%}
@@ -91,7 +91,7 @@
 
 
 {# The last change of a fact's feed that the model being built holds; none where it holds none of this feed. #}
-{% macro position_in(fact) -%}
+{% macro feed_position(fact) -%}
     {%- set found = run_query(
         "select read_up_to from " ~ source('ops', 'watermarks') ~ " where colour = '" ~ colour() ~ "' and model = '"
         ~ model.name ~ "' and relation = '" ~ fact.identifier ~ "' and epoch = " ~ epoch_of(fact)
@@ -102,7 +102,7 @@
 
 {# What changed in a fact since the model was built. #}
 {% macro changes_in(fact) -%}
-    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }}) as changes
+    (select * from {{ feed_of(fact) }} where _change_id > {{ feed_position(fact) }}) as changes
 {%- endmacro %}
 
 {# Rows of a fact with their signs: what changed since the model was built, or all of it. #}
@@ -110,20 +110,20 @@
     {%- if reads_deltas() -%}
     {{ changes_in(fact) }}
     {%- else -%}
-    (select *, 1 as _sign from {{ fact }}) as standing
+    (select *, 1 as _sign from {{ fact }}) as existing
     {%- endif -%}
 {%- endmacro %}
 
 
 {# The model holds the feeds to their ends. #}
-{% macro record_positions() %}
+{% macro record_feed_positions() %}
     {%- for name in config.get('meta').get('facts', []) %}
     {%- set fact = ref(name) %}
-    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, relation, read_up_to, epoch)
+    insert into {{ source('ops', 'watermarks') }} as existing (colour, model, relation, read_up_to, epoch)
     select
         '{{ colour() }}', '{{ model.name }}', '{{ fact.identifier }}',
         coalesce((select max(_change_id) from {{ feed_of(fact) }}), 0), {{ epoch_of(fact) }}
     on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to, epoch = excluded.epoch
-    where standing.epoch <> excluded.epoch or standing.read_up_to < excluded.read_up_to;
+    where existing.epoch <> excluded.epoch or existing.read_up_to < excluded.read_up_to;
     {%- endfor %}
 {% endmacro %}

@@ -10,27 +10,27 @@
       - `touches`: a macro that selects further keys;
       - `reference`: a macro that returns the small relations that every row hangs on (`reference.sql`);
       - `windows`: lengths of windows in days, and the totals by day that they sum (`as_of_date.sql`);
-      - `hangs_on_date`: another as_of_date recomputes everything;
+      - `depends_on_as_of_date`: another as_of_date recomputes everything;
       - `counts`, `latest`: see `signed_deltas.sql`.
 #}
 {% macro before_build() %}
     {% if execute and has_feeds() %}
         {%- set meta = config.get('meta') or {} -%}
         {{ collect_changes() if meta.get('change_key') }}
-        {{ number_change() ~ ';' ~ trim_feed() if meta.get('has_feed') }}
+        {{ assign_change_id() ~ ';' ~ trim_feed() if meta.get('has_feed') }}
     {% endif %}
 {% endmacro %}
 
 {% macro after_build() %}
     {% if execute and has_feeds() %}
         {%- set meta = config.get('meta') or {} -%}
-        {{ record_positions() }}
+        {{ record_feed_positions() }}
         {{ record_batches() if meta.get('changes') }}
         {{ record_reference() if meta.get('reference') }}
-        {{ record_as_of_date() if meta.get('windows') or meta.get('hangs_on_date') }}
-        {{ start_feed() ~ analyze_feed() if meta.get('has_feed') }}
+        {{ record_as_of_date() if meta.get('windows') or meta.get('depends_on_as_of_date') }}
+        {{ create_feed() ~ analyze_feed() if meta.get('has_feed') }}
     {% endif %}
-    {%- set sample = keep_sample() -%}
+    {%- set sample = apply_sample() -%}
     {{ sample ~ ';' if sample | trim }}
     {{ analyze_rebuilt() }}
 {% endmacro %}
@@ -50,20 +50,20 @@
         {{ return(false) }}
     {%- endif -%}
     {%- if 'reads_deltas' not in model -%}
-        {%- do model.update({'reads_deltas': is_incremental() and stands_on_what_it_read()}) -%}
+        {%- do model.update({'reads_deltas': is_incremental() and watermarks_are_valid()}) -%}
     {%- endif -%}
     {{ return(model['reads_deltas']) }}
 {%- endmacro %}
 
-{% macro stands_on_what_it_read() -%}
+{% macro watermarks_are_valid() -%}
     {%- set meta = config.get('meta') -%}
-    {%- for name in meta.get('facts', []) if position_in(ref(name)) is none -%}
+    {%- for name in meta.get('facts', []) if feed_position(ref(name)) is none -%}
         {{ return(false) }}
     {%- endfor -%}
     {%- if meta.get('reference') and reference_changed() -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- if meta.get('hangs_on_date') and as_of_date_changed() -%}
+    {%- if meta.get('depends_on_as_of_date') and as_of_date_changed() -%}
         {{ return(false) }}
     {%- endif -%}
     {{ return(true) }}
@@ -74,7 +74,7 @@
     Tell dbt what a model reads in its hooks, or only when it reads changes, so that it is built before: both are known
     at run time, which is too late. Arguments: names of models, and as `macros` names of macros that read.
 #}
-{% macro hooks_read() %}
+{% macro depends_on_in_hooks() %}
     {%- if not execute -%}
         {%- for name in varargs -%}
             {%- do ref(name) -%}
@@ -100,6 +100,6 @@
     The end of a model whose rows should stand in this order: what is read, or changes, together shares pages. It holds
     for a table built from nothing; later builds update in place and add at the end.
 #}
-{% macro stored_by() -%}
+{% macro cluster_by() -%}
     {{ "order by " ~ varargs | join(", ") if not reads_deltas() }}
 {%- endmacro %}

@@ -17,10 +17,10 @@
 
 {# Note the reference data that the model was computed with. #}
 {% macro record_reference() %}
-    insert into {{ source('ops', 'model_references') }} as standing (colour, model, fingerprint)
+    insert into {{ source('ops', 'model_references') }} as existing (colour, model, fingerprint)
     select '{{ colour() }}', '{{ model.name }}', {{ fingerprint() }}
     on conflict (colour, model) do update set fingerprint = excluded.fingerprint
-    where standing.fingerprint <> excluded.fingerprint;
+    where existing.fingerprint <> excluded.fingerprint;
 {% endmacro %}
 
 {% macro fingerprint() -%}

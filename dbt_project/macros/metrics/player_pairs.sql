@@ -88,7 +88,7 @@ pairs as (
 {%- if reads_deltas() %}
 
 -- Pairs that stay as they were cancel out.
-moved as (
+changed_pairs as (
 
     select
         game,
@@ -105,7 +105,7 @@ moved as (
 ),
 {%- else %}
 
-moved as (
+changed_pairs as (
 
     select * from pairs
 
@@ -122,14 +122,14 @@ summed as (
         cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
         cast({{ signed_sum('case when is_draw then 1 else 0 end') }} as integer) as draws,
         cast({{ signed_sum('case when is_win or is_draw then 0 else 1 end') }} as integer) as losses,
-        {{ latest_put('played_at') }} as last_played_at_put,
-        {{ latest_gone('played_at') }} as last_played_at_gone
-    from moved
+        {{ max_added('played_at') }} as last_played_at_added,
+        {{ max_removed('played_at') }} as last_played_at_removed
+    from changed_pairs
     group by game, player_id, other_player_id
 
 ),
 
-settled as (
+resolved as (
 
     select
         game,
@@ -139,21 +139,21 @@ settled as (
         wins,
         draws,
         losses,
-        {{ settle_latest('last_played_at') }} as last_played_at
+        {{ resolve_max('last_played_at') }} as last_played_at
     from summed
 
 )
 
-select * from settled
-{{ stored_by('game', 'player_id', 'other_player_id') }}
+select * from resolved
+{{ cluster_by('game', 'player_id', 'other_player_id') }}
 {%- endmacro %}
 
 
 {#
-    The newest match of the pair `totals`, for `refill_latest`: from the player's newest match back to the first that
+    The newest match of the pair `totals`, for `recompute_max`: from the player's newest match back to the first that
     the other was in. `offset 0` keeps it a look-up for each match, since a join would read the careers of both.
 #}
-{% macro newest_meeting(sides) -%}
+{% macro newest_shared_match(sides) -%}
     select slots.played_at
     from {{ ref('fct_player_matches') }} as slots
     where slots.game = totals.game

@@ -1,6 +1,6 @@
 {#
     The records of teams, as CTEs ending in `rated`, from a CTE `results` that numbers a team's decided matches
-    (`place`, newest first) and has the outcome of each (`team_outcome`) and of the newest (`last_outcome`).
+    (`recency_rank`, newest first) and has the outcome of each (`team_outcome`) and of the newest (`last_outcome`).
 
     by: columns that a record belongs to.
 #}
@@ -10,7 +10,7 @@ streaks as (
 
     select
         *,
-        min(case when outcome <> last_outcome then place end) over (partition by {{ by | join(', ') }}) as streak_end
+        min(case when outcome <> last_outcome then recency_rank end) over (partition by {{ by | join(', ') }}) as streak_end
     from results
 
 ),
@@ -25,14 +25,14 @@ summed as (
         cast(
             sum(
                 case
-                    when streak_end is not null and place >= streak_end then 0
+                    when streak_end is not null and recency_rank >= streak_end then 0
                     else outcome
                 end
             ) as integer
         ) as streak,
-        cast(sum(case when outcome = 1 and place <= 10 then 1 else 0 end) as integer) as last_10_wins,
-        cast(sum(case when outcome = 0 and place <= 10 then 1 else 0 end) as integer) as last_10_draws,
-        cast(sum(case when place <= 10 then 1 else 0 end) as integer) as last_10_matches,
+        cast(sum(case when outcome = 1 and recency_rank <= 10 then 1 else 0 end) as integer) as last_10_wins,
+        cast(sum(case when outcome = 0 and recency_rank <= 10 then 1 else 0 end) as integer) as last_10_draws,
+        cast(sum(case when recency_rank <= 10 then 1 else 0 end) as integer) as last_10_matches,
         max(played_at) as last_played_at
     from streaks
     group by {{ by | join(', ') }}

@@ -39,22 +39,22 @@
 
 
 {# The JSON at a place of a JSON array, from 0; null beyond its end and for what is not an array. #}
-{% macro json_item(json, place) -%}
-    {{ adapter.dispatch('json_item')(json, place) }}
+{% macro json_item(json, index) -%}
+    {{ adapter.dispatch('json_item')(json, index) }}
 {%- endmacro %}
 
-{% macro postgres__json_item(json, place) -%}
-    {{ json }} -> cast({{ place }} as integer)
+{% macro postgres__json_item(json, index) -%}
+    {{ json }} -> cast({{ index }} as integer)
 {%- endmacro %}
 
 
 {# The text at a place of a JSON array, from 0; null beyond its end and for what is not an array. #}
-{% macro json_item_text(json, place) -%}
-    {{ adapter.dispatch('json_item_text')(json, place) }}
+{% macro json_item_text(json, index) -%}
+    {{ adapter.dispatch('json_item_text')(json, index) }}
 {%- endmacro %}
 
-{% macro postgres__json_item_text(json, place) -%}
-    {{ json }} ->> cast({{ place }} as integer)
+{% macro postgres__json_item_text(json, index) -%}
+    {{ json }} ->> cast({{ index }} as integer)
 {%- endmacro %}
 
 

@@ -2,14 +2,14 @@
     Blanks around a number, as ingestion reads it (`warehouse/values.py`), which counts what cannot be read: both have to
     change together.
 #}
-{% macro blanks_pattern() -%}
+{% macro whitespace_pattern() -%}
     [\t-\r \u00a0\u2000-\u200a\u202f\u3000]*
 {%- endmacro %}
 
 
 {# A number in a text. #}
 {% macro number_pattern() -%}
-    ^{{ blanks_pattern() }}[-+]?[0-9]{1,40}([.][0-9]{1,200}[0-9]{0,200})?([eE][-+]?[0-9]{1,2})?{{ blanks_pattern() }}$
+    ^{{ whitespace_pattern() }}[-+]?[0-9]{1,40}([.][0-9]{1,200}[0-9]{0,200})?([eE][-+]?[0-9]{1,2})?{{ whitespace_pattern() }}$
 {%- endmacro %}
 
 
@@ -73,9 +73,9 @@
 
 {% macro postgres__json_boolean(json, key) -%}
     case
-        when lower({{ json_text(json, key) }}) ~ '^{{ blanks_pattern() }}(true|1([.]0{1,20})?){{ blanks_pattern() }}$'
+        when lower({{ json_text(json, key) }}) ~ '^{{ whitespace_pattern() }}(true|1([.]0{1,20})?){{ whitespace_pattern() }}$'
             then true
-        when lower({{ json_text(json, key) }}) ~ '^{{ blanks_pattern() }}(false|0([.]0{1,20})?){{ blanks_pattern() }}$'
+        when lower({{ json_text(json, key) }}) ~ '^{{ whitespace_pattern() }}(false|0([.]0{1,20})?){{ whitespace_pattern() }}$'
             then false
     end
 {%- endmacro %}
@@ -83,7 +83,7 @@
 
 {#
     The Steam account id (32 bit) in a text: a Steam id of 64 bits is the account id above a fixed base, `[U:1:n]` names
-    it; null for what is neither, and for accounts of no player (`known_account`).
+    it; null for what is neither, and for accounts of no player (`valid_account_id`).
 #}
 {% macro steam_account_id(text) -%}
     {{ adapter.dispatch('steam_account_id')(text) }}
@@ -94,6 +94,6 @@
         when {{ text }} between '76561197960265729' and '76561202255233022' and {{ text }} ~ '^[0-9]{17}$'
             then cast({{ text }} as bigint) - {{ steam_id64_base() }}
         when {{ text }} ~ '^\[U:1:[1-9][0-9]{0,9}\]$'
-            then {{ known_account('cast(substring(' ~ text ~ ' from 6 for length(' ~ text ~ ') - 6) as bigint)') }}
+            then {{ valid_account_id('cast(substring(' ~ text ~ ' from 6 for length(' ~ text ~ ') - 6) as bigint)') }}
     end
 {%- endmacro %}

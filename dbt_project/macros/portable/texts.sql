@@ -2,11 +2,11 @@
     A map as a source spells it, in lower case, without path, ending and blanks around it: `de_pango` of
     `workshop/3070284539/de_pango`, `de_x` of `/maps/DE_X.bsp`; null for an empty text.
 #}
-{% macro told_map(text) -%}
-    {{ adapter.dispatch('told_map')(text) }}
+{% macro normalized_map(text) -%}
+    {{ adapter.dispatch('normalized_map')(text) }}
 {%- endmacro %}
 
-{% macro postgres__told_map(text) -%}
+{% macro postgres__normalized_map(text) -%}
     nullif(
         {{ key_text("trim(regexp_replace(lower(rtrim(trim(" ~ text ~ "), '/')), '^.*[/\\\\=]|[.](bsp|vpk)$', '', 'g'))") }},
         ''

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'map_id', 'side'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'matches'}
+        meta={'facts': ['fct_player_matches'], 'count_column': 'matches'}
     )
 }}
 

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'player_id'],
-        meta={'facts': ['player_performance'], 'counts': 'matches'}
+        meta={'facts': ['player_performance'], 'count_column': 'matches'}
     )
 }}
 {%- set measured = [

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'ladder', 'observed_date', 'rank_value'],
-        meta={'facts': ['rank_progression'], 'counts': 'entries'}
+        meta={'facts': ['rank_progression'], 'count_column': 'entries'}
     )
 }}
 

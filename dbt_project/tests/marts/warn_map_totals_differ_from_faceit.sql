@@ -30,7 +30,7 @@ theirs as (
     select
         segments.game,
         segments.player_id,
-        lower(coalesce(maps.map_name, segments.told_map_id)) as map_name,
+        lower(coalesce(maps.map_name, segments.reported_map_id)) as map_name,
         sum(segments.matches) as matches,
         sum(segments.wins) as wins
     from {{ ref('stg_faceit__player_segments') }} as segments
@@ -38,13 +38,13 @@ theirs as (
         on segments.game = standard_codes.game
             and lower(segments.mode) = standard_codes.code
     left join {{ ref('int_map_aliases') }} as aliases
-        on {{ map_alias('segments.told_map_id') }} = aliases.alias
+        on {{ map_alias('segments.reported_map_id') }} = aliases.alias
     left join {{ ref('maps') }} as maps on aliases.map_id = maps.map_id
     where segments.game = 'cs2'
         and segments.matches is not null
         and 'player_history/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)
         and 'player_match_stats/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)
-    group by segments.game, segments.player_id, lower(coalesce(maps.map_name, segments.told_map_id))
+    group by segments.game, segments.player_id, lower(coalesce(maps.map_name, segments.reported_map_id))
 
 ),
 

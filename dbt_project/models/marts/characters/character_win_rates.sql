@@ -5,18 +5,18 @@
         meta={
             'facts': ['fct_player_matches', 'fct_drafts'],
             'change_key': ['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
-            'key_in': {
+            'key_expressions': {
                 'fct_player_matches': [
                     'game', 'character_id', "coalesce(patch_id, 'unknown')", 'rank_bracket', 'played_date'
                 ],
                 'fct_drafts': ['game', "coalesce(character_id, 'none')", 'patch_id', 'rank_bracket', 'played_date'],
             },
-            'touches': 'characters_of_changed_days',
+            'extra_keys': 'characters_of_changed_days',
         },
         indexes=[{'columns': ['game', 'character_id', 'played_date']}, {'columns': ['game', 'played_date']}]
     )
 }}
-{{- hooks_read('fct_player_matches', 'fct_drafts') }}
+{{- depends_on_in_hooks('fct_player_matches', 'fct_drafts') }}
 {%- set key = ['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'] %}
 
 with counted as (
@@ -106,4 +106,4 @@ rated as (
 )
 
 select * from rated
-{{ stored_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}
+{{ cluster_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}

@@ -7,18 +7,18 @@
             'facts': [
                 'fct_player_matches', 'fct_rank_observations', 'fct_faceit_player_maps', 'fct_player_accounts'
             ],
-            'key_in': {
+            'key_expressions': {
                 'fct_player_accounts': ['game', "case game when 'dota2' then steam_account_id else player_id end"],
             },
             'changes': 'int_player_changes_unioned',
             'change_key': ['game', 'player_id'],
-            'touches': 'newly_tracked_players',
+            'extra_keys': 'players_with_changed_tracking',
             'has_feed': true,
         },
         indexes=[{'columns': ['left(lower(display_name), 100) collate "C"', 'game', 'player_id']}]
     )
 }}
-{{- hooks_read('fct_player_matches', 'int_player_changes_unioned') }}
+{{- depends_on_in_hooks('fct_player_matches', 'int_player_changes_unioned') }}
 
 with profiles as (
 
@@ -43,7 +43,7 @@ sightings as (
         cast(account_id as text) as player_id,
         display_name,
         professional_name,
-        row_number() over (partition by account_id order by match_id desc, player_slot asc) as place
+        row_number() over (partition by account_id order by match_id desc, player_slot asc) as row_rank
     from {{ ref('stg_opendota__match_players') }}
     where account_id is not null
         and {{ only_changed_in('dota2', 'account_id', 'player_id') }}
@@ -70,7 +70,7 @@ ranks as (
         observations.rank_name,
         observations.leaderboard_rank,
         medals.rank_bracket,
-        row_number() over (partition by observations.player_id order by observations.observed_at desc) as place
+        row_number() over (partition by observations.player_id order by observations.observed_at desc) as row_rank
     from {{ ref('fct_rank_observations') }} as observations
     left join {{ ref('dota2_medals') }} as medals on observations.rank_value / 10 = medals.medal
     where observations.ladder = 'dota2_rank_tier'
@@ -116,10 +116,10 @@ described as (
         played.last_played_at
     from known
     left join profiles on known.player_id = cast(profiles.account_id as text)
-    left join sightings on known.player_id = sightings.player_id and sightings.place = 1
+    left join sightings on known.player_id = sightings.player_id and sightings.row_rank = 1
     left join tracked on known.player_id = tracked.player_id
     left join played on known.player_id = played.player_id
-    left join ranks on known.player_id = ranks.player_id and ranks.place = 1
+    left join ranks on known.player_id = ranks.player_id and ranks.row_rank = 1
 
 ),
 

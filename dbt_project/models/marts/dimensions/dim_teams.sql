@@ -11,7 +11,7 @@
         indexes=[{'columns': ['game', 'last_played_at', 'team_id']}]
     )
 }}
-{{- hooks_read('stg_opendota__team_changes') }}
+{{- depends_on_in_hooks('stg_opendota__team_changes') }}
 
 with teams as (
 
@@ -45,7 +45,7 @@ names as (
         game,
         team_id,
         team_name,
-        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as place
+        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as row_rank
     from matches
     where team_name is not null
 
@@ -95,7 +95,7 @@ described as (
     left join names
         on known.game = names.game
             and known.team_id = names.team_id
-            and names.place = 1
+            and names.row_rank = 1
     left join played
         on known.game = played.game
             and known.team_id = played.team_id

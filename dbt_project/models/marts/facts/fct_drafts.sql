@@ -10,7 +10,7 @@
         }
     )
 }}
-{{- hooks_read('stg_opendota__match_changes', macros=['player_match_reference']) }}
+{{- depends_on_in_hooks('stg_opendota__match_changes', macros=['player_match_reference']) }}
 
 with drafts as (
 
@@ -90,7 +90,7 @@ effective as (
         row_number() over (
             partition by entries.game, entries.match_id, entries.character_id, entries.is_pick
             order by entries.sent_order
-        ) as place,
+        ) as row_rank,
         picked.character_id is not null as is_picked
     from entries
     left join picked
@@ -116,7 +116,7 @@ numbered as (
         rank_bracket,
         played_date
     from effective
-    where is_pick or character_id is null or (place = 1 and not is_picked)
+    where is_pick or character_id is null or (row_rank = 1 and not is_picked)
 
 )
 

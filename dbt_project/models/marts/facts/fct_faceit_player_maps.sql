@@ -10,7 +10,7 @@
         indexes=[{'columns': ['series_id']}, {'columns': ['game', 'player_id', 'played_at']}]
     )
 }}
-{{- hooks_read('stg_faceit__match_changes') }}
+{{- depends_on_in_hooks('stg_faceit__match_changes') }}
 
 with {{ faceit_series() }},
 
@@ -32,7 +32,7 @@ described as (
         slots.player_slot,
         maps.series_id,
         maps.map_number,
-        {{ known_faceit_player('slots.player_id') }} as player_id,
+        {{ valid_faceit_player_id('slots.player_id') }} as player_id,
         slots.side,
         maps.played_at,
         {{ utc_date('maps.played_at') }} as played_date,

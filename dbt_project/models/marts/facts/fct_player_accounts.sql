@@ -10,7 +10,7 @@
         indexes=[{'columns': ['player_id']}, {'columns': ['steam_account_id']}]
     )
 }}
-{{- hooks_read('stg_faceit__account_changes') }}
+{{- depends_on_in_hooks('stg_faceit__account_changes') }}
 
 with profiles as (
 
@@ -29,11 +29,11 @@ games as (
 ),
 
 -- Matches name the accounts of everybody in them; of several the greatest, since none is known to be the newest.
-seen as (
+match_accounts as (
 
     select
         player_id,
-        min(steam_account_id) as least_account_id,
+        min(steam_account_id) as min_account_id,
         max(steam_account_id) as steam_account_id
     from (
         select
@@ -49,12 +49,12 @@ seen as (
         where {{ only_changed(['player_id']) }}
     ) as named
     where steam_account_id is not null
-        and {{ known_faceit_player('player_id') }} is not null
+        and {{ valid_faceit_player_id('player_id') }} is not null
     group by player_id
 
 ),
 
-told as (
+reported_accounts as (
 
     select
         player_id,
@@ -70,12 +70,12 @@ told as (
     select
         player_id,
         steam_account_id
-    from seen
+    from match_accounts
     union all
     select
         player_id,
-        least_account_id as steam_account_id
-    from seen
+        min_account_id as steam_account_id
+    from match_accounts
 
 ),
 
@@ -84,7 +84,7 @@ known as (
     select
         player_id,
         min(steam_account_id) <> max(steam_account_id) as is_contradicted
-    from told
+    from reported_accounts
     group by player_id
 
 ),
@@ -96,12 +96,12 @@ accounts as (
         '{{ game }}' as game,
         known.player_id,
         coalesce(
-            profiles.steam_account_id, own.steam_account_id, other.steam_account_id, seen.steam_account_id,
+            profiles.steam_account_id, own.steam_account_id, other.steam_account_id, match_accounts.steam_account_id,
             dota2.steam_account_id
         ) as steam_account_id,
         case
             when coalesce(
-                    profiles.steam_account_id, own.steam_account_id, other.steam_account_id, seen.steam_account_id
+                    profiles.steam_account_id, own.steam_account_id, other.steam_account_id, match_accounts.steam_account_id
                 ) is null
                 then 'steam_account_in_game'
             else 'steam_id_64'
@@ -116,7 +116,7 @@ accounts as (
     left join games as other
         on known.player_id = other.player_id
             and other.game not in ('{{ game }}', 'dota2')
-    left join seen on known.player_id = seen.player_id
+    left join match_accounts on known.player_id = match_accounts.player_id
     left join games as dota2
         on known.player_id = dota2.player_id
             and dota2.game = 'dota2'

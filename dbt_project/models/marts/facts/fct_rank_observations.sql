@@ -10,7 +10,7 @@
         indexes=[{'columns': ['game', 'ladder', 'observed_at']}]
     )
 }}
-{{- hooks_read('int_rank_changes_unioned', macros=['dota2_rank_observations', 'faceit_rank_observations']) }}
+{{- depends_on_in_hooks('int_rank_changes_unioned', macros=['dota2_rank_observations', 'faceit_rank_observations']) }}
 
 with
 {%- if reads_deltas() %}
@@ -82,7 +82,7 @@ observations as (
                 medal_leaderboard_rank asc,
                 leaderboard_region asc,
                 coalesce(skill_level, 0) desc
-        ) as place
+        ) as row_rank
     from described
 
 ),
@@ -96,7 +96,7 @@ ever_ranked as (
             partition by game, player_id, ladder order by observed_at rows unbounded preceding
         ) as peak_rank_value
     from observations
-    where place = 1
+    where row_rank = 1
 
 ),
 

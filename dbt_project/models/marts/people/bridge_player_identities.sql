@@ -4,9 +4,9 @@
         unique_key=['game', 'player_id'],
         meta={
             'facts': ['dim_players', 'fct_player_accounts'],
-            'key_in': {'dim_players': none, 'fct_player_accounts': none},
+            'key_expressions': {'dim_players': none, 'fct_player_accounts': none},
             'change_key': ['person_id'],
-            'touches': 'people_of_changed_identities',
+            'extra_keys': 'people_of_changed_identities',
             'has_feed': true,
         },
         indexes=[{'columns': ['person_id']}]
@@ -16,7 +16,7 @@
 with accounts as (
 
     select * from {{ ref('fct_player_accounts') }}
-    where {{ of_changed_people('steam_account_id', 'steam') }}
+    where {{ only_changed_people('steam_account_id', 'steam') }}
 
 ),
 
@@ -36,7 +36,7 @@ dota2_players as (
 
     select player_id from {{ ref('dim_players') }}
     where game = 'dota2'
-        and {{ of_changed_people('player_id', 'steam') }}
+        and {{ only_changed_people('player_id', 'steam') }}
 
 ),
 
@@ -82,7 +82,7 @@ faceit_identities as (
             and players.player_id = known.player_id
     where players.game in {{ faceit_games() }}
         and known.player_id is null
-        and {{ of_changed_people('players.player_id', 'faceit') }}
+        and {{ only_changed_people('players.player_id', 'faceit') }}
 
 ),
 

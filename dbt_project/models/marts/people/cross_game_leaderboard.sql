@@ -31,7 +31,7 @@ counted as (
 
 ),
 
-placed as (
+percentiles as (
 
     select
         identities.person_id,
@@ -60,7 +60,7 @@ people as (
         {%- endfor %}
         cast(count(*) as integer) as games,
         cast(round(avg(percentile), 6) as numeric(8, 6)) as score
-    from placed
+    from percentiles
     group by person_id
     having count(*) > 1
 

@@ -6,7 +6,7 @@
     )
 }}
 
-{%- set least_matches = 10 %}
+{%- set min_matches = 10 %}
 
 with players as (
 
@@ -112,7 +112,7 @@ entries as (
         boards.draws,
         boards.matches - boards.wins - boards.draws as losses,
         {{ share('boards.wins', 'boards.matches') }} as win_rate,
-        boards.matches >= {{ least_matches }} as is_qualified
+        boards.matches >= {{ min_matches }} as is_qualified
     from boards
     inner join players
         on boards.game = players.game

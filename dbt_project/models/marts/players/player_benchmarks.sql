@@ -12,7 +12,7 @@
     'headshot_share': ['headshots', 'headshots_kills', 'headshots_matches'],
     'hltv_rating_1': ['hltv_rating_1_total', 'rated_matches', 'rated_matches'],
 } %}
-{%- set least_matches = 10 %}
+{%- set min_matches = 10 %}
 
 with summed as (
 
@@ -100,7 +100,7 @@ qualified as (
     inner join {{ ref('dim_players') }} as players
         on known.game = players.game
             and known.player_id = players.player_id
-    where known.matches >= {{ least_matches }}
+    where known.matches >= {{ min_matches }}
 
 ),
 
@@ -117,7 +117,7 @@ counted as (
 
 ),
 
-placed as (
+percentiles as (
 
     select
         game,
@@ -132,4 +132,4 @@ placed as (
 
 )
 
-select * from placed
+select * from percentiles

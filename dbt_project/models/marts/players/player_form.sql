@@ -40,7 +40,7 @@ played as (
 ),
 {%- endif %}
 
-placed as (
+ranked as (
 
     select
         game,
@@ -49,7 +49,7 @@ placed as (
         is_win,
         is_draw,
         hltv_rating_1 as rating,
-        row_number() over (partition by game, player_id order by played_at desc, match_id desc) as place
+        row_number() over (partition by game, player_id order by played_at desc, match_id desc) as recency_rank
     from played
 
 ),
@@ -59,9 +59,9 @@ newest as (
 
     select
         *,
-        cast({{ window }} - place as numeric) as step
-    from placed
-    where place <= {{ window }}
+        cast({{ window }} - recency_rank as numeric) as step
+    from ranked
+    where recency_rank <= {{ window }}
 
 ),
 

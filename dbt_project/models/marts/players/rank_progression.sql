@@ -5,7 +5,7 @@
         meta={
             'facts': ['fct_rank_observations'],
             'change_key': ['game', 'player_id', 'ladder'],
-            'hangs_on_date': true,
+            'depends_on_as_of_date': true,
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'ladder', 'observed_date']}]
@@ -21,7 +21,7 @@ with observations as (
 
 ),
 
-placed as (
+ranked as (
 
     select
         *,
@@ -36,7 +36,7 @@ placed as (
             else {{ column }}
         end as day_{{ column }},
         {%- endfor %}
-        row_number() over (partition by game, player_id, ladder, observed_date order by observed_at desc) as place
+        row_number() over (partition by game, player_id, ladder, observed_date order by observed_at desc) as row_rank
     from observations
 
 ),
@@ -58,8 +58,8 @@ days as (
         lead(observed_date) over (partition by game, player_id, ladder order by observed_date) as next_observed_date,
         max(rank_value) over (partition by game, player_id, ladder order by observed_date) as peak_rank_value,
         max(observed_date) over (partition by game, player_id, ladder) as newest_date
-    from placed
-    where place = 1
+    from ranked
+    where row_rank = 1
 
 ),
 

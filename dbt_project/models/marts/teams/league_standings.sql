@@ -6,12 +6,12 @@
             'facts': ['fct_team_matches', 'dim_teams'],
             'changes': 'stg_opendota__league_changes',
             'change_key': ['game', 'league_id'],
-            'key_in': {'dim_teams': none},
-            'touches': 'leagues_of_changed_teams',
+            'key_expressions': {'dim_teams': none},
+            'extra_keys': 'leagues_of_changed_teams',
         }
     )
 }}
-{{- hooks_read('stg_opendota__league_changes') }}
+{{- depends_on_in_hooks('stg_opendota__league_changes') }}
 
 with matches as (
 
@@ -32,7 +32,7 @@ results as (
         {{ team_outcome() }} as outcome,
         row_number() over (
             partition by game, league_id, team_id order by played_at desc, match_id desc
-        ) as place,
+        ) as recency_rank,
         first_value({{ team_outcome() }}) over (
             partition by game, league_id, team_id order by played_at desc, match_id desc
         ) as last_outcome

@@ -3,7 +3,7 @@
     `ops.build_lock` (see warehouse/locks.py), and is named after the process of the session that builds; that one is named by
     colour and registration, which is passed in LADDER_BUILD.
 #}
-{% macro refuse_unregistered_build() %}
+{% macro require_registered_build() %}
     {%- if execute and not is_dev() and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'test') -%}
         {%- set registered -%}
         select 1

@@ -18,17 +18,17 @@
 
 
 {# Players who are tracked since `dim_players` was built, or no longer are. #}
-{% macro newly_tracked_players() %}
+{% macro players_with_changed_tracking() %}
     select
-        coalesce(standing.game, tracked.game) as game,
-        coalesce(standing.player_id, tracked.player_id) as player_id
-    from (select game, player_id from {{ this }} where is_tracked) as standing
+        coalesce(existing.game, tracked.game) as game,
+        coalesce(existing.player_id, tracked.player_id) as player_id
+    from (select game, player_id from {{ this }} where is_tracked) as existing
     full outer join (
         {{ tracked_players() | indent(8) }}
     ) as tracked
-        on standing.game = tracked.game
-            and standing.player_id = tracked.player_id
-    where standing.player_id is null or tracked.player_id is null
+        on existing.game = tracked.game
+            and existing.player_id = tracked.player_id
+    where existing.player_id is null or tracked.player_id is null
 {% endmacro %}
 
 
@@ -85,8 +85,8 @@
         patch_id,
         rank_bracket,
         played_date,
-        case when sum(standing) > 0 then 1 else 0 end as is_now,
-        case when sum(standing) - sum(changed) > 0 then 1 else 0 end as was_before
+        case when sum(slots_now) > 0 then 1 else 0 end as is_now,
+        case when sum(slots_now) - sum(slots_changed) > 0 then 1 else 0 end as was_before
     from (
         select
             game,
@@ -94,8 +94,8 @@
             coalesce(patch_id, 'unknown') as patch_id,
             rank_bracket,
             played_date,
-            0 as standing,
-            _sign as changed
+            0 as slots_now,
+            _sign as slots_changed
         from {{ changes }}
         where is_significant and played_date is not null
         union all
@@ -105,8 +105,8 @@
             coalesce(patch_id, 'unknown') as patch_id,
             rank_bracket,
             played_date,
-            1 as standing,
-            0 as changed
+            1 as slots_now,
+            0 as slots_changed
         from {{ fact }}
         where is_significant and played_date is not null
             and (game, match_id) in (select changes.game, changes.match_id from {{ changes }})

@@ -1,5 +1,5 @@
 {# Every row's columns, where known, stand in a row of another model. #}
-{% test refers_to(model, to, columns) %}
+{% test relationships_where(model, to, columns) %}
 
 select distinct {% for column in columns %}child.{{ column }}{{ ", " if not loop.last }}{% endfor %}
 from {{ model }} as child

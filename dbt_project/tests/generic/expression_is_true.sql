@@ -2,7 +2,7 @@
     Every row satisfies every named expression; an expression that is null for a row says nothing about it. Several
     expressions share one test, because each test costs a connection.
 #}
-{% test holds(model, expressions) %}
+{% test expression_is_true(model, expressions) %}
 
 with checked as (
 
@@ -12,12 +12,12 @@ with checked as (
             {% for name, expression in expressions.items() %}
             when not ({{ expression }}) then '{{ name }}'
             {% endfor %}
-        end as broken_expression
+        end as failed_expression
     from {{ model }}
 
 )
 
 select * from checked
-where broken_expression is not null
+where failed_expression is not null
 
 {% endtest %}
