@@ -10,10 +10,10 @@ import pytest
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from tests.conftest import Database, watch_servers
-from tests.dbt import faceit_answers
-from tests.dbt.compiled import Builds
+from tests.dbt import faceit_payloads
 from tests.dbt.kept_project import kept_project
 from tests.dbt.project import Project, match_details, match_row
+from tests.dbt.replayed_builds import ReplayedBuilds
 from warehouse.core.settings import Settings
 from warehouse.embedded import Servers
 
@@ -63,13 +63,13 @@ def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> I
         project.load(
             project.page(
                 "player_history",
-                {"items": [faceit_answers.history(number, _OTHER_SIDES) for number in range(100, 112)]},
+                {"items": [faceit_payloads.history(number, _OTHER_SIDES) for number in range(100, 112)]},
                 player_id="q1",
                 game="cs2",
             ),
             project.page(
                 "player_match_stats",
-                {"items": [faceit_answers.listed(number, "q1") for number in range(100, 112)]},
+                {"items": [faceit_payloads.listed(number, "q1") for number in range(100, 112)]},
                 player_id="q1",
                 game="cs2",
             ),
@@ -81,15 +81,15 @@ def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> I
         )
         for colour in ("blue", "green"):
             project.build(colour=colour)
-        project.keep()
+        project.save()
         yield project
-        project.forget()
+        project.drop_saved()
 
 
 @pytest.fixture(scope="session")
-def builds(project: Project) -> Builds:
-    """Builds of the project without dbt."""
-    return Builds(project)
+def builds(project: Project) -> ReplayedBuilds:
+    """ReplayedBuilds of the project without dbt."""
+    return ReplayedBuilds(project)
 
 
 _OTHER_SIDES = {"faction1": ("q1", "q2"), "faction2": ("q3", "q4")}

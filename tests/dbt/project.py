@@ -107,7 +107,7 @@ class Project:
         broken = [f"{r.node.name}: {r.message}" for r in self._run(command, colour) if r.status.value not in fine]
         assert not broken, broken[0]
 
-    def refusal(self, command: Sequence[str], colour: str, registration: str) -> str:
+    def rejection(self, command: Sequence[str], colour: str, registration: str) -> str:
         """The message of a dbt command that is refused, with a registration from elsewhere."""
         with self._environment():
             os.environ["LADDER_BUILD"] = registration
@@ -155,26 +155,26 @@ class Project:
         """How many pages were made: the next one is observed as many minutes after the start."""
         return self._landed
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Keep the database as it is, for `restore`."""
-        self._copy(self._name, self._kept)
+        self._copy(self._name, self._saved_name)
 
     def restore(self) -> None:
         """Bring the database back to what was kept, and forget what was landed since."""
-        self._copy(self._kept, self._name)
+        self._copy(self._saved_name, self._name)
         shutil.rmtree(self.database.settings.lake_path, ignore_errors=True)
 
-    def forget(self) -> None:
+    def drop_saved(self) -> None:
         """Drop what was kept."""
         with self._server() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(self._kept)))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(self._saved_name)))
 
     @property
     def _name(self) -> str:
         return str(conninfo_to_dict(self.database.admin_url)["dbname"])
 
     @property
-    def _kept(self) -> str:
+    def _saved_name(self) -> str:
         return f"{self._name}_kept"
 
     def _server(self) -> psycopg.Connection:

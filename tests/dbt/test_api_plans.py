@@ -12,9 +12,9 @@ import pytest
 from serving.endpoints import ENDPOINTS, Endpoint
 from tests.dbt.project import Project
 
-WHOLE = {"leaderboards", "freshness"}
+FULL_SCANS = {"leaderboards", "freshness"}
 """What is about all of a mart reads all of it."""
-ASKED = {
+PARAMETERS = {
     "game": "dota2",
     "player_id": "7",
     "players": ["7", "8"],
@@ -28,18 +28,18 @@ ASKED = {
     "league_id": "3",
     "limit": 51,
 }
-AFTER = {"text": "x", "integer": 5, "date": "2026-01-01", "timestamp": "2026-01-01 00:00+00"}
+KEYSET_VALUES = {"text": "x", "integer": 5, "date": "2026-01-01", "timestamp": "2026-01-01 00:00+00"}
 
 
 @pytest.mark.parametrize(
-    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.name not in WHOLE], ids=lambda one: one.name
+    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.name not in FULL_SCANS], ids=lambda one: one.name
 )
 def test_a_query_reads_no_mart_as_a_whole(project: Project, endpoint: Endpoint) -> None:
     keyset = endpoint.page.keyset if endpoint.page is not None else ()
-    positions: list[dict[str, Any]] = [{}, {f"after_{column.name}": AFTER[column.type] for column in keyset}]
+    positions: list[dict[str, Any]] = [{}, {f"after_{column.name}": KEYSET_VALUES[column.type] for column in keyset}]
     for statement in filter(None, (endpoint.sql, endpoint.known)):
         for position in positions:
-            found = list(scans(plan(project, statement, {**ASKED, **position})))
+            found = list(scans(plan(project, statement, {**PARAMETERS, **position})))
             assert found
             for scan in found:
                 assert "Index Cond" in scan, scan
@@ -47,7 +47,7 @@ def test_a_query_reads_no_mart_as_a_whole(project: Project, endpoint: Endpoint) 
 
 def test_a_search_is_a_range_of_its_index_and_sorts_nothing(project: Project) -> None:
     (search,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == "player_search")
-    found = plan(project, search.sql, ASKED)
+    found = plan(project, search.sql, PARAMETERS)
     (scan,) = scans(found)
     assert scan["Node Type"] == "Index Scan"
     assert re.search(r"lower\(display_name\).* >= 'se'.*lower\(display_name\).* < 'sf'", scan["Index Cond"])

@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
-from tests.dbt import faceit_answers
+from tests.dbt import faceit_payloads
 from tests.dbt.project import Project
 from tests.spellings import SPELLINGS
 from warehouse.core.json_text import json_text, read_json
@@ -108,7 +108,7 @@ def test_ingestion_counts_what_models_cannot_read_and_nothing_else(project: Proj
 
 def test_an_unreadable_statistic_is_null_in_models_and_counted_by_its_name(project: Project) -> None:
     project.restore()
-    record = faceit_answers.listed(90, "p1", Kills="many", Deaths=" 19.0 ")
+    record = faceit_payloads.listed(90, "p1", Kills="many", Deaths=" 19.0 ")
     project.load(project.page("player_match_stats", {"items": [record]}, player_id="p1", game="cs2"), source=FACEIT)
     assert project.rows(
         "SELECT stats.kills, stats.deaths, staged.stats ->> 'Kills' FROM prep.stg_faceit__player_match_stats AS stats "

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.dbt.compiled import Builds, Interruption
-from tests.dbt.events import Course, Event, any_events
+from tests.dbt.events import Event, EventSequence, any_events
 from tests.dbt.project import Project, match_details, match_row
+from tests.dbt.replayed_builds import Interruption, ReplayedBuilds
 
 FACT = "fct_player_matches"
 Step = tuple[list[Event], str | None]
@@ -19,7 +19,7 @@ Step = tuple[list[Event], str | None]
 class Replayed:
     """Blue is brought up to date, and rebuilt beside, with the statements that dbt executed once."""
 
-    def __init__(self, project: Project, builds: Builds) -> None:
+    def __init__(self, project: Project, builds: ReplayedBuilds) -> None:
         self._builds = builds
 
     def __call__(self) -> None:
@@ -35,7 +35,7 @@ class Replayed:
 class ByDbt:
     """dbt brings blue up to date and builds green from nothing: slower by far, and the same."""
 
-    def __init__(self, project: Project, builds: Builds) -> None:
+    def __init__(self, project: Project, builds: ReplayedBuilds) -> None:
         self._project = project
 
     def __call__(self) -> None:
@@ -51,8 +51,8 @@ BothWays = Replayed | ByDbt
 
 
 @pytest.fixture(scope="module", params=[Replayed, pytest.param(ByDbt, marks=pytest.mark.long)])
-def both_ways(request: pytest.FixtureRequest, project: Project, builds: Builds) -> BothWays:
-    """Builds, of rows that other files have left nothing of."""
+def both_ways(request: pytest.FixtureRequest, project: Project, builds: ReplayedBuilds) -> BothWays:
+    """ReplayedBuilds, of rows that other files have left nothing of."""
     project.restore()
     ways: BothWays = request.param(project, builds)
     return ways
@@ -163,30 +163,30 @@ def test_a_new_patch_moves_the_matches_it_covers(project: Project, both_ways: Bo
 
 def test_a_build_with_nothing_new_writes_nothing(project: Project, both_ways: BothWays) -> None:
     both_ways()
-    before = _written(project)
+    before = _writes(project)
     both_ways.build()
-    assert _written(project) == before
+    assert _writes(project) == before
 
 
 def test_the_same_rows_seen_again_write_nothing(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1090)))
     both_ways()
-    before = _written(project)
+    before = _writes(project)
     project.load(project.history(7, match_row(1090)))
     project.load(
         project.page("constants", [{"id": 59, "name": "7.40", "date": "2025-12-16T00:00:00Z"}], resource="patch")
     )
     both_ways()
-    assert _written(project) == before
+    assert _writes(project) == before
 
 
 def test_a_change_writes_no_row_beside_its_own(project: Project, both_ways: BothWays) -> None:
     project.load(project.details(match_details(1100, dict.fromkeys((0, 1, 2, 3, 4, 128, 129, 130, 131, 132)))))
     both_ways()
-    before = dict(_places(project))
+    before = dict(_row_locations(project))
     project.load(project.history(7, match_row(1100, 2, average_rank=None)))
     both_ways()
-    after = dict(_places(project))
+    after = dict(_row_locations(project))
     assert [key for key in after if before.get(key) != after[key]] == [("1100", 2)]
 
 
@@ -201,9 +201,9 @@ def test_what_a_failed_build_read_is_read_again(project: Project) -> None:
     assert slots(project, 1110) == [(0, "7", True, "1", True)]
 
 
-def test_a_fact_that_was_built_anew_is_read_whole(project: Project, builds: Builds) -> None:
+def test_a_fact_that_was_built_anew_is_read_whole(project: Project, builds: ReplayedBuilds) -> None:
     project.restore()
-    builds.build_anew(FACT)
+    builds.full_refresh(FACT)
     builds.build(Interruption(["player_form"], 0))
     project.load(project.history(7, match_row(1120)))
     builds.build()
@@ -243,16 +243,16 @@ def _dbt_builds(examples: int) -> settings:
 @pytest.mark.timeout(3600)
 @given(st.lists(_steps, min_size=3, max_size=5))
 @_dbt_builds(20)
-def test_twenty_courses_of_events_end_like_a_rebuild(project: Project, course: list[Step]) -> None:
-    run_course(project, course)
+def test_twenty_courses_of_events_end_like_a_rebuild(project: Project, steps: list[Step]) -> None:
+    run_sequence(project, steps)
 
 
-def run_course(project: Project, course: list[Step]) -> None:
+def run_sequence(project: Project, steps: list[Step]) -> None:
     """Let events happen and builds follow them; then all is built, in blue on what stands and in green from nothing."""
     project.restore()
-    happening = Course(project)
-    for events, model in course:
-        happening.happen(events)
+    sequence = EventSequence(project)
+    for events, model in steps:
+        sequence.apply(events)
         # What reads a fact may lag behind it by any number of its builds.
         project.build(*([f"+{model},config.materialized:incremental"] if model else []), colour="blue")
     project.build(colour="blue")
@@ -273,7 +273,7 @@ def assert_colours_equal(project: Project) -> None:
         assert project.rows(f"TABLE {green} EXCEPT ALL TABLE {blue}") == [], blue
 
 
-def _places(project: Project) -> list[tuple[Any, Any]]:
+def _row_locations(project: Project) -> list[tuple[Any, Any]]:
     """Where each row stands and which transaction wrote it."""
     return [
         ((match_id, slot), (place, writer))
@@ -283,9 +283,9 @@ def _places(project: Project) -> list[tuple[Any, Any]]:
     ]
 
 
-def _written(project: Project) -> tuple[Any, ...]:
+def _writes(project: Project) -> tuple[Any, ...]:
     counts = project.rows(
         "SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables "
         f"WHERE schemaname = 'marts_blue' AND relname = '{FACT}'"
     )
-    return counts, _places(project)
+    return counts, _row_locations(project)

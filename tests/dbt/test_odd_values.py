@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
-from tests.dbt import faceit_answers
+from tests.dbt import faceit_payloads
 from tests.dbt.project import Project, match_details, match_row
 from tests.odd_values import ANSWERS, MISSING, changed, places
 from warehouse.lake.files import Lake
@@ -145,11 +145,11 @@ def _load_texts_and_numbers(project: Project) -> None:
         project.page("player", {"profile": profile, "rank_tier": 10**9}, account_id=7),
         project.page("constants", {"y" * 300: {"name": "y" * 9000}}, resource="heroes"),
     )
-    series = faceit_answers.history(70, competition_id="c" * 9000, competition_name="c" * 9000)
+    series = faceit_payloads.history(70, competition_id="c" * 9000, competition_name="c" * 9000)
     for team in series["teams"].values():
         team["nickname"] = "n" * 9000
         team["players"][0]["game_player_id"] = "z" * 9000
-    statistics = faceit_answers.match_statistics(70)
+    statistics = faceit_payloads.match_statistics(70)
     statistics["rounds"][0]["round_stats"]["Map"] = "de_" + "m" * 9000
     project.load(
         project.page("player_history", {"items": [series]}, player_id="p1", game="cs2"),

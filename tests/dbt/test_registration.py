@@ -10,7 +10,7 @@ from warehouse.database.locks import registered
 from warehouse.publication.publication import building
 
 WRITTEN = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables WHERE schemaname ~ '^(marts|prep|ops)'"
-REFUSED = "blue is built by `ladder run` and `ladder verify` alone"
+REJECTED = "blue is built by `ladder run` and `ladder verify` alone"
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ REFUSED = "blue is built by `ladder run` and `ladder verify` alone"
 )
 def test_a_login_that_may_build_is_refused_without_a_registration(project: Project, command: list[str]) -> None:
     before = project.rows(WRITTEN)
-    assert REFUSED in project.refusal(command, "blue", "0123456789abcdef")
+    assert REJECTED in project.rejection(command, "blue", "0123456789abcdef")
     assert project.rows(WRITTEN) == before
 
 
@@ -33,9 +33,9 @@ def test_a_registration_is_of_one_colour_and_of_the_session_that_holds_the_build
     url = project.database.url("transform")
     with building(url) as lock:
         with registered(lock, "green") as registration:
-            assert REFUSED in project.refusal(["seed"], "blue", registration)
+            assert REJECTED in project.rejection(["seed"], "blue", registration)
         with connect(url, autocommit=True) as other, registered(other, "blue") as registration:
-            assert REFUSED in project.refusal(["seed"], "blue", registration)
+            assert REJECTED in project.rejection(["seed"], "blue", registration)
         with registered(lock, "blue") as registration:
             pass
-        assert REFUSED in project.refusal(["seed"], "blue", registration)
+        assert REJECTED in project.rejection(["seed"], "blue", registration)

@@ -1,8 +1,8 @@
-"""Builds of the project without dbt: what it executed once is executed again, in states that it never saw.
+"""ReplayedBuilds of the project without dbt: what it executed once is executed again, in states that it never saw.
 
-dbt asks the database a few questions about a model (how far it has read its facts, whether its reference data
-changed), writes SQL by the answers, and executes that in one transaction. Here the same questions are asked, and what
-dbt executed after such answers is replayed, with the positions that hold now in place of those that held then.
+dbt asks the database a few probes about a model (how far it has read its facts, whether its reference data
+changed), writes SQL by the results, and executes that in one transaction. Here the same probes are asked, and what
+dbt executed after such results is replayed, with the positions that hold now in place of those that held then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests import kept
 from tests.dbt.project import Project
 from warehouse.publication.feed import trim_feeds
 
-__all__ = ["Builds", "Interruption"]
+__all__ = ["Interruption", "ReplayedBuilds"]
 
 _INCREMENTAL = ["--select", "config.materialized:incremental"]
 _ROLE = "ladder_marts_owner"
@@ -31,14 +31,14 @@ _COMMIT = "COMMIT"
 
 _DBT_COMMENT = re.compile(r"\A\s*/\*.*?\*/\s*", re.DOTALL)
 #: Questions on which it hangs what dbt executes, and what they are about.
-_QUESTIONS = {
+_PROBES = {
     "position": re.compile(r"select read_up_to from \S+watermarks\W.* and relation = '(\w+)' and epoch = ", re.DOTALL),
     "batches": re.compile(r"select relation, read_up_to from \S+watermarks\W.* like '(\w+)%'\Z", re.DOTALL),
     "reference": re.compile(r"select count\(\*\) from \S+model_references\W.* model = '(\w+)'", re.DOTALL),
     "date": re.compile(r"select \(select coalesce\(.*\) is distinct from \(.* model = '(\w+)'", re.DOTALL),
 }
 #: What dbt looks up for itself, and what changes no row: descriptions, the check of a contract, the need of statistics.
-_PASSED_OVER = re.compile(
+_IGNORED = re.compile(
     r"select\s+column_name,.*information_schema|select \* from \(.*where false\s+limit 0\Z|comment on |"
     r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z",
     re.DOTALL | re.IGNORECASE,
@@ -67,12 +67,12 @@ class _Model:
 
     Attributes:
         name: of the model.
-        questions: what it asked: queries, by what kind of question they are and what they are about.
+        probes: what it asked: queries, by what kind of question they are and what they are about.
         statements: what it wrote, transactions ending with `COMMIT`; positions are replaced by `_placeholder`.
     """
 
     name: str
-    questions: Mapping[tuple[str, str], str]
+    probes: Mapping[tuple[str, str], str]
     statements: Sequence[str]
 
 
@@ -94,8 +94,8 @@ class _Recorded:
         (place / "recorded").write_bytes(pickle.dumps(self))
 
 
-class Builds:
-    """Builds of blue, and rebuilds to compare with, as dbt executed them.
+class ReplayedBuilds:
+    """ReplayedBuilds of blue, and rebuilds to compare with, as dbt executed them.
 
     Args:
         project: built in blue, and kept so; it is built some more and restored.
@@ -109,37 +109,37 @@ class Builds:
             recorded = _Recorded.read(place)
         else:
             recorded = self._record_all()
-        self._changing, self._whole, self._anew, self._scratch = recorded.recordings
+        self._incremental, self._recomputed, self._full_refresh, self._scratch = recorded.recordings
         nodes = project.manifests["blue"].nodes
         project.restore()
         project.execute(f"CREATE SCHEMA IF NOT EXISTS marts_scratch AUTHORIZATION {_ROLE}")
-        project.keep()
+        project.save()
         order = TopologicalSorter({id_: node.depends_on_nodes for id_, node in nodes.items()}).static_order()
         #: Names of models, each after what it reads.
-        self.models = [nodes[id_].name for id_ in order if id_ in self._changing]
-        self.with_feed = [self._anew[id_].name for id_ in self._anew]
-        self._ids = {nodes[id_].name: id_ for id_ in self._changing}
+        self.models = [nodes[id_].name for id_ in order if id_ in self._incremental]
+        self.with_feed = [self._full_refresh[id_].name for id_ in self._full_refresh]
+        self._ids = {nodes[id_].name: id_ for id_ in self._incremental}
         self._parents = {id_: set(node.depends_on_nodes) for id_, node in nodes.items()}
         self._tables = self._compared_tables()
-        for id_, model in self._changing.items():
-            _assert_understood(nodes[id_], model, self._whole[id_])
+        for id_, model in self._incremental.items():
+            _assert_recorded_fully(nodes[id_], model, self._recomputed[id_])
 
     def build(self, interruption: Interruption | None = None) -> None:
         """Build every model, or until the interruption."""
-        lost: set[str] = set()
+        failed: set[str] = set()
         with self._connect() as connection:
             for name in self.models:
                 id_ = self._ids[name]
-                if lost & self._ancestors(id_):
+                if failed & self._ancestors(id_):
                     continue
                 statements = self._statements(connection, id_)
                 if interruption and name in interruption.models:
-                    lost.add(id_)
-                    _execute_and_lose(connection, statements[: interruption.statements])
+                    failed.add(id_)
+                    _execute_and_roll_back(connection, statements[: interruption.statements])
                 else:
                     _execute(connection, statements)
 
-    def build_anew(self, name: str) -> None:
+    def full_refresh(self, name: str) -> None:
         """Build what a model hangs on, and itself from nothing, as with `--full-refresh`."""
         id_ = self._ids[name]
         ancestors = self._ancestors(id_)
@@ -147,7 +147,7 @@ class Builds:
             for model in self.models:
                 if self._ids[model] in ancestors:
                     _execute(connection, self._statements(connection, self._ids[model]))
-            _execute(connection, self._anew[id_].statements)
+            _execute(connection, self._full_refresh[id_].statements)
 
     def publish(self) -> None:
         """Forget the old images of staging rows, as after a whole build: both colours are said to have read them."""
@@ -179,7 +179,7 @@ class Builds:
             connection.rollback()
         return found
 
-    def written(self) -> list[tuple[Any, ...]]:
+    def row_versions(self) -> list[tuple[Any, ...]]:
         """Where each row of each table, of feeds and of the books of builds stands, and which transaction wrote it."""
         tables = [built for built, _ in self._tables.values()]
         tables += [f"prep.{name}__feed_blue" for name in self.with_feed]
@@ -214,11 +214,11 @@ class Builds:
 
     def _statements(self, connection: psycopg.Connection, id_: str) -> list[str]:
         """What dbt would execute for a model now."""
-        asked = self._changing[id_]
-        answers = {about: connection.execute(query).fetchall() for about, query in asked.questions.items()}
-        if not all(_lets_read_changes(kind, rows) for (kind, _), rows in answers.items()):
-            return list(self._whole[id_].statements)
-        return [_filled(statement, answers) for statement in asked.statements]
+        asked = self._incremental[id_]
+        results = {about: connection.execute(query).fetchall() for about, query in asked.probes.items()}
+        if not all(_allows_deltas(kind, rows) for (kind, _), rows in results.items()):
+            return list(self._recomputed[id_].statements)
+        return [_with_positions(statement, results) for statement in asked.statements]
 
     def _ancestors(self, id_: str) -> set[str]:
         found: set[str] = set()
@@ -258,7 +258,7 @@ def _execute(connection: psycopg.Connection, statements: Sequence[str]) -> None:
             connection.execute(statement)
 
 
-def _execute_and_lose(connection: psycopg.Connection, statements: Sequence[str]) -> None:
+def _execute_and_roll_back(connection: psycopg.Connection, statements: Sequence[str]) -> None:
     """Execute statements of a transaction that is never committed."""
     for statement in itertools.takewhile(lambda statement: statement != _COMMIT, statements):
         connection.execute(statement)
@@ -266,28 +266,28 @@ def _execute_and_lose(connection: psycopg.Connection, statements: Sequence[str])
 
 
 def _read(name: str, executed: Sequence[str]) -> _Model:
-    """Tell questions from statements, and note where positions stand in these."""
-    questions: dict[tuple[str, str], str] = {}
+    """Tell probes from statements, and note where positions stand in these."""
+    probes: dict[tuple[str, str], str] = {}
     statements: list[str] = []
     for text in executed:
-        asked = [(kind, found) for kind, pattern in _QUESTIONS.items() if (found := pattern.match(text))]
+        asked = [(kind, found) for kind, pattern in _PROBES.items() if (found := pattern.match(text))]
         if asked:
             ((kind, found),) = asked
-            questions[kind, found[1]] = text
-        elif not _PASSED_OVER.match(text):
+            probes[kind, found[1]] = text
+        elif not _IGNORED.match(text):
             assert not text.startswith("select") or "set_config(" in text, f"{name} asks what is not understood: {text}"
             marked = _READING_FEED.sub(lambda found: found[0][: -len(found[2])] + _placeholder(found[1]), text)
             statements.append(_READING_BATCHES.sub(_placeholder("staging_"), marked))
     assert statements[-1] == _COMMIT or _COMMIT in statements, f"{name} is not committed"
-    return _Model(name, questions, statements)
+    return _Model(name, probes, statements)
 
 
 def _placeholder(about: str) -> str:
     return f"<position in {about}>"
 
 
-def _filled(statement: str, answers: Mapping[tuple[str, str], Sequence[Any]]) -> str:
-    for (kind, about), rows in answers.items():
+def _with_positions(statement: str, results: Mapping[tuple[str, str], Sequence[Any]]) -> str:
+    for (kind, about), rows in results.items():
         if kind == "position":
             statement = statement.replace(_placeholder(about), str(rows[0][0]))
         elif kind == "batches":
@@ -298,7 +298,7 @@ def _filled(statement: str, answers: Mapping[tuple[str, str], Sequence[Any]]) ->
     return statement
 
 
-def _lets_read_changes(kind: str, rows: Sequence[Any]) -> bool:
+def _allows_deltas(kind: str, rows: Sequence[Any]) -> bool:
     """Whether an answer lets a model read only what changed, as the macro `reads_deltas` has it."""
     match kind:
         case "position":
@@ -311,12 +311,12 @@ def _lets_read_changes(kind: str, rows: Sequence[Any]) -> bool:
             return True
 
 
-def _assert_understood(node: Any, changing: _Model, whole: _Model) -> None:
+def _assert_recorded_fully(node: Any, changing: _Model, whole: _Model) -> None:
     """What was recorded reads changes where the model's config says so, and every position in it was found."""
     meta = node.config.meta
     text, whole_text = "\n".join(changing.statements), "\n".join(whole.statements)
-    facts = {about for kind, about in changing.questions if kind == "position"}
-    kinds = {kind for kind, _ in changing.questions}
+    facts = {about for kind, about in changing.probes if kind == "position"}
+    kinds = {kind for kind, _ in changing.probes}
     assert facts == set(meta.get("facts", [])), node.name
     for fact in facts:
         assert _placeholder(fact) in text, f"{node.name} does not read the changes of {fact}"
@@ -330,10 +330,10 @@ def _assert_understood(node: Any, changing: _Model, whole: _Model) -> None:
         assert "<position in" not in whole_text, f"{node.name} reads changes where it should be computed whole"
         assert not _LITERAL.search(whole_text), node.name
     for each in (changing, whole):
-        _assert_written_at_once(each)
+        _assert_one_transaction(each)
 
 
-def _assert_written_at_once(model: _Model) -> None:
-    """All that a model writes, data and positions, is committed together: what is killed before is lost whole."""
+def _assert_one_transaction(model: _Model) -> None:
+    """All that a model writes, data and positions, is committed together: what is killed before is failed whole."""
     after = model.statements[model.statements.index(_COMMIT) + 1 :]
     assert all(statement == _COMMIT or statement.startswith("drop table if exists") for statement in after), after

@@ -58,8 +58,8 @@ def listed(number: int, player_id: str = "p1", match_round: int = 1, **values: A
 
 def details(number: int, **values: Any) -> dict[str, Any]:
     """Details of the match that `history` tells of, between premade teams."""
-    told = history(number)
-    match = {name: told[name] for name in ("match_id", "status", "started_at", "finished_at", "results")}
+    listed_match = history(number)
+    match = {name: listed_match[name] for name in ("match_id", "status", "started_at", "finished_at", "results")}
     teams = {
         faction: {
             "faction_id": f"team of {ids[0]}",
