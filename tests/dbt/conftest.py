@@ -1,4 +1,4 @@
-"""One database and one parse for all tests of the project; each test works on matches and accounts of its own."""
+"""One database and one parsed project for all dbt tests; each test uses its own matches and accounts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project(
     cluster: tuple[Servers, Settings],
     pytestconfig: pytest.Config,
 ) -> Iterator[Project]:
-    """The project, built in both colours over a little of everything: once for all sessions with the same sources."""
+    """The project, built in both colours over a small data set; built once for all sessions with the same sources."""
     if cluster[1].database_url is not None:
         yield from _built(create_database)
         return
@@ -33,7 +33,7 @@ def project(
 
 
 def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Project]:
-    """A little of everything, and both colours over it."""
+    """Load a few rows of every kind and build both colours."""
     with create_database() as database:
         project = Project(database)
         project.parse("blue", "green")
@@ -88,7 +88,7 @@ def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> I
 
 @pytest.fixture(scope="session")
 def builds(project: Project) -> ReplayedBuilds:
-    """ReplayedBuilds of the project without dbt."""
+    """Replays of the project's builds without dbt."""
     return ReplayedBuilds(project)
 
 

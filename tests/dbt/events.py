@@ -1,5 +1,5 @@
-"""What may happen to a warehouse between two builds, drawn at random: over few matches, players, teams and leagues, so
-that whatever happens meets what is there.
+"""Random events between two builds. They concern few matches, players, teams and leagues, so that an event usually
+changes existing rows.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
     "team_events",
 ]
 
-#: Two that nobody knows at first, the newest of all, and some in which players met, the last two of those included.
+#: Two that are unknown at first, the newest match, and matches in which both tracked players met (two are the last ones).
 MATCHES = (9, 10, 119, 130, 138, 139)
 ACCOUNTS = (7, 8, 9)
-#: Account ids that are nobody's.
+#: Account ids that identify no player.
 INVALID_ACCOUNTS = (0, -1, 4294967295)
 SLOTS = (0, 1, 128, 129)
 HEROES = (0, 1, 2)
@@ -48,31 +48,31 @@ def _seconds(*moment: int) -> int:
     return int(datetime(*moment, tzinfo=UTC).timestamp())  # type: ignore[arg-type, misc]  # year, month, day, ...
 
 
-#: Starts of matches. The newest day of those that stand at first is 2026-03-01.
+#: Start times of matches. The newest day in the initial data is 2026-03-01.
 START_TIMES = (
     _seconds(2026, 3, 1, 9),
     _seconds(2026, 3, 1, 21),
     _seconds(2026, 3, 2, 9),
     _seconds(2026, 3, 9, 9),
-    # Either side of the windows' beginnings.
+    # Either side of the first day of each window.
     _seconds(2026, 2, 23),
     _seconds(2026, 2, 22, 23, 59, 59),
     _seconds(2026, 1, 31),
     _seconds(2026, 1, 30, 23, 59, 59),
-    # A patch begins.
+    # Either side of the release of a patch.
     _seconds(2025, 12, 16),
     _seconds(2025, 12, 15, 23, 59, 59),
-    # A year late.
+    # A year before.
     _seconds(2025, 3, 1, 12),
-    # What no match was played at.
+    # Not a possible start time.
     _seconds(2099, 1, 1),
     -1,
 )
-#: Answers come this far apart, the first of them after whatever stands at first was observed.
+#: Responses are observed at this interval, the first one after all of the initial data.
 _FIRST_OBSERVED = datetime(2026, 2, 27, tzinfo=UTC)
 _INTERVAL = timedelta(hours=5)
 _DATES = (None, date(2026, 2, 1), date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 8))
-#: Moments at which ranks were seen, some of one day, and one written in two ways.
+#: Observation times of ranks: some on one day, one time in two spellings, one malformed.
 _RATING_TIMES = (
     "2025-03-01T00:00:00.000Z",
     "2026-02-28T01:00:00.000Z",
@@ -104,7 +104,7 @@ _ENDPOINT_OF = {
 
 @dataclass(frozen=True)
 class Response:
-    """An answer of a source, or a deletion there, that arrives after some answers that were observed later."""
+    """A response of a source, or a deletion; it may arrive after responses that were observed later."""
 
     endpoint: str
     body: Any
@@ -116,7 +116,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Redelivery:
-    """A page that came before comes once more; as it was, or with the same content seen at this later moment."""
+    """An earlier page is delivered again, unchanged or with the same content and a later observation time."""
 
     number: int
     is_observed_later: bool
@@ -124,7 +124,7 @@ class Redelivery:
 
 @dataclass(frozen=True)
 class TrackingChange:
-    """A player is tracked from now on, or no longer."""
+    """A player is tracked or untracked."""
 
     player_id: str
     is_tracked: bool
@@ -133,7 +133,7 @@ class TrackingChange:
 
 @dataclass(frozen=True)
 class AsOfDateChange:
-    """ReplayedBuilds are told the date that windows hang on; none lets them find it."""
+    """The configured anchor date of the rolling windows; None lets builds use the newest play date."""
 
     as_of_date: date | None
 
@@ -143,14 +143,14 @@ Event = Response | Redelivery | TrackingChange | AsOfDateChange
 
 @dataclass
 class EventSequence:
-    """Lets events happen to a project's database, one batch a call and source."""
+    """Applies events to the database of a project: each call loads one batch per source."""
 
     project: Project
     _observed: int = 0
     _delivered: list[tuple[str, Page]] = field(default_factory=list)
 
     def apply(self, events: Sequence[Event]) -> None:
-        """Let events happen; what arrives of a source is loaded as one batch."""
+        """Apply events; the pages of a source are loaded as one batch."""
         pages: list[tuple[str, Page]] = []
         for event in events:
             match event:
@@ -195,7 +195,7 @@ _heroes = st.sampled_from(HEROES)
 _teams = st.sampled_from(TEAMS)
 _optional_teams = st.sampled_from((None, 0, *TEAMS, *TEAMS))
 _optional_leagues = st.sampled_from((None, 0, *LEAGUES, *LEAGUES))
-#: A team in its own history, its opponent, and whether it is Radiant; often both tell of one match.
+#: A team in its own history, its opponent, and whether the team is Radiant; often both histories have the same match.
 _sides = st.sampled_from(
     ((10, 20, True), (20, 10, False), (10, 30, False), (30, 10, True), (20, None, True), (30, 0, False))
 )
@@ -213,7 +213,7 @@ LATENESS = st.sampled_from((0, 0, 0, 1, 2, 5))
 
 @st.composite
 def _histories(draw: st.DrawFn) -> Response:
-    """A page of a player's history: new matches, late ones, results that became known, corrections of anything."""
+    """A page of a player's history: new and late matches, results that became known, corrections."""
     rows = [
         {
             "match_id": draw(_matches),
@@ -236,7 +236,7 @@ def _histories(draw: st.DrawFn) -> Response:
     return Response("player_matches", rows, {"account_id": draw(_accounts)}, draw(LATENESS))
 
 
-#: Teams and league as objects, beside or in place of their ids.
+#: Teams and league as nested objects, beside or instead of the flat ids.
 _objects = st.fixed_dictionaries(
     {},
     optional={
@@ -259,7 +259,7 @@ _drafts = st.one_of(
 
 @st.composite
 def _details(draw: st.DrawFn) -> Response:
-    """Details of a match: who played, hidden or not, for which teams, with which draft."""
+    """Details of a match: players (anonymous or not), teams and draft."""
     match_id = draw(_matches)
     players = [
         {
@@ -300,7 +300,7 @@ def _details(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _matches_of_lists(draw: st.DrawFn) -> Response:
-    """A page of matches between teams: of professionals, of a league or of a team."""
+    """A page of matches between teams: professional matches, or those of a league or a team."""
     endpoint = draw(st.sampled_from(("pro_matches", "league_matches", "team_matches")))
     row: dict[str, Any] = {
         "match_id": draw(_team_matches),
@@ -323,7 +323,7 @@ def _matches_of_lists(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _profiles(draw: st.DrawFn) -> Response:
-    """A player's profile with the rank it shows."""
+    """A player's profile with its rank."""
     account = draw(_accounts)
     profile = {"account_id": account, "personaname": draw(_names), "loccountrycode": draw(_names)}
     ranks = {"rank_tier": draw(st.sampled_from((None, 0, 52, 53, 80))), "leaderboard_rank": draw(_numbers)}
@@ -332,7 +332,7 @@ def _profiles(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _ratings(draw: st.DrawFn) -> Response:
-    """A player's ranks as they were seen."""
+    """A player's rating history."""
     rows = [
         {
             "time": time,
@@ -346,7 +346,7 @@ def _ratings(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _teams_and_leagues(draw: st.DrawFn) -> Response:
-    """The list of teams, or of leagues."""
+    """The list of teams or of leagues."""
     if draw(st.booleans()):
         team = {"team_id": draw(_teams), "name": draw(_names), "rating": draw(st.sampled_from((None, 1200.5)))}
         team |= {"last_match_time": draw(st.sampled_from((0, *START_TIMES[:4])))}
@@ -356,7 +356,7 @@ def _teams_and_leagues(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _constants(draw: st.DrawFn) -> Response:
-    """What every match hangs on: patches, game modes, lobbies; and heroes."""
+    """Reference data: patches, game modes and lobby types, which every match depends on, and heroes."""
     resource = draw(st.sampled_from(("patch", "game_mode", "lobby_type", "heroes")))
     is_balanced = draw(st.booleans())
     body: Any
@@ -374,7 +374,7 @@ def _constants(draw: st.DrawFn) -> Response:
 
 
 def _deletions(*tables: str) -> st.SearchStrategy[Response]:
-    """The observation that rows of these tables are gone."""
+    """Deletions of rows of these tables."""
 
     @st.composite
     def deletion(draw: st.DrawFn) -> Response:
@@ -421,17 +421,17 @@ _of_players = (_profiles(), _ratings(), _deletions("players", "player_ranks", "p
 
 
 def batches(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Event]]:
-    """Some events of these kinds, which happen between two builds."""
+    """Lists of events of these kinds, to be applied between two builds."""
     return st.lists(st.one_of(*kinds), min_size=1, max_size=4)
 
 
-#: Histories and details of matches come, change and go.
+#: Changes of histories and details of matches.
 match_events = batches(*_of_matches)
-#: Teams, their matches and leagues do.
+#: Changes of teams, their matches and leagues.
 team_events = batches(*_of_teams)
-#: An operator tells the warehouse something.
+#: Changes made by an operator.
 operator_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(TrackingChange, _accounts.map(str), st.booleans()), st.builds(AsOfDateChange, st.sampled_from(_DATES))
 )
-#: Anything happens that a build has to follow.
+#: Any change of OpenDota's data that a build has to apply.
 any_events = batches(*_of_matches, *_of_teams, *_of_players, operator_events, _constants(), _deletions(*_KEYS))

@@ -1,5 +1,5 @@
-"""What may happen at FACEIT between two builds, drawn at random: over few matches, maps and players, some of whom share
-Steam accounts with each other and with players of OpenDota.
+"""Random events of FACEIT between two builds. They concern few matches, maps and players; some players share Steam
+accounts with each other and with players of OpenDota.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["STEAM_BASE", "faceit_any_events", "faceit_match_events", "faceit_ope
 #: A Steam id (64 bit) less the account id.
 STEAM_BASE = 76561197960265728
 MATCHES = ("m1", "m2", "m3", "m4")
-#: The last of them is nobody.
+#: The last one identifies no player.
 PLAYERS = ("p1", "p2", "p3", "p4", "p5", "p6", "p7", "")
 TEAMS = ("t1", "t2", "t3", "bye")
-#: A name that the seeds know, in two spellings, others, and what a vote may name.
+#: A map of the seeds in two spellings, other maps, and a workshop map that a vote may name.
 MAPS = ("de_inferno", "Inferno", "de_Nuke", "cs_office", "", "3070284539", "workshop/3070284539/de_pango")
-#: Accounts of players whom OpenDota knows, and of one whom it does not.
+#: Steam accounts of two players of OpenDota, and of one that OpenDota does not have.
 ACCOUNTS = (7, 8, 11)
 _ENDPOINT_OF = {
     "players": "player",
@@ -48,7 +48,7 @@ _games = st.sampled_from(("cs2", "cs2", "cs2", "csgo", "pubg"))
 _names = st.sampled_from(("", "A", "B"))
 _rounds = st.sampled_from((1, 1, 2, 12))
 _winners = st.sampled_from((*FACTIONS, *FACTIONS, "", ""))
-#: Scores of matches and of maps, some level, some of which decide nothing.
+#: Scores of matches and of maps: wins, draws, and scores without a result.
 _results = st.sampled_from(((1, 0), (1, 1), (13, 7), (15, 15), (0, 0), None))
 _modes = st.sampled_from(("5v5", "5v5", "5v5", "5v5 Competitive", "2v2", "Wingman", "aim", "", None))
 _sizes = st.sampled_from((None, None, 5, 2, 3))
@@ -56,7 +56,7 @@ _statuses = st.sampled_from(("finished", "FINISHED", "finished", "CANCELLED", "o
 _levels = st.sampled_from((None, 1, 4, "10", 11))
 _elos = st.sampled_from((None, 0, 99, 1000, 2001))
 _maps = st.sampled_from(MAPS)
-#: Numbers as FACEIT sends them, and what is none or the greatest that is read as one.
+#: Numbers as FACEIT sends them, the greatest that is accepted, and a text that is no number.
 _few = st.sampled_from(("0", "1", "2", "18", "999999999", "a lot"))
 _entities = st.lists(
     st.fixed_dictionaries(
@@ -67,7 +67,7 @@ _entities = st.lists(
     ),
     max_size=2,
 )
-#: Starts and ends of matches in seconds since 1970; some matches have none.
+#: Start and end times of matches in seconds since 1970, or None.
 _start_times = st.sampled_from((None, *START_TIMES))
 _steam_ids = st.sampled_from(("", "what", *(str(account + STEAM_BASE) for account in ACCOUNTS)))
 _dota_accounts = st.sampled_from(("", *(f"[U:1:{account}]" for account in ACCOUNTS), str(7 + STEAM_BASE)))
@@ -79,7 +79,7 @@ _statistics = st.dictionaries(
     _few,
     max_size=6,
 ).map(lambda drawn: {"Triple Kills": "0", "Quadro Kills": "0", "Penta Kills": "0", "ADR": "75.72", **drawn})
-#: Or a row of zeros, as of somebody who left.
+#: Or a row of zeros, as of a player who left.
 _statistics = st.one_of(_statistics, _statistics, st.just({"Kills": "0", "Deaths": "0", "Assists": "0", "ADR": "0"}))
 
 
@@ -89,7 +89,7 @@ def _response(draw: st.DrawFn, endpoint: str, body: Any, **params: Any) -> Respo
 
 @st.composite
 def _profiles(draw: st.DrawFn) -> Response:
-    """A player's profile with the accounts and elos that it shows."""
+    """A player's profile with accounts and elos."""
     player = draw(_tracked_players)
     games = {
         game: {
@@ -107,7 +107,7 @@ def _profiles(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _rankings(draw: st.DrawFn) -> Response:
-    """The first places of a ranking."""
+    """The first positions of a ranking."""
     items = [
         {"player_id": draw(_players), "nickname": draw(_names), "country": "fr", "position": place, "faceit_elo": elo}
         for place, elo in enumerate(draw(st.lists(_elos, max_size=2)), 1)
@@ -118,7 +118,7 @@ def _rankings(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _histories(draw: st.DrawFn) -> Response:
-    """A page of a player's history: new matches, late ones, cancelled ones, corrections of anything."""
+    """A page of a player's history: new, late and cancelled matches, corrections."""
     items = []
     for match_id in draw(st.lists(_matches, unique=True, min_size=1, max_size=2)):
         sides = draw(_sides)
@@ -154,7 +154,7 @@ def _played(draw: st.DrawFn, player_id: str) -> dict[str, Any]:
 
 @st.composite
 def _listed(draw: st.DrawFn) -> Response:
-    """A page of a player's statistics by match."""
+    """A page of a player's statistics by map."""
     place = {"Match Id": draw(_matches), "Match Round": str(draw(_rounds)), "Map": draw(_maps), "Game": "cs2"}
     of_map = {"Winner": draw(_map_winners), "Rounds": draw(_few), "Best Of": draw(st.sampled_from(("1", "2", "3")))}
     of_map |= {"Game Mode": draw(_modes), "Score": draw(st.sampled_from(("13 / 5", "15 / 15", "0 / 0", "")))}
@@ -165,7 +165,7 @@ def _listed(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _details(draw: st.DrawFn) -> Response:
-    """Details of a match: sides, rosters and substitutes, results by map."""
+    """Details of a match: sides, rosters, substitutes and results by map."""
     match_id = draw(_matches)
     sides = draw(_sides)
     body = {
@@ -205,7 +205,7 @@ def _details(draw: st.DrawFn) -> Response:
 
 @st.composite
 def _match_statistics(draw: st.DrawFn) -> Response:
-    """Statistics of one map of a match or of several."""
+    """Statistics of one or more maps of a match."""
     match_id = draw(_matches)
     rounds = [
         {
@@ -253,7 +253,7 @@ _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
 
 
 def _deletions(*tables: str) -> st.SearchStrategy[Response]:
-    """The observation that rows of these tables are gone."""
+    """Deletions of rows of these tables."""
 
     @st.composite
     def deletion(draw: st.DrawFn) -> Response:
@@ -281,13 +281,13 @@ _of_players = (
     _deletions("players", "player_games", "rankings", "history_players", "match_rosters"),
     redeliveries,
 )
-#: Histories, details and statistics of matches come, change and go.
+#: Changes of histories, details and statistics of matches.
 faceit_match_events = batches(*_of_matches)
-#: Profiles, accounts and rankings do.
+#: Changes of profiles, accounts and rankings.
 faceit_player_events = batches(*_of_players)
-#: A player is tracked from now on, or no longer.
+#: Changes made by an operator.
 faceit_operator_events: st.SearchStrategy[Event] = st.builds(
     TrackingChange, _tracked_players, st.booleans(), st.just(SOURCE.name)
 )
-#: Anything happens at FACEIT that a build has to follow.
+#: Any change of FACEIT's data that a build has to apply.
 faceit_any_events = batches(*_of_matches, *_of_players, faceit_operator_events)
