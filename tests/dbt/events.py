@@ -33,7 +33,7 @@ __all__ = [
     "team_events",
 ]
 
-#: Two that are unknown at first, the newest match, and matches in which both tracked players met (two are the last ones).
+#: Two unknown at first, the newest match, and three in which tracked players met, the last two of these among them.
 MATCHES = (9, 10, 119, 130, 138, 139)
 ACCOUNTS = (7, 8, 9)
 #: Account ids that identify no player.

@@ -69,7 +69,7 @@ class _Model:
     Attributes:
         name: name of the model.
         probes: probe queries by kind and subject, for example `("position", "fct_player_matches")`.
-        statements: statements that write; each transaction ends with `COMMIT`; watermarks are replaced by `_placeholder`.
+        statements: writing statements, each transaction ending with `COMMIT`; watermarks are placeholders.
     """
 
     name: str
@@ -171,8 +171,8 @@ class ReplayedBuilds:
                         connection.execute(statement)
             for name, (built, rebuilt) in self._tables.items():
                 rows = connection.execute(
-                    f"SELECT 'only in the incremental build', t.* FROM (TABLE {built} EXCEPT ALL TABLE {rebuilt}) AS t UNION ALL "
-                    f"SELECT 'only in the rebuild', t.* FROM (TABLE {rebuilt} EXCEPT ALL TABLE {built}) AS t "
+                    f"SELECT 'only in the incremental build', t.* FROM (TABLE {built} EXCEPT ALL TABLE {rebuilt}) AS t "
+                    f"UNION ALL SELECT 'only in the rebuild', t.* FROM (TABLE {rebuilt} EXCEPT ALL TABLE {built}) AS t "
                     "ORDER BY 2, 3 LIMIT 8"
                 ).fetchall()
                 if rows:

@@ -1,4 +1,4 @@
-"""What the project says of marts and sources is so in the database."""
+"""Contracts, descriptions and keys of the project match the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.dbt.project import Project
 
 
 def marts(project: Project) -> dict[str, Any]:
-    """dbt's nodes of the marts, by name."""
+    """Manifest nodes of the marts by name."""
     nodes = project.manifests["blue"].nodes.values()
     return {node.name: node for node in nodes if node.resource_type == "model" and node.schema == "marts_blue"}
 
@@ -98,7 +98,7 @@ def test_freshness_of_sources_is_known(project: Project) -> None:
         "('opendota', 'teams', now() - interval '1 year', NULL)"
     )
     statuses = project.dbt(["source", "freshness"])
-    # Nothing is tracked of which FACEIT's tables would be filled.
+    # No FACEIT entity is tracked, so its tables are not late.
     expected = {"player_matches": "error", "player_ranks": "warn", "teams": "pass", "player_elos": "pass"}
     assert {name: statuses[name] for name in expected} == expected
     assert not {"error", "warn"} & {statuses[name] for name in ("leagues", "constants", "hero_stats")}

@@ -1,4 +1,4 @@
-"""What incremental builds keep equals a rebuild, whatever happened and however often builds were killed."""
+"""Incremental builds equal a full rebuild after any sequence of events, also after killed builds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.dbt.replayed_builds import Interruption, ReplayedBuilds
 
 
 class Warehouse(RuleBasedStateMachine):
-    """Events arrive in batches; builds follow them, whole, killed, or of one model refreshed."""
+    """Events arrive in batches and are followed by builds: complete, killed, or a full refresh of one model."""
 
     project: ClassVar[Project]
     builds: ClassVar[ReplayedBuilds]
@@ -76,7 +76,7 @@ class Warehouse(RuleBasedStateMachine):
             lambda self: st.lists(st.sampled_from(self.builds.models), unique=True, min_size=1, max_size=3)
         ),
         statements=st.integers(0, 12),
-        # Seldom, since whatever reads it is computed whole then.
+        # Rarely, since all readers of the fact are recomputed then.
         refreshed=st.runner().flatmap(lambda self: st.sampled_from([None] * 10 + self.builds.with_feed)),
     )
     def build_in_part(self, models: list[str], statements: int, refreshed: str | None) -> None:
@@ -107,21 +107,21 @@ def _run(project: Project, builds: ReplayedBuilds, examples: int) -> None:
 
 
 @pytest.mark.slow
-def test_any_course_of_events_and_kills_ends_like_a_rebuild(project: Project, builds: ReplayedBuilds) -> None:
+def test_random_events_and_killed_builds_equal_a_rebuild(project: Project, builds: ReplayedBuilds) -> None:
     _run(project, builds, 6)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("half", [1, 2])
-def test_five_hundred_courses_of_events_and_kills_end_like_a_rebuild(
+def test_five_hundred_random_event_sequences_with_kills_equal_a_rebuild(
     project: Project, builds: ReplayedBuilds, half: int
 ) -> None:
-    """Two processes take a half each; every sequence is drawn at random."""
+    """Split into two halves, which run in parallel."""
     _run(project, builds, 250)
 
 
-def test_a_facts_feed_holds_nothing_that_every_reader_has_read(project: Project, builds: ReplayedBuilds) -> None:
+def test_the_feed_of_a_fact_is_trimmed_to_unread_rows(project: Project, builds: ReplayedBuilds) -> None:
     project.restore()
     sequence = EventSequence(project)
     for match_id in (9, 10, 11):
@@ -130,9 +130,7 @@ def test_a_facts_feed_holds_nothing_that_every_reader_has_read(project: Project,
     assert project.rows("SELECT DISTINCT match_id FROM prep.fct_player_matches__feed_blue") == [("11",)]
 
 
-def test_of_two_histories_that_contradict_each_other_the_same_one_stands_always(
-    project: Project, builds: ReplayedBuilds
-) -> None:
+def test_of_two_contradicting_histories_the_same_one_always_wins(project: Project, builds: ReplayedBuilds) -> None:
     project.restore()
     sequence = EventSequence(project)
     match = {"match_id": 9, "radiant_win": True, "leagueid": 3}
@@ -140,7 +138,7 @@ def test_of_two_histories_that_contradict_each_other_the_same_one_stands_always(
     sequence.apply([Response("team_matches", [late | {"radiant": True, "opposing_team_id": 20}], {"team_id": 10})])
     sequence.apply([Response("team_matches", [early | {"radiant": False, "opposing_team_id": 10}], {"team_id": 20})])
     builds.build()
-    # Seen again, the rows stand in another event, which no build can notice.
+    # Redelivery changes the physical order of the rows, on which the result must not depend.
     for number in (0, 1):
         sequence.apply([Redelivery(number, is_observed_later=True)])
         builds.build()

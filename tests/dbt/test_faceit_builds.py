@@ -1,4 +1,4 @@
-"""What becomes of FACEIT's matches and players in the marts when more is learnt of them, build after build."""
+"""FACEIT's matches and players in the marts after each further response of the API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.dbt.replayed_builds import ReplayedBuilds
 
 
 class Warehouse:
-    """Answers in, builds after each, which must equal a rebuild."""
+    """Loads one response at a time; after each an incremental build must equal a rebuild."""
 
     def __init__(self, project: Project, builds: ReplayedBuilds) -> None:
         self._project = project
@@ -24,11 +24,11 @@ class Warehouse:
         project.restore()
 
     def load(self, endpoint: str, body: Any, **params: Any) -> None:
-        """Load an answer and build."""
+        """Load a response and build."""
         self.load_later(0, endpoint, body, **params)
 
     def load_later(self, days: int, endpoint: str, body: Any, **params: Any) -> None:
-        """Load an answer of days after the others, and build."""
+        """Load a response that was observed some days later, and build."""
         page = self._project.page(endpoint, body, **params)
         self._project.load(replace(page, observed_at=page.observed_at + timedelta(days=days)), source=SOURCE)
         self._build()
@@ -42,12 +42,12 @@ class Warehouse:
         self.load("player_match_stats", {"items": list(records)}, player_id="p1", game="cs2")
 
     def delete(self, endpoint: str, table: str, **key: Any) -> None:
-        """Load the observation that a row is gone, and build."""
+        """Load a deletion of a row, and build."""
         self._project.load(self._project.deletion(endpoint, table, key), source=SOURCE)
         self._build()
 
     def mark_lists_read(self, player_id: str) -> None:
-        """Note that the player's lists have been read to the end."""
+        """Record that the player's lists have been read to the end."""
         self._project.execute(
             "INSERT INTO ops.cursors (source, name, value, observed_at) "
             "SELECT 'faceit', list || %s, '{\"newest\": 1}', now() "
@@ -56,7 +56,7 @@ class Warehouse:
         )
 
     def status(self, data_test: str) -> str:
-        """How a test of the marts ends."""
+        """Status of a data test."""
         return self._project.dbt(["test", "--select", data_test])[data_test]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -73,7 +73,7 @@ def warehouse(project: Project, builds: ReplayedBuilds) -> Warehouse:
     return Warehouse(project, builds)
 
 
-def test_a_match_of_which_only_the_history_tells_has_players_and_a_result(warehouse: Warehouse) -> None:
+def test_a_match_known_only_from_a_history_has_players_and_a_result(warehouse: Warehouse) -> None:
     warehouse.load_history(faceit_payloads.history(1))
     slots = (
         "SELECT player_slot, player_id, side, is_win, kills FROM fct_player_matches WHERE match_id = 'f1' ORDER BY 1"
@@ -120,7 +120,7 @@ def test_a_match_becomes_its_maps_when_they_are_known(warehouse: Warehouse) -> N
     assert warehouse.rows(maps) == [("f3:1",)]
 
 
-def test_a_match_that_was_cancelled_later_counts_no_more(warehouse: Warehouse) -> None:
+def test_a_match_that_is_cancelled_later_no_longer_counts(warehouse: Warehouse) -> None:
     record = "SELECT matches FROM player_win_rates WHERE player_id = 'p1' AND period = 'all'"
     warehouse.load_history(faceit_payloads.history(4), faceit_payloads.history(5))
     assert warehouse.rows(record) == [(2,)]
@@ -132,7 +132,7 @@ def test_a_match_that_was_cancelled_later_counts_no_more(warehouse: Warehouse) -
     assert warehouse.rows(record) == []
 
 
-def test_what_was_cancelled_or_a_bye_is_no_win_of_a_team(warehouse: Warehouse) -> None:
+def test_a_cancelled_match_or_a_bye_is_no_win_of_a_team(warehouse: Warehouse) -> None:
     form = "SELECT matches, wins FROM team_form WHERE team_id = 'team of p1'"
     warehouse.load_history(faceit_payloads.history(6))
     warehouse.load("match", faceit_payloads.details(6), match_id="f6")
@@ -145,7 +145,7 @@ def test_what_was_cancelled_or_a_bye_is_no_win_of_a_team(warehouse: Warehouse) -
     assert warehouse.rows(form) == []
 
 
-def test_what_was_awarded_counts_for_teams_and_for_no_player(warehouse: Warehouse) -> None:
+def test_an_awarded_match_counts_for_teams_and_not_for_players(warehouse: Warehouse) -> None:
     players = "SELECT matches, wins FROM player_win_rates WHERE player_id = 'p1' AND period = 'all'"
     teams = "SELECT matches, wins FROM team_form WHERE team_id = 'team of p1'"
     results = {"winner": "faction1", "score": {"faction1": 2, "faction2": 0}}
@@ -154,7 +154,7 @@ def test_what_was_awarded_counts_for_teams_and_for_no_player(warehouse: Warehous
     two_maps = faceit_payloads.details(8, best_of=3, results=results, detailed_results=scores)
     warehouse.load("match", two_maps, match_id="f8")
     assert warehouse.rows(players) == warehouse.rows(teams) == [(1, 1)]
-    # A match that never started, of which the other side won by 1:0.
+    # A match that never started and was won 1:0 by the other side.
     lost = {"winner": "faction2", "score": {"faction1": 0, "faction2": 1}}
     warehouse.load_history(faceit_payloads.history(9, started_at=None, results=lost))
     awarded = faceit_payloads.details(9, started_at=None, results=lost)
@@ -170,7 +170,7 @@ def _scores(won: int, lost: int) -> dict[str, Any]:
     return {"faction1": {"score": won}, "faction2": {"score": lost}}
 
 
-def test_a_workshop_map_is_one_with_its_name_once_its_vote_is_read(warehouse: Warehouse) -> None:
+def test_a_workshop_map_gets_its_name_once_its_vote_is_loaded(warehouse: Warehouse) -> None:
     maps = (
         "SELECT map_id, map_name, scenario FROM dim_maps WHERE map_id LIKE '%307%' OR map_id LIKE '%pango%' ORDER BY 1"
     )
@@ -187,7 +187,7 @@ def test_a_workshop_map_is_one_with_its_name_once_its_vote_is_read(warehouse: Wa
     assert warehouse.rows(record) == [(2,)]
 
 
-def test_an_elo_that_is_gone_from_the_profile_is_no_rank(warehouse: Warehouse) -> None:
+def test_an_elo_that_vanished_from_the_profile_is_no_rank(warehouse: Warehouse) -> None:
     rank = "SELECT rank_value, rank_name FROM dim_players WHERE game = 'cs2' AND player_id = 'p1'"
     warehouse.load("player", faceit_payloads.profile("p1", cs2={"faceit_elo": 1800}), player_id="p1")
     assert warehouse.rows(rank) == [(1800, "Level 9")]
@@ -197,7 +197,7 @@ def test_an_elo_that_is_gone_from_the_profile_is_no_rank(warehouse: Warehouse) -
     assert warehouse.rows(rank) == [(1700, "Level 8")]
 
 
-def test_a_level_ends_on_the_day_of_an_elo_without_one(warehouse: Warehouse) -> None:
+def test_a_level_ends_on_the_day_of_an_elo_without_a_level(warehouse: Warehouse) -> None:
     players = (
         "SELECT observed_date - DATE '2026-01-01', rank_value, players FROM rank_distribution "
         "WHERE ladder = 'faceit_level' ORDER BY 1, 2"
@@ -247,7 +247,7 @@ def test_a_profile_that_names_another_account_moves_the_elo_and_the_person(wareh
     assert warehouse.rows(other) == [("dota2", "701", True)]
 
 
-def test_two_players_of_one_account_are_one_person_and_seen_to_be(warehouse: Warehouse) -> None:
+def test_two_players_of_one_account_are_one_conflicting_person(warehouse: Warehouse) -> None:
     steam = str(7 + STEAM_BASE)
     for player in ("p2", "p1"):
         cs2 = {"game_player_id": steam, "faceit_elo": 1000}
@@ -270,10 +270,10 @@ def test_two_players_of_one_account_are_one_person_and_seen_to_be(warehouse: War
     assert warehouse.rows(person) == [("cs2", "p2", "faceit", True, False), ("dota2", "7", "opendota", True, False)]
 
 
-def test_faceits_totals_are_compared_by_the_name_of_the_map_once_all_is_read(warehouse: Warehouse) -> None:
+def test_faceits_totals_are_compared_by_map_name_once_all_lists_are_read(warehouse: Warehouse) -> None:
     comparison = "warn_map_totals_differ_from_faceit"
     office = {"type": "Map", "mode": "5v5", "label": "Office", "stats": {"Matches": "2", "Wins": "2"}}
-    # Of another mode are other totals.
+    # Totals of another mode are not compared.
     wingman = office | {"mode": "Wingman", "stats": {"Matches": "7", "Wins": "7"}}
     totals = {"player_id": "p1", "game_id": "cs2", "lifetime": {}, "segments": [office, wingman]}
     warehouse.load("player_stats", totals, player_id="p1", game="cs2")
@@ -293,7 +293,7 @@ def test_a_match_whose_mode_is_corrected_leaves_the_standard_record(warehouse: W
         "SELECT mode, matches, wins FROM player_mode_win_rates WHERE player_id = 'p1' AND period = 'all' ORDER BY mode"
     )
     published = "SELECT matches, wins FROM player_win_rates WHERE player_id = 'p1' AND period = 'all'"
-    # Two players a side, where no mode is said.
+    # Without a mode, two players on each side mean 2v2.
     assert warehouse.rows(records) == [("2v2", 1, 1), ("5v5", 1, 1)]
     assert warehouse.rows(published) == [(1, 1)]
     warehouse.load_history(faceit_payloads.history(1, game_mode="Wingman"))
@@ -313,7 +313,7 @@ def test_a_draw_counts_until_it_is_corrected_to_a_win(warehouse: Warehouse) -> N
     assert warehouse.rows(record) == warehouse.rows(meeting) == [(2, 1, 1, 0)]
     warehouse.load_history(faceit_payloads.history(2, results={"winner": "faction2"}))
     assert warehouse.rows(record) == warehouse.rows(meeting) == [(2, 1, 0, 1)]
-    # Without a winner and without a score nobody knows.
+    # Without a winner and a score the result is unknown.
     warehouse.load_history(faceit_payloads.history(2, results={"winner": ""}))
     assert warehouse.rows(record) == warehouse.rows(meeting) == [(1, 1, 0, 0)]
 
@@ -323,7 +323,7 @@ def test_a_best_of_two_may_end_level_between_teams(warehouse: Warehouse) -> None
     lost = {"winner": "faction2", "factions": {"faction1": {"score": 9}, "faction2": {"score": 13}}}
     level = {"winner": "", "score": {"faction1": 1, "faction2": 1}}
     championship = {"competition_type": "championship", "competition_id": "c", "competition_name": "Cup"}
-    # Details name no mode; the statistics of a map do.
+    # The details have no mode; the statistics of a map do.
     warehouse.load("match_stats", faceit_payloads.match_statistics(1), match_id="f1")
     details = faceit_payloads.details(1, best_of=2, results=level, detailed_results=[won, lost], **championship)
     warehouse.load("match", details, match_id="f1")
@@ -337,14 +337,14 @@ def test_a_best_of_two_may_end_level_between_teams(warehouse: Warehouse) -> None
     ]
     standings = "SELECT matches, wins, draws, losses, streak, standing FROM league_standings WHERE game = 'cs2'"
     assert warehouse.rows(standings) == [(1, 0, 1, 0, 0, 1)] * 2
-    # The players' maps have a result each.
+    # Each map has its own result for the players.
     maps = "SELECT match_id, is_win, is_draw FROM fct_player_matches WHERE player_id = 'p1' ORDER BY match_id"
     assert warehouse.rows(maps) == [("f1:1", True, False), ("f1:2", False, False)]
     warehouse.load("match", details | {"results": {"winner": "faction2"}}, match_id="f1")
     assert warehouse.rows(f"{standings} ORDER BY standing") == [(1, 1, 0, 0, 1, 1), (1, 0, 0, 1, -1, 2)]
 
 
-def test_a_map_is_won_by_the_side_that_its_statistics_name_in_any_way(warehouse: Warehouse) -> None:
+def test_a_map_is_won_by_the_side_that_its_statistics_name_by_id_name_or_side(warehouse: Warehouse) -> None:
     results = {"winner": "faction1", "score": {"faction1": 3, "faction2": 1}}
     warehouse.load("match", faceit_payloads.details(1, best_of=5, results=results), match_id="f1")
     statistics = faceit_payloads.match_statistics(1, ["faction1", "faction2", "faction1", "faction2", "faction1"])
@@ -362,7 +362,7 @@ def test_a_map_is_won_by_the_side_that_its_statistics_name_in_any_way(warehouse:
     ]
 
 
-def test_a_tracked_player_is_one_of_csgo_where_the_profile_has_it(warehouse: Warehouse) -> None:
+def test_a_tracked_player_is_a_player_of_csgo_if_the_profile_has_the_game(warehouse: Warehouse) -> None:
     warehouse.load("player", faceit_payloads.profile("q1", cs2={}), player_id="q1")
     tracked = "SELECT game, is_tracked FROM dim_players WHERE player_id = 'q1' ORDER BY game"
     assert warehouse.rows(tracked) == [("cs2", True)]
