@@ -12,7 +12,7 @@
 {% macro dota2_player_matches(changes=none) %}
 {%- set only_changed -%}
     {% if changes %}
-    where match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
+    where match_id in (select cast(match_id as bigint) from {{ changes }} where game = {{ game('dota2') }})
     {% endif %}
 {%- endset -%}
 {%- set shared = ['hero_id', 'kills', 'deaths', 'assists', 'leaver_status', 'party_size'] -%}
@@ -140,7 +140,7 @@ played as (
 final as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(played.match_id as text) as match_id,
         played.player_slot,
         cast(played.account_id as text) as player_id,
@@ -187,7 +187,7 @@ final as (
     left join {{ ref('int_dota2_lobby_types') }} as lobby_types
         on cast(played.lobby_type as text) = lobby_types.lobby_type_id
     left join {{ ref('mode_codes') }} as mode_codes
-        on mode_codes.game = 'dota2'
+        on mode_codes.game = {{ game('dota2') }}
             and cast(played.game_mode as text) = mode_codes.code
     left join {{ ref('dota2_medals') }} as medals
         on played.average_rank / 10 = medals.medal

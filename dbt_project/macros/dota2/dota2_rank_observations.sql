@@ -7,7 +7,7 @@
 {% macro dota2_rank_observations(changes=none) %}
 {%- set only_changed -%}
     {% if changes %}
-    where account_id in (select cast(player_id as bigint) from {{ changes }} where game = 'dota2')
+    where account_id in (select cast(player_id as bigint) from {{ changes }} where game = {{ game('dota2') }})
     {% endif %}
 {%- endset -%}
 with profiles as (
@@ -28,7 +28,7 @@ dota2_observations as (
 
     select
         account_id,
-        'dota2_rank_tier' as ladder,
+        {{ ladder('dota2_rank_tier') }} as ladder,
         observed_at,
         rank_tier as rank_value,
         leaderboard_rank
@@ -36,7 +36,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_rank_tier' as ladder,
+        {{ ladder('dota2_rank_tier') }} as ladder,
         observed_at,
         rank_tier as rank_value,
         null as leaderboard_rank
@@ -46,7 +46,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_solo_mmr' as ladder,
+        {{ ladder('dota2_solo_mmr') }} as ladder,
         observed_at,
         solo_mmr as rank_value,
         null as leaderboard_rank
@@ -54,7 +54,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_solo_mmr' as ladder,
+        {{ ladder('dota2_solo_mmr') }} as ladder,
         observed_at,
         solo_mmr as rank_value,
         null as leaderboard_rank
@@ -62,7 +62,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_party_mmr' as ladder,
+        {{ ladder('dota2_party_mmr') }} as ladder,
         observed_at,
         party_mmr as rank_value,
         null as leaderboard_rank
@@ -70,7 +70,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_party_mmr' as ladder,
+        {{ ladder('dota2_party_mmr') }} as ladder,
         observed_at,
         party_mmr as rank_value,
         null as leaderboard_rank
@@ -81,7 +81,7 @@ dota2_observations as (
 unioned as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(account_id as text) as player_id,
         ladder,
         observed_at,
@@ -91,7 +91,7 @@ unioned as (
         cast(null as integer) as skill_level
     from dota2_observations
     -- That a profile shows no medal is an observation too; ratings are of the past, and none is shown today.
-    where (rank_value > 0 or ladder = 'dota2_rank_tier') and observed_at is not null
+    where (rank_value > 0 or ladder = {{ ladder('dota2_rank_tier') }}) and observed_at is not null
 
 )
 

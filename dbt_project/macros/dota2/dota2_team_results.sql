@@ -6,7 +6,7 @@
 {% macro dota2_team_results(changes=none) %}
 {%- set is_changed -%}
     {% if changes -%}
-    match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
+    match_id in (select cast(match_id as bigint) from {{ changes }} where game = {{ game('dota2') }})
     {%- else -%}
     true
     {%- endif %}
@@ -138,7 +138,7 @@ between_teams as (
 unioned as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(match_id as text) as match_id,
         played_at,
         is_radiant_win,

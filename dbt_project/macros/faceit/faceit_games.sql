@@ -1,12 +1,12 @@
 {# Games whose matches FACEIT tells of, under its own names, which are those of the marts: words, to be split. #}
 {% macro faceit_game_names() -%}
-    cs2 csgo
+    {{ games_where('source_name', 'faceit') }}
 {%- endmacro %}
 
 
 {# The same as a list in SQL. #}
 {% macro faceit_games() -%}
-    ('{{ faceit_game_names().split() | join("', '") }}')
+    {{ literals(faceit_game_names()) }}
 {%- endmacro %}
 
 

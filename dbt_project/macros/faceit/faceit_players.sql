@@ -92,7 +92,7 @@ faceit_ranks as (
         row_number() over (partition by game, player_id order by observed_at desc) as row_rank
     from {{ ref('fct_rank_observations') }}
     where game in {{ faceit_games() }}
-        and ladder = 'faceit_elo'
+        and ladder = {{ ladder('faceit_elo') }}
         and {{ only_changed(['game', 'player_id']) }}
 
 ),

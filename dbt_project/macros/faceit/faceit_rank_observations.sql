@@ -9,10 +9,9 @@ with elos as (
 
     select
         elos.game,
-        case
-            when elos.game = 'dota2' then cast(games.steam_account_id as text)
-            else {{ valid_faceit_player_id('elos.player_id') }}
-        end as player_id,
+        {{ by_player_id_kind(
+            'elos.game', 'cast(games.steam_account_id as text)', valid_faceit_player_id('elos.player_id')
+        ) }} as player_id,
         elos.observed_at,
         elos.faceit_elo as rank_value,
         elos.leaderboard_rank,
@@ -29,18 +28,18 @@ with elos as (
             where game in {{ faceit_games() }}
             union all
             select player_id from {{ ref('stg_faceit__player_games') }}
-            where game = 'dota2'
+            where game = {{ game('dota2') }}
                 and game_player_id in (
                     select '[U:1:' || player_id || ']' from {{ changes }}
-                    where game = 'dota2'
+                    where game = {{ game('dota2') }}
                     union all
                     select {{ steam_id64('player_id') }} from {{ changes }}
-                    where game = 'dota2'
+                    where game = {{ game('dota2') }}
                 )
         )
         and
         {%- endif %}
-        (elos.game = 'dota2' or elos.game in {{ faceit_games() }})
+        (elos.game = {{ game('dota2') }} or elos.game in {{ faceit_games() }})
 
 ),
 
@@ -49,7 +48,7 @@ observed as (
     select
         game,
         player_id,
-        'faceit_elo' as ladder,
+        {{ ladder('faceit_elo') }} as ladder,
         observed_at,
         -- 0 means no elo.
         case when rank_value > 0 then rank_value end as rank_value,

@@ -16,7 +16,7 @@
 
 {# People whose players or accounts have changed since `bridge_player_identities` was built. #}
 {% macro people_of_changed_identities() %}
-    select case when game = 'dota2' then 'steam:' else 'faceit:' end || player_id as person_id
+    select {{ by_player_id_kind('game', "'steam:' || player_id", "'faceit:' || player_id") }} as person_id
     from {{ changes_in(ref('dim_players')) }}
     union
     select 'faceit:' || player_id as person_id

@@ -100,9 +100,9 @@
 
 
 {# The same for a staging view, whose ids are numbers: `column` is what the key's column `key` is there. #}
-{% macro only_changed_in(game, column, key) -%}
+{% macro only_changed_in(game_name, column, key) -%}
     {%- if reads_deltas() -%}
-    {{ column }} in (select cast({{ key }} as bigint) from {{ changed_keys() }} where game = '{{ game }}')
+    {{ column }} in (select cast({{ key }} as bigint) from {{ changed_keys() }} where game = {{ game(game_name) }})
     {%- else -%}
     true
     {%- endif -%}

@@ -8,19 +8,20 @@
     column: its name in the staging tables, where that is another.
     tables: the staging tables.
 #}
-{% macro staging_changes(game, source_name, key, tables, column=none) -%}
+{% macro staging_changes(game_name, source_name, key, tables, column=none) -%}
+{%- set scope = "'" ~ source_name ~ "'" if game_name == source_name else game(game_name) -%}
 with changes as (
 
     {% for table in tables -%}
     select
-        '{{ game }}' as game,
+        {{ scope }} as game,
         cast({{ column or key }} as text) as {{ key }},
         'staging_{{ source_name }}.{{ table }}' as staging_table,
         _batch_id as batch_id
     from {{ source(source_name, table) }}
     union all
     select
-        '{{ game }}' as game,
+        {{ scope }} as game,
         cast({{ column or key }} as text) as {{ key }},
         'staging_{{ source_name }}.{{ table }}' as staging_table,
         _feed_batch_id as batch_id

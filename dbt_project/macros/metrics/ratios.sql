@@ -34,11 +34,12 @@
 {# Name of a value on a ladder: medal and stars on the medal ladder, FACEIT's level, or else the rating itself. #}
 {% macro rank_name(ladder, rank_value, level, medal_name, has_stars) -%}
     case
-        when {{ ladder }} in ('faceit_elo', 'faceit_level') then 'Level ' || cast({{ level }} as text)
-        when {{ ladder }} <> 'dota2_rank_tier' then cast({{ rank_value }} as text) || ' MMR'
-        when {{ has_stars }} and {{ rank_value }} % 10 > 0
+        when {{ is_ladder_of(ladder, 'elo') }} or {{ is_ladder_of(ladder, 'level') }}
+            then 'Level ' || cast({{ level }} as text)
+        when {{ is_ladder_of(ladder, 'rating') }} then cast({{ rank_value }} as text) || ' MMR'
+        when {{ is_ladder_of(ladder, 'medal') }} and {{ has_stars }} and {{ rank_value }} % 10 > 0
             then {{ medal_name }} || ' ' || cast({{ rank_value }} % 10 as text)
-        else {{ medal_name }}
+        when {{ is_ladder_of(ladder, 'medal') }} then {{ medal_name }}
     end
 {%- endmacro %}
 
@@ -51,9 +52,10 @@
 #}
 {% macro rank_steps(ladder, rank_value, medals) -%}
     case
-        when {{ ladder }} <> 'dota2_rank_tier' then {{ rank_value }}
-        -- A medal that is shown without stars counts as one with the first.
-        when {{ medals }}.has_stars then {{ medals }}.first_step + least(greatest({{ rank_value }} % 10, 1), 5) - 1
-        else {{ medals }}.first_step
+        when {{ is_ladder_of(ladder, 'rating') }} or {{ is_ladder_of(ladder, 'elo') }} then {{ rank_value }}
+        -- A medal that is shown without stars counts as one with the first star.
+        when {{ is_ladder_of(ladder, 'medal') }} and {{ medals }}.has_stars
+            then {{ medals }}.first_step + least(greatest({{ rank_value }} % 10, 1), 5) - 1
+        when {{ is_ladder_of(ladder, 'medal') }} then {{ medals }}.first_step
     end
 {%- endmacro %}

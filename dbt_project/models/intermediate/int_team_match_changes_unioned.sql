@@ -2,10 +2,10 @@
 with changes as (
 
     select * from {{ ref('stg_opendota__team_match_changes') }}
-    {%- for game in faceit_game_names().split() %}
+    {%- for faceit_game in faceit_game_names().split() %}
     union all
     select
-        '{{ game }}' as game,
+        '{{ faceit_game }}' as game,
         series_id as match_id,
         staging_table,
         batch_id

@@ -14,8 +14,8 @@ with characters as (
 players as (
 
     select * from {{ ref('player_win_rates') }}
-    -- The game that has characters.
-    where period = 'all' and game = 'dota2'
+    -- Only games with characters.
+    where period = 'all' and game in (select known.game from {{ ref('dim_characters') }} as known)
 
 )
 

@@ -3,7 +3,7 @@
 with ours as (
 
     select * from {{ ref('player_character_win_rates') }}
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
 
 ),
 

@@ -40,7 +40,7 @@ theirs as (
     left join {{ ref('int_map_aliases') }} as aliases
         on {{ map_alias('segments.reported_map_id') }} = aliases.alias
     left join {{ ref('maps') }} as maps on aliases.map_id = maps.map_id
-    where segments.game = 'cs2'
+    where segments.game = {{ game('cs2') }}
         and segments.matches is not null
         and 'player_history/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)
         and 'player_match_stats/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)

@@ -8,7 +8,7 @@
                 'fct_player_matches', 'fct_rank_observations', 'fct_faceit_player_maps', 'fct_player_accounts'
             ],
             'key_expressions': {
-                'fct_player_accounts': ['game', "case game when 'dota2' then steam_account_id else player_id end"],
+                'fct_player_accounts': ['game', by_player_id_kind('game', 'steam_account_id', 'player_id')],
             },
             'changes': 'int_player_changes_unioned',
             'change_key': ['game', 'player_id'],
@@ -32,7 +32,7 @@ tracked as (
 
     select player_id
     from ({{ tracked_players() }}) as tracked_by_game
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
 
 ),
 
@@ -56,7 +56,7 @@ played as (
         player_id,
         max(last_seen_at) as last_played_at
     from {{ ref('int_player_totals') }}
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
         and {{ only_changed(['game', 'player_id']) }}
     group by player_id
 
@@ -73,7 +73,7 @@ ranks as (
         row_number() over (partition by observations.player_id order by observations.observed_at desc) as row_rank
     from {{ ref('fct_rank_observations') }} as observations
     left join {{ ref('dota2_medals') }} as medals on observations.rank_value / 10 = medals.medal
-    where observations.ladder = 'dota2_rank_tier'
+    where observations.ladder = {{ ladder('dota2_rank_tier') }}
         and {{ only_changed(['observations.game', 'observations.player_id'], key=['game', 'player_id']) }}
 
 ),
@@ -91,8 +91,8 @@ known as (
     union
     -- Players whom FACEIT alone knows.
     select player_id from {{ ref('fct_rank_observations') }}
-    where game = 'dota2'
-        and ladder = 'faceit_elo'
+    where game = {{ game('dota2') }}
+        and ladder = {{ ladder('faceit_elo') }}
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -100,7 +100,7 @@ known as (
 described as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         known.player_id,
         coalesce(profiles.display_name, sightings.display_name) as display_name,
         coalesce(profiles.professional_name, sightings.professional_name) as professional_name,

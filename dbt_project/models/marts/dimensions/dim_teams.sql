@@ -16,7 +16,7 @@
 with teams as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(team_id as text) as team_id,
         team_name,
         tag,

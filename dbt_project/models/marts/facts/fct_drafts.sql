@@ -15,7 +15,7 @@
 with drafts as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(match_id as text) as match_id,
         picks_bans
     from {{ ref('stg_opendota__matches') }}

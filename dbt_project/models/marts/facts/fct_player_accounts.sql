@@ -23,7 +23,7 @@ games as (
 
     select * from {{ ref('stg_faceit__player_games') }}
     where steam_account_id is not null
-        and (game = 'dota2' or game in {{ faceit_games() }})
+        and (game = {{ game('dota2') }} or game in {{ faceit_games() }})
         and {{ only_changed(['player_id']) }}
 
 ),
@@ -91,19 +91,16 @@ known as (
 
 accounts as (
 
-    {%- for game in faceit_game_names().split() %}
+    {%- for faceit_game in faceit_game_names().split() %}
+    {%- set other_games = faceit_game_names().split() | reject('eq', faceit_game) | list %}
+    {%- set by_steam_id_64 = (['profiles', 'own'] + other_games + ['match_accounts'])
+        | join('.steam_account_id, ') ~ '.steam_account_id' %}
     select
-        '{{ game }}' as game,
+        '{{ faceit_game }}' as game,
         known.player_id,
-        coalesce(
-            profiles.steam_account_id, own.steam_account_id, other.steam_account_id, match_accounts.steam_account_id,
-            dota2.steam_account_id
-        ) as steam_account_id,
+        coalesce({{ by_steam_id_64 }}, dota2.steam_account_id) as steam_account_id,
         case
-            when coalesce(
-                    profiles.steam_account_id, own.steam_account_id, other.steam_account_id, match_accounts.steam_account_id
-                ) is null
-                then 'steam_account_in_game'
+            when coalesce({{ by_steam_id_64 }}) is null then 'steam_account_in_game'
             else 'steam_id_64'
         end as matched_by,
         known.is_contradicted
@@ -111,15 +108,17 @@ accounts as (
     left join profiles on known.player_id = profiles.player_id
     left join games as own
         on known.player_id = own.player_id
-            and own.game = '{{ game }}'
+            and own.game = '{{ faceit_game }}'
     -- Whoever plays one of the two under an account plays the other under it, as far as is known.
-    left join games as other
-        on known.player_id = other.player_id
-            and other.game not in ('{{ game }}', 'dota2')
+    {%- for other_game in other_games %}
+    left join games as {{ other_game }}
+        on known.player_id = {{ other_game }}.player_id
+            and {{ other_game }}.game = '{{ other_game }}'
+    {%- endfor %}
     left join match_accounts on known.player_id = match_accounts.player_id
     left join games as dota2
         on known.player_id = dota2.player_id
-            and dota2.game = 'dota2'
+            and dota2.game = {{ game('dota2') }}
     union all
     {%- endfor %}
     select
@@ -130,7 +129,7 @@ accounts as (
         known.is_contradicted
     from games
     inner join known on games.player_id = known.player_id
-    where games.game = 'dota2'
+    where games.game = {{ game('dota2') }}
 
 )
 

@@ -49,12 +49,13 @@ described as (
         medals.has_stars,
         -- The leaderboard is the highest medal's; what is shown beside another is a place of another time.
         case
-            when reported.rank_value is not null and (reported.ladder <> 'dota2_rank_tier' or not medals.has_stars)
+            when reported.rank_value is not null
+                and (not {{ is_ladder_of('reported.ladder', 'medal') }} or not medals.has_stars)
                 then reported.leaderboard_rank
         end as medal_leaderboard_rank
     from reported
     left join {{ ref('dota2_medals') }} as medals
-        on reported.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('reported.ladder', 'medal') }}
             and reported.rank_value / 10 = medals.medal
 
 ),
@@ -72,7 +73,10 @@ observations as (
         medal_leaderboard_rank as leaderboard_rank,
         case when medal_leaderboard_rank is not null then leaderboard_region end as leaderboard_region,
         -- The bounds of levels are known for cs2; in another game the level is what FACEIT showed.
-        case game when 'cs2' then {{ faceit_level('rank_value') }} else skill_level end as level,
+        case
+            when {{ is_game_with('game', 'level_from', 'elo') }} then {{ faceit_level('rank_value') }}
+            else skill_level
+        end as level,
         -- A profile and a rating of one moment are one observation; the one with a place on the leaderboard tells more.
         row_number() over (
             partition by game, player_id, ladder, observed_at

@@ -27,7 +27,7 @@ named_accounts as (
         steam_account_id,
         count(*) > 1 or max(case when is_contradicted then 1 else 0 end) = 1 as is_contradicted
     from accounts
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
     group by steam_account_id
 
 ),
@@ -35,7 +35,7 @@ named_accounts as (
 dota2_players as (
 
     select player_id from {{ ref('dim_players') }}
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
         and {{ only_changed_people('player_id', 'steam') }}
 
 ),
@@ -44,7 +44,7 @@ dota2_identities as (
 
     select
         'steam:' || coalesce(players.player_id, named.steam_account_id) as person_id,
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         coalesce(players.player_id, named.steam_account_id) as player_id,
         case when named.steam_account_id is null then 'opendota' else 'faceit' end as source,
         'steam_account' as identity_kind,

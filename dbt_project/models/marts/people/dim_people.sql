@@ -20,7 +20,7 @@ with identities as (
         players.country_code,
         players.steam_id64,
         coalesce(players.is_tracked, false) as is_tracked,
-        case identities.game when 'cs2' then 1 when 'dota2' then 2 else 3 end as name_priority
+        {{ name_priority('identities.game') }} as name_priority
     from {{ ref('bridge_player_identities') }} as identities
     left join {{ ref('dim_players') }} as players
         on identities.game = players.game

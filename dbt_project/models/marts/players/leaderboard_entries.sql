@@ -70,8 +70,9 @@ boards as (
         -- The place on the leaderboard orders those of one rank: first place is just short of the next rank. An elo
         -- needs no such help, and places of different regions are not of one order.
         case
-            when games.rank_ladder <> 'dota2_rank_tier' or players.leaderboard_rank is null then players.rank_value
-            else players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0
+            when {{ is_ladder_of('games.rank_ladder', 'medal') }} and players.leaderboard_rank is not null
+                then players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0
+            else players.rank_value
         end as score,
         coalesce(records.matches, 0) as matches,
         coalesce(records.wins, 0) as wins,

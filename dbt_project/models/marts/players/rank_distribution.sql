@@ -29,7 +29,7 @@ ranks as (
         ) }} as rank_name
     from movements
     left join {{ ref('dota2_medals') }} as medals
-        on movements.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('movements.ladder', 'medal') }}
             and movements.rank_value / 10 = medals.medal
     where movements.observations > 0 and movements.rank_value > 0
 

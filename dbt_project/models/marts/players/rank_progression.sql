@@ -27,8 +27,8 @@ ranked as (
         *,
         -- FACEIT's profiles show the elo alone; it is rankings, read more seldom, that show the place.
         {%- for column in ['leaderboard_rank', 'leaderboard_region'] %}
-        case ladder
-            when 'faceit_elo'
+        case
+            when {{ is_ladder_of('ladder', 'elo') }}
                 then first_value({{ column }}) over (
                         partition by game, player_id, ladder, observed_date
                         order by case when leaderboard_rank is null then 1 else 0 end, observed_at desc
@@ -114,10 +114,10 @@ measured as (
     from held
     cross join {{ ref('int_as_of_date') }} as as_of
     left join {{ ref('dota2_medals') }} as medals
-        on held.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('held.ladder', 'medal') }}
             and held.rank_value / 10 = medals.medal
     left join {{ ref('dota2_medals') }} as medals_before
-        on held.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('held.ladder', 'medal') }}
             and held.rank_value_before / 10 = medals_before.medal
 
 )

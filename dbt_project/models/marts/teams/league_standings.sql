@@ -46,7 +46,7 @@ results as (
 leagues as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(league_id as text) as league_id,
         league_name
     from {{ ref('stg_opendota__leagues') }}

@@ -2,11 +2,11 @@
 {%- set tables = ['players', 'player_games', 'rankings', 'history_players', 'match_rosters', 'match_round_players'] %}
 with changes as (
 
-    {%- for game in faceit_game_names().split() %}
+    {%- for faceit_game in faceit_game_names().split() %}
     select *
     from (
-        {{ staging_changes(game, 'faceit', key='player_id', tables=tables) }}
-    ) as changes_{{ game }}
+        {{ staging_changes(faceit_game, 'faceit', key='player_id', tables=tables) }}
+    ) as changes_{{ faceit_game }}
     {{ "union all" if not loop.last }}
     {%- endfor %}
 
