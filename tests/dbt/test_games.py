@@ -60,5 +60,5 @@ def test_an_unknown_ladder_has_neither_names_nor_steps(project: Project) -> None
 
 @pytest.mark.parametrize("call", ["game('chess')", "ladder('chess_rating')"])
 def test_the_name_of_an_unknown_game_or_ladder_is_a_compilation_error(project: Project, call: str) -> None:
-    with pytest.raises(AssertionError, match="unknown (game|ladder) chess.*: add it to macros/games.sql"):
+    with pytest.raises(AssertionError, match=r"unknown (game|ladder) chess.*: add it to macros/games\.sql"):
         project.compiled(f"select {{{{ {call} }}}}")

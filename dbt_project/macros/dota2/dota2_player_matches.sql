@@ -1,13 +1,13 @@
 {#
-    Player slots of Dota 2 matches, from what OpenDota tells in two places: a tracked player's history and the details
-    of a match.
+    Player slots of Dota 2 matches, from two endpoints of OpenDota: the history of a tracked player and the details of a
+    match.
 
-    Both may know a slot: they are one row. Where both know a value, the history's stands: it is read again and again,
-    details are read once. (When something was observed decides nothing here: seeing the same again moves that moment,
-    and an incremental build would not notice.)
+    A slot in both is one row. If both have a value, that of the history wins, because histories are read repeatedly and
+    details once. (The observation time must not decide: a repeated response with the same content moves it, which an
+    incremental build does not see.)
 
-    changes: relation of changed matches (game, match_id) that narrows the tables where they are read, so that an
-        index finds the rows; none for all matches.
+    changes: relation of changed matches (game, match_id) to which the staging views are filtered by index; none for all
+        matches.
 #}
 {% macro dota2_player_matches(changes=none) %}
 {%- set only_changed -%}
@@ -46,7 +46,7 @@ matches as (
 
 ),
 
--- What is the same for all players of a match is told once for all of them, or two sides could win. A history with a
+-- Facts of the match are taken from one history for all of its players; otherwise both sides could win. A history with a
 -- result was read later than one without.
 match_facts as (
 
@@ -88,7 +88,7 @@ described as (
     select
         slots.match_id,
         slots.player_slot,
-        -- A player has one slot in a match; a stale second one is somebody unknown.
+        -- A player has one slot in a match; a stale second slot gets an unknown player.
         case
             when row_number() over (
                 partition by slots.match_id, slots.account_id
@@ -118,8 +118,8 @@ played as (
 
     select
         *,
-        -- A match of no length, or a row of zeros of a player who left or never had a hero, has no statistics. Gold,
-        -- experience and level come to who does nothing.
+        -- A match without length has no statistics, and neither has a row of zeros of a player who left or never had a
+        -- hero. Gold, experience and level also grow for an idle player, so they are not compared.
         coalesce(
             duration_s = 0
             or (
@@ -148,7 +148,7 @@ final as (
         {{ utc_date('played.played_at') }} as played_date,
         played.duration_s,
         played.is_radiant = played.is_radiant_win as is_win,
-        -- A match has a winner, or its result is not known.
+        -- A match has a winner or an unknown result.
         false as is_draw,
         case when played.is_radiant then 'radiant' else 'dire' end as side,
         cast(coalesce(played.hero_id, 0) as text) as character_id,
@@ -159,7 +159,7 @@ final as (
         ) as patch_id,
         played.game_mode,
         played.lobby_type,
-        -- What is balanced in both is what OpenDota counts.
+        -- OpenDota counts matches with a balanced game mode and a balanced lobby type.
         case
             when not coalesce(lobby_types.is_balanced, false) then 'other'
             when game_modes.is_balanced then 'standard'

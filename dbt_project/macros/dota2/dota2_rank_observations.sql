@@ -1,8 +1,8 @@
 {#
-    Ranks of Dota 2 players as seen on profiles and in rating histories, null where no medal was shown; two observations
-    of one time may come side by side.
+    Ranks of Dota 2 players on profiles and in rating histories; null if the source showed no medal. Two observations may
+    have the same time.
 
-    changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
+    changes: relation of changed players (game, player_id) to which the staging views are filtered; none for all.
 #}
 {% macro dota2_rank_observations(changes=none) %}
 {%- set only_changed -%}
@@ -41,7 +41,7 @@ dota2_observations as (
         rank_tier as rank_value,
         null as leaderboard_rank
     from ratings
-    -- Ratings of the years before medals show none.
+    -- Rating histories from before medals have MMR only.
     where rank_tier is not null or (solo_mmr is null and party_mmr is null)
     union all
     select
@@ -90,7 +90,7 @@ unioned as (
         cast(null as text) as leaderboard_region,
         cast(null as integer) as skill_level
     from dota2_observations
-    -- That a profile shows no medal is an observation too; ratings are of the past, and none is shown today.
+    -- A profile without a medal is an observation too. MMR is no longer shown, so a missing MMR is none.
     where (rank_value > 0 or ladder = {{ ladder('dota2_rank_tier') }}) and observed_at is not null
 
 )

@@ -1,7 +1,7 @@
 {#
-    Matches between Dota 2 teams, whoever told of them.
+    Matches between Dota 2 teams, one row per match, from the best of four endpoints.
 
-    changes: relation of changed matches (game, match_id) that narrows the tables where they are read; none for all.
+    changes: relation of changed matches (game, match_id) to which the staging views are filtered; none for all.
 #}
 {% macro dota2_team_results(changes=none) %}
 {%- set is_changed -%}
@@ -115,8 +115,8 @@ between_teams as (
         max(dire_team_name) over (partition by match_id, dire_team_id) as dire_name,
         row_number() over (
             partition by match_id
-            -- What tells most comes first. Where the histories of both teams differ, one read before a correction, it
-            -- does not matter which is taken, but it has to be the same one whenever and from whatever it is computed.
+            -- The most complete observation comes first. The histories of both teams may differ, if one was read before
+            -- a correction: either may win, but the choice must be deterministic.
             order by
                 case when is_radiant_win is null then 1 else 0 end,
                 case when radiant_team_id is null or dire_team_id is null then 1 else 0 end,

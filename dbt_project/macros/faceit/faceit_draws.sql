@@ -1,19 +1,19 @@
 {#
-    Rounds that a side has won at the least where a map ended level. Less is a count of maps, or what some results show
-    in place of rounds.
+    The least rounds that each side has won in a drawn map. A smaller score counts maps, or is the 1:0 that some results
+    show instead of rounds.
 #}
 {% macro faceit_min_draw_rounds() -%}
     6
 {%- endmacro %}
 
 
-{# The winner that statistics name, by id or otherwise; null where they name none, or call it a draw. #}
+{# The winner in statistics, an id or a name; null for an empty text and for a draw. #}
 {% macro reported_winner(text) -%}
     case when lower(trim({{ text }})) not in ('', 'draw', 'none', 'tie') then trim({{ text }}) end
 {%- endmacro %}
 
 
-{# Whether a score in a text, `15 / 15`, is of a map that was played and ended level; never null. #}
+{# Whether a score as text (`15 / 15`) is that of a played map that ended in a draw; never null. #}
 {% macro is_tied_score(score) -%}
     coalesce(
         trim({{ text_part(score, '/', 1) }}) = trim({{ text_part(score, '/', 2) }})
@@ -24,8 +24,8 @@
 
 
 {#
-    Whether a match of FACEIT without a winner ended level, as its own result says: 1:1 in a best of two, equal rounds
-    in a best of one. A best of three has a winner, or its result is not known. Never null.
+    Whether the result of a FACEIT match is a draw: no winner and 1:1 in a best of two, or equal rounds in a best of one.
+    A best of three has a winner or an unknown result. Never null.
 #}
 {% macro is_tied_series(winner, score, other_score, best_of) -%}
     coalesce(
@@ -40,7 +40,7 @@
 {%- endmacro %}
 
 
-{# Whether all maps of a best of two, by `series_id`, are known and as many were won on either side; never null. #}
+{# Whether all maps of a best of two (`series_id`) are known and each side won equally many; never null. #}
 {% macro is_tied_by_maps() -%}
     coalesce(
         max_maps % 2 = 0
@@ -54,7 +54,7 @@
 {%- endmacro %}
 
 
-{# Whether a map's entry in a match's `detailed_results` names no winner beside equal rounds; never null. #}
+{# Whether an entry of `detailed_results` is a drawn map: no winner and equal rounds; never null. #}
 {% macro is_tied_result(map_result) -%}
     coalesce(
         coalesce({{ json_text(map_result, 'winner') }}, '') not in ('faction1', 'faction2')

@@ -1,10 +1,10 @@
 {#
-    CTE of the ids of maps (`map_ids`): a map has one id, by its name, whatever way it was spelt. A name that the seeds
-    know is that map's; what they do not know (a workshop id, an opaque id) is looked up among those that the match's
-    own vote was about, which have a class (`de_pango`) or else a name. An id without a name stays as it is.
+    CTE `map_ids`: the id of each map, one per map regardless of spelling. Spellings in the seeds map to the seed's id.
+    Others (a workshop id, an opaque id) are looked up among the entities of the match's own vote, which have a class
+    (`de_pango`) or a name. An id without a name stays as it is.
 
-    Only what is known of the match itself and the seeds decide: a vote of another match would make rows change whose
-    own match did not.
+    Only the match itself and the seeds are used: the vote of another match would change rows of a match that did not
+    change.
 #}
 {% macro faceit_map_ids() %}
 reported_maps as (
@@ -50,7 +50,9 @@ map_ids as (
     select
         reported_maps.series_id,
         reported_maps.map_number,
-        coalesce(reported_maps.map_id, aliases.map_id, voted_maps.reported_map_id, reported_maps.reported_map_id) as map_id
+        coalesce(
+            reported_maps.map_id, aliases.map_id, voted_maps.reported_map_id, reported_maps.reported_map_id
+        ) as map_id
     from reported_maps
     left join voted_maps
         on reported_maps.series_id = voted_maps.series_id
@@ -61,7 +63,7 @@ map_ids as (
 {%- endmacro %}
 
 
-{# How `int_map_aliases` spells a map: without blanks. #}
+{# The spelling of a map in `int_map_aliases`: without blanks. #}
 {% macro map_alias(map_name) -%}
     replace({{ map_name }}, ' ', '')
 {%- endmacro %}

@@ -1,15 +1,16 @@
 {#
-    CTEs that tell of the maps of a match (`maps`) and of the rounds that each side won (`scores`).
+    CTEs `maps` (the maps of a match) and `scores` (the rounds that each side won on a map).
 
-    A match of several maps is as many matches in the marts: `<match>:<map>`. Maps are known from statistics or from
-    the results of the details; a match of which none is known counts as one map.
+    A match of several maps becomes one match per map in the marts: `<match>:<map>`. Maps are known from statistics or
+    from the results in the details; a match without known maps is one map.
 
-    Awarded and forfeited maps are results of a match without play (`is_played`): those of several whose result is
-    1:0, which are no rounds, and of which there are no statistics, or ones that say so; and a finished match that never
-    started, of which neither statistics nor rounds are known. A single map that did start was played: there 1:0 means won, not rounds.
+    Awarded and forfeited maps have a result and were not played (`is_played` is false). These are: a map of several with
+    the result 1:0, which is not a number of rounds, and without statistics; a map whose statistics say that it was not
+    played; and a finished match that never started and has neither statistics nor rounds. A single map that started was
+    played; its result 1:0 means won.
 #}
 {% macro faceit_maps() %}
-{#- No match has more maps. -#}
+{#- Greater round numbers are ignored as invalid. -#}
 {%- set max_maps = 9 -%}
 reported_rounds as (
 
@@ -103,7 +104,7 @@ known_maps as (
 
 ),
 
--- Maps of which the statistics of both sides tell as many rounds won.
+-- Maps whose statistics have equal rounds for both sides.
 tied_rounds as (
 
     select
@@ -157,7 +158,7 @@ numbered_maps as (
 
 ),
 
--- Statistics name the winner of a map by the side, its id or its name, in any case, where that is one side's alone.
+-- Statistics name the winner of a map by side, team id or team name, in any case. Ambiguous names are left out.
 winner_names as (
 
     select
@@ -216,7 +217,7 @@ decided_maps as (
         numbered_maps.is_in_history,
         numbered_maps.playing_players,
         map_rounds.match_id is not null as has_rounds,
-        -- What was voted for stands in for what was played.
+        -- The vote is the last resort for the map that was played.
         coalesce(
             map_rounds.map_id,
             listed_maps.map_id,
@@ -237,14 +238,14 @@ decided_maps as (
                     or coalesce(greatest(numbered_maps.faction1_score, numbered_maps.faction2_score) > 5, false)
             else true
         end as is_played,
-        -- The result of a match is that of its map where it has one.
+        -- The result of a match with a single map is the result of that map.
         coalesce(
             case when numbered_maps.is_single or not numbered_maps.is_known then numbered_maps.series_winner end,
             winners.side,
             listed_winners.side,
             case when decided_results.winner in ('faction1', 'faction2') then decided_results.winner end
         ) as winner,
-        -- A map whose winner is named has one, also where it is not known who that is.
+        -- A map with a named winner is no draw, even if the name matches no side.
         coalesce(map_rounds.winner_team_id, listed_maps.winner_team_id) is null
         and (
             coalesce(map_rounds.is_tied, false)
@@ -287,7 +288,7 @@ maps as (
             is_tied_map
             or ((is_single or not is_known) and is_tied_series)
         ) as is_draw,
-        -- Without a result of its own a match ends as its maps do.
+        -- A match without its own result is a draw if its maps are.
         coalesce(series_winner, case when is_single then winner end) is null
         and (
             is_tied_series
@@ -320,10 +321,10 @@ scores as (
 
 
 {#
-    What a side won of a match, as the match's result says: maps, or rounds where it was a single map, of which some
-    results say 1 and 0 instead. A match is won with five maps at most, a map with more rounds than that.
+    The score of a side in the match's result: maps, or rounds for a single map (some results show 1 and 0 instead). A
+    match is won with five maps at most, a map with more rounds than that.
 
-    is_rounds: whether rounds are requested.
+    is_rounds: whether the caller needs rounds; otherwise maps.
 #}
 {% macro faceit_result(side, is_rounds) -%}
     case
@@ -333,13 +334,13 @@ scores as (
 {%- endmacro %}
 
 
-{# The score of a side in an entry of a match's `detailed_results`: rounds, or 1 and 0 for won and lost. #}
+{# The score of a side in an entry of `detailed_results`: rounds, or 1 and 0 for won and lost. #}
 {% macro faceit_side_score(map_result, side_name) -%}
     {{ json_integer(json_value(json_value(map_result, 'factions'), side_name), 'score') }}
 {%- endmacro %}
 
 
-{# The rounds that a side won, of the map's result; null where this has none. #}
+{# The rounds that a side won according to the map's result; null if it has none. #}
 {% macro faceit_map_rounds(side) -%}
     case {{ side }} when 'faction1' then maps.faction1_rounds when 'faction2' then maps.faction2_rounds end
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{# CTEs that describe the players of FACEIT's games as rows of `dim_players`, ending in `faceit_described`. #}
+{# CTEs that end in `faceit_described`: the players of FACEIT's games with the columns of `dim_players`. #}
 {% macro faceit_players() %}
 {%- set name_in_match = 'coalesce(map_players.display_name, history_players.display_name, rosters.display_name)' %}
 faceit_profiles as (
@@ -45,7 +45,7 @@ faceit_played as (
 
 ),
 
--- Those without a profile are known by their matches; of others all that they ever played would be read for nothing.
+-- Only players without a profile are named by their matches: all matches of the others need not be read.
 faceit_unnamed as (
 
     select
@@ -142,15 +142,15 @@ faceit_described as (
         tracked.player_id is not null as is_tracked,
         ranks.rank_value,
         ranks.rank_name,
-        -- `Level 9` is the bracket `level_9`. The level in a match counts where no elo was ever seen; it does not
-        -- outlive one that is gone.
+        -- `Level 9` is the bracket `level_9`. The level of a match is used only if no elo was ever observed, not if the
+        -- elo has vanished.
         coalesce(
             lower(replace(ranks.rank_name, ' ', '_')),
             case when ranks.player_id is null then 'level_' || cast(sightings.skill_level as text) end,
             'unknown'
         ) as rank_bracket,
-        -- Not of the newest observation, which is a profile's nearly always and has no place; but an elo that is gone
-        -- since the ranking was read has none.
+        -- From the ranking, because the newest observation is nearly always a profile, which has no leaderboard rank. A
+        -- player whose elo has vanished since has none.
         {%- for column, name in [('leaderboard_rank', 'leaderboard_rank'), ('region', 'leaderboard_region')] %}
         case
             when ranks.player_id is null or ranks.rank_value is not null then rankings.{{ column }}

@@ -1,8 +1,8 @@
 {#
-    FACEIT's elos as profiles and rankings showed them, null where a profile showed none. For Dota 2 the player is the Steam account that the profile
-    names there, under which OpenDota knows the same player.
+    FACEIT's elos on profiles and in rankings; null if a profile showed none. For Dota 2 the player id is the Steam account
+    of the profile's game, which is also OpenDota's player id.
 
-    changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
+    changes: relation of changed players (game, player_id) to which the staging views are filtered; none for all.
 #}
 {% macro faceit_rank_observations(changes=none) %}
 with elos as (

@@ -1,11 +1,10 @@
 {#
-    CTEs that tell what is the same for all maps of a match (`series`), and which team stood on which side (`sides`,
-    `team_sides`), from histories and details.
+    CTEs `series` (facts that all maps of a match share), `sides` and `team_sides` (which team played on which side), from
+    histories and details.
 
-    A match is one that a history or its details tell of: statistics alone say neither when it began nor who played on
-    which side. Where both know a value, the history's stands: it is read again and again, details are read once. (When
-    something was observed decides nothing here: seeing the same again moves that moment, and an incremental build
-    would not notice.)
+    A match needs a history or details: statistics alone have neither start nor sides. If both have a value, that of the
+    history wins, because histories are read repeatedly and details once. (The observation time must not decide: a repeated
+    response with the same content moves it, which an incremental build does not see.)
 #}
 {% macro faceit_series() %}
 {%- set of_match = [
@@ -82,7 +81,7 @@ known_sides as (
 
 ),
 
--- A team does not play itself: an id that is on both sides identifies neither.
+-- A team does not play itself: an id on both sides identifies neither.
 team_sides as (
 
     select
@@ -110,7 +109,7 @@ numbered_sides as (
 
 ),
 
--- Statistics say as well whether a team is premade.
+-- Statistics also say whether a team is premade.
 premade_teams as (
 
     select distinct
@@ -162,7 +161,7 @@ series as (
         details.map_entities,
         details.match_id is not null as has_details,
         history.match_id is not null as is_in_history,
-        -- What has an end and no start was awarded; without either its times are not known.
+        -- A match with an end and no start was awarded; without both its times are unknown.
         coalesce(history.started_at, details.started_at) is not null
         or coalesce(history.finished_at, details.finished_at) is null as is_started,
         history.playing_players,
@@ -181,10 +180,10 @@ series as (
 
 
 {#
-    A condition that narrows a staging view of FACEIT's to the matches that a model recomputes, which are the last
-    column of its key of changes.
+    A condition that filters a staging view of FACEIT to the matches that the model recomputes. The match is the last
+    column of the model's `change_key`.
 
-    column: the match, in the view.
+    column: the column of the view with the match.
 #}
 {% macro only_changed_series(column) -%}
     {%- if reads_deltas() -%}

@@ -1,10 +1,9 @@
 {#
-    CTEs that tell who played a map, on which side and in which slot (`slots`).
+    CTE `slots`: the players of each map with side and slot number.
 
-    Whoever has statistics of a map played it; where those of the whole match are not known, so did whom the history
-    says were playing, and without a history whom the details name: first whom they say played, then the roster, in
-    which FACEIT leaves who was substituted out. Slots are numbered by player id: from 0 on the first side, from 5 on
-    the second.
+    Players come from the first source that is available: the statistics of the map, the playing players of the history,
+    players who are said to have played in the details, the roster of the details (which keeps players who were
+    substituted out). Slots are numbered by player id, from 0 on `faction1` and from 5 on `faction2`.
 #}
 {% macro faceit_slots() %}
 map_players as (
@@ -15,7 +14,7 @@ map_players as (
         on players.match_id = reported_rounds.match_id
             and players.match_round = reported_rounds.match_round
     where {{ only_changed_series('players.match_id') }}
-        -- Statistics of a map that was not played are nobody's.
+        -- Statistics of a map that was not played are ignored.
         and coalesce(reported_rounds.is_played, true)
 
 ),
@@ -112,7 +111,7 @@ players_with_side as (
 
 ),
 
--- A side has five places; a substitute too many is left out.
+-- A side has five slots; further players are left out.
 ranked as (
 
     select
@@ -132,7 +131,7 @@ slots as (
         skill_level,
         side,
         case side when 'faction1' then 'faction2' else 'faction1' end as other_side,
-        -- Nobody stands on the side of a bye.
+        -- The side of a bye has no players.
         min(side) over (partition by series_id, map_number)
         <> max(side) over (partition by series_id, map_number) as has_opponents,
         cast(
