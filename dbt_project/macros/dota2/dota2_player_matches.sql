@@ -46,8 +46,8 @@ matches as (
 
 ),
 
--- Facts of the match are taken from one history for all of its players; otherwise both sides could win. A history with a
--- result was read later than one without.
+-- Facts of the match are taken from one history for all of its players; otherwise both sides could win. A history with
+-- a result was read later than one without.
 match_facts as (
 
     select

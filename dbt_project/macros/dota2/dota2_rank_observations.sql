@@ -1,6 +1,6 @@
 {#
-    Ranks of Dota 2 players on profiles and in rating histories; null if the source showed no medal. Two observations may
-    have the same time.
+    Ranks of Dota 2 players on profiles and in rating histories; null if the source showed no medal. Two observations
+    may have the same time.
 
     changes: relation of changed players (game, player_id) to which the staging views are filtered; none for all.
 #}

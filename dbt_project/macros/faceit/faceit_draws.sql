@@ -24,8 +24,8 @@
 
 
 {#
-    Whether the result of a FACEIT match is a draw: no winner and 1:1 in a best of two, or equal rounds in a best of one.
-    A best of three has a winner or an unknown result. Never null.
+    Whether the result of a FACEIT match is a draw: no winner and 1:1 in a best of two, or equal rounds in a best of
+    one. A best of three has a winner or an unknown result. Never null.
 #}
 {% macro is_tied_series(winner, score, other_score, best_of) -%}
     coalesce(

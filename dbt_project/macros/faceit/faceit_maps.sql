@@ -4,10 +4,10 @@
     A match of several maps becomes one match per map in the marts: `<match>:<map>`. Maps are known from statistics or
     from the results in the details; a match without known maps is one map.
 
-    Awarded and forfeited maps have a result and were not played (`is_played` is false). These are: a map of several with
-    the result 1:0, which is not a number of rounds, and without statistics; a map whose statistics say that it was not
-    played; and a finished match that never started and has neither statistics nor rounds. A single map that started was
-    played; its result 1:0 means won.
+    Awarded and forfeited maps have a result and were not played (`is_played` is false). These are: a map of several
+    with the result 1:0, which is not a number of rounds, and without statistics; a map whose statistics say that it was
+    not played; and a finished match that never started and has neither statistics nor rounds. A single map that started
+    was played; its result 1:0 means won.
 #}
 {% macro faceit_maps() %}
 {#- Greater round numbers are ignored as invalid. -#}

@@ -1,7 +1,7 @@
 {#
     CTE `series_modes`: the mode of each match. It follows from FACEIT's text if the text contains a code of the seed
-    `mode_codes`; without a text, from the number of players of a side. A text without a code and a number of players that
-    belongs to no mode are of the mode `other`.
+    `mode_codes`; without a text, from the number of players of a side. A text without a code and a number of players
+    that belongs to no mode are of the mode `other`.
 #}
 {% macro faceit_modes() %}
 mode_texts as (

@@ -1,6 +1,6 @@
 {#
-    FACEIT's elos on profiles and in rankings; null if a profile showed none. For Dota 2 the player id is the Steam account
-    of the profile's game, which is also OpenDota's player id.
+    FACEIT's elos on profiles and in rankings; null if a profile showed none. For Dota 2 the player id is the Steam
+    account of the profile's game, which is also OpenDota's player id.
 
     changes: relation of changed players (game, player_id) to which the staging views are filtered; none for all.
 #}

@@ -1,10 +1,10 @@
 {#
-    CTEs `series` (facts that all maps of a match share), `sides` and `team_sides` (which team played on which side), from
-    histories and details.
+    CTEs `series` (facts that all maps of a match share), `sides` and `team_sides` (which team played on which side),
+    from histories and details.
 
     A match needs a history or details: statistics alone have neither start nor sides. If both have a value, that of the
-    history wins, because histories are read repeatedly and details once. (The observation time must not decide: a repeated
-    response with the same content moves it, which an incremental build does not see.)
+    history wins, because histories are read repeatedly and details once. (The observation time must not decide: a
+    repeated response with the same content moves it, which an incremental build does not see.)
 #}
 {% macro faceit_series() %}
 {%- set of_match = [

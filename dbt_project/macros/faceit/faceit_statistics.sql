@@ -47,7 +47,8 @@
 
 ),
 {% endfor %}
--- The player's own list wins, because it is read repeatedly; the match's statistics are read once and have more columns.
+-- The player's own list wins, because it is read repeatedly; the match's statistics are read once and have more
+-- columns.
 player_statistics as (
 
     select

@@ -1,6 +1,6 @@
 {#
-    Premade factions in matches of FACEIT's games, played or awarded: one row per match and faction. For teams a match of
-    several maps is one match with a score in maps; the score of a single map is in rounds.
+    Premade factions in matches of FACEIT's games, played or awarded: one row per match and faction. For teams a match
+    of several maps is one match with a score in maps; the score of a single map is in rounds.
 #}
 {% macro faceit_team_results() %}
 with {{ faceit_series() }},

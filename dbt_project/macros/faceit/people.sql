@@ -1,5 +1,6 @@
 {#
-    A condition that filters ids to those of changed people, for an index look-up; true if the whole model is recomputed.
+    A condition that filters ids to those of changed people, for an index look-up; true if the whole model is
+    recomputed.
 
     column: the column with the Steam account or FACEIT player.
     kind: `steam` or `faceit`, the prefix of `person_id` for such ids.

@@ -1,6 +1,7 @@
 {#
-    The incremental strategy `difference`: computed whole each time, for what is small or hangs on everything (a board,
-    a percentile, a dimension); only rows that differ are written, so that a build with nothing new writes nothing.
+    The incremental strategy `difference`: recomputes the whole model and writes only the rows that differ, so that a
+    build without changes writes nothing. For models that are small or depend on all rows (a board, a percentile, a
+    dimension).
 #}
 {% macro get_incremental_difference_sql(arg_dict) %}
     {{ apply_difference(
@@ -11,9 +12,9 @@
 
 
 {#
-    Bring a table to what was computed, writing only what differs.
+    Statements that make a table equal to the computed rows, writing only differences.
 
-    among: columns of the changed keys, where only their rows were computed; none for all rows.
+    among: key columns, if only the rows of changed keys were computed; none for all rows.
 #}
 {% macro apply_difference(target_relation, computed, key, columns, among=none) %}
     {%- set has_feed = config.get('meta', {}).get('has_feed') and has_feeds() -%}
@@ -32,7 +33,7 @@
     {%- endset -%}
     analyze {{ computed }};
     {% if has_feed -%}
-    {#- The feed holds a row as it was and as it is. -#}
+    {#- A feed needs the old and the new image of a changed row, so the row is deleted and inserted again. -#}
     {{ write_feed(delete_stale_rows, -1, columns) }};
     {{ write_feed(insert_missing_rows(target_relation, computed, key, columns), 1, columns) }}
     {%- else -%}
@@ -41,7 +42,7 @@
     {%- endif %}
 {% endmacro %}
 
-{# A statement that inserts the computed rows whose keys do not stand. #}
+{# A statement that inserts the computed rows with new keys. #}
 {% macro insert_missing_rows(target_relation, computed, key, columns) -%}
     insert into {{ target_relation }} ({{ columns | join(', ') }})
     select {{ columns | join(', ') }} from {{ computed }} as computed
@@ -50,7 +51,7 @@
     )
 {%- endmacro %}
 
-{# A statement that inserts the computed rows whose keys do not stand, and updates in place those that differ. #}
+{# A statement that inserts the computed rows with new keys and updates those that differ. #}
 {% macro upsert_rows(target_relation, computed, key, columns) -%}
     {%- set others = columns | reject('in', key) | list -%}
     merge into {{ target_relation }} as existing

@@ -1,17 +1,17 @@
 {#
-    What every incremental model runs before and after its build, in the transaction of its data; `dbt_project.yml`
-    names them once for all. A model says in its config's meta what it hangs on:
+    Hooks of every incremental model, in the transaction of its data; `dbt_project.yml` configures them once. A model
+    names its dependencies in the `meta` of its config:
 
-      - `facts`: models with a feed whose changes it reads (`has_feed: true` there);
-      - `changes`: a view that lists changes of staging, one row a change: key, staging_table, batch_id;
-      - `change_key`: the columns that say what is recomputed together (strategy `changed_keys`), and `key_in`: by
-        name of a fact, what these columns are there where they are named otherwise, or none where `touches` finds the
-        keys of its changes;
-      - `touches`: a macro that selects further keys;
-      - `reference`: a macro that returns the small relations that every row hangs on (`reference.sql`);
-      - `windows`: lengths of windows in days, and the totals by day that they sum (`as_of_date.sql`);
-      - `depends_on_as_of_date`: another as_of_date recomputes everything;
-      - `counts`, `latest`: see `signed_deltas.sql`.
+      - `facts`: models with a change feed (`has_feed: true`) that it reads;
+      - `changes`: a view of changes of staging tables, one row per change: key, staging_table, batch_id;
+      - `change_key`: columns that identify the rows that are recomputed together (strategy `changed_keys`);
+      - `key_expressions`: by name of a fact, the expressions for these columns in the fact, if they have other names
+        there; none if `extra_keys` finds the keys of its changes;
+      - `extra_keys`: a macro that selects further keys;
+      - `reference`: a macro that returns the small relations that every row depends on (`reference.sql`);
+      - `windows`: lengths of rolling windows in days, and the totals by day that they sum (`as_of_date.sql`);
+      - `depends_on_as_of_date`: a new as_of_date recomputes the whole model;
+      - `count_column`, `max_columns`: see `signed_deltas.sql`.
 #}
 {% macro before_build() %}
     {% if execute and has_feeds() %}
@@ -37,15 +37,15 @@
 
 
 {#
-    Whether the model being built reads only what changed since it was built last, and merges that into what stands.
-    Otherwise it is computed whole: from nothing, where it knows no position in what it reads, or where what every row
-    hangs on has changed. On an engine without feeds it is always computed whole.
+    Whether this build reads only changes and merges them into the existing table. Otherwise the whole model is
+    computed: in a full refresh, without a valid watermark for an input, after a change of reference data, and on
+    engines without feeds.
 
-    The answer is kept in `model`, which lives as long as the build of the model: it is needed many times, and by
-    the end of the build the positions are others.
+    The result is cached in `model` for this build: it is needed many times, and the hooks move the watermarks before
+    the end.
 #}
 {% macro reads_deltas() -%}
-    {#- A unit test knows no table of the model. -#}
+    {#- A unit test has no table of the model. -#}
     {%- if not execute or this is none or not has_feeds() -%}
         {{ return(false) }}
     {%- endif -%}
@@ -55,6 +55,7 @@
     {{ return(model['reads_deltas']) }}
 {%- endmacro %}
 
+{# Whether the watermarks of the model allow it to read changes only. #}
 {% macro watermarks_are_valid() -%}
     {%- set meta = config.get('meta') -%}
     {%- for name in meta.get('facts', []) if feed_position(ref(name)) is none -%}
@@ -71,8 +72,10 @@
 
 
 {#
-    Tell dbt what a model reads in its hooks, or only when it reads changes, so that it is built before: both are known
-    at run time, which is too late. Arguments: names of models, and as `macros` names of macros that read.
+    Declare what a model reads in its hooks, or only when it reads changes. dbt needs these dependencies when it parses,
+    but the `ref` calls run later.
+
+    Arguments: names of models; as `macros`, names of macros that call `ref`.
 #}
 {% macro depends_on_in_hooks() %}
     {%- if not execute -%}
@@ -87,8 +90,8 @@
 
 
 {#
-    Rows of a table without a feed are updated in place: with room on its page a row's new version needs no new index
-    entries (a HOT update). dbt asks for this when it creates a table under a contract.
+    Storage parameters of a table under contract. Rows of a table without a feed are updated: with free space on the
+    page the new version needs no index entries (HOT update).
 #}
 {% macro postgres__get_table_columns_and_constraints() -%}
     {{ table_columns_and_constraints() }}
@@ -97,8 +100,8 @@
 
 
 {#
-    The end of a model whose rows should stand in this order: what is read, or changes, together shares pages. It holds
-    for a table built from nothing; later builds update in place and add at the end.
+    An ORDER BY at the end of a model that clusters the table: rows that are read or changed together share pages. It
+    applies to full refreshes; later builds update rows and append.
 #}
 {% macro cluster_by() -%}
     {{ "order by " ~ varargs | join(", ") if not reads_deltas() }}

@@ -1,6 +1,6 @@
 {#
-    In a developer's schema `--vars 'sample_days: 30'` keeps of each fact the last days up to the as_of_date, and what
-    is built on it follows. A fact is computed whole and cut then.
+    In a developer's schema `--vars 'sample_days: 30'` keeps only the last days of each fact up to the as_of_date, which
+    limits all models built on it. The fact is computed completely, then cut.
 #}
 {% macro apply_sample() %}
     {%- set day = sampled_fact_dates().get(model.name) -%}
@@ -9,7 +9,7 @@
     {%- endif -%}
 {% endmacro %}
 
-{# The day of a row, by the fact. #}
+{# The expression for the day of a row, by fact. #}
 {% macro sampled_fact_dates() -%}
     {{ return({
         'fct_player_matches': 'played_date',

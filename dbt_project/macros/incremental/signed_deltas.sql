@@ -1,17 +1,16 @@
 {#
-    The incremental strategy `signed_deltas`: additive totals, exact at a cost that follows what changed.
+    The incremental strategy `signed_deltas`: exact additive totals at a cost proportional to the changes.
 
-    A model sums the rows of a fact by group, each with its sign (`signed`, `signed_count`, `signed_sum`). Built from nothing these are the totals; built on, they are the differences that the changes of
-    the fact make, and are merged: a corrected row leaves its old group with -1 and enters the new one with 1; a group
-    that no row is left in goes. In the config:
+    A model sums the rows of a fact by group, each with its sign (`signed`, `signed_count`, `signed_sum`). In a full
+    refresh the sums are the totals. In an incremental build they are deltas, which are merged: a corrected row leaves
+    its old group with -1 and enters the new one with 1; a group without rows is deleted. In the config:
       - `unique_key`: the columns of the group; none may be null;
-      - meta `counts`: the column that counts rows, by which a group is known to be empty;
-      - meta `facts`: the fact, by name;
-      - meta `latest`: columns that hold the greatest value of a group. They are not additive: `max_added`,
-        `max_removed` and `resolve_max` make null of one whose greatest value was taken away, and `recompute_max`
-        (post-hook) looks that up. They may be null,
-        since a new group has none until then.
-    Every other column is a sum of integers or numerics, since floats do not subtract exactly.
+      - meta `count_column`: the column that counts rows; a group with count zero is deleted;
+      - meta `facts`: the name of the fact;
+      - meta `max_columns`: nullable columns with the greatest value of a group. A maximum is not additive: `max_added`,
+        `max_removed` and `resolve_max` give null if the maximum may have been removed, and the post-hook
+        `recompute_max` looks it up.
+    All other columns are sums of integers or numerics, because floats do not subtract exactly.
 #}
 {% macro signed_count() -%}
     sum(_sign)
@@ -21,7 +20,7 @@
     coalesce(sum(_sign * ({{ expression }})), 0)
 {%- endmacro %}
 
-{#- The greatest value put in, and the greatest taken away. -#}
+{#- The greatest value among inserted rows, and among deleted rows. -#}
 {% macro max_added(expression) -%}
     max(case when _sign > 0 then {{ expression }} end)
 {%- endmacro %}
@@ -31,14 +30,15 @@
 {%- endmacro %}
 
 {#
-    The greatest value of a group `summed`, which has it as `<column>_put` and `<column>_gone`; null where what was
-    taken away may have been the greatest, and it is not known what comes next.
+    The maximum of a group of `summed`, which has the columns `<column>_added` and `<column>_removed`; null if a removed
+    value may have been the maximum, so that the next one has to be looked up.
 #}
 {% macro resolve_max(column) -%}
     {%- if reads_deltas() -%}
     case
         when summed.{{ column }}_added > summed.{{ column }}_removed then summed.{{ column }}_added
-        when summed.{{ column }}_removed is null and summed.{{ column }}_added is not null then summed.{{ column }}_added
+        when summed.{{ column }}_removed is null and summed.{{ column }}_added is not null
+            then summed.{{ column }}_added
         else (
             select existing.{{ column }} from {{ this }} as existing
             where {{ same_key('existing', 'summed', config.get('unique_key')) }}
@@ -76,7 +76,9 @@
         or delta.{{ column }} > totals.{{ column }} or (totals.{{ column }} is null and delta.{{ column }} is not null)
         {%- endfor %}
     ) then update set
-        {% for column in sums %}{{ column }} = totals.{{ column }} + delta.{{ column }}{{ ", " if not loop.last }}{% endfor %}
+        {% for column in sums -%}
+        {{ column }} = totals.{{ column }} + delta.{{ column }}{{ ", " if not loop.last }}
+        {%- endfor %}
         {%- for column in max_columns %},
         {{ column }} = greatest(totals.{{ column }}, delta.{{ column }})
         {%- endfor %}
@@ -84,14 +86,15 @@
     values ({% for column in columns %}delta.{{ column }}{{ ", " if not loop.last }}{% endfor %})
 {% endmacro %}
 
-{# Groups with a greatest value that the merge cannot tell; none where everything is computed whole. #}
+{# Create a temporary table of the groups whose maximum the merge cannot know; empty if the model is recomputed. #}
 {% macro mark_groups_to_recompute(delta, key) %}
     {%- set max_columns = config.get('meta').get('max_columns', []) -%}
     {%- if max_columns %}
     create temporary table {{ groups_to_recompute() }} on commit drop as
     select {{ key | join(', ') }} from {{ delta }}
     where
-        {%- if reads_deltas() %} {% for column in max_columns %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
+        {%- if reads_deltas() %}
+        {% for column in max_columns %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
         {%- else %} false
         {%- endif %};
     analyze {{ groups_to_recompute() }};
@@ -104,9 +107,8 @@
 
 
 {#
-    Post-hook: look up the greatest values that a merge could not tell; until then the old ones stand. `found` selects
-    one for the group `totals`. By now the model's positions are noted, so `reads_deltas` no longer says how it was
-    computed.
+    Post-hook: look up the maxima that the merge could not know; until then the old values remain. `found` is a subquery
+    for the group `totals`. The watermarks are stored by now, so `reads_deltas` must not be called.
 #}
 {% macro recompute_max(column, found) %}
     {% if execute and has_feeds() and is_incremental() %}
@@ -125,8 +127,8 @@
 
 
 {#
-    The newest match of the group `totals` in the fact of player matches, for `recompute_max`; by an index of the fact,
-    in which a day is a range of moments.
+    The newest match of the group `totals` in `fct_player_matches`, for `recompute_max`. It uses an index on
+    `played_at`, so a day is a range of timestamps.
 #}
 {% macro newest_match(by, is_counted=true) -%}
     select max(matches.played_at) from {{ ref('fct_player_matches') }} as matches

@@ -1,6 +1,5 @@
 {#
-    Tracked players in each game of their source that is played today, and in one that no longer is by whose profile has
-    it.
+    Tracked players by game: in each current game of their source, and in a former game if their FACEIT profile has it.
 #}
 {% macro tracked_players() -%}
     select
@@ -17,7 +16,7 @@
 {%- endmacro %}
 
 
-{# Players who are tracked since `dim_players` was built, or no longer are. #}
+{# Players who were tracked or untracked since `dim_players` was built. #}
 {% macro players_with_changed_tracking() %}
     select
         coalesce(existing.game, tracked.game) as game,
@@ -32,7 +31,7 @@
 {% endmacro %}
 
 
-{# Leagues of teams whose description has changed since `league_standings` was built. #}
+{# Leagues of teams with changed rows in `dim_teams` since `league_standings` was built. #}
 {% macro leagues_of_changed_teams() %}
     select
         played.game,
@@ -43,8 +42,8 @@
 
 
 {#
-    Characters of the days (by patch and bracket) whose number of matches, or whose drafts, have changed since
-    `character_win_rates` was built: their shares hang on all of the day.
+    All characters of the days (by patch and bracket) whose number of matches or drafts have changed since
+    `character_win_rates` was built, because shares depend on the whole day.
 #}
 {% macro characters_of_changed_days() %}
     {%- set day = ['game', 'patch_id', 'rank_bracket', 'played_date'] %}
@@ -72,10 +71,10 @@
 
 
 {#
-    Whether changed matches are there now, and were before, by patch, bracket and day: 1 or 0. A match counts once,
-    whatever the number of its slots: it is there from the first slot that counts to the last.
+    Whether changed matches have a significant slot now (`is_now`) and had one before (`was_before`), as 1 or 0, by
+    patch, bracket and day. A match counts once, whatever the number of its slots.
 
-    changes: rows of the fact with their signs.
+    changes: changed rows of the fact with their signs.
     fact: the fact.
 #}
 {% macro match_presence(changes, fact) %}

@@ -1,16 +1,19 @@
 {#
-    The records of teams, as CTEs ending in `rated`, from a CTE `results` that numbers a team's decided matches
-    (`recency_rank`, newest first) and has the outcome of each (`team_outcome`) and of the newest (`last_outcome`).
+    CTEs that end in `rated`: the records of teams. They read a CTE `results` of decided matches, which numbers the
+    matches of a team (`recency_rank`, newest first) and has the outcome of each match (`team_outcome`) and of the
+    newest one (`last_outcome`).
 
-    by: columns that a record belongs to.
+    by: columns that identify a record.
 #}
 {% macro team_record(by) -%}
--- The newest match with another outcome ends the streak. A draw ends one and begins none.
+-- The newest match with another outcome ends the streak. A draw ends a streak and starts none.
 streaks as (
 
     select
         *,
-        min(case when outcome <> last_outcome then recency_rank end) over (partition by {{ by | join(', ') }}) as streak_end
+        min(case when outcome <> last_outcome then recency_rank end) over (
+            partition by {{ by | join(', ') }}
+        ) as streak_end
     from results
 
 ),
@@ -53,7 +56,7 @@ rated as (
 {%- endmacro %}
 
 
-{# How a match with a known result ended: 1 won, 0 drawn, -1 lost. #}
+{# Outcome of a decided match: 1 won, 0 drawn, -1 lost. #}
 {% macro team_outcome() -%}
     case when is_draw then 0 when is_win then 1 else -1 end
 {%- endmacro %}

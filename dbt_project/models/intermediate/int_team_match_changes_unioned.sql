@@ -1,4 +1,4 @@
-{#- FACEIT's matches change in any of its games. #}
+{#- A change of a FACEIT match does not name the game, so it counts for each of FACEIT's games. #}
 with changes as (
 
     select * from {{ ref('stg_opendota__team_match_changes') }}

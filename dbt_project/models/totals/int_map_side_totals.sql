@@ -5,7 +5,7 @@
     )
 }}
 
--- A side's first slot stands for it: 0, and 5 on the other side.
+-- One slot per side: 0 and 5 are the first slots of the sides.
 with sides as (
 
     select * from {{ signed(ref('fct_player_matches')) }}

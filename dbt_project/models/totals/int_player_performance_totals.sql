@@ -13,7 +13,7 @@ with performances as (
 
     select
         *,
-        -- Statistics of the whole match tell all of these or none.
+        -- The statistics of a match have all extended columns or none.
         first_kills is not null as is_extended
     from {{ signed(ref('player_performance')) }}
     where is_significant

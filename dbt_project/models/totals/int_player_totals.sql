@@ -1,7 +1,11 @@
 {{
     config(
         unique_key=['game', 'player_id', 'mode'],
-        meta={'facts': ['fct_player_matches'], 'count_column': 'slots', 'max_columns': ['last_seen_at', 'last_played_at']},
+        meta={
+            'facts': ['fct_player_matches'],
+            'count_column': 'slots',
+            'max_columns': ['last_seen_at', 'last_played_at'],
+        },
         post_hook=[
             "{{ recompute_max('last_seen_at', newest_match(['player_id', 'mode'], is_counted=false)) }}",
             "{{ recompute_max('last_played_at', newest_match(['player_id', 'mode'])) }}",

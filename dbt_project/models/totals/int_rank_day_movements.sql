@@ -7,7 +7,7 @@
 
 with progression as (
 
-    -- Ratings are numbers, not ranks: a distribution of them would have a row for each number. Of elos it is of levels.
+    -- Ratings have no distribution, which would have a row for each number. Elos are grouped by level.
     select
         game,
         case
@@ -17,8 +17,8 @@ with progression as (
         observed_date,
         next_observed_date,
         case
-            -- No rank, or an elo without a level, is no row of the distribution, and makes its day one on which
-            -- a player was observed: a level that was held before ends on it.
+            -- No rank, or an elo without a level, gets the value 0: it is no row of the distribution, but the day has
+            -- an observation, on which a level that was held before ends.
             when {{ is_ladder_of('ladder', 'elo') }}
                 then cast(replace(coalesce(rank_name, '0'), 'Level ', '') as integer)
             else coalesce(rank_value, 0)
@@ -29,7 +29,7 @@ with progression as (
 
 ),
 
--- A player holds a rank from the day of an observation to that of the next.
+-- A player holds a rank from the day of an observation to the day of the next one.
 movements as (
 
     select

@@ -1,6 +1,8 @@
 {#
-    Every row satisfies every named expression; an expression that is null for a row says nothing about it. Several
-    expressions share one test, because each test costs a connection.
+    Every row satisfies every named expression; null counts as satisfied. One test checks several expressions, because
+    each test costs a connection.
+
+    expressions: SQL conditions by name.
 #}
 {% test expression_is_true(model, expressions) %}
 

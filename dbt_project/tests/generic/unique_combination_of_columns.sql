@@ -1,4 +1,8 @@
-{# No two rows share the values of these columns; rows with a null among them are passed over. #}
+{#
+    No two rows have the same values in these columns; rows with a null among them are ignored.
+
+    combination_of_columns: columns of the key.
+#}
 {% test unique_combination_of_columns(model, combination_of_columns) %}
 
 select

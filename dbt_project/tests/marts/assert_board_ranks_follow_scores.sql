@@ -1,4 +1,4 @@
--- A qualified player's rank is one more than the number of qualified players of the board with a greater score.
+-- The rank of a qualified player is 1 + the number of qualified players of the board with a greater score.
 with qualified as (
 
     select * from {{ ref('leaderboard_entries') }}

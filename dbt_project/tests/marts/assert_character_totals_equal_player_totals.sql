@@ -1,4 +1,4 @@
--- Unknown characters are kept, so that no match of a player is missing among the characters.
+-- The matches of a player by character add up to all of the player's matches, since unknown characters are kept.
 with characters as (
 
     select

@@ -1,7 +1,7 @@
 {{ config(severity='warn') }}
--- FACEIT's own totals are read at another moment than the matches, and count what it lists no more. Of those
--- whose lists of matches and of statistics have not been read to the end much is yet to come. FACEIT calls a map by its
--- name, or by its id before cs2. It has totals of a map for each mode; the marts hold the standard one.
+-- FACEIT's own totals are read at another time than the matches, and include matches that it no longer lists. Players
+-- whose lists of matches and statistics have not been read to the end are left out. FACEIT names a map by its display
+-- name, before cs2 by its id. It has totals by map and mode; the marts have those of the standard mode.
 with read_to_the_end as (
 
     select cursor_name

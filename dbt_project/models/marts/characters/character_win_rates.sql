@@ -66,7 +66,7 @@ summed as (
 combined as (
 
     select * from summed
-    -- A draft may name nobody.
+    -- A draft entry may have no character.
     where character_id <> 'none' and (picks > 0 or bans > 0)
 
 ),
@@ -86,7 +86,7 @@ rated as (
         {{ share('combined.wins', 'combined.picks') }} as win_rate,
         {{ wilson_low('combined.wins', 'combined.picks') }} as win_rate_low,
         {{ wilson_high('combined.wins', 'combined.picks') }} as win_rate_high,
-        -- Where drafts are known, a character that nobody banned has no ban.
+        -- Zero bans if drafts are known, null otherwise.
         case
             when exists (
                     select 1 from {{ ref('int_draft_day_totals') }} as drafts

@@ -28,7 +28,7 @@ hero_stats as (
 
 ),
 
--- New heroes are played before the constants know them, and 0 stands for an unknown one.
+-- New heroes are played before the constants have them; 0 is an unknown hero.
 played as (
 
     select character_id

@@ -1,4 +1,4 @@
-{#- Accounts under dota2 are FACEIT players', whose ids are no numbers; the key is the account that they name. #}
+{#- `fct_player_accounts` has FACEIT player ids also for dota2; `dim_players` has the Steam account there. #}
 {{
     config(
         incremental_strategy='changed_keys',
@@ -36,7 +36,7 @@ tracked as (
 
 ),
 
--- Names under which players without a profile stood in matches.
+-- Names of players in matches, for players without a profile.
 sightings as (
 
     select
@@ -89,7 +89,7 @@ known as (
     union
     select player_id from ranks
     union
-    -- Players whom FACEIT alone knows.
+    -- Players known only from FACEIT.
     select player_id from {{ ref('fct_rank_observations') }}
     where game = {{ game('dota2') }}
         and ladder = {{ ladder('faceit_elo') }}

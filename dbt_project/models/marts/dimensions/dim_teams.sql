@@ -21,7 +21,7 @@ with teams as (
         team_name,
         tag,
         logo_url,
-        -- An absurd rating is none, and stops no build.
+        -- An absurd rating becomes null, so that it cannot fail the build.
         cast(case when abs(rating) < 1e9 then cast(rating as numeric) end as numeric(12, 3)) as rating,
         wins,
         losses,
@@ -38,7 +38,7 @@ matches as (
 
 ),
 
--- Names under which teams stood in matches, for those that the list of teams lacks.
+-- Names of teams in matches, for teams that are missing in the list of teams.
 names as (
 
     select

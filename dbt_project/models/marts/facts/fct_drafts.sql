@@ -24,7 +24,7 @@ with drafts as (
 
 ),
 
--- What the slots of a match say of it is the same for all of them.
+-- All slots of a match have the same values here.
 matches as (
 
     select
@@ -61,7 +61,7 @@ entries as (
 
 ),
 
--- Heroes that were played or that the draft has as picked.
+-- Heroes that were played or are picks of the draft.
 picked as (
 
     select
@@ -82,7 +82,7 @@ picked as (
 
 ),
 
--- In some modes a draft lists requested bans: what was picked was not banned, and nothing is banned twice.
+-- In some modes a draft lists requested bans: a picked hero was not banned, and a hero is banned once.
 effective as (
 
     select

@@ -84,7 +84,7 @@ described as (
         {%- for column in faceit_match_statistics().split() %}
         player_statistics.{{ column }},
         {%- endfor %}
-        -- FACEIT does not tell it.
+        -- FACEIT has no KAST.
         cast(null as numeric(8, 6)) as kast_share
     from slots
     inner join maps
@@ -112,7 +112,7 @@ described as (
         on slots.series_id = player_statistics.series_id
             and slots.map_number = player_statistics.map_number
             and slots.player_id = player_statistics.player_id
-    -- What was cancelled has no time; what was played and has none that can be one belongs to no day or window.
+    -- A cancelled match has no time. A decided match without a valid time is kept and belongs to no day or window.
     where maps.played_at is not null or maps.is_decided
 
 )

@@ -28,7 +28,7 @@ games as (
 
 ),
 
--- Matches name the accounts of everybody in them; of several the greatest, since none is known to be the newest.
+-- Matches name the accounts of all their players. The greatest wins, since the newest is unknown.
 match_accounts as (
 
     select
@@ -109,7 +109,7 @@ accounts as (
     left join games as own
         on known.player_id = own.player_id
             and own.game = '{{ faceit_game }}'
-    -- Whoever plays one of the two under an account plays the other under it, as far as is known.
+    -- A player without an account in this game is assumed to use that of another game of FACEIT's.
     {%- for other_game in other_games %}
     left join games as {{ other_game }}
         on known.player_id = {{ other_game }}.player_id

@@ -47,7 +47,7 @@ described as (
         reported.*,
         medals.medal_name,
         medals.has_stars,
-        -- The leaderboard is the highest medal's; what is shown beside another is a place of another time.
+        -- Only the highest medal has a leaderboard; a leaderboard rank beside another medal is outdated.
         case
             when reported.rank_value is not null
                 and (not {{ is_ladder_of('reported.ladder', 'medal') }} or not medals.has_stars)
@@ -72,12 +72,12 @@ observations as (
         has_stars,
         medal_leaderboard_rank as leaderboard_rank,
         case when medal_leaderboard_rank is not null then leaderboard_region end as leaderboard_region,
-        -- The bounds of levels are known for cs2; in another game the level is what FACEIT showed.
+        -- Games without known thresholds have the level that FACEIT showed.
         case
             when {{ is_game_with('game', 'level_from', 'elo') }} then {{ faceit_level('rank_value') }}
             else skill_level
         end as level,
-        -- A profile and a rating of one moment are one observation; the one with a place on the leaderboard tells more.
+        -- A profile and a rating with the same time are one observation; one with a leaderboard rank is preferred.
         row_number() over (
             partition by game, player_id, ladder, observed_at
             order by
@@ -91,7 +91,7 @@ observations as (
 
 ),
 
--- That there is no rank says something where there was one.
+-- A missing rank is an observation only after a rank was observed.
 ever_ranked as (
 
     select

@@ -20,7 +20,7 @@ with accounts as (
 
 ),
 
--- Dota 2 accounts that FACEIT names, once each.
+-- Dota 2 accounts named by FACEIT, one row per account.
 named_accounts as (
 
     select
@@ -69,7 +69,7 @@ faceit_identities as (
             and accounts.player_id = players.player_id
     where accounts.game in {{ faceit_games() }}
     union all
-    -- Nobody else is known to be somebody whose account nobody tells.
+    -- A player without a known account is a person of their own.
     select
         'faceit:' || players.player_id as person_id,
         players.game,

@@ -20,7 +20,7 @@ with ranked_players as (
 
 ),
 
--- cume_dist() as a share of counts, because it exists as a float only.
+-- cume_dist() from counts, because the function returns a float.
 counted as (
 
     select

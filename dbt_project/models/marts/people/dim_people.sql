@@ -29,7 +29,7 @@ with identities as (
 
 ),
 
--- A person has the name and the country of the first player who has one.
+-- A person has the name and the country of the first player with one.
 ranked as (
 
     select

@@ -14,7 +14,7 @@
 
 with people as (
 
-    -- Of others little is known beside what they share with these.
+    -- Of other people only matches shared with these are known.
     select * from {{ ref('dim_people') }}
     where (is_tracked or games > 1)
         and {{ only_changed(['person_id']) }}

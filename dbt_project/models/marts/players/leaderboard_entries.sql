@@ -10,7 +10,7 @@
 
 with players as (
 
-    -- Others are known only by the matches they happened to share with tracked players.
+    -- Of other players only matches shared with tracked players are known.
     select * from {{ ref('dim_players') }}
     where is_tracked
 
@@ -67,8 +67,8 @@ boards as (
         players.game || '_' || games.rank_board as board,
         players.game,
         players.player_id,
-        -- The place on the leaderboard orders those of one rank: first place is just short of the next rank. An elo
-        -- needs no such help, and places of different regions are not of one order.
+        -- The leaderboard rank orders players with the same medal: rank 1 is just below the next medal. Elos need no
+        -- such order, and leaderboard ranks of different regions are not comparable.
         case
             when {{ is_ladder_of('games.rank_ladder', 'medal') }} and players.leaderboard_rank is not null
                 then players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0

@@ -1,11 +1,11 @@
 {{ config(incremental_strategy='difference', unique_key=['game', 'player_id', 'metric']) }}
-{#- A metric is a total over a count; it counts matches in which what it measures is known. #}
+{#- A metric is total / count over the matches in which its inputs are known. #}
 {%- set per_match = {
     'kills_per_match': 'kills', 'deaths_per_match': 'deaths', 'assists_per_match': 'assists',
     'gold_per_min': 'gold_per_min', 'xp_per_min': 'xp_per_min',
 } %}
 {%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} %}
-{#- The same over statistics that only some games have: total, count and the matches in which both are known. #}
+{#- Metrics of statistics that only some games have: total, count, and matches in which both are known. #}
 {%- set of_performance = {
     'kd_ratio': ['deaths_kills', 'greatest(deaths, 1)', 'deaths_matches'],
     'adr': ['rounds_damage', 'damage_rounds', 'damage_matches'],
@@ -104,7 +104,7 @@ qualified as (
 
 ),
 
--- cume_dist() as a share of counts, because it exists as a float only.
+-- cume_dist() from counts, because the function returns a float.
 counted as (
 
     select

@@ -9,7 +9,7 @@
 
 with
 {%- if reads_deltas() %}
--- From the index, newest first: of a career no more than the window is read.
+-- An index scan from the newest match reads no more rows than the window has.
 played as (
 
     select newest.*
@@ -54,7 +54,7 @@ ranked as (
 
 ),
 
--- From the oldest of the window, 0, to the newest.
+-- `step` counts from 0, the oldest match of the window.
 newest as (
 
     select

@@ -1,5 +1,5 @@
 {{ config(incremental_strategy='difference', unique_key=['game', 'ladder', 'observed_date', 'rank_value']) }}
-{#- How many hold a rank on a day is a running sum of those who reached it less those who left it. #}
+{#- The number of players at a rank on a day is a running sum of players who reached it less players who left it. #}
 
 with movements as (
 

@@ -25,7 +25,7 @@ ranked as (
 
     select
         *,
-        -- FACEIT's profiles show the elo alone; it is rankings, read more seldom, that show the place.
+        -- FACEIT's profiles show the elo only; rankings, which are read less often, show the leaderboard rank.
         {%- for column in ['leaderboard_rank', 'leaderboard_region'] %}
         case
             when {{ is_ladder_of('ladder', 'elo') }}
@@ -50,7 +50,7 @@ days as (
         observed_date,
         rank_value,
         rank_name,
-        -- Without a rank there is no place.
+        -- Without a rank there is no leaderboard rank.
         case when rank_value is not null then day_leaderboard_rank end as leaderboard_rank,
         case when rank_value is not null then day_leaderboard_region end as leaderboard_region,
         lag(rank_value) over (partition by game, player_id, ladder order by observed_date) as rank_value_before,
@@ -63,7 +63,7 @@ days as (
 
 ),
 
--- The days on which a rank, or that it was gone, was first seen; that holds until the next of them.
+-- Days on which a new rank, or a missing rank, was first observed. It is held until the next of these days.
 changes as (
 
     select
@@ -72,7 +72,7 @@ changes as (
             when day_number = 1 or coalesce(rank_value_before, 0) <> coalesce(rank_value, 0) then observed_date
         end as changed_date
     from days
-    -- A rank that came and went within the first day is none by its end.
+    -- A rank that appeared and vanished within the first day is not a rank at the end of the day.
     where peak_rank_value is not null
 
 ),
@@ -106,7 +106,7 @@ measured as (
         - {{ rank_steps('held.ladder', 'held.rank_value_before', 'medals_before') }} as change_steps,
         held.peak_rank_value,
         held.next_observed_date,
-        -- greatest() passes over a null, as the date is before anything was played.
+        -- greatest() ignores a null, which the as_of_date is before the first match.
         {{ days_between(
             'held.observed_date',
             'coalesce(held.next_changed_date, greatest(as_of.as_of_date, held.newest_date))'

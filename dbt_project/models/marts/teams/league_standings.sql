@@ -53,7 +53,7 @@ leagues as (
 
 ),
 
--- Names that leagues have in matches, for those that the list of leagues lacks.
+-- Names of leagues in matches, for leagues that are missing in the list of leagues.
 named_in_matches as (
 
     select

@@ -1,4 +1,4 @@
-{#- A profile, a ranking and a name in a match tell of a player in each of the games. #}
+{#- A changed profile, ranking or name in a match may affect the player in each of FACEIT's games. #}
 {%- set tables = ['players', 'player_games', 'rankings', 'history_players', 'match_rosters', 'match_round_players'] %}
 with changes as (
 

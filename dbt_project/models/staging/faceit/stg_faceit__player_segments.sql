@@ -2,7 +2,7 @@ select
     player_id,
     game_id as game,
     mode,
-    -- `Inferno` since cs2, whatever the map's prefix, `de_inferno` before.
+    -- `Inferno` in cs2, `de_inferno` before.
     {{ normalized_map('label') }} as reported_map_id,
     {{ json_integer('stats', 'Matches') }} as matches,
     {{ json_integer('stats', 'Wins') }} as wins,
