@@ -169,7 +169,9 @@ def build(
     arguments = ["run"] if colour == "scratch" else ["build", "--exclude-resource-type", "unit_test"]
     if colour == "scratch" or not full_refresh:
         # Tests of what is left out still run: `empty` takes them by their own names alone.
-        arguments += ["--exclude", "config.materialized:view", "resource_type:seed", "--indirect-selection", "empty"]
+        # What they read changes only with the project, or is checked by constraints of what is built: `tag:full_build`.
+        arguments += ["--exclude", "config.materialized:view", "resource_type:seed", "tag:full_build"]
+        arguments += ["--indirect-selection", "empty"]
     if select:
         arguments += ["--select", *select]
     if full_refresh:
