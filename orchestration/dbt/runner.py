@@ -168,8 +168,8 @@ def build(
 
     arguments = ["run"] if colour == "scratch" else ["build", "--exclude-resource-type", "unit_test"]
     if colour == "scratch" or not full_refresh:
-        # Tests of what is left out still run: `empty` takes them by their own names alone.
-        # What they read changes only with the project, or is checked by constraints of what is built: `tag:full_build`.
+        # Tests of the excluded models still run, since `empty` selects tests by their own names. The tag `full_build`
+        # excludes tests of seeds, and of keys that are enforced by constraints of later models.
         arguments += ["--exclude", "config.materialized:view", "resource_type:seed", "tag:full_build"]
         arguments += ["--indirect-selection", "empty"]
     if select:
