@@ -44,8 +44,8 @@ TEAMS = (10, 20, 30)
 LEAGUES = (3, 4)
 
 
-def _seconds(*moment: int) -> int:
-    return int(datetime(*moment, tzinfo=UTC).timestamp())  # type: ignore[arg-type, misc]  # year, month, day, ...
+def _seconds(*parts: int) -> int:
+    return int(datetime(*parts, tzinfo=UTC).timestamp())  # type: ignore[arg-type, misc]  # year, month, day, ...
 
 
 #: Start times of matches. The newest day in the initial data is 2026-03-01.

@@ -238,7 +238,7 @@ decided_maps as (
                     or coalesce(greatest(numbered_maps.faction1_score, numbered_maps.faction2_score) > 5, false)
             else true
         end as is_played,
-        -- The result of a match with a single map is the result of that map.
+        -- A single map, and a match without known maps, has the result of the match; other maps have their own.
         coalesce(
             case when numbered_maps.is_single or not numbered_maps.is_known then numbered_maps.series_winner end,
             winners.side,
