@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
-from tests.dbt import faceit_answers
+from tests.dbt import faceit_payloads
 from tests.dbt.project import match_details, match_row
 from warehouse.model.source import Page, Parsed, Source
 from warehouse.model.tables import Table
@@ -154,19 +154,19 @@ SAMPLE_RESPONSES = (
     SampleResponse(
         FACEIT,
         "player",
-        faceit_answers.profile("p1", "76561197960265735", cs2={"faceit_elo": 1500, "skill_level": 7, "region": "EU"}),
+        faceit_payloads.profile("p1", "76561197960265735", cs2={"faceit_elo": 1500, "skill_level": 7, "region": "EU"}),
         {"player_id": "p1"},
     ),
     SampleResponse(
         FACEIT,
         "player_history",
-        {"items": [faceit_answers.history(1), faceit_answers.history(2)], "start": 0, "end": 2},
+        {"items": [faceit_payloads.history(1), faceit_payloads.history(2)], "start": 0, "end": 2},
         {"player_id": "p1", "game": "cs2"},
     ),
     SampleResponse(
         FACEIT,
         "player_match_stats",
-        {"items": [faceit_answers.listed(1, **{"Match Finished At": 1767225600000}), faceit_answers.listed(2)]},
+        {"items": [faceit_payloads.listed(1, **{"Match Finished At": 1767225600000}), faceit_payloads.listed(2)]},
         {"player_id": "p1", "game": "cs2"},
     ),
     SampleResponse(
@@ -180,10 +180,10 @@ SAMPLE_RESPONSES = (
         },
         {"player_id": "p1", "game": "cs2"},
     ),
-    SampleResponse(FACEIT, "match", faceit_answers.details(1), {"match_id": "f1"}),
-    SampleResponse(FACEIT, "match_stats", faceit_answers.match_statistics(1), {"match_id": "f1"}),
+    SampleResponse(FACEIT, "match", faceit_payloads.details(1), {"match_id": "f1"}),
+    SampleResponse(FACEIT, "match_stats", faceit_payloads.match_statistics(1), {"match_id": "f1"}),
     SampleResponse(
-        FACEIT, "hub_matches", {"items": [faceit_answers.details(1), faceit_answers.details(2)]}, {"hub_id": "h"}
+        FACEIT, "hub_matches", {"items": [faceit_payloads.details(1), faceit_payloads.details(2)]}, {"hub_id": "h"}
     ),
     SampleResponse(
         FACEIT,

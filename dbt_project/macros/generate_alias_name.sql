@@ -1,5 +1,5 @@
 {#
-    Tables of the additive layer stand in `prep`, which both colours share, so their names carry the colour.
+    Tables of the additive layer are in the schema `prep`, which both colours share, so their names contain the colour.
 #}
 {% macro generate_alias_name(custom_alias_name=none, node=none) -%}
     {%- if custom_alias_name -%}

@@ -1,7 +1,7 @@
 {#
-    Marts are built in the colour that the target names, `marts_blue` or `marts_green`, so that a build never touches
-    what is being read. `prep` is shared by both colours: it holds views on staging and seeds, which keep no state of
-    a build, and tables whose names carry the colour. In `dev` everything is built in one schema, the developer's own.
+    Marts are built in the schema of the target's colour, `marts_blue` or `marts_green`, so that a build never changes
+    the published tables. Both colours share `prep`: its views and seeds keep no state of a build, and its tables have
+    the colour in their names. The target `dev` builds everything in the developer's own schema.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {%- if is_dev() -%}
@@ -9,7 +9,7 @@
     {%- elif custom_schema_name == 'marts' -%}
         marts_{{ colour() }}
     {%- elif node is not none and node.resource_type == 'test' -%}
-        {#- dbt makes schemas before hooks run: one that exists lets the refusal of unregistered builds come first. -#}
+        {#- dbt creates schemas before hooks run; an existing schema lets `require_registered_build` fail first. -#}
         {{ target.schema }}
     {%- else -%}
         {{ custom_schema_name or target.schema }}
@@ -18,8 +18,8 @@
 
 
 {#
-    What is being built: the name of the target. `scratch` is read by no client, for a rebuild to compare with;
-    `dev` is a developer's own schema.
+    The colour or other target that is being built. `scratch` holds a rebuild for comparison and has no readers; `dev`
+    is a developer's own schema.
 #}
 {% macro colour() -%}
     {%- if target.name not in ('blue', 'green', 'scratch', 'dev') -%}
@@ -29,7 +29,7 @@
 {%- endmacro %}
 
 
-{# Whether a developer's schema is built: whole tables, as on an engine without feeds, and nothing in `ops`. #}
+{# Whether a developer's schema is built: plain tables, as on an engine without feeds, and no writes to `ops`. #}
 {% macro is_dev() -%}
     {%- if target.name == 'dev' and not target.schema.startswith('dev_') -%}
         {{ exceptions.raise_compiler_error("a developer's schema is named dev_..., not " ~ target.schema) }}

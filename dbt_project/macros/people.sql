@@ -1,5 +1,6 @@
 {#
-    A personal column: null unless the player is tracked or a professional. LADDER_SHOW_PEOPLE=all shows everybody's.
+    A column with personal data: null unless the player is tracked or a professional. LADDER_SHOW_PEOPLE=all shows all
+    players.
 #}
 {% macro if_shown(column) -%}
     {%- if env_var('LADDER_SHOW_PEOPLE', 'tracked') == 'all' -%}

@@ -1,6 +1,7 @@
 {#
-    All comments of a table in one statement, when it is made: another description is another project, which is built in
-    full. dbt's own macro looks up first which columns exist; a contract has settled that.
+    All comments of a table in one statement after a full refresh: a changed description changes the project, which is
+    then built with a full refresh. dbt's own macro first queries which columns exist, which the contract guarantees
+    here.
 #}
 {% macro postgres__persist_docs(relation, model, for_relation, for_columns) %}
     {%- if for_relation and config.persist_relation_docs() and model.description and not is_incremental() -%}

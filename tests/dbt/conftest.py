@@ -1,4 +1,4 @@
-"""One database and one parse for all tests of the project; each test works on matches and accounts of its own."""
+"""One database and one parsed project for all dbt tests; each test uses its own matches and accounts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from tests.conftest import Database, watch_servers
-from tests.dbt import faceit_answers
-from tests.dbt.compiled import Builds
+from tests.dbt import faceit_payloads
 from tests.dbt.kept_project import kept_project
 from tests.dbt.project import Project, match_details, match_row
+from tests.dbt.replayed_builds import ReplayedBuilds
 from warehouse.core.settings import Settings
 from warehouse.embedded import Servers
 
@@ -24,7 +24,7 @@ def project(
     cluster: tuple[Servers, Settings],
     pytestconfig: pytest.Config,
 ) -> Iterator[Project]:
-    """The project, built in both colours over a little of everything: once for all sessions with the same sources."""
+    """The project, built in both colours over a small data set; built once for all sessions with the same sources."""
     if cluster[1].database_url is not None:
         yield from _built(create_database)
         return
@@ -33,7 +33,7 @@ def project(
 
 
 def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[Project]:
-    """A little of everything, and both colours over it."""
+    """Load a few rows of every kind and build both colours."""
     with create_database() as database:
         project = Project(database)
         project.parse("blue", "green")
@@ -63,13 +63,13 @@ def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> I
         project.load(
             project.page(
                 "player_history",
-                {"items": [faceit_answers.history(number, _OTHER_SIDES) for number in range(100, 112)]},
+                {"items": [faceit_payloads.history(number, _OTHER_SIDES) for number in range(100, 112)]},
                 player_id="q1",
                 game="cs2",
             ),
             project.page(
                 "player_match_stats",
-                {"items": [faceit_answers.listed(number, "q1") for number in range(100, 112)]},
+                {"items": [faceit_payloads.listed(number, "q1") for number in range(100, 112)]},
                 player_id="q1",
                 game="cs2",
             ),
@@ -81,15 +81,15 @@ def _built(create_database: Callable[[], AbstractContextManager[Database]]) -> I
         )
         for colour in ("blue", "green"):
             project.build(colour=colour)
-        project.keep()
+        project.save()
         yield project
-        project.forget()
+        project.drop_saved()
 
 
 @pytest.fixture(scope="session")
-def builds(project: Project) -> Builds:
-    """Builds of the project without dbt."""
-    return Builds(project)
+def builds(project: Project) -> ReplayedBuilds:
+    """Replays of the project's builds without dbt."""
+    return ReplayedBuilds(project)
 
 
 _OTHER_SIDES = {"faction1": ("q1", "q2"), "faction2": ("q3", "q4")}

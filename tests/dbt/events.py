@@ -1,5 +1,5 @@
-"""What may happen to a warehouse between two builds, drawn at random: over few matches, players, teams and leagues, so
-that whatever happens meets what is there.
+"""Random events between two builds. They concern few matches, players, teams and leagues, so that an event usually
+changes existing rows.
 """
 
 from __future__ import annotations
@@ -17,63 +17,63 @@ from tests.dbt.project import Project
 from warehouse.model.source import Page
 
 __all__ = [
-    "MOMENTS",
-    "OVERTAKEN",
-    "Again",
-    "Answer",
-    "AsOf",
-    "Course",
+    "LATENESS",
+    "START_TIMES",
+    "AsOfDateChange",
     "Event",
-    "Tracked",
+    "EventSequence",
+    "Redelivery",
+    "Response",
+    "TrackingChange",
     "any_events",
     "batches",
     "match_events",
-    "orders",
-    "seen_again",
+    "operator_events",
+    "redeliveries",
     "team_events",
 ]
 
-#: Two that nobody knows at first, the newest of all, and some in which players met, the last two of those included.
+#: Two unknown at first, the newest match, and three in which tracked players met, the last two of these among them.
 MATCHES = (9, 10, 119, 130, 138, 139)
 ACCOUNTS = (7, 8, 9)
-#: Account ids that are nobody's.
-NOBODY = (0, -1, 4294967295)
+#: Account ids that identify no player.
+INVALID_ACCOUNTS = (0, -1, 4294967295)
 SLOTS = (0, 1, 128, 129)
 HEROES = (0, 1, 2)
 TEAMS = (10, 20, 30)
 LEAGUES = (3, 4)
 
 
-def _seconds(*moment: int) -> int:
-    return int(datetime(*moment, tzinfo=UTC).timestamp())  # type: ignore[arg-type, misc]  # year, month, day, ...
+def _seconds(*parts: int) -> int:
+    return int(datetime(*parts, tzinfo=UTC).timestamp())  # type: ignore[arg-type, misc]  # year, month, day, ...
 
 
-#: Starts of matches. The newest day of those that stand at first is 2026-03-01.
-MOMENTS = (
+#: Start times of matches. The newest day in the initial data is 2026-03-01.
+START_TIMES = (
     _seconds(2026, 3, 1, 9),
     _seconds(2026, 3, 1, 21),
     _seconds(2026, 3, 2, 9),
     _seconds(2026, 3, 9, 9),
-    # Either side of the windows' beginnings.
+    # Either side of the first day of each window.
     _seconds(2026, 2, 23),
     _seconds(2026, 2, 22, 23, 59, 59),
     _seconds(2026, 1, 31),
     _seconds(2026, 1, 30, 23, 59, 59),
-    # A patch begins.
+    # Either side of the release of a patch.
     _seconds(2025, 12, 16),
     _seconds(2025, 12, 15, 23, 59, 59),
-    # A year late.
+    # A year before.
     _seconds(2025, 3, 1, 12),
-    # What no match was played at.
+    # Not a possible start time.
     _seconds(2099, 1, 1),
     -1,
 )
-#: Answers come this far apart, the first of them after whatever stands at first was observed.
+#: Responses are observed at this interval, the first one after all of the initial data.
 _FIRST_OBSERVED = datetime(2026, 2, 27, tzinfo=UTC)
 _INTERVAL = timedelta(hours=5)
 _DATES = (None, date(2026, 2, 1), date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 8))
-#: Moments at which ranks were seen, some of one day, and one written in two ways.
-_SEEN = (
+#: Observation times of ranks: some on one day, one time in two spellings, one malformed.
+_RATING_TIMES = (
     "2025-03-01T00:00:00.000Z",
     "2026-02-28T01:00:00.000Z",
     "2026-02-28T01:00:00Z",
@@ -82,7 +82,7 @@ _SEEN = (
     "2026-03-01T01:00:00.000Z",
     "yesterday",
 )
-_PROFILES_SEEN = tuple(
+_PROFILE_TIMES = tuple(
     (_FIRST_OBSERVED + _INTERVAL * number).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for number in range(1, 7)
 )
 _ENDPOINT_OF = {
@@ -103,28 +103,28 @@ _ENDPOINT_OF = {
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of a source, or a deletion there, that arrives after some answers that were observed later."""
+class Response:
+    """A response of a source, or a deletion; it may arrive after responses that were observed later."""
 
     endpoint: str
     body: Any
     params: dict[str, Any] = field(default_factory=dict)
-    overtaken_by: int = 0
+    late_by: int = 0
     is_deletion: bool = False
     source: str = OPENDOTA.name
 
 
 @dataclass(frozen=True)
-class Again:
-    """A page that came before comes once more; as it was, or with the same content seen at this later moment."""
+class Redelivery:
+    """An earlier page is delivered again, unchanged or with the same content and a later observation time."""
 
     number: int
-    is_seen_anew: bool
+    is_observed_later: bool
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """A player is tracked from now on, or no longer."""
+class TrackingChange:
+    """A player is tracked or untracked."""
 
     player_id: str
     is_tracked: bool
@@ -132,34 +132,34 @@ class Tracked:
 
 
 @dataclass(frozen=True)
-class AsOf:
-    """Builds are told the date that windows hang on; none lets them find it."""
+class AsOfDateChange:
+    """The configured anchor date of the rolling windows; None lets builds use the newest play date."""
 
     as_of_date: date | None
 
 
-Event = Answer | Again | Tracked | AsOf
+Event = Response | Redelivery | TrackingChange | AsOfDateChange
 
 
 @dataclass
-class Course:
-    """Lets events happen to a project's database, one batch a call and source."""
+class EventSequence:
+    """Applies events to the database of a project: each call loads one batch per source."""
 
     project: Project
     _observed: int = 0
     _delivered: list[tuple[str, Page]] = field(default_factory=list)
 
-    def happen(self, events: Sequence[Event]) -> None:
-        """Let events happen; what arrives of a source is loaded as one batch."""
+    def apply(self, events: Sequence[Event]) -> None:
+        """Apply events; the pages of a source are loaded as one batch."""
         pages: list[tuple[str, Page]] = []
         for event in events:
             match event:
-                case Answer():
+                case Response():
                     pages.append((event.source, self._page(event)))
-                case Again() if self._delivered:
+                case Redelivery() if self._delivered:
                     source, page = self._delivered[event.number % len(self._delivered)]
-                    pages.append((source, replace(page, observed_at=self._now()) if event.is_seen_anew else page))
-                case Tracked():
+                    pages.append((source, replace(page, observed_at=self._now()) if event.is_observed_later else page))
+                case TrackingChange():
                     self.project.execute(
                         "INSERT INTO ops.tracked (source, kind, id, removed_at) VALUES (%s, 'player', %s, %s) "
                         "ON CONFLICT (source, kind, id) DO UPDATE SET removed_at = excluded.removed_at",
@@ -167,7 +167,7 @@ class Course:
                         event.player_id,
                         None if event.is_tracked else datetime.now(UTC),
                     )
-                case AsOf():
+                case AsOfDateChange():
                     self.project.execute("UPDATE ops.build_inputs SET as_of_date = %s", event.as_of_date)
         self._delivered += pages
         for source in (OPENDOTA, FACEIT):
@@ -175,12 +175,12 @@ class Course:
             if arrived:
                 self.project.load(*arrived, source=source)
 
-    def _page(self, answer: Answer) -> Page:
-        page = self.project.page(answer.endpoint, answer.body, **answer.params)
+    def _page(self, response: Response) -> Page:
+        page = self.project.page(response.endpoint, response.body, **response.params)
         return replace(
             page,
-            observed_at=self._now() - _INTERVAL * answer.overtaken_by,
-            kind="deletion" if answer.is_deletion else "answer",
+            observed_at=self._now() - _INTERVAL * response.late_by,
+            kind="deletion" if response.is_deletion else "answer",
         )
 
     def _now(self) -> datetime:
@@ -193,14 +193,14 @@ _accounts = st.sampled_from(ACCOUNTS)
 _slots = st.sampled_from(SLOTS)
 _heroes = st.sampled_from(HEROES)
 _teams = st.sampled_from(TEAMS)
-_no_or_some_team = st.sampled_from((None, 0, *TEAMS, *TEAMS))
-_no_or_some_league = st.sampled_from((None, 0, *LEAGUES, *LEAGUES))
-#: A team in its own history, its opponent, and whether it is Radiant; often both tell of one match.
+_optional_teams = st.sampled_from((None, 0, *TEAMS, *TEAMS))
+_optional_leagues = st.sampled_from((None, 0, *LEAGUES, *LEAGUES))
+#: A team in its own history, its opponent, and whether the team is Radiant; often both histories have the same match.
 _sides = st.sampled_from(
     ((10, 20, True), (20, 10, False), (10, 30, False), (30, 10, True), (20, None, True), (30, 0, False))
 )
 _team_matches = st.sampled_from((9, 119, 130, 900))
-_moments = st.sampled_from(MOMENTS)
+_start_times = st.sampled_from(START_TIMES)
 _results = st.sampled_from((True, True, False, False, None))
 _durations = st.sampled_from((1800, 1800, 1800, 2000, 300, 0))
 _modes = st.sampled_from((22, 22, 22, 22, 23))
@@ -208,18 +208,18 @@ _lobbies = st.sampled_from((7, 7, 7, 7, 8))
 _numbers = st.sampled_from((None, 0, 0, 3, 11))
 _leaver_statuses = st.sampled_from((None, 0, 3))
 _names = st.sampled_from((None, "A", "B"))
-OVERTAKEN = st.sampled_from((0, 0, 0, 1, 2, 5))
+LATENESS = st.sampled_from((0, 0, 0, 1, 2, 5))
 
 
 @st.composite
-def _histories(draw: st.DrawFn) -> Answer:
-    """A page of a player's history: new matches, late ones, results that became known, corrections of anything."""
+def _histories(draw: st.DrawFn) -> Response:
+    """A page of a player's history: new and late matches, results that became known, corrections."""
     rows = [
         {
             "match_id": draw(_matches),
             "player_slot": draw(_slots),
             "radiant_win": draw(_results),
-            "start_time": draw(_moments),
+            "start_time": draw(_start_times),
             "duration": draw(_durations),
             "game_mode": draw(_modes),
             "lobby_type": draw(_lobbies),
@@ -233,16 +233,16 @@ def _histories(draw: st.DrawFn) -> Answer:
         }
         for _ in range(draw(st.integers(1, 3)))
     ]
-    return Answer("player_matches", rows, {"account_id": draw(_accounts)}, draw(OVERTAKEN))
+    return Response("player_matches", rows, {"account_id": draw(_accounts)}, draw(LATENESS))
 
 
-#: Teams and league as objects, beside or in place of their ids.
+#: Teams and league as nested objects, beside or instead of the flat ids.
 _objects = st.fixed_dictionaries(
     {},
     optional={
-        "radiant_team": st.fixed_dictionaries({"team_id": _no_or_some_team, "name": _names}),
-        "dire_team": st.fixed_dictionaries({"team_id": _no_or_some_team, "name": _names}),
-        "league": st.fixed_dictionaries({"leagueid": _no_or_some_league, "name": _names}),
+        "radiant_team": st.fixed_dictionaries({"team_id": _optional_teams, "name": _names}),
+        "dire_team": st.fixed_dictionaries({"team_id": _optional_teams, "name": _names}),
+        "league": st.fixed_dictionaries({"leagueid": _optional_leagues, "name": _names}),
     },
 )
 _drafts = st.one_of(
@@ -258,13 +258,13 @@ _drafts = st.one_of(
 
 
 @st.composite
-def _details(draw: st.DrawFn) -> Answer:
-    """Details of a match: who played, hidden or not, for which teams, with which draft."""
+def _details(draw: st.DrawFn) -> Response:
+    """Details of a match: players (anonymous or not), teams and draft."""
     match_id = draw(_matches)
     players = [
         {
             "player_slot": slot,
-            "account_id": draw(st.sampled_from((None, *NOBODY, *ACCOUNTS, *ACCOUNTS))),
+            "account_id": draw(st.sampled_from((None, *INVALID_ACCOUNTS, *ACCOUNTS, *ACCOUNTS))),
             "personaname": draw(_names),
             "name": draw(_names),
             "hero_id": draw(_heroes),
@@ -281,82 +281,82 @@ def _details(draw: st.DrawFn) -> Answer:
     match = {
         "match_id": match_id,
         "radiant_win": draw(_results),
-        "start_time": draw(_moments),
+        "start_time": draw(_start_times),
         "duration": draw(_durations),
         "game_mode": draw(_modes),
         "lobby_type": draw(_lobbies),
         "patch": draw(st.sampled_from((None, 58))),
-        "leagueid": draw(_no_or_some_league),
-        "radiant_team_id": draw(_no_or_some_team),
-        "dire_team_id": draw(_no_or_some_team),
+        "leagueid": draw(_optional_leagues),
+        "radiant_team_id": draw(_optional_teams),
+        "dire_team_id": draw(_optional_teams),
         "radiant_name": draw(_names),
         "dire_name": draw(_names),
         "radiant_score": draw(_numbers),
         "picks_bans": draw(_drafts),
         "players": players,
     } | draw(_objects)
-    return Answer("match", match, {"match_id": match_id}, draw(OVERTAKEN))
+    return Response("match", match, {"match_id": match_id}, draw(LATENESS))
 
 
 @st.composite
-def _matches_of_lists(draw: st.DrawFn) -> Answer:
-    """A page of matches between teams: of professionals, of a league or of a team."""
+def _matches_of_lists(draw: st.DrawFn) -> Response:
+    """A page of matches between teams: professional matches, or those of a league or a team."""
     endpoint = draw(st.sampled_from(("pro_matches", "league_matches", "team_matches")))
     row: dict[str, Any] = {
         "match_id": draw(_team_matches),
-        "start_time": draw(_moments),
+        "start_time": draw(_start_times),
         "radiant_win": draw(_results),
-        "leagueid": draw(_no_or_some_league),
+        "leagueid": draw(_optional_leagues),
         "radiant_score": draw(_numbers),
         "dire_score": draw(_numbers),
     }
     if endpoint == "team_matches":
         team, opponent, is_radiant = draw(_sides)
         row |= {"radiant": is_radiant, "opposing_team_id": opponent, "opposing_team_name": draw(_names)}
-        row |= {"opposing_team": {"team_id": draw(_no_or_some_team)}, "league_name": draw(_names)}
-        return Answer(endpoint, [row], {"team_id": team}, draw(OVERTAKEN))
-    row |= {"radiant_team_id": draw(_no_or_some_team), "dire_team_id": draw(_no_or_some_team)} | draw(_objects)
+        row |= {"opposing_team": {"team_id": draw(_optional_teams)}, "league_name": draw(_names)}
+        return Response(endpoint, [row], {"team_id": team}, draw(LATENESS))
+    row |= {"radiant_team_id": draw(_optional_teams), "dire_team_id": draw(_optional_teams)} | draw(_objects)
     if endpoint == "pro_matches":
         row |= {"radiant_name": draw(_names), "dire_name": draw(_names), "league_name": draw(_names)}
-    return Answer(endpoint, [row], {"league_id": 3} if endpoint == "league_matches" else {}, draw(OVERTAKEN))
+    return Response(endpoint, [row], {"league_id": 3} if endpoint == "league_matches" else {}, draw(LATENESS))
 
 
 @st.composite
-def _profiles(draw: st.DrawFn) -> Answer:
-    """A player's profile with the rank it shows."""
+def _profiles(draw: st.DrawFn) -> Response:
+    """A player's profile with its rank."""
     account = draw(_accounts)
     profile = {"account_id": account, "personaname": draw(_names), "loccountrycode": draw(_names)}
     ranks = {"rank_tier": draw(st.sampled_from((None, 0, 52, 53, 80))), "leaderboard_rank": draw(_numbers)}
-    return Answer("player", {"profile": profile} | ranks, {"account_id": account}, draw(OVERTAKEN))
+    return Response("player", {"profile": profile} | ranks, {"account_id": account}, draw(LATENESS))
 
 
 @st.composite
-def _ratings(draw: st.DrawFn) -> Answer:
-    """A player's ranks as they were seen."""
+def _ratings(draw: st.DrawFn) -> Response:
+    """A player's rating history."""
     rows = [
         {
             "time": time,
             "rank_tier": draw(st.sampled_from((None, 52, 53, 80))),
             "solo_competitive_rank": draw(st.sampled_from((None, 0, 4000))),
         }
-        for time in draw(st.lists(st.sampled_from(_SEEN), unique=True, min_size=1, max_size=3))
+        for time in draw(st.lists(st.sampled_from(_RATING_TIMES), unique=True, min_size=1, max_size=3))
     ]
-    return Answer("player_ratings", rows, {"account_id": draw(_accounts)}, draw(OVERTAKEN))
+    return Response("player_ratings", rows, {"account_id": draw(_accounts)}, draw(LATENESS))
 
 
 @st.composite
-def _teams_and_leagues(draw: st.DrawFn) -> Answer:
-    """The list of teams, or of leagues."""
+def _teams_and_leagues(draw: st.DrawFn) -> Response:
+    """The list of teams or of leagues."""
     if draw(st.booleans()):
         team = {"team_id": draw(_teams), "name": draw(_names), "rating": draw(st.sampled_from((None, 1200.5)))}
-        team |= {"last_match_time": draw(st.sampled_from((0, *MOMENTS[:4])))}
-        return Answer("teams", [team], {}, draw(OVERTAKEN))
-    return Answer("leagues", [{"leagueid": draw(st.sampled_from(LEAGUES)), "name": draw(_names)}])
+        team |= {"last_match_time": draw(st.sampled_from((0, *START_TIMES[:4])))}
+        return Response("teams", [team], {}, draw(LATENESS))
+    return Response("leagues", [{"leagueid": draw(st.sampled_from(LEAGUES)), "name": draw(_names)}])
 
 
 @st.composite
-def _constants(draw: st.DrawFn) -> Answer:
-    """What every match hangs on: patches, game modes, lobbies; and heroes."""
+def _constants(draw: st.DrawFn) -> Response:
+    """Reference data: patches, game modes and lobby types, which every match depends on, and heroes."""
     resource = draw(st.sampled_from(("patch", "game_mode", "lobby_type", "heroes")))
     is_balanced = draw(st.booleans())
     body: Any
@@ -370,18 +370,18 @@ def _constants(draw: st.DrawFn) -> Answer:
             body = {"8": {"id": 8, "balanced": is_balanced}}
         case _:
             body = {str(draw(_heroes)): {"localized_name": draw(_names)}}
-    return Answer("constants", body, {"resource": resource}, draw(OVERTAKEN))
+    return Response("constants", body, {"resource": resource}, draw(LATENESS))
 
 
-def _deletions(*tables: str) -> st.SearchStrategy[Answer]:
-    """The observation that rows of these tables are gone."""
+def _deletions(*tables: str) -> st.SearchStrategy[Response]:
+    """Deletions of rows of these tables."""
 
     @st.composite
-    def deletion(draw: st.DrawFn) -> Answer:
+    def deletion(draw: st.DrawFn) -> Response:
         table = draw(st.sampled_from(tables))
         key = {name: draw(values) for name, values in _KEYS[table].items()}
         body = {"table": table, "keys": [key]}
-        return Answer(_ENDPOINT_OF[table], body, {}, draw(OVERTAKEN), is_deletion=True)
+        return Response(_ENDPOINT_OF[table], body, {}, draw(LATENESS), is_deletion=True)
 
     return deletion()
 
@@ -391,8 +391,8 @@ _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "matches": {"match_id": _matches},
     "match_players": {"match_id": _matches, "player_slot": _slots},
     "players": {"account_id": _accounts},
-    "player_ratings": {"account_id": _accounts, "time": st.sampled_from(_SEEN)},
-    "player_ranks": {"account_id": _accounts, "observed_at": st.sampled_from(_PROFILES_SEEN)},
+    "player_ratings": {"account_id": _accounts, "time": st.sampled_from(_RATING_TIMES)},
+    "player_ranks": {"account_id": _accounts, "observed_at": st.sampled_from(_PROFILE_TIMES)},
     "pro_matches": {"match_id": _team_matches},
     "league_matches": {"match_id": _team_matches},
     "team_matches": {"match_id": _team_matches, "team_id": _teams},
@@ -401,13 +401,13 @@ _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "constants": {"resource": st.just("patch"), "id": st.sampled_from(("59", "60"))},
     "hero_stats": {"id": st.just(1)},
 }
-seen_again = st.builds(Again, st.integers(0, 9), st.booleans())
+redeliveries = st.builds(Redelivery, st.integers(0, 9), st.booleans())
 _of_matches = (
     _histories(),
     _histories(),
     _details(),
     _deletions("player_matches", "matches", "match_players"),
-    seen_again,
+    redeliveries,
 )
 _of_teams = (
     _matches_of_lists(),
@@ -415,23 +415,23 @@ _of_teams = (
     _teams_and_leagues(),
     _details(),
     _deletions("matches", "pro_matches", "league_matches", "team_matches", "teams", "leagues"),
-    seen_again,
+    redeliveries,
 )
 _of_players = (_profiles(), _ratings(), _deletions("players", "player_ranks", "player_ratings"))
 
 
 def batches(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Event]]:
-    """Some events of these kinds, which happen between two builds."""
+    """Lists of events of these kinds, to be applied between two builds."""
     return st.lists(st.one_of(*kinds), min_size=1, max_size=4)
 
 
-#: Histories and details of matches come, change and go.
+#: Changes of histories and details of matches.
 match_events = batches(*_of_matches)
-#: Teams, their matches and leagues do.
+#: Changes of teams, their matches and leagues.
 team_events = batches(*_of_teams)
-#: An operator tells the warehouse something.
-orders: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Tracked, _accounts.map(str), st.booleans()), st.builds(AsOf, st.sampled_from(_DATES))
+#: Changes made by an operator.
+operator_events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(TrackingChange, _accounts.map(str), st.booleans()), st.builds(AsOfDateChange, st.sampled_from(_DATES))
 )
-#: Anything happens that a build has to follow.
-any_events = batches(*_of_matches, *_of_teams, *_of_players, orders, _constants(), _deletions(*_KEYS))
+#: Any change of OpenDota's data that a build has to apply.
+any_events = batches(*_of_matches, *_of_teams, *_of_players, operator_events, _constants(), _deletions(*_KEYS))

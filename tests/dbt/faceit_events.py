@@ -1,5 +1,5 @@
-"""What may happen at FACEIT between two builds, drawn at random: over few matches, maps and players, some of whom share
-Steam accounts with each other and with players of OpenDota.
+"""Random events of FACEIT between two builds. They concern few matches, maps and players; some players share Steam
+accounts with each other and with players of OpenDota.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ingestion.sources.faceit.source import FACTIONS, SOURCE
-from tests.dbt.events import MOMENTS, OVERTAKEN, Answer, Event, Tracked, batches, seen_again
+from tests.dbt.events import LATENESS, START_TIMES, Event, Response, TrackingChange, batches, redeliveries
 
-__all__ = ["STEAM_BASE", "faceit_any_events", "faceit_match_events", "faceit_orders", "faceit_player_events"]
+__all__ = ["STEAM_BASE", "faceit_any_events", "faceit_match_events", "faceit_operator_events", "faceit_player_events"]
 
 #: A Steam id (64 bit) less the account id.
 STEAM_BASE = 76561197960265728
 MATCHES = ("m1", "m2", "m3", "m4")
-#: The last of them is nobody.
+#: The last one identifies no player.
 PLAYERS = ("p1", "p2", "p3", "p4", "p5", "p6", "p7", "")
 TEAMS = ("t1", "t2", "t3", "bye")
-#: A name that the seeds know, in two spellings, others, and what a vote may name.
+#: A map of the seeds in two spellings, other maps, and a workshop map that a vote may name.
 MAPS = ("de_inferno", "Inferno", "de_Nuke", "cs_office", "", "3070284539", "workshop/3070284539/de_pango")
-#: Accounts of players whom OpenDota knows, and of one whom it does not.
+#: Steam accounts of two players of OpenDota, and of one that OpenDota does not have.
 ACCOUNTS = (7, 8, 11)
 _ENDPOINT_OF = {
     "players": "player",
@@ -48,7 +48,7 @@ _games = st.sampled_from(("cs2", "cs2", "cs2", "csgo", "pubg"))
 _names = st.sampled_from(("", "A", "B"))
 _rounds = st.sampled_from((1, 1, 2, 12))
 _winners = st.sampled_from((*FACTIONS, *FACTIONS, "", ""))
-#: Scores of matches and of maps, some level, some of which decide nothing.
+#: Scores of matches and of maps: wins, draws, and scores without a result.
 _results = st.sampled_from(((1, 0), (1, 1), (13, 7), (15, 15), (0, 0), None))
 _modes = st.sampled_from(("5v5", "5v5", "5v5", "5v5 Competitive", "2v2", "Wingman", "aim", "", None))
 _sizes = st.sampled_from((None, None, 5, 2, 3))
@@ -56,7 +56,7 @@ _statuses = st.sampled_from(("finished", "FINISHED", "finished", "CANCELLED", "o
 _levels = st.sampled_from((None, 1, 4, "10", 11))
 _elos = st.sampled_from((None, 0, 99, 1000, 2001))
 _maps = st.sampled_from(MAPS)
-#: Numbers as FACEIT sends them, and what is none or the greatest that is read as one.
+#: Numbers as FACEIT sends them, the greatest that is accepted, and a text that is no number.
 _few = st.sampled_from(("0", "1", "2", "18", "999999999", "a lot"))
 _entities = st.lists(
     st.fixed_dictionaries(
@@ -67,8 +67,8 @@ _entities = st.lists(
     ),
     max_size=2,
 )
-#: Starts and ends of matches in seconds since 1970; some matches have none.
-_moments = st.sampled_from((None, *MOMENTS))
+#: Start and end times of matches in seconds since 1970, or None.
+_start_times = st.sampled_from((None, *START_TIMES))
 _steam_ids = st.sampled_from(("", "what", *(str(account + STEAM_BASE) for account in ACCOUNTS)))
 _dota_accounts = st.sampled_from(("", *(f"[U:1:{account}]" for account in ACCOUNTS), str(7 + STEAM_BASE)))
 _sides = st.lists(_players, unique=True, max_size=7).map(lambda ids: {"faction1": ids[::2], "faction2": ids[1::2]})
@@ -79,17 +79,17 @@ _statistics = st.dictionaries(
     _few,
     max_size=6,
 ).map(lambda drawn: {"Triple Kills": "0", "Quadro Kills": "0", "Penta Kills": "0", "ADR": "75.72", **drawn})
-#: Or a row of zeros, as of somebody who left.
+#: Or a row of zeros, as of a player who left.
 _statistics = st.one_of(_statistics, _statistics, st.just({"Kills": "0", "Deaths": "0", "Assists": "0", "ADR": "0"}))
 
 
-def _answer(draw: st.DrawFn, endpoint: str, body: Any, **params: Any) -> Answer:
-    return Answer(endpoint, body, params, draw(OVERTAKEN), source=SOURCE.name)
+def _response(draw: st.DrawFn, endpoint: str, body: Any, **params: Any) -> Response:
+    return Response(endpoint, body, params, draw(LATENESS), source=SOURCE.name)
 
 
 @st.composite
-def _profiles(draw: st.DrawFn) -> Answer:
-    """A player's profile with the accounts and elos that it shows."""
+def _profiles(draw: st.DrawFn) -> Response:
+    """A player's profile with accounts and elos."""
     player = draw(_tracked_players)
     games = {
         game: {
@@ -102,23 +102,23 @@ def _profiles(draw: st.DrawFn) -> Answer:
         if draw(st.booleans())
     }
     body = {"player_id": player, "nickname": draw(_names), "country": draw(st.sampled_from(("", "gb")))}
-    return _answer(draw, "player", body | {"steam_id_64": draw(_steam_ids), "games": games}, player_id=player)
+    return _response(draw, "player", body | {"steam_id_64": draw(_steam_ids), "games": games}, player_id=player)
 
 
 @st.composite
-def _rankings(draw: st.DrawFn) -> Answer:
-    """The first places of a ranking."""
+def _rankings(draw: st.DrawFn) -> Response:
+    """The first positions of a ranking."""
     items = [
         {"player_id": draw(_players), "nickname": draw(_names), "country": "fr", "position": place, "faceit_elo": elo}
         for place, elo in enumerate(draw(st.lists(_elos, max_size=2)), 1)
     ]
     game = draw(st.sampled_from(("cs2", "cs2", "dota2")))
-    return _answer(draw, "ranking", {"items": items}, game_id=game, region="EU")
+    return _response(draw, "ranking", {"items": items}, game_id=game, region="EU")
 
 
 @st.composite
-def _histories(draw: st.DrawFn) -> Answer:
-    """A page of a player's history: new matches, late ones, cancelled ones, corrections of anything."""
+def _histories(draw: st.DrawFn) -> Response:
+    """A page of a player's history: new, late and cancelled matches, corrections."""
     items = []
     for match_id in draw(st.lists(_matches, unique=True, min_size=1, max_size=2)):
         sides = draw(_sides)
@@ -128,8 +128,8 @@ def _histories(draw: st.DrawFn) -> Answer:
             "game_mode": draw(_modes),
             "teams_size": draw(_sizes),
             "status": draw(_statuses),
-            "started_at": draw(_moments),
-            "finished_at": draw(_moments),
+            "started_at": draw(_start_times),
+            "finished_at": draw(_start_times),
             "competition_id": "c1",
             "competition_type": draw(st.sampled_from(("matchmaking", "championship"))),
             "playing_players": draw(st.sampled_from((None, [], list(PLAYERS[:4])))),
@@ -140,7 +140,7 @@ def _histories(draw: st.DrawFn) -> Answer:
             },
         }
         items.append(item)
-    return _answer(draw, "player_history", {"items": items}, player_id="p1", game="cs2")
+    return _response(draw, "player_history", {"items": items}, player_id="p1", game="cs2")
 
 
 def _score(result: tuple[int, int] | None) -> dict[str, int]:
@@ -153,19 +153,19 @@ def _played(draw: st.DrawFn, player_id: str) -> dict[str, Any]:
 
 
 @st.composite
-def _listed(draw: st.DrawFn) -> Answer:
-    """A page of a player's statistics by match."""
+def _listed(draw: st.DrawFn) -> Response:
+    """A page of a player's statistics by map."""
     place = {"Match Id": draw(_matches), "Match Round": str(draw(_rounds)), "Map": draw(_maps), "Game": "cs2"}
     of_map = {"Winner": draw(_map_winners), "Rounds": draw(_few), "Best Of": draw(st.sampled_from(("1", "2", "3")))}
     of_map |= {"Game Mode": draw(_modes), "Score": draw(st.sampled_from(("13 / 5", "15 / 15", "0 / 0", "")))}
     player = draw(_players)
     stats = draw(_statistics) | place | of_map | {"Player Id": player, "Match Finished At": 1772400000000}
-    return _answer(draw, "player_match_stats", {"items": [{"stats": stats}]}, player_id=player, game="cs2")
+    return _response(draw, "player_match_stats", {"items": [{"stats": stats}]}, player_id=player, game="cs2")
 
 
 @st.composite
-def _details(draw: st.DrawFn) -> Answer:
-    """Details of a match: sides, rosters and substitutes, results by map."""
+def _details(draw: st.DrawFn) -> Response:
+    """Details of a match: sides, rosters, substitutes and results by map."""
     match_id = draw(_matches)
     sides = draw(_sides)
     body = {
@@ -173,8 +173,8 @@ def _details(draw: st.DrawFn) -> Answer:
         "game": draw(_games),
         "status": draw(_statuses),
         "best_of": draw(st.sampled_from((None, 1, 1, 2, 3))),
-        "started_at": draw(_moments),
-        "finished_at": draw(_moments),
+        "started_at": draw(_start_times),
+        "finished_at": draw(_start_times),
         "competition_id": draw(st.sampled_from(("", "c1"))),
         "competition_name": draw(_names),
         "competition_type": draw(st.sampled_from(("matchmaking", "championship"))),
@@ -200,12 +200,12 @@ def _details(draw: st.DrawFn) -> Answer:
             for faction, ids in sides.items()
         },
     }
-    return _answer(draw, "match", body, match_id=match_id)
+    return _response(draw, "match", body, match_id=match_id)
 
 
 @st.composite
-def _match_statistics(draw: st.DrawFn) -> Answer:
-    """Statistics of one map of a match or of several."""
+def _match_statistics(draw: st.DrawFn) -> Response:
+    """Statistics of one or more maps of a match."""
     match_id = draw(_matches)
     rounds = [
         {
@@ -233,7 +233,7 @@ def _match_statistics(draw: st.DrawFn) -> Answer:
         }
         for number in draw(st.lists(_rounds, unique=True, min_size=1, max_size=2))
     ]
-    return _answer(draw, "match_stats", {"rounds": rounds}, match_id=match_id)
+    return _response(draw, "match_stats", {"rounds": rounds}, match_id=match_id)
 
 
 _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
@@ -252,14 +252,14 @@ _KEYS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
 }
 
 
-def _deletions(*tables: str) -> st.SearchStrategy[Answer]:
-    """The observation that rows of these tables are gone."""
+def _deletions(*tables: str) -> st.SearchStrategy[Response]:
+    """Deletions of rows of these tables."""
 
     @st.composite
-    def deletion(draw: st.DrawFn) -> Answer:
+    def deletion(draw: st.DrawFn) -> Response:
         table = draw(st.sampled_from(tables))
         body = {"table": table, "keys": [{name: draw(values) for name, values in _KEYS[table].items()}]}
-        return Answer(_ENDPOINT_OF[table], body, {}, draw(OVERTAKEN), is_deletion=True, source=SOURCE.name)
+        return Response(_ENDPOINT_OF[table], body, {}, draw(LATENESS), is_deletion=True, source=SOURCE.name)
 
     return deletion()
 
@@ -271,7 +271,7 @@ _of_matches = (
     _listed(),
     _match_statistics(),
     _deletions(*(table for table in _KEYS if table not in ("players", "player_games", "rankings"))),
-    seen_again,
+    redeliveries,
 )
 _of_players = (
     _profiles(),
@@ -279,13 +279,15 @@ _of_players = (
     _rankings(),
     _histories(),
     _deletions("players", "player_games", "rankings", "history_players", "match_rosters"),
-    seen_again,
+    redeliveries,
 )
-#: Histories, details and statistics of matches come, change and go.
+#: Changes of histories, details and statistics of matches.
 faceit_match_events = batches(*_of_matches)
-#: Profiles, accounts and rankings do.
+#: Changes of profiles, accounts and rankings.
 faceit_player_events = batches(*_of_players)
-#: A player is tracked from now on, or no longer.
-faceit_orders: st.SearchStrategy[Event] = st.builds(Tracked, _tracked_players, st.booleans(), st.just(SOURCE.name))
-#: Anything happens at FACEIT that a build has to follow.
-faceit_any_events = batches(*_of_matches, *_of_players, faceit_orders)
+#: Changes made by an operator.
+faceit_operator_events: st.SearchStrategy[Event] = st.builds(
+    TrackingChange, _tracked_players, st.booleans(), st.just(SOURCE.name)
+)
+#: Any change of FACEIT's data that a build has to apply.
+faceit_any_events = batches(*_of_matches, *_of_players, faceit_operator_events)

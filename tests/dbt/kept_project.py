@@ -1,4 +1,4 @@
-"""The built project in a cluster of its own, kept between sessions of tests: files are copied in place of builds."""
+"""The built project in its own cluster, cached between test sessions: files are copied instead of building again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from warehouse.embedded import Servers, running
 
 __all__ = ["kept_project"]
 
-#: Tables are known by numbers, which only a copy of the whole cluster keeps.
+#: Watermarks contain the OIDs of tables, which only a copy of the whole cluster preserves.
 _DATABASE = "project"
 _LANDED = "landed"
 
@@ -30,12 +30,12 @@ Create = Callable[[], AbstractContextManager[Database]]
 def kept_project(
     build: Callable[[Create], Iterator[Project]], redis_url: str, watch: Callable[[Path], None]
 ) -> Iterator[Project]:
-    """The project as `build` left it, on a server of its own.
+    """The project in the state after `build`, on its own server.
 
     Args:
-        build: makes a database, loads, builds and yields the project.
-        redis_url: the cache that belongs to the project.
-        watch: is given the home of the server when it has started.
+        build: creates a database, loads and builds, then yields the project.
+        redis_url: the Redis server of the project.
+        watch: called with the home of the server after its start.
     """
     sources = (
         f"{build_cache.cluster_digest()}-{models_digest(Settings())[:24]}-{build_cache.source_digest('tests/dbt')[:24]}"
@@ -55,7 +55,7 @@ def _make(place: Path, build: Callable[[Create], Iterator[Project]], redis_url: 
         with running(Settings(home=home), redis=False) as servers:
             building = build(lambda: _created(home, servers, redis_url))
             landed = next(building).landed
-            # Ends where it has yielded the project, and so undoes nothing.
+            # Closed at its yield, so that it does not run its teardown.
             building.close()  # type: ignore[attr-defined]  # a generator, written as an iterator like all fixtures
         build_cache.save_cluster(home, place)
     (place / _LANDED).write_text(str(landed))

@@ -1,4 +1,4 @@
-"""The dbt project on a database of the tests' own: rows in through the real load, builds in this process."""
+"""The dbt project on a test database: rows are loaded by the product's loader, dbt runs in this process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Project:
     Args:
         database: a migrated database.
         manifests: dbt's manifests, by colour.
-        state: name of the kept state that the database begins with; empty where it was made anew.
+        state: digest of the cached cluster that the database was copied from; empty for a newly built database.
     """
 
     database: Database
@@ -53,7 +53,7 @@ class Project:
     _landed: int = 0
 
     def parse(self, *colours: str) -> None:
-        """Have manifests of colours as the product prepares them, which it does once for all sessions of tests."""
+        """Load the manifests of colours as the product prepares them; they are prepared once for all test sessions."""
         settings, url = self.database.settings, self.database.url("transform")
         prepared = prepare(settings, url)
         if not set(COLOURS).isdisjoint(colours):
@@ -64,7 +64,7 @@ class Project:
                 write_atomically(path, self.parsed(colour).to_msgpack(extended_mashumaro_encoder))
             manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
             for node in (*manifest.nodes.values(), *manifest.sources.values()):
-                # Another session parsed for another database.
+                # The cached manifest names the database of the session that parsed it.
                 if node.relation_name:
                     node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{self._name}".', 1)
                 node.database = self._name
@@ -72,18 +72,18 @@ class Project:
             self.manifests[colour] = manifest
 
     def parsed(self, colour: str) -> Manifest:
-        """Parse for a colour, warnings being errors."""
+        """Parse for a colour; warnings are errors."""
         result = self._invoke(["parse"], colour, ["--warn-error", "--no-partial-parse"])
         assert result.success, result.exception
         manifest: Manifest = result.result
         return manifest
 
     def dbt(self, command: Sequence[str], colour: str = "blue") -> dict[str, str]:
-        """Run a dbt command; statuses of its nodes by name."""
+        """Run a dbt command; returns the status of each node by name."""
         return {result.node.name: result.status.value for result in self._run(command, colour)}
 
     def statements(self, command: Sequence[str], colour: str = "blue") -> list[tuple[str, str]]:
-        """Run a dbt command; what it executed for its nodes, in order: the node's unique id, and SQL."""
+        """Run a dbt command; returns the executed SQL in order, each with the unique id of its node."""
         executed: list[tuple[str, str]] = []
 
         def note(event: Any) -> None:
@@ -95,12 +95,12 @@ class Project:
         return [(node, statement) for node, statement in executed if node and not node.startswith("operation.")]
 
     def compiled(self, query: str) -> str:
-        """A query of one's own as dbt compiles it."""
+        """Compile an inline query with dbt."""
         (result,) = self._run(["compile", "--inline", query], "blue")
         return str(result.node.compiled_code)
 
     def build(self, *select: str, colour: str = "blue", full_refresh: bool = False) -> None:
-        """Build models (all of them by default) with their tests, and fail where any does."""
+        """Build models (default: all) with their data tests; fails if any node fails."""
         command = ["build", "--exclude-resource-type", "unit_test", "exposure", "--indirect-selection", "cautious"]
         command += ["--select", *select] if select else []
         command += ["--full-refresh"] if full_refresh else []
@@ -108,8 +108,8 @@ class Project:
         broken = [f"{r.node.name}: {r.message}" for r in self._run(command, colour) if r.status.value not in fine]
         assert not broken, broken[0]
 
-    def refusal(self, command: Sequence[str], colour: str, registration: str) -> str:
-        """The message of a dbt command that is refused, with a registration from elsewhere."""
+    def rejection(self, command: Sequence[str], colour: str, registration: str) -> str:
+        """Error message of a dbt command that runs with the given registration and is rejected."""
         with self._environment():
             os.environ["LADDER_BUILD"] = registration
             result = self._call(command, colour, [], self.manifests[colour].deepcopy(), [])
@@ -117,72 +117,72 @@ class Project:
         return str(result.exception) if result.exception else " ".join(str(r.message) for r in result.result.results)
 
     def load(self, *pages: Page, source: Source = SOURCE) -> LoadReport:
-        """Land and load pages of one source."""
+        """Land and load pages of a source."""
         lake = Lake(self.database.settings.lake_path)
         for page in pages:
             lake.land(source, page.endpoint, [page])
         return load_pending(self.database.url("ingest"), lake, source)
 
     def page(self, endpoint: str, body: Any, **params: Any) -> Page:
-        """An answer, each observed a minute after the one before."""
+        """A page of an endpoint, observed one minute after the previous page."""
         self._landed += 1
         observed_at = START + timedelta(minutes=self._landed)
         return Page(endpoint, f"/{endpoint}", params, 200, observed_at, msgspec.json.encode(body))
 
     def history(self, account_id: int, *matches: Mapping[str, Any]) -> Page:
-        """A page of a player's history."""
+        """A page of a player's match history."""
         return self.page("player_matches", list(matches), account_id=account_id)
 
     def details(self, match: Mapping[str, Any]) -> Page:
-        """A match's details."""
+        """A page with the details of a match."""
         return self.page("match", match, match_id=match["match_id"])
 
     def deletion(self, endpoint: str, table: str, *keys: Mapping[str, Any]) -> Page:
-        """The observation that rows are gone."""
+        """A deletion: the observation that these rows no longer exist at the source."""
         return replace(self.page(endpoint, {"table": table, "keys": list(keys)}), kind="deletion")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Answer of a query, in UTC."""
+        """Rows of a query, times in UTC."""
         with psycopg.connect(self.database.admin_url, options="-c timezone=UTC") as connection:
             return connection.execute(query, values or None).fetchall()
 
     def execute(self, statement: str, *values: Any) -> None:
-        """Run a statement as the administrator."""
+        """Execute a statement as the administrator."""
         with psycopg.connect(self.database.admin_url) as connection:
             connection.execute(statement, values or None)
 
     @property
     def landed(self) -> int:
-        """How many pages were made: the next one is observed as many minutes after the start."""
+        """Number of pages made so far, which is the offset of the next page from `START` in minutes."""
         return self._landed
 
-    def keep(self) -> None:
-        """Keep the database as it is, for `restore`."""
-        self._copy(self._name, self._kept)
+    def save(self) -> None:
+        """Save a copy of the database for `restore`."""
+        self._copy(self._name, self._saved_name)
 
     def restore(self) -> None:
-        """Bring the database back to what was kept, and forget what was landed since."""
-        self._copy(self._kept, self._name)
+        """Restore the saved copy of the database, and delete the lake."""
+        self._copy(self._saved_name, self._name)
         shutil.rmtree(self.database.settings.lake_path, ignore_errors=True)
 
-    def forget(self) -> None:
-        """Drop what was kept."""
+    def drop_saved(self) -> None:
+        """Drop the saved copy."""
         with self._server() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(self._kept)))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(self._saved_name)))
 
     @property
     def _name(self) -> str:
         return str(conninfo_to_dict(self.database.admin_url)["dbname"])
 
     @property
-    def _kept(self) -> str:
+    def _saved_name(self) -> str:
         return f"{self._name}_kept"
 
     def _server(self) -> psycopg.Connection:
         return psycopg.connect(make_conninfo(self.database.admin_url, dbname="postgres"), autocommit=True)
 
     def _copy(self, origin: str, copy: str) -> None:
-        """Copy a database over another, file by file: it is small, and nothing here has to reach the disk."""
+        """Replace a database by a copy of another. FILE_COPY is fastest: the database is small and needs no fsync."""
         names = {"origin": sql.Identifier(origin), "copy": sql.Identifier(copy)}
         with self._server() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {copy} WITH (FORCE)").format(**names))
@@ -191,7 +191,7 @@ class Project:
     def _run(self, command: Sequence[str], colour: str, *callbacks: Callable[[Any], None]) -> list[Any]:
         result = self._invoke(command, colour, [], self.manifests[colour].deepcopy(), callbacks)
         assert result.exception is None, result.exception
-        # dbt's own results include what runs at the start.
+        # Without the on-run-start hook.
         return [found for found in result.result.results if str(found.node.resource_type) != "operation"]
 
     def _invoke(
@@ -229,7 +229,7 @@ class Project:
     def _environment(self) -> Iterator[None]:
         before = dict(os.environ)
         os.environ.update(libpq_environment(self.database.url("transform")))
-        # Names are compared as well; that they are hidden is what a unit test says.
+        # Names are compared too; a unit test covers that they are hidden by default.
         os.environ["LADDER_SHOW_PEOPLE"] = "all"
         try:
             yield
@@ -239,7 +239,7 @@ class Project:
 
 
 def match_row(match_id: int, slot: int = 0, **values: Any) -> dict[str, Any]:
-    """A row of a player's history: by default a significant win of Radiant on hero 1, its day by its number."""
+    """A row of a player's history: by default a significant win of Radiant with hero 1; the match id sets the day."""
     row = {
         "match_id": match_id,
         "player_slot": slot,
@@ -258,7 +258,7 @@ def match_row(match_id: int, slot: int = 0, **values: Any) -> dict[str, Any]:
 
 
 def match_details(match_id: int, accounts: Mapping[int, int | None], **values: Any) -> dict[str, Any]:
-    """Details of a match: accounts by slot, None for the anonymous; otherwise as `match_row` has it."""
+    """Details of a match with accounts by slot (None for anonymous players); other values as in `match_row`."""
     row = match_row(match_id)
     match = {
         name: row[name] for name in ("match_id", "radiant_win", "start_time", "duration", "game_mode", "lobby_type")

@@ -1,4 +1,4 @@
-"""Queries of the API reach their rows by an index, over the marts as dbt builds them."""
+"""Queries of the API use an index of the marts that dbt builds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from serving.endpoints import ENDPOINTS, Endpoint
 from tests.dbt.project import Project
 
-WHOLE = {"leaderboards", "freshness"}
-"""What is about all of a mart reads all of it."""
-ASKED = {
+FULL_SCANS = {"leaderboards", "freshness"}
+"""Endpoints that aggregate a whole mart."""
+PARAMETERS = {
     "game": "dota2",
     "player_id": "7",
     "players": ["7", "8"],
@@ -28,26 +28,26 @@ ASKED = {
     "league_id": "3",
     "limit": 51,
 }
-AFTER = {"text": "x", "integer": 5, "date": "2026-01-01", "timestamp": "2026-01-01 00:00+00"}
+KEYSET_VALUES = {"text": "x", "integer": 5, "date": "2026-01-01", "timestamp": "2026-01-01 00:00+00"}
 
 
 @pytest.mark.parametrize(
-    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.name not in WHOLE], ids=lambda one: one.name
+    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.name not in FULL_SCANS], ids=lambda one: one.name
 )
-def test_a_query_reads_no_mart_as_a_whole(project: Project, endpoint: Endpoint) -> None:
+def test_no_query_scans_a_whole_mart(project: Project, endpoint: Endpoint) -> None:
     keyset = endpoint.pagination.keyset if endpoint.pagination is not None else ()
-    positions: list[dict[str, Any]] = [{}, {f"after_{column.name}": AFTER[column.type] for column in keyset}]
+    positions: list[dict[str, Any]] = [{}, {f"after_{column.name}": KEYSET_VALUES[column.type] for column in keyset}]
     for statement in filter(None, (endpoint.sql, endpoint.exists_sql)):
         for position in positions:
-            found = list(scans(plan(project, statement, {**ASKED, **position})))
+            found = list(scans(plan(project, statement, {**PARAMETERS, **position})))
             assert found
             for scan in found:
                 assert "Index Cond" in scan, scan
 
 
-def test_a_search_is_a_range_of_its_index_and_sorts_nothing(project: Project) -> None:
+def test_the_player_search_is_an_index_range_scan_without_a_sort(project: Project) -> None:
     (search,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == "player_search")
-    found = plan(project, search.sql, ASKED)
+    found = plan(project, search.sql, PARAMETERS)
     (scan,) = scans(found)
     assert scan["Node Type"] == "Index Scan"
     assert re.search(r"lower\(display_name\).* >= 'se'.*lower\(display_name\).* < 'sf'", scan["Index Cond"])
@@ -55,7 +55,7 @@ def test_a_search_is_a_range_of_its_index_and_sorts_nothing(project: Project) ->
 
 
 def plan(project: Project, statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    """PostgreSQL's plan, as if every table were large."""
+    """PostgreSQL's plan with sequential and bitmap scans disabled, as for large tables."""
     built = statement.replace("marts.", "marts_blue.")
     given = {name: values.get(name) for name in re.findall(r"%\((\w+)\)s", built)}
     with psycopg.connect(project.database.admin_url) as connection:
@@ -67,7 +67,7 @@ def plan(project: Project, statement: str, values: dict[str, Any]) -> dict[str, 
 
 
 def scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The nodes of a plan that read a relation."""
+    """The nodes of a plan that scan a relation."""
     if "Relation Name" in node:
         yield node
     for below in node.get("Plans", ()):

@@ -1,4 +1,4 @@
-"""What the project says of marts and sources is so in the database."""
+"""Contracts, descriptions and keys of the project match the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.dbt.project import Project
 
 
 def marts(project: Project) -> dict[str, Any]:
-    """dbt's nodes of the marts, by name."""
+    """Manifest nodes of the marts by name."""
     nodes = project.manifests["blue"].nodes.values()
     return {node.name: node for node in nodes if node.resource_type == "model" and node.schema == "marts_blue"}
 
@@ -62,8 +62,50 @@ def test_every_mart_and_column_carries_its_description(project: Project) -> None
 def test_every_model_states_its_grain_and_describes_its_columns(project: Project) -> None:
     nodes = project.manifests["blue"].nodes.values()
     for model in (node for node in nodes if node.resource_type in ("model", "seed")):
-        assert "one row" in model.description.lower(), model.name
+        assert re.search(r"One row[^.]*\.$", model.description.strip()), model.name
         assert all(column.description for column in model.columns.values()), model.name
+
+
+#: Models without a key, and why.
+_WITHOUT_KEY = {
+    "stg_faceit__player_elos": "the key of the table has the time as text, and two texts may be the same time",
+    "stg_opendota__player_ranks": "the key of the table has the time as text, and two texts may be the same time",
+    "stg_opendota__player_ratings": "the key of the table has the time as text, and two texts may be the same time",
+    "stg_faceit__player_segments": "two spellings in the table may be the same map",
+    "int_rank_observations_unioned": "fct_rank_observations removes observations with the same time",
+}
+
+
+def test_every_model_declares_a_key_or_lists_changes(project: Project) -> None:
+    nodes = project.manifests["blue"].nodes.values()
+    without = {node.name for node in nodes if node.resource_type == "model" and not node.primary_key}
+    assert without - _WITHOUT_KEY.keys() == {name for name in without if re.search("_changes(_unioned)?$", name)}
+    assert _WITHOUT_KEY.keys() <= without
+
+
+def test_declared_keys_of_sources_are_primary_keys_of_their_tables(project: Project) -> None:
+    keys = dict(
+        project.rows(
+            "SELECT c.conrelid::regclass::text, array_agg(a.attname::text) FROM pg_constraint AS c "
+            "JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey) "
+            "WHERE c.contype = 'p' GROUP BY 1"
+        )
+    )
+    for source in project.manifests["blue"].sources.values():
+        declared = source.config.meta.get("primary_key", [])
+        assert set(declared) == set(keys.get(f"{source.schema}.{source.identifier}", [])), source.name
+
+
+def test_declared_keys_identify_the_rows_of_views_and_intermediate_tables(project: Project) -> None:
+    project.restore()
+    for node in project.manifests["blue"].nodes.values():
+        if node.resource_type == "model" and node.primary_key and not node.config.contract.enforced:
+            relation, key = f"{node.schema}.{node.alias}", ", ".join(node.primary_key)
+            anonymous = " OR ".join(f"{column} IS NULL" for column in node.primary_key)
+            assert project.rows(f"SELECT {key} FROM {relation} WHERE {anonymous} LIMIT 1") == [], relation
+            assert project.rows(f"SELECT {key} FROM {relation} GROUP BY {key} HAVING count(*) > 1 LIMIT 1") == [], (
+                relation
+            )
 
 
 def test_the_catalogue_lists_every_mart_with_its_columns(project: Project) -> None:
@@ -98,7 +140,7 @@ def test_freshness_of_sources_is_known(project: Project) -> None:
         "('opendota', 'teams', now() - interval '1 year', NULL)"
     )
     statuses = project.dbt(["source", "freshness"])
-    # Nothing is tracked of which FACEIT's tables would be filled.
+    # No FACEIT entity is tracked, so its tables are not late.
     expected = {"player_matches": "error", "player_ranks": "warn", "teams": "pass", "player_elos": "pass"}
     assert {name: statuses[name] for name in expected} == expected
     assert not {"error", "warn"} & {statuses[name] for name in ("leagues", "constants", "hero_stats")}

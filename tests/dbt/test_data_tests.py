@@ -1,4 +1,4 @@
-"""A data test fails when what it promises is broken: a build that would publish a wrong mart stops."""
+"""A data test fails when its condition is violated, so that a wrong mart is not published."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ BREAKAGES = {
 
 @pytest.fixture(scope="module")
 def broken(project: Project) -> dict[str, str]:
-    """Statuses of all data tests after every breakage at once."""
+    """Status of each data test after all breakages were applied."""
     project.restore()
     statuses = project.dbt(["test", "--select", "test_type:data"], "green")
     assert {statuses[name] for name in BREAKAGES} == {"pass"}
@@ -68,5 +68,5 @@ def broken(project: Project) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", BREAKAGES)
-def test_a_breakage_is_noticed(broken: dict[str, str], name: str) -> None:
+def test_a_breakage_fails_its_data_test(broken: dict[str, str], name: str) -> None:
     assert broken[name] == "fail"

@@ -1,4 +1,4 @@
-"""Models and ingestion agree on what is read of documents: on which values, and on which of their spellings."""
+"""Models and ingestion read the same values from JSON documents, and accept the same spellings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
-from tests.dbt import faceit_answers
+from tests.dbt import faceit_payloads
 from tests.dbt.project import Project
 from tests.value_formats import VALUE_FORMATS
 from warehouse.core.json_text import encode_json, read_json
@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parents[2] / "dbt_project"
 _MACROS = {"integer": "integer", "decimal": "double precision", "boolean": "boolean"}
 _READING = re.compile(r"json_(integer|decimal|boolean)\((.*?), '([^']+)'\) \}\}")
 _CALL = re.compile(r"json_(?:integer|decimal|boolean)\(")
-#: What is read in expressions that do not name a column of the model's own source.
+#: Expressions that read a document and are not a column of the model's own source.
 _ELSEWHERE = {
     ("fct_drafts", "'draft.value'"): ("opendota.matches.picks_bans", "[]."),
     ("int_dota2_game_modes", "'entry'"): ("opendota.constants.value", ""),
@@ -36,25 +36,25 @@ _ELSEWHERE = {
 
 
 def _read_by_models() -> Iterator[tuple[str, str, str]]:
-    """Column, path in its documents and type of each value that the project reads from a document."""
+    """Column, path and type of each value that the project reads from a JSON document."""
     for file in sorted(_FOLDER.rglob("*.sql")):
         if "portable" in file.parts:
             continue
         text = file.read_text()
         source = re.search(r"source\('(\w+)', '(\w+)'\)", text)
         found = _READING.findall(text)
-        assert len(found) == len(_CALL.findall(text)), f"{file.name} reads a document in a way that is not understood"
+        assert len(found) == len(_CALL.findall(text)), f"{file.name} reads a document in an unknown form"
         for macro, expression, key in found:
             if (file.stem, expression) in _ELSEWHERE:
                 column, parent = _ELSEWHERE[file.stem, expression]
             else:
-                assert source, f"{file.name}: it is not known what {expression} is; add it to `_ELSEWHERE`"
+                assert source, f"{file.name}: the source column of {expression} is unknown; add it to `_ELSEWHERE`"
                 column, parent = f"{source[1]}.{source[2]}." + expression.strip("'"), ""
             for side in ("faction1", "faction2") if "{side}" in parent else ("",):
                 yield column, parent.format(side=side) + key, _MACROS[macro]
 
 
-def test_every_value_that_models_read_from_documents_is_declared_and_no_other() -> None:
+def test_models_read_exactly_the_declared_values_of_documents() -> None:
     declared = {
         (f"{source.name}.{table.name}.{column.name}", part.path, part.type)
         for source in (FACEIT, OPENDOTA)
@@ -65,7 +65,7 @@ def test_every_value_that_models_read_from_documents_is_declared_and_no_other() 
     assert set(_read_by_models()) == declared
 
 
-def test_models_read_documents_by_macros_alone() -> None:
+def test_models_read_documents_only_through_macros() -> None:
     read = [file.name for file in _FOLDER.rglob("*.sql") if "portable" not in file.parts and "->" in file.read_text()]
     cast = [file.name for file in _FOLDER.rglob("*.sql") if re.search(r"cast\(\{\{ json_text", file.read_text())]
     assert (read, cast) == ([], [])
@@ -73,7 +73,7 @@ def test_models_read_documents_by_macros_alone() -> None:
 
 @pytest.fixture(scope="module")
 def reading(project: Project) -> str:
-    """The query by which models read the integer, decimal and boolean in `value` of documents."""
+    """A query that reads `value` of documents as integer, decimal and boolean, with the macros of the models."""
     macros = ", ".join(f"{{{{ json_{type_}('d.document', 'value') }}}}" for type_ in _MACROS)
     return project.compiled(f"select {macros} from probe as d order by d.number")
 
@@ -83,7 +83,7 @@ def _read(project: Project, reading: str, documents: Sequence[str]) -> list[tupl
     return project.rows(probe + reading.replace("%", "%%"), list(documents))
 
 
-def test_models_read_values_in_documents_however_they_are_spelled(project: Project, reading: str) -> None:
+def test_models_read_every_accepted_spelling_of_a_value(project: Project, reading: str) -> None:
     documents = [encode_json({"value": read_json(spelling.sent.encode())}) for spelling in VALUE_FORMATS]
     found = _read(project, reading, documents)
     assert dict(zip([each.sent for each in VALUE_FORMATS], found, strict=True)) == {
@@ -91,7 +91,7 @@ def test_models_read_values_in_documents_however_they_are_spelled(project: Proje
     }
 
 
-def test_ingestion_counts_what_models_cannot_read_and_nothing_else(project: Project, reading: str) -> None:
+def test_ingestion_counts_exactly_the_values_that_models_cannot_read(project: Project, reading: str) -> None:
     numbers = random.Random(6)
     pieces = [*"0123456789+-.eE", " ", "\t", "\u00a0", "00", "1e", ".0", "true", "False", "x"]
     values: list[Any] = ["".join(numbers.choices(pieces, k=numbers.randint(1, 7))) for _ in range(4000)]
@@ -111,7 +111,7 @@ def test_ingestion_counts_what_models_cannot_read_and_nothing_else(project: Proj
 
 def test_an_unreadable_statistic_is_null_in_models_and_counted_by_its_name(project: Project) -> None:
     project.restore()
-    record = faceit_answers.listed(90, "p1", Kills="many", Deaths=" 19.0 ")
+    record = faceit_payloads.listed(90, "p1", Kills="many", Deaths=" 19.0 ")
     project.load(project.page("player_match_stats", {"items": [record]}, player_id="p1", game="cs2"), source=FACEIT)
     assert project.rows(
         "SELECT stats.kills, stats.deaths, staged.stats ->> 'Kills' FROM prep.stg_faceit__player_match_stats AS stats "

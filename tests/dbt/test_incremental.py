@@ -1,4 +1,4 @@
-"""An incremental build of the facts equals a full rebuild, whatever happened to what they were computed from."""
+"""An incremental build of the facts equals a full rebuild after any change of the staging tables."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.dbt.compiled import Builds, Interruption
-from tests.dbt.events import Course, Event, any_events
+from tests.dbt.events import Event, EventSequence, any_events
 from tests.dbt.project import Project, match_details, match_row
+from tests.dbt.replayed_builds import Interruption, ReplayedBuilds
 
 FACT = "fct_player_matches"
 Step = tuple[list[Event], str | None]
 
 
 class Replayed:
-    """Blue is brought up to date, and rebuilt beside, with the statements that dbt executed once."""
+    """Builds blue and rebuilds it in `scratch` by replaying recorded SQL."""
 
-    def __init__(self, project: Project, builds: Builds) -> None:
+    def __init__(self, project: Project, builds: ReplayedBuilds) -> None:
         self._builds = builds
 
     def __call__(self) -> None:
-        """Build, and compare with a rebuild."""
+        """Build incrementally, and compare with a rebuild."""
         self._builds.build()
         assert self._builds.differences() == {}
 
@@ -33,13 +33,13 @@ class Replayed:
 
 
 class ByDbt:
-    """dbt brings blue up to date and builds green from nothing: slower by far, and the same."""
+    """dbt builds blue incrementally and green with a full refresh: the same checks, far slower."""
 
-    def __init__(self, project: Project, builds: Builds) -> None:
+    def __init__(self, project: Project, builds: ReplayedBuilds) -> None:
         self._project = project
 
     def __call__(self) -> None:
-        """Build, and compare with a rebuild."""
+        """Build incrementally, and compare with a rebuild."""
         build_both_ways(self._project)
 
     def build(self) -> None:
@@ -51,15 +51,15 @@ BothWays = Replayed | ByDbt
 
 
 @pytest.fixture(scope="module", params=[Replayed, pytest.param(ByDbt, marks=pytest.mark.long)])
-def both_ways(request: pytest.FixtureRequest, project: Project, builds: Builds) -> BothWays:
-    """Builds, of rows that other files have left nothing of."""
+def both_ways(request: pytest.FixtureRequest, project: Project, builds: ReplayedBuilds) -> BothWays:
+    """Builds on the initial data."""
     project.restore()
     ways: BothWays = request.param(project, builds)
     return ways
 
 
 def build_both_ways(project: Project) -> None:
-    """Bring blue up to date, build green from nothing, and compare."""
+    """Build blue incrementally and green with a full refresh, and compare them."""
     project.build(FACT, colour="blue")
     project.build(FACT, colour="green", full_refresh=True)
     differences = project.rows(
@@ -70,7 +70,7 @@ def build_both_ways(project: Project) -> None:
 
 
 def slots(project: Project, match_id: int) -> list[tuple[Any, ...]]:
-    """Slot, player, result, character and significance of a match's rows."""
+    """Slot, player, result, character and significance of each row of a match."""
     return project.rows(
         f"SELECT player_slot, player_id, is_win, character_id, is_significant FROM marts_blue.{FACT} "
         "WHERE match_id = %s ORDER BY player_slot",
@@ -117,7 +117,7 @@ def test_details_join_the_slots_that_histories_know(project: Project, both_ways:
     assert brackets == [("archon",)]
 
 
-def test_a_tombstone_takes_its_row_away_and_the_details_stay(project: Project, both_ways: BothWays) -> None:
+def test_a_tombstone_removes_its_row_and_keeps_the_details(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1040)), project.history(8, match_row(1041, 128)))
     project.load(project.details(match_details(1041, {128: None, 129: 9})))
     both_ways()
@@ -130,7 +130,7 @@ def test_a_tombstone_takes_its_row_away_and_the_details_stay(project: Project, b
     assert slots(project, 1041) == [(128, None, False, "30", True), (129, "9", False, "31", True)]
 
 
-def test_a_slot_passes_to_whoever_still_claims_it(project: Project, both_ways: BothWays) -> None:
+def test_a_slot_passes_to_the_remaining_player_of_two_histories(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1050)), project.history(8, match_row(1050)))
     both_ways()
     assert [row[1] for row in slots(project, 1050)] == ["7"]
@@ -163,34 +163,34 @@ def test_a_new_patch_moves_the_matches_it_covers(project: Project, both_ways: Bo
 
 def test_a_build_with_nothing_new_writes_nothing(project: Project, both_ways: BothWays) -> None:
     both_ways()
-    before = _written(project)
+    before = _writes(project)
     both_ways.build()
-    assert _written(project) == before
+    assert _writes(project) == before
 
 
 def test_the_same_rows_seen_again_write_nothing(project: Project, both_ways: BothWays) -> None:
     project.load(project.history(7, match_row(1090)))
     both_ways()
-    before = _written(project)
+    before = _writes(project)
     project.load(project.history(7, match_row(1090)))
     project.load(
         project.page("constants", [{"id": 59, "name": "7.40", "date": "2025-12-16T00:00:00Z"}], resource="patch")
     )
     both_ways()
-    assert _written(project) == before
+    assert _writes(project) == before
 
 
 def test_a_change_writes_no_row_beside_its_own(project: Project, both_ways: BothWays) -> None:
     project.load(project.details(match_details(1100, dict.fromkeys((0, 1, 2, 3, 4, 128, 129, 130, 131, 132)))))
     both_ways()
-    before = dict(_places(project))
+    before = dict(_row_locations(project))
     project.load(project.history(7, match_row(1100, 2, average_rank=None)))
     both_ways()
-    after = dict(_places(project))
+    after = dict(_row_locations(project))
     assert [key for key in after if before.get(key) != after[key]] == [("1100", 2)]
 
 
-def test_what_a_failed_build_read_is_read_again(project: Project) -> None:
+def test_the_batches_of_a_failed_build_are_read_by_the_next_build(project: Project) -> None:
     project.restore()
     project.load(project.history(7, match_row(1110)))
     project.execute(f"ALTER TABLE marts_blue.{FACT} ADD CONSTRAINT broken CHECK (match_id <> '1110')")
@@ -201,9 +201,9 @@ def test_what_a_failed_build_read_is_read_again(project: Project) -> None:
     assert slots(project, 1110) == [(0, "7", True, "1", True)]
 
 
-def test_a_fact_that_was_built_anew_is_read_whole(project: Project, builds: Builds) -> None:
+def test_readers_recompute_after_a_full_refresh_of_their_fact(project: Project, builds: ReplayedBuilds) -> None:
     project.restore()
-    builds.build_anew(FACT)
+    builds.full_refresh(FACT)
     builds.build(Interruption(["player_form"], 0))
     project.load(project.history(7, match_row(1120)))
     builds.build()
@@ -211,7 +211,7 @@ def test_a_fact_that_was_built_anew_is_read_whole(project: Project, builds: Buil
 
 
 @pytest.mark.long
-def test_a_fact_that_dbt_built_anew_is_read_whole(project: Project) -> None:
+def test_readers_recompute_after_dbt_fully_refreshed_their_fact(project: Project) -> None:
     project.restore()
     project.build(FACT, full_refresh=True)
     project.build("totals", "head_to_head", "teammates")
@@ -221,21 +221,21 @@ def test_a_fact_that_dbt_built_anew_is_read_whole(project: Project) -> None:
     assert_colours_equal(project)
 
 
-#: A batch of events, and what is then built: all, or one model and what it hangs on.
-def test_what_a_load_can_change_is_fingerprinted_and_seeds_are_not(project: Project) -> None:
-    # Another state of the seeds is another state of the project, which is built in full.
+def test_reference_data_is_fingerprinted_and_seeds_are_not(project: Project) -> None:
+    # A change of a seed changes the digest of the project, which causes a full build.
     project.restore()
     digests = "SELECT DISTINCT model, length(fingerprint) / length(md5('')) FROM ops.model_references ORDER BY model"
     assert project.rows(digests) == [("fct_drafts", 3), (FACT, 3)]
 
 
+#: A batch of events, and what is then built: everything (None), or one model with its ancestors.
 _steps = st.tuples(
     any_events, st.sampled_from((None, FACT, "fct_drafts", "int_player_totals", "head_to_head", "dim_players"))
 )
 
 
 def _dbt_builds(examples: int) -> settings:
-    """A few courses, since each of their builds takes seconds; too many to look for a shorter one that fails."""
+    """Few examples and no shrinking, since each build takes seconds."""
     return settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate])
 
 
@@ -243,17 +243,17 @@ def _dbt_builds(examples: int) -> settings:
 @pytest.mark.timeout(3600)
 @given(st.lists(_steps, min_size=3, max_size=5))
 @_dbt_builds(20)
-def test_twenty_courses_of_events_end_like_a_rebuild(project: Project, course: list[Step]) -> None:
-    run_course(project, course)
+def test_twenty_random_event_sequences_equal_a_rebuild(project: Project, steps: list[Step]) -> None:
+    run_sequence(project, steps)
 
 
-def run_course(project: Project, course: list[Step]) -> None:
-    """Let events happen and builds follow them; then all is built, in blue on what stands and in green from nothing."""
+def run_sequence(project: Project, steps: list[Step]) -> None:
+    """Apply each batch of events and build; at the end build blue incrementally and green with a full refresh."""
     project.restore()
-    happening = Course(project)
-    for events, model in course:
-        happening.happen(events)
-        # What reads a fact may lag behind it by any number of its builds.
+    sequence = EventSequence(project)
+    for events, model in steps:
+        sequence.apply(events)
+        # A model may lag behind its facts by any number of their builds.
         project.build(*([f"+{model},config.materialized:incremental"] if model else []), colour="blue")
     project.build(colour="blue")
     project.build(colour="green", full_refresh=True)
@@ -261,7 +261,7 @@ def run_course(project: Project, course: list[Step]) -> None:
 
 
 def assert_colours_equal(project: Project) -> None:
-    """Every mart and every table of totals holds the same rows in both colours."""
+    """Check that every mart and every table of totals has the same rows in both colours."""
     tables = project.rows(
         "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = 'marts_blue' "
         "OR (schemaname = 'prep' AND tablename LIKE '%_blue' AND tablename NOT LIKE '%__feed_blue') ORDER BY 1"
@@ -273,8 +273,8 @@ def assert_colours_equal(project: Project) -> None:
         assert project.rows(f"TABLE {green} EXCEPT ALL TABLE {blue}") == [], blue
 
 
-def _places(project: Project) -> list[tuple[Any, Any]]:
-    """Where each row stands and which transaction wrote it."""
+def _row_locations(project: Project) -> list[tuple[Any, Any]]:
+    """Physical location and writing transaction of each row."""
     return [
         ((match_id, slot), (place, writer))
         for match_id, slot, place, writer in project.rows(
@@ -283,9 +283,9 @@ def _places(project: Project) -> list[tuple[Any, Any]]:
     ]
 
 
-def _written(project: Project) -> tuple[Any, ...]:
+def _writes(project: Project) -> tuple[Any, ...]:
     counts = project.rows(
         "SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables "
         f"WHERE schemaname = 'marts_blue' AND relname = '{FACT}'"
     )
-    return counts, _places(project)
+    return counts, _row_locations(project)

@@ -1,4 +1,4 @@
-"""An interrupt while dbt parses or executes models reaches its caller as an interrupt."""
+"""An interrupt while dbt parses or executes models is raised to the caller as an interrupt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from warehouse.publication.plan import build_session
 _WAITING = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'marts_blue.player_form'::regclass"
 
 
-def test_an_interrupt_in_the_middle_of_a_model_is_no_failure_of_dbt(project: Project) -> None:
+def test_an_interrupt_during_a_model_is_not_reported_as_a_failure_of_dbt(project: Project) -> None:
     project.restore()
     settings, url = project.database.settings, project.database.url("transform")
     prepared = prepare(settings, url)
@@ -43,13 +43,13 @@ def _interrupt_once_a_model_waits(project: Project, holder: psycopg.Connection) 
     while not project.rows(_WAITING) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(os.getpid(), signal.SIGINT)
-    # dbt ends after the statement at hand: by now it has read the signal, and has been refused the end of its sessions.
+    # dbt stops after the current statement: by now it has handled the signal, and was not allowed to end its sessions.
     time.sleep(1)
     holder.rollback()
 
 
 @pytest.mark.parametrize(("number", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_an_interrupt_while_dbt_parses_is_no_fault_of_the_project(
+def test_an_interrupt_while_dbt_parses_is_not_reported_as_an_error_of_the_project(
     project: Project, tmp_path: Path, number: signal.Signals, ending: type[BaseException]
 ) -> None:
     settings = project.database.settings.model_copy(update={"home": tmp_path})
@@ -63,7 +63,7 @@ def test_an_interrupt_while_dbt_parses_is_no_fault_of_the_project(
         interrupting.join()
         signal.signal(number, before)
     assert raised.value.args == ((128 + number,) if ending is SystemExit else ())
-    # The next call parses, since nothing half done was left.
+    # No partial result is left, so the next call parses again.
     assert not list(tmp_path.rglob("graph.json"))
 
 

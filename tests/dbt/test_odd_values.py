@@ -1,4 +1,4 @@
-"""No value that a source sends stops a load or a build, or costs a row of somebody else."""
+"""No value that a source sends stops a load or a build, or removes an unrelated row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
-from tests.dbt import faceit_answers
+from tests.dbt import faceit_payloads
 from tests.dbt.project import Project, match_details, match_row
 from tests.unexpected_values import MISSING, SAMPLE_RESPONSES, value_paths, with_value
 from warehouse.lake.files import Lake
@@ -43,7 +43,7 @@ _ODD: tuple[Any, ...] = (
     [],
     {"a": 1},
 )
-#: Fields of a history that belong to its key or decide the result.
+#: Fields of a history that are part of its key or decide the result.
 _NEEDED = {"match_id", "player_slot", "radiant_win"}
 _FIRST_ACCOUNT = 50_000
 _FIRST_MATCH = 10_000_000
@@ -56,14 +56,14 @@ _TIMED_MATCH = 20_000_020
 
 @pytest.fixture
 def fresh(project: Project) -> Iterator[Project]:
-    """The project as it was built, and so left."""
+    """The project in its initial state, restored at the end."""
     project.restore()
     yield project
     project.restore()
 
 
 def _land(project: Project, numbers: random.Random, mutations: int) -> None:
-    """Land answers of both sources, each with one value changed."""
+    """Land pages of both sources, each with one value replaced."""
     lake = Lake(project.database.settings.lake_path)
     for _ in range(mutations):
         answer = numbers.choice(SAMPLE_RESPONSES)
@@ -73,13 +73,13 @@ def _land(project: Project, numbers: random.Random, mutations: int) -> None:
 
 
 def _history_mutations(numbers: random.Random, count: int) -> dict[int, tuple[str, Any]]:
-    """For each of some accounts the field of its second match that is changed, and its value."""
+    """Field of the second match of each account that is replaced, and the new value."""
     fields = sorted(match_row(1))
     return {_FIRST_ACCOUNT + n: (numbers.choice(fields), numbers.choice(_ODD)) for n in range(count)}
 
 
 def _check(project: Project, seed: int, mutations: int) -> int:
-    """Load and build once over changed answers, and check each change's effect; how many values were counted as odd."""
+    """Load and build mutated pages, check the effect of each mutation; returns the number of counted field rejects."""
     numbers = random.Random(seed)
     _land(project, numbers, mutations // 2)
     histories = _history_mutations(numbers, mutations - mutations // 2)
@@ -110,12 +110,12 @@ def _check(project: Project, seed: int, mutations: int) -> int:
     return int(counted)
 
 
-def test_no_value_stops_a_build_or_costs_a_row_but_its_own(fresh: Project) -> None:
+def test_no_value_stops_a_build_or_removes_an_unrelated_row(fresh: Project) -> None:
     assert _check(fresh, seed=1, mutations=160) > 0
 
 
 @pytest.mark.long
-def test_2000_odd_values_in_20_builds_cost_no_row_but_their_own(fresh: Project) -> None:
+def test_2000_odd_values_in_20_builds_remove_no_unrelated_row(fresh: Project) -> None:
     counted = 0
     for seed in range(20):
         fresh.restore()
@@ -125,7 +125,7 @@ def test_2000_odd_values_in_20_builds_cost_no_row_but_their_own(fresh: Project) 
 
 @pytest.fixture(scope="module")
 def at_the_limits(project: Project) -> Iterator[Project]:
-    """The project, built once over texts and numbers at their limits and over times that cannot be one."""
+    """The project, built once with texts and numbers at their limits and with impossible times."""
     project.restore()
     _load_texts_and_numbers(project)
     _load_times(project)
@@ -145,11 +145,11 @@ def _load_texts_and_numbers(project: Project) -> None:
         project.page("player", {"profile": profile, "rank_tier": 10**9}, account_id=7),
         project.page("constants", {"y" * 300: {"name": "y" * 9000}}, resource="heroes"),
     )
-    series = faceit_answers.history(70, competition_id="c" * 9000, competition_name="c" * 9000)
+    series = faceit_payloads.history(70, competition_id="c" * 9000, competition_name="c" * 9000)
     for team in series["teams"].values():
         team["nickname"] = "n" * 9000
         team["players"][0]["game_player_id"] = "z" * 9000
-    statistics = faceit_answers.match_statistics(70)
+    statistics = faceit_payloads.match_statistics(70)
     statistics["rounds"][0]["round_stats"]["Map"] = "de_" + "m" * 9000
     project.load(
         project.page("player_history", {"items": [series]}, player_id="p1", game="cs2"),
@@ -178,9 +178,9 @@ def test_texts_and_numbers_at_their_limits_are_built_and_indexed(at_the_limits: 
     assert at_the_limits.rows(numbers) == [(10**9, 10**9)]
 
 
-def test_a_time_that_cannot_be_one_moves_no_window_and_is_known_from_the_details(at_the_limits: Project) -> None:
+def test_an_impossible_time_moves_no_window_and_is_taken_from_the_details(at_the_limits: Project) -> None:
     as_of_date = "SELECT as_of_date FROM prep.int_as_of_date_{}"
-    # Nothing was built in green since.
+    # Green was not built again.
     assert at_the_limits.rows(as_of_date.format("blue")) == at_the_limits.rows(as_of_date.format("green"))
     account = str(_TIMED_ACCOUNT)
     assert at_the_limits.rows(

@@ -137,7 +137,7 @@ def test_plain_dbt_reads_sources_and_builds_seeds(dbt: Callable[[str], Any], fil
     "command",
     [
         *("run", "run --full-refresh -s player_form", "build", "seed", "snapshot", "test --store-failures"),
-        *("run-operation refuse_unregistered_build", "clone", "show -s player_form", "ls", "parse"),
+        *("run-operation require_registered_build", "clone", "show -s player_form", "ls", "parse"),
     ],
 )
 def test_no_command_of_plain_dbt_reaches_a_colour(dbt: Callable[[str], Any], command: str, target: str) -> None:

@@ -165,7 +165,7 @@ def test_numbers_of_lifetime_segments_load_without_loss(
     names = ", ".join(_SEGMENT_NUMBERS)
     read = project.rows(
         f"SELECT map_id, {names} FROM prep.stg_faceit__player_segments "
-        "INNER JOIN prep.int_map_aliases ON replace(told_map_id, ' ', '') = alias WHERE player_id = %s",
+        "INNER JOIN prep.int_map_aliases ON replace(reported_map_id, ' ', '') = alias WHERE player_id = %s",
         player,
     )
     found = {row[0]: row[1:] for row in read}

@@ -1,18 +1,18 @@
 {#
-    Player slots of Dota 2 matches, from what OpenDota tells in two places: a tracked player's history and the details
-    of a match.
+    Player slots of Dota 2 matches, from two endpoints of OpenDota: the history of a tracked player and the details of a
+    match.
 
-    Both may know a slot: they are one row. Where both know a value, the history's stands: it is read again and again,
-    details are read once. (When something was observed decides nothing here: seeing the same again moves that moment,
-    and an incremental build would not notice.)
+    A slot in both is one row. If both have a value, that of the history wins, because histories are read repeatedly and
+    details once. (The observation time must not decide: a repeated response with the same content moves it, which an
+    incremental build does not see.)
 
-    changes: relation of changed matches (game, match_id) that narrows the tables where they are read, so that an
-        index finds the rows; none for all matches.
+    changes: relation of changed matches (game, match_id) to which the staging views are filtered by index; none for all
+        matches.
 #}
 {% macro dota2_player_matches(changes=none) %}
 {%- set only_changed -%}
     {% if changes %}
-    where match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
+    where match_id in (select cast(match_id as bigint) from {{ changes }} where game = {{ game('dota2') }})
     {% endif %}
 {%- endset -%}
 {%- set shared = ['hero_id', 'kills', 'deaths', 'assists', 'leaver_status', 'party_size'] -%}
@@ -26,7 +26,7 @@ with history as (
 
     select
         *,
-        row_number() over (partition by match_id, player_slot order by account_id) as claim
+        row_number() over (partition by match_id, player_slot order by account_id) as slot_rank
     from {{ ref('stg_opendota__player_matches') }}
     {{ only_changed }}
 
@@ -46,16 +46,16 @@ matches as (
 
 ),
 
--- What is the same for all players of a match is told once for all of them, or two sides could win. A history with a
--- result was read later than one without.
-told as (
+-- Facts of the match are taken from one history for all of its players; otherwise both sides could win. A history with
+-- a result was read later than one without.
+match_facts as (
 
     select
         *,
         row_number() over (
             partition by match_id
             order by case when is_radiant_win is null then 1 else 0 end, account_id
-        ) as place,
+        ) as row_rank,
         max(average_rank) over (partition by match_id) as match_average_rank,
         max(parser_version) over (partition by match_id) as match_parser_version
     from history
@@ -76,7 +76,7 @@ slots as (
         {%- for column in from_details %}
         details.{{ column }}{{ "," if not loop.last }}
         {%- endfor %}
-    from (select * from history where claim = 1) as history
+    from (select * from history where slot_rank = 1) as history
     full outer join details
         on history.match_id = details.match_id
         and history.player_slot = details.player_slot
@@ -88,7 +88,7 @@ described as (
     select
         slots.match_id,
         slots.player_slot,
-        -- A player has one slot in a match; a stale second one is somebody unknown.
+        -- A player has one slot in a match; a stale second slot gets an unknown player.
         case
             when row_number() over (
                 partition by slots.match_id, slots.account_id
@@ -100,17 +100,17 @@ described as (
         slots.{{ column }},
         {%- endfor %}
         {%- for column in of_match %}
-        coalesce(told.{{ column }}, matches.{{ column }}) as {{ column }},
+        coalesce(match_facts.{{ column }}, matches.{{ column }}) as {{ column }},
         {%- endfor %}
-        coalesce(told.match_parser_version, matches.parser_version) as parser_version,
+        coalesce(match_facts.match_parser_version, matches.parser_version) as parser_version,
         slots.player_slot < 128 as is_radiant,
         matches.patch,
         matches.league_id,
         case when slots.player_slot < 128 then matches.radiant_team_id else matches.dire_team_id end as team_id,
-        told.match_average_rank as average_rank
+        match_facts.match_average_rank as average_rank
     from slots
     left join matches on slots.match_id = matches.match_id
-    left join told on slots.match_id = told.match_id and told.place = 1
+    left join match_facts on slots.match_id = match_facts.match_id and match_facts.row_rank = 1
 
 ),
 
@@ -118,8 +118,8 @@ played as (
 
     select
         *,
-        -- A match of no length, or a row of zeros of a player who left or never had a hero, has no statistics. Gold,
-        -- experience and level come to who does nothing.
+        -- A match without length has no statistics, and neither has a row of zeros of a player who left or never had a
+        -- hero. Gold, experience and level also grow for an idle player, so they are not compared.
         coalesce(
             duration_s = 0
             or (
@@ -140,7 +140,7 @@ played as (
 final as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(played.match_id as text) as match_id,
         played.player_slot,
         cast(played.account_id as text) as player_id,
@@ -148,7 +148,7 @@ final as (
         {{ utc_date('played.played_at') }} as played_date,
         played.duration_s,
         played.is_radiant = played.is_radiant_win as is_win,
-        -- A match has a winner, or its result is not known.
+        -- A match has a winner or an unknown result.
         false as is_draw,
         case when played.is_radiant then 'radiant' else 'dire' end as side,
         cast(coalesce(played.hero_id, 0) as text) as character_id,
@@ -159,7 +159,7 @@ final as (
         ) as patch_id,
         played.game_mode,
         played.lobby_type,
-        -- What is balanced in both is what OpenDota counts.
+        -- OpenDota counts matches with a balanced game mode and a balanced lobby type.
         case
             when not coalesce(lobby_types.is_balanced, false) then 'other'
             when game_modes.is_balanced then 'standard'
@@ -187,7 +187,7 @@ final as (
     left join {{ ref('int_dota2_lobby_types') }} as lobby_types
         on cast(played.lobby_type as text) = lobby_types.lobby_type_id
     left join {{ ref('mode_codes') }} as mode_codes
-        on mode_codes.game = 'dota2'
+        on mode_codes.game = {{ game('dota2') }}
             and cast(played.game_mode as text) = mode_codes.code
     left join {{ ref('dota2_medals') }} as medals
         on played.average_rank / 10 = medals.medal

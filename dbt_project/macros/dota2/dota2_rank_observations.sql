@@ -1,13 +1,13 @@
 {#
-    Ranks of Dota 2 players as seen on profiles and in rating histories, null where no medal was shown; two observations
-    of one time may come side by side.
+    Ranks of Dota 2 players on profiles and in rating histories; null if the source showed no medal. Two observations
+    may have the same time.
 
-    changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
+    changes: relation of changed players (game, player_id) to which the staging views are filtered; none for all.
 #}
 {% macro dota2_rank_observations(changes=none) %}
 {%- set only_changed -%}
     {% if changes %}
-    where account_id in (select cast(player_id as bigint) from {{ changes }} where game = 'dota2')
+    where account_id in (select cast(player_id as bigint) from {{ changes }} where game = {{ game('dota2') }})
     {% endif %}
 {%- endset -%}
 with profiles as (
@@ -28,7 +28,7 @@ dota2_observations as (
 
     select
         account_id,
-        'dota2_rank_tier' as ladder,
+        {{ ladder('dota2_rank_tier') }} as ladder,
         observed_at,
         rank_tier as rank_value,
         leaderboard_rank
@@ -36,17 +36,17 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_rank_tier' as ladder,
+        {{ ladder('dota2_rank_tier') }} as ladder,
         observed_at,
         rank_tier as rank_value,
         null as leaderboard_rank
     from ratings
-    -- Ratings of the years before medals show none.
+    -- Rating histories from before medals have MMR only.
     where rank_tier is not null or (solo_mmr is null and party_mmr is null)
     union all
     select
         account_id,
-        'dota2_solo_mmr' as ladder,
+        {{ ladder('dota2_solo_mmr') }} as ladder,
         observed_at,
         solo_mmr as rank_value,
         null as leaderboard_rank
@@ -54,7 +54,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_solo_mmr' as ladder,
+        {{ ladder('dota2_solo_mmr') }} as ladder,
         observed_at,
         solo_mmr as rank_value,
         null as leaderboard_rank
@@ -62,7 +62,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_party_mmr' as ladder,
+        {{ ladder('dota2_party_mmr') }} as ladder,
         observed_at,
         party_mmr as rank_value,
         null as leaderboard_rank
@@ -70,7 +70,7 @@ dota2_observations as (
     union all
     select
         account_id,
-        'dota2_party_mmr' as ladder,
+        {{ ladder('dota2_party_mmr') }} as ladder,
         observed_at,
         party_mmr as rank_value,
         null as leaderboard_rank
@@ -81,7 +81,7 @@ dota2_observations as (
 unioned as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(account_id as text) as player_id,
         ladder,
         observed_at,
@@ -90,8 +90,8 @@ unioned as (
         cast(null as text) as leaderboard_region,
         cast(null as integer) as skill_level
     from dota2_observations
-    -- That a profile shows no medal is an observation too; ratings are of the past, and none is shown today.
-    where (rank_value > 0 or ladder = 'dota2_rank_tier') and observed_at is not null
+    -- A profile without a medal is an observation too. MMR is no longer shown, so a missing MMR is none.
+    where (rank_value > 0 or ladder = {{ ladder('dota2_rank_tier') }}) and observed_at is not null
 
 )
 

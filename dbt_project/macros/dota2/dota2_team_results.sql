@@ -1,12 +1,12 @@
 {#
-    Matches between Dota 2 teams, whoever told of them.
+    Matches between Dota 2 teams, one row per match, from the best of four endpoints.
 
-    changes: relation of changed matches (game, match_id) that narrows the tables where they are read; none for all.
+    changes: relation of changed matches (game, match_id) to which the staging views are filtered; none for all.
 #}
 {% macro dota2_team_results(changes=none) %}
 {%- set is_changed -%}
     {% if changes -%}
-    match_id in (select cast(match_id as bigint) from {{ changes }} where game = 'dota2')
+    match_id in (select cast(match_id as bigint) from {{ changes }} where game = {{ game('dota2') }})
     {%- else -%}
     true
     {%- endif %}
@@ -14,7 +14,7 @@
 with details as (
 
     select
-        1 as preference,
+        1 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -34,7 +34,7 @@ with details as (
 league_matches as (
 
     select
-        2 as preference,
+        2 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -54,7 +54,7 @@ league_matches as (
 pro_matches as (
 
     select
-        3 as preference,
+        3 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -74,7 +74,7 @@ pro_matches as (
 team_matches as (
 
     select
-        4 as preference,
+        4 as source_priority,
         match_id,
         played_at,
         is_radiant_win,
@@ -115,12 +115,12 @@ between_teams as (
         max(dire_team_name) over (partition by match_id, dire_team_id) as dire_name,
         row_number() over (
             partition by match_id
-            -- What tells most comes first. Where the histories of both teams differ, one read before a correction, it
-            -- does not matter which is taken, but it has to be the same one whenever and from whatever it is computed.
+            -- The most complete observation comes first. The histories of both teams may differ, if one was read before
+            -- a correction: either may win, but the choice must be deterministic.
             order by
                 case when is_radiant_win is null then 1 else 0 end,
                 case when radiant_team_id is null or dire_team_id is null then 1 else 0 end,
-                preference,
+                source_priority,
                 radiant_team_id,
                 dire_team_id,
                 is_radiant_win,
@@ -128,7 +128,7 @@ between_teams as (
                 league_id,
                 radiant_score,
                 dire_score
-        ) as place
+        ) as row_rank
     from observations
     where (radiant_team_id is not null or dire_team_id is not null)
         and played_at is not null
@@ -138,7 +138,7 @@ between_teams as (
 unioned as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(match_id as text) as match_id,
         played_at,
         is_radiant_win,
@@ -151,7 +151,7 @@ unioned as (
         radiant_score,
         dire_score
     from between_teams
-    where place = 1
+    where row_rank = 1
 
 )
 

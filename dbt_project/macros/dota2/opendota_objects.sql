@@ -1,6 +1,6 @@
 {#
-    A value that OpenDota has as a flat field, or within an object beside or in place of it. 0 and empty text are none;
-    the flat field comes first.
+    A value that OpenDota sends as a flat field, in a nested object, or both; the flat field wins. 0 and empty text mean
+    null.
 #}
 {% macro opendota_id(flat, within) -%}
     coalesce(case when {{ flat }} > 0 then {{ flat }} end, case when {{ within }} > 0 then {{ within }} end)
@@ -12,8 +12,8 @@
 
 
 {#
-    The columns of a match that name its teams. A team does not play itself: where both sides have one id, it is not
-    known who played on which, so that neither has any.
+    The team columns of a match. A team does not play itself: if both sides have the same id, the sides are unknown and
+    both ids are null.
 #}
 {% macro opendota_teams() -%}
     {%- set ids = {} -%}
@@ -27,7 +27,7 @@
 {%- endmacro %}
 
 
-{# An account id of a known player: 0 and below belong to no player, 4294967295 is shared by all who hide. #}
-{% macro known_account(account_id) -%}
+{# The account id of a player; null for 0 and below, which identify no player, and for 4294967295 (anonymous). #}
+{% macro valid_account_id(account_id) -%}
     case when {{ account_id }} between 1 and 4294967294 then {{ account_id }} end
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
-    Seconds between two moments given in seconds since 1970; null beyond a week, so that absurd numbers give no length
-    and stop no build.
+    Seconds between two times in seconds since 1970; null beyond a week, so that an absurd value gives no duration and
+    cannot fail a build.
 #}
 {% macro faceit_duration(started_at, finished_at) -%}
     case

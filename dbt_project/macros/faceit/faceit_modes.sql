@@ -1,7 +1,7 @@
 {#
-    CTE that says to which mode each match belongs (`series_modes`): by the text that FACEIT gives for it, where that
-    holds a code of the seed, or else by the number of players of a side. A text that holds none is of the mode `other`;
-    so is a number of players that no mode has.
+    CTE `series_modes`: the mode of each match. It follows from FACEIT's text if the text contains a code of the seed
+    `mode_codes`; without a text, from the number of players of a side. A text without a code and a number of players
+    that belongs to no mode are of the mode `other`.
 #}
 {% macro faceit_modes() %}
 mode_texts as (
@@ -14,7 +14,7 @@ mode_texts as (
 
 ),
 
--- The longest code in a text is the most exact one.
+-- The longest code in a text is the most specific one.
 coded_texts as (
 
     select
@@ -23,7 +23,7 @@ coded_texts as (
         codes.mode,
         row_number() over (
             partition by texts.game, texts.mode_text order by length(codes.code) desc, codes.code
-        ) as place
+        ) as row_rank
     from mode_texts as texts
     inner join {{ ref('mode_codes') }} as codes
         on texts.game = codes.game
@@ -31,7 +31,7 @@ coded_texts as (
 
 ),
 
--- Of what was awarded rosters alone are known.
+-- Awarded matches have rosters only.
 side_sizes as (
 
     select
@@ -79,7 +79,7 @@ series_modes as (
     left join coded_texts as coded
         on played.game = coded.game
             and played.mode_text = coded.mode_text
-            and coded.place = 1
+            and coded.row_rank = 1
     left join {{ ref('modes') }} as sized
         on played.game = sized.game
             and coalesce(played.side_size, series_sizes.side_players) = sized.side_size

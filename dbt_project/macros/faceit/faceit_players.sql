@@ -1,4 +1,4 @@
-{# CTEs that describe the players of FACEIT's games as rows of `dim_players`, ending in `faceit_described`. #}
+{# CTEs that end in `faceit_described`: the players of FACEIT's games with the columns of `dim_players`. #}
 {% macro faceit_players() %}
 {%- set name_in_match = 'coalesce(map_players.display_name, history_players.display_name, rosters.display_name)' %}
 faceit_profiles as (
@@ -14,10 +14,10 @@ faceit_rankings as (
         *,
         row_number() over (
             partition by game, player_id order by leaderboard_rank, region, display_name
-        ) as place
+        ) as row_rank
     from {{ ref('stg_faceit__rankings') }}
     where game in {{ faceit_games() }}
-        and {{ known_faceit_player('player_id') }} is not null
+        and {{ valid_faceit_player_id('player_id') }} is not null
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -45,7 +45,7 @@ faceit_played as (
 
 ),
 
--- Those without a profile are known by their matches; of others all that they ever played would be read for nothing.
+-- Only players without a profile are named by their matches: all matches of the others need not be read.
 faceit_unnamed as (
 
     select
@@ -66,7 +66,7 @@ faceit_sightings as (
         maps.skill_level,
         row_number() over (
             partition by maps.game, maps.player_id order by maps.played_at desc nulls last, maps.match_id desc
-        ) as place
+        ) as row_rank
     from faceit_unnamed as unnamed
     inner join {{ ref('fct_faceit_player_maps') }} as maps
         on unnamed.game = maps.game
@@ -89,10 +89,10 @@ faceit_ranks as (
 
     select
         *,
-        row_number() over (partition by game, player_id order by observed_at desc) as place
+        row_number() over (partition by game, player_id order by observed_at desc) as row_rank
     from {{ ref('fct_rank_observations') }}
     where game in {{ faceit_games() }}
-        and ladder = 'faceit_elo'
+        and ladder = {{ ladder('faceit_elo') }}
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -142,15 +142,15 @@ faceit_described as (
         tracked.player_id is not null as is_tracked,
         ranks.rank_value,
         ranks.rank_name,
-        -- `Level 9` is the bracket `level_9`. The level in a match counts where no elo was ever seen; it does not
-        -- outlive one that is gone.
+        -- `Level 9` is the bracket `level_9`. The level of a match is used only if no elo was ever observed, not if the
+        -- elo has vanished.
         coalesce(
             lower(replace(ranks.rank_name, ' ', '_')),
             case when ranks.player_id is null then 'level_' || cast(sightings.skill_level as text) end,
             'unknown'
         ) as rank_bracket,
-        -- Not of the newest observation, which is a profile's nearly always and has no place; but an elo that is gone
-        -- since the ranking was read has none.
+        -- From the ranking, because the newest observation is nearly always a profile, which has no leaderboard rank. A
+        -- player whose elo has vanished since has none.
         {%- for column, name in [('leaderboard_rank', 'leaderboard_rank'), ('region', 'leaderboard_region')] %}
         case
             when ranks.player_id is null or ranks.rank_value is not null then rankings.{{ column }}
@@ -162,21 +162,21 @@ faceit_described as (
     left join faceit_rankings as rankings
         on known.game = rankings.game
             and known.player_id = rankings.player_id
-            and rankings.place = 1
+            and rankings.row_rank = 1
     left join faceit_tracked as tracked
         on known.game = tracked.game
             and known.player_id = tracked.player_id
     left join faceit_sightings as sightings
         on known.game = sightings.game
             and known.player_id = sightings.player_id
-            and sightings.place = 1
+            and sightings.row_rank = 1
     left join faceit_played as played
         on known.game = played.game
             and known.player_id = played.player_id
     left join faceit_ranks as ranks
         on known.game = ranks.game
             and known.player_id = ranks.player_id
-            and ranks.place = 1
+            and ranks.row_rank = 1
     left join faceit_accounts as accounts
         on known.game = accounts.game
             and known.player_id = accounts.player_id

@@ -1,18 +1,17 @@
 {#
-    FACEIT's elos as profiles and rankings showed them, null where a profile showed none. For Dota 2 the player is the Steam account that the profile
-    names there, under which OpenDota knows the same player.
+    FACEIT's elos on profiles and in rankings; null if a profile showed none. For Dota 2 the player id is the Steam
+    account of the profile's game, which is also OpenDota's player id.
 
-    changes: relation of changed players (game, player_id) that narrows the tables where they are read; none for all.
+    changes: relation of changed players (game, player_id) to which the staging views are filtered; none for all.
 #}
 {% macro faceit_rank_observations(changes=none) %}
 with elos as (
 
     select
         elos.game,
-        case
-            when elos.game = 'dota2' then cast(games.steam_account_id as text)
-            else {{ known_faceit_player('elos.player_id') }}
-        end as player_id,
+        {{ by_player_id_kind(
+            'elos.game', 'cast(games.steam_account_id as text)', valid_faceit_player_id('elos.player_id')
+        ) }} as player_id,
         elos.observed_at,
         elos.faceit_elo as rank_value,
         elos.leaderboard_rank,
@@ -29,18 +28,18 @@ with elos as (
             where game in {{ faceit_games() }}
             union all
             select player_id from {{ ref('stg_faceit__player_games') }}
-            where game = 'dota2'
+            where game = {{ game('dota2') }}
                 and game_player_id in (
                     select '[U:1:' || player_id || ']' from {{ changes }}
-                    where game = 'dota2'
+                    where game = {{ game('dota2') }}
                     union all
                     select {{ steam_id64('player_id') }} from {{ changes }}
-                    where game = 'dota2'
+                    where game = {{ game('dota2') }}
                 )
         )
         and
         {%- endif %}
-        (elos.game = 'dota2' or elos.game in {{ faceit_games() }})
+        (elos.game = {{ game('dota2') }} or elos.game in {{ faceit_games() }})
 
 ),
 
@@ -49,7 +48,7 @@ observed as (
     select
         game,
         player_id,
-        'faceit_elo' as ladder,
+        {{ ladder('faceit_elo') }} as ladder,
         observed_at,
         -- 0 means no elo.
         case when rank_value > 0 then rank_value end as rank_value,

@@ -1,11 +1,10 @@
 {#
-    CTEs that tell what is the same for all maps of a match (`series`), and which team stood on which side (`sides`,
-    `team_sides`), from histories and details.
+    CTEs `series` (facts that all maps of a match share), `sides` and `team_sides` (which team played on which side),
+    from histories and details.
 
-    A match is one that a history or its details tell of: statistics alone say neither when it began nor who played on
-    which side. Where both know a value, the history's stands: it is read again and again, details are read once. (When
-    something was observed decides nothing here: seeing the same again moves that moment, and an incremental build
-    would not notice.)
+    A match needs a history or details: statistics alone have neither start nor sides. If both have a value, that of the
+    history wins, because histories are read repeatedly and details once. (The observation time must not decide: a
+    repeated response with the same content moves it, which an incremental build does not see.)
 #}
 {% macro faceit_series() %}
 {%- set of_match = [
@@ -47,7 +46,7 @@ map_teams as (
 
 ),
 
-told_sides as (
+reported_sides as (
 
     select
         match_id as series_id,
@@ -55,7 +54,7 @@ told_sides as (
         team_id,
         team_name,
         is_premade,
-        1 as preference
+        1 as source_priority
     from factions
     union all
     select
@@ -64,7 +63,7 @@ told_sides as (
         team_id,
         team_name,
         false as is_premade,
-        2 as preference
+        2 as source_priority
     from history_players
 
 ),
@@ -73,16 +72,16 @@ known_sides as (
 
     select
         *,
-        min(preference) over (partition by series_id, team_id) as best_preference,
+        min(source_priority) over (partition by series_id, team_id) as best_source_priority,
         row_number() over (
-            partition by series_id, side order by preference, team_id, team_name
-        ) as place
-    from told_sides
+            partition by series_id, side order by source_priority, team_id, team_name
+        ) as row_rank
+    from reported_sides
     where side in ('faction1', 'faction2')
 
 ),
 
--- A team does not play itself: an id that is on both sides identifies neither.
+-- A team does not play itself: an id on both sides identifies neither.
 team_sides as (
 
     select
@@ -91,7 +90,7 @@ team_sides as (
         min(side) as side
     from known_sides
     where team_id is not null
-        and preference = best_preference
+        and source_priority = best_source_priority
     group by series_id, team_id
     having min(side) = max(side)
 
@@ -106,11 +105,11 @@ numbered_sides as (
         is_premade,
         case when count(*) over (partition by series_id, team_id) = 1 then team_id end as team_id
     from known_sides
-    where place = 1
+    where row_rank = 1
 
 ),
 
--- Statistics say as well whether a team is premade.
+-- Statistics also say whether a team is premade.
 premade_teams as (
 
     select distinct
@@ -139,7 +138,7 @@ sides as (
 byes as (
 
     select distinct series_id
-    from told_sides
+    from reported_sides
     where team_id = 'bye'
 
 ),
@@ -162,7 +161,7 @@ series as (
         details.map_entities,
         details.match_id is not null as has_details,
         history.match_id is not null as is_in_history,
-        -- What has an end and no start was awarded; without either its times are not known.
+        -- A match with an end and no start was awarded; without both its times are unknown.
         coalesce(history.started_at, details.started_at) is not null
         or coalesce(history.finished_at, details.finished_at) is null as is_started,
         history.playing_players,
@@ -181,10 +180,10 @@ series as (
 
 
 {#
-    A condition that narrows a staging view of FACEIT's to the matches that a model recomputes, which are the last
-    column of its key of changes.
+    A condition that filters a staging view of FACEIT to the matches that the model recomputes. The match is the last
+    column of the model's `change_key`.
 
-    column: the match, in the view.
+    column: the column of the view with the match.
 #}
 {% macro only_changed_series(column) -%}
     {%- if reads_deltas() -%}

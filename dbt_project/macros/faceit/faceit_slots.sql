@@ -1,22 +1,21 @@
 {#
-    CTEs that tell who played a map, on which side and in which slot (`slots`).
+    CTE `slots`: the players of each map with side and slot number.
 
-    Whoever has statistics of a map played it; where those of the whole match are not known, so did whom the history
-    says were playing, and without a history whom the details name: first whom they say played, then the roster, in
-    which FACEIT leaves who was substituted out. Slots are numbered by player id: from 0 on the first side, from 5 on
-    the second.
+    Players come from the first source that is available: the statistics of the map, the playing players of the history,
+    players who are said to have played in the details, the roster of the details (which keeps players who were
+    substituted out). Slots are numbered by player id, from 0 on `faction1` and from 5 on `faction2`.
 #}
 {% macro faceit_slots() %}
 map_players as (
 
     select players.*
     from {{ ref('stg_faceit__match_round_players') }} as players
-    left join told_rounds
-        on players.match_id = told_rounds.match_id
-            and players.match_round = told_rounds.match_round
+    left join reported_rounds
+        on players.match_id = reported_rounds.match_id
+            and players.match_round = reported_rounds.match_round
     where {{ only_changed_series('players.match_id') }}
-        -- Statistics of a map that was not played are nobody's.
-        and coalesce(told_rounds.is_played, true)
+        -- Statistics of a map that was not played are ignored.
+        and coalesce(reported_rounds.is_played, true)
 
 ),
 
@@ -33,7 +32,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         map_players.player_id,
-        0 as evidence
+        0 as source_priority
     from maps
     inner join map_players
         on maps.series_id = map_players.match_id
@@ -43,7 +42,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         listed.player_id,
-        0 as evidence
+        0 as source_priority
     from maps
     inner join listed
         on maps.series_id = listed.match_id
@@ -53,7 +52,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         history_players.player_id,
-        1 as evidence
+        1 as source_priority
     from maps
     inner join history_players on maps.series_id = history_players.match_id
     where maps.is_played
@@ -64,7 +63,7 @@ candidates as (
         maps.series_id,
         maps.map_number,
         rosters.player_id,
-        case when rosters.has_certainly_played then 2 else 3 end as evidence
+        case when rosters.has_certainly_played then 2 else 3 end as source_priority
     from maps
     inner join rosters on maps.series_id = rosters.match_id
     where maps.is_played
@@ -80,19 +79,19 @@ players as (
         series_id,
         map_number,
         player_id,
-        min(evidence) as evidence
+        min(source_priority) as source_priority
     from candidates
     group by series_id, map_number, player_id
 
 ),
 
-placed as (
+players_with_side as (
 
     select
         players.series_id,
         players.map_number,
         players.player_id,
-        players.evidence,
+        players.source_priority,
         coalesce(team_sides.side, history_players.faction, rosters.faction) as side,
         coalesce(history_players.skill_level, rosters.skill_level) as skill_level
     from players
@@ -112,13 +111,13 @@ placed as (
 
 ),
 
--- A side has five places; a substitute too many is left out.
-chosen as (
+-- A side has five slots; further players are left out.
+ranked as (
 
     select
         *,
-        row_number() over (partition by series_id, map_number, side order by evidence, player_id) as place
-    from placed
+        row_number() over (partition by series_id, map_number, side order by source_priority, player_id) as row_rank
+    from players_with_side
     where side in ('faction1', 'faction2')
 
 ),
@@ -132,7 +131,7 @@ slots as (
         skill_level,
         side,
         case side when 'faction1' then 'faction2' else 'faction1' end as other_side,
-        -- Nobody stands on the side of a bye.
+        -- The side of a bye has no players.
         min(side) over (partition by series_id, map_number)
         <> max(side) over (partition by series_id, map_number) as has_opponents,
         cast(
@@ -140,8 +139,8 @@ slots as (
             + case side when 'faction1' then -1 else 4 end as integer
         ) as player_slot,
         count(*) over (partition by series_id, map_number, side) as side_players
-    from chosen
-    where place <= 5
+    from ranked
+    where row_rank <= 5
 
 )
 {%- endmacro %}

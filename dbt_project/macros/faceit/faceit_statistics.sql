@@ -1,10 +1,10 @@
-{# Statistics of a player on a map that the player's own list tells, as the match's do: words, to be split. #}
+{# Statistics of a player on a map that both the player's own list and the match's statistics have, as words. #}
 {% macro faceit_listed_statistics() -%}
     kills deaths assists mvps headshots damage adr double_kills triple_kills quadro_kills penta_kills
 {%- endmacro %}
 
 
-{# Those that the match's statistics alone tell, all of them or none. #}
+{# Statistics that only the match's statistics have, all or none of them, as words. #}
 {% macro faceit_match_statistics() -%}
     first_kills entry_count entry_wins clutch_kills clutch_1v1_count clutch_1v1_wins clutch_1v2_count clutch_1v2_wins
     sniper_kills pistol_kills knife_kills zeus_kills utility_count utility_successes utility_enemies utility_damage
@@ -13,10 +13,10 @@
 
 
 {#
-    Whether statistics are those of a player who left or never came: a row of zeros, deaths included, of a map that had
-    ten rounds or more, or of which it is not known how many. In so many rounds no player is idle and never dies.
+    Whether a row of statistics belongs to a player who left or never joined: all values are zero, deaths included, on a
+    map with ten rounds or more or an unknown number of rounds. In so many rounds even an idle player dies.
 
-    columns: all that the row has, beside kills and deaths.
+    columns: all statistics of the relation.
 #}
 {% macro faceit_is_row_of_zeros(relation, columns) -%}
     (
@@ -30,7 +30,7 @@
 {%- endmacro %}
 
 
-{# CTE of the statistics of players on maps (`player_statistics`), whether they had a slot or not. #}
+{# CTE `player_statistics`: statistics of players by map, with or without a slot. #}
 {% macro faceit_statistics() %}
 {%- set listed_columns = faceit_listed_statistics().split() -%}
 {%- set match_columns = listed_columns + faceit_match_statistics().split() -%}
@@ -42,12 +42,13 @@
     left join maps
         on {{ relation }}.match_id = maps.series_id
             and {{ relation }}.match_round = maps.map_number
-    -- Null where kills or deaths are not known.
+    -- The condition is null if kills or deaths are unknown.
     where not coalesce({{ faceit_is_row_of_zeros(relation, columns) }}, false)
 
 ),
 {% endfor %}
--- The player's own list is read again and again; those of the match are read once and tell more.
+-- The player's own list wins, because it is read repeatedly; the match's statistics are read once and have more
+-- columns.
 player_statistics as (
 
     select

@@ -1,6 +1,6 @@
 {#
-    Premade factions in matches of FACEIT's games, one row a match and faction, whether its maps were played or awarded.
-    A match of several maps is one between teams, and its score is in maps; that of a single map is in rounds.
+    Premade factions in matches of FACEIT's games, played or awarded: one row per match and faction. For teams a match
+    of several maps is one match with a score in maps; the score of a single map is in rounds.
 #}
 {% macro faceit_team_results() %}
 with {{ faceit_series() }},
@@ -11,12 +11,12 @@ with {{ faceit_series() }},
 
 {{ faceit_modes() }},
 
--- What is the same for all maps of a match, and the single map where there is one.
+-- One row per match, with the columns of its first map.
 matches as (
 
     select
         *,
-        row_number() over (partition by series_id order by map_number) as place
+        row_number() over (partition by series_id order by map_number) as row_rank
     from maps
 
 ),
@@ -32,7 +32,7 @@ team_results as (
         case when maps.competition_type = 'championship' then maps.competition_id end as league_id,
         case when maps.competition_type = 'championship' then maps.competition_name end as league_name,
         maps.played_at,
-        -- A cancelled match, a bye and a match without an opponent have no winner among teams.
+        -- A cancelled match, a bye and a match without an opponent have no winning team.
         case
             when maps.is_decided and opponents.team_id is not null
                 then sides.side = coalesce(maps.series_winner, case when maps.is_single then maps.winner end)
@@ -65,10 +65,10 @@ team_results as (
         on maps.series_id = opponent_scores.series_id
             and maps.map_number = opponent_scores.map_number
             and opponents.side = opponent_scores.side
-    where maps.place = 1
+    where maps.row_rank = 1
         and sides.is_premade
         and sides.team_id is not null
-        -- Without a time that can be one, a match belongs to no place in a row of results.
+        -- A match without a valid time cannot be ordered among the results of a team.
         and maps.played_at is not null
 
 )

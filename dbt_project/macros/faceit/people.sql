@@ -1,8 +1,11 @@
 {#
-    A condition that narrows ids to those of changed people, where an index leads to the rows; true, where the model is
-    computed whole. A person is named by a Steam account, or else by a FACEIT player.
+    A condition that filters ids to those of changed people, for an index look-up; true if the whole model is
+    recomputed.
+
+    column: the column with the Steam account or FACEIT player.
+    kind: `steam` or `faceit`, the prefix of `person_id` for such ids.
 #}
-{% macro of_changed_people(column, kind) -%}
+{% macro only_changed_people(column, kind) -%}
     {%- if reads_deltas() -%}
     {{ column }} in (
         select substring(person_id from {{ kind | length + 2 }}) from {{ changed_keys() }}
@@ -14,9 +17,9 @@
 {%- endmacro %}
 
 
-{# People whose players or accounts have changed since `bridge_player_identities` was built. #}
+{# People with changed players or accounts since `bridge_player_identities` was built. #}
 {% macro people_of_changed_identities() %}
-    select case when game = 'dota2' then 'steam:' else 'faceit:' end || player_id as person_id
+    select {{ by_player_id_kind('game', "'steam:' || player_id", "'faceit:' || player_id") }} as person_id
     from {{ changes_in(ref('dim_players')) }}
     union
     select 'faceit:' || player_id as person_id
@@ -31,7 +34,7 @@
 {% endmacro %}
 
 
-{# People whose players are described otherwise since `dim_people` was built. #}
+{# People with changed rows in `dim_players` since `dim_people` was built. #}
 {% macro people_of_changed_players() %}
     select identities.person_id
     from {{ ref('bridge_player_identities') }} as identities
@@ -39,7 +42,7 @@
 {% endmacro %}
 
 
-{# People whose players are described otherwise, or have played, since `person_profiles` was built. #}
+{# People with changed rows in `dim_players` or `fct_player_matches` since `person_profiles` was built. #}
 {% macro people_of_changed_matches() %}
     {{ people_of_changed_players() }}
     union

@@ -1,6 +1,6 @@
 {#
-    Statistics for a table that was built anew. Who reads it next, a model or an analyst, comes long before PostgreSQL
-    would look at it by itself; a table that changed a little keeps those that it has.
+    ANALYZE of a table that was built from scratch, because its readers come long before autovacuum. A table that was
+    updated keeps its statistics.
 #}
 {% macro analyze_rebuilt() -%}
     {{ adapter.dispatch('analyze_rebuilt')() }}

@@ -1,18 +1,17 @@
 {#
-    The incremental strategy `changed_keys`: exact, by what changed. Keys that anything the model reads has touched
-    since it was built are noted in a temporary table (`collect_changes`, before the build); the model selects the rows
-    of these keys as they are now (`only_changed`); the strategy takes away those that stand and differ or are gone, and
-    adds those that lack. Rows that came out equal are not written. A key whose row was corrected is found by its old
-    image in the feed.
+    The incremental strategy `changed_keys`: recomputes the rows of changed keys. Before the build `collect_changes`
+    writes the keys that changed in any input since the last build to a temporary table. The model selects the current
+    rows of these keys (`only_changed`). The strategy deletes existing rows that differ or no longer exist, and inserts
+    missing rows; equal rows are not written. The old key of a corrected row is found through its old image in the feed.
 #}
 
-{# Name of the temporary table of changed keys; it lives as long as the model's transaction. #}
+{# Name of the temporary table of changed keys, which exists until the end of the model's transaction. #}
 {% macro changed_keys() -%}
     {{ model.name }}__changed
 {%- endmacro %}
 
 
-{# Note what changed: keys, and the newest batch of each staging table. #}
+{# Create the temporary table: changed keys, and the newest batch of each staging table. #}
 {% macro collect_changes() %}
     {%- set meta = config.get('meta') -%}
     {%- set key = meta['change_key'] -%}
@@ -30,7 +29,7 @@
     {%- if reads_deltas() -%}
         {%- set keys = [] -%}
         {%- for name in meta.get('facts', []) -%}
-            {%- set expressions = meta.get('key_in', {}).get(name, key) -%}
+            {%- set expressions = meta.get('key_expressions', {}).get(name, key) -%}
             {%- if expressions -%}
                 {%- set touched -%}
                 select
@@ -42,8 +41,8 @@
                 {%- do keys.append(touched) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if meta.get('touches') -%}
-            {%- do keys.append(context[meta['touches']]()) -%}
+        {%- if meta.get('extra_keys') -%}
+            {%- do keys.append(context[meta['extra_keys']]()) -%}
         {%- endif -%}
         {%- if meta.get('windows') -%}
             {%- do keys.append(shifted_keys(key, ref(meta['windows']['totals']), meta['windows']['lengths'])) -%}
@@ -67,8 +66,8 @@
 
 
 {#
-    The newest batch of a staging table that the model holds; -1 for a table it never read. Literals, so that the
-    planner can tell how few rows are newer.
+    The newest batch of a staging table that the model has read; -1 for a table that it never read. A literal, so that
+    the planner estimates how few rows are newer.
 #}
 {% macro watermark(staging_table) -%}
     {%- set rows = run_query(
@@ -84,11 +83,11 @@
 
 
 {#
-    A condition that narrows a relation to the changed keys, where an index leads to the rows; all of it, where the
-    model is computed whole.
+    A condition that filters a relation to the changed keys, for an index look-up; true if the whole model is
+    recomputed.
 
-    columns: of the relation.
-    key: what these are in the key of the model, where they are named otherwise.
+    columns: columns of the relation.
+    key: the same columns in the model's `change_key`, if they have other names there.
 #}
 {% macro only_changed(columns, key=none) -%}
     {%- if reads_deltas() -%}
@@ -99,10 +98,10 @@
 {%- endmacro %}
 
 
-{# The same for a staging view, whose ids are numbers: `column` is what the key's column `key` is there. #}
-{% macro only_changed_in(game, column, key) -%}
+{# The same for a staging view with numeric ids: `column` of the view is `key` in the model's `change_key`. #}
+{% macro only_changed_in(game_name, column, key) -%}
     {%- if reads_deltas() -%}
-    {{ column }} in (select cast({{ key }} as bigint) from {{ changed_keys() }} where game = '{{ game }}')
+    {{ column }} in (select cast({{ key }} as bigint) from {{ changed_keys() }} where game = {{ game(game_name) }})
     {%- else -%}
     true
     {%- endif -%}
@@ -119,18 +118,18 @@
 {% endmacro %}
 
 
-{# Note the newest batches, in the transaction of the data they tell of. #}
+{# Store the newest batches as watermarks, in the transaction of the data. #}
 {% macro record_batches() %}
     {%- set watermarks = source('ops', 'watermarks') -%}
     {% if not is_incremental() %}
         delete from {{ watermarks }}
         where colour = '{{ colour() }}' and model = '{{ model.name }}' and relation like 'staging_%';
     {% endif %}
-    insert into {{ watermarks }} as standing (colour, model, relation, read_up_to)
+    insert into {{ watermarks }} as existing (colour, model, relation, read_up_to)
     select '{{ colour() }}', '{{ model.name }}', staging_table, max(batch_id)
     from {{ changed_keys() }}
     where staging_table is not null
     group by staging_table
     on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to
-    where standing.read_up_to <> excluded.read_up_to;
+    where existing.read_up_to <> excluded.read_up_to;
 {% endmacro %}

@@ -1,11 +1,11 @@
 {#
-    A fact's feed: the rows that its incremental builds took away (`_sign` -1) and put in (1), by `_change_id`. A model
-    that has read the feed up to some change needs the rest of it and nothing else.
+    The change feed of a fact: rows that incremental builds deleted (`_sign` -1) and inserted (1), by `_change_id`. A
+    reader with a watermark needs only the later changes.
 
-    The table stands in `prep`, one a colour, beside its fact, and is made anew with it: a reader notes which table its
-    position belongs to (`epoch`), and reads the whole fact when that is gone. An engine without feeds reads the whole
-    fact always, so that the same model is a plain table build there; so do the targets `scratch`, which is compared
-    with what was built on, and `dev`.
+    The feed is a table in `prep`, one per colour, and is created with its fact. A reader stores the identity of the
+    fact's table with its watermark (`epoch`), and reads the whole fact if the table was replaced. Engines without feeds
+    always read the whole fact, so that the same model is a plain table build there. So do the targets `scratch`, which
+    is compared with incremental builds, and `dev`.
 #}
 {% macro feed_of(fact) -%}
     {{ target.schema }}.{{ fact.identifier }}__feed_{{ colour() }}
@@ -24,14 +24,14 @@
 {%- endmacro %}
 
 
-{# Identity of a built table; a rebuilt one has another. #}
+{# Identity of a table (its OID); a full refresh creates a table with another one. #}
 {% macro epoch_of(fact) -%}
     cast(cast('{{ fact }}' as regclass) as bigint)
 {%- endmacro %}
 
 
-{# After a build from nothing: an empty feed. #}
-{% macro start_feed() %}
+{# Create an empty feed after a full refresh. #}
+{% macro create_feed() %}
     {% if not is_incremental() %}
         drop table if exists {{ feed_of(this) }};
         create table {{ feed_of(this) }} as
@@ -42,28 +42,28 @@
 {% endmacro %}
 
 
-{# The number of the change that this build makes. #}
-{% macro number_change() -%}
+{# Assign the `_change_id` of this build. #}
+{% macro assign_change_id() -%}
     select set_config('ladder.change_id', cast(nextval('ops.change_ids') as text), true)
 {%- endmacro %}
 
 
-{# A statement that takes rows away (-1) or puts them in (1), telling the feed of the table where it has one. #}
-{% macro feeding(statement, sign, columns) %}
+{# A statement that deletes (-1) or inserts (1) rows and writes them to the feed of the model, if it has one. #}
+{% macro write_feed(statement, sign, columns) %}
     {%- if has_feeds() and config.get('meta').get('has_feed') -%}
-    with moved as (
+    with changed_rows as (
         {{ statement }}
         returning {{ columns | join(', ') }}
     )
     insert into {{ feed_of(this) }} (_change_id, _sign, {{ columns | join(', ') }})
-    select cast(current_setting('ladder.change_id') as bigint), {{ sign }}, {{ columns | join(', ') }} from moved
+    select cast(current_setting('ladder.change_id') as bigint), {{ sign }}, {{ columns | join(', ') }} from changed_rows
     {%- else -%}
     {{ statement }}
     {%- endif -%}
 {% endmacro %}
 
 
-{# Forget what every reader has read, when something is about to be added: a build with nothing new writes nothing. #}
+{# Delete the changes that all readers have read; only before new ones, since a build without changes writes nothing. #}
 {% macro trim_feed() %}
     {% if reads_deltas() %}
         delete from {{ feed_of(this) }}
@@ -77,21 +77,22 @@
 
 
 {#
-    Statistics for what this build has added, or its readers would join thousands of rows as if they were one: the
-    histogram ends with the change before.
+    ANALYZE of the feed if this build added changes. Otherwise readers would join thousands of rows with a plan for one,
+    because the histogram ends with the previous change.
 #}
 {% macro analyze_feed() %}
     {% if is_incremental() %}
         {%- set added = run_query(
-            "select 1 from " ~ feed_of(this) ~ " where _change_id = cast(current_setting('ladder.change_id') as bigint) limit 1"
+            "select 1 from " ~ feed_of(this)
+            ~ " where _change_id = cast(current_setting('ladder.change_id') as bigint) limit 1"
         ).rows -%}
         {{ 'analyze ' ~ feed_of(this) ~ ';' if added }}
     {% endif %}
 {% endmacro %}
 
 
-{# The last change of a fact's feed that the model being built holds; none where it holds none of this feed. #}
-{% macro position_in(fact) -%}
+{# The last change of a fact's feed that the model has read; none if it has no valid watermark for this feed. #}
+{% macro feed_position(fact) -%}
     {%- set found = run_query(
         "select read_up_to from " ~ source('ops', 'watermarks') ~ " where colour = '" ~ colour() ~ "' and model = '"
         ~ model.name ~ "' and relation = '" ~ fact.identifier ~ "' and epoch = " ~ epoch_of(fact)
@@ -100,30 +101,30 @@
 {%- endmacro %}
 
 
-{# What changed in a fact since the model was built. #}
+{# Changes of a fact since the last build of the model. #}
 {% macro changes_in(fact) -%}
-    (select * from {{ feed_of(fact) }} where _change_id > {{ position_in(fact) }}) as changes
+    (select * from {{ feed_of(fact) }} where _change_id > {{ feed_position(fact) }}) as changes
 {%- endmacro %}
 
-{# Rows of a fact with their signs: what changed since the model was built, or all of it. #}
+{# Rows of a fact with signs: changes since the last build, or all rows with sign 1 if the model is recomputed. #}
 {% macro signed(fact) -%}
     {%- if reads_deltas() -%}
     {{ changes_in(fact) }}
     {%- else -%}
-    (select *, 1 as _sign from {{ fact }}) as standing
+    (select *, 1 as _sign from {{ fact }}) as existing
     {%- endif -%}
 {%- endmacro %}
 
 
-{# The model holds the feeds to their ends. #}
-{% macro record_positions() %}
+{# Store the ends of the feeds as watermarks of the model. #}
+{% macro record_feed_positions() %}
     {%- for name in config.get('meta').get('facts', []) %}
     {%- set fact = ref(name) %}
-    insert into {{ source('ops', 'watermarks') }} as standing (colour, model, relation, read_up_to, epoch)
+    insert into {{ source('ops', 'watermarks') }} as existing (colour, model, relation, read_up_to, epoch)
     select
         '{{ colour() }}', '{{ model.name }}', '{{ fact.identifier }}',
         coalesce((select max(_change_id) from {{ feed_of(fact) }}), 0), {{ epoch_of(fact) }}
     on conflict (colour, model, relation) do update set read_up_to = excluded.read_up_to, epoch = excluded.epoch
-    where standing.epoch <> excluded.epoch or standing.read_up_to < excluded.read_up_to;
+    where existing.epoch <> excluded.epoch or existing.read_up_to < excluded.read_up_to;
     {%- endfor %}
 {% endmacro %}

@@ -1,69 +1,70 @@
 {#
-    What every incremental model runs before and after its build, in the transaction of its data; `dbt_project.yml`
-    names them once for all. A model says in its config's meta what it hangs on:
+    Hooks of every incremental model, in the transaction of its data; `dbt_project.yml` configures them once. A model
+    names its dependencies in the `meta` of its config:
 
-      - `facts`: models with a feed whose changes it reads (`has_feed: true` there);
-      - `changes`: a view that lists changes of staging, one row a change: key, staging_table, batch_id;
-      - `change_key`: the columns that say what is recomputed together (strategy `changed_keys`), and `key_in`: by
-        name of a fact, what these columns are there where they are named otherwise, or none where `touches` finds the
-        keys of its changes;
-      - `touches`: a macro that selects further keys;
-      - `reference`: a macro that returns the small relations that every row hangs on (`reference.sql`);
-      - `windows`: lengths of windows in days, and the totals by day that they sum (`as_of_date.sql`);
-      - `hangs_on_date`: another as_of_date recomputes everything;
-      - `counts`, `latest`: see `signed_deltas.sql`.
+      - `facts`: models with a change feed (`has_feed: true`) that it reads;
+      - `changes`: a view of changes of staging tables, one row per change: key, staging_table, batch_id;
+      - `change_key`: columns that identify the rows that are recomputed together (strategy `changed_keys`);
+      - `key_expressions`: by name of a fact, the expressions for these columns in the fact, if they have other names
+        there; none if `extra_keys` finds the keys of its changes;
+      - `extra_keys`: a macro that selects further keys;
+      - `reference`: a macro that returns the small relations that every row depends on (`reference.sql`);
+      - `windows`: lengths of rolling windows in days, and the totals by day that they sum (`as_of_date.sql`);
+      - `depends_on_as_of_date`: a new as_of_date recomputes the whole model;
+      - `count_column`, `max_columns`: see `signed_deltas.sql`.
 #}
 {% macro before_build() %}
     {% if execute and has_feeds() %}
         {%- set meta = config.get('meta') or {} -%}
         {{ collect_changes() if meta.get('change_key') }}
-        {{ number_change() ~ ';' ~ trim_feed() if meta.get('has_feed') }}
+        {{ assign_change_id() ~ ';' ~ trim_feed() if meta.get('has_feed') }}
     {% endif %}
 {% endmacro %}
 
 {% macro after_build() %}
     {% if execute and has_feeds() %}
         {%- set meta = config.get('meta') or {} -%}
-        {{ record_positions() }}
+        {{ record_feed_positions() }}
         {{ record_batches() if meta.get('changes') }}
         {{ record_reference() if meta.get('reference') }}
-        {{ record_as_of_date() if meta.get('windows') or meta.get('hangs_on_date') }}
-        {{ start_feed() ~ analyze_feed() if meta.get('has_feed') }}
+        {{ record_as_of_date() if meta.get('windows') or meta.get('depends_on_as_of_date') }}
+        {{ create_feed() ~ analyze_feed() if meta.get('has_feed') }}
     {% endif %}
-    {%- set sample = keep_sample() -%}
+    {%- set sample = apply_sample() -%}
     {{ sample ~ ';' if sample | trim }}
     {{ analyze_rebuilt() }}
 {% endmacro %}
 
 
 {#
-    Whether the model being built reads only what changed since it was built last, and merges that into what stands.
-    Otherwise it is computed whole: from nothing, where it knows no position in what it reads, or where what every row
-    hangs on has changed. On an engine without feeds it is always computed whole.
+    Whether this build reads only changes and merges them into the existing table. Otherwise the whole model is
+    computed: in a full refresh, without a valid watermark for an input, after a change of reference data, and on
+    engines without feeds.
 
-    The answer is kept in `model`, which lives as long as the build of the model: it is needed many times, and by
-    the end of the build the positions are others.
+    The result is cached in `model` for this build: it is needed many times, and the hooks move the watermarks before
+    the end.
 #}
 {% macro reads_deltas() -%}
-    {#- A unit test knows no table of the model. -#}
+    {#- A unit test has no table of the model. -#}
     {%- if not execute or this is none or not has_feeds() -%}
         {{ return(false) }}
     {%- endif -%}
     {%- if 'reads_deltas' not in model -%}
-        {%- do model.update({'reads_deltas': is_incremental() and stands_on_what_it_read()}) -%}
+        {%- do model.update({'reads_deltas': is_incremental() and watermarks_are_valid()}) -%}
     {%- endif -%}
     {{ return(model['reads_deltas']) }}
 {%- endmacro %}
 
-{% macro stands_on_what_it_read() -%}
+{# Whether the watermarks of the model allow it to read changes only. #}
+{% macro watermarks_are_valid() -%}
     {%- set meta = config.get('meta') -%}
-    {%- for name in meta.get('facts', []) if position_in(ref(name)) is none -%}
+    {%- for name in meta.get('facts', []) if feed_position(ref(name)) is none -%}
         {{ return(false) }}
     {%- endfor -%}
     {%- if meta.get('reference') and reference_changed() -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- if meta.get('hangs_on_date') and as_of_date_changed() -%}
+    {%- if meta.get('depends_on_as_of_date') and as_of_date_changed() -%}
         {{ return(false) }}
     {%- endif -%}
     {{ return(true) }}
@@ -71,10 +72,12 @@
 
 
 {#
-    Tell dbt what a model reads in its hooks, or only when it reads changes, so that it is built before: both are known
-    at run time, which is too late. Arguments: names of models, and as `macros` names of macros that read.
+    Declare what a model reads in its hooks, or only when it reads changes. dbt needs these dependencies when it parses,
+    but the `ref` calls run later.
+
+    Arguments: names of models; as `macros`, names of macros that call `ref`.
 #}
-{% macro hooks_read() %}
+{% macro depends_on_in_hooks() %}
     {%- if not execute -%}
         {%- for name in varargs -%}
             {%- do ref(name) -%}
@@ -87,8 +90,8 @@
 
 
 {#
-    Rows of a table without a feed are updated in place: with room on its page a row's new version needs no new index
-    entries (a HOT update). dbt asks for this when it creates a table under a contract.
+    Storage parameters of a table under contract. Rows of a table without a feed are updated: with free space on the
+    page the new version needs no index entries (HOT update).
 #}
 {% macro postgres__get_table_columns_and_constraints() -%}
     {{ table_columns_and_constraints() }}
@@ -97,9 +100,9 @@
 
 
 {#
-    The end of a model whose rows should stand in this order: what is read, or changes, together shares pages. It holds
-    for a table built from nothing; later builds update in place and add at the end.
+    An ORDER BY at the end of a model that clusters the table: rows that are read or changed together share pages. It
+    applies to full refreshes; later builds update rows and append.
 #}
-{% macro stored_by() -%}
+{% macro cluster_by() -%}
     {{ "order by " ~ varargs | join(", ") if not reads_deltas() }}
 {%- endmacro %}

@@ -1,11 +1,11 @@
 {#
-    Reference data (game modes, patches, ...) is small and touches every row of a fact, whatever batch it came in. A
-    fact keeps a fingerprint of it as it was when it was computed; another fingerprint recomputes all of it. The macro
-    that a model names as its `reference` returns the relations whose rows count. Seeds are not among them: they are
-    part of the project, and another state of the project is built in full.
+    Reference data (game modes, patches, ...) is small and affects every row of a fact. A model stores a fingerprint of
+    its reference data; another fingerprint recomputes the whole model. The macro in meta `reference` returns the
+    relations. Seeds need no fingerprint: they are part of the project, and a changed project is built with a full
+    refresh.
 #}
 
-{# Whether the reference data differs from what the model was computed with. #}
+{# Whether the reference data has changed since the last build of the model. #}
 {% macro reference_changed() -%}
     {%- set found = run_query(
         "select count(*) from " ~ source('ops', 'model_references') ~ " where colour = '" ~ colour() ~ "' and model = '"
@@ -15,12 +15,12 @@
 {% endmacro %}
 
 
-{# Note the reference data that the model was computed with. #}
+{# Store the fingerprint of the reference data. #}
 {% macro record_reference() %}
-    insert into {{ source('ops', 'model_references') }} as standing (colour, model, fingerprint)
+    insert into {{ source('ops', 'model_references') }} as existing (colour, model, fingerprint)
     select '{{ colour() }}', '{{ model.name }}', {{ fingerprint() }}
     on conflict (colour, model) do update set fingerprint = excluded.fingerprint
-    where standing.fingerprint <> excluded.fingerprint;
+    where existing.fingerprint <> excluded.fingerprint;
 {% endmacro %}
 
 {% macro fingerprint() -%}

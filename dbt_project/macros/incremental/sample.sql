@@ -1,16 +1,16 @@
 {#
-    In a developer's schema `--vars 'sample_days: 30'` keeps of each fact the last days up to the as_of_date, and what
-    is built on it follows. A fact is computed whole and cut then.
+    In a developer's schema `--vars 'sample_days: 30'` keeps only the last days of each fact up to the as_of_date, which
+    limits all models built on it. The fact is computed completely, then cut.
 #}
-{% macro keep_sample() %}
-    {%- set day = day_of_sampled().get(model.name) -%}
+{% macro apply_sample() %}
+    {%- set day = sampled_fact_dates().get(model.name) -%}
     {%- if is_dev() and var('sample_days', none) is not none and day -%}
-        delete from {{ this }} where {{ day }} < {{ first_sampled_day() }}
+        delete from {{ this }} where {{ day }} < {{ first_sampled_date() }}
     {%- endif -%}
 {% endmacro %}
 
-{# The day of a row, by the fact. #}
-{% macro day_of_sampled() -%}
+{# The expression for the day of a row, by fact. #}
+{% macro sampled_fact_dates() -%}
     {{ return({
         'fct_player_matches': 'played_date',
         'fct_faceit_player_maps': 'played_date',
@@ -20,7 +20,7 @@
     }) }}
 {%- endmacro %}
 
-{% macro first_sampled_day() -%}
+{% macro first_sampled_date() -%}
     (
         select {{ add_days('coalesce(max(as_of_date), ' ~ today() ~ ')', 1 - (var('sample_days') | int)) }}
         from {{ source('ops', 'generations') }}

@@ -1,17 +1,16 @@
 {#
-    The incremental strategy `signed_deltas`: additive totals, exact at a cost that follows what changed.
+    The incremental strategy `signed_deltas`: exact additive totals at a cost proportional to the changes.
 
-    A model sums the rows of a fact by group, each with its sign (`signed`, `signed_count`, `signed_sum`). Built from nothing these are the totals; built on, they are the differences that the changes of
-    the fact make, and are merged: a corrected row leaves its old group with -1 and enters the new one with 1; a group
-    that no row is left in goes. In the config:
+    A model sums the rows of a fact by group, each with its sign (`signed`, `signed_count`, `signed_sum`). In a full
+    refresh the sums are the totals. In an incremental build they are deltas, which are merged: a corrected row leaves
+    its old group with -1 and enters the new one with 1; a group without rows is deleted. In the config:
       - `unique_key`: the columns of the group; none may be null;
-      - meta `counts`: the column that counts rows, by which a group is known to be empty;
-      - meta `facts`: the fact, by name;
-      - meta `latest`: columns that hold the greatest value of a group. They are not additive: `latest_put`,
-        `latest_gone` and `settle_latest` make null of one whose greatest value was taken away, and `refill_latest`
-        (post-hook) looks that up. They may be null,
-        since a new group has none until then.
-    Every other column is a sum of integers or numerics, since floats do not subtract exactly.
+      - meta `count_column`: the column that counts rows; a group with count zero is deleted;
+      - meta `facts`: the name of the fact;
+      - meta `max_columns`: nullable columns with the greatest value of a group. A maximum is not additive: `max_added`,
+        `max_removed` and `resolve_max` give null if the maximum may have been removed, and the post-hook
+        `recompute_max` looks it up.
+    All other columns are sums of integers or numerics, because floats do not subtract exactly.
 #}
 {% macro signed_count() -%}
     sum(_sign)
@@ -21,39 +20,40 @@
     coalesce(sum(_sign * ({{ expression }})), 0)
 {%- endmacro %}
 
-{#- The greatest value put in, and the greatest taken away. -#}
-{% macro latest_put(expression) -%}
+{#- The greatest value among inserted rows, and among deleted rows. -#}
+{% macro max_added(expression) -%}
     max(case when _sign > 0 then {{ expression }} end)
 {%- endmacro %}
 
-{% macro latest_gone(expression) -%}
+{% macro max_removed(expression) -%}
     max(case when _sign < 0 then {{ expression }} end)
 {%- endmacro %}
 
 {#
-    The greatest value of a group `summed`, which has it as `<column>_put` and `<column>_gone`; null where what was
-    taken away may have been the greatest, and it is not known what comes next.
+    The maximum of a group of `summed`, which has the columns `<column>_added` and `<column>_removed`; null if a removed
+    value may have been the maximum, so that the next one has to be looked up.
 #}
-{% macro settle_latest(column) -%}
+{% macro resolve_max(column) -%}
     {%- if reads_deltas() -%}
     case
-        when summed.{{ column }}_put > summed.{{ column }}_gone then summed.{{ column }}_put
-        when summed.{{ column }}_gone is null and summed.{{ column }}_put is not null then summed.{{ column }}_put
+        when summed.{{ column }}_added > summed.{{ column }}_removed then summed.{{ column }}_added
+        when summed.{{ column }}_removed is null and summed.{{ column }}_added is not null
+            then summed.{{ column }}_added
         else (
-            select standing.{{ column }} from {{ this }} as standing
-            where {{ same_key('standing', 'summed', config.get('unique_key')) }}
-                and (standing.{{ column }} > summed.{{ column }}_gone or summed.{{ column }}_gone is null)
+            select existing.{{ column }} from {{ this }} as existing
+            where {{ same_key('existing', 'summed', config.get('unique_key')) }}
+                and (existing.{{ column }} > summed.{{ column }}_removed or summed.{{ column }}_removed is null)
         )
     end
     {%- else -%}
-    summed.{{ column }}_put
+    summed.{{ column }}_added
     {%- endif -%}
 {%- endmacro %}
 
 
 {% macro get_incremental_signed_deltas_sql(arg_dict) %}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
-    {{ note_groups_to_refill(arg_dict['temp_relation'], arg_dict['unique_key']) }}
+    {{ mark_groups_to_recompute(arg_dict['temp_relation'], arg_dict['unique_key']) }}
     {%- if reads_deltas() -%}
         {{ merge_deltas(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], columns) }}
     {%- else -%}
@@ -63,70 +63,72 @@
 
 {% macro merge_deltas(target_relation, delta, key, columns) %}
     {%- set meta = config.get('meta') -%}
-    {%- set latest = meta.get('latest', []) -%}
-    {%- set sums = columns | reject('in', key + latest) | list -%}
+    {%- set max_columns = meta.get('max_columns', []) -%}
+    {%- set sums = columns | reject('in', key + max_columns) | list -%}
     analyze {{ delta }};
     merge into {{ target_relation }} as totals
     using {{ delta }} as delta
     on {{ same_key('totals', 'delta', key) }}
-    when matched and totals.{{ meta['counts'] }} + delta.{{ meta['counts'] }} = 0 then delete
+    when matched and totals.{{ meta['count_column'] }} + delta.{{ meta['count_column'] }} = 0 then delete
     when matched and (
         {% for column in sums %}delta.{{ column }} <> 0{{ " or " if not loop.last }}{% endfor %}
-        {%- for column in latest %}
+        {%- for column in max_columns %}
         or delta.{{ column }} > totals.{{ column }} or (totals.{{ column }} is null and delta.{{ column }} is not null)
         {%- endfor %}
     ) then update set
-        {% for column in sums %}{{ column }} = totals.{{ column }} + delta.{{ column }}{{ ", " if not loop.last }}{% endfor %}
-        {%- for column in latest %},
+        {% for column in sums -%}
+        {{ column }} = totals.{{ column }} + delta.{{ column }}{{ ", " if not loop.last }}
+        {%- endfor %}
+        {%- for column in max_columns %},
         {{ column }} = greatest(totals.{{ column }}, delta.{{ column }})
         {%- endfor %}
-    when not matched and delta.{{ meta['counts'] }} <> 0 then insert ({{ columns | join(', ') }})
+    when not matched and delta.{{ meta['count_column'] }} <> 0 then insert ({{ columns | join(', ') }})
     values ({% for column in columns %}delta.{{ column }}{{ ", " if not loop.last }}{% endfor %})
 {% endmacro %}
 
-{# Groups with a greatest value that the merge cannot tell; none where everything is computed whole. #}
-{% macro note_groups_to_refill(delta, key) %}
-    {%- set latest = config.get('meta').get('latest', []) -%}
-    {%- if latest %}
-    create temporary table {{ groups_to_refill() }} on commit drop as
+{# Create a temporary table of the groups whose maximum the merge cannot know; empty if the model is recomputed. #}
+{% macro mark_groups_to_recompute(delta, key) %}
+    {%- set max_columns = config.get('meta').get('max_columns', []) -%}
+    {%- if max_columns %}
+    create temporary table {{ groups_to_recompute() }} on commit drop as
     select {{ key | join(', ') }} from {{ delta }}
     where
-        {%- if reads_deltas() %} {% for column in latest %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
+        {%- if reads_deltas() %}
+        {% for column in max_columns %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
         {%- else %} false
         {%- endif %};
-    analyze {{ groups_to_refill() }};
+    analyze {{ groups_to_recompute() }};
     {%- endif %}
 {% endmacro %}
 
-{% macro groups_to_refill() -%}
-    {{ model.name }}__refill
+{% macro groups_to_recompute() -%}
+    {{ model.name }}__recompute
 {%- endmacro %}
 
 
 {#
-    Post-hook: look up the greatest values that a merge could not tell; until then the old ones stand. `found` selects
-    one for the group `totals`. By now the model's positions are noted, so `reads_deltas` no longer says how it was
-    computed.
+    Post-hook: look up the maxima that the merge could not know; until then the old values remain. `found` is a subquery
+    for the group `totals`. The watermarks are stored by now, so `reads_deltas` must not be called.
 #}
-{% macro refill_latest(column, found) %}
+{% macro recompute_max(column, found) %}
     {% if execute and has_feeds() and is_incremental() %}
         {%- set key = config.get('unique_key') %}
-        update {{ this }} as standing set {{ column }} = looked_up.found
+        update {{ this }} as existing set {{ column }} = recomputed.found
         from (
             select
                 {% for name in key %}totals.{{ name }}, {% endfor %}
                 ({{ found }}) as found
             from {{ this }} as totals
-            inner join {{ groups_to_refill() }} as refill on {{ same_key('totals', 'refill', key) }}
-        ) as looked_up
-        where {{ same_key('standing', 'looked_up', key) }} and standing.{{ column }} is distinct from looked_up.found
+            inner join {{ groups_to_recompute() }} as marked on {{ same_key('totals', 'marked', key) }}
+        ) as recomputed
+        where {{ same_key('existing', 'recomputed', key) }} and existing.{{ column }} is distinct from recomputed.found
     {% endif %}
 {% endmacro %}
 
 
 {#
-    The newest match of the group `totals` in the fact of player matches, for `refill_latest`; by an index of the fact,
-    in which a day is a range of moments.
+    The newest match of the group `totals` in `fct_player_matches`, for `recompute_max`. It uses an index on
+    `played_at`, so a day is a range of timestamps.
 #}
 {% macro newest_match(by, is_counted=true) -%}
     select max(matches.played_at) from {{ ref('fct_player_matches') }} as matches

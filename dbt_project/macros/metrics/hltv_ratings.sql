@@ -1,11 +1,11 @@
 {#
     HLTV's rating 1.0 of a player on a map, as numeric(18,4): (KPR / 0.679 + 0.7 SPR / 0.317 + RMK / 1.277) / 2.7, with
-    KPR the kills a round, SPR the share of rounds survived, and RMK the rounds with multiple kills, weighed by the
-    square of the kills: (1K + 4 x 2K + 9 x 3K + 16 x 4K + 25 x 5K) / rounds. 1K, the rounds with one kill, are what the
-    others leave of the kills.
+    KPR = kills per round, SPR = share of rounds survived, and RMK = rounds with multiple kills, weighted by the square
+    of the kills: (1K + 4 x 2K + 9 x 3K + 16 x 4K + 25 x 5K) / rounds. 1K, the number of rounds with one kill, follows
+    from all kills less those in rounds with several.
 
-    Null where any of these is not known, and where the rounds with multiple kills have more kills than there were.
-    Decimal throughout: what an absurd number gives is no integer of 32 bits, and stops no build.
+    Null if any input is unknown, and if the rounds with multiple kills add up to more than all kills. Decimal
+    arithmetic throughout, so that an absurd value overflows no integer and cannot fail a build.
 #}
 {% macro hltv_rating_1(kills, deaths, rounds, double_kills, triple_kills, quadro_kills, penta_kills) -%}
     {%- set single_kills = '(' ~ kills ~ ' - 2.0 * ' ~ double_kills ~ ' - 3.0 * ' ~ triple_kills ~ ' - 4.0 * '
@@ -31,8 +31,8 @@
 
 {#
     The published approximation of HLTV's rating 2.0, as numeric(18,4): 0.0073 KAST + 0.3591 KPR - 0.5329 DPR + 0.2372
-    Impact + 0.0032 ADR + 0.1587, with Impact = 2.13 KPR + 0.42 APR - 0.41 and KAST in percent. Null where any of these
-    is not known.
+    Impact + 0.0032 ADR + 0.1587, with Impact = 2.13 KPR + 0.42 APR - 0.41 and KAST in percent. Null if any input is
+    unknown.
 #}
 {% macro hltv_rating_2(kast_share, kills, deaths, assists, rounds, adr) -%}
     cast(

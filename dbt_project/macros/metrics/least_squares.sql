@@ -1,8 +1,8 @@
 {#
-    The line through points by least squares, as columns `slope` and `slope_variance` of an aggregating query: with n
-    points and sums over those whose y is known, slope = (n Sxy - Sx Sy) / (n Sxx - Sx2), and the variance of the slope
-    is the mean square of what the line leaves, over n - 2 degrees of freedom, divided by Sxx - Sx2 / n. Null where
-    these are not defined: below 2 and 3 points, or where all points have one x. Exact decimal arithmetic.
+    Linear regression by least squares, as columns `slope` and `slope_variance` of an aggregating query. With n points
+    and sums over the points with a known y: slope = (n Sxy - Sx Sy) / (n Sxx - Sx2). The variance of the slope is the
+    residual mean square with n - 2 degrees of freedom, divided by Sxx - Sx2 / n. Null if undefined: below 2 points
+    (slope) or 3 (variance), or if all points have the same x. Exact decimal arithmetic.
 #}
 {% macro least_squares(x, y) -%}
     {%- set known = 'case when ' ~ y ~ ' is not null then ' ~ x ~ ' end' -%}
@@ -20,8 +20,8 @@
 
 
 {#
-    Half the width of the 95 % interval of a slope: Student's t for n - 2 degrees of freedom times the standard error.
-    The table ends with the 18 degrees of freedom of 20 points.
+    Half the width of the 95 % confidence interval of a slope: Student's t for n - 2 degrees of freedom times the
+    standard error. The table ends at 18 degrees of freedom (20 points).
 #}
 {% macro slope_margin(variance, points) -%}
     {%- set quantiles = [

@@ -1,11 +1,11 @@
 {#
-    How often two players met in matches that count (the game's standard mode), and with what result for the first, as signed differences: both
-    slots are known from details, or from the histories of both.
+    Matches of two players and their results for the first player, over significant matches, as signed deltas. Both
+    slots of a match must be known, from the details or from the histories of both players.
 
-    A changed slot makes or breaks the pairs of its match, so the pairs of a changed match are taken as they were, with
-    -1, and as they are, with 1. As it was: as it is, without what the feed has put in and with what it took away.
+    A changed slot adds or removes pairs of its match. So the old pairs of a changed match count -1 and the new pairs 1.
+    The old slots are the current slots without the rows that the feed inserted and with those that it deleted.
 
-    sides: how their sides compare, `=` for teammates and `<>` for opponents.
+    sides: comparison of their sides, `=` for teammates and `<>` for opponents.
 #}
 {% macro player_pairs(sides) -%}
 {%- set slot = ['game', 'match_id', 'player_id', 'side', 'is_win', 'is_draw', 'played_at'] -%}
@@ -87,8 +87,8 @@ pairs as (
 
 {%- if reads_deltas() %}
 
--- Pairs that stay as they were cancel out.
-moved as (
+-- Unchanged pairs cancel out.
+changed_pairs as (
 
     select
         game,
@@ -105,7 +105,7 @@ moved as (
 ),
 {%- else %}
 
-moved as (
+changed_pairs as (
 
     select * from pairs
 
@@ -122,14 +122,14 @@ summed as (
         cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
         cast({{ signed_sum('case when is_draw then 1 else 0 end') }} as integer) as draws,
         cast({{ signed_sum('case when is_win or is_draw then 0 else 1 end') }} as integer) as losses,
-        {{ latest_put('played_at') }} as last_played_at_put,
-        {{ latest_gone('played_at') }} as last_played_at_gone
-    from moved
+        {{ max_added('played_at') }} as last_played_at_added,
+        {{ max_removed('played_at') }} as last_played_at_removed
+    from changed_pairs
     group by game, player_id, other_player_id
 
 ),
 
-settled as (
+resolved as (
 
     select
         game,
@@ -139,21 +139,22 @@ settled as (
         wins,
         draws,
         losses,
-        {{ settle_latest('last_played_at') }} as last_played_at
+        {{ resolve_max('last_played_at') }} as last_played_at
     from summed
 
 )
 
-select * from settled
-{{ stored_by('game', 'player_id', 'other_player_id') }}
+select * from resolved
+{{ cluster_by('game', 'player_id', 'other_player_id') }}
 {%- endmacro %}
 
 
 {#
-    The newest match of the pair `totals`, for `refill_latest`: from the player's newest match back to the first that
-    the other was in. `offset 0` keeps it a look-up for each match, since a join would read the careers of both.
+    The newest match of the pair `totals`, for `recompute_max`: scans the player's matches from the newest back to the
+    first with the other player. `offset 0` keeps the subquery a look-up per match, because a join would read all
+    matches of both players.
 #}
-{% macro newest_meeting(sides) -%}
+{% macro newest_shared_match(sides) -%}
     select slots.played_at
     from {{ ref('fct_player_matches') }} as slots
     where slots.game = totals.game

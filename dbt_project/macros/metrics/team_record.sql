@@ -1,16 +1,19 @@
 {#
-    The records of teams, as CTEs ending in `rated`, from a CTE `results` that numbers a team's decided matches
-    (`place`, newest first) and has the outcome of each (`team_outcome`) and of the newest (`last_outcome`).
+    CTEs that end in `rated`: the records of teams. They read a CTE `results` of decided matches, which numbers the
+    matches of a team (`recency_rank`, newest first) and has the outcome of each match (`team_outcome`) and of the
+    newest one (`last_outcome`).
 
-    by: columns that a record belongs to.
+    by: columns that identify a record.
 #}
 {% macro team_record(by) -%}
--- The newest match with another outcome ends the streak. A draw ends one and begins none.
+-- The newest match with another outcome ends the streak. A draw ends a streak and starts none.
 streaks as (
 
     select
         *,
-        min(case when outcome <> last_outcome then place end) over (partition by {{ by | join(', ') }}) as streak_end
+        min(case when outcome <> last_outcome then recency_rank end) over (
+            partition by {{ by | join(', ') }}
+        ) as streak_end
     from results
 
 ),
@@ -25,14 +28,14 @@ summed as (
         cast(
             sum(
                 case
-                    when streak_end is not null and place >= streak_end then 0
+                    when streak_end is not null and recency_rank >= streak_end then 0
                     else outcome
                 end
             ) as integer
         ) as streak,
-        cast(sum(case when outcome = 1 and place <= 10 then 1 else 0 end) as integer) as last_10_wins,
-        cast(sum(case when outcome = 0 and place <= 10 then 1 else 0 end) as integer) as last_10_draws,
-        cast(sum(case when place <= 10 then 1 else 0 end) as integer) as last_10_matches,
+        cast(sum(case when outcome = 1 and recency_rank <= 10 then 1 else 0 end) as integer) as last_10_wins,
+        cast(sum(case when outcome = 0 and recency_rank <= 10 then 1 else 0 end) as integer) as last_10_draws,
+        cast(sum(case when recency_rank <= 10 then 1 else 0 end) as integer) as last_10_matches,
         max(played_at) as last_played_at
     from streaks
     group by {{ by | join(', ') }}
@@ -53,7 +56,7 @@ rated as (
 {%- endmacro %}
 
 
-{# How a match with a known result ended: 1 won, 0 drawn, -1 lost. #}
+{# Outcome of a decided match: 1 won, 0 drawn, -1 lost. #}
 {% macro team_outcome() -%}
     case when is_draw then 0 when is_win then 1 else -1 end
 {%- endmacro %}

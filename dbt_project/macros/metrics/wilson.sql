@@ -1,11 +1,10 @@
 {#
-    Wilson's interval for a share of `wins` in `matches`, 95% (z = 1.96, z2 = 3.8416), as numeric(7,6); null for no
-    matches.
+    Bounds of the 95 % Wilson interval of the share wins / matches (z = 1.96, z2 = 3.8416), as numeric(7,6); null
+    without matches.
 
     With p = wins / matches and n = matches the bounds are (p + z2/2n -+ z * sqrt(p(1-p)/n + z2/4n2)) / (1 + z2/n).
-    Multiplied through by n / n they read (wins + z2/2 -+ z * sqrt(wins * (n - wins) / n + z2/4)) / (n + z2): one
-    division less to round. All of it is exact decimal arithmetic, rounded once, so that equal records get equal
-    bounds and a board's ties are ties.
+    Multiplied by n / n they are (wins + z2/2 -+ z * sqrt(wins * (n - wins) / n + z2/4)) / (n + z2), with one division
+    less to round. Exact decimal arithmetic, rounded once, so that equal records have equal bounds and tie on a board.
 #}
 {% macro wilson_low(wins, matches) -%}
     {{ wilson_bound(wins, matches, '-') }}
@@ -31,9 +30,8 @@
 
 
 {#
-    Newcombe's interval for the difference of two shares, `now - before`, from the Wilson bounds of each: the bounds
-    on the side of the difference add up in squares (Newcombe 1998, method 10). numeric(8,6); null where either share
-    is.
+    Bounds of Newcombe's interval for the difference of two shares, `now - before`, from the Wilson bounds of each share
+    (Newcombe 1998, method 10), as numeric(8,6); null if either share is.
 #}
 {% macro difference_low(now, now_low, before, before_high) -%}
     cast(

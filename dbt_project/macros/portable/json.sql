@@ -1,4 +1,4 @@
-{# The text under a key of a JSON object. #}
+{# The value of a key of a JSON object, as text. #}
 {% macro json_text(json, key) -%}
     {{ adapter.dispatch('json_text')(json, key) }}
 {%- endmacro %}
@@ -8,7 +8,7 @@
 {%- endmacro %}
 
 
-{# The JSON under a key of a JSON object. #}
+{# The value of a key of a JSON object, as JSON. #}
 {% macro json_value(json, key) -%}
     {{ adapter.dispatch('json_value')(json, key) }}
 {%- endmacro %}
@@ -28,7 +28,7 @@
 {%- endmacro %}
 
 
-{# A relation with one row an element of a JSON array, as `value`, to cross join; no row for what is not an array. #}
+{# A relation with one row per element of a JSON array (`value`), for a cross join; no rows if it is not an array. #}
 {% macro json_elements(json) -%}
     {{ adapter.dispatch('json_elements')(json) }}
 {%- endmacro %}
@@ -38,27 +38,27 @@
 {%- endmacro %}
 
 
-{# The JSON at a place of a JSON array, from 0; null beyond its end and for what is not an array. #}
-{% macro json_item(json, place) -%}
-    {{ adapter.dispatch('json_item')(json, place) }}
+{# The element of a JSON array at an index from 0, as JSON; null beyond the end and if it is not an array. #}
+{% macro json_item(json, index) -%}
+    {{ adapter.dispatch('json_item')(json, index) }}
 {%- endmacro %}
 
-{% macro postgres__json_item(json, place) -%}
-    {{ json }} -> cast({{ place }} as integer)
-{%- endmacro %}
-
-
-{# The text at a place of a JSON array, from 0; null beyond its end and for what is not an array. #}
-{% macro json_item_text(json, place) -%}
-    {{ adapter.dispatch('json_item_text')(json, place) }}
-{%- endmacro %}
-
-{% macro postgres__json_item_text(json, place) -%}
-    {{ json }} ->> cast({{ place }} as integer)
+{% macro postgres__json_item(json, index) -%}
+    {{ json }} -> cast({{ index }} as integer)
 {%- endmacro %}
 
 
-{# Whether a text stands in a JSON array of texts; null for what is not an array, or an empty one. #}
+{# The element of a JSON array at an index from 0, as text; null beyond the end and if it is not an array. #}
+{% macro json_item_text(json, index) -%}
+    {{ adapter.dispatch('json_item_text')(json, index) }}
+{%- endmacro %}
+
+{% macro postgres__json_item_text(json, index) -%}
+    {{ json }} ->> cast({{ index }} as integer)
+{%- endmacro %}
+
+
+{# Whether a JSON array of texts contains a text; null for an empty array and if it is not an array. #}
 {% macro json_array_has(json, text) -%}
     {{ adapter.dispatch('json_array_has')(json, text) }}
 {%- endmacro %}

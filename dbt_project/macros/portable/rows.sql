@@ -1,4 +1,4 @@
-{# Whether two rows hold the same values in all these columns, nulls included. #}
+{# Whether two rows are equal in all these columns; nulls are equal. #}
 {% macro same_row(left, right, columns) -%}
     {{ adapter.dispatch('same_row')(left, right, columns) }}
 {%- endmacro %}
@@ -10,12 +10,12 @@
 {%- endmacro %}
 
 
-{# Value of the last row of a small relation that is valid from `time` or earlier; null before the first. #}
+{# Value of the newest row of a small relation with `valid_from` <= `time`; null before the first row. #}
 {% macro value_as_of(time, relation, valid_from, value) -%}
     {{ adapter.dispatch('value_as_of')(time, relation, valid_from, value) }}
 {%- endmacro %}
 
-{#- A range join compares every row with every entry; a bucket search over the sorted entries does not. -#}
+{#- A binary search in sorted arrays; a range join would compare every row with every entry. -#}
 {% macro postgres__value_as_of(time, relation, valid_from, value) -%}
     (
         (select array_agg({{ value }} order by {{ valid_from }}, {{ value }}) from {{ relation }})
@@ -25,7 +25,7 @@
 {%- endmacro %}
 
 
-{# A text that changes whenever any row of a small relation does. #}
+{# A digest of the rows of a small relation. #}
 {% macro content_digest(relation) -%}
     {{ adapter.dispatch('content_digest')(relation) }}
 {%- endmacro %}

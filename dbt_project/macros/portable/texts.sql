@@ -1,20 +1,22 @@
 {#
-    A map as a source spells it, in lower case, without path, ending and blanks around it: `de_pango` of
-    `workshop/3070284539/de_pango`, `de_x` of `/maps/DE_X.bsp`; null for an empty text.
+    The name of a map as a source sends it, in lower case, without path, file extension and surrounding blanks:
+    `de_pango` for `workshop/3070284539/de_pango`, `de_x` for `/maps/DE_X.bsp`; null for an empty text.
 #}
-{% macro told_map(text) -%}
-    {{ adapter.dispatch('told_map')(text) }}
+{% macro normalized_map(text) -%}
+    {{ adapter.dispatch('normalized_map')(text) }}
 {%- endmacro %}
 
-{% macro postgres__told_map(text) -%}
+{% macro postgres__normalized_map(text) -%}
     nullif(
-        {{ key_text("trim(regexp_replace(lower(rtrim(trim(" ~ text ~ "), '/')), '^.*[/\\\\=]|[.](bsp|vpk)$', '', 'g'))") }},
+        {{ key_text(
+            "trim(regexp_replace(lower(rtrim(trim(" ~ text ~ "), '/')), '^.*[/\\\\=]|[.](bsp|vpk)$', '', 'g'))"
+        ) }},
         ''
     )
 {%- endmacro %}
 
 
-{# A text with each word's first letter in upper case and the rest in lower. #}
+{# A text in title case. #}
 {% macro title_case(text) -%}
     {{ adapter.dispatch('title_case')(text) }}
 {%- endmacro %}
@@ -24,13 +26,13 @@
 {%- endmacro %}
 
 
-{# A text of a source as a part of a key: no longer than an index can hold. #}
+{# A text of a source as part of a key, cut to a length that an index can hold. #}
 {% macro key_text(text) -%}
     left({{ text }}, 100)
 {%- endmacro %}
 
 
-{# The part of a text with a number, from 1 on, between separators; an empty text where there are fewer parts. #}
+{# The nth part of a text between separators, from 1; an empty text if there are fewer parts. #}
 {% macro text_part(text, separator, number) -%}
     {{ dbt.split_part(text, "'" ~ separator ~ "'", number) }}
 {%- endmacro %}

@@ -1,6 +1,5 @@
 {#
-    Seconds since 1970 as a point in time; null for what cannot be one (before 1970, after 2099), so that one absurd
-    value stops no build.
+    A timestamp from seconds since 1970; null before 1970 and after 2099, so that an absurd value cannot fail a build.
 #}
 {% macro timestamp_from_epoch(seconds) -%}
     {{ adapter.dispatch('timestamp_from_epoch')(seconds) }}
@@ -12,14 +11,13 @@
 
 
 {#
-    A text as a point in time; null for what is not an ISO 8601 time in UTC, so that one malformed value stops no
-    build.
+    A timestamp from an ISO 8601 text in UTC; null for other texts, so that a malformed value cannot fail a build.
 #}
 {% macro timestamp_from_iso(text) -%}
     {{ adapter.dispatch('timestamp_from_iso')(text) }}
 {%- endmacro %}
 
-{#- PostgreSQL 15 has no cast that can fail softly; the pattern lets through only what is a day of the calendar. -#}
+{#- PostgreSQL 15 has no cast that returns null on error, so the pattern matches valid calendar days only. -#}
 {% macro postgres__timestamp_from_iso(text) -%}
     {%- set of_31 = '(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])' -%}
     {%- set of_30 = '(0[469]|11)-(0[1-9]|[12][0-9]|30)' -%}
@@ -33,31 +31,31 @@
 {%- endmacro %}
 
 
-{# The day of a point in time, in UTC whatever the session's time zone. #}
+{# The day of a timestamp in UTC, whatever the time zone of the session. #}
 {% macro utc_date(time) -%}
     cast({{ time }} at time zone 'UTC' as date)
 {%- endmacro %}
 
 
-{# The first moment of a day in UTC. #}
+{# The start of a day in UTC. #}
 {% macro start_of_day(date) -%}
     cast({{ date }} as timestamp) at time zone 'UTC'
 {%- endmacro %}
 
 
-{# The present day, in UTC. #}
+{# The current day in UTC. #}
 {% macro today() -%}
     {{ utc_date(dbt.current_timestamp()) }}
 {%- endmacro %}
 
 
-{# A date some days later, as a date. #}
+{# A date plus a number of days, as a date. #}
 {% macro add_days(date, days) -%}
     cast({{ dbt.dateadd('day', days, date) }} as date)
 {%- endmacro %}
 
 
-{# Whole days from one date to another. #}
+{# Number of days from one date to another. #}
 {% macro days_between(from_date, to_date) -%}
     {{ dbt.datediff(from_date, to_date, 'day') }}
 {%- endmacro %}

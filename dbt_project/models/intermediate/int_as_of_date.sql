@@ -20,7 +20,7 @@ played as (
 
     select max(played_date) as newest_date
     from {{ ref('int_match_day_totals') }}
-    -- A match that claims to be played tomorrow must not empty every window.
+    -- A match with a start time in the future must not empty every window.
     where played_date <= {{ today() }}
 
 ),

@@ -2,7 +2,7 @@ with constants as (
 
     select
         entry_id,
-        -- A lobby that is not balanced may simply lack the key.
+        -- The key may be missing for a lobby type that is not balanced.
         coalesce({{ json_boolean('entry', 'balanced') }}, false) as is_balanced
     from {{ ref('stg_opendota__constants') }}
     where resource = 'lobby_type'

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'picks'},
+        meta={'facts': ['fct_player_matches'], 'count_column': 'picks'},
         indexes=[{'columns': ['played_date', 'game', 'patch_id', 'rank_bracket']}]
     )
 }}
@@ -32,4 +32,4 @@ summed as (
 )
 
 select * from summed
-{{ stored_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}
+{{ cluster_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}

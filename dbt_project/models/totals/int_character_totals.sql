@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'character_id'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'slots'}
+        meta={'facts': ['fct_player_matches'], 'count_column': 'slots'}
     )
 }}
 

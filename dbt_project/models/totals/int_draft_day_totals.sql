@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
-        meta={'facts': ['fct_drafts'], 'counts': 'entries'},
+        meta={'facts': ['fct_drafts'], 'count_column': 'entries'},
         indexes=[{'columns': ['played_date', 'game', 'patch_id', 'rank_bracket']}]
     )
 }}
@@ -23,4 +23,4 @@ with summed as (
 )
 
 select * from summed
-{{ stored_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}
+{{ cluster_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}

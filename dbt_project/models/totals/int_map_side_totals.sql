@@ -1,11 +1,11 @@
 {{
     config(
         unique_key=['game', 'map_id', 'side'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'matches'}
+        meta={'facts': ['fct_player_matches'], 'count_column': 'matches'}
     )
 }}
 
--- A side's first slot stands for it: 0, and 5 on the other side.
+-- One slot per side: 0 and 5 are the first slots of the sides.
 with sides as (
 
     select * from {{ signed(ref('fct_player_matches')) }}

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'patch_id', 'rank_bracket', 'played_date'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'matches'}
+        meta={'facts': ['fct_player_matches'], 'count_column': 'matches'}
     )
 }}
 

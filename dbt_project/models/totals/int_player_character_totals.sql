@@ -1,8 +1,8 @@
 {{
     config(
         unique_key=['game', 'player_id', 'character_id'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
-        post_hook="{{ refill_latest('last_played_at', newest_match(['player_id', 'character_id'])) }}"
+        meta={'facts': ['fct_player_matches'], 'count_column': 'matches', 'max_columns': ['last_played_at']},
+        post_hook="{{ recompute_max('last_played_at', newest_match(['player_id', 'character_id'])) }}"
     )
 }}
 
@@ -28,14 +28,14 @@ summed as (
         cast({{ signed_sum('case when kills is null then 0 else 1 end') }} as integer) as kills_known,
         cast({{ signed_sum('case when deaths is null then 0 else 1 end') }} as integer) as deaths_known,
         cast({{ signed_sum('case when assists is null then 0 else 1 end') }} as integer) as assists_known,
-        {{ latest_put('played_at') }} as last_played_at_put,
-        {{ latest_gone('played_at') }} as last_played_at_gone
+        {{ max_added('played_at') }} as last_played_at_added,
+        {{ max_removed('played_at') }} as last_played_at_removed
     from matches
     group by game, player_id, character_id
 
 ),
 
-settled as (
+resolved as (
 
     select
         game,
@@ -50,10 +50,10 @@ settled as (
         kills_known,
         deaths_known,
         assists_known,
-        {{ settle_latest('last_played_at') }} as last_played_at
+        {{ resolve_max('last_played_at') }} as last_played_at
     from summed
 
 )
 
-select * from settled
-{{ stored_by('game', 'player_id', 'character_id') }}
+select * from resolved
+{{ cluster_by('game', 'player_id', 'character_id') }}

@@ -1,9 +1,9 @@
 {{
     config(
         unique_key=['game', 'player_id', 'mode', 'played_date'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
+        meta={'facts': ['fct_player_matches'], 'count_column': 'matches', 'max_columns': ['last_played_at']},
         indexes=[{'columns': ['played_date', 'game', 'player_id']}],
-        post_hook="{{ refill_latest('last_played_at', newest_match(['player_id', 'mode', 'played_date'])) }}"
+        post_hook="{{ recompute_max('last_played_at', newest_match(['player_id', 'mode', 'played_date'])) }}"
     )
 }}
 
@@ -24,14 +24,14 @@ summed as (
         cast({{ signed_count() }} as integer) as matches,
         cast({{ signed_sum('case when is_win then 1 else 0 end') }} as integer) as wins,
         cast({{ signed_sum('case when is_draw then 1 else 0 end') }} as integer) as draws,
-        {{ latest_put('played_at') }} as last_played_at_put,
-        {{ latest_gone('played_at') }} as last_played_at_gone
+        {{ max_added('played_at') }} as last_played_at_added,
+        {{ max_removed('played_at') }} as last_played_at_removed
     from matches
     group by game, player_id, mode, played_date
 
 ),
 
-settled as (
+resolved as (
 
     select
         game,
@@ -41,10 +41,10 @@ settled as (
         matches,
         wins,
         draws,
-        {{ settle_latest('last_played_at') }} as last_played_at
+        {{ resolve_max('last_played_at') }} as last_played_at
     from summed
 
 )
 
-select * from settled
-{{ stored_by('played_date', 'game', 'player_id', 'mode') }}
+select * from resolved
+{{ cluster_by('played_date', 'game', 'player_id', 'mode') }}

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key=['game', 'player_id'],
-        meta={'facts': ['player_performance'], 'counts': 'matches'}
+        meta={'facts': ['player_performance'], 'count_column': 'matches'}
     )
 }}
 {%- set measured = [
@@ -13,7 +13,7 @@ with performances as (
 
     select
         *,
-        -- Statistics of the whole match tell all of these or none.
+        -- The statistics of a match have all extended columns or none.
         first_kills is not null as is_extended
     from {{ signed(ref('player_performance')) }}
     where is_significant

@@ -1,10 +1,14 @@
 {{
     config(
         unique_key=['game', 'player_id', 'mode'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'slots', 'latest': ['last_seen_at', 'last_played_at']},
+        meta={
+            'facts': ['fct_player_matches'],
+            'count_column': 'slots',
+            'max_columns': ['last_seen_at', 'last_played_at'],
+        },
         post_hook=[
-            "{{ refill_latest('last_seen_at', newest_match(['player_id', 'mode'], is_counted=false)) }}",
-            "{{ refill_latest('last_played_at', newest_match(['player_id', 'mode'])) }}",
+            "{{ recompute_max('last_seen_at', newest_match(['player_id', 'mode'], is_counted=false)) }}",
+            "{{ recompute_max('last_played_at', newest_match(['player_id', 'mode'])) }}",
         ]
     )
 }}
@@ -37,16 +41,16 @@ summed as (
             {{ signed_sum('case when ' ~ known ~ ' then duration_s else 0 end') }} as bigint
         ) as {{ column }}_duration_s,
         {%- endfor %}
-        {{ latest_put('played_at') }} as last_seen_at_put,
-        {{ latest_gone('played_at') }} as last_seen_at_gone,
-        {{ latest_put('case when is_counted then played_at end') }} as last_played_at_put,
-        {{ latest_gone('case when is_counted then played_at end') }} as last_played_at_gone
+        {{ max_added('played_at') }} as last_seen_at_added,
+        {{ max_removed('played_at') }} as last_seen_at_removed,
+        {{ max_added('case when is_counted then played_at end') }} as last_played_at_added,
+        {{ max_removed('case when is_counted then played_at end') }} as last_played_at_removed
     from slots
     group by game, player_id, mode
 
 ),
 
-settled as (
+resolved as (
 
     select
         game,
@@ -61,10 +65,10 @@ settled as (
         {{ column }}_total,
         {{ column }}_duration_s,
         {%- endfor %}
-        {{ settle_latest('last_seen_at') }} as last_seen_at,
-        {{ settle_latest('last_played_at') }} as last_played_at
+        {{ resolve_max('last_seen_at') }} as last_seen_at,
+        {{ resolve_max('last_played_at') }} as last_played_at
     from summed
 
 )
 
-select * from settled
+select * from resolved

@@ -1,31 +1,35 @@
 {{
     config(
         unique_key=['game', 'ladder', 'observed_date', 'rank_value'],
-        meta={'facts': ['rank_progression'], 'counts': 'entries'}
+        meta={'facts': ['rank_progression'], 'count_column': 'entries'}
     )
 }}
 
 with progression as (
 
-    -- Ratings are numbers, not ranks: a distribution of them would have a row for each number. Of elos it is of levels.
+    -- Ratings have no distribution, which would have a row for each number. Elos are grouped by level.
     select
         game,
-        case ladder when 'faceit_elo' then 'faceit_level' else ladder end as ladder,
+        case
+            when {{ is_ladder_of('ladder', 'elo') }} then {{ ladder('faceit_level') }}
+            when {{ is_ladder_of('ladder', 'medal') }} then ladder
+        end as ladder,
         observed_date,
         next_observed_date,
-        case ladder
-            -- No rank, or an elo without a level, is no row of the distribution, and makes its day one on which
-            -- a player was observed: a level that was held before ends on it.
-            when 'faceit_elo' then cast(replace(coalesce(rank_name, '0'), 'Level ', '') as integer)
+        case
+            -- No rank, or an elo without a level, gets the value 0: it is no row of the distribution, but the day has
+            -- an observation, on which a level that was held before ends.
+            when {{ is_ladder_of('ladder', 'elo') }}
+                then cast(replace(coalesce(rank_name, '0'), 'Level ', '') as integer)
             else coalesce(rank_value, 0)
         end as rank_value,
         _sign
     from {{ signed(ref('rank_progression')) }}
-    where ladder in ('dota2_rank_tier', 'faceit_elo')
+    where ladder in {{ literals(ladders_of('medal') ~ ' ' ~ ladders_of('elo')) }}
 
 ),
 
--- A player holds a rank from the day of an observation to that of the next.
+-- A player holds a rank from the day of an observation to the day of the next one.
 movements as (
 
     select

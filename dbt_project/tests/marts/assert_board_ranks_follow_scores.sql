@@ -1,4 +1,4 @@
--- A qualified player's rank is one more than the number of qualified players of the board with a greater score.
+-- The rank of a qualified player is 1 + the number of qualified players of the board with a greater score.
 with qualified as (
 
     select * from {{ ref('leaderboard_entries') }}
@@ -15,7 +15,7 @@ counted as (
         score,
         lag(score) over (partition by board order by rank, score) as score_before,
         lag(rank) over (partition by board order by rank, score) as rank_before,
-        row_number() over (partition by board order by rank, score) as place
+        row_number() over (partition by board order by rank, score) as row_rank
     from qualified
 
 )
@@ -24,5 +24,5 @@ select * from counted
 where case
         when rank_before is null then rank <> 1
         when score = score_before then rank <> rank_before
-        else score > score_before or rank <> place
+        else score > score_before or rank <> row_rank
     end

@@ -1,4 +1,4 @@
--- Unknown characters are kept, so that no match of a player is missing among the characters.
+-- The matches of a player by character add up to all of the player's matches, since unknown characters are kept.
 with characters as (
 
     select
@@ -14,8 +14,8 @@ with characters as (
 players as (
 
     select * from {{ ref('player_win_rates') }}
-    -- The game that has characters.
-    where period = 'all' and game = 'dota2'
+    -- Only games with characters.
+    where period = 'all' and game in (select known.game from {{ ref('dim_characters') }} as known)
 
 )
 

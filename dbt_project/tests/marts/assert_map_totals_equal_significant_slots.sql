@@ -1,4 +1,4 @@
--- Each significant slot on a known map counts once for its player's map.
+-- Each significant slot on a known map counts once in `player_map_win_rates`.
 with maps as (
 
     select

@@ -1,4 +1,4 @@
--- Whoever met somebody was met by them, as often.
+-- If a player met another, the other met the player in as many matches.
 with meetings as (
 
     select

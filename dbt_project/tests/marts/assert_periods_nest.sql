@@ -1,4 +1,4 @@
--- The last 7 days lie within the last 30, and both in all that is known.
+-- Matches of the last 7 days <= matches of the last 30 days <= all matches.
 with periods as (
 
     select

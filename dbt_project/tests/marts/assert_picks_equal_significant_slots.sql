@@ -1,4 +1,4 @@
--- Each significant slot is one pick of one character, and won or not.
+-- Each significant slot with a day is one pick in `character_win_rates`, with the same result.
 with picks as (
 
     select

@@ -1,4 +1,4 @@
--- Shares are rounded to 6 digits; their cumulation is rounded once and ends with exactly 1.
+-- Shares are rounded to 6 digits; the cumulative share is rounded once and ends with exactly 1.
 select
     game,
     ladder,

@@ -1,9 +1,9 @@
 {{ config(severity='warn') }}
--- OpenDota's own totals are read at another moment than the histories, so that they may differ for a while.
+-- OpenDota's own totals are read at another time than the histories, so that both may differ temporarily.
 with ours as (
 
     select * from {{ ref('player_character_win_rates') }}
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
 
 ),
 

@@ -1,7 +1,7 @@
 {{ config(severity='warn') }}
--- FACEIT's own totals are read at another moment than the matches, and count what it lists no more. Of those
--- whose lists of matches and of statistics have not been read to the end much is yet to come. FACEIT calls a map by its
--- name, or by its id before cs2. It has totals of a map for each mode; the marts hold the standard one.
+-- FACEIT's own totals are read at another time than the matches, and include matches that it no longer lists. Players
+-- whose lists of matches and statistics have not been read to the end are left out. FACEIT names a map by its display
+-- name, before cs2 by its id. It has totals by map and mode; the marts have those of the standard mode.
 with read_to_the_end as (
 
     select cursor_name
@@ -30,7 +30,7 @@ theirs as (
     select
         segments.game,
         segments.player_id,
-        lower(coalesce(maps.map_name, segments.told_map_id)) as map_name,
+        lower(coalesce(maps.map_name, segments.reported_map_id)) as map_name,
         sum(segments.matches) as matches,
         sum(segments.wins) as wins
     from {{ ref('stg_faceit__player_segments') }} as segments
@@ -38,13 +38,13 @@ theirs as (
         on segments.game = standard_codes.game
             and lower(segments.mode) = standard_codes.code
     left join {{ ref('int_map_aliases') }} as aliases
-        on {{ map_alias('segments.told_map_id') }} = aliases.alias
+        on {{ map_alias('segments.reported_map_id') }} = aliases.alias
     left join {{ ref('maps') }} as maps on aliases.map_id = maps.map_id
-    where segments.game = 'cs2'
+    where segments.game = {{ game('cs2') }}
         and segments.matches is not null
         and 'player_history/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)
         and 'player_match_stats/' || segments.player_id in (select walks.cursor_name from read_to_the_end as walks)
-    group by segments.game, segments.player_id, lower(coalesce(maps.map_name, segments.told_map_id))
+    group by segments.game, segments.player_id, lower(coalesce(maps.map_name, segments.reported_map_id))
 
 ),
 

@@ -1,5 +1,5 @@
 {{ config(severity='warn') }}
--- A match without a time that can be one counts in what is known of all time, and belongs to no day, patch or window.
+-- A match without a valid time counts in totals over all time, and belongs to no day, patch or window.
 select
     'player_matches' as staging_model,
     cast(match_id as text) as match_id

@@ -5,18 +5,18 @@
         meta={
             'facts': ['fct_player_matches', 'fct_drafts'],
             'change_key': ['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'],
-            'key_in': {
+            'key_expressions': {
                 'fct_player_matches': [
                     'game', 'character_id', "coalesce(patch_id, 'unknown')", 'rank_bracket', 'played_date'
                 ],
                 'fct_drafts': ['game', "coalesce(character_id, 'none')", 'patch_id', 'rank_bracket', 'played_date'],
             },
-            'touches': 'characters_of_changed_days',
+            'extra_keys': 'characters_of_changed_days',
         },
         indexes=[{'columns': ['game', 'character_id', 'played_date']}, {'columns': ['game', 'played_date']}]
     )
 }}
-{{- hooks_read('fct_player_matches', 'fct_drafts') }}
+{{- depends_on_in_hooks('fct_player_matches', 'fct_drafts') }}
 {%- set key = ['game', 'character_id', 'patch_id', 'rank_bracket', 'played_date'] %}
 
 with counted as (
@@ -66,7 +66,7 @@ summed as (
 combined as (
 
     select * from summed
-    -- A draft may name nobody.
+    -- A draft entry may have no character.
     where character_id <> 'none' and (picks > 0 or bans > 0)
 
 ),
@@ -86,7 +86,7 @@ rated as (
         {{ share('combined.wins', 'combined.picks') }} as win_rate,
         {{ wilson_low('combined.wins', 'combined.picks') }} as win_rate_low,
         {{ wilson_high('combined.wins', 'combined.picks') }} as win_rate_high,
-        -- Where drafts are known, a character that nobody banned has no ban.
+        -- Zero bans if drafts are known, null otherwise.
         case
             when exists (
                     select 1 from {{ ref('int_draft_day_totals') }} as drafts
@@ -106,4 +106,4 @@ rated as (
 )
 
 select * from rated
-{{ stored_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}
+{{ cluster_by('played_date', 'game', 'patch_id', 'rank_bracket', 'character_id') }}

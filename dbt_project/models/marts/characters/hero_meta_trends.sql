@@ -1,7 +1,7 @@
 {{ config(incremental_strategy='difference', unique_key=['game', 'character_id', 'rank_bracket', 'window_days']) }}
 {%- set windows = [7, 30] %}
 
--- A window is followed by the one of the same length before it.
+-- Each window is compared with the window of the same length before it.
 with windows as (
 
     {%- for days in windows %}

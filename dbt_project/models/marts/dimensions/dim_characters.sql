@@ -28,12 +28,12 @@ hero_stats as (
 
 ),
 
--- New heroes are played before the constants know them, and 0 stands for an unknown one.
+-- New heroes are played before the constants have them; 0 is an unknown hero.
 played as (
 
     select character_id
     from {{ ref('int_character_totals') }}
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
 
 ),
 
@@ -50,7 +50,7 @@ known as (
 described as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         known.character_id,
         case
             when known.character_id = '0' then 'Unknown'

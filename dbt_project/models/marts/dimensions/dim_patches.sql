@@ -3,7 +3,7 @@
 with patches as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         patch_id,
         patch_name,
         released_at,

@@ -1,4 +1,4 @@
-{#- Accounts under dota2 are FACEIT players', whose ids are no numbers; the key is the account that they name. #}
+{#- `fct_player_accounts` has FACEIT player ids also for dota2; `dim_players` has the Steam account there. #}
 {{
     config(
         incremental_strategy='changed_keys',
@@ -7,18 +7,18 @@
             'facts': [
                 'fct_player_matches', 'fct_rank_observations', 'fct_faceit_player_maps', 'fct_player_accounts'
             ],
-            'key_in': {
-                'fct_player_accounts': ['game', "case game when 'dota2' then steam_account_id else player_id end"],
+            'key_expressions': {
+                'fct_player_accounts': ['game', by_player_id_kind('game', 'steam_account_id', 'player_id')],
             },
             'changes': 'int_player_changes_unioned',
             'change_key': ['game', 'player_id'],
-            'touches': 'newly_tracked_players',
+            'extra_keys': 'players_with_changed_tracking',
             'has_feed': true,
         },
         indexes=[{'columns': ['left(lower(display_name), 100) collate "C"', 'game', 'player_id']}]
     )
 }}
-{{- hooks_read('fct_player_matches', 'int_player_changes_unioned') }}
+{{- depends_on_in_hooks('fct_player_matches', 'int_player_changes_unioned') }}
 
 with profiles as (
 
@@ -32,18 +32,18 @@ tracked as (
 
     select player_id
     from ({{ tracked_players() }}) as tracked_by_game
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
 
 ),
 
--- Names under which players without a profile stood in matches.
+-- Names of players in matches, for players without a profile.
 sightings as (
 
     select
         cast(account_id as text) as player_id,
         display_name,
         professional_name,
-        row_number() over (partition by account_id order by match_id desc, player_slot asc) as place
+        row_number() over (partition by account_id order by match_id desc, player_slot asc) as row_rank
     from {{ ref('stg_opendota__match_players') }}
     where account_id is not null
         and {{ only_changed_in('dota2', 'account_id', 'player_id') }}
@@ -56,7 +56,7 @@ played as (
         player_id,
         max(last_seen_at) as last_played_at
     from {{ ref('int_player_totals') }}
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
         and {{ only_changed(['game', 'player_id']) }}
     group by player_id
 
@@ -70,10 +70,10 @@ ranks as (
         observations.rank_name,
         observations.leaderboard_rank,
         medals.rank_bracket,
-        row_number() over (partition by observations.player_id order by observations.observed_at desc) as place
+        row_number() over (partition by observations.player_id order by observations.observed_at desc) as row_rank
     from {{ ref('fct_rank_observations') }} as observations
     left join {{ ref('dota2_medals') }} as medals on observations.rank_value / 10 = medals.medal
-    where observations.ladder = 'dota2_rank_tier'
+    where observations.ladder = {{ ladder('dota2_rank_tier') }}
         and {{ only_changed(['observations.game', 'observations.player_id'], key=['game', 'player_id']) }}
 
 ),
@@ -89,10 +89,10 @@ known as (
     union
     select player_id from ranks
     union
-    -- Players whom FACEIT alone knows.
+    -- Players known only from FACEIT.
     select player_id from {{ ref('fct_rank_observations') }}
-    where game = 'dota2'
-        and ladder = 'faceit_elo'
+    where game = {{ game('dota2') }}
+        and ladder = {{ ladder('faceit_elo') }}
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
@@ -100,7 +100,7 @@ known as (
 described as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         known.player_id,
         coalesce(profiles.display_name, sightings.display_name) as display_name,
         coalesce(profiles.professional_name, sightings.professional_name) as professional_name,
@@ -116,10 +116,10 @@ described as (
         played.last_played_at
     from known
     left join profiles on known.player_id = cast(profiles.account_id as text)
-    left join sightings on known.player_id = sightings.player_id and sightings.place = 1
+    left join sightings on known.player_id = sightings.player_id and sightings.row_rank = 1
     left join tracked on known.player_id = tracked.player_id
     left join played on known.player_id = played.player_id
-    left join ranks on known.player_id = ranks.player_id and ranks.place = 1
+    left join ranks on known.player_id = ranks.player_id and ranks.row_rank = 1
 
 ),
 

@@ -11,17 +11,17 @@
         indexes=[{'columns': ['game', 'last_played_at', 'team_id']}]
     )
 }}
-{{- hooks_read('stg_opendota__team_changes') }}
+{{- depends_on_in_hooks('stg_opendota__team_changes') }}
 
 with teams as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(team_id as text) as team_id,
         team_name,
         tag,
         logo_url,
-        -- An absurd rating is none, and stops no build.
+        -- An absurd rating becomes null, so that it cannot fail the build.
         cast(case when abs(rating) < 1e9 then cast(rating as numeric) end as numeric(12, 3)) as rating,
         wins,
         losses,
@@ -38,14 +38,14 @@ matches as (
 
 ),
 
--- Names under which teams stood in matches, for those that the list of teams lacks.
+-- Names of teams in matches, for teams that are missing in the list of teams.
 names as (
 
     select
         game,
         team_id,
         team_name,
-        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as place
+        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as row_rank
     from matches
     where team_name is not null
 
@@ -95,7 +95,7 @@ described as (
     left join names
         on known.game = names.game
             and known.team_id = names.team_id
-            and names.place = 1
+            and names.row_rank = 1
     left join played
         on known.game = played.game
             and known.team_id = played.team_id

@@ -10,12 +10,12 @@
         }
     )
 }}
-{{- hooks_read('stg_opendota__match_changes', macros=['player_match_reference']) }}
+{{- depends_on_in_hooks('stg_opendota__match_changes', macros=['player_match_reference']) }}
 
 with drafts as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(match_id as text) as match_id,
         picks_bans
     from {{ ref('stg_opendota__matches') }}
@@ -24,7 +24,7 @@ with drafts as (
 
 ),
 
--- What the slots of a match say of it is the same for all of them.
+-- All slots of a match have the same values here.
 matches as (
 
     select
@@ -61,7 +61,7 @@ entries as (
 
 ),
 
--- Heroes that were played or that the draft has as picked.
+-- Heroes that were played or are picks of the draft.
 picked as (
 
     select
@@ -82,7 +82,7 @@ picked as (
 
 ),
 
--- In some modes a draft lists requested bans: what was picked was not banned, and nothing is banned twice.
+-- In some modes a draft lists requested bans: a picked hero was not banned, and a hero is banned once.
 effective as (
 
     select
@@ -90,7 +90,7 @@ effective as (
         row_number() over (
             partition by entries.game, entries.match_id, entries.character_id, entries.is_pick
             order by entries.sent_order
-        ) as place,
+        ) as row_rank,
         picked.character_id is not null as is_picked
     from entries
     left join picked
@@ -116,7 +116,7 @@ numbered as (
         rank_bracket,
         played_date
     from effective
-    where is_pick or character_id is null or (place = 1 and not is_picked)
+    where is_pick or character_id is null or (row_rank = 1 and not is_picked)
 
 )
 

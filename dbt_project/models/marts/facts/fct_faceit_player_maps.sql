@@ -10,7 +10,7 @@
         indexes=[{'columns': ['series_id']}, {'columns': ['game', 'player_id', 'played_at']}]
     )
 }}
-{{- hooks_read('stg_faceit__match_changes') }}
+{{- depends_on_in_hooks('stg_faceit__match_changes') }}
 
 with {{ faceit_series() }},
 
@@ -32,7 +32,7 @@ described as (
         slots.player_slot,
         maps.series_id,
         maps.map_number,
-        {{ known_faceit_player('slots.player_id') }} as player_id,
+        {{ valid_faceit_player_id('slots.player_id') }} as player_id,
         slots.side,
         maps.played_at,
         {{ utc_date('maps.played_at') }} as played_date,
@@ -84,7 +84,7 @@ described as (
         {%- for column in faceit_match_statistics().split() %}
         player_statistics.{{ column }},
         {%- endfor %}
-        -- FACEIT does not tell it.
+        -- FACEIT has no KAST.
         cast(null as numeric(8, 6)) as kast_share
     from slots
     inner join maps
@@ -112,7 +112,7 @@ described as (
         on slots.series_id = player_statistics.series_id
             and slots.map_number = player_statistics.map_number
             and slots.player_id = player_statistics.player_id
-    -- What was cancelled has no time; what was played and has none that can be one belongs to no day or window.
+    -- A cancelled match has no time. A decided match without a valid time is kept and belongs to no day or window.
     where maps.played_at is not null or maps.is_decided
 
 )

@@ -10,7 +10,7 @@
         indexes=[{'columns': ['player_id']}, {'columns': ['steam_account_id']}]
     )
 }}
-{{- hooks_read('stg_faceit__account_changes') }}
+{{- depends_on_in_hooks('stg_faceit__account_changes') }}
 
 with profiles as (
 
@@ -23,17 +23,17 @@ games as (
 
     select * from {{ ref('stg_faceit__player_games') }}
     where steam_account_id is not null
-        and (game = 'dota2' or game in {{ faceit_games() }})
+        and (game = {{ game('dota2') }} or game in {{ faceit_games() }})
         and {{ only_changed(['player_id']) }}
 
 ),
 
--- Matches name the accounts of everybody in them; of several the greatest, since none is known to be the newest.
-seen as (
+-- Matches name the accounts of all their players. The greatest wins, since the newest is unknown.
+match_accounts as (
 
     select
         player_id,
-        min(steam_account_id) as least_account_id,
+        min(steam_account_id) as min_account_id,
         max(steam_account_id) as steam_account_id
     from (
         select
@@ -49,12 +49,12 @@ seen as (
         where {{ only_changed(['player_id']) }}
     ) as named
     where steam_account_id is not null
-        and {{ known_faceit_player('player_id') }} is not null
+        and {{ valid_faceit_player_id('player_id') }} is not null
     group by player_id
 
 ),
 
-told as (
+reported_accounts as (
 
     select
         player_id,
@@ -70,12 +70,12 @@ told as (
     select
         player_id,
         steam_account_id
-    from seen
+    from match_accounts
     union all
     select
         player_id,
-        least_account_id as steam_account_id
-    from seen
+        min_account_id as steam_account_id
+    from match_accounts
 
 ),
 
@@ -84,26 +84,23 @@ known as (
     select
         player_id,
         min(steam_account_id) <> max(steam_account_id) as is_contradicted
-    from told
+    from reported_accounts
     group by player_id
 
 ),
 
 accounts as (
 
-    {%- for game in faceit_game_names().split() %}
+    {%- for faceit_game in faceit_game_names().split() %}
+    {%- set other_games = faceit_game_names().split() | reject('eq', faceit_game) | list %}
+    {%- set by_steam_id_64 = (['profiles', 'own'] + other_games + ['match_accounts'])
+        | join('.steam_account_id, ') ~ '.steam_account_id' %}
     select
-        '{{ game }}' as game,
+        '{{ faceit_game }}' as game,
         known.player_id,
-        coalesce(
-            profiles.steam_account_id, own.steam_account_id, other.steam_account_id, seen.steam_account_id,
-            dota2.steam_account_id
-        ) as steam_account_id,
+        coalesce({{ by_steam_id_64 }}, dota2.steam_account_id) as steam_account_id,
         case
-            when coalesce(
-                    profiles.steam_account_id, own.steam_account_id, other.steam_account_id, seen.steam_account_id
-                ) is null
-                then 'steam_account_in_game'
+            when coalesce({{ by_steam_id_64 }}) is null then 'steam_account_in_game'
             else 'steam_id_64'
         end as matched_by,
         known.is_contradicted
@@ -111,15 +108,17 @@ accounts as (
     left join profiles on known.player_id = profiles.player_id
     left join games as own
         on known.player_id = own.player_id
-            and own.game = '{{ game }}'
-    -- Whoever plays one of the two under an account plays the other under it, as far as is known.
-    left join games as other
-        on known.player_id = other.player_id
-            and other.game not in ('{{ game }}', 'dota2')
-    left join seen on known.player_id = seen.player_id
+            and own.game = '{{ faceit_game }}'
+    -- A player without an account in this game is assumed to use that of another game of FACEIT's.
+    {%- for other_game in other_games %}
+    left join games as {{ other_game }}
+        on known.player_id = {{ other_game }}.player_id
+            and {{ other_game }}.game = '{{ other_game }}'
+    {%- endfor %}
+    left join match_accounts on known.player_id = match_accounts.player_id
     left join games as dota2
         on known.player_id = dota2.player_id
-            and dota2.game = 'dota2'
+            and dota2.game = {{ game('dota2') }}
     union all
     {%- endfor %}
     select
@@ -130,7 +129,7 @@ accounts as (
         known.is_contradicted
     from games
     inner join known on games.player_id = known.player_id
-    where games.game = 'dota2'
+    where games.game = {{ game('dota2') }}
 
 )
 

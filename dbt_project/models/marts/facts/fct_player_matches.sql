@@ -16,7 +16,7 @@
         ]
     )
 }}
-{{- hooks_read('stg_opendota__match_changes', macros=['player_match_reference', 'dota2_player_matches']) }}
+{{- depends_on_in_hooks('stg_opendota__match_changes', macros=['player_match_reference', 'dota2_player_matches']) }}
 
 {%- set of_dota2 = [
     'last_hits', 'denies', 'gold_per_min', 'xp_per_min', 'hero_damage', 'tower_damage', 'hero_healing', 'net_worth',
@@ -91,4 +91,4 @@ from player_matches
 left join {{ ref('modes') }} as modes
     on player_matches.game = modes.game
         and player_matches.mode = modes.mode
-{{ stored_by('played_at', 'match_id', 'player_slot') }}
+{{ cluster_by('played_at', 'match_id', 'player_slot') }}

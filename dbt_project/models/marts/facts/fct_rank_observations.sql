@@ -10,7 +10,7 @@
         indexes=[{'columns': ['game', 'ladder', 'observed_at']}]
     )
 }}
-{{- hooks_read('int_rank_changes_unioned', macros=['dota2_rank_observations', 'faceit_rank_observations']) }}
+{{- depends_on_in_hooks('int_rank_changes_unioned', macros=['dota2_rank_observations', 'faceit_rank_observations']) }}
 
 with
 {%- if reads_deltas() %}
@@ -47,14 +47,15 @@ described as (
         reported.*,
         medals.medal_name,
         medals.has_stars,
-        -- The leaderboard is the highest medal's; what is shown beside another is a place of another time.
+        -- Only the highest medal has a leaderboard; a leaderboard rank beside another medal is outdated.
         case
-            when reported.rank_value is not null and (reported.ladder <> 'dota2_rank_tier' or not medals.has_stars)
+            when reported.rank_value is not null
+                and (not {{ is_ladder_of('reported.ladder', 'medal') }} or not medals.has_stars)
                 then reported.leaderboard_rank
         end as medal_leaderboard_rank
     from reported
     left join {{ ref('dota2_medals') }} as medals
-        on reported.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('reported.ladder', 'medal') }}
             and reported.rank_value / 10 = medals.medal
 
 ),
@@ -71,9 +72,12 @@ observations as (
         has_stars,
         medal_leaderboard_rank as leaderboard_rank,
         case when medal_leaderboard_rank is not null then leaderboard_region end as leaderboard_region,
-        -- The bounds of levels are known for cs2; in another game the level is what FACEIT showed.
-        case game when 'cs2' then {{ faceit_level('rank_value') }} else skill_level end as level,
-        -- A profile and a rating of one moment are one observation; the one with a place on the leaderboard tells more.
+        -- Games without known thresholds have the level that FACEIT showed.
+        case
+            when {{ is_game_with('game', 'level_from', 'elo') }} then {{ faceit_level('rank_value') }}
+            else skill_level
+        end as level,
+        -- A profile and a rating with the same time are one observation; one with a leaderboard rank is preferred.
         row_number() over (
             partition by game, player_id, ladder, observed_at
             order by
@@ -82,12 +86,12 @@ observations as (
                 medal_leaderboard_rank asc,
                 leaderboard_region asc,
                 coalesce(skill_level, 0) desc
-        ) as place
+        ) as row_rank
     from described
 
 ),
 
--- That there is no rank says something where there was one.
+-- A missing rank is an observation only after a rank was observed.
 ever_ranked as (
 
     select
@@ -96,7 +100,7 @@ ever_ranked as (
             partition by game, player_id, ladder order by observed_at rows unbounded preceding
         ) as peak_rank_value
     from observations
-    where place = 1
+    where row_rank = 1
 
 ),
 

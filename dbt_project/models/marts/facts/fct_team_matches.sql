@@ -10,7 +10,7 @@
         indexes=[{'columns': ['game', 'team_id', 'played_at']}, {'columns': ['game', 'league_id', 'team_id']}]
     )
 }}
-{{- hooks_read('int_team_match_changes_unioned', macros=['dota2_team_results', 'faceit_team_results']) }}
+{{- depends_on_in_hooks('int_team_match_changes_unioned', macros=['dota2_team_results', 'faceit_team_results']) }}
 
 with results as (
 

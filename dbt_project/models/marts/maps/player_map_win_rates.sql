@@ -8,7 +8,7 @@
         }
     )
 }}
-{{- hooks_read('fct_player_matches') }}
+{{- depends_on_in_hooks('fct_player_matches') }}
 
 with totals as (
 

@@ -4,9 +4,9 @@
         unique_key=['game', 'player_id'],
         meta={
             'facts': ['dim_players', 'fct_player_accounts'],
-            'key_in': {'dim_players': none, 'fct_player_accounts': none},
+            'key_expressions': {'dim_players': none, 'fct_player_accounts': none},
             'change_key': ['person_id'],
-            'touches': 'people_of_changed_identities',
+            'extra_keys': 'people_of_changed_identities',
             'has_feed': true,
         },
         indexes=[{'columns': ['person_id']}]
@@ -16,18 +16,18 @@
 with accounts as (
 
     select * from {{ ref('fct_player_accounts') }}
-    where {{ of_changed_people('steam_account_id', 'steam') }}
+    where {{ only_changed_people('steam_account_id', 'steam') }}
 
 ),
 
--- Dota 2 accounts that FACEIT names, once each.
+-- Dota 2 accounts named by FACEIT, one row per account.
 named_accounts as (
 
     select
         steam_account_id,
         count(*) > 1 or max(case when is_contradicted then 1 else 0 end) = 1 as is_contradicted
     from accounts
-    where game = 'dota2'
+    where game = {{ game('dota2') }}
     group by steam_account_id
 
 ),
@@ -35,8 +35,8 @@ named_accounts as (
 dota2_players as (
 
     select player_id from {{ ref('dim_players') }}
-    where game = 'dota2'
-        and {{ of_changed_people('player_id', 'steam') }}
+    where game = {{ game('dota2') }}
+        and {{ only_changed_people('player_id', 'steam') }}
 
 ),
 
@@ -44,7 +44,7 @@ dota2_identities as (
 
     select
         'steam:' || coalesce(players.player_id, named.steam_account_id) as person_id,
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         coalesce(players.player_id, named.steam_account_id) as player_id,
         case when named.steam_account_id is null then 'opendota' else 'faceit' end as source,
         'steam_account' as identity_kind,
@@ -69,7 +69,7 @@ faceit_identities as (
             and accounts.player_id = players.player_id
     where accounts.game in {{ faceit_games() }}
     union all
-    -- Nobody else is known to be somebody whose account nobody tells.
+    -- A player without a known account is a person of their own.
     select
         'faceit:' || players.player_id as person_id,
         players.game,
@@ -82,7 +82,7 @@ faceit_identities as (
             and players.player_id = known.player_id
     where players.game in {{ faceit_games() }}
         and known.player_id is null
-        and {{ of_changed_people('players.player_id', 'faceit') }}
+        and {{ only_changed_people('players.player_id', 'faceit') }}
 
 ),
 

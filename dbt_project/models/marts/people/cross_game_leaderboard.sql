@@ -20,7 +20,7 @@ with ranked_players as (
 
 ),
 
--- cume_dist() as a share of counts, because it exists as a float only.
+-- cume_dist() from counts, because the function returns a float.
 counted as (
 
     select
@@ -31,7 +31,7 @@ counted as (
 
 ),
 
-placed as (
+percentiles as (
 
     select
         identities.person_id,
@@ -60,7 +60,7 @@ people as (
         {%- endfor %}
         cast(count(*) as integer) as games,
         cast(round(avg(percentile), 6) as numeric(8, 6)) as score
-    from placed
+    from percentiles
     group by person_id
     having count(*) > 1
 

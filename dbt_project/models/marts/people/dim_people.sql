@@ -4,9 +4,9 @@
         unique_key=['person_id'],
         meta={
             'facts': ['bridge_player_identities', 'dim_players'],
-            'key_in': {'dim_players': none},
+            'key_expressions': {'dim_players': none},
             'change_key': ['person_id'],
-            'touches': 'people_of_changed_players',
+            'extra_keys': 'people_of_changed_players',
             'has_feed': true,
         }
     )
@@ -20,7 +20,7 @@ with identities as (
         players.country_code,
         players.steam_id64,
         coalesce(players.is_tracked, false) as is_tracked,
-        case identities.game when 'cs2' then 1 when 'dota2' then 2 else 3 end as preference
+        {{ name_priority('identities.game') }} as name_priority
     from {{ ref('bridge_player_identities') }} as identities
     left join {{ ref('dim_players') }} as players
         on identities.game = players.game
@@ -29,19 +29,19 @@ with identities as (
 
 ),
 
--- A person has the name and the country of the first player who has one.
-placed as (
+-- A person has the name and the country of the first player with one.
+ranked as (
 
     select
         *,
         row_number() over (
             partition by person_id
-            order by case when display_name is null then 1 else 0 end, preference, player_id
-        ) as name_place,
+            order by case when display_name is null then 1 else 0 end, name_priority, player_id
+        ) as name_rank,
         row_number() over (
             partition by person_id
-            order by case when country_code is null then 1 else 0 end, preference, player_id
-        ) as country_place
+            order by case when country_code is null then 1 else 0 end, name_priority, player_id
+        ) as country_rank
     from identities
 
 ),
@@ -51,14 +51,14 @@ described as (
     select
         person_id,
         case when person_id like 'steam:%' then substring(person_id from 7) end as steam_account_id,
-        max(case when name_place = 1 then display_name end) as display_name,
-        max(case when country_place = 1 then country_code end) as country_code,
+        max(case when name_rank = 1 then display_name end) as display_name,
+        max(case when country_rank = 1 then country_code end) as country_code,
         max(steam_id64) as steam_id64,
         cast(count(distinct game) as integer) as games,
         cast(count(*) as integer) as players,
         max(case when is_tracked then 1 else 0 end) = 1 as is_tracked,
         max(case when is_conflicting then 1 else 0 end) = 1 as is_conflicting
-    from placed
+    from ranked
     group by person_id
 
 )

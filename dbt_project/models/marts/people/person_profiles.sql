@@ -4,17 +4,17 @@
         unique_key=['person_id', 'game'],
         meta={
             'facts': ['dim_people', 'bridge_player_identities', 'dim_players', 'fct_player_matches'],
-            'key_in': {'dim_players': none, 'fct_player_matches': none},
+            'key_expressions': {'dim_players': none, 'fct_player_matches': none},
             'change_key': ['person_id'],
-            'touches': 'people_of_changed_matches',
+            'extra_keys': 'people_of_changed_matches',
         }
     )
 }}
-{{- hooks_read('fct_player_matches') }}
+{{- depends_on_in_hooks('fct_player_matches') }}
 
 with people as (
 
-    -- Of others little is known beside what they share with these.
+    -- Of other people only matches shared with these are known.
     select * from {{ ref('dim_people') }}
     where (is_tracked or games > 1)
         and {{ only_changed(['person_id']) }}

@@ -6,11 +6,11 @@
     )
 }}
 
-{%- set least_matches = 10 %}
+{%- set min_matches = 10 %}
 
 with players as (
 
-    -- Others are known only by the matches they happened to share with tracked players.
+    -- Of other players only matches shared with tracked players are known.
     select * from {{ ref('dim_players') }}
     where is_tracked
 
@@ -67,11 +67,12 @@ boards as (
         players.game || '_' || games.rank_board as board,
         players.game,
         players.player_id,
-        -- The place on the leaderboard orders those of one rank: first place is just short of the next rank. An elo
-        -- needs no such help, and places of different regions are not of one order.
+        -- The leaderboard rank orders players with the same medal: rank 1 is just below the next medal. Elos need no
+        -- such order, and leaderboard ranks of different regions are not comparable.
         case
-            when games.rank_ladder <> 'dota2_rank_tier' or players.leaderboard_rank is null then players.rank_value
-            else players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0
+            when {{ is_ladder_of('games.rank_ladder', 'medal') }} and players.leaderboard_rank is not null
+                then players.rank_value + 1 - least(players.leaderboard_rank, 999999) / 1000000.0
+            else players.rank_value
         end as score,
         coalesce(records.matches, 0) as matches,
         coalesce(records.wins, 0) as wins,
@@ -112,7 +113,7 @@ entries as (
         boards.draws,
         boards.matches - boards.wins - boards.draws as losses,
         {{ share('boards.wins', 'boards.matches') }} as win_rate,
-        boards.matches >= {{ least_matches }} as is_qualified
+        boards.matches >= {{ min_matches }} as is_qualified
     from boards
     inner join players
         on boards.game = players.game

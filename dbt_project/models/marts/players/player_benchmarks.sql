@@ -1,18 +1,18 @@
 {{ config(incremental_strategy='difference', unique_key=['game', 'player_id', 'metric']) }}
-{#- A metric is a total over a count; it counts matches in which what it measures is known. #}
+{#- A metric is total / count over the matches in which its inputs are known. #}
 {%- set per_match = {
     'kills_per_match': 'kills', 'deaths_per_match': 'deaths', 'assists_per_match': 'assists',
     'gold_per_min': 'gold_per_min', 'xp_per_min': 'xp_per_min',
 } %}
 {%- set per_minute = {'last_hits_per_min': 'last_hits', 'hero_damage_per_min': 'hero_damage'} %}
-{#- The same over statistics that only some games have: total, count and the matches in which both are known. #}
+{#- Metrics of statistics that only some games have: total, count, and matches in which both are known. #}
 {%- set of_performance = {
     'kd_ratio': ['deaths_kills', 'greatest(deaths, 1)', 'deaths_matches'],
     'adr': ['rounds_damage', 'damage_rounds', 'damage_matches'],
     'headshot_share': ['headshots', 'headshots_kills', 'headshots_matches'],
     'hltv_rating_1': ['hltv_rating_1_total', 'rated_matches', 'rated_matches'],
 } %}
-{%- set least_matches = 10 %}
+{%- set min_matches = 10 %}
 
 with summed as (
 
@@ -100,11 +100,11 @@ qualified as (
     inner join {{ ref('dim_players') }} as players
         on known.game = players.game
             and known.player_id = players.player_id
-    where known.matches >= {{ least_matches }}
+    where known.matches >= {{ min_matches }}
 
 ),
 
--- cume_dist() as a share of counts, because it exists as a float only.
+-- cume_dist() from counts, because the function returns a float.
 counted as (
 
     select
@@ -117,7 +117,7 @@ counted as (
 
 ),
 
-placed as (
+percentiles as (
 
     select
         game,
@@ -132,4 +132,4 @@ placed as (
 
 )
 
-select * from placed
+select * from percentiles

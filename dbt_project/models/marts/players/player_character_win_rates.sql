@@ -5,7 +5,7 @@
         meta={'facts': ['fct_player_matches'], 'change_key': ['game', 'player_id', 'character_id']}
     )
 }}
-{{- hooks_read('fct_player_matches') }}
+{{- depends_on_in_hooks('fct_player_matches') }}
 
 with totals as (
 
@@ -54,4 +54,4 @@ rated as (
 )
 
 select * from rated
-{{ stored_by('game', 'player_id', 'character_id') }}
+{{ cluster_by('game', 'player_id', 'character_id') }}

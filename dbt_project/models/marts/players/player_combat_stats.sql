@@ -5,7 +5,7 @@
         meta={'facts': ['player_performance'], 'change_key': ['game', 'player_id']}
     )
 }}
-{{- hooks_read('player_performance') }}
+{{- depends_on_in_hooks('player_performance') }}
 
 with totals as (
 

@@ -9,7 +9,7 @@
 
 with
 {%- if reads_deltas() %}
--- From the index, newest first: of a career no more than the window is read.
+-- An index scan from the newest match reads no more rows than the window has.
 played as (
 
     select newest.*
@@ -40,7 +40,7 @@ played as (
 ),
 {%- endif %}
 
-placed as (
+ranked as (
 
     select
         game,
@@ -49,19 +49,19 @@ placed as (
         is_win,
         is_draw,
         hltv_rating_1 as rating,
-        row_number() over (partition by game, player_id order by played_at desc, match_id desc) as place
+        row_number() over (partition by game, player_id order by played_at desc, match_id desc) as recency_rank
     from played
 
 ),
 
--- From the oldest of the window, 0, to the newest.
+-- `step` counts from 0, the oldest match of the window.
 newest as (
 
     select
         *,
-        cast({{ window }} - place as numeric) as step
-    from placed
-    where place <= {{ window }}
+        cast({{ window }} - recency_rank as numeric) as step
+    from ranked
+    where recency_rank <= {{ window }}
 
 ),
 

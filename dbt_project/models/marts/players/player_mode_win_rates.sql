@@ -10,18 +10,18 @@
         }
     )
 }}
-{{- hooks_read('fct_player_matches') }}
+{{- depends_on_in_hooks('fct_player_matches') }}
 
 with totals as (
 
     select * from {{ ref('int_player_totals') }}
-    -- A mode of which no match counts has no record.
+    -- A mode without counted matches has no record.
     where matches > 0
         and {{ only_changed(['game', 'player_id']) }}
 
 ),
 
--- A window ends with the as_of_date and counts it.
+-- A window ends on the as_of_date, which is included.
 days as (
 
     select

@@ -51,7 +51,7 @@ rated as (
         {{ column }},
         {%- endfor %}
         kast_share,
-        -- The weights of both ratings are made for five players a side.
+        -- The weights of both ratings are valid for five players on each side.
         cast(
             case
                 when {{ is_standard_mode() }}

@@ -10,9 +10,9 @@
         }
     )
 }}
-{{- hooks_read('fct_player_matches', 'int_player_day_totals', 'int_as_of_date') }}
+{{- depends_on_in_hooks('fct_player_matches', 'int_player_day_totals', 'int_as_of_date') }}
 
--- Everybody with a match has a record, also of none in the standard mode.
+-- Every player with a match has a record, also without matches of the standard mode.
 with players as (
 
     select distinct

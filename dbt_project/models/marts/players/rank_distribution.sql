@@ -1,5 +1,5 @@
 {{ config(incremental_strategy='difference', unique_key=['game', 'ladder', 'observed_date', 'rank_value']) }}
-{#- How many hold a rank on a day is a running sum of those who reached it less those who left it. #}
+{#- The number of players at a rank on a day is a running sum of players who reached it less players who left it. #}
 
 with movements as (
 
@@ -29,7 +29,7 @@ ranks as (
         ) }} as rank_name
     from movements
     left join {{ ref('dota2_medals') }} as medals
-        on movements.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('movements.ladder', 'medal') }}
             and movements.rank_value / 10 = medals.medal
     where movements.observations > 0 and movements.rank_value > 0
 

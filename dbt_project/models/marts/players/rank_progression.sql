@@ -5,7 +5,7 @@
         meta={
             'facts': ['fct_rank_observations'],
             'change_key': ['game', 'player_id', 'ladder'],
-            'hangs_on_date': true,
+            'depends_on_as_of_date': true,
             'has_feed': true,
         },
         indexes=[{'columns': ['game', 'ladder', 'observed_date']}]
@@ -21,14 +21,14 @@ with observations as (
 
 ),
 
-placed as (
+ranked as (
 
     select
         *,
-        -- FACEIT's profiles show the elo alone; it is rankings, read more seldom, that show the place.
+        -- FACEIT's profiles show the elo only; rankings, which are read less often, show the leaderboard rank.
         {%- for column in ['leaderboard_rank', 'leaderboard_region'] %}
-        case ladder
-            when 'faceit_elo'
+        case
+            when {{ is_ladder_of('ladder', 'elo') }}
                 then first_value({{ column }}) over (
                         partition by game, player_id, ladder, observed_date
                         order by case when leaderboard_rank is null then 1 else 0 end, observed_at desc
@@ -36,7 +36,7 @@ placed as (
             else {{ column }}
         end as day_{{ column }},
         {%- endfor %}
-        row_number() over (partition by game, player_id, ladder, observed_date order by observed_at desc) as place
+        row_number() over (partition by game, player_id, ladder, observed_date order by observed_at desc) as row_rank
     from observations
 
 ),
@@ -50,7 +50,7 @@ days as (
         observed_date,
         rank_value,
         rank_name,
-        -- Without a rank there is no place.
+        -- Without a rank there is no leaderboard rank.
         case when rank_value is not null then day_leaderboard_rank end as leaderboard_rank,
         case when rank_value is not null then day_leaderboard_region end as leaderboard_region,
         lag(rank_value) over (partition by game, player_id, ladder order by observed_date) as rank_value_before,
@@ -58,12 +58,12 @@ days as (
         lead(observed_date) over (partition by game, player_id, ladder order by observed_date) as next_observed_date,
         max(rank_value) over (partition by game, player_id, ladder order by observed_date) as peak_rank_value,
         max(observed_date) over (partition by game, player_id, ladder) as newest_date
-    from placed
-    where place = 1
+    from ranked
+    where row_rank = 1
 
 ),
 
--- The days on which a rank, or that it was gone, was first seen; that holds until the next of them.
+-- Days on which a new rank, or a missing rank, was first observed. It is held until the next of these days.
 changes as (
 
     select
@@ -72,7 +72,7 @@ changes as (
             when day_number = 1 or coalesce(rank_value_before, 0) <> coalesce(rank_value, 0) then observed_date
         end as changed_date
     from days
-    -- A rank that came and went within the first day is none by its end.
+    -- A rank that appeared and vanished within the first day is not a rank at the end of the day.
     where peak_rank_value is not null
 
 ),
@@ -106,7 +106,7 @@ measured as (
         - {{ rank_steps('held.ladder', 'held.rank_value_before', 'medals_before') }} as change_steps,
         held.peak_rank_value,
         held.next_observed_date,
-        -- greatest() passes over a null, as the date is before anything was played.
+        -- greatest() ignores a null, which the as_of_date is before the first match.
         {{ days_between(
             'held.observed_date',
             'coalesce(held.next_changed_date, greatest(as_of.as_of_date, held.newest_date))'
@@ -114,10 +114,10 @@ measured as (
     from held
     cross join {{ ref('int_as_of_date') }} as as_of
     left join {{ ref('dota2_medals') }} as medals
-        on held.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('held.ladder', 'medal') }}
             and held.rank_value / 10 = medals.medal
     left join {{ ref('dota2_medals') }} as medals_before
-        on held.ladder = 'dota2_rank_tier'
+        on {{ is_ladder_of('held.ladder', 'medal') }}
             and held.rank_value_before / 10 = medals_before.medal
 
 )

@@ -2,8 +2,8 @@
     config(
         incremental_strategy='signed_deltas',
         unique_key=['game', 'player_id', 'other_player_id'],
-        meta={'facts': ['fct_player_matches'], 'counts': 'matches', 'latest': ['last_played_at']},
-        post_hook="{{ refill_latest('last_played_at', newest_meeting('=')) }}"
+        meta={'facts': ['fct_player_matches'], 'count_column': 'matches', 'max_columns': ['last_played_at']},
+        post_hook="{{ recompute_max('last_played_at', newest_shared_match('=')) }}"
     )
 }}
 

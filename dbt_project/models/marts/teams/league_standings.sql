@@ -6,12 +6,12 @@
             'facts': ['fct_team_matches', 'dim_teams'],
             'changes': 'stg_opendota__league_changes',
             'change_key': ['game', 'league_id'],
-            'key_in': {'dim_teams': none},
-            'touches': 'leagues_of_changed_teams',
+            'key_expressions': {'dim_teams': none},
+            'extra_keys': 'leagues_of_changed_teams',
         }
     )
 }}
-{{- hooks_read('stg_opendota__league_changes') }}
+{{- depends_on_in_hooks('stg_opendota__league_changes') }}
 
 with matches as (
 
@@ -32,7 +32,7 @@ results as (
         {{ team_outcome() }} as outcome,
         row_number() over (
             partition by game, league_id, team_id order by played_at desc, match_id desc
-        ) as place,
+        ) as recency_rank,
         first_value({{ team_outcome() }}) over (
             partition by game, league_id, team_id order by played_at desc, match_id desc
         ) as last_outcome
@@ -46,14 +46,14 @@ results as (
 leagues as (
 
     select
-        'dota2' as game,
+        {{ game('dota2') }} as game,
         cast(league_id as text) as league_id,
         league_name
     from {{ ref('stg_opendota__leagues') }}
 
 ),
 
--- Names that leagues have in matches, for those that the list of leagues lacks.
+-- Names of leagues in matches, for leagues that are missing in the list of leagues.
 named_in_matches as (
 
     select

@@ -14,7 +14,7 @@ with results as (
         match_id,
         played_at,
         {{ team_outcome() }} as outcome,
-        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as place,
+        row_number() over (partition by game, team_id order by played_at desc, match_id desc) as recency_rank,
         first_value({{ team_outcome() }}) over (
             partition by game, team_id order by played_at desc, match_id desc
         ) as last_outcome

@@ -1,6 +1,6 @@
 {#-
-    Changes of elos by the player that they belong to in marts: FACEIT's own, and for Dota 2 the Steam account that the
-    profile names there, so that a profile that names another account is a change of both.
+    Changes of elos by player id of the marts: FACEIT's player id, and for Dota 2 the Steam account of the profile's
+    game. A profile with a changed account is a change of both accounts.
 #}
 {%- set images = {'': '_batch_id', '__feed': '_feed_batch_id'} %}
 with changes as (
@@ -8,7 +8,7 @@ with changes as (
     {%- for image, batch_id in images.items() %}
     select
         elos.game,
-        case when elos.game = 'dota2' then cast(games.steam_account_id as text) else elos.player_id end as player_id,
+        {{ by_player_id_kind('elos.game', 'cast(games.steam_account_id as text)', 'elos.player_id') }} as player_id,
         'staging_faceit.player_elos' as staging_table,
         elos.{{ batch_id }} as batch_id
     from {{ source('faceit', 'player_elos' ~ image) }} as elos
@@ -18,7 +18,9 @@ with changes as (
     union all
     select
         game,
-        case when game = 'dota2' then cast({{ steam_account_id('game_player_id') }} as text) end as player_id,
+        case
+            when game = {{ game('dota2') }} then cast({{ steam_account_id('game_player_id') }} as text)
+        end as player_id,
         'staging_faceit.player_games' as staging_table,
         {{ batch_id }} as batch_id
     from {{ source('faceit', 'player_games' ~ image) }}

@@ -2,7 +2,8 @@ select
     match_id,
     player_id,
     faction,
-    -- Substitutes are named beside the roster. `playing` tells of one who was brought in; nothing tells of who left.
+    -- Substitutes are listed beside the roster. `playing` marks one who was brought in; players who left are not
+    -- marked.
     coalesce(playing, not is_substitute, true) as has_played,
     coalesce(playing, false) as has_certainly_played,
     nullif(nickname, '') as display_name,

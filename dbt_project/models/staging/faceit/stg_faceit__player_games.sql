@@ -1,7 +1,7 @@
 select
     player_id,
     game,
-    -- As it is, or the index on it would lead nowhere.
+    -- Unchanged, so that the index on the column can be used.
     game_player_id,
     {{ steam_account_id('game_player_id') }} as steam_account_id
 from {{ source('faceit', 'player_games') }}

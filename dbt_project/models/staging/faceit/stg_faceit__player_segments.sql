@@ -2,8 +2,8 @@ select
     player_id,
     game_id as game,
     mode,
-    -- `Inferno` since cs2, whatever the map's prefix, `de_inferno` before.
-    {{ told_map('label') }} as told_map_id,
+    -- `Inferno` in cs2, `de_inferno` before.
+    {{ normalized_map('label') }} as reported_map_id,
     {{ json_integer('stats', 'Matches') }} as matches,
     {{ json_integer('stats', 'Wins') }} as wins,
     {{ json_integer('stats', 'Rounds') }} as rounds,

@@ -1,7 +1,7 @@
 select
     match_id,
     player_slot,
-    {{ known_account('account_id') }} as account_id,
+    {{ valid_account_id('account_id') }} as account_id,
     personaname as display_name,
     nullif(name, '') as professional_name,
     hero_id,

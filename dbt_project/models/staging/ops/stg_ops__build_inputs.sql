@@ -3,7 +3,7 @@ select
     as_of_date
 from {{ source('ops', 'build_inputs') }}
 union all
--- A developer's marts hang on the date of those that readers see.
+-- A developer's build uses the date of the published generation.
 select
     'dev' as colour,
     newest.as_of_date

@@ -1,4 +1,4 @@
-"""FACEIT's answers as its API gives them, in short."""
+"""Short payloads in the form of FACEIT's API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIDES = {"faction1": ("p1", "p2"), "faction2": ("p3", "p4")}
 
 
 def history(number: int, sides: Mapping[str, Sequence[str]] = _SIDES, **values: Any) -> dict[str, Any]:
-    """A match of a history: by default a finished win of p1 and p2 against p3 and p4, its day by its number."""
+    """A match of a player's history: by default finished, p1 and p2 beat p3 and p4; the number sets the day."""
     started_at = int((START + timedelta(days=number % 60)).timestamp())
     match = {
         "match_id": f"f{number}",
@@ -38,7 +38,7 @@ def history(number: int, sides: Mapping[str, Sequence[str]] = _SIDES, **values: 
 
 
 def listed(number: int, player_id: str = "p1", match_round: int = 1, **values: Any) -> dict[str, Any]:
-    """A player's statistics of a map: by default 20 kills and 10 deaths in 20 rounds on Mirage."""
+    """Statistics of a player on a map: by default 20 kills and 10 deaths in 20 rounds on Mirage."""
     stats = {
         "Match Id": f"f{number}",
         "Match Round": str(match_round),
@@ -57,9 +57,9 @@ def listed(number: int, player_id: str = "p1", match_round: int = 1, **values: A
 
 
 def details(number: int, **values: Any) -> dict[str, Any]:
-    """Details of the match that `history` tells of, between premade teams."""
-    told = history(number)
-    match = {name: told[name] for name in ("match_id", "status", "started_at", "finished_at", "results")}
+    """Details of the match of `history`, between premade teams."""
+    listed_match = history(number)
+    match = {name: listed_match[name] for name in ("match_id", "status", "started_at", "finished_at", "results")}
     teams = {
         faction: {
             "faction_id": f"team of {ids[0]}",
@@ -73,7 +73,7 @@ def details(number: int, **values: Any) -> dict[str, Any]:
 
 
 def match_statistics(number: int, winners: Sequence[str] = ("faction1",)) -> dict[str, Any]:
-    """Statistics of a match's maps, which were won by these sides."""
+    """Statistics of the maps of a match, given the winning side of each."""
     rounds = [
         {
             "match_id": f"f{number}",

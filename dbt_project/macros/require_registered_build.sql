@@ -1,9 +1,9 @@
 {#
-    At the start of each run: a colour is built by `ladder` alone. Each of its builds has a session that holds the build lock,
-    `ops.build_lock` (see warehouse/locks.py), and is named after the process of the session that builds; that one is named by
-    colour and registration, which is passed in LADDER_BUILD.
+    On-run-start hook: only `ladder` builds a colour. During its builds one session holds the build lock
+    `ops.build_lock` (warehouse/database/locks.py); its application name contains the process id of the building
+    session. The building session is named by colour and registration, which LADDER_BUILD passes.
 #}
-{% macro refuse_unregistered_build() %}
+{% macro require_registered_build() %}
     {%- if execute and not is_dev() and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'test') -%}
         {%- set registered -%}
         select 1
@@ -18,7 +18,8 @@
         {%- endset -%}
         {%- if not run_query(registered).rows -%}
             {{ exceptions.raise_compiler_error(
-                colour() ~ " is built by `ladder run` and `ladder verify` alone: leave out the target to build in your own schema"
+                colour() ~ " is built by `ladder run` and `ladder verify` alone: "
+                ~ "leave out the target to build in your own schema"
             ) }}
         {%- endif -%}
     {%- endif -%}

@@ -1,8 +1,9 @@
-"""Builds of the project without dbt: what it executed once is executed again, in states that it never saw.
+"""Incremental builds without dbt: SQL that dbt executed once is replayed on other data.
 
-dbt asks the database a few questions about a model (how far it has read its facts, whether its reference data
-changed), writes SQL by the answers, and executes that in one transaction. Here the same questions are asked, and what
-dbt executed after such answers is replayed, with the positions that hold now in place of those that held then.
+For each model dbt runs a few probe queries (how far the model has read its facts, whether its reference data changed),
+generates SQL from the results and executes it in one transaction. `ReplayedBuilds` runs the same probes and replays the
+SQL that dbt generated for such results, with the current watermarks in place of the recorded ones. A build takes
+milliseconds instead of seconds, so that hundreds of random event sequences can be tested.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ from tests import build_cache
 from tests.dbt.project import Project
 from warehouse.publication.feed import trim_feeds
 
-__all__ = ["Builds", "Interruption"]
+__all__ = ["Interruption", "ReplayedBuilds"]
 
 _INCREMENTAL = ["--select", "config.materialized:incremental"]
 _ROLE = "ladder_marts_owner"
 _COMMIT = "COMMIT"
 
 _DBT_COMMENT = re.compile(r"\A\s*/\*.*?\*/\s*", re.DOTALL)
-#: Questions on which it hangs what dbt executes, and what they are about.
-_QUESTIONS = {
+#: Probe queries whose results decide which SQL dbt generates; the group captures what the probe is about.
+_PROBES = {
     "position": re.compile(r"select read_up_to from \S+watermarks\W.* and relation = '(\w+)' and epoch = ", re.DOTALL),
     "batches": re.compile(r"select relation, read_up_to from \S+watermarks\W.* like '(\w+)%'\Z", re.DOTALL),
     "reference": re.compile(r"select count\(\*\) from \S+model_references\W.* model = '(\w+)'", re.DOTALL),
     "date": re.compile(r"select \(select coalesce\(.*\) is distinct from \(.* model = '(\w+)'", re.DOTALL),
 }
-#: What dbt looks up for itself, and what changes no row: descriptions, the check of a contract, the need of statistics.
-_PASSED_OVER = re.compile(
+#: Statements that change no row: comments, the check of the contract, the check whether to run ANALYZE.
+_IGNORED = re.compile(
     r"select\s+column_name,.*information_schema|select \* from \(.*where false\s+limit 0\Z|comment on |"
     r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z",
     re.DOTALL | re.IGNORECASE,
@@ -50,11 +51,11 @@ _LITERAL = re.compile(r"(_change_id|\bbatch_id) > -?(\d|case)")
 
 @dataclass(frozen=True)
 class Interruption:
-    """A build is killed: of some models nothing is left, nor of any that hangs on them; the others are committed.
+    """A build is killed: some models are rolled back, their descendants are not built, all others are committed.
 
     Attributes:
-        models: names.
-        statements: how many statements of each were executed before.
+        models: names of the models that are rolled back.
+        statements: number of statements of each that run before the rollback.
     """
 
     models: Collection[str]
@@ -63,42 +64,42 @@ class Interruption:
 
 @dataclass(frozen=True)
 class _Model:
-    """What dbt executed for a model.
+    """The statements that dbt executed for a model.
 
     Attributes:
-        name: of the model.
-        questions: what it asked: queries, by what kind of question they are and what they are about.
-        statements: what it wrote, transactions ending with `COMMIT`; positions are replaced by `_placeholder`.
+        name: name of the model.
+        probes: probe queries by kind and subject, for example `("position", "fct_player_matches")`.
+        statements: writing statements, each transaction ending with `COMMIT`; watermarks are placeholders.
     """
 
     name: str
-    questions: Mapping[tuple[str, str], str]
+    probes: Mapping[tuple[str, str], str]
     statements: Sequence[str]
 
 
 @dataclass(frozen=True)
 class _Recorded:
-    """Models by their unique ids: as they read changes, as they are computed whole, as they are built from nothing, and
-    as they are rebuilt beside."""
+    """Recordings by dbt's unique id, in this order: incremental builds that read changes, incremental builds that
+    recompute the whole table, full refreshes, and builds of the target `scratch`."""
 
     recordings: Sequence[dict[str, _Model]]
 
     @classmethod
     def read(cls, place: Path) -> _Recorded:
-        """What `write` left in a folder."""
+        """Read the recordings from a folder."""
         found: _Recorded = pickle.loads((place / "recorded").read_bytes())
         return found
 
     def write(self, place: Path) -> None:
-        """Leave it in a folder."""
+        """Write the recordings to a folder."""
         (place / "recorded").write_bytes(pickle.dumps(self))
 
 
-class Builds:
-    """Builds of blue, and rebuilds to compare with, as dbt executed them.
+class ReplayedBuilds:
+    """Replays builds of the colour blue, and full rebuilds to compare with.
 
     Args:
-        project: built in blue, and kept so; it is built some more and restored.
+        project: a project that is built in blue and saved; recording changes it, then restores it.
     """
 
     def __init__(self, project: Project) -> None:
@@ -111,48 +112,48 @@ class Builds:
             recorded = _Recorded.read(place)
         else:
             recorded = self._record_all()
-        self._changing, self._whole, self._anew, self._scratch = recorded.recordings
+        self._incremental, self._recomputed, self._full_refresh, self._scratch = recorded.recordings
         nodes = project.manifests["blue"].nodes
         project.restore()
         project.execute(f"CREATE SCHEMA IF NOT EXISTS marts_scratch AUTHORIZATION {_ROLE}")
-        project.keep()
+        project.save()
         order = TopologicalSorter({id_: node.depends_on_nodes for id_, node in nodes.items()}).static_order()
-        #: Names of models, each after what it reads.
-        self.models = [nodes[id_].name for id_ in order if id_ in self._changing]
-        self.with_feed = [self._anew[id_].name for id_ in self._anew]
-        self._ids = {nodes[id_].name: id_ for id_ in self._changing}
+        #: Names of models in build order.
+        self.models = [nodes[id_].name for id_ in order if id_ in self._incremental]
+        self.with_feed = [self._full_refresh[id_].name for id_ in self._full_refresh]
+        self._ids = {nodes[id_].name: id_ for id_ in self._incremental}
         self._parents = {id_: set(node.depends_on_nodes) for id_, node in nodes.items()}
         self._tables = self._compared_tables()
-        for id_, model in self._changing.items():
-            _assert_understood(nodes[id_], model, self._whole[id_])
+        for id_, model in self._incremental.items():
+            _assert_recorded_fully(nodes[id_], model, self._recomputed[id_])
 
     def build(self, interruption: Interruption | None = None) -> None:
-        """Build every model, or until the interruption."""
-        lost: set[str] = set()
+        """Build every model, except those that the interruption rolls back and their descendants."""
+        failed: set[str] = set()
         with self._connect() as connection:
             for name in self.models:
                 id_ = self._ids[name]
-                if lost & self._ancestors(id_):
+                if failed & self._ancestors(id_):
                     continue
                 statements = self._statements(connection, id_)
                 if interruption and name in interruption.models:
-                    lost.add(id_)
-                    _execute_and_lose(connection, statements[: interruption.statements])
+                    failed.add(id_)
+                    _execute_and_roll_back(connection, statements[: interruption.statements])
                 else:
                     _execute(connection, statements)
 
-    def build_anew(self, name: str) -> None:
-        """Build what a model hangs on, and itself from nothing, as with `--full-refresh`."""
+    def full_refresh(self, name: str) -> None:
+        """Build the ancestors of a model incrementally, and the model itself as with `--full-refresh`."""
         id_ = self._ids[name]
         ancestors = self._ancestors(id_)
         with self._connect() as connection:
             for model in self.models:
                 if self._ids[model] in ancestors:
                     _execute(connection, self._statements(connection, self._ids[model]))
-            _execute(connection, self._anew[id_].statements)
+            _execute(connection, self._full_refresh[id_].statements)
 
     def publish(self) -> None:
-        """Forget the old images of staging rows, as after a whole build: both colours are said to have read them."""
+        """Trim the change feeds of staging tables as a publication does, as if both colours had read them."""
         self._project.execute(
             "INSERT INTO ops.build_state (colour, head_batch_id, inputs_digest, models_digest, built_at) "
             "SELECT colour, (SELECT max(batch_id) FROM ops.batches), '', '', now() "
@@ -163,7 +164,7 @@ class Builds:
             trim_feeds(connection)
 
     def differences(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Rows that blue has beside a rebuild, or lacks, by table; nothing where all is the same."""
+        """Rows that differ between blue and a rebuild, by model; empty if all tables are equal."""
         found: dict[str, list[tuple[Any, ...]]] = {}
         with self._connect() as connection:
             for name in self.models:
@@ -172,8 +173,8 @@ class Builds:
                         connection.execute(statement)
             for name, (built, rebuilt) in self._tables.items():
                 rows = connection.execute(
-                    f"SELECT 'only built on', t.* FROM (TABLE {built} EXCEPT ALL TABLE {rebuilt}) AS t UNION ALL "
-                    f"SELECT 'only rebuilt', t.* FROM (TABLE {rebuilt} EXCEPT ALL TABLE {built}) AS t "
+                    f"SELECT 'only in the incremental build', t.* FROM (TABLE {built} EXCEPT ALL TABLE {rebuilt}) AS t "
+                    f"UNION ALL SELECT 'only in the rebuild', t.* FROM (TABLE {rebuilt} EXCEPT ALL TABLE {built}) AS t "
                     "ORDER BY 2, 3 LIMIT 8"
                 ).fetchall()
                 if rows:
@@ -181,8 +182,8 @@ class Builds:
             connection.rollback()
         return found
 
-    def written(self) -> list[tuple[Any, ...]]:
-        """Where each row of each table, of feeds and of the books of builds stands, and which transaction wrote it."""
+    def row_versions(self) -> list[tuple[Any, ...]]:
+        """Row count and a digest of `ctid` and `xmin` of each table, feed and watermark table: any write changes it."""
         tables = [built for built, _ in self._tables.values()]
         tables += [f"prep.{name}__feed_blue" for name in self.with_feed]
         tables += ["ops.watermarks", "ops.model_references"]
@@ -195,19 +196,19 @@ class Builds:
         )
 
     def _record_all(self) -> _Recorded:
-        """Have dbt execute what is replayed later."""
+        """Let dbt execute each kind of build once, and record the statements."""
         project = self._project
         project.restore()
-        changing = self._record("run", *_INCREMENTAL)
-        # No position belongs to what stands, no reference data is known: all is computed whole.
+        incremental = self._record("run", *_INCREMENTAL)
+        # Without valid watermarks and fingerprints every model is recomputed.
         project.execute("UPDATE ops.watermarks SET epoch = -1 WHERE epoch <> 0; DELETE FROM ops.model_references")
-        whole = self._record("run", *_INCREMENTAL)
-        anew = self._record("run", "--full-refresh", "--select", *_with_feed(project.manifests["blue"].nodes))
+        recomputed = self._record("run", *_INCREMENTAL)
+        full_refresh = self._record("run", "--full-refresh", "--select", *_with_feed(project.manifests["blue"].nodes))
         scratch = self._record("run", *_INCREMENTAL, colour="scratch")
-        return _Recorded((changing, whole, anew, scratch))
+        return _Recorded((incremental, recomputed, full_refresh, scratch))
 
     def _record(self, *command: str, colour: str = "blue") -> dict[str, _Model]:
-        """Models by their unique ids, in the order of their execution."""
+        """Run a dbt command; recordings by unique id, in order of execution."""
         executed: dict[str, list[str]] = {}
         for id_, statement in self._project.statements(command, colour):
             executed.setdefault(id_, []).append(_DBT_COMMENT.sub("", statement).strip())
@@ -215,12 +216,12 @@ class Builds:
         return {id_: _read(nodes[id_].name, statements) for id_, statements in executed.items()}
 
     def _statements(self, connection: psycopg.Connection, id_: str) -> list[str]:
-        """What dbt would execute for a model now."""
-        asked = self._changing[id_]
-        answers = {about: connection.execute(query).fetchall() for about, query in asked.questions.items()}
-        if not all(_lets_read_changes(kind, rows) for (kind, _), rows in answers.items()):
-            return list(self._whole[id_].statements)
-        return [_filled(statement, answers) for statement in asked.statements]
+        """The statements that dbt would execute for a model in the current state."""
+        recorded = self._incremental[id_]
+        results = {about: connection.execute(query).fetchall() for about, query in recorded.probes.items()}
+        if not all(_allows_deltas(kind, rows) for (kind, _), rows in results.items()):
+            return list(self._recomputed[id_].statements)
+        return [_with_positions(statement, results) for statement in recorded.statements]
 
     def _ancestors(self, id_: str) -> set[str]:
         found: set[str] = set()
@@ -232,7 +233,7 @@ class Builds:
         return found
 
     def _compared_tables(self) -> dict[str, tuple[str, str]]:
-        """By model its tables in blue and as rebuilt."""
+        """Tables of each model: in blue and in `scratch`."""
         tables = {}
         for name, id_ in self._ids.items():
             blue, scratch = (self._project.manifests[colour].nodes[id_] for colour in ("blue", "scratch"))
@@ -241,7 +242,7 @@ class Builds:
 
     @contextmanager
     def _connect(self) -> Iterator[psycopg.Connection]:
-        """A connection as dbt makes one."""
+        """A connection with the login and role that dbt uses."""
         with psycopg.connect(self._project.database.url("transform")) as connection:
             connection.execute(f"SET ROLE {_ROLE}")
             connection.commit()
@@ -260,36 +261,36 @@ def _execute(connection: psycopg.Connection, statements: Sequence[str]) -> None:
             connection.execute(statement)
 
 
-def _execute_and_lose(connection: psycopg.Connection, statements: Sequence[str]) -> None:
-    """Execute statements of a transaction that is never committed."""
+def _execute_and_roll_back(connection: psycopg.Connection, statements: Sequence[str]) -> None:
+    """Execute the statements of the first transaction, then roll back."""
     for statement in itertools.takewhile(lambda statement: statement != _COMMIT, statements):
         connection.execute(statement)
     connection.rollback()
 
 
 def _read(name: str, executed: Sequence[str]) -> _Model:
-    """Tell questions from statements, and note where positions stand in these."""
-    questions: dict[tuple[str, str], str] = {}
+    """Separate probes from statements, and replace watermarks in the statements by placeholders."""
+    probes: dict[tuple[str, str], str] = {}
     statements: list[str] = []
     for text in executed:
-        asked = [(kind, found) for kind, pattern in _QUESTIONS.items() if (found := pattern.match(text))]
-        if asked:
-            ((kind, found),) = asked
-            questions[kind, found[1]] = text
-        elif not _PASSED_OVER.match(text):
-            assert not text.startswith("select") or "set_config(" in text, f"{name} asks what is not understood: {text}"
+        probing = [(kind, found) for kind, pattern in _PROBES.items() if (found := pattern.match(text))]
+        if probing:
+            ((kind, found),) = probing
+            probes[kind, found[1]] = text
+        elif not _IGNORED.match(text):
+            assert not text.startswith("select") or "set_config(" in text, f"{name} runs an unknown query: {text}"
             marked = _READING_FEED.sub(lambda found: found[0][: -len(found[2])] + _placeholder(found[1]), text)
             statements.append(_READING_BATCHES.sub(_placeholder("staging_"), marked))
     assert statements[-1] == _COMMIT or _COMMIT in statements, f"{name} is not committed"
-    return _Model(name, questions, statements)
+    return _Model(name, probes, statements)
 
 
 def _placeholder(about: str) -> str:
     return f"<position in {about}>"
 
 
-def _filled(statement: str, answers: Mapping[tuple[str, str], Sequence[Any]]) -> str:
-    for (kind, about), rows in answers.items():
+def _with_positions(statement: str, results: Mapping[tuple[str, str], Sequence[Any]]) -> str:
+    for (kind, about), rows in results.items():
         if kind == "position":
             statement = statement.replace(_placeholder(about), str(rows[0][0]))
         elif kind == "batches":
@@ -300,8 +301,8 @@ def _filled(statement: str, answers: Mapping[tuple[str, str], Sequence[Any]]) ->
     return statement
 
 
-def _lets_read_changes(kind: str, rows: Sequence[Any]) -> bool:
-    """Whether an answer lets a model read only what changed, as the macro `reads_deltas` has it."""
+def _allows_deltas(kind: str, rows: Sequence[Any]) -> bool:
+    """Whether the result of a probe allows the model to read changes only, as the macro `reads_deltas` decides."""
     match kind:
         case "position":
             return bool(rows)
@@ -313,29 +314,29 @@ def _lets_read_changes(kind: str, rows: Sequence[Any]) -> bool:
             return True
 
 
-def _assert_understood(node: Any, changing: _Model, whole: _Model) -> None:
-    """What was recorded reads changes where the model's config says so, and every position in it was found."""
+def _assert_recorded_fully(node: Any, incremental: _Model, recomputed: _Model) -> None:
+    """Check that a recording reads the changes that the model's config names, and contains no literal watermark."""
     meta = node.config.meta
-    text, whole_text = "\n".join(changing.statements), "\n".join(whole.statements)
-    facts = {about for kind, about in changing.questions if kind == "position"}
-    kinds = {kind for kind, _ in changing.questions}
+    text, recomputed_text = "\n".join(incremental.statements), "\n".join(recomputed.statements)
+    facts = {about for kind, about in incremental.probes if kind == "position"}
+    kinds = {kind for kind, _ in incremental.probes}
     assert facts == set(meta.get("facts", [])), node.name
     for fact in facts:
         assert _placeholder(fact) in text, f"{node.name} does not read the changes of {fact}"
     assert ("reference" in kinds) == ("reference" in meta), node.name
-    assert ("date" in kinds) == bool(meta.get("hangs_on_date")), node.name
+    assert ("date" in kinds) == bool(meta.get("depends_on_as_of_date")), node.name
     assert text.count(_placeholder("staging_")) == ("changes" in meta), node.name
     assert ("batches" in kinds) == ("changes" in meta), node.name
-    assert not _LITERAL.search(text), f"{node.name} has a position that was not found"
-    # A model that reads staging alone is never computed whole while it stands.
+    assert not _LITERAL.search(text), f"{node.name} contains a watermark that was not replaced"
+    # A model that reads staging alone is recomputed only by a full refresh.
     if kinds - {"batches"}:
-        assert "<position in" not in whole_text, f"{node.name} reads changes where it should be computed whole"
-        assert not _LITERAL.search(whole_text), node.name
-    for each in (changing, whole):
-        _assert_written_at_once(each)
+        assert "<position in" not in recomputed_text, f"{node.name} reads changes where it should recompute"
+        assert not _LITERAL.search(recomputed_text), node.name
+    for each in (incremental, recomputed):
+        _assert_one_transaction(each)
 
 
-def _assert_written_at_once(model: _Model) -> None:
-    """All that a model writes, data and positions, is committed together: what is killed before is lost whole."""
+def _assert_one_transaction(model: _Model) -> None:
+    """Check that data and watermarks of a model are committed in one transaction."""
     after = model.statements[model.statements.index(_COMMIT) + 1 :]
     assert all(statement == _COMMIT or statement.startswith("drop table if exists") for statement in after), after

@@ -1,6 +1,5 @@
 {#
-    Tracked players in each game of their source that is played today, and in one that no longer is by whose profile has
-    it.
+    Tracked players by game: in each current game of their source, and in a former game if their FACEIT profile has it.
 #}
 {% macro tracked_players() -%}
     select
@@ -17,22 +16,22 @@
 {%- endmacro %}
 
 
-{# Players who are tracked since `dim_players` was built, or no longer are. #}
-{% macro newly_tracked_players() %}
+{# Players who were tracked or untracked since `dim_players` was built. #}
+{% macro players_with_changed_tracking() %}
     select
-        coalesce(standing.game, tracked.game) as game,
-        coalesce(standing.player_id, tracked.player_id) as player_id
-    from (select game, player_id from {{ this }} where is_tracked) as standing
+        coalesce(existing.game, tracked.game) as game,
+        coalesce(existing.player_id, tracked.player_id) as player_id
+    from (select game, player_id from {{ this }} where is_tracked) as existing
     full outer join (
         {{ tracked_players() | indent(8) }}
     ) as tracked
-        on standing.game = tracked.game
-            and standing.player_id = tracked.player_id
-    where standing.player_id is null or tracked.player_id is null
+        on existing.game = tracked.game
+            and existing.player_id = tracked.player_id
+    where existing.player_id is null or tracked.player_id is null
 {% endmacro %}
 
 
-{# Leagues of teams whose description has changed since `league_standings` was built. #}
+{# Leagues of teams with changed rows in `dim_teams` since `league_standings` was built. #}
 {% macro leagues_of_changed_teams() %}
     select
         played.game,
@@ -43,8 +42,8 @@
 
 
 {#
-    Characters of the days (by patch and bracket) whose number of matches, or whose drafts, have changed since
-    `character_win_rates` was built: their shares hang on all of the day.
+    All characters of the days (by patch and bracket) whose number of matches or drafts have changed since
+    `character_win_rates` was built, because shares depend on the whole day.
 #}
 {% macro characters_of_changed_days() %}
     {%- set day = ['game', 'patch_id', 'rank_bracket', 'played_date'] %}
@@ -72,10 +71,10 @@
 
 
 {#
-    Whether changed matches are there now, and were before, by patch, bracket and day: 1 or 0. A match counts once,
-    whatever the number of its slots: it is there from the first slot that counts to the last.
+    Whether changed matches have a significant slot now (`is_now`) and had one before (`was_before`), as 1 or 0, by
+    patch, bracket and day. A match counts once, whatever the number of its slots.
 
-    changes: rows of the fact with their signs.
+    changes: changed rows of the fact with their signs.
     fact: the fact.
 #}
 {% macro match_presence(changes, fact) %}
@@ -85,8 +84,8 @@
         patch_id,
         rank_bracket,
         played_date,
-        case when sum(standing) > 0 then 1 else 0 end as is_now,
-        case when sum(standing) - sum(changed) > 0 then 1 else 0 end as was_before
+        case when sum(slots_now) > 0 then 1 else 0 end as is_now,
+        case when sum(slots_now) - sum(slots_changed) > 0 then 1 else 0 end as was_before
     from (
         select
             game,
@@ -94,8 +93,8 @@
             coalesce(patch_id, 'unknown') as patch_id,
             rank_bracket,
             played_date,
-            0 as standing,
-            _sign as changed
+            0 as slots_now,
+            _sign as slots_changed
         from {{ changes }}
         where is_significant and played_date is not null
         union all
@@ -105,8 +104,8 @@
             coalesce(patch_id, 'unknown') as patch_id,
             rank_bracket,
             played_date,
-            1 as standing,
-            0 as changed
+            1 as slots_now,
+            0 as slots_changed
         from {{ fact }}
         where is_significant and played_date is not null
             and (game, match_id) in (select changes.game, changes.match_id from {{ changes }})

@@ -1,5 +1,10 @@
-{# Every row's columns, where known, stand in a row of another model. #}
-{% test refers_to(model, to, columns) %}
+{#
+    Every row has a matching row in another relation, where all of its columns are not null.
+
+    to: the other relation.
+    columns: columns of the foreign key, with the same names in both relations.
+#}
+{% test relationships_where(model, to, columns) %}
 
 select distinct {% for column in columns %}child.{{ column }}{{ ", " if not loop.last }}{% endfor %}
 from {{ model }} as child
