@@ -171,10 +171,11 @@ def _check_results(
 ) -> Iterator[AssetCheckResult]:
     """Results of tests, new ones or those that the standing generation passed when it was built.
 
-    A test that was skipped, since what it reads was not built, was not evaluated.
+    A test was not evaluated where it was skipped, since what it reads was not built, or where nothing that it reads has
+    changed.
     """
     for result in outcome.results:
-        if result.unique_id in checks and result.status != "skipped":
+        if result.unique_id in checks and result.status != "skipped" and not (outcome.is_built and result.is_reused):
             key, name = checks[result.unique_id]
             is_warning = result.status == "warn" or tests[result.unique_id].is_warning
             yield AssetCheckResult(

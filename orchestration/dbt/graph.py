@@ -54,6 +54,7 @@ class Model(msgspec.Struct, frozen=True):
         columns: descriptions by column.
         upstream: dbt's ids of what it reads.
         is_mart: whether it is built in a colour and published.
+        reads_clock: whether today's date decides what it holds; declared in its config's meta.
     """
 
     unique_id: str
@@ -65,6 +66,7 @@ class Model(msgspec.Struct, frozen=True):
     columns: Mapping[str, str]
     upstream: tuple[str, ...]
     is_mart: bool
+    reads_clock: bool = False
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -188,6 +190,7 @@ def _model(node: Any) -> Model:
         columns={name: column.description for name, column in node.columns.items()},
         upstream=() if node.resource_type == "seed" else tuple(node.depends_on.nodes),
         is_mart=node.schema.startswith("marts"),
+        reads_clock=bool(node.config.meta.get("reads_clock")),
     )
 
 

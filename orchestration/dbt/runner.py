@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import psycopg
 
+from orchestration.dbt.build_task import only_stale_nodes
 from orchestration.dbt.failing_rows import FailingRows, first_rows
 from orchestration.dbt.graph import (
     COLOURS,
@@ -35,6 +36,7 @@ from orchestration.dbt.graph import (
     write_whole,
 )
 from orchestration.dbt.sessions import ended_when_interrupted, session_name
+from orchestration.dbt.staleness import Staleness
 from orchestration.processes.foreign_interrupts import raised_at_the_end
 from warehouse.core.errors import BuildError
 from warehouse.core.settings import Settings
@@ -56,6 +58,8 @@ _LOGGED = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR
 _LOG_BYTES = 10 << 20
 _KEPT_LOGS = 5
 _ONE_AT_A_TIME = threading.Lock()
+#: How the macro `report_rows_written` begins its line; `?` after it means some.
+_ROWS_WRITTEN = "rows written: "
 
 #: A colour, or the place beside them where marts are rebuilt to be compared.
 Target = Colour | Literal["scratch"]
@@ -75,6 +79,8 @@ class NodeResult:
         failures: rows that fail a test.
         duration_s: time it took, in seconds.
         sample: of a test that failed or warned, the first rows that it returned, where they could be read.
+        rows_written: of a model, rows inserted, updated and deleted; None where it is not known, as of a view.
+        is_reused: of a test, whether its result is that of the last build that changed what it reads.
     """
 
     unique_id: str
@@ -84,6 +90,8 @@ class NodeResult:
     failures: int
     duration_s: float
     sample: FailingRows | None = None
+    rows_written: int | None = None
+    is_reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,7 @@ def build(
     full_refresh: bool = False,
     select: Sequence[str] = (),
     beside_readers: bool = False,
+    staleness: Staleness | None = None,
     on_node: Callable[[NodeResult], None] = lambda result: None,
 ) -> list[NodeResult]:
     """Build every model in a colour and test it; results in the order of their end.
@@ -147,6 +156,7 @@ def build(
         lock: the connection that holds the build lock, in autocommit.
         full_refresh: rebuild incremental models from nothing; otherwise views and seeds stay as they are.
         select: models by dbt's selectors; all of them by default.
+        staleness: passes over models and tests that nothing below them has changed; None runs all of them.
         beside_readers: leave a core to those who read meanwhile, for what computes for long.
         on_node: told each result as it comes, from one of dbt's threads.
 
@@ -159,12 +169,26 @@ def build(
     results = [] if full_refresh or colour == "scratch" else _standing(prepared.graph)
     for result in results:
         on_node(result)
+    names = {one.unique_id: one.name for one in (*prepared.graph.models, *prepared.graph.tests)}
+    written: dict[str, int | None] = {}
+
+    def add(result: NodeResult) -> None:
+        results.append(result)
+        on_node(result)
+
+    def reuse(unique_id: str) -> None:
+        add(NodeResult(unique_id, names[unique_id], "reused", "nothing below it has changed", 0, 0.0))
 
     def watch(event: Any) -> None:
-        if event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
-            result = _from_event(event.data)
-            results.append(result)
-            on_node(result)
+        unique_id = event.data.node_info.unique_id if hasattr(event.data, "node_info") else ""
+        if event.info.name == "JinjaLogDebug" and event.data.msg.startswith(_ROWS_WRITTEN):
+            count = event.data.msg.removeprefix(_ROWS_WRITTEN)
+            written[unique_id] = int(count) if count.isdigit() and written.get(unique_id, 0) is not None else None
+        elif event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
+            result = _from_event(event.data, written.get(unique_id))
+            if staleness is not None and result.status == "success":
+                staleness.record(unique_id, result.rows_written)
+            add(result)
 
     arguments = ["run"] if colour == "scratch" else ["build", "--exclude-resource-type", "unit_test"]
     if colour == "scratch" or not full_refresh:
@@ -176,7 +200,7 @@ def build(
         arguments.append("--full-refresh")
     threads = max(1, min(_THREADS, (os.cpu_count() or 1) - 1)) if beside_readers else _THREADS
     arguments += ["--threads", str(threads)]
-    with registered(lock, colour) as registration:
+    with registered(lock, colour) as registration, only_stale_nodes(staleness, reuse):
         outcome = _invoke(
             prepared.project,
             arguments,
@@ -428,7 +452,7 @@ def _statuses() -> dict[str, Status]:
     }
 
 
-def _from_event(data: Any) -> NodeResult:
+def _from_event(data: Any, rows_written: int | None) -> NodeResult:
     result = data.run_result
     message = " ".join((result.message or "").split())
     return NodeResult(
@@ -438,6 +462,7 @@ def _from_event(data: Any) -> NodeResult:
         message=message,
         failures=int(result.num_failures or 0),
         duration_s=float(result.execution_time or 0.0),
+        rows_written=rows_written,
     )
 
 

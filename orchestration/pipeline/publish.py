@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import psycopg
 
-from orchestration.dbt.graph import PROJECT
+from orchestration.dbt.graph import PROJECT, Graph
 from orchestration.dbt.runner import NodeResult, prepare
 from orchestration.dbt.state import follow_publication
 from orchestration.pipeline.transform import Transformed, transform
@@ -68,6 +68,7 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         return outcome
     kept = warehouse.settings.home / "dbt" / "results" / f"{generation.colour}.json"
     if outcome.is_built:
+        outcome = replace(outcome, results=_with_earlier(outcome.results, _kept(kept), prepared.graph))
         _keep(kept, outcome.results)
     else:
         outcome = replace(outcome, results=_kept(kept))
@@ -79,6 +80,18 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     tell(Published(generation.generation, outcome.is_built, as_of))
     follow_publication(warehouse.settings, warehouse.url("transform"), generation, project)
     return outcome
+
+
+def _with_earlier(results: Sequence[NodeResult], earlier: Sequence[NodeResult], graph: Graph) -> Sequence[NodeResult]:
+    """Results in which a test that was not run again has the one that it had; without one it has passed."""
+    tests = {test.unique_id for test in graph.tests}
+    known = {result.unique_id: result for result in earlier if result.unique_id in tests}
+    return [
+        replace(known.get(result.unique_id, replace(result, status="pass")), is_reused=True)
+        if result.status == "reused" and result.unique_id in tests
+        else result
+        for result in results
+    ]
 
 
 def _keep(path: Path, results: Sequence[NodeResult]) -> None:

@@ -12,13 +12,14 @@ from psycopg import sql
 from orchestration.dbt import runner as dbt_runner
 from orchestration.dbt.graph import Graph
 from orchestration.dbt.runner import NodeResult, Prepared
+from orchestration.dbt.staleness import Staleness
 from orchestration.pipeline.changes import changed_models, changed_sources
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import BuildError, ConfigurationError, LadderError
 from warehouse.core.settings import Settings
 from warehouse.database.refused import advice_on
 from warehouse.database.role_names import ACT_AS_MARTS_OWNER
-from warehouse.publication.damage import damaged_marts, is_dbt_gone
+from warehouse.publication.damage import damaged_marts
 from warehouse.publication.feed import trim_feeds
 from warehouse.publication.publication import (
     Build,
@@ -32,7 +33,6 @@ from warehouse.publication.publication import (
     turn,
 )
 from warehouse.publication.statistics import refresh_statistics
-from warehouse.publication.write_counts import write_counts
 
 __all__ = ["Transformed", "as_of_date", "failed_build", "transform"]
 
@@ -87,14 +87,16 @@ def transform(
     with building(transform_url) as connection:
         build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
         damaged = damaged_marts(connection)
-        if not build.is_needed and not full_refresh and not damaged:
+        is_needed = build.is_needed and not _reads_nothing_new(connection, build, prepared.graph)
+        if not is_needed and not full_refresh and not damaged:
             live = current_generation(connection)
             assert live is not None  # otherwise a build is needed
             return Transformed(prepared.graph, confirm_generation(connection, live), is_built=False)
         is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
         # A table that was changed by hand is not built on, now or later.
         is_other_refreshed = full_refresh or not all(mart.is_view_alone for mart in damaged)
-        before, written = current_generation(connection), write_counts(connection, build.colour)
+        before = current_generation(connection)
+        staleness = None if is_full else _staleness(connection, build, prepared.graph)
         is_one_behind = _is_one_behind(connection, build)
         begin_build(connection, build, is_full=is_full)
         trim_feeds(connection)
@@ -107,6 +109,7 @@ def transform(
             lock=connection,
             full_refresh=is_full,
             beside_readers=is_full and before is not None,
+            staleness=staleness,
             on_node=on_node,
         )
         failure = failed_build(results)
@@ -114,14 +117,45 @@ def transform(
             return Transformed(prepared.graph, before, True, results, failure)
         built_as_of = _built_as_of(connection, build)
         record_build(connection, build, as_of_date=built_as_of, is_other_refreshed=is_other_refreshed)
-        is_counted = (is_full or is_one_behind) and is_dbt_gone(connection)
-        counted = write_counts(connection, build.colour) if is_counted else None
         generation = turn(connection, build.colour, prepared.graph.marts)
         sources = None
         if before is not None and not is_full and not damaged:
-            sources = changed_sources(connection, prepared.graph.sources, before, generation)
-        changed = changed_models(prepared.graph, results, sources, written, counted)
+            sources = changed_sources(
+                connection,
+                prepared.graph.sources,
+                since_batch_id=before.head_batch_id,
+                with_inputs=not build.lacks_batches_alone or generation.as_of_date != before.as_of_date,
+            )
+        changed = changed_models(prepared.graph, results, sources, is_counted=is_full or is_one_behind)
         return Transformed(prepared.graph, generation, True, results, changed=changed)
+
+
+def _reads_nothing_new(connection: psycopg.Connection, build: Build, graph: Graph) -> bool:
+    """Whether the live colour lacks batches that no model reads, and nothing else."""
+    if build.live is None or not build.lacks_batches_alone:
+        return False
+    since = build.live.head_batch_id
+    return not changed_sources(connection, graph.sources, since_batch_id=since, with_inputs=False)
+
+
+def _staleness(connection: psycopg.Connection, build: Build, graph: Graph) -> Staleness | None:
+    """What decides which nodes have to run; None where all have to.
+
+    They have to where a build of the colour was not finished, since a table may be newer than what reads it, and where
+    the server counts no rows.
+    """
+    if build.built is None or not build.built.is_whole:
+        return None
+    counting = connection.execute("SELECT current_setting('track_counts')").fetchone()
+    if counting != ("on",):
+        return None
+    changed = changed_sources(
+        connection,
+        graph.sources,
+        since_batch_id=build.built.head_batch_id,
+        with_inputs=build.built.inputs_digest != build.inputs_digest,
+    )
+    return Staleness(graph, changed)
 
 
 def _is_one_behind(connection: psycopg.Connection, build: Build) -> bool:

@@ -19,6 +19,9 @@ from typing import Any
 
 import psycopg
 
+from orchestration.dbt.graph import Graph
+from orchestration.dbt.staleness import Staleness
+from orchestration.pipeline.changes import changed_sources
 from tests import kept
 from tests.dbt.project import Project
 from warehouse.publication.feed import trim_feeds
@@ -40,7 +43,8 @@ _QUESTIONS = {
 #: What dbt looks up for itself, and what changes no row: descriptions, the check of a contract, the need of statistics.
 _PASSED_OVER = re.compile(
     r"select\s+column_name,.*information_schema|select \* from \(.*where false\s+limit 0\Z|comment on |"
-    r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z",
+    r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z|select 1 from \w+__refill limit 1\Z|"
+    r"select pg_stat_get_xact_",
     re.DOTALL | re.IGNORECASE,
 )
 _READING_FEED = re.compile(r"(?<= from )prep\.(\w+)__feed_(?:blue|green) where _change_id > (\d+)")
@@ -121,29 +125,36 @@ class Builds:
         self._ids = {nodes[id_].name: id_ for id_ in self._changing}
         self._parents = {id_: set(node.depends_on_nodes) for id_, node in nodes.items()}
         self._tables = self._compared_tables()
+        self._graph = Graph.from_manifest(project.manifests["blue"])
         for id_, model in self._changing.items():
             _assert_understood(nodes[id_], model, self._whole[id_])
 
     def build(self, interruption: Interruption | None = None) -> None:
-        """Build every model, or until the interruption."""
+        """Build every stale model, as `ladder` does, or until the interruption."""
         lost: set[str] = set()
         with self._connect() as connection:
+            staleness = self._begin(connection)
             for name in self.models:
                 id_ = self._ids[name]
-                if lost & self._ancestors(id_):
+                if lost & self._ancestors(id_) or not (staleness is None or staleness.is_stale(id_)):
                     continue
                 statements = self._statements(connection, id_)
                 if interruption and name in interruption.models:
                     lost.add(id_)
                     _execute_and_lose(connection, statements[: interruption.statements])
-                else:
-                    _execute(connection, statements)
+                    continue
+                rows_written = _execute(connection, statements, self._tables[name][0])
+                if staleness is not None:
+                    staleness.record(id_, rows_written)
+            if not lost:
+                self._end(connection)
 
     def build_anew(self, name: str) -> None:
         """Build what a model hangs on, and itself from nothing, as with `--full-refresh`."""
         id_ = self._ids[name]
         ancestors = self._ancestors(id_)
         with self._connect() as connection:
+            self._begin(connection)
             for model in self.models:
                 if self._ids[model] in ancestors:
                     _execute(connection, self._statements(connection, self._ids[model]))
@@ -191,6 +202,43 @@ class Builds:
                 for table in tables
             )
         )
+
+    def _begin(self, connection: psycopg.Connection) -> Staleness | None:
+        """What decides which models are built: none where the last build was not finished, nor in the kept state.
+
+        What a build has read is noted in its comment on a schema, which is restored with everything else.
+        """
+        (noted,) = connection.execute("SELECT obj_description('prep'::regnamespace)").fetchone() or (None,)
+        self._note(connection, None)
+        if noted is None:
+            return None
+        since, tracked = noted.split("|", 1)
+        changed = changed_sources(
+            connection,
+            self._graph.sources,
+            since_batch_id=int(since),
+            with_inputs=tracked != self._inputs(connection),
+        )
+        return Staleness(self._graph, changed)
+
+    def _end(self, connection: psycopg.Connection) -> None:
+        (head,) = connection.execute("SELECT coalesce(max(batch_id), 0) FROM ops.batches").fetchone() or (0,)
+        self._note(connection, f"{head}|{self._inputs(connection)}")
+
+    def _inputs(self, connection: psycopg.Connection) -> str:
+        """What is tracked, and the date that was set."""
+        query = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ops.tracked AS t WHERE removed_at IS NULL"
+        dates = "SELECT as_of_date::text FROM ops.build_inputs WHERE colour = 'blue'"
+        return f"{connection.execute(query).fetchall()}{connection.execute(dates).fetchall()}"
+
+    def _note(self, connection: psycopg.Connection, note: str | None) -> None:
+        connection.rollback()
+        connection.execute("RESET ROLE")
+        text = "NULL" if note is None else "'" + note.replace("'", "''") + "'"
+        connection.execute(f"COMMENT ON SCHEMA prep IS {text}".encode())
+        connection.commit()
+        connection.execute(f"SET ROLE {_ROLE}")
+        connection.commit()
 
     def _record_all(self) -> _Recorded:
         """Have dbt execute what is replayed later."""
@@ -250,12 +298,26 @@ def _with_feed(nodes: Mapping[str, Any]) -> list[str]:
     return [node.name for node in nodes.values() if node.config.meta.get("has_feed")]
 
 
-def _execute(connection: psycopg.Connection, statements: Sequence[str]) -> None:
+def _execute(connection: psycopg.Connection, statements: Sequence[str], table: str | None = None) -> int:
+    """Rows of a table that were written."""
+    written = 0
     for statement in statements:
         if statement == _COMMIT:
+            written += _rows_written(connection, table) if table else 0
             connection.commit()
         else:
             connection.execute(statement)
+    return written
+
+
+def _rows_written(connection: psycopg.Connection, table: str) -> int:
+    """Rows written into a table by the open transaction, as the macro `report_rows_written` counts them."""
+    (written,) = connection.execute(
+        "SELECT pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid) "
+        "+ pg_stat_get_xact_tuples_deleted(oid) FROM (SELECT %s::regclass AS oid) AS built",
+        [table],
+    ).fetchone() or (0,)
+    return int(written)
 
 
 def _execute_and_lose(connection: psycopg.Connection, statements: Sequence[str]) -> None:

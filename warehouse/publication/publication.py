@@ -25,6 +25,7 @@ from warehouse.publication.damage import damaged_marts, record_marts
 
 __all__ = [
     "Build",
+    "BuiltState",
     "Colour",
     "Generation",
     "begin_build",
@@ -65,6 +66,21 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltState:
+    """What a colour held when it was last built to its end.
+
+    Args:
+        head_batch_id: the newest batch that it holds.
+        inputs_digest: identifies everything else that its marts depend on.
+        is_whole: whether no build of it has begun since.
+    """
+
+    head_batch_id: int
+    inputs_digest: str
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """What a build is about to do.
 
@@ -76,6 +92,8 @@ class Build:
         models_digest: identifies the models alone.
         is_needed: whether the live colour lacks something, or what both colours share is not whole.
         is_full: the colour was never built, or not since a replay, or with other models: it has to be built in full.
+        built: the state of the colour; None where it was never built.
+        live: the state of the live colour; None where nothing was published.
     """
 
     colour: Colour
@@ -85,6 +103,13 @@ class Build:
     models_digest: str
     is_needed: bool
     is_full: bool
+    built: BuiltState | None = None
+    live: BuiltState | None = None
+
+    @property
+    def lacks_batches_alone(self) -> bool:
+        """Whether the live colour differs from what is wanted by newer batches and nothing else."""
+        return not self.is_full and self.live is not None and self.live.inputs_digest == self.inputs_digest
 
 
 def current_generation(connection: psycopg.Connection) -> Generation | None:
@@ -145,9 +170,13 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
     )
     digest = hashlib.sha256(f"{models_digest}|{as_of_date}|{tracked}".encode()).hexdigest()
     states = {
-        row[0]: (row[1], row[2])
-        for row in connection.execute("SELECT colour, head_batch_id, inputs_digest FROM ops.build_state")
+        row[0]: BuiltState(*row[1:])
+        for row in connection.execute(
+            "SELECT colour, s.head_batch_id, s.inputs_digest, coalesce(i.begun_at <= s.built_at, false) "
+            "FROM ops.build_state AS s LEFT JOIN ops.build_inputs AS i USING (colour)"
+        )
     }
+    shown = states.get(live.colour) if live is not None else None
     # Whatever a build with other models left behind, in this colour or in what both share, is not built on.
     standing = connection.execute(
         "SELECT 1 FROM ops.build_state AS s JOIN ops.build_inputs AS i USING (colour) "
@@ -161,8 +190,10 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         head_batch_id=int(head),
         inputs_digest=digest,
         models_digest=models_digest,
-        is_needed=live is None or states.get(live.colour) != (head, digest) or not is_shared_whole,
+        is_needed=shown is None or (shown.head_batch_id, shown.inputs_digest) != (head, digest) or not is_shared_whole,
         is_full=standing is None or not is_shared_whole,
+        built=states.get(colour),
+        live=shown,
     )
 
 

@@ -29,11 +29,25 @@
         {{ record_reference() if meta.get('reference') }}
         {{ record_as_of_date() if meta.get('windows') or meta.get('hangs_on_date') }}
         {{ start_feed() ~ analyze_feed() if meta.get('has_feed') }}
+        {%- do report_rows_written() -%}
     {% endif %}
     {%- set sample = keep_sample() -%}
     {{ sample ~ ';' if sample | trim }}
     {{ analyze_rebuilt() }}
 {% endmacro %}
+
+
+{#
+    Log how many rows the model's transaction has written; `ladder` builds nothing that reads a table without a changed
+    row. These are the counts of this transaction, which no statistics collector delays.
+#}
+{% macro report_rows_written() -%}
+    {%- set written = run_query(
+        "select pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)"
+        ~ " + pg_stat_get_xact_tuples_deleted(oid) from (select cast('" ~ this ~ "' as regclass) as oid) as built"
+    ).rows[0][0] -%}
+    {%- do log('rows written: ' ~ written) -%}
+{%- endmacro %}
 
 
 {#

@@ -111,6 +111,7 @@
 {% macro refill_latest(column, found) %}
     {% if execute and has_feeds() and is_incremental() %}
         {%- set key = config.get('unique_key') %}
+        {%- do log('rows written: ?') if run_query("select 1 from " ~ groups_to_refill() ~ " limit 1").rows %}
         update {{ this }} as standing set {{ column }} = looked_up.found
         from (
             select
