@@ -118,6 +118,15 @@ class Graph(msgspec.Struct, frozen=True):
         """Names of all marts, in order."""
         return tuple(sorted(model.name for model in self.models if model.is_mart))
 
+    @property
+    def sources_of_tables(self) -> tuple[Source, ...]:
+        """The sources that a table is built from, directly or through views."""
+        found: set[str] = set()
+        for model in reversed(self.models):
+            if model.materialized != "view" or model.unique_id in found:
+                found |= set(model.upstream)
+        return tuple(source for source in self.sources if source.unique_id in found)
+
     @classmethod
     def read(cls, folder: Path) -> Graph:
         """Read what `write` left in a folder."""

@@ -131,11 +131,11 @@ def transform(
 
 
 def _reads_nothing_new(connection: psycopg.Connection, build: Build, graph: Graph) -> bool:
-    """Whether the live colour lacks batches that no model reads, and nothing else."""
+    """Whether the live colour lacks nothing but batches that no table is built from."""
     if build.live is None or not build.lacks_batches_alone:
         return False
     since = build.live.head_batch_id
-    return not changed_sources(connection, graph.sources, since_batch_id=since, with_inputs=False)
+    return not changed_sources(connection, graph.sources_of_tables, since_batch_id=since, with_inputs=False)
 
 
 def _staleness(connection: psycopg.Connection, build: Build, graph: Graph) -> Staleness | None:

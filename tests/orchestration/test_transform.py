@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from orchestration.dbt.graph import PROJECT
 from orchestration.dbt.runner import Prepared, build, prepare
 from orchestration.engine.instance import storage_url
 from orchestration.pipeline.publish import build_and_publish
-from orchestration.pipeline.transform import transform
+from orchestration.pipeline.transform import Transformed, transform
 from orchestration.warehouse_access import Warehouse
 from tests.conftest import Database
 from warehouse.core.errors import BuildError
@@ -50,6 +51,8 @@ _MODELS = {
     *("_opendota__sources.yml", "_ops__sources.yml", "_dimensions__models.yml"),
 }
 #: In place of the totals that the date hangs on, and so of all facts.
+#: Minutes of observations, each newer than all before.
+_MINUTES = itertools.count(1)
 _NO_MATCH_DAYS = "select cast(null as date) as played_date where false\n"
 
 
@@ -126,29 +129,90 @@ def test_a_model_changes_once_though_each_colour_is_written(
         return {unique_id.rpartition(".")[2] for unique_id in outcome.changed}
 
     # The other colour may lack what tests before this one have left.
-    _load(warehouse, [_match(20)], minute=20)
+    _load_patch(warehouse, "7.20")
     built()
-    _load_patch(warehouse, "7.99", minute=21)
+    _load_patch(warehouse, "7.99")
     patched = built()
     assert {"stg_opendota__constants", "int_dota2_patches", "dim_patches"} <= patched
     assert "int_as_of_date" not in patched
-    _load(warehouse, [_match(22)], minute=22)
+    _load_patch(warehouse, "7.22")
     # This build wrote the patch into the other colour.
     assert "dim_patches" not in built()
-    _load_patch(warehouse, "7.99", minute=23)
+    _load_patch(warehouse, "7.99")
     assert not transform(warehouse, prepared).is_built
 
 
 def test_what_a_rollback_or_a_failed_build_leaves_in_the_idle_colour_counts_as_changed(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    _load_patch(warehouse, "7.98", minute=24)
+    _load_patch(warehouse, "7.98")
     assert transform(warehouse, prepared).failure is None
     with building(warehouse.url("transform")) as connection:
         rollback(connection, prepared.graph.marts)
     turned_back = transform(warehouse, prepared)
     assert "model.ladderhouse.dim_patches" in turned_back.changed
     assert turned_back.changed["model.ladderhouse.dim_patches"] is None
+
+
+def _ran(outcome: Transformed) -> set[str]:
+    return {result.name for result in outcome.results if result.status in ("success", "pass", "warn")}
+
+
+def test_a_build_runs_models_and_tests_below_a_change_alone(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    # Both colours hold all that was loaded before.
+    for minute in (30, 31):
+        _load_patch(warehouse, f"7.{minute}")
+        assert transform(warehouse, prepared).failure is None
+    _load_patch(warehouse, "7.32")
+    outcome = transform(warehouse, prepared)
+    assert outcome.failure is None
+    assert {"dim_patches", "dim_patches_follow_each_other", "int_as_of_date"} <= _ran(outcome)
+    tests = {test.unique_id for test in prepared.graph.tests}
+    reused = {result.name for result in outcome.results if result.status == "reused"}
+    patches = {test.name for test in prepared.graph.tests if "dim_patches" in " ".join(test.upstream)}
+    assert reused & patches == set()
+    others = {test.name for test in prepared.graph.tests} - patches
+    assert others <= reused | {test.name for test in prepared.graph.tests if "as_of_date" in " ".join(test.upstream)}
+    assert len(tests) == sum(result.unique_id in tests for result in outcome.results)
+
+
+def test_batches_that_no_model_reads_build_nothing_and_the_generation_is_confirmed(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    while transform(warehouse, prepared).is_built:
+        pass
+    before = _generation(warehouse)
+    # The project of these tests has no model of matches.
+    _load(warehouse, [_match(40)])
+    outcome = transform(warehouse, prepared)
+    assert not outcome.is_built
+    assert _generation(warehouse) == before
+
+
+def test_after_a_build_that_was_killed_everything_runs(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+    _load_patch(warehouse, "7.41")
+    with building(warehouse.url("transform")) as connection:
+        plan = plan_build(connection, models_digest=prepared.digest, as_of_date=None)
+        begin_build(connection, plan, is_full=False)
+    outcome = transform(warehouse, prepared)
+    assert outcome.failure is None
+    tables = {model.name for model in prepared.graph.models if model.materialized == "incremental"}
+    assert tables | {test.name for test in prepared.graph.tests} <= _ran(outcome)
+
+
+def test_where_the_server_counts_no_rows_everything_runs(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+    ((name,),) = _rows(warehouse, "SELECT current_database()")
+    _execute(warehouse, f'ALTER DATABASE "{name}" SET track_counts = off')
+    try:
+        _load_patch(warehouse, "7.42")
+        outcome = transform(warehouse, prepared)
+    finally:
+        _execute(warehouse, f'ALTER DATABASE "{name}" RESET track_counts')
+    assert outcome.failure is None
+    assert {test.name for test in prepared.graph.tests} <= _ran(outcome)
+    assert _rows(warehouse, "SELECT count(*) FROM marts.dim_patches WHERE patch_id = '7.42'") == [(1,)]
 
 
 def test_a_look_that_finds_nothing_new_confirms_the_generation(
@@ -180,7 +244,7 @@ def test_a_full_refresh_mends_both_colours(warehouse: Warehouse, prepared: Prepa
             f"INSERT INTO marts_{colour}.dim_patches (game, patch_id, released_at) VALUES ('wrong', '0', now())",
         )
     assert transform(warehouse, prepared, full_refresh=True).failure is None
-    _load(warehouse, [{"match_id": 4, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=5)
+    _load_patch(warehouse, "7.5")
     assert transform(warehouse, prepared).failure is None
     for colour in ("blue", "green"):
         assert _rows(warehouse, f"SELECT count(*) FROM marts_{colour}.dim_patches WHERE game = 'wrong'") == [(0,)]
@@ -202,7 +266,7 @@ def test_a_damaged_mart_is_built_anew_beside_and_its_colour_from_nothing_after_t
     with connect(warehouse.url("serving")) as connection:
         assert damaged_marts(connection) == []
     assert not transform(warehouse, prepared).is_built
-    _load(warehouse, [{"match_id": 5, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=6)
+    _load_patch(warehouse, "7.6")
     with building(warehouse.url("transform")) as connection:
         assert plan_build(connection, models_digest=prepared.digest, as_of_date=None).is_full
     assert transform(warehouse, prepared).failure is None
@@ -220,7 +284,7 @@ def test_rows_that_somebody_wrote_into_the_idle_colour_are_not_built_on(
         while not damaged_marts(connection, idle):
             connection.rollback()
         assert damaged_marts(connection) == []
-    _load(warehouse, [{"match_id": 6, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=7)
+    _load_patch(warehouse, "7.7")
     outcome = transform(warehouse, prepared)
     assert outcome.failure is None
     assert "reused" not in {result.status for result in outcome.results}
@@ -303,15 +367,15 @@ def test_a_manifest_of_the_live_colour_is_refused(
 def test_old_images_are_kept_until_both_colours_have_read_them(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    history = [{"match_id": 1, "player_slot": 0, "radiant_win": None, "start_time": 1767225600, "hero_id": 1}]
-    _load(warehouse, history, minute=1)
-    assert transform(warehouse, prepared).failure is None
-    _load(warehouse, [{**history[0], "radiant_win": True}], minute=2)
+    history = [{**_match(1), "radiant_win": None}]
+    _load(warehouse, history)
+    _load(warehouse, [{**history[0], "radiant_win": True}])
     feed = "SELECT radiant_win FROM staging_opendota.player_matches__feed"
-    for match_id in (10, 11):
+    for patch in ("7.10", "7.11"):
+        _load_patch(warehouse, patch)
         assert _rows(warehouse, feed) == [(None,)]
         assert transform(warehouse, prepared).failure is None
-        _load(warehouse, [{**history[0], "match_id": match_id}], minute=match_id)
+    _load_patch(warehouse, "7.12")
     assert _rows(warehouse, feed) == [(None,)]
     assert transform(warehouse, prepared).failure is None
     assert _rows(warehouse, feed) == []
@@ -320,7 +384,7 @@ def test_old_images_are_kept_until_both_colours_have_read_them(
 def test_other_models_build_a_colour_anew_until_it_is_whole(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    _load(warehouse, [{"match_id": 3, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=4)
+    _load_patch(warehouse, "7.4")
     with building(warehouse.url("transform")) as connection:
 
         def is_full(digest: str) -> bool:
@@ -340,16 +404,17 @@ def _match(match_id: int) -> dict[str, Any]:
     return {"match_id": match_id, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}
 
 
-def _load_patch(warehouse: Warehouse, name: str, minute: int) -> None:
-    observed_at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+def _load_patch(warehouse: Warehouse, name: str) -> None:
+    """Load a newer observation of the patch 58, under a name."""
+    observed_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=next(_MINUTES))
     body = msgspec.json.encode({"58": {"id": 58, "name": name, "date": "2026-01-01T00:00:00Z"}})
     page = Page("constants", "/constants/patch", {"resource": "patch"}, 200, observed_at, body)
     warehouse.lake.land(SOURCE, page.endpoint, [page])
     load_pending(warehouse.url("ingest"), warehouse.lake, SOURCE)
 
 
-def _load(warehouse: Warehouse, history: list[dict[str, Any]], minute: int) -> None:
-    observed_at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+def _load(warehouse: Warehouse, history: list[dict[str, Any]]) -> None:
+    observed_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=next(_MINUTES))
     body = msgspec.json.encode(history)
     page = Page("player_matches", "/players/7/matches", {"account_id": 7}, 200, observed_at, body)
     warehouse.lake.land(SOURCE, page.endpoint, [page])
