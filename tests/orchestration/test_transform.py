@@ -29,6 +29,7 @@ from warehouse.core.errors import BuildError
 from warehouse.database.connections import connect
 from warehouse.embedded import Servers
 from warehouse.model.source import Page
+from warehouse.ops.state import track
 from warehouse.publication.damage import damaged_marts
 from warehouse.publication.publication import begin_build, building, current_generation, plan_build, rollback
 from warehouse.staging.load import load_pending
@@ -135,7 +136,8 @@ def test_a_model_changes_once_though_each_colour_is_written(
     patched = built()
     assert {"stg_opendota__constants", "int_dota2_patches", "dim_patches"} <= patched
     assert "int_as_of_date" not in patched
-    _load_patch(warehouse, "7.22")
+    with connect(warehouse.url("ingest")) as connection:
+        track(connection, "opendota", "player", ["77"])
     # This build wrote the patch into the other colour.
     assert "dim_patches" not in built()
     _load_patch(warehouse, "7.99")
@@ -212,7 +214,7 @@ def test_where_the_server_counts_no_rows_everything_runs(warehouse: Warehouse, p
         _execute(warehouse, f'ALTER DATABASE "{name}" RESET track_counts')
     assert outcome.failure is None
     assert {test.name for test in prepared.graph.tests} <= _ran(outcome)
-    assert _rows(warehouse, "SELECT count(*) FROM marts.dim_patches WHERE patch_id = '7.42'") == [(1,)]
+    assert _rows(warehouse, "SELECT count(*) FROM marts.dim_patches WHERE patch_name = '7.42'") == [(1,)]
 
 
 def test_a_look_that_finds_nothing_new_confirms_the_generation(
@@ -327,6 +329,7 @@ def test_what_a_killed_replay_left_is_loaded_before_a_build_whoever_is_asked(
     page = Page("player", f"/players/{player}", {"player_id": player}, 200, datetime(2026, 1, 1, tzinfo=UTC), body)
     warehouse.lake.land(FACEIT, page.endpoint, [page])
     _execute(warehouse, "INSERT INTO ops.replays (source) VALUES ('faceit')")
+    _load_patch(warehouse, "7.70")
     before = _generation(warehouse)
     assert build_and_publish(warehouse, project=project).failure is None
     assert _generation(warehouse) > before
