@@ -232,12 +232,8 @@ class Builds:
         return f"{connection.execute(query).fetchall()}{connection.execute(dates).fetchall()}"
 
     def _note(self, connection: psycopg.Connection, note: str | None) -> None:
-        connection.rollback()
-        connection.execute("RESET ROLE")
         text = "NULL" if note is None else "'" + note.replace("'", "''") + "'"
         connection.execute(f"COMMENT ON SCHEMA prep IS {text}".encode())
-        connection.commit()
-        connection.execute(f"SET ROLE {_ROLE}")
         connection.commit()
 
     def _record_all(self) -> _Recorded:
