@@ -62,11 +62,13 @@ def confirmation_result(
         }
     if outcome is not None:
         tests = {test.unique_id for test in graph.tests}
-        counts = Counter[str](result.status for result in outcome.results if result.unique_id in tests)
+        results = [result for result in outcome.results if result.unique_id in tests]
+        counts = Counter[str](result.status for result in results)
         metadata |= {
             "models changed": len(outcome.changed),
             "models unchanged": 0 if outcome.failure else len(graph.models) - len(outcome.changed),
             **{f"tests: {status}": counts[status] for status in ("pass", "warn", "fail", "error", "skipped")},
+            "tests reused": sum(result.is_reused or not outcome.is_built for result in results),
         }
         if outcome.failure is not None:
             metadata["failure"] = str(outcome.failure)

@@ -172,10 +172,12 @@ def _check_results(
 ) -> Iterator[AssetCheckResult]:
     """Results of tests: new ones, or those from the build of the published generation.
 
-    A skipped test was not evaluated, because a model that it reads was not built, and yields no result.
+    A skipped test was not evaluated, because a model that it reads was not built, and yields no result. Neither does a
+    test that a build reused, because nothing that it reads has changed.
     """
     for result in outcome.results:
-        if result.unique_id in checks and result.status != "skipped":
+        is_evaluated = result.status != "skipped" and not (outcome.is_built and result.is_reused)
+        if result.unique_id in checks and is_evaluated:
             key, name = checks[result.unique_id]
             is_warning = result.status == "warn" or tests[result.unique_id].is_warning
             yield AssetCheckResult(

@@ -53,6 +53,7 @@ class Model(msgspec.Struct, frozen=True):
         columns: descriptions by column.
         upstream: dbt's ids of the nodes that it reads.
         is_mart: whether it is built in a colour and published.
+        reads_clock: whether today's date decides what it holds; declared in its config's meta.
     """
 
     unique_id: str
@@ -64,6 +65,7 @@ class Model(msgspec.Struct, frozen=True):
     columns: Mapping[str, str]
     upstream: tuple[str, ...]
     is_mart: bool
+    reads_clock: bool = False
 
 
 class Test(msgspec.Struct, frozen=True):
@@ -114,6 +116,15 @@ class Graph(msgspec.Struct, frozen=True):
     def marts(self) -> tuple[str, ...]:
         """Names of all marts, sorted."""
         return tuple(sorted(model.name for model in self.models if model.is_mart))
+
+    @property
+    def sources_of_tables(self) -> tuple[Source, ...]:
+        """The sources that a table is built from, directly or through views."""
+        found: set[str] = set()
+        for model in reversed(self.models):
+            if model.materialized != "view" or model.unique_id in found:
+                found |= set(model.upstream)
+        return tuple(source for source in self.sources if source.unique_id in found)
 
     @classmethod
     def read(cls, folder: Path) -> Graph:
@@ -180,6 +191,7 @@ def _model(node: Any) -> Model:
         columns={name: column.description for name, column in node.columns.items()},
         upstream=() if node.resource_type == "seed" else tuple(node.depends_on.nodes),
         is_mart=node.schema.startswith("marts"),
+        reads_clock=bool(node.config.meta.get("reads_clock")),
     )
 
 

@@ -35,13 +35,15 @@ class NodeResult:
     Args:
         unique_id: dbt's id.
         name: its name.
-        status: `success` of a model; `pass`, `warn`, `fail` of a test; `error`, `skipped` of both; `reused` of a view
-            or seed that did not have to be built.
+        status: `success` of a model; `pass`, `warn`, `fail` of a test; `error`, `skipped` of both; `reused` of a node
+            that did not have to run.
         message: dbt's message, in one line.
         failures: number of rows that fail a test.
         duration_s: execution time in seconds.
         sample: first rows returned by a test that failed or warned; None for other nodes, and if the rows cannot be
             read.
+        rows_written: rows that a model inserted, updated and deleted; None if unknown, as for views.
+        is_reused: whether the result of a test is from an earlier build, because nothing that it reads has changed.
     """
 
     unique_id: str
@@ -51,10 +53,12 @@ class NodeResult:
     failures: int
     duration_s: float
     sample: FailingRows | None = None
+    rows_written: int | None = None
+    is_reused: bool = False
 
 
-def result_of_event(data: Any) -> NodeResult:
-    """The result in the data of dbt's event `NodeFinished`."""
+def result_of_event(data: Any, rows_written: int | None) -> NodeResult:
+    """The result in the data of dbt's event `NodeFinished`, with the rows that its hooks have logged."""
     result = data.run_result
     return NodeResult(
         unique_id=data.node_info.unique_id,
@@ -63,6 +67,7 @@ def result_of_event(data: Any) -> NodeResult:
         message=" ".join((result.message or "").split()),
         failures=int(result.num_failures or 0),
         duration_s=float(result.execution_time or 0.0),
+        rows_written=rows_written,
     )
 
 

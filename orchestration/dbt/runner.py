@@ -8,15 +8,20 @@ from typing import Any
 import psycopg
 
 from orchestration.dbt.arguments import GENERATE_CATALOG, build_arguments
+from orchestration.dbt.build_task import only_stale_nodes
 from orchestration.dbt.invocation import error_line, invoke, log_folder, target_folder
 from orchestration.dbt.manifests import Prepared, Target, load_manifest, load_published_manifest
 from orchestration.dbt.results import NodeResult, add_failing_rows, result_of_event, reused_results
+from orchestration.dbt.staleness import Staleness
 from warehouse.core.errors import BuildError
 from warehouse.core.settings import Settings
 from warehouse.database.locks import registered_build
 from warehouse.publication.generations import Colour
 
 __all__ = ["build", "describe"]
+
+#: Prefix of the line that the macro `report_rows_written` logs. `?` after it stands for an unknown number.
+_ROWS_WRITTEN = "rows written: "
 
 #: Parallel workers of the server would take the core that a build leaves to readers.
 _ONE_CORE_PER_SESSION = "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0"
@@ -32,6 +37,7 @@ def build(
     full_refresh: bool = False,
     select: Sequence[str] = (),
     limit_cpu: bool = False,
+    staleness: Staleness | None = None,
     on_node: Callable[[NodeResult], None] = lambda result: None,
 ) -> list[NodeResult]:
     """Build and test every model in a colour. Results are in the order in which the nodes finished.
@@ -47,6 +53,7 @@ def build(
         full_refresh: build every model from scratch; otherwise views and seeds are reused.
         select: models, in dbt's selector syntax; all models by default.
         limit_cpu: leave one core to readers, for long computations.
+        staleness: skips models and tests without upstream changes; None runs all of them.
         on_node: called with each result, from one of dbt's threads.
 
     Raises:
@@ -57,14 +64,29 @@ def build(
     results = [] if full_refresh or is_scratch else reused_results(prepared.graph)
     for result in results:
         on_node(result)
+    names = {node.unique_id: node.name for node in (*prepared.graph.models, *prepared.graph.tests)}
+    rows_written: dict[str, int | None] = {}
+
+    def add(result: NodeResult) -> None:
+        results.append(result)
+        on_node(result)
+
+    def on_reused(unique_id: str) -> None:
+        add(NodeResult(unique_id, names[unique_id], "reused", "no upstream changes", 0, 0.0))
 
     def on_event(event: Any) -> None:
-        if event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
-            result = result_of_event(event.data)
-            results.append(result)
-            on_node(result)
+        if event.info.name == "JinjaLogDebug" and event.data.msg.startswith(_ROWS_WRITTEN):
+            unique_id, count = event.data.node_info.unique_id, event.data.msg.removeprefix(_ROWS_WRITTEN)
+            is_known = count.isdigit() and rows_written.get(unique_id, 0) is not None
+            rows_written[unique_id] = int(count) if is_known else None
+        elif event.info.name == "NodeFinished" and event.data.node_info.resource_type != "operation":
+            unique_id = event.data.node_info.unique_id
+            result = result_of_event(event.data, rows_written.get(unique_id))
+            if staleness is not None and result.status == "success":
+                staleness.record(unique_id, result.rows_written)
+            add(result)
 
-    with registered_build(lock, colour) as registration:
+    with registered_build(lock, colour) as registration, only_stale_nodes(staleness, on_reused):
         outcome = invoke(
             prepared.project,
             build_arguments(is_scratch=is_scratch, full_refresh=full_refresh, select=select, limit_cpu=limit_cpu),

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import psycopg
 
-from orchestration.dbt.graph import PROJECT
+from orchestration.dbt.graph import PROJECT, Graph
 from orchestration.dbt.manifests import prepare
 from orchestration.dbt.results import NodeResult
 from orchestration.dbt.state import update_state
@@ -72,7 +72,9 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
         return outcome
     results_file = warehouse.settings.home / "dbt" / "results" / f"{generation.colour}.json"
     if outcome.is_built:
-        _write_results(results_file, outcome.results)
+        results = _with_earlier_tests(outcome.results, _read_results(results_file), prepared.graph)
+        outcome = replace(outcome, results=results)
+        _write_results(results_file, results)
     else:
         outcome = replace(outcome, results=_read_results(results_file))
     as_of = str(generation.as_of_date) if generation.as_of_date else ""
@@ -83,6 +85,20 @@ def build_and_publish(warehouse: Warehouse, *, full_refresh: bool = False, proje
     emit(MartsPublished(generation.generation, outcome.is_built, as_of))
     update_state(warehouse.settings, warehouse.url("transform"), generation, project)
     return outcome
+
+
+def _with_earlier_tests(
+    results: Sequence[NodeResult], earlier: Sequence[NodeResult], graph: Graph
+) -> Sequence[NodeResult]:
+    """The results, in which a reused test has its earlier result; without one it has passed in another home."""
+    tests = {test.unique_id for test in graph.tests}
+    known = {result.unique_id: result for result in earlier if result.unique_id in tests}
+    return [
+        replace(known.get(result.unique_id, replace(result, status="pass")), is_reused=True)
+        if result.status == "reused" and result.unique_id in tests
+        else result
+        for result in results
+    ]
 
 
 def _write_results(path: Path, results: Sequence[NodeResult]) -> None:

@@ -13,19 +13,19 @@ from orchestration.dbt import runner as dbt_runner
 from orchestration.dbt.graph import Graph
 from orchestration.dbt.manifests import Prepared
 from orchestration.dbt.results import NodeResult
+from orchestration.dbt.staleness import Staleness
 from orchestration.pipeline.changes import changed_models, changed_sources
 from orchestration.warehouse_access import Warehouse
 from warehouse.core.errors import BuildError, ConfigurationError, LadderError
 from warehouse.core.settings import Settings
 from warehouse.database.error_messages import hint_for
 from warehouse.database.role_names import SET_ROLE_MARTS_OWNER
-from warehouse.publication.damage import damaged_marts, dbt_sessions_ended
+from warehouse.publication.damage import damaged_marts
 from warehouse.publication.feed import trim_feeds
 from warehouse.publication.generations import Generation, confirm_generation, current_generation
 from warehouse.publication.plan import Build, begin_build, build_session, plan_build, record_build
 from warehouse.publication.promote import promote
 from warehouse.publication.statistics import refresh_statistics
-from warehouse.publication.write_counts import write_counts
 
 __all__ = ["TransformResult", "as_of_date", "build_failure", "transform"]
 
@@ -80,14 +80,16 @@ def transform(
     with build_session(transform_url) as connection:
         build = plan_build(connection, models_digest=prepared.digest, as_of_date=as_of_date(warehouse.settings))
         damaged = damaged_marts(connection)
-        if not build.is_needed and not full_refresh and not damaged:
+        is_needed = build.is_needed and not _has_only_unread_batches(connection, build, prepared.graph)
+        if not is_needed and not full_refresh and not damaged:
             live = current_generation(connection)
             assert live is not None  # otherwise a build is needed
             return TransformResult(prepared.graph, confirm_generation(connection, live), is_built=False)
         is_full = full_refresh or build.is_full or bool(damaged_marts(connection, build.colour))
         # A table that was changed by hand is never the base of an incremental build.
         is_other_colour_stale = full_refresh or not all(mart.is_view_only for mart in damaged)
-        before, written = current_generation(connection), write_counts(connection, build.colour)
+        before = current_generation(connection)
+        staleness = None if is_full else _staleness(connection, build, prepared.graph)
         is_one_behind = _is_one_behind(connection, build)
         begin_build(connection, build, is_full=is_full)
         trim_feeds(connection)
@@ -100,6 +102,7 @@ def transform(
             lock=connection,
             full_refresh=is_full,
             limit_cpu=is_full and before is not None,
+            staleness=staleness,
             on_node=on_node,
         )
         failure = build_failure(results)
@@ -107,14 +110,44 @@ def transform(
             return TransformResult(prepared.graph, before, True, results, failure)
         built_as_of = _built_as_of(connection, build)
         record_build(connection, build, as_of_date=built_as_of, is_other_colour_stale=is_other_colour_stale)
-        is_counted = (is_full or is_one_behind) and dbt_sessions_ended(connection)
-        counted = write_counts(connection, build.colour) if is_counted else None
         generation = promote(connection, build.colour, prepared.graph.marts)
         sources = None
         if before is not None and not is_full and not damaged:
-            sources = changed_sources(connection, prepared.graph.sources, before, generation)
-        changed = changed_models(prepared.graph, results, sources, written, counted)
+            sources = changed_sources(
+                connection,
+                prepared.graph.sources,
+                since_batch_id=before.head_batch_id,
+                with_inputs=not build.lacks_only_batches or generation.as_of_date != before.as_of_date,
+            )
+        changed = changed_models(prepared.graph, results, sources, is_counted=is_full or is_one_behind)
         return TransformResult(prepared.graph, generation, True, results, changed=changed)
+
+
+def _has_only_unread_batches(connection: psycopg.Connection, build: Build, graph: Graph) -> bool:
+    """Whether the live colour lacks only batches of staging tables that no model is built from."""
+    if build.live is None or not build.lacks_only_batches:
+        return False
+    since = build.live.head_batch_id
+    return not changed_sources(connection, graph.sources_of_tables, since_batch_id=since, with_inputs=False)
+
+
+def _staleness(connection: psycopg.Connection, build: Build, graph: Graph) -> Staleness | None:
+    """Decides which nodes have to run; None if all have to.
+
+    All have to after an unfinished build of the colour, since a table may be newer than its readers, and if the server
+    does not count rows.
+    """
+    if build.idle is None or not build.idle.is_complete:
+        return None
+    if connection.execute("SELECT current_setting('track_counts')").fetchone() != ("on",):
+        return None
+    changed = changed_sources(
+        connection,
+        graph.sources,
+        since_batch_id=build.idle.head_batch_id,
+        with_inputs=build.idle.inputs_digest != build.inputs_digest,
+    )
+    return Staleness(graph, changed)
 
 
 def _is_one_behind(connection: psycopg.Connection, build: Build) -> bool:

@@ -20,6 +20,9 @@ from typing import Any
 
 import psycopg
 
+from orchestration.dbt.graph import Graph
+from orchestration.dbt.staleness import Staleness
+from orchestration.pipeline.changes import changed_sources
 from tests import build_cache
 from tests.dbt.project import Project
 from warehouse.publication.feed import trim_feeds
@@ -41,7 +44,8 @@ _PROBES = {
 #: Statements that change no row: comments, the check of the contract, the check whether to run ANALYZE.
 _IGNORED = re.compile(
     r"select\s+column_name,.*information_schema|select \* from \(.*where false\s+limit 0\Z|comment on |"
-    r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z",
+    r"select 1 from prep\.\w+__feed_\w+ where _change_id = .* limit 1\Z|select 1 from \w+__recompute limit 1\Z|"
+    r"select pg_stat_get_xact_",
     re.DOTALL | re.IGNORECASE,
 )
 _READING_FEED = re.compile(r"(?<= from )prep\.(\w+)__feed_(?:blue|green) where _change_id > (\d+)")
@@ -124,29 +128,37 @@ class ReplayedBuilds:
         self._ids = {nodes[id_].name: id_ for id_ in self._incremental}
         self._parents = {id_: set(node.depends_on_nodes) for id_, node in nodes.items()}
         self._tables = self._compared_tables()
+        self._graph = Graph.from_manifest(project.manifests["blue"])
         for id_, model in self._incremental.items():
             _assert_recorded_fully(nodes[id_], model, self._recomputed[id_])
 
     def build(self, interruption: Interruption | None = None) -> None:
-        """Build every model, except those that the interruption rolls back and their descendants."""
+        """Build every stale model, as `ladder` does, except those that the interruption rolls back and their descendants."""
         failed: set[str] = set()
         with self._connect() as connection:
+            staleness = self._begin(connection)
             for name in self.models:
                 id_ = self._ids[name]
-                if failed & self._ancestors(id_):
+                is_reused = staleness is not None and not staleness.is_stale(id_)
+                if is_reused or failed & self._ancestors(id_):
                     continue
                 statements = self._statements(connection, id_)
                 if interruption and name in interruption.models:
                     failed.add(id_)
                     _execute_and_roll_back(connection, statements[: interruption.statements])
-                else:
-                    _execute(connection, statements)
+                    continue
+                rows_written = _execute(connection, statements, self._tables[name][0])
+                if staleness is not None:
+                    staleness.record(id_, rows_written)
+            if not failed:
+                self._end(connection)
 
     def full_refresh(self, name: str) -> None:
         """Build the ancestors of a model incrementally, and the model itself as with `--full-refresh`."""
         id_ = self._ids[name]
         ancestors = self._ancestors(id_)
         with self._connect() as connection:
+            self._begin(connection)
             for model in self.models:
                 if self._ids[model] in ancestors:
                     _execute(connection, self._statements(connection, self._ids[model]))
@@ -194,6 +206,39 @@ class ReplayedBuilds:
                 for table in tables
             )
         )
+
+    def _begin(self, connection: psycopg.Connection) -> Staleness | None:
+        """Staleness since the last complete build; None after an interruption, and in the saved state.
+
+        The state of a build is a comment on a schema, which is restored together with the database.
+        """
+        (state,) = connection.execute("SELECT obj_description('prep'::regnamespace)").fetchone() or (None,)
+        self._set_state(connection, None)
+        if state is None:
+            return None
+        since, inputs = state.split("|", 1)
+        changed = changed_sources(
+            connection,
+            self._graph.sources,
+            since_batch_id=int(since),
+            with_inputs=inputs != self._inputs(connection),
+        )
+        return Staleness(self._graph, changed)
+
+    def _end(self, connection: psycopg.Connection) -> None:
+        (head,) = connection.execute("SELECT coalesce(max(batch_id), 0) FROM ops.batches").fetchone() or (0,)
+        self._set_state(connection, f"{head}|{self._inputs(connection)}")
+
+    def _inputs(self, connection: psycopg.Connection) -> str:
+        """The tracked entities, and the configured anchor date."""
+        query = "SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ops.tracked AS t WHERE removed_at IS NULL"
+        dates = "SELECT as_of_date::text FROM ops.build_inputs WHERE colour = 'blue'"
+        return f"{connection.execute(query).fetchall()}{connection.execute(dates).fetchall()}"
+
+    def _set_state(self, connection: psycopg.Connection, state: str | None) -> None:
+        text = "NULL" if state is None else "'" + state.replace("'", "''") + "'"
+        connection.execute(f"COMMENT ON SCHEMA prep IS {text}".encode())
+        connection.commit()
 
     def _record_all(self) -> _Recorded:
         """Let dbt execute each kind of build once, and record the statements."""
@@ -253,12 +298,26 @@ def _with_feed(nodes: Mapping[str, Any]) -> list[str]:
     return [node.name for node in nodes.values() if node.config.meta.get("has_feed")]
 
 
-def _execute(connection: psycopg.Connection, statements: Sequence[str]) -> None:
+def _execute(connection: psycopg.Connection, statements: Sequence[str], table: str | None = None) -> int:
+    """Execute statements, and count the rows that they write into a table."""
+    written = 0
     for statement in statements:
         if statement == _COMMIT:
+            written += _rows_written(connection, table) if table else 0
             connection.commit()
         else:
             connection.execute(statement)
+    return written
+
+
+def _rows_written(connection: psycopg.Connection, table: str) -> int:
+    """Rows that the open transaction has written into a table, counted as in the macro `report_rows_written`."""
+    (written,) = connection.execute(
+        "SELECT pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid) "
+        "+ pg_stat_get_xact_tuples_deleted(oid) FROM (SELECT %s::regclass AS oid) AS built",
+        [table],
+    ).fetchone() or (0,)
+    return int(written)
 
 
 def _execute_and_roll_back(connection: psycopg.Connection, statements: Sequence[str]) -> None:

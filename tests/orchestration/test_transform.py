@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from orchestration.dbt.manifests import Prepared, prepare
 from orchestration.dbt.runner import build
 from orchestration.engine.instance import storage_url
 from orchestration.pipeline.publish import build_and_publish
-from orchestration.pipeline.transform import transform
+from orchestration.pipeline.transform import TransformResult, transform
 from orchestration.warehouse_access import Warehouse
 from tests.conftest import Database
 from warehouse.core.errors import BuildError
 from warehouse.database.connections import connect
 from warehouse.embedded import Servers
 from warehouse.model.source import Page
+from warehouse.ops.state import track
 from warehouse.publication.damage import damaged_marts
 from warehouse.publication.generations import current_generation
 from warehouse.publication.plan import begin_build, build_session, plan_build
@@ -52,6 +54,8 @@ _MODELS = {
     *("stg_ops__build_inputs.sql", "int_as_of_date.sql"),
     *("_opendota__sources.yml", "_ops__sources.yml", "_dimensions__models.yml"),
 }
+#: Minutes of observations, each newer than the previous ones.
+_MINUTES = itertools.count(1)
 #: Replaces the totals from which the anchor date is computed, which would need all facts.
 _NO_MATCH_DAYS = "select cast(null as date) as played_date where false\n"
 
@@ -129,29 +133,91 @@ def test_a_model_changes_once_though_both_colours_are_written(
         return {unique_id.rpartition(".")[2] for unique_id in outcome.changed}
 
     # The other colour may lack data of earlier tests.
-    _load(warehouse, [_match(20)], minute=20)
+    _load_patch(warehouse, "7.20")
     built()
-    _load_patch(warehouse, "7.99", minute=21)
+    _load_patch(warehouse, "7.99")
     patched = built()
     assert {"stg_opendota__constants", "int_dota2_patches", "dim_patches"} <= patched
     assert "int_as_of_date" not in patched
-    _load(warehouse, [_match(22)], minute=22)
+    with connect(warehouse.url("ingest")) as connection:
+        track(connection, "opendota", "player", ["77"])
     # This build has written the patch into the other colour.
     assert "dim_patches" not in built()
-    _load_patch(warehouse, "7.99", minute=23)
+    _load_patch(warehouse, "7.99")
     assert not transform(warehouse, prepared).is_built
 
 
 def test_after_a_rollback_changes_in_the_idle_colour_count_again(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    _load_patch(warehouse, "7.98", minute=24)
+    _load_patch(warehouse, "7.98")
     assert transform(warehouse, prepared).failure is None
     with build_session(warehouse.url("transform")) as connection:
         rollback(connection, prepared.graph.marts)
     rebuilt = transform(warehouse, prepared)
     assert "model.ladderhouse.dim_patches" in rebuilt.changed
     assert rebuilt.changed["model.ladderhouse.dim_patches"] is None
+
+
+def _ran(outcome: TransformResult) -> set[str]:
+    return {result.name for result in outcome.results if result.status in ("success", "pass", "warn")}
+
+
+def test_a_build_runs_only_models_and_tests_downstream_of_a_change(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    # Both colours hold all that was loaded before.
+    for minute in (30, 31):
+        _load_patch(warehouse, f"7.{minute}")
+        assert transform(warehouse, prepared).failure is None
+    _load_patch(warehouse, "7.32")
+    outcome = transform(warehouse, prepared)
+    assert outcome.failure is None
+    assert {"dim_patches", "dim_patches_follow_each_other", "int_as_of_date"} <= _ran(outcome)
+    tests = {test.unique_id for test in prepared.graph.tests}
+    reused = {result.name for result in outcome.results if result.status == "reused"}
+    patches = {test.name for test in prepared.graph.tests if "dim_patches" in " ".join(test.upstream)}
+    assert reused & patches == set()
+    others = {test.name for test in prepared.graph.tests} - patches
+    assert others <= reused | {test.name for test in prepared.graph.tests if "as_of_date" in " ".join(test.upstream)}
+    assert len(tests) == sum(result.unique_id in tests for result in outcome.results)
+
+
+def test_batches_that_no_model_reads_cause_no_build_and_confirm_the_generation(
+    warehouse: Warehouse, prepared: Prepared, first: int
+) -> None:
+    while transform(warehouse, prepared).is_built:
+        pass
+    before = _generation(warehouse)
+    # The project of these tests has no model of matches.
+    _load(warehouse, [_match(40)])
+    outcome = transform(warehouse, prepared)
+    assert not outcome.is_built
+    assert _generation(warehouse) == before
+
+
+def test_after_a_killed_build_every_node_runs(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+    _load_patch(warehouse, "7.41")
+    with build_session(warehouse.url("transform")) as connection:
+        plan = plan_build(connection, models_digest=prepared.digest, as_of_date=None)
+        begin_build(connection, plan, is_full=False)
+    outcome = transform(warehouse, prepared)
+    assert outcome.failure is None
+    tables = {model.name for model in prepared.graph.models if model.materialized == "incremental"}
+    assert tables | {test.name for test in prepared.graph.tests} <= _ran(outcome)
+
+
+def test_every_node_runs_if_the_server_counts_no_rows(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
+    ((name,),) = _rows(warehouse, "SELECT current_database()")
+    _execute(warehouse, f'ALTER DATABASE "{name}" SET track_counts = off')
+    try:
+        _load_patch(warehouse, "7.42")
+        outcome = transform(warehouse, prepared)
+    finally:
+        _execute(warehouse, f'ALTER DATABASE "{name}" RESET track_counts')
+    assert outcome.failure is None
+    assert {test.name for test in prepared.graph.tests} <= _ran(outcome)
+    assert _rows(warehouse, "SELECT count(*) FROM marts.dim_patches WHERE patch_name = '7.42'") == [(1,)]
 
 
 def test_a_run_without_new_data_confirms_the_generation(warehouse: Warehouse, prepared: Prepared, first: int) -> None:
@@ -181,7 +247,7 @@ def test_a_full_refresh_repairs_both_colours(warehouse: Warehouse, prepared: Pre
             f"INSERT INTO marts_{colour}.dim_patches (game, patch_id, released_at) VALUES ('wrong', '0', now())",
         )
     assert transform(warehouse, prepared, full_refresh=True).failure is None
-    _load(warehouse, [{"match_id": 4, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=5)
+    _load_patch(warehouse, "7.5")
     assert transform(warehouse, prepared).failure is None
     for colour in ("blue", "green"):
         assert _rows(warehouse, f"SELECT count(*) FROM marts_{colour}.dim_patches WHERE game = 'wrong'") == [(0,)]
@@ -203,7 +269,7 @@ def test_a_damaged_mart_is_rebuilt_in_the_idle_colour_and_its_own_colour_by_the_
     with connect(warehouse.url("serving")) as connection:
         assert damaged_marts(connection) == []
     assert not transform(warehouse, prepared).is_built
-    _load(warehouse, [{"match_id": 5, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=6)
+    _load_patch(warehouse, "7.6")
     with build_session(warehouse.url("transform")) as connection:
         assert plan_build(connection, models_digest=prepared.digest, as_of_date=None).is_full
     assert transform(warehouse, prepared).failure is None
@@ -221,7 +287,7 @@ def test_rows_written_into_the_idle_colour_by_hand_lead_to_a_full_build(
         while not damaged_marts(connection, idle):
             connection.rollback()
         assert damaged_marts(connection) == []
-    _load(warehouse, [{"match_id": 6, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=7)
+    _load_patch(warehouse, "7.7")
     outcome = transform(warehouse, prepared)
     assert outcome.failure is None
     assert "reused" not in {result.status for result in outcome.results}
@@ -264,6 +330,7 @@ def test_pending_files_of_a_killed_replay_are_loaded_before_a_build_also_of_sour
     page = Page("player", f"/players/{player}", {"player_id": player}, 200, datetime(2026, 1, 1, tzinfo=UTC), body)
     warehouse.lake.land(FACEIT, page.endpoint, [page])
     _execute(warehouse, "INSERT INTO ops.replays (source) VALUES ('faceit')")
+    _load_patch(warehouse, "7.70")
     before = _generation(warehouse)
     assert build_and_publish(warehouse, project=project).failure is None
     assert _generation(warehouse) > before
@@ -304,15 +371,15 @@ def test_a_manifest_of_the_published_colour_is_rejected(
 def test_old_images_are_kept_until_both_colours_have_read_them(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    history = [{"match_id": 1, "player_slot": 0, "radiant_win": None, "start_time": 1767225600, "hero_id": 1}]
-    _load(warehouse, history, minute=1)
-    assert transform(warehouse, prepared).failure is None
-    _load(warehouse, [{**history[0], "radiant_win": True}], minute=2)
+    history = [{**_match(1), "radiant_win": None}]
+    _load(warehouse, history)
+    _load(warehouse, [{**history[0], "radiant_win": True}])
     feed = "SELECT radiant_win FROM staging_opendota.player_matches__feed"
-    for match_id in (10, 11):
+    for patch in ("7.10", "7.11"):
+        _load_patch(warehouse, patch)
         assert _rows(warehouse, feed) == [(None,)]
         assert transform(warehouse, prepared).failure is None
-        _load(warehouse, [{**history[0], "match_id": match_id}], minute=match_id)
+    _load_patch(warehouse, "7.12")
     assert _rows(warehouse, feed) == [(None,)]
     assert transform(warehouse, prepared).failure is None
     assert _rows(warehouse, feed) == []
@@ -321,7 +388,7 @@ def test_old_images_are_kept_until_both_colours_have_read_them(
 def test_changed_models_rebuild_a_colour_until_a_full_build_has_succeeded(
     warehouse: Warehouse, prepared: Prepared, first: int
 ) -> None:
-    _load(warehouse, [{"match_id": 3, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}], minute=4)
+    _load_patch(warehouse, "7.4")
     with build_session(warehouse.url("transform")) as connection:
 
         def is_full(digest: str) -> bool:
@@ -341,16 +408,17 @@ def _match(match_id: int) -> dict[str, Any]:
     return {"match_id": match_id, "player_slot": 0, "start_time": 1767225600, "hero_id": 1}
 
 
-def _load_patch(warehouse: Warehouse, name: str, minute: int) -> None:
-    observed_at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+def _load_patch(warehouse: Warehouse, name: str) -> None:
+    """Load a newer observation of the patch 58, under a name."""
+    observed_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=next(_MINUTES))
     body = msgspec.json.encode({"58": {"id": 58, "name": name, "date": "2026-01-01T00:00:00Z"}})
     page = Page("constants", "/constants/patch", {"resource": "patch"}, 200, observed_at, body)
     warehouse.lake.land(SOURCE, page.endpoint, [page])
     load_pending(warehouse.url("ingest"), warehouse.lake, SOURCE)
 
 
-def _load(warehouse: Warehouse, history: list[dict[str, Any]], minute: int) -> None:
-    observed_at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+def _load(warehouse: Warehouse, history: list[dict[str, Any]]) -> None:
+    observed_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=next(_MINUTES))
     body = msgspec.json.encode(history)
     page = Page("player_matches", "/players/7/matches", {"account_id": 7}, 200, observed_at, body)
     warehouse.lake.land(SOURCE, page.endpoint, [page])

@@ -17,7 +17,22 @@ from warehouse.database.locks import hold_build_lock
 from warehouse.database.role_names import SET_ROLE_MARTS_OWNER
 from warehouse.publication.generations import Colour, current_generation
 
-__all__ = ["Build", "begin_build", "build_session", "plan_build", "record_build"]
+__all__ = ["Build", "BuildState", "begin_build", "build_session", "plan_build", "record_build"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildState:
+    """State of a colour at the end of its last successful build.
+
+    Args:
+        head_batch_id: the newest batch that it contains.
+        inputs_digest: identifies all other inputs of its marts.
+        is_complete: whether no later build of it has begun.
+    """
+
+    head_batch_id: int
+    inputs_digest: str
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +47,8 @@ class Build:
         models_digest: identifies the models.
         is_needed: whether the live colour is out of date, or relations that both colours share are incomplete.
         is_full: a full build is required: the colour was not built since the last replay, or with other models.
+        idle: state of the idle colour; None if it was never built.
+        live: state of the live colour; None if nothing is published.
     """
 
     colour: Colour
@@ -41,6 +58,13 @@ class Build:
     models_digest: str
     is_needed: bool
     is_full: bool
+    idle: BuildState | None = None
+    live: BuildState | None = None
+
+    @property
+    def lacks_only_batches(self) -> bool:
+        """Whether only newer batches make the live colour out of date."""
+        return not self.is_full and self.live is not None and self.live.inputs_digest == self.inputs_digest
 
 
 @contextmanager
@@ -82,9 +106,14 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
     )
     digest = hashlib.sha256(f"{models_digest}|{as_of_date}|{tracked}".encode()).hexdigest()
     states = {
-        row[0]: (row[1], row[2])
-        for row in connection.execute("SELECT colour, head_batch_id, inputs_digest FROM ops.build_state")
+        row[0]: BuildState(*row[1:])
+        for row in connection.execute(
+            "SELECT colour, s.head_batch_id, s.inputs_digest, coalesce(i.begun_at <= s.built_at, false) "
+            "FROM ops.build_state AS s LEFT JOIN ops.build_inputs AS i USING (colour)"
+        )
     }
+    shown = states.get(live.colour) if live is not None else None
+    is_up_to_date = shown is not None and (shown.head_batch_id, shown.inputs_digest) == (head, digest)
     # An incremental build requires that the colour and the shared relations were built with the same models.
     current = connection.execute(
         "SELECT 1 FROM ops.build_state AS s JOIN ops.build_inputs AS i USING (colour) "
@@ -98,8 +127,10 @@ def plan_build(connection: psycopg.Connection, *, models_digest: str, as_of_date
         head_batch_id=int(head),
         inputs_digest=digest,
         models_digest=models_digest,
-        is_needed=live is None or states.get(live.colour) != (head, digest) or not are_shared_relations_current,
+        is_needed=not is_up_to_date or not are_shared_relations_current,
         is_full=current is None or not are_shared_relations_current,
+        idle=states.get(colour),
+        live=shown,
     )
 
 

@@ -29,11 +29,25 @@
         {{ record_reference() if meta.get('reference') }}
         {{ record_as_of_date() if meta.get('windows') or meta.get('depends_on_as_of_date') }}
         {{ create_feed() ~ analyze_feed() if meta.get('has_feed') }}
+        {%- do report_rows_written() -%}
     {% endif %}
     {%- set sample = apply_sample() -%}
     {{ sample ~ ';' if sample | trim }}
     {{ analyze_rebuilt() }}
 {% endmacro %}
+
+
+{#
+    Log how many rows the model's transaction has written; `ladder` runs no model that reads an unchanged table. The
+    counters are those of this transaction and need no statistics of finished ones.
+#}
+{% macro report_rows_written() -%}
+    {%- set written = run_query(
+        "select pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)"
+        ~ " + pg_stat_get_xact_tuples_deleted(oid) from (select cast('" ~ this ~ "' as regclass) as oid) as built"
+    ).rows[0][0] -%}
+    {%- do log('rows written: ' ~ written) -%}
+{%- endmacro %}
 
 
 {#

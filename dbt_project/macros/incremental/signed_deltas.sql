@@ -113,6 +113,7 @@
 {% macro recompute_max(column, found) %}
     {% if execute and has_feeds() and is_incremental() %}
         {%- set key = config.get('unique_key') %}
+        {%- do log('rows written: ?') if run_query("select 1 from " ~ groups_to_recompute() ~ " limit 1").rows %}
         update {{ this }} as existing set {{ column }} = recomputed.found
         from (
             select

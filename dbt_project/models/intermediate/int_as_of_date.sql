@@ -4,6 +4,7 @@
         incremental_strategy='difference',
         unique_key=['game'],
         on_schema_change='fail',
+        meta={'reads_clock': true},
         alias='int_as_of_date' ~ ('' if is_dev() else '_' ~ colour())
     )
 }}

@@ -1,0 +1,60 @@
+"""A `dbt build` that skips nodes without upstream changes.
+
+dbt selects nodes before a build starts, but whether a model changes its table is known only after it has run. The class
+of the task that executes the queue is therefore replaced during the build: a node that is not stale is marked as done
+without a connection, a statement or an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from orchestration.dbt.staleness import Staleness
+
+__all__ = ["only_stale_nodes"]
+
+
+@contextmanager
+def only_stale_nodes(staleness: Staleness | None, on_reused: Callable[[str], None]) -> Iterator[None]:
+    """Make `dbt build` run only stale nodes until the block ends.
+
+    Args:
+        staleness: decides which nodes are stale; None runs every node.
+        on_reused: called with dbt's id of each node that is skipped.
+    """
+    if staleness is None:
+        yield
+        return
+    from dbt.artifacts.schemas.results import NodeStatus  # noqa: PLC0415 -- seconds, and only a build needs it
+    from dbt.artifacts.schemas.run import RunResult  # noqa: PLC0415
+    from dbt.task import build  # noqa: PLC0415
+
+    plain_task = build.BuildTask
+
+    class StateAwareBuildTask(plain_task):  # type: ignore[misc, valid-type]  # dbt has no types
+        def handle_job_queue_node(self, node: Any, pool: Any, callback: Any) -> None:
+            if node.unique_id in self._skipped_children or staleness.is_stale(node.unique_id):
+                super().handle_job_queue_node(node, pool, callback)
+                return
+            on_reused(node.unique_id)
+            callback(
+                RunResult(
+                    status=NodeStatus.NoOp,
+                    timing=[],
+                    thread_id="",
+                    execution_time=0.0,
+                    adapter_response={},
+                    message="no upstream changes",
+                    failures=None,
+                    batch_results=None,
+                    node=node,
+                )
+            )
+
+    build.BuildTask = StateAwareBuildTask
+    try:
+        yield
+    finally:
+        build.BuildTask = plain_task
