@@ -30,8 +30,8 @@ def build_arguments(
     """
     arguments = ["run"] if is_scratch else ["build", "--exclude-resource-type", "unit_test"]
     if is_scratch or not full_refresh:
-        # Tests of the excluded models still run: with the selection mode `empty` only the named nodes are excluded. The tag
-        # `full_build` is for tests of seeds, and of keys that are enforced by constraints of later models.
+        # Tests of the excluded models still run: with the selection mode `empty` only the named nodes are excluded.
+        # The tag `full_build` is for tests of seeds, and of keys that are enforced by constraints of later models.
         arguments += ["--exclude", "config.materialized:view", "resource_type:seed", "tag:full_build"]
         arguments += ["--indirect-selection", "empty"]
     if select:

@@ -15,6 +15,9 @@ from orchestration.dbt.staleness import Staleness
 
 __all__ = ["only_stale_nodes"]
 
+#: Class in `dbt.task.build` that the command `dbt build` imports when it runs.
+_TASK = "BuildTask"
+
 
 @contextmanager
 def only_stale_nodes(staleness: Staleness | None, on_reused: Callable[[str], None]) -> Iterator[None]:
@@ -27,21 +30,22 @@ def only_stale_nodes(staleness: Staleness | None, on_reused: Callable[[str], Non
     if staleness is None:
         yield
         return
-    from dbt.artifacts.schemas.results import NodeStatus  # noqa: PLC0415 -- seconds, and only a build needs it
+    from dbt.artifacts.schemas.results import RunStatus  # noqa: PLC0415 -- seconds, and only a build needs it
     from dbt.artifacts.schemas.run import RunResult  # noqa: PLC0415
     from dbt.task import build  # noqa: PLC0415
 
-    plain_task = build.BuildTask
+    is_stale = staleness.is_stale
+    plain_task = getattr(build, _TASK)
 
-    class StateAwareBuildTask(plain_task):  # type: ignore[misc, valid-type]  # dbt has no types
+    class StateAwareBuildTask(plain_task):  # type: ignore[misc, valid-type]  # replaced for a time, so that no type checker can know it
         def handle_job_queue_node(self, node: Any, pool: Any, callback: Any) -> None:
-            if node.unique_id in self._skipped_children or staleness.is_stale(node.unique_id):
+            if node.unique_id in self._skipped_children or is_stale(node.unique_id):
                 super().handle_job_queue_node(node, pool, callback)
                 return
             on_reused(node.unique_id)
             callback(
                 RunResult(
-                    status=NodeStatus.NoOp,
+                    status=RunStatus.NoOp,
                     timing=[],
                     thread_id="",
                     execution_time=0.0,
@@ -53,8 +57,8 @@ def only_stale_nodes(staleness: Staleness | None, on_reused: Callable[[str], Non
                 )
             )
 
-    build.BuildTask = StateAwareBuildTask
+    setattr(build, _TASK, StateAwareBuildTask)
     try:
         yield
     finally:
-        build.BuildTask = plain_task
+        setattr(build, _TASK, plain_task)

@@ -64,7 +64,8 @@ def build(
     results = [] if full_refresh or is_scratch else reused_results(prepared.graph)
     for result in results:
         on_node(result)
-    names = {node.unique_id: node.name for node in (*prepared.graph.models, *prepared.graph.tests)}
+    names = {model.unique_id: model.name for model in prepared.graph.models}
+    names |= {test.unique_id: test.name for test in prepared.graph.tests}
     rows_written: dict[str, int | None] = {}
 
     def add(result: NodeResult) -> None:
@@ -100,6 +101,12 @@ def build(
         )
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {error_line(outcome.exception)}", f"see {log_folder(settings)}/dbt.log")
+    if not (full_refresh or is_scratch or select):
+        # Tests that run only in full builds.
+        finished = {result.unique_id for result in results}
+        for test in prepared.graph.tests:
+            if test.unique_id not in finished:
+                on_reused(test.unique_id)
     return add_failing_rows(results, outcome.result, lock)
 
 

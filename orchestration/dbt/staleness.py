@@ -23,7 +23,8 @@ class Staleness:
     """
 
     def __init__(self, graph: Graph, changed_sources: Collection[str]) -> None:
-        self._upstream = {one.unique_id: one.upstream for one in (*graph.models, *graph.tests)}
+        self._upstream = {model.unique_id: model.upstream for model in graph.models}
+        self._upstream |= {test.unique_id: test.upstream for test in graph.tests}
         self._views = {model.unique_id for model in graph.models if model.materialized in ("view", "ephemeral")}
         self._always = {model.unique_id for model in graph.models if model.reads_clock}
         self._changed = set(changed_sources)

@@ -133,7 +133,7 @@ class ReplayedBuilds:
             _assert_recorded_fully(nodes[id_], model, self._recomputed[id_])
 
     def build(self, interruption: Interruption | None = None) -> None:
-        """Build every stale model, as `ladder` does, except those that the interruption rolls back and their descendants."""
+        """Build stale models, as `ladder` does, except those that the interruption rolls back and their descendants."""
         failed: set[str] = set()
         with self._connect() as connection:
             staleness = self._begin(connection)
