@@ -78,6 +78,7 @@ class Test(msgspec.Struct, frozen=True):
         target: dbt's id of the model or source whose check it is.
         upstream: dbt's ids of the nodes that it reads.
         is_warning: whether a failure is only a warning.
+        is_full_build_only: whether it runs only in full builds; its tag is `full_build`.
     """
 
     unique_id: str
@@ -86,6 +87,7 @@ class Test(msgspec.Struct, frozen=True):
     target: str
     upstream: tuple[str, ...]
     is_warning: bool
+    is_full_build_only: bool = False
 
 
 class Freshness(msgspec.Struct, frozen=True):
@@ -205,6 +207,7 @@ def _test(node: Any) -> Test:
         target=target,
         upstream=tuple(node.depends_on.nodes),
         is_warning=str(node.config.severity).lower() == "warn",
+        is_full_build_only="full_build" in node.tags,
     )
 
 
