@@ -142,7 +142,7 @@ async def _paginate_to_end(
         # No request could return the records that come after.
         is_stuck = is_over_max_offset and page_cursor.is_wide and page_cursor.to is None
         if is_over_first_scan:
-            run.add_notice(f"{item.name}: its list is long; records after the first {after.offset} are not read")
+            run.add_notice(f"{item.name}: its list is long; only the first {after.offset} records are read")
         if is_over_max_offset and page_cursor.is_wide and not is_last:
             run.add_notice(
                 f"{item.name}: more records share a timestamp ({page_cursor.to}) than FACEIT returns; "
