@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ingestion.sync.landing import LakeWriter
 
 from ingestion.sources.opendota.source import SOURCE
+from ingestion.sync.landing import LakeWriter
 from warehouse.core.errors import LakeError
 from warehouse.lake.files import Lake
 from warehouse.model.source import Page
