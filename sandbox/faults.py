@@ -62,16 +62,16 @@ class FaultInjector:
         self.malformed: list[MalformedRecord] = []
         self._occurrences: dict[str, int] = {}
         self._burst_left = 0
-        self._seen = 0
+        self._request_count = 0
 
     def next(self, path: str, query: str) -> Kind | None:
         """The fault of the next request, if any."""
         faults = self.faults
-        self._seen += 1
+        self._request_count += 1
         if self._burst_left:
             self._burst_left -= 1
             return "server_error"
-        kind = faults.schedule.get(self._seen)
+        kind = faults.schedule.get(self._request_count)
         if kind is None and faults.path_contains in path:
             kind = self._draw(f"{path}?{query}")
         if kind == "server_error":

@@ -85,7 +85,7 @@ class Scene:
         return len(self.queues)
 
     @property
-    def meetings(self) -> tuple[int, int, int]:
+    def premade_competitions(self) -> tuple[int, int, int]:
         """Positions of the competitions of premade teams: their hub, the league, the cup."""
         return (self.lobby_hub + 1, self.lobby_hub + 2, self.lobby_hub + 3)
 

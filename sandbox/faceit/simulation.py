@@ -124,14 +124,14 @@ class Simulation:
         for one, other in zip(order[::2], order[1::2], strict=False):
             draw = rng.random()
             start = self.played_until + _FIXTURE_START_S + int(rng.integers(0, 1_200))
-            place = int(rng.choice(scene.meetings, p=[0.25, 0.4, 0.35]))
+            place = int(rng.choice(scene.premade_competitions, p=[0.25, 0.4, 0.35]))
             if draw < _FIXTURE_CHANCE:
                 lineups = [_lineup(rng, scene.teams[team]) for team in (one, other)]
                 people = [person for lineup, _ in lineups for person in lineup]
                 rows.append((people, place, start, [one, other], [absent for _, absent in lineups], False))
             elif draw > 1 - _BYE_CHANCE:
                 people = [*scene.teams[one].members, *[MISSING] * 5]
-                rows.append((people, scene.meetings[1], start, [one, MISSING], [MISSING, MISSING], True))
+                rows.append((people, scene.premade_competitions[1], start, [one, MISSING], [MISSING, MISSING], True))
         return _ScheduledMatches(
             person=np.array([row[0] for row in rows], dtype=np.int64).reshape(-1, 10),
             competition=np.array([row[1] for row in rows], dtype=np.int64),

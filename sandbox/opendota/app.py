@@ -20,7 +20,7 @@ from sandbox.rules import DAY_S
 from sandbox.upstream import Upstream, is_delivered, json_response
 from sandbox.world import Rank, World
 
-_LARGEST_ACCOUNT_ID = 2**32 - 1
+_MAX_ACCOUNT_ID = 2**32 - 1
 _FAULT_ERRORS: dict[Kind, tuple[int, str]] = {
     "too_many": (429, "minute rate limit exceeded"),
     "server_error": (500, "Internal Server Error"),
@@ -99,7 +99,7 @@ class OpenDota(Upstream):
 
     def _person(self, request: Request) -> int:
         text = request.path_params["account_id"]
-        if not text.isdecimal() or int(text) > _LARGEST_ACCOUNT_ID:
+        if not text.isdecimal() or int(text) > _MAX_ACCOUNT_ID:
             raise HTTPException(400, "invalid account id")
         person = self.world.people.person_of(int(text))
         if person is None:

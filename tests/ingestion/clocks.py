@@ -11,21 +11,21 @@ from ingestion.http.rate_limits import SystemClock
 class JumpingClock:
     """A clock that stops until a task sleeps, and then jumps to the time at which the first task wakes."""
 
-    def __init__(self, timestamp: datetime = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)) -> None:
-        self._moment = timestamp
+    def __init__(self, now: datetime = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)) -> None:
+        self._now = now
         self.slept: list[float] = []
 
     def now(self) -> datetime:
-        return self._moment
+        return self._now
 
     def advance(self, **by: float) -> None:
-        self._moment += timedelta(**by)
+        self._now += timedelta(**by)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        wake = self._moment + timedelta(seconds=seconds)
+        wake = self._now + timedelta(seconds=seconds)
         await asyncio.sleep(0)
-        self._moment = max(self._moment, wake)
+        self._now = max(self._now, wake)
 
 
 class ShiftedClock(SystemClock):

@@ -314,8 +314,8 @@ def test_a_403_concerns_one_entity_if_the_key_is_accepted_elsewhere() -> None:
     def respond(path: str, times: int) -> Reply:
         return error(403, "private") if "private" in path else Reply()
 
-    [_, of_thing], _ = fetch(respond, "/a", "/private", open_path="/open", key=SECRET)
-    assert type(of_thing) is PermanentError
+    [_, of_entity], _ = fetch(respond, "/a", "/private", open_path="/open", key=SECRET)
+    assert type(of_entity) is PermanentError
     [_, of_key], _ = fetch(respond, "/a", "/private", key=SECRET)
     assert type(of_key) is WrongKeyError
 

@@ -124,8 +124,8 @@ def test_statistics_beyond_offset_200_are_reached_with_a_smaller_to():
 
 
 def test_statistics_are_text_as_recorded(faceit: httpx.Client, player: str, recorded: Path):
-    answered = json.loads((recorded / "faceit/players" / _RECORDED / "games_cs2_stats.json").read_text())
-    names = set(answered["items"][0]["stats"])
+    recorded_body = json.loads((recorded / "faceit/players" / _RECORDED / "games_cs2_stats.json").read_text())
+    names = set(recorded_body["items"][0]["stats"])
     items = _get(faceit, f"/players/{player}/games/cs2/stats?limit=100")["items"]
     detailed = [item["stats"] for item in items if "ADR" in item["stats"]]
     assert {frozenset(stats) for stats in detailed} == {frozenset(names)}
@@ -144,10 +144,10 @@ def test_statistics_are_text_as_recorded(faceit: httpx.Client, player: str, reco
 
 def test_lifetime_and_segments_are_the_sums_of_the_list(faceit: httpx.Client, world: FaceitWorld, recorded: Path):
     player = world.suggested_players(2)[1]
-    answered = json.loads((recorded / "faceit/players" / _RECORDED / "stats_cs2.json").read_text())
+    recorded_body = json.loads((recorded / "faceit/players" / _RECORDED / "stats_cs2.json").read_text())
     response = _get(faceit, f"/players/{player}/stats/cs2")
-    assert set(response["lifetime"]) == set(answered["lifetime"])
-    assert set(response["segments"][0]["stats"]) == set(answered["segments"][0]["stats"])
+    assert set(response["lifetime"]) == set(recorded_body["lifetime"])
+    assert set(response["segments"][0]["stats"]) == set(recorded_body["segments"][0]["stats"])
     path = f"/players/{player}/games/cs2/stats?limit=100&offset="
     items = [item["stats"] for offset in (0, 100, 200) for item in _get(faceit, f"{path}{offset}")["items"]]
     lifetime = response["lifetime"]

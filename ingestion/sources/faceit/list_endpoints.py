@@ -82,7 +82,7 @@ class PageCursor:
     is_whole: bool = False
 
     @property
-    def is_begun(self) -> bool:
+    def is_after_first_page(self) -> bool:
         """Whether the next page is not the first one."""
         return self.to is not None or self.offset > 0
 

@@ -142,7 +142,7 @@ async def _paginate_to_end(
         # No request could return the records that come after.
         is_stuck = is_over_max_offset and page_cursor.is_wide and page_cursor.to is None
         if is_over_first_scan:
-            run.add_notice(f"{item.name}: its list is long; records after the first {after.offset} are not read")
+            run.add_notice(f"{item.name}: its list is long; only the first {after.offset} records are read")
         if is_over_max_offset and page_cursor.is_wide and not is_last:
             run.add_notice(
                 f"{item.name}: more records share a timestamp ({page_cursor.to}) than FACEIT returns; "
@@ -251,7 +251,9 @@ def _is_unordered(list_endpoint: ListEndpoint, page_cursor: PageCursor, timestam
         return False
     slack = _MATCH_S * list_endpoint.units_per_second
     begins_below_known = (
-        not page_cursor.is_begun and page_cursor.known is not None and max(timestamps) < page_cursor.known - slack
+        not page_cursor.is_after_first_page
+        and page_cursor.known is not None
+        and max(timestamps) < page_cursor.known - slack
     )
     least_so_far = accumulate(timestamps, min)
     return begins_below_known or any(
@@ -277,7 +279,7 @@ def _is_over_max_offset(list_endpoint: ListEndpoint, page_cursor: PageCursor, su
 
 def _is_first_page_repeated(list_endpoint: ListEndpoint, page_cursor: PageCursor, summary: PageSummary) -> bool:
     """Whether the source returned the first page in place of a later one."""
-    if not page_cursor.is_begun:
+    if not page_cursor.is_after_first_page:
         return False
     if page_cursor.offset and summary.start is not None:
         return summary.start < page_cursor.offset

@@ -239,7 +239,7 @@ def _measure_suffix(game: str) -> str:
 
 def _full_scan_times(context: SelectionContext, game: str) -> dict[str, datetime]:
     """Times of the last full scans of both history and statistics in a game, by player."""
-    prefixes = [f"{listings[game].cursor}/" for listings in (_HISTORIES, _STATISTICS)]
+    prefixes = [f"{lists[game].cursor}/" for lists in (_HISTORIES, _STATISTICS)]
     history, statistics = (
         full_scan_times(read_cursors(context.connection, SOURCE.name, prefix), prefix) for prefix in prefixes
     )

@@ -29,7 +29,7 @@ class PerMinuteSlot:
 
     def update_from_headers(self, headers: Mapping[str, str]) -> None:
         """Adopt the remaining requests in the headers of a response."""
-        self._limiter.update_from_headers(self._minute, _number(headers, _MINUTE_HEADER), _number(headers, _DAY_HEADER))
+        self._limiter.update_remaining(self._minute, _number(headers, _MINUTE_HEADER), _number(headers, _DAY_HEADER))
 
     def on_rate_limited(self, headers: Mapping[str, str], message: str) -> None:
         """Handle a 429: all requests wait for the next minute.
@@ -95,7 +95,7 @@ class PerMinuteLimiter:
             self._has_response = True
             self._wake()
 
-    def update_from_headers(self, minute: int, minute_left: int | None, day_left: int | None) -> None:
+    def update_remaining(self, minute: int, minute_left: int | None, day_left: int | None) -> None:
         """Adopt the remaining requests that the response to a request of `minute` reports."""
         self._begin_minute()
         if day_left is not None:

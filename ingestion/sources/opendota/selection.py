@@ -23,7 +23,7 @@ __all__ = ["KINDS", "is_id", "newest_known_match", "parse_identifier", "stalest_
 #: Kinds of entities that can be tracked.
 KINDS = ("player", "team", "league", "match")
 
-_LARGEST_ID = 2**63 - 1
+_MAX_ID = 2**63 - 1
 _SITES = "OpenDota, Dotabuff or STRATZ"
 _FORMS = {
     "player": f"an account id, {STEAM_FORMS}, or the address of a player at {_SITES} or of a profile at Steam",
@@ -61,7 +61,7 @@ def parse_identifier(kind: str, text: str) -> str:
 
 
 def _number(kind: str, text: str) -> int | None:
-    return parse_whole_number(text, MAX_ACCOUNT_ID if kind == "player" else _LARGEST_ID)
+    return parse_whole_number(text, MAX_ACCOUNT_ID if kind == "player" else _MAX_ID)
 
 
 def newest_known_match(match_ids: Iterable[int], before: Mapping[str, object]) -> int | None:

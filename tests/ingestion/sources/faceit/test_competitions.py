@@ -228,8 +228,8 @@ def test_an_unknown_hub_or_championship_is_one_line(simulated: Warehouse) -> Non
         assert f"`ladder untrack faceit {kind} {unknown}`" in line
 
 
-@pytest.mark.parametrize(("game", "is_noted"), [("cs2", False), ("csgo", False), ("valorant", True)])
-def test_a_hub_of_a_game_that_is_not_read_is_a_notice(warehouse: Warehouse, game: str, is_noted: bool) -> None:
+@pytest.mark.parametrize(("game", "has_notice"), [("cs2", False), ("csgo", False), ("valorant", True)])
+def test_a_hub_of_a_game_that_is_not_read_is_a_notice(warehouse: Warehouse, game: str, has_notice: bool) -> None:
     warehouse.track("hub", HUB)
 
     def respond(path: str, times: int) -> Reply:
@@ -240,5 +240,5 @@ def test_a_hub_of_a_game_that_is_not_read_is_a_notice(warehouse: Warehouse, game
     report, _ = warehouse.run_against(respond, "hubs")
     assert report.is_ok
     assert report.notices == (
-        (f"hub {HUB}: its game is valorant; only matches of cs2 and csgo are read",) if is_noted else ()
+        (f"hub {HUB}: its game is valorant; only matches of cs2 and csgo are read",) if has_notice else ()
     )
