@@ -59,7 +59,7 @@ class PageCursor:
         to: upper bound of the timestamps on the next page; None for the first page.
         offset: offset of the next page.
         first: key of the list's first record, to recognise a first page that is returned in place of another.
-        has_rejects: records were rejected, or fields could not be read.
+        is_flawed: records were rejected, or fields could not be read.
         is_mixed: the list is not ordered newest first.
         is_short: the scan re-reads only the last hours before `known`.
         deep_at: when (s) the last scan began that re-read the last days; None for lists where every scan does.
@@ -73,7 +73,7 @@ class PageCursor:
     to: int | None = None
     offset: int = 0
     first: str | None = None
-    has_rejects: bool = False
+    is_flawed: bool = False
     is_mixed: bool = False
     is_short: bool = False
     deep_at: float | None = None

@@ -92,14 +92,14 @@ async def paginate(
     """
     cursor: Cursor | None = item.facts["cursor"]
     before = cursor.value if cursor else {}
-    is_reread = bool(before.get("has_rejects"))
+    is_reread = bool(before.get("is_flawed"))
     if is_paginating(cursor, run.context.clock.now()):
         finished = await _paginate_to_end(
             run, item, list_endpoint, PageCursor(**before["walk"]), max_records, cursor_facts or {}, is_reread
         )
         if list_endpoint.order_column is None:
             return
-        before, is_reread = finished, bool(finished.get("has_rejects"))
+        before, is_reread = finished, bool(finished.get("is_flawed"))
     first_page = _first_page_cursor(
         list_endpoint, before, run.context.clock.now(), is_whole=bool(item.facts.get("is_whole"))
     )
@@ -155,16 +155,16 @@ async def _paginate_to_end(
                 value["deep_at"] = after.deep_at
             if after.whole_at is not None:
                 value["whole_at"] = after.whole_at
-            if after.has_rejects and not is_reread:
+            if after.is_flawed and not is_reread:
                 # The next scan has to go as deep.
-                value |= {"newest": page_cursor.known, "has_rejects": True}
+                value |= {"newest": page_cursor.known, "is_flawed": True}
                 if not page_cursor.is_short:
                     value.pop("deep_at", None)
                 if page_cursor.is_whole:
                     value.pop("whole_at", None)
             await run.land(page, parsed, CursorUpdate(name, value))
             return value
-        unfinished = {"newest": page_cursor.known, "walk": asdict(after), "has_rejects": is_reread}
+        unfinished = {"newest": page_cursor.known, "walk": asdict(after), "is_flawed": is_reread}
         await run.land(page, parsed, CursorUpdate(name, unfinished))
         page_cursor = after
 
@@ -231,7 +231,7 @@ def _next_page_cursor(
         page_cursor,
         newest=max([*(timestamp for timestamp in summary.timestamps if timestamp <= now), *known], default=None),
         first=page_cursor.first or summary.first,
-        has_rejects=page_cursor.has_rejects or summary.has_rejects,
+        is_flawed=page_cursor.is_flawed or summary.has_rejects,
         is_mixed=page_cursor.is_mixed or _is_unordered(list_endpoint, page_cursor, summary.timestamps),
     )
     if list_endpoint.has_time_bounds and summary.timestamps:
