@@ -71,7 +71,7 @@ def main() -> None:
     limits = RequestLimits(per_minute=NO_LIMIT, per_day=NO_LIMIT)
     try:
         with ExitStack() as stack:
-            sandbox = stack.enter_context(serve(World(SEED, PEOPLE), rate_limits=limits))
+            sandbox = stack.enter_context(serve(World(SEED, PEOPLE), limits=limits))
             _use_empty_environment(home, sandbox.url)
             warehouse = stack.enter_context(open_warehouse(load_settings()))
             _fill(warehouse, sandbox)

@@ -32,6 +32,8 @@ __all__ = ["Interruption", "ReplayedBuilds"]
 _INCREMENTAL = ["--select", "config.materialized:incremental"]
 _ROLE = "ladder_marts_owner"
 _COMMIT = "COMMIT"
+#: Prefix of the comment on the schema `prep` that holds the state of the last build.
+_STATE = "built: "
 
 _DBT_COMMENT = re.compile(r"\A\s*/\*.*?\*/\s*", re.DOTALL)
 #: Probe queries whose results decide which SQL dbt generates; the group captures what the probe is about.
@@ -214,9 +216,9 @@ class ReplayedBuilds:
         """
         (state,) = connection.execute("SELECT obj_description('prep'::regnamespace)").fetchone() or (None,)
         self._set_state(connection, None)
-        if state is None:
+        if state is None or not state.startswith(_STATE):
             return None
-        since, inputs = state.split("|", 1)
+        since, inputs = state.removeprefix(_STATE).split("|", 1)
         changed = changed_sources(
             connection,
             self._graph.sources,
@@ -227,7 +229,7 @@ class ReplayedBuilds:
 
     def _end(self, connection: psycopg.Connection) -> None:
         (head,) = connection.execute("SELECT coalesce(max(batch_id), 0) FROM ops.batches").fetchone() or (0,)
-        self._set_state(connection, f"{head}|{self._inputs(connection)}")
+        self._set_state(connection, f"{_STATE}{head}|{self._inputs(connection)}")
 
     def _inputs(self, connection: psycopg.Connection) -> str:
         """The tracked entities, and the configured anchor date."""

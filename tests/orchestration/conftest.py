@@ -116,7 +116,7 @@ def proxy() -> Iterator[Proxy]:
 def sandbox() -> Iterator[Sandbox]:
     """A small world without rate limits."""
     rate_limits = RequestLimits(per_minute=_NO_LIMIT, per_day=_NO_LIMIT)
-    with serve(World(seed=11, players=40, days=60), rate_limits=rate_limits) as running:
+    with serve(World(seed=11, players=40, days=60), limits=rate_limits) as running:
         yield running
 
 

@@ -6,7 +6,14 @@ import os
 
 from orchestration.dbt.arguments import build_arguments
 
-_EXCLUDED = ["--exclude", "config.materialized:view", "resource_type:seed", "--indirect-selection", "empty"]
+_EXCLUDED = [
+    "--exclude",
+    "config.materialized:view",
+    "resource_type:seed",
+    "tag:full_build",
+    "--indirect-selection",
+    "empty",
+]
 
 
 def test_an_incremental_build_excludes_views_and_seeds_and_runs_their_tests() -> None:

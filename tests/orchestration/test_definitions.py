@@ -53,8 +53,8 @@ def test_each_table_is_loaded_by_one_step_of_its_source_and_each_stream_is_a_ste
         assert len(keys) == len(set(keys)) == len(staging.reader.source.tables)
         assert len(staging.assets) == len(staging.reader.streams)
         assert {assets.op.pool for assets in staging.assets} == {staging.name}
-        scheduled = [name for job in staging.jobs for name in job.passes]
-        assert sorted(scheduled) == sorted(staging.passes)
+        scheduled = [name for job in staging.jobs for name in job.streams]
+        assert sorted(scheduled) == sorted(staging.streams)
 
 
 def test_a_source_without_its_required_key_is_in_no_job(prepared: Prepared) -> None:
