@@ -1,5 +1,4 @@
-"""Staging tables of a source: one step per stream, one asset `<source>/<table>` per table, and the jobs that sync
-them."""
+"""Staging tables of a source: one step per stream, one asset `<source>/<table>` per table, and their sync jobs."""
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
