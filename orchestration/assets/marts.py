@@ -29,6 +29,7 @@ from dagster._core.definitions.metadata import RawMetadataValue
 
 from orchestration.assets.confirmation import CACHE_KEY, CONFIRMED, confirmation_result
 from orchestration.assets.selection import selected_assets, selected_checks
+from orchestration.assets.staging import AFTER_ALL_STREAMS
 from orchestration.dbt.graph import Graph, Model, Source, Test
 from orchestration.engine.interrupts import convert_interrupts, expected_errors_as_failures
 from orchestration.pipeline.publish import build_and_publish
@@ -40,9 +41,6 @@ __all__ = ["CACHE_KEY", "STEP", "TransformConfig", "check_names", "keys_of_tests
 
 #: Name of the step.
 STEP = "build_marts"
-#: A build reads every staging table, whatever part of it is selected. Where no dependency leads from a selected table
-#: to the selected models, Dagster orders the two steps by this alone. Ingestion has priorities from 0 downwards.
-_AFTER_EVERY_STREAM = {"dagster/priority": "-1000"}
 
 
 class TransformConfig(Config):
@@ -108,7 +106,9 @@ def transform_assets(graph: Graph) -> AssetsDefinition:
         ],
         required_resource_keys={"warehouse"},
         can_subset=True,
-        op_tags=_AFTER_EVERY_STREAM,
+        # A build reads every staging table, whatever part of it is selected. If no dependency leads from a selected
+        # table to the selected models, Dagster orders the two steps only by priority.
+        op_tags={"dagster/priority": str(AFTER_ALL_STREAMS)},
     )
     def transform_step(
         context: OpExecutionContext, config: TransformConfig

@@ -1,5 +1,4 @@
-"""Staging tables of a source: one step per stream, one asset `<source>/<table>` per table, and the jobs that sync
-them."""
+"""Staging tables of a source: one step per stream, one asset `<source>/<table>` per table, and their sync jobs."""
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +26,14 @@ from orchestration.assets.selection import selected_assets, selected_checks
 from orchestration.engine.interrupts import expected_errors_as_failures
 from orchestration.pipeline.sync import SyncOutcome
 
-__all__ = ["EXTRACTION_COMPLETE", "StagingAssets", "SyncJob", "staging_assets"]
+__all__ = ["AFTER_ALL_STREAMS", "EXTRACTION_COMPLETE", "StagingAssets", "SyncJob", "staging_assets"]
 
 #: The check of each stream: whether all due work items were extracted.
 EXTRACTION_COMPLETE = "extraction_complete"
 #: An upper bound, which orders all streams of a source before those of the next source.
 _MAX_STREAMS = 1000
+#: Dagster's priority of steps that run after the streams of all sources.
+AFTER_ALL_STREAMS = -_MAX_STREAMS * len(NAMES)
 
 
 @dataclass(frozen=True)

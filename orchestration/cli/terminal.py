@@ -33,15 +33,13 @@ __all__ = ["RunView", "VisibleConsole", "console", "errors", "output_stream", "t
 
 
 class VisibleConsole(Console):
-    """A console for plain text: control characters are escaped, brackets are not markup, and sentences are not
-    wrapped."""
+    """A console for plain text, with escaped control characters, without markup, and without wrapped sentences."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, **options)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print. Line ends in strings are kept. Other objects, such as tables, are fitted to the width of the
-        terminal."""
+        """Print. Line ends in strings are kept; other objects, such as tables, are fitted to the terminal."""
         options.setdefault("soft_wrap", all(isinstance(one, str) for one in objects))
         super().print(
             *(escape_control_characters(one, is_multiline=True) if isinstance(one, str) else one for one in objects),

@@ -1,5 +1,4 @@
-"""The environment in which a developer runs dbt: a login without write access to the marts, and a schema of their
-own."""
+"""The environment in which a developer runs dbt: their own schema, and a login that cannot write to the marts."""
 
 from __future__ import annotations
 

@@ -50,8 +50,7 @@ def convert_interrupts() -> Iterator[None]:
 
 @contextmanager
 def expected_errors_as_failures() -> Iterator[None]:
-    """Convert errors that the user can fix into a Dagster failure of one line. Neither they nor interrupts are
-    retried."""
+    """Convert errors that the user can fix into failures of one line. These and interrupts are not retried."""
     try:
         yield
     except LadderError as error:

@@ -106,8 +106,10 @@ class SourceSession:
         return outcome
 
     def _confirm(self, report: SyncReport, *, is_loaded: bool) -> None:
-        """Record in `ops` whether the source responded for the tables of a stream. A sync without due work items does
-        not count."""
+        """Record in `ops` whether the source responded for the tables of a stream.
+
+        A sync without due work items neither confirms the tables nor makes them late.
+        """
         stop = report.stop
         has_responded = report.pages > 0 and not (stop and stop.is_of_source)
         is_awaited = bool(report.requests or report.skipped or report.failures or stop)

@@ -77,8 +77,7 @@ class StatusFile:
         self._written: tuple[PartStatus, ...] = ()
 
     def write(self, parts: Sequence[PartStatus]) -> None:
-        """Write the status if it has changed. If that fails, the file is removed, so that no reader sees an old
-        status."""
+        """Write the status if it has changed. If that fails, remove the file, since its status is old."""
         if tuple(parts) == self._written:
             return
         try:

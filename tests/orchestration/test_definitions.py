@@ -57,6 +57,13 @@ def test_each_table_is_loaded_by_one_step_of_its_source_and_each_stream_is_a_ste
         assert sorted(scheduled) == sorted(staging.streams)
 
 
+def test_a_build_runs_after_every_stream_that_is_ready(repository: RepositoryDefinition) -> None:
+    steps = {op.name: int(op.tags.get("dagster/priority", 0)) for op in repository.get_job("run").nodes}
+    streams = {f"{name}_{stream}" for name, staging in staging_assets().items() for stream in staging.streams}
+    assert max(steps[name] for name in steps.keys() & streams) <= 0
+    assert steps["build_marts"] < min(steps[name] for name in steps.keys() & streams)
+
+
 def test_a_source_without_its_required_key_is_in_no_job(prepared: Prepared) -> None:
     def jobs(settings: Settings) -> dict[str, set[str]]:
         repository = build_definitions(prepared.graph, settings).get_repository_def()

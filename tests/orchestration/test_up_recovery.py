@@ -18,19 +18,19 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from orchestration.processes.status_file import status_path
 from sandbox.server import Sandbox
-from tests import kept
+from tests import build_cache
 from tests.conftest import watch_servers
 from tests.orchestration.conftest import CommandLine
 from tests.orchestration.running_stack import ApiReader, Up, wait_until
-from warehouse.database.connections import parameters, role_url
+from warehouse.database.connections import connection_parameters, role_url
 from warehouse.embedded import find_running
 
 
 @pytest.fixture(scope="module")
 def up(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Up]:
-    with kept.copied_home(kept.cluster()) as home:
+    with build_cache.home_with_cluster(build_cache.cached_cluster()) as home:
         (home / "dbt").mkdir()
-        (home / "dbt" / "prepared").symlink_to(kept.prepared())
+        (home / "dbt" / "prepared").symlink_to(build_cache.prepared_projects())
         given = {name: value for name, value in os.environ.items() if not name.startswith("LADDER_")}
         limits = {name: value for name, value in os.environ.items() if name.endswith("_PER_MINUTE")}
         given |= {
@@ -63,9 +63,9 @@ def tries_of(lines: Sequence[str], name: str) -> int:
 def test_all_printed_addresses_are_correct(up: Up) -> None:
     found = find_running(up.settings)
     assert found is not None
-    login = parameters(role_url(up.settings, found.database_url, "analyst"))
+    login = connection_parameters(role_url(up.settings, found.database_url, "analyst"))
     del login["password"], login["require_auth"]
-    assert parameters(up.addresses["PostgreSQL"]) == login
+    assert connection_parameters(up.addresses["PostgreSQL"]) == login
     assert up.request().json()["data"]
     query = "{repositoriesOrError{... on RepositoryConnection{nodes{jobs{name}}}}}"
     response = httpx.post(f"{up.addresses['Dagster']}/graphql", json={"query": query}, timeout=30)
