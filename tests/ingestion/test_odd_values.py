@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from ingestion.sources.faceit.source import SOURCE as FACEIT
 from ingestion.sources.opendota.source import SOURCE as OPENDOTA
-from tests.unexpected_values import SAMPLE_RESPONSES, SampleResponse, unexpected_effects, unexpected_values, value_paths
+from tests.unexpected_values import (
+    MISSING,
+    SAMPLE_RESPONSES,
+    SampleResponse,
+    unexpected_effects,
+    unexpected_values,
+    value_paths,
+)
 
 _RECORDED = {
     "opendota/players/101695162.json": ("player", {"account_id": 101695162}),
@@ -24,6 +31,12 @@ _RECORDED = {
     "opendota/heroStats.json": ("hero_stats", {}),
 }
 
+#: Odd values that sources are known to send, in place of any field.
+_FREQUENT: list[Any] = [
+    *(MISSING, None, "", "seven", "null", "faction1", "\x00", "cut \ud83d"),
+    *(True, 2.5, -1, 0, 10**30, float("nan"), [], {}, [1], {"a": 1}),
+]
+
 
 @pytest.mark.parametrize("answer", SAMPLE_RESPONSES, ids=str)
 @settings(max_examples=60, deadline=None)
@@ -31,6 +44,17 @@ _RECORDED = {
 def test_one_odd_value_loses_no_row_but_its_own_and_is_counted(answer: SampleResponse, number: int, value: Any) -> None:
     found = list(value_paths(answer.body))
     assert unexpected_effects(answer, found[number % len(found)], value) == []
+
+
+@pytest.mark.parametrize("answer", SAMPLE_RESPONSES, ids=str)
+def test_each_frequent_odd_value_in_each_field_loses_no_row_but_its_own(answer: SampleResponse) -> None:
+    effects = [
+        (path, value, found)
+        for path in value_paths(answer.body)
+        for value in _FREQUENT
+        if (found := unexpected_effects(answer, path, value))
+    ]
+    assert effects == []
 
 
 @pytest.mark.parametrize("file", _RECORDED)
