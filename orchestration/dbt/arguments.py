@@ -28,7 +28,7 @@ def build_arguments(
         select: models, in dbt's selector syntax; all models by default.
         limit_cpu: leave one core to readers.
     """
-    arguments = ["run"] if is_scratch else ["build", "--exclude-resource-type", "unit_test"]
+    arguments = ["run"] if is_scratch else ["build", "--exclude-resource-type", "unit_test", "exposure"]
     if is_scratch or not full_refresh:
         # Tests of the excluded models still run: with the selection mode `empty` only the named nodes are excluded.
         # The tag `full_build` is for tests of seeds, and of keys that are enforced by constraints of later models.

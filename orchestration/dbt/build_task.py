@@ -34,12 +34,13 @@ def only_stale_nodes(staleness: Staleness | None, on_reused: Callable[[str], Non
     from dbt.artifacts.schemas.run import RunResult  # noqa: PLC0415
     from dbt.task import build  # noqa: PLC0415
 
-    is_stale = staleness.is_stale
+    known, is_stale = staleness.is_known, staleness.is_stale
     plain_task = getattr(build, _TASK)
 
     class StateAwareBuildTask(plain_task):  # type: ignore[misc, valid-type]  # replaced for a time, so that no type checker can know it
         def handle_job_queue_node(self, node: Any, pool: Any, callback: Any) -> None:
-            if node.unique_id in self._skipped_children or is_stale(node.unique_id):
+            is_reused = known(node.unique_id) and not is_stale(node.unique_id)
+            if node.unique_id in self._skipped_children or not is_reused:
                 super().handle_job_queue_node(node, pool, callback)
                 return
             on_reused(node.unique_id)

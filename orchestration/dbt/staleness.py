@@ -33,6 +33,10 @@ class Staleness:
         """Whether a model or test has to run. Call it after all of its inputs are done."""
         return unique_id in self._always or any(self._has_changed(one) for one in self._upstream.get(unique_id, ()))
 
+    def is_known(self, unique_id: str) -> bool:
+        """Whether a node is a model or test of the graph; dbt's queue has others too, such as exposures."""
+        return unique_id in self._upstream
+
     def record(self, unique_id: str, rows_written: int | None) -> None:
         """Record that a model has run.
 

@@ -18,7 +18,7 @@ _EXCLUDED = [
 
 def test_an_incremental_build_excludes_views_and_seeds_and_runs_their_tests() -> None:
     assert build_arguments(is_scratch=False) == [
-        *("build", "--exclude-resource-type", "unit_test"),
+        *("build", "--exclude-resource-type", "unit_test", "exposure"),
         *_EXCLUDED,
         *("--threads", "4"),
     ]
@@ -26,7 +26,7 @@ def test_an_incremental_build_excludes_views_and_seeds_and_runs_their_tests() ->
 
 def test_a_full_refresh_builds_everything() -> None:
     assert build_arguments(is_scratch=False, full_refresh=True) == [
-        *("build", "--exclude-resource-type", "unit_test", "--full-refresh"),
+        *("build", "--exclude-resource-type", "unit_test", "exposure", "--full-refresh"),
         *("--threads", "4"),
     ]
 
