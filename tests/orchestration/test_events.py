@@ -239,7 +239,8 @@ def _spoiled(filled: Filled) -> Iterator[Ended]:
         # colour.
         track(connection, "opendota", "team", ["1"])
         assert filled.ladder("run", "--only", "hero_stats").code == 0
-        untrack(connection, "opendota", "team", ["1"])
+        # Without the first one the idle colour would be up to date.
+        track(connection, "opendota", "team", ["2"])
     live = _value(filled, "SELECT colour FROM ops.generations ORDER BY generation DESC LIMIT 1")
     idle = {"blue": "green", "green": "blue"}[live]
     _execute(filled, _SPOIL.format(colour=idle, stranger="'stranger' || chr(27) || '[31m'"))
@@ -250,6 +251,8 @@ def _spoiled(filled: Filled) -> Iterator[Ended]:
             filled,
             f"DROP FUNCTION public.spoil() CASCADE; DELETE FROM marts_{idle}.dim_players WHERE player_id ~ '^stranger'",
         )
+        with connect(filled.database.url("ingest")) as connection:
+            untrack(connection, "opendota", "team", ["1", "2"])
 
 
 def _execute(filled: Filled, statement: str) -> None:

@@ -279,7 +279,7 @@ def _indexed(records: Sequence[Any]) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def _first_present(record: Mapping[str, Any], *names: str) -> Any:
-    """The first value under one of several names, by which endpoints differ; an empty text only if there is no other."""
+    """The first value under one of several names, by which endpoints differ; an empty text if there is no other."""
     present = [record[name] for name in names if record.get(name) is not None]
     return next((value for value in present if value != ""), present[0] if present else None)
 
