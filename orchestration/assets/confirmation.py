@@ -68,7 +68,9 @@ def confirmation_result(
             "models changed": len(outcome.changed),
             "models unchanged": 0 if outcome.failure else len(graph.models) - len(outcome.changed),
             **{f"tests: {status}": counts[status] for status in ("pass", "warn", "fail", "error", "skipped")},
-            "tests reused": sum(result.is_reused or not outcome.is_built for result in results),
+            "tests reused": sum(
+                result.is_reused or result.status == "reused" or not outcome.is_built for result in results
+            ),
         }
         if outcome.failure is not None:
             metadata["failure"] = str(outcome.failure)

@@ -176,7 +176,7 @@ def _check_results(
     test that a build reused, because nothing that it reads has changed.
     """
     for result in outcome.results:
-        is_evaluated = result.status != "skipped" and not (outcome.is_built and result.is_reused)
+        is_evaluated = result.status not in ("skipped", "reused") and not (outcome.is_built and result.is_reused)
         if result.unique_id in checks and is_evaluated:
             key, name = checks[result.unique_id]
             is_warning = result.status == "warn" or tests[result.unique_id].is_warning
