@@ -48,6 +48,9 @@ def _interrupt_once_a_model_waits(project: Project, holder: psycopg.Connection) 
     holder.rollback()
 
 
+# dbt leaves the file that it was reading to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed file.*dbt_project:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*dbt_project:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("number", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_an_interrupt_while_dbt_parses_is_not_reported_as_an_error_of_the_project(
     project: Project, tmp_path: Path, number: signal.Signals, ending: type[BaseException]
