@@ -102,10 +102,8 @@ def build(
     if outcome.exception is not None:
         raise BuildError(f"dbt could not build: {error_line(outcome.exception)}", f"see {log_folder(settings)}/dbt.log")
     if not (full_refresh or is_scratch or select):
-        # Tests that run only in full builds.
-        finished = {result.unique_id for result in results}
         for test in prepared.graph.tests:
-            if test.unique_id not in finished:
+            if test.is_full_build_only:
                 on_reused(test.unique_id)
     return add_failing_rows(results, outcome.result, lock)
 

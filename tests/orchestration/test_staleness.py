@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.dbt.graph import Graph, Model
+from orchestration.dbt.graph import PROJECT, Graph, Model
 from orchestration.dbt.graph import Test as DataTest
 from orchestration.dbt.staleness import Staleness
 
@@ -36,6 +36,14 @@ GRAPH = Graph(
     tests=(_test("matches_are_right", "fct_matches"), _test("board_has_players", "board", "dim_players")),
     sources=(),
 )
+
+
+def test_every_model_that_reads_todays_date_declares_it() -> None:
+    # `sample.sql` limits what a developer builds; only models of the colours can be stale.
+    readers = {path for path in PROJECT.rglob("*.sql") if "today()" in path.read_text()}
+    readers -= {PROJECT / "macros" / "portable" / "times.sql", PROJECT / "macros" / "incremental" / "sample.sql"}
+    assert {path.name for path in readers} == {"int_as_of_date.sql"}
+    assert all("'reads_clock': true" in path.read_text() for path in readers)
 
 
 def _build(changed_sources: Sequence[str], writes: dict[str, int | None]) -> list[str]:
